@@ -1,0 +1,39 @@
+"""Pages: typesetting messages onto a grid of cells, drawing the grid, and reading cells back as text."""
+
+from .atlas import Atlas, load_atlas
+from .errors import FoxingError, LayoutError, RenderError
+from .layout import DENSE_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
+from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
+from .raster import rasterize, render
+from .typeset import Entry, Repertoire, Transcription, Typesetter, code_points, escape, remaining, transcribe
+
+__all__ = [
+    "BLANK",
+    "DENSE_PAGE",
+    "RESERVED",
+    "TIERS",
+    "TIER_SIDES_PX",
+    "TOKEN_SIDE_PX",
+    "WIDE_TAIL",
+    "Atlas",
+    "Cells",
+    "Entry",
+    "FoxingError",
+    "LayoutError",
+    "Page",
+    "PageLayout",
+    "RenderError",
+    "Repertoire",
+    "Span",
+    "Transcription",
+    "Typesetter",
+    "code_points",
+    "escape",
+    "grid_text",
+    "load_atlas",
+    "rasterize",
+    "remaining",
+    "render",
+    "tier_rank",
+    "transcribe",
+]

@@ -1,0 +1,56 @@
+"""The glyphs of GNU Unifont as one array, and which characters have one."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import RenderError
+
+ATLAS_PATH = Path(__file__).parent / "data" / "unifont.npz"
+
+CELL_WIDTH_PX = 8
+CELL_HEIGHT_PX = 16
+_TABLE_SIZE = 0x110000 + 1
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Glyph halves of 8×16 px.
+
+    `halves`: uint8[n, 16], one byte a pixel row, leftmost pixel in the high bit, 1 = ink. Half 0 is blank.
+    `first_half`: int32[0x110001], code point → its (left) half, -1 where there is no glyph.
+    `width`: uint8[0x110001], code point → 1 narrow, 2 full-width, 0 no glyph.
+    """
+
+    halves: npt.NDArray[np.uint8]
+    first_half: npt.NDArray[np.int32]
+    width: npt.NDArray[np.uint8]
+
+    def has_glyph(self, character: str) -> bool:
+        return bool(self.width[ord(character)])
+
+
+@lru_cache(maxsize=1)
+def load_atlas() -> Atlas:
+    """The packaged atlas, read once per process. Raises `RenderError` when the file is missing or damaged."""
+    try:
+        with ATLAS_PATH.open("rb") as file, np.load(file) as arrays:
+            code_points, wide, rows = arrays["code_points"], arrays["wide"], arrays["rows"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise RenderError(f"the glyph atlas {ATLAS_PATH.name} cannot be read ({error}); reinstall foxing") from error
+    width = np.zeros(_TABLE_SIZE, dtype=np.uint8)
+    width[code_points] = 1 + wide
+    starts = 1 + np.cumsum(1 + wide) - (1 + wide)
+    first_half = np.full(_TABLE_SIZE, -1, dtype=np.int32)
+    first_half[code_points] = starts
+    halves = np.zeros((1 + int(np.sum(1 + wide)), CELL_HEIGHT_PX), dtype=np.uint8)
+    halves[starts] = rows[:, :, 0]
+    halves[starts[wide] + 1] = rows[wide, :, 1]
+    for array in (width, first_half, halves):
+        array.setflags(write=False)
+    return Atlas(halves=halves, first_half=first_half, width=width)
