@@ -1,0 +1,80 @@
+"""The codec contract: page image → vision tokens → text with a confidence for every character."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from foxing.renderer import BLANK, Cells, PageLayout, grid_text
+from PIL.Image import Image
+
+from .tokens import VisionTokens
+
+
+@dataclass(frozen=True)
+class TierSpec:
+    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page; a character whose confidence is
+    below `flag_below` counts as uncertain."""
+
+    name: str
+    side_px: int
+    tokens: int
+    bytes_per_token: int
+    flag_below: float
+
+    @property
+    def bytes_per_page(self) -> int:
+        return self.tokens * self.bytes_per_token
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a codec reads from the tokens of a page.
+
+    `cells`: uint32[rows, columns], the grid as read (values as in `foxing.renderer.Page`);
+    `confidence`: float32[rows, columns] in [0, 1], the probability that the cell is right. `flag_below` is the tier's
+    threshold under which a cell is uncertain.
+    """
+
+    tier: str
+    cells: Cells
+    confidence: npt.NDArray[np.float32]
+    flag_below: float
+
+    @property
+    def text(self) -> str:
+        """Everything on the page in reading order, headers and marks included."""
+        return grid_text(self.cells)
+
+    @property
+    def mean_confidence(self) -> float:
+        """Over the cells that are not blank; 1 for an empty page."""
+        used = (self.cells != BLANK) & (self.cells != 0x20)
+        return float(self.confidence[used].mean()) if used.any() else 1.0
+
+
+class Codec(Protocol):
+    """An encoder–decoder for pages. Thread-safe: several threads may encode and decode at once."""
+
+    name: str
+    #: Names the weights; tokens written by other weights are refused.
+    weights: str
+    #: The layout whose pages the codec reads.
+    layout: PageLayout
+    #: The characters it reads; the typesetter escapes all others. None: every character that has a glyph.
+    repertoire: str | None
+    tiers: Mapping[str, TierSpec]
+    #: Grid rows on either side of a row that its reading depends on, or None when a page can only be read whole.
+    #: With a number, `VisionTokens.crop` gives a part of a page that reads as the whole page does.
+    context_rows: int | None
+
+    def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        """One `VisionTokens` an image. `images`: mode "L" or convertible, as wide as the tier's side and a multiple of
+        64 px high. Raises `CodecError` for a tier it lacks or an image of another size."""
+        ...
+
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        """One `Reading` for each, tiers may be mixed. Raises `TokensError` for tokens of another codec, other weights
+        or a shape it does not know."""
+        ...

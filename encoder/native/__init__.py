@@ -1,0 +1,1 @@
+"""The native codec: small, trained by us, its weights in the package."""

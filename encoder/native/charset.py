@@ -1,0 +1,175 @@
+"""The characters that the native codec reads, as data: `data/charset.json` beside the weights.
+
+A pair of cells is one full-width character or two narrow ones. The narrow characters are split in two lists so that
+the softmax over all of them is only taken where one of the rare ones stands; Hangul syllables are three jamo and
+need no list.
+
+    python -m foxing.encoder.native.charset train/*.jsonl.gz     # counts, and writes data/charset.json
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
+
+CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
+
+HANGUL_FIRST, HANGUL_LAST = 0xAC00, 0xD7A3
+N_LEAD, N_VOWEL, N_TAIL = 19, 21, 28
+
+_TABLE_SIZE = 0x110000
+
+#: Unicode blocks whose characters with a glyph belong to the charset.
+BLOCKS = (
+    (0x20, 0x17F),  # ASCII, Latin-1, Latin Extended-A
+    (0x192, 0x192),
+    (0x1A0, 0x1A1),
+    (0x1AF, 0x1B0),
+    (0x1CD, 0x1DC),
+    (0x218, 0x21B),
+    (0x2C6, 0x2DD),
+    (0x370, 0x3FF),  # Greek
+    (0x400, 0x45F),  # Cyrillic
+    (0x490, 0x491),
+    (0x1100, 0x1112),
+    (0x1E80, 0x1E85),
+    (0x1EA0, 0x1EF9),  # Vietnamese
+    (0x2010, 0x2027),  # punctuation
+    (0x2030, 0x203E),
+    (0x2070, 0x209C),  # superscripts, subscripts
+    (0x20A0, 0x20BF),  # currency
+    (0x2100, 0x214F),  # letterlike
+    (0x2150, 0x218B),  # fractions, Roman numerals
+    (0x2190, 0x21FF),  # arrows
+    (0x2200, 0x22FF),  # mathematics
+    (0x2300, 0x23FF),
+    (0x2460, 0x24FF),
+    (0x2500, 0x25FF),  # box drawing, blocks, geometric shapes
+    (0x2600, 0x27BF),  # symbols, dingbats
+    (0x27E6, 0x27EF),
+    (0x2B00, 0x2B5F),
+    (0x3001, 0x303F),  # CJK punctuation
+    (0x3041, 0x30FF),  # kana
+    (0x3131, 0x318E),  # compatibility jamo
+    (0x3200, 0x32FF),
+    (0x3371, 0x33DF),
+    (0xFE0F, 0xFE0F),
+    (0x200D, 0x200D),
+    (0xFF01, 0xFF9F),  # full-width and half-width forms
+    (0xFFE0, 0xFFE6),
+    (0xFFFD, 0xFFFD),
+    (0x1F300, 0x1F64F),  # emoji
+    (0x1F680, 0x1F6FF),
+    (0x1F900, 0x1F9FF),
+)
+N_COMMON = 254
+
+
+@dataclass(frozen=True)
+class Charset:
+    """`common` and `rare`: the narrow characters; `wide`: the full-width ones that are not Hangul syllables."""
+
+    common: str
+    rare: str
+    wide: str
+
+    @property
+    def n_pair(self) -> int:
+        """Classes of a cell: the common characters, then `rare_class`, then `wide_class`."""
+        return len(self.common) + 2
+
+    @property
+    def rare_class(self) -> int:
+        return len(self.common)
+
+    @property
+    def wide_class(self) -> int:
+        return len(self.common) + 1
+
+    @property
+    def n_wide(self) -> int:
+        """Classes of a full-width character: `wide`, then one for Hangul."""
+        return len(self.wide) + 1
+
+    @property
+    def hangul_class(self) -> int:
+        return len(self.wide)
+
+    @cached_property
+    def characters(self) -> str:
+        """All characters, Hangul included, as the repertoire of a typesetter."""
+        hangul = "".join(map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1)))
+        return self.common + self.rare + self.wide + hangul
+
+    @cached_property
+    def cell_class(self) -> npt.NDArray[np.int16]:
+        """int16[0x110000]: cell value → class of the cell; blank cells and tails read as a space; -1 outside."""
+        table = np.full(_TABLE_SIZE, -1, dtype=np.int16)
+        table[HANGUL_FIRST : HANGUL_LAST + 1] = self.wide_class
+        for characters, first in ((self.common, 0), (self.rare, None), (self.wide, None)):
+            fixed = self.rare_class if characters is self.rare else self.wide_class
+            for index, character in enumerate(characters):
+                table[ord(character)] = fixed if first is None else index
+        table[[BLANK, WIDE_TAIL]] = table[0x20]
+        return table
+
+    @cached_property
+    def list_class(self) -> npt.NDArray[np.int16]:
+        """int16[0x110000]: cell value → index in `rare` or in `wide` (Hangul: `hangul_class`); 0 elsewhere."""
+        table = np.zeros(_TABLE_SIZE, dtype=np.int16)
+        for characters in (self.rare, self.wide):
+            for index, character in enumerate(characters):
+                table[ord(character)] = index
+        table[HANGUL_FIRST : HANGUL_LAST + 1] = self.hangul_class
+        return table
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"common": self.common, "rare": self.rare, "wide": self.wide}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        return cls(fields["common"], fields["rare"], fields["wide"])
+
+
+def load_charset(path: Path = CHARSET_PATH) -> Charset:
+    return Charset.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def build_charset(texts: Iterable[str]) -> Charset:
+    """The characters of `BLOCKS`, the narrow ones split by how often they stand in `texts`."""
+    atlas = load_atlas()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    members = [chr(c) for first, last in BLOCKS for c in range(first, last + 1) if atlas.width[c]]
+    narrow = [c for c in members if atlas.width[ord(c)] == 1]
+    always = set(map(chr, range(0x20, 0x7F))) | set(RESERVED) | {"▶", "◆"}
+    ranked = sorted(narrow, key=lambda c: (c not in always, -counts[c], c))
+    common = "".join(sorted(ranked[:N_COMMON]))
+    rare = "".join(sorted(ranked[N_COMMON:]))
+    wide = "".join(c for c in members if atlas.width[ord(c)] == 2)
+    return Charset(common, rare, wide)
+
+
+def main() -> None:
+    import argparse
+
+    from .texts import read_messages
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    charset = build_charset(m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
+    CHARSET_PATH.write_text(json.dumps(charset.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    print(len(charset.common), "common,", len(charset.rare), "rare,", len(charset.wide), "full-width")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The optimiser of the training: Muon for the matrices inside the network, AdamW for all else."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+#: Modules whose weights map channels to channels; stems, quantiser, embeddings and heads are AdamW's.
+_INNER = ("encoder.local.", "encoder.compress.", "encoder.across.", "encoder.along.", "decoder.layers.")
+
+
+class MuonAdamW:
+    """One optimiser out of two, with a common schedule."""
+
+    def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, weight_decay: float) -> None:
+        #: parameters of more than two dimensions (convolutions) with a view of them as a matrix, as Muon wants it
+        self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
+        rest: list[nn.Parameter] = []
+        for name, parameter in model.named_parameters():
+            if parameter.ndim >= 2 and name.startswith(_INNER):
+                view = nn.Parameter(parameter.data.view(parameter.shape[0], -1))
+                self._views.append((parameter, view))
+            else:
+                rest.append(parameter)
+        self._rates = (muon_rate, adam_rate)
+        self._muon = torch.optim.Muon(
+            [view for _, view in self._views],
+            lr=muon_rate,
+            weight_decay=weight_decay,
+            momentum=0.95,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self._adam = torch.optim.AdamW(rest, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
+        self._model = model
+
+    def set_rate(self, share: float) -> None:
+        """Both rates at `share` of their full size."""
+        for optimizer, rate in zip((self._muon, self._adam), self._rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def zero_grad(self) -> None:
+        self._model.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        for parameter, view in self._views:
+            view.grad = None if parameter.grad is None else parameter.grad.reshape(view.shape)
+        self._muon.step()  # type: ignore[no-untyped-call]
+        self._adam.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"muon": self._muon.state_dict(), "adam": self._adam.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._muon.load_state_dict(state["muon"])
+        self._adam.load_state_dict(state["adam"])

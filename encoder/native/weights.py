@@ -1,0 +1,70 @@
+"""Weights of the native codec as one safetensors file that holds its own dimensions and charset."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from foxing.encoder.errors import CodecError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .charset import Charset
+from .model import NativeDims, NativeModel, build_model
+
+WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
+FORMAT = "foxing-native-1"
+DIGEST_CHARACTERS = 12  # of the sha256 that names weights in vision tokens
+
+
+def save_weights(
+    model: NativeModel, charset: Charset, path: Path, info: dict[str, Any], dtype: torch.dtype = torch.float32
+) -> None:
+    """Writes the file whole or not at all."""
+    tensors = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "dims": json.dumps(model.dims.to_dict()),
+        "charset": json.dumps(charset.to_dict(), ensure_ascii=False),
+        "info": json.dumps(info),
+    }
+    partial = path.with_suffix(".part")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[str, Any]]:
+    """The model in float32, its charset, and what its training noted. Strict: every tensor, no other.
+
+    Raises `CodecError` when the file is missing, damaged or of another format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CodecError(
+            f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise CodecError(
+            f"{path.name} holds weights of format {metadata.get('format')!r}; this version reads {FORMAT!r}"
+        )
+    dims = NativeDims.from_dict(json.loads(metadata["dims"]))
+    charset = Charset.from_dict(json.loads(metadata["charset"]))
+    model = build_model(dims, charset)
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
+    return model, charset, json.loads(metadata["info"])
+
+
+def weights_digest(path: Path = WEIGHTS_PATH) -> str:
+    """The first characters of the file's sha256, by which vision tokens name the weights that wrote them."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()[:DIGEST_CHARACTERS]
