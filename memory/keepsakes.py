@@ -1,0 +1,111 @@
+"""Keepsakes: exact identifiers in a text that are kept as text, because a misread one is worse than a missing one."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+SHARE = 0.05  # of a page's characters at most
+
+
+class Keepsake(tuple[int, int]):
+    """A range of characters (start, stop) and its rank: 0 for what is useless unless exact (a UUID, a hash, an address,
+    a path), 1 for what is seldom guessed right (versions, dates, tickets), 2 for figures."""
+
+    rank: int
+
+    def __new__(cls, start: int, stop: int, rank: int) -> "Keepsake":
+        found = super().__new__(cls, (start, stop))
+        found.rank = rank
+        return found
+
+
+_UNITS = (
+    r"%|‰|°[CF]?|[kKMGTP]i?[Bb](?:ps|/s)?|B|bytes?|bits?|[nµμm]?s|min|h|hours?|hrs?|days?|weeks?|months?|years?|"
+    r"[kcmnµμ]?m[²³23]?|km/h|mph|m/s|ft|mi|[kmµμ]?g|lbs?|oz|[mµμ]?[lL]|[kMG]?Hz|[kMG]?W(?:h|/h)?|[mk]?[VA]|mAh|[kM]?J|kcal|cal|"
+    r"[kM]?Pa|bar|psi|dB|px|dpi|fps|rpm|tokens?|req/s|USD|EUR|GBP|KRW|JPY|CNY|CHF|dollars?|euros?|won|"
+    r"(?:만|억|천)? ?(?:원|달러|유로|엔|위안)|퍼센트|킬로(?:그램|미터)?|미터|그램|리터|시간|개월|주일|[개명건장권대번회년월일주분초층인]"
+)
+_TOP_LEVEL = "com|org|net|io|dev|ai|app|edu|gov|me|info|co|kr|jp|cn|de|fr|uk|ru|eu|us|example|test|internal|local"
+_EXTENSIONS = (
+    "py|pyi|ipynb|js|mjs|ts|tsx|jsx|json|jsonl|ya?ml|toml|ini|cfg|conf|env|md|rst|txt|csv|tsv|parquet|sql|sh|bash|rs|go|"
+    "c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|html?|css|scss|xml|svg|png|jpe?g|gif|webp|pdf|docx?|xlsx?|pptx?|zip|tar|gz|"
+    "tgz|zst|whl|log|lock|db|sqlite|pt|safetensors|onnx|bin|exe|so|dll|pem|key|service|proto|tf"
+)
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+
+# In this order: a later kind takes only what an earlier one left.
+_KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
+    (rank, re.compile(pattern, re.ASCII if rank < 2 else 0))
+    for rank, pattern in (
+        (0, r"(?<![\w])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s<>\"'`|\\^{}⟦⟧]+|(?<![\w@.])www\.[\w.-]+\.[a-z]{2,}[^\s<>\"'`]*"),
+        (0, r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"),
+        (0, r"(?<![0-9A-Za-z-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Za-z])"),
+        (0, r"(?<![\w-])(?:0x|sha\d{1,3}:)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,128}(?![\w])"),
+        (0, r"(?<![\w-])(?=[0-9A-F]*\d)(?=[0-9A-F]*[A-F])[0-9A-F]{7,128}(?![\w])"),
+        (0, r"(?<![\w./])[A-Za-z]:\\(?:[\w.$ -]{1,80}\\){0,20}[\w.$-]{1,80}"),
+        (0, r"(?<![\w./:@])(?:~|\.{1,2})?/(?=[\w.@+-]*[A-Za-z])[\w.@+-]+(?:/[\w.@+-]+){1,20}/?"),
+        (0, r"(?<![\w./:@])(?:~|\.{1,2})/[\w.@+-]+"),
+        (0, rf"(?<![\w./:@-])(?:[\w.@+-]{{1,60}}/){{1,20}}[\w@+-][\w.@+-]*\.(?:{_EXTENSIONS})(?![\w/])"),
+        (0, r"(?<![\w./:@-])(?=[\w.@+-]*[A-Za-z])[\w.@+-]{1,60}(?:/[\w@+-][\w.@+-]{0,60}){2,20}/?(?![\w])"),
+        (0, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}|:\d{1,5})?(?![\w.]*\d)"),
+        (0, r"(?<![\w:])(?=[0-9A-Fa-f:]{0,36}::|(?:[0-9A-Fa-f]{1,4}:){7})"
+            r"[0-9A-Fa-f]{1,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7}(?![\w:])"),
+        (1, rf"(?<![\w./@-])(?:[\w-]{{1,63}}\.){{1,4}}(?:{_EXTENSIONS}|{_TOP_LEVEL})(?::\d{{2,5}})?(?![\w@])"),
+        (1, r"(?<![\w])[12]\d{3}-(?:0\d|1[0-2])-[0-3]\d"
+            r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)?(?![\w])"),
+        (1, r"(?<![\w.-])[A-Z][A-Z0-9]{1,9}-\d{1,9}(?![\w-])|(?<![\w&])#\d{1,9}(?![\w])"),
+        (1, r"(?<![\w.])(?:v\d+(?:\.\d+){0,4}|\d+(?:\.\d+){2,4})"
+            r"(?:[-+.]?(?:rc|alpha|beta|dev|post|a|b)[.-]?\d*)?(?:\+[\w.]+)?(?![\w])"),
+        (0, r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?\(?\d{2,4}\)?(?:[ .-]\d{2,4}){2,4}(?![\w-])(?<=[\d().+ -]{9})"),
+        (0, r"(?<![\w])(?=[\w-]{0,63}\d[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])"
+            r"[A-Za-z0-9][\w-]{14,62}[A-Za-z0-9](?![\w-])"),
+        (0, r"(?<![\w.,])\d{5,64}(?![\w]|[.,]\d)"),
+        (2, rf"(?<![\w.,])[-+−±~]?(?:[$€£₩¥]|(?:USD|EUR|GBP|KRW|JPY) ?)(?:{_NUMBER})"
+            r"(?: ?(?:k|K|M|B|bn|million|billion)\b)?"),
+        (2, rf"(?<![A-Za-z0-9_.,])[-+−±]?(?:{_NUMBER})[ \u00a0]?(?:{_UNITS})(?![A-Za-z0-9_])"),
+        (2, r"(?<![A-Za-z0-9_.,:])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?:\s?[ap]m)?(?![A-Za-z0-9_:])"),
+        (2, r"(?<![A-Za-z0-9_.,])[-+−±]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![A-Za-z0-9_]|[.,]\d)"),
+    )
+)  # fmt: skip
+_TRAILING = ".,;:!?'\"…。，、"
+
+
+def find_keepsakes(text: str) -> list[Keepsake]:
+    """The ranges of characters worth keeping exact, ascending, none overlapping."""
+    taken = bytearray(len(text))
+    found: list[Keepsake] = []
+    if not text.isascii() or any(c.isdigit() or c in "/@\\." for c in text):
+        for rank, pattern in _KINDS:
+            for match in pattern.finditer(text):
+                start, stop = match.start(), _trimmed(text, match.start(), match.end())
+                if stop > start and not any(taken[start:stop]):
+                    taken[start:stop] = b"\1" * (stop - start)
+                    found.append(Keepsake(start, stop, rank))
+    return sorted(found)
+
+
+def within_budget(ranges: Iterable[tuple[int, int]], total_chars: int, share: float = SHARE) -> list[tuple[int, int]]:
+    """Those of `ranges` that fit into `share` of the characters: the lowest rank first, then in the order of the text.
+    One that does not fit is left out whole. Ascending."""
+    left = int(total_chars * share)
+    kept: list[tuple[int, int]] = []
+    for found in sorted(ranges, key=lambda found: (getattr(found, "rank", 0), found)):
+        if found[1] - found[0] <= left:
+            left -= found[1] - found[0]
+            kept.append(found)
+    return sorted(kept)
+
+
+def _trimmed(text: str, start: int, stop: int) -> int:
+    """`stop` without the punctuation of the sentence around it."""
+    while stop > start:
+        last = text[stop - 1]
+        if last in _TRAILING or (last in ")]}>" and _opened(text[start:stop], last) is False):
+            stop -= 1
+        else:
+            break
+    return stop
+
+
+def _opened(found: Sequence[str], bracket: str) -> bool:
+    opening = {")": "(", "]": "[", "}": "{", ">": "<"}[bracket]
+    return found.count(opening) >= found.count(bracket)

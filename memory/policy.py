@@ -1,0 +1,90 @@
+"""The ageing policy: when which tier, how long exact text is kept, when open messages are sealed."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Self
+
+from foxing.renderer import TIERS, tier_rank
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from .errors import InvalidPolicy
+from .types import Tier, Value
+
+_KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
+
+
+class Step(Value):
+    """From age `after` on, a page is held at `tier`."""
+
+    after: timedelta = Field(description="Age of the page's last message, ISO 8601.", examples=["P7D"])
+    tier: Tier
+
+
+class Policy(Value):
+    """The default is the way people remember: a week sharp, a month soft, a year blurred, then only the gist."""
+
+    fresh: Tier = Field("base", description="The tier of a page when it is sealed.")
+    steps: tuple[Step, ...] = Field(
+        (
+            Step(after=timedelta(days=7), tier="small"),
+            Step(after=timedelta(days=30), tier="tiny"),
+            Step(after=timedelta(days=365), tier="micro"),
+        ),
+        description="Ages ascending, tiers ever lower.",
+    )
+    keep_text: str = Field(
+        "fresh",
+        description="How long exact text is kept: 'fresh' until the page first ages, 'always', or 'until:<tier>'.",
+        examples=["fresh", "always", "until:tiny"],
+    )
+    seal_after: timedelta = Field(timedelta(days=30), description="Age at which open messages are sealed.")
+    undo_window: timedelta = Field(timedelta(days=7), description="How long what ageing dropped stays restorable.")
+
+    @field_validator("keep_text")
+    @classmethod
+    def _known_keep_text(cls, value: str) -> str:
+        if not _KEEP_TEXT.fullmatch(value):
+            raise ValueError(f"keep_text is 'fresh', 'always' or 'until:<tier>', not '{value}'")
+        return value
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        age, tier = timedelta(0), self.fresh
+        for step in self.steps:
+            if step.after <= age:
+                raise ValueError("the ages of the steps must be above zero and ascend")
+            if tier_rank(step.tier) <= tier_rank(tier):
+                raise ValueError(f"ageing goes to lower tiers only, and '{step.tier}' is not below '{tier}'")
+            age, tier = step.after, step.tier
+        if self.seal_after < timedelta(0) or self.undo_window < timedelta(0):
+            raise ValueError("seal_after and undo_window cannot be negative")
+        return self
+
+    def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:
+        """The tier a page of this age calls for; steps to tiers that the codec lacks are skipped."""
+        tier: str = self.fresh
+        for step in self.steps:
+            if age >= step.after and step.tier in available:
+                tier = step.tier
+        return tier
+
+    def keeps_text(self, tier: str) -> bool:
+        """Whether a page held at `tier` still has its exact text."""
+        if self.keep_text == "always":
+            return True
+        if self.keep_text == "fresh":
+            return tier == self.fresh
+        return tier_rank(tier) < tier_rank(self.keep_text.removeprefix("until:"))
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> Self:
+        """Raises `InvalidPolicy` with every reason."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            reasons = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'policy'}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
+            raise InvalidPolicy(f"this policy cannot be used: {reasons}") from error

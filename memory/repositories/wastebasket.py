@@ -1,0 +1,71 @@
+"""What ageing dropped, until the undo window has passed; and the idempotency keys of writes."""
+
+from datetime import datetime
+from typing import Any
+
+from foxing.memory import schema
+from foxing.memory.repositories.pages import PageRow
+from sqlalchemy import Connection, func, select
+
+_t = schema.wastebasket.c
+
+
+def drop(
+    connection: Connection,
+    page: PageRow,
+    *,
+    tokens: bytes | None,
+    text: bytes | None,
+    dropped_at: datetime,
+    purge_at: datetime,
+) -> None:
+    """Puts the sharper tokens, the exact text or both of `page` into the wastebasket."""
+    connection.execute(
+        schema.wastebasket.insert().values(
+            bank_id=page.bank_id,
+            page_id=page.id,
+            version=page.version,
+            tier=page.tier,
+            tokens=tokens,
+            text=text,
+            dropped_at=dropped_at,
+            purge_at=purge_at,
+        )
+    )
+
+
+def purge(connection: Connection, bank_id: int, now: datetime) -> int:
+    """Deletes what is past its undo window for good."""
+    return connection.execute(schema.wastebasket.delete().where(_t.bank_id == bank_id, _t.purge_at <= now)).rowcount
+
+
+def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
+    query = select(func.count()).select_from(schema.wastebasket).where(_t.bank_id == bank_id, _t.purge_at <= now)
+    return connection.execute(query).scalar_one()
+
+
+def size_bytes(connection: Connection, bank_id: int) -> int:
+    size = func.coalesce(func.length(_t.tokens), 0) + func.coalesce(func.length(_t.text), 0)
+    query = select(func.coalesce(func.sum(size), 0)).where(_t.bank_id == bank_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def find_answer(connection: Connection, bank_id: int, key: str) -> tuple[bytes, dict[str, Any]] | None:
+    """The digest of the request that used `key` first, and its answer."""
+    table = schema.idempotency_keys.c
+    query = select(table.digest, table.answer).where(table.bank_id == bank_id, table.key == key)
+    row = connection.execute(query).first()
+    return (bytes(row.digest), row.answer) if row else None
+
+
+def remember_answer(
+    connection: Connection, bank_id: int, key: str, digest: bytes, answer: dict[str, Any], now: datetime
+) -> None:
+    connection.execute(
+        schema.idempotency_keys.insert().values(bank_id=bank_id, key=key, digest=digest, answer=answer, created_at=now)
+    )
+
+
+def forget_answers(connection: Connection, bank_id: int, before: datetime) -> int:
+    table = schema.idempotency_keys
+    return connection.execute(table.delete().where(table.c.bank_id == bank_id, table.c.created_at < before)).rowcount

@@ -1,0 +1,182 @@
+"""Sealing: open messages become pages, typeset and encoded at the fresh tier."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from foxing.encoder import Codec
+from foxing.renderer import Entry, Page, Repertoire, Typesetter, remaining, render, transcribe
+
+from .database import Database
+from .decoding import pack_cells
+from .keepsakes import find_keepsakes, within_budget
+from .policy import Policy
+from .repositories import banks, messages, pages
+from .repositories.banks import Bank
+from .repositories.messages import Message
+from .types import SealReport
+
+PAGES_AT_ONCE = 8  # typeset, encoded and written together
+ATTEMPTS = 20  # when other processes seal the same bank
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A typeset page and the messages on it."""
+
+    page: Page
+    messages: dict[str, Message]
+
+
+class Sealer:
+    """Seals the open messages of banks."""
+
+    def __init__(self, database: Database, codec: Codec) -> None:
+        self.database = database
+        self.codec = codec
+        self.typesetter = Typesetter(codec.layout, Repertoire(codec.repertoire))
+
+    def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
+        """Seals full pages, and with `everything` the rest as well, on a page that is not full.
+
+        Work is written page batch by page batch, each in one transaction; another process that seals the same bank
+        at the same time makes this one look again, not seal twice.
+        """
+        page_keys: list[str] = []
+        whole = conflicts = 0
+        with self.database.read() as connection:
+            total = messages.totals(connection, banks.get(connection, bank_name).id).open_messages
+        while True:
+            with self.database.read() as connection:
+                bank = banks.get(connection, bank_name)
+                waiting = messages.open_up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells)
+            drafts = self._typeset(waiting, everything)
+            if not drafts:
+                break
+            written = self._write(bank, drafts, now)
+            if written is None:
+                conflicts += 1
+                if conflicts > ATTEMPTS:
+                    break
+                continue
+            page_keys += written[0]
+            whole += written[1]
+            if progress is not None:
+                progress(whole, max(total, whole))
+        with self.database.read() as connection:
+            left = messages.totals(connection, bank.id).open_messages
+        return SealReport(pages=page_keys, messages=whole, open_messages=left)
+
+    def _typeset(self, waiting: Sequence[Message], everything: bool) -> list[_Draft]:
+        """Up to `PAGES_AT_ONCE` pages, each a run of messages grouped by thread."""
+        entries = [
+            Entry(str(m.id), m.role, m.content or "", m.created_at, m.thread, m.name, m.sealed_chars) for m in waiting
+        ]
+        known = {str(m.id): m for m in waiting}
+        capacity = self.codec.layout.cells
+        drafts: list[_Draft] = []
+        while entries and len(drafts) < PAGES_AT_ONCE:
+            taken = cells = 0
+            while taken < len(entries) and cells < capacity:
+                cells += self.typesetter.cost(entries[taken])
+                taken += 1
+            if cells < capacity and not everything:
+                break
+            run = _by_thread(entries[:taken])
+            page = self.typesetter.page(run)
+            ids = [span.message_id for span in page.spans]
+            drafts.append(_Draft(page, {i: known[i] for i in ids}))
+            order = {entry.message_id: number for number, entry in enumerate(entries)}
+            rest = remaining(run, page) + entries[taken:]
+            entries = sorted(rest, key=lambda entry: order[entry.message_id])
+        return drafts
+
+    def _write(self, bank: Bank, drafts: Sequence[_Draft], now: datetime) -> tuple[list[str], int] | None:
+        """Encodes and writes; (page keys, messages sealed whole), or None when another process was faster."""
+        policy = Policy.parse(bank.policy)
+        tier = policy.fresh
+        images = [render(draft.page.cells, draft.page.layout, tier) for draft in drafts]
+        tokens = self.codec.encode(images, tier)
+        keeps_text = policy.keeps_text(tier)
+        readings = None if keeps_text else self.codec.decode(tokens)
+        keys: list[str] = []
+        done: dict[int, int] = {}
+        with self.database.write() as connection:
+            if not banks.take_seal_version(connection, bank):
+                return None
+            for number, draft in enumerate(drafts):
+                blob = tokens[number].to_bytes()
+                text = pack_cells(draft.page.cells) if keeps_text else None
+                times = [message.created_at for message in draft.messages.values()]
+                values = {
+                    "key": uuid.uuid4().hex,
+                    "bank_id": bank.id,
+                    "tier": tier,
+                    "codec": self.codec.name,
+                    "layout": draft.page.layout.to_dict(),
+                    "rows_used": draft.page.rows_used,
+                    "sealed_at": now,
+                    "first_at": min(times),
+                    "last_at": max(times),
+                    "messages": len(draft.messages),
+                    "vision_tokens": tokens[number].count,
+                    "token_bytes": len(blob),
+                    "text_bytes": len(text) if text else 0,
+                    "confidence": 1.0 if readings is None else readings[number].mean_confidence,
+                }
+                spans, kept = _rows(draft)
+                pages.insert(connection, values, blob, text, spans, kept)
+                keys.append(str(values["key"]))
+                for span in draft.page.spans:
+                    done[int(span.message_id)] = span.char_stop
+            sizes = {m.id: m.chars for draft in drafts for m in draft.messages.values()}
+            progress = [(i, stop, stop == sizes[i]) for i, stop in done.items()]
+            messages.mark_sealed(connection, progress)
+        return keys, sum(whole for _, _, whole in progress)
+
+
+def _by_thread(entries: Sequence[Entry]) -> list[Entry]:
+    """Grouped by thread, the thread of the newest message last: what does not fit is then mostly that message."""
+    last = {entry.thread: number for number, entry in enumerate(entries)}
+    return sorted(entries, key=lambda entry: last[entry.thread])
+
+
+def _rows(draft: _Draft) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of `spans` and `keepsakes` for a page."""
+    spans: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
+    flat = draft.page.cells.reshape(-1)
+    parts = [transcribe(flat[s.start : s.stop], layout=draft.page.layout, start=s.start) for s in draft.page.spans]
+    # one search and one budget for the page; the line breaks keep identifiers of neighbours apart
+    found = find_keepsakes("\n".join(part.text for part in parts))
+    found = within_budget(found, sum(len(part.text) for part in parts))
+    offset = 0
+    for ordinal, (span, part) in enumerate(zip(draft.page.spans, parts, strict=True)):
+        spans.append(
+            {
+                "ordinal": ordinal,
+                "message_id": int(span.message_id),
+                "header_start": span.header_start,
+                "start": span.start,
+                "stop": span.stop,
+                "char_start": span.char_start,
+                "char_stop": span.char_stop,
+            }
+        )
+        edges = [*(part.cell + span.start).tolist(), span.stop]
+        for first, last in found:
+            if offset <= first and last <= offset + len(part.text):
+                kept.append(
+                    {
+                        "start": edges[first - offset],
+                        "stop": edges[last - offset],
+                        "message_id": int(span.message_id),
+                        "text": part.text[first - offset : last - offset],
+                    }
+                )
+        offset += len(part.text) + 1
+    return spans, kept

@@ -1,0 +1,325 @@
+"""Index terms: the words of a text, in the form in which a question finds them.
+
+Words are compared without case, accents and (English) endings. Identifiers count whole and in their parts. Scripts
+without spaces count as pairs of neighbouring characters. The most frequent English function words are not indexed:
+they would be a third of the index and answer nothing.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+from threading import Lock
+
+import snowballstemmer
+
+LONGEST_TERM = 64  # characters; longer words are cut
+
+_NOT_INDEXED = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "i",
+        "i'm",
+        "in",
+        "is",
+        "it",
+        "it's",
+        "its",
+        "me",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "she",
+        "so",
+        "that",
+        "the",
+        "their",
+        "them",
+        "they",
+        "this",
+        "to",
+        "was",
+        "we",
+        "were",
+        "with",
+        "you",
+        "your",
+    ]
+)
+_STOP_WORDS = _NOT_INDEXED | frozenset(
+    [
+        "about",
+        "after",
+        "all",
+        "am",
+        "any",
+        "before",
+        "being",
+        "can",
+        "could",
+        "did",
+        "didn't",
+        "do",
+        "does",
+        "doesn't",
+        "doing",
+        "don't",
+        "each",
+        "few",
+        "further",
+        "here",
+        "him",
+        "how",
+        "if",
+        "into",
+        "just",
+        "mine",
+        "more",
+        "most",
+        "myself",
+        "no",
+        "nor",
+        "not",
+        "off",
+        "once",
+        "only",
+        "other",
+        "ours",
+        "out",
+        "over",
+        "own",
+        "same",
+        "should",
+        "some",
+        "such",
+        "tell",
+        "than",
+        "then",
+        "there",
+        "these",
+        "those",
+        "through",
+        "too",
+        "under",
+        "until",
+        "up",
+        "us",
+        "very",
+        "what",
+        "what's",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "would",
+        "yours",
+    ]
+)
+_KOREAN_STOP_WORDS = frozenset(
+    [
+        "그",
+        "이",
+        "저",
+        "것",
+        "수",
+        "등",
+        "및",
+        "좀",
+        "더",
+        "또",
+        "왜",
+        "뭐",
+        "뭘",
+        "뭐가",
+        "뭐라고",
+        "무엇",
+        "무엇을",
+        "무엇이",
+        "무슨",
+        "어떤",
+        "어떻게",
+        "어디",
+        "어디서",
+        "어디에",
+        "언제",
+        "누가",
+        "누구",
+        "누구와",
+        "얼마나",
+        "나",
+        "나는",
+        "내",
+        "내가",
+        "나의",
+        "너",
+        "너는",
+        "네",
+        "네가",
+        "우리",
+        "우리가",
+        "우리는",
+        "우리의",
+        "그리고",
+        "그래서",
+        "그런데",
+        "하지만",
+        "대해",
+        "대해서",
+        "대한",
+        "관해",
+        "관한",
+        "했지",
+        "했어",
+        "했나",
+        "했나요",
+        "했는지",
+        "있어",
+        "있지",
+        "있나",
+        "있는",
+        "있었지",
+        "있었어",
+        "하는",
+        "한",
+        "할",
+        "해",
+        "줘",
+        "알려줘",
+        "말해줘",
+    ]
+)
+
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+#: Han, kana and the scripts of South-East Asia that do not part words; their vowel signs and marks included.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+)
+#: Combining marks, and the scripts of India, whose vowel signs `\w` leaves out.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
+)
+_LETTER = rf"(?:[^\W_{_HANGUL}{_UNSPACED}]|[{_MARKS}])"
+_CHUNK = re.compile(
+    rf"(?P<word>_*[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
+    rf"|[{_HANGUL}]+|[{_UNSPACED}]+"
+)
+_PLAIN = re.compile(r"[A-Za-z]+")
+_PART = re.compile(r"[^\W_]+['’](?:s|t|m|d|re|ve|ll|S|T|M|D|RE|VE|LL)(?![^\W_])|(?:[^\W_]|[" + _MARKS + "])+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_IDENTIFIER = re.compile(r"[_.@:/]|[a-z][A-Z]")
+_ACCENTED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
+
+_stemmer = snowballstemmer.stemmer("english")
+_stemmer_lock = Lock()  # the stemmer holds the word that it works on
+
+TermRun = tuple[str, int, int]
+
+
+def term_runs(text: str) -> list[TermRun]:
+    """The terms of `text` in its order, each with the range of characters it stands on (start, stop)."""
+    runs: list[TermRun] = []
+    for match in _CHUNK.finditer(text):
+        start = match.start()
+        runs += [(term, start + first, start + last) for term, first, last in _terms_of(match[0])]
+    return runs
+
+
+def terms(text: str) -> Counter[str]:
+    """How often each term stands in `text`."""
+    counts: Counter[str] = Counter()
+    for word, count in Counter(m[0] for m in _CHUNK.finditer(text)).items():
+        for term, _, _ in _terms_of(word):
+            counts[term] += count
+    return counts
+
+
+def query_terms(query: str) -> Counter[str]:
+    """The terms of a question: without the English and Korean words that only make it one, unless nothing is left."""
+    counts: Counter[str] = Counter()
+    for match in _CHUNK.finditer(query):
+        word = match[0].casefold().replace("’", "'")
+        if word not in _STOP_WORDS and word not in _KOREAN_STOP_WORDS:
+            counts.update(term for term, _, _ in _terms_of(match[0]))
+    return counts or terms(query)
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of(chunk: str) -> tuple[TermRun, ...]:
+    """The terms of a chunk, ranges counted from its beginning."""
+    if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
+        word = chunk.lower()
+        return () if word in _NOT_INDEXED else ((_stem(word), 0, len(chunk)),)
+    if re.match(f"[{_HANGUL}]", chunk):
+        pairs = _pairs(chunk)
+        whole = _normal(chunk)
+        return pairs if any(term == whole for term, _, _ in pairs) else ((whole, 0, len(chunk)), *pairs)
+    if re.match(f"[{_UNSPACED}]", chunk):
+        return _pairs(chunk)
+    return tuple(_word_terms(chunk))
+
+
+def _pairs(chunk: str) -> tuple[TermRun, ...]:
+    text = unicodedata.normalize("NFKC", chunk).casefold()
+    if len(text) < 2:
+        return ((text, 0, len(chunk)),)
+    exact = len(text) == len(chunk)  # else a character cannot be told from its neighbours
+    return tuple((text[i : i + 2], *((i, i + 2) if exact else (0, len(chunk)))) for i in range(len(text) - 1))
+
+
+def _word_terms(chunk: str) -> list[TermRun]:
+    runs: list[TermRun] = []
+    parts = [(m.start() + first, m.start() + last) for m in _PART.finditer(chunk) for first, last in _camel_parts(m[0])]
+    joined = len(parts) > 1 and (_IDENTIFIER.search(chunk) or any(c.isdigit() for c in chunk))
+    if joined:
+        runs.append((_normal(chunk.replace(",", "").lstrip("_")), 0, len(chunk)))
+    for first, last in parts:
+        word = _normal(chunk[first:last])
+        if word not in _NOT_INDEXED:
+            runs.append((_stem(word) if word.isascii() and not word.isdigit() else word, first, last))
+    return runs
+
+
+def _camel_parts(word: str) -> list[tuple[int, int]]:
+    edges = [0, *(m.start() for m in _CAMEL.finditer(word)), len(word)]
+    return list(zip(edges, edges[1:], strict=False))
+
+
+def _normal(word: str) -> str:
+    """Without case and Latin accents, full-width forms as plain ones, cut to the longest term."""
+    word = word[: 4 * LONGEST_TERM]
+    if not word.isascii():
+        word = _ACCENTED_LATIN.sub(r"\1", unicodedata.normalize("NFKD", word.replace("’", "'")))
+        word = unicodedata.normalize("NFKC", word)
+    return word.casefold()[:LONGEST_TERM]
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    with _stemmer_lock:
+        stem: str = _stemmer.stemWord(word[:LONGEST_TERM])
+    return stem

@@ -1,0 +1,15 @@
+"""Runs migrations on the connection that `foxing.memory.database` hands over."""
+
+from alembic import context
+
+from foxing.memory.schema import metadata
+
+
+def run() -> None:
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    # the caller's transaction: the schema and its version change together
+    context.run_migrations()
+
+
+run()
