@@ -6,8 +6,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from foxing.renderer import BLANK, Cells, PageLayout, grid_text
 from PIL.Image import Image
+
+from foxing.renderer import BLANK, Cells, PageLayout, grid_text
 
 from .tokens import VisionTokens
 

@@ -1,4 +1,7 @@
-"""Ageing: pages move to lower tiers as the policy says. Plan, lease, encode outside any transaction, compare and swap."""
+"""Ageing: pages move to lower tiers as the policy says.
+
+Plan, lease, encode outside any transaction, compare and swap.
+"""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from sqlalchemy import Connection
+
 from foxing.encoder import Codec, CodecError, Reading, TierSpec, VisionTokens
 from foxing.renderer import Cells, PageLayout, render, tier_rank
-from sqlalchemy import Connection
 
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
@@ -202,7 +206,7 @@ class Ager:
         found = messages.by_ids(connection, ids)
         sealed = [m for m in found.values() if not m.open]
         remembered = self.rememberer.messages(connection, sealed, faded)
-        counts = {i: remembered_terms(item) for i, item in remembered.items()}
+        counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items()}
         index.replace(connection, bank_id, counts)
 
     def _expected_bytes(self, move: Move) -> int:

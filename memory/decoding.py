@@ -8,6 +8,7 @@ from threading import Condition, Lock
 import numpy as np
 import numpy.typing as npt
 import zstandard
+
 from foxing.encoder import Codec, CodecError, Reading, VisionTokens
 from foxing.renderer import BLANK, Cells, PageLayout
 

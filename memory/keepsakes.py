@@ -22,7 +22,8 @@ _UNITS = (
     r"%|‰|°[CF]?|[kKMGTP]i?[Bb](?:ps|/s)?|B|bytes?|bits?|[nµμm]?s|min|h|hours?|hrs?|days?|weeks?|months?|years?|"
     r"[kcmnµμ]?m[²³23]?|km/h|mph|m/s|ft|mi|[kmµμ]?g|lbs?|oz|[mµμ]?[lL]|[kMG]?Hz|[kMG]?W(?:h|/h)?|[mk]?[VA]|mAh|[kM]?J|kcal|cal|"
     r"[kM]?Pa|bar|psi|dB|px|dpi|fps|rpm|tokens?|req/s|USD|EUR|GBP|KRW|JPY|CNY|CHF|dollars?|euros?|won|"
-    r"(?:만|억|천)? ?(?:원|달러|유로|엔|위안)|퍼센트|킬로(?:그램|미터)?|미터|그램|리터|시간|개월|주일|[개명건장권대번회년월일주분초층인]"
+    r"(?:만|억|천)? ?(?:원|달러|유로|엔|위안)|퍼센트|"
+    r"킬로(?:그램|미터)?|미터|그램|리터|시간|개월|주일|[개명건장권대번회년월일주분초층인]"
 )
 _TOP_LEVEL = "com|org|net|io|dev|ai|app|edu|gov|me|info|co|kr|jp|cn|de|fr|uk|ru|eu|us|example|test|internal|local"
 _EXTENSIONS = (
@@ -56,7 +57,7 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (1, r"(?<![\w.])(?:v\d+(?:\.\d+){0,4}|\d+(?:\.\d+){2,4})"
             r"(?:[-+.]?(?:rc|alpha|beta|dev|post|a|b)[.-]?\d*)?(?:\+[\w.]+)?(?![\w])"),
         (0, r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?\(?\d{2,4}\)?(?:[ .-]\d{2,4}){2,4}(?![\w-])(?<=[\d().+ -]{9})"),
-        (0, r"(?<![\w])(?=[\w-]{0,63}\d[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])"
+        (0, r"(?<![\w])(?=[\w-]{0,63}\d[\w-]{0,63}\d|[\w-]{0,63}\d[\w-]{0,63}[a-z][A-Z])(?=[\w-]{0,63}[A-Za-z])"
             r"[A-Za-z0-9][\w-]{14,62}[A-Za-z0-9](?![\w-])"),
         (0, r"(?<![\w.,])\d{5,64}(?![\w]|[.,]\d)"),
         (2, rf"(?<![\w.,])[-+−±~]?(?:[$€£₩¥]|(?:USD|EUR|GBP|KRW|JPY) ?)(?:{_NUMBER})"
@@ -69,10 +70,10 @@ _KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
 _TRAILING = ".,;:!?'\"…。，、"
 
 
-def find_keepsakes(text: str) -> list[Keepsake]:
-    """The ranges of characters worth keeping exact, ascending, none overlapping."""
+def find_keepsakes(text: str) -> list[tuple[int, int]]:
+    """The ranges of characters worth keeping exact, ascending, none overlapping; each is a `Keepsake`."""
     taken = bytearray(len(text))
-    found: list[Keepsake] = []
+    found: list[tuple[int, int]] = []
     if not text.isascii() or any(c.isdigit() or c in "/@\\." for c in text):
         for rank, pattern in _KINDS:
             for match in pattern.finditer(text):

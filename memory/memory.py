@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from sqlalchemy import Connection
+
 from foxing.encoder import Codec, TokensError, VisionTokens, load_codec
 from foxing.renderer import Cells, FoxingError, PageLayout, grid_text, render, tier_rank
-from sqlalchemy import Connection
 
 from .ageing import Ager
 from .database import Database
@@ -156,9 +157,9 @@ class Memory:
     ) -> Stored:
         """Remembers messages, all or none; the bank comes into being with its first one. They are readable at once.
 
-        The same id with the same message again adds nothing. A message without `created_at` is dated now. `thread` is the
-        thread of those that name none. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, or `Conflict` when an
-        id or an idempotency key belongs to something else.
+        The same id with the same message again adds nothing. A message without `created_at` is dated now, one without
+        a thread belongs to `thread`. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, or `Conflict` when an id
+        or an idempotency key belongs to something else.
         """
         return store(
             self._database,
@@ -208,9 +209,10 @@ class Memory:
     ) -> Recall:
         """The messages that answer `query`, best first, or without words those of the time window in time order.
 
-        `since`, `until`: times or words (“3 weeks ago”, “지난달”), read against `now` and `timezone`; a time said inside
-        the query counts too. `max_tokens`: text tokens of all spans together. `fidelity` "verbatim" gives only text
-        that is kept exactly. Raises `NotFound`, `InvalidTime`, `InvalidCursor`, `InvalidInput`.
+        `since`, `until`: times or words (“3 weeks ago”, “지난달”), read against `now` and `timezone`; a time said in
+        the query counts too, unless nothing of that time answers. `max_tokens`: text tokens of all spans together.
+        `fidelity` "verbatim" gives only text that is kept exactly. Raises `NotFound`, `InvalidTime`, `InvalidCursor`,
+        `InvalidInput`.
         """
         if fidelity not in ("remembered", "verbatim"):
             raise InvalidInput(f"fidelity is 'remembered' or 'verbatim', not '{fidelity}'")
@@ -327,8 +329,10 @@ class Memory:
             return self._infos(connection, bank, [row])[0]
 
     def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
-        """PNG of the page as `tier` (None: its own) shows it, from the best the memory still has. Raises `NotFound`, and
-        `Forgotten` for a tier that is sharper than what is left."""
+        """PNG of the page as `tier` (None: its own) shows it, from the best the memory still has.
+
+        Raises `NotFound`, and `Forgotten` for a tier that is sharper than what is left.
+        """
         row, tokens, text = self._content(bank, page_id)
         layout = PageLayout.from_dict(row.layout)
         tier = self._allowed_tier(row, tier, text is not None)
@@ -365,7 +369,7 @@ class Memory:
         flat = sure.reshape(-1)
         return PageReading(
             page_id=page_id,
-            tier=tier,  # type: ignore[arg-type]
+            tier=tier,
             source="decoded",
             text=reading.text,
             lines=_lines(cells, sure),

@@ -3,21 +3,34 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PlainSerializer, ValidationError, field_validator, model_validator
 
 from foxing.renderer import TIERS, tier_rank
-from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .errors import InvalidPolicy
 from .types import Tier, Value
 
+LONGEST = timedelta(days=36_525)  # a hundred years
 _KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
+
+
+def _iso(duration: timedelta) -> str:
+    """ISO 8601 in days and seconds: years and months have no fixed length."""
+    seconds = duration.seconds + duration.microseconds / 1e6
+    time = f"T{seconds:g}S" if seconds else ""
+    return f"P{duration.days}D{time}" if duration.days or not time else f"P{time}"
+
+
+#: A length of time, written in ISO 8601: “P7D”, “PT30S”.
+Duration = Annotated[timedelta, Field(ge=timedelta(0), le=LONGEST), PlainSerializer(_iso, when_used="json")]
 
 
 class Step(Value):
     """From age `after` on, a page is held at `tier`."""
 
-    after: timedelta = Field(description="Age of the page's last message, ISO 8601.", examples=["P7D"])
+    after: Duration = Field(description="Age of the page's last message, ISO 8601.", examples=["P7D"])
     tier: Tier
 
 
@@ -38,8 +51,8 @@ class Policy(Value):
         description="How long exact text is kept: 'fresh' until the page first ages, 'always', or 'until:<tier>'.",
         examples=["fresh", "always", "until:tiny"],
     )
-    seal_after: timedelta = Field(timedelta(days=30), description="Age at which open messages are sealed.")
-    undo_window: timedelta = Field(timedelta(days=7), description="How long what ageing dropped stays restorable.")
+    seal_after: Duration = Field(timedelta(days=30), description="Age at which open messages are sealed.")
+    undo_window: Duration = Field(timedelta(days=7), description="How long what ageing dropped stays restorable.")
 
     @field_validator("keep_text")
     @classmethod
@@ -57,8 +70,6 @@ class Policy(Value):
             if tier_rank(step.tier) <= tier_rank(tier):
                 raise ValueError(f"ageing goes to lower tiers only, and '{step.tier}' is not below '{tier}'")
             age, tier = step.after, step.tier
-        if self.seal_after < timedelta(0) or self.undo_window < timedelta(0):
-            raise ValueError("seal_after and undo_window cannot be negative")
         return self
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
+
 from .database import Database
 from .errors import InvalidCursor, InvalidInput, InvalidTime
 from .remembering import Rememberer, recalled
@@ -18,7 +20,6 @@ from .repositories import banks, index, messages
 from .repositories.banks import Bank
 from .repositories.messages import Message
 from .terms import query_terms
-from .text_tokens import count_text_tokens, cut_to_tokens
 from .types import Recall, Recalled
 from .when import parse_since, parse_until, split_query
 
@@ -62,12 +63,7 @@ def ask(
         raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
     start = parse_since(since, now, timezone) if since is not None else None
     stop = parse_until(until, now, timezone) if until is not None else None
-    words = query or ""
-    if words:
-        words, said = split_query(words, now, timezone)
-        if said is not None:
-            start = max(filter(None, (start, said.since)), default=None)
-            stop = min(filter(None, (stop, said.until)), default=None)
+    words, said = split_query(query, now, timezone) if query else ("", None)
     if since is not None and until is not None and start is not None and stop is not None and start >= stop:
         raise InvalidTime("since is not before until; there is no time between them")
     thread_id = None
@@ -76,6 +72,14 @@ def ask(
         if thread_id is None:
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
+    if said is not None:
+        first = max(filter(None, (start, said.since)), default=None)
+        last = min(filter(None, (stop, said.until)), default=None)
+        # a time in a question may also be what was talked about; without any answer in that time it does not narrow
+        if not terms or index.search(
+            connection, bank.id, terms, since=first, until=last, thread_id=thread_id, limit=1, offset=0
+        ):
+            start, stop = first, last
     plain = json.dumps([query, str(since), str(until), thread], ensure_ascii=False)
     fingerprint = hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]
     return Question(terms, start, stop, thread_id, fingerprint)

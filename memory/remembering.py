@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
 from sqlalchemy import Connection
+
+from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
 
 from .decoding import PageDecoder, PageState
 from .errors import TokensDamaged

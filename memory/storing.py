@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from . import terms
 from .database import Database
 from .errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
+from .indexing import index_terms
 from .policy import Policy
 from .repositories import banks, index, messages, wastebasket
 from .types import NewMessage, Stored
@@ -99,7 +99,7 @@ def store(
     if thread is not None and not 1 <= len(thread) <= 200:
         raise InvalidInput("a thread's name has 1 to 200 characters")
     keys = [message.id or uuid.uuid4().hex for message in accepted]
-    words = [terms.terms(message.content) for message in accepted]
+    words = [index_terms(message.content, message.name) for message in accepted]
     request_digest = _request_digest(accepted, thread)
     with database.write() as connection:
         bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))

@@ -9,208 +9,33 @@ import re
 import unicodedata
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 from threading import Lock
 
 import snowballstemmer
 
 LONGEST_TERM = 64  # characters; longer words are cut
 
-_NOT_INDEXED = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "i",
-        "i'm",
-        "in",
-        "is",
-        "it",
-        "it's",
-        "its",
-        "me",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "she",
-        "so",
-        "that",
-        "the",
-        "their",
-        "them",
-        "they",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "with",
-        "you",
-        "your",
-    ]
+
+def _words(line: str) -> frozenset[str]:
+    return frozenset(line.split())
+
+
+_NOT_INDEXED = _words(
+    "a an and are as at be been but by for from had has have he her his i i'm in is it it's its me my of on or "
+    "our she so that the their them they this to was we were with you your"
 )
-_STOP_WORDS = _NOT_INDEXED | frozenset(
-    [
-        "about",
-        "after",
-        "all",
-        "am",
-        "any",
-        "before",
-        "being",
-        "can",
-        "could",
-        "did",
-        "didn't",
-        "do",
-        "does",
-        "doesn't",
-        "doing",
-        "don't",
-        "each",
-        "few",
-        "further",
-        "here",
-        "him",
-        "how",
-        "if",
-        "into",
-        "just",
-        "mine",
-        "more",
-        "most",
-        "myself",
-        "no",
-        "nor",
-        "not",
-        "off",
-        "once",
-        "only",
-        "other",
-        "ours",
-        "out",
-        "over",
-        "own",
-        "same",
-        "should",
-        "some",
-        "such",
-        "tell",
-        "than",
-        "then",
-        "there",
-        "these",
-        "those",
-        "through",
-        "too",
-        "under",
-        "until",
-        "up",
-        "us",
-        "very",
-        "what",
-        "what's",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "would",
-        "yours",
-    ]
+_STOP_WORDS = _NOT_INDEXED | _words(
+    "about after all am any before being can could did didn't do does doesn't doing don't each few further here "
+    "him how if into just mine more most myself no nor not off once only other ours out over own same should "
+    "some such tell than then there these those through too under until up us very what what's when where which "
+    "while who whom whose why will would yours"
 )
-_KOREAN_STOP_WORDS = frozenset(
-    [
-        "그",
-        "이",
-        "저",
-        "것",
-        "수",
-        "등",
-        "및",
-        "좀",
-        "더",
-        "또",
-        "왜",
-        "뭐",
-        "뭘",
-        "뭐가",
-        "뭐라고",
-        "무엇",
-        "무엇을",
-        "무엇이",
-        "무슨",
-        "어떤",
-        "어떻게",
-        "어디",
-        "어디서",
-        "어디에",
-        "언제",
-        "누가",
-        "누구",
-        "누구와",
-        "얼마나",
-        "나",
-        "나는",
-        "내",
-        "내가",
-        "나의",
-        "너",
-        "너는",
-        "네",
-        "네가",
-        "우리",
-        "우리가",
-        "우리는",
-        "우리의",
-        "그리고",
-        "그래서",
-        "그런데",
-        "하지만",
-        "대해",
-        "대해서",
-        "대한",
-        "관해",
-        "관한",
-        "했지",
-        "했어",
-        "했나",
-        "했나요",
-        "했는지",
-        "있어",
-        "있지",
-        "있나",
-        "있는",
-        "있었지",
-        "있었어",
-        "하는",
-        "한",
-        "할",
-        "해",
-        "줘",
-        "알려줘",
-        "말해줘",
-    ]
+_KOREAN_STOP_WORDS = _words(
+    "그 이 저 것 수 등 및 좀 더 또 왜 뭐 뭘 뭐가 뭐라고 무엇 무엇을 무엇이 무슨 어떤 어떻게 어디 어디서 어디에 "
+    "언제 누가 누구 누구와 얼마나 나 나는 내 내가 나의 너 너는 네 네가 우리 우리가 우리는 우리의 그리고 그래서 "
+    "그런데 하지만 대해 대해서 대한 관해 관한 했지 했어 했나 했나요 했는지 있어 있지 있나 있는 있었지 있었어 "
+    "하는 한 할 해 줘 알려줘 말해줘"
 )
 
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
@@ -306,7 +131,7 @@ def _word_terms(chunk: str) -> list[TermRun]:
 
 def _camel_parts(word: str) -> list[tuple[int, int]]:
     edges = [0, *(m.start() for m in _CAMEL.finditer(word)), len(word)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _normal(word: str) -> str:

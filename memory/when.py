@@ -124,7 +124,7 @@ def _other_languages(words: str, local: datetime) -> Stretch:
     unreadable = InvalidTime(f"the time '{words[:80]}' cannot be read; write it as {_EXAMPLES}")
     if len(words) > 80 or not re.search(r"[^\W\d_]{2}|\d\D+\d", words):
         raise unreadable
-    from dateparser.date import DateDataParser  # type: ignore[import-untyped]  # slow to import, seldom needed
+    from dateparser.date import DateDataParser  # slow to import, seldom needed
 
     settings = {
         "RELATIVE_BASE": local.replace(tzinfo=None),

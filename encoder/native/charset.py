@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
 from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"

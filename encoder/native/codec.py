@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL.Image import Image
+from torch import Tensor
+
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.tokens import VisionTokens, pack_uint4, unpack_uint4
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells
-from PIL.Image import Image
-from torch import Tensor
 
 from .charset import HANGUL_FIRST, N_LEAD, N_TAIL, N_VOWEL, Charset
 from .model import PAIRS, NativeModel, Quantizer, resample

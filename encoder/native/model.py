@@ -1,8 +1,8 @@
 """The network of the native codec: pixels → codes → characters.
 
 Three stages after DeepEncoder, in miniature. Stage 1 looks at patches of a quarter of a pair of cells at full
-resolution; stage 2 compresses them 16× with two strided convolutions, to one vector for each pair of cells; stage 3 gives each
-vector its context, along the rows and across the vision tokens of the whole page. A quantiser (finite scalar
+resolution; stage 2 compresses them 16× with two strided convolutions, to one vector for each pair of cells; stage 3
+gives each vector its context, along the rows and across the vision tokens of the whole page. A quantiser (finite scalar
 quantisation, 16 levels, straight through) leaves a few numbers of 4 bits a pair. The decoder reads all pairs of a page
 at once: convolutions along the text in both directions, then one head for each cell.
 
@@ -84,7 +84,8 @@ class TextConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(x).transpose(1, 2).unsqueeze(2)  # [B, D, 1, L], channels last in memory
         y = F.gelu(self.conv(y).squeeze(2).transpose(1, 2))
-        return x + self.out(y)
+        mixed: Tensor = self.out(y)
+        return x + mixed
 
 
 class TokenAttention(nn.Module):
@@ -107,8 +108,8 @@ class TokenAttention(nn.Module):
         tokens = self.norm(grid.mean(dim=(2, 4))).reshape(b, down * across, d)
         q, k, v = self.qkv(tokens).reshape(b, down * across, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, down * across, d)
-        y = self.out(y).reshape(b, down, 1, across, 1, d)
-        return (grid + y).reshape(b, rows * PAIRS, d)
+        spread: Tensor = self.out(y).reshape(b, down, 1, across, 1, d)
+        return (grid + spread).reshape(b, rows * PAIRS, d)
 
 
 class PageEncoder(nn.Module):
@@ -136,7 +137,7 @@ class PageEncoder(nn.Module):
     def forward(self, pixels: Tensor, tier: str, token_rows: int, token_pairs: int) -> Tensor:
         """`pixels`: float [B, 1, R·pair_px, P·pair_px], ink 1, paper 0."""
         patch = self.dims.tiers[tier].pair_px // 4
-        x = F.pixel_unshuffle(pixels, patch).to(memory_format=torch.channels_last)
+        x: Tensor = F.pixel_unshuffle(pixels, patch).to(memory_format=torch.channels_last)
         x = F.gelu(self.stems[tier](x))
         x = F.gelu(self.local(x))
         x = self.compress(x)  # [B, D, R, P]
@@ -213,7 +214,8 @@ class NativeModel(nn.Module):
         self.decoder = decoder
 
     def forward(self, pixels: Tensor, tier: str, token_rows: int, token_pairs: int) -> Logits:
-        return self.decoder(self.quantizer(self.encoder(pixels, tier, token_rows, token_pairs), tier), tier)
+        logits: Logits = self.decoder(self.quantizer(self.encoder(pixels, tier, token_rows, token_pairs), tier), tier)
+        return logits
 
 
 def build_model(dims: NativeDims, charset: Charset) -> NativeModel:

@@ -5,7 +5,8 @@
 
 `FOLDER/train` and `FOLDER/eval` hold JSON Lines of messages, gzipped, named `<language>_<source>.jsonl.gz`. Pages are
 typeset and drawn by the renderer, so there is no end of images; a part of them is drawn from all characters at random,
-so that rare glyphs and strings without meaning are read as well. The best weights by held-out accuracy are kept beside the latest.
+so that rare glyphs and strings without meaning are read as well. The best weights by held-out accuracy are kept beside
+the latest.
 """
 
 import json
@@ -22,10 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from foxing.encoder.errors import CodecError
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, Page, Repertoire, Typesetter, render
 from PIL import Image, ImageFilter
 from torch import Tensor
+
+from foxing.encoder.errors import CodecError
+from foxing.renderer import BLANK, DENSE_PAGE, Cells, Page, Repertoire, Typesetter, render
 
 from .charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
 from .codec import PageReader, to_pixels
@@ -239,25 +241,25 @@ def share_codes(model: NativeModel, tier: str) -> None:
     Numbers that another tier has beyond those of `tier` keep their random start. A stem for larger pixels starts as the
     mean over the pixels that make one of the smaller.
     """
-    dims = model.dims
-    encoder, quantizer, decoder = model.encoder, model.quantizer, model.decoder
-    source = encoder.stems[tier].weight  # [n_stem, patch², 3, 3]
-    patch = dims.tiers[tier].pair_px // 4
-    for name, other in dims.tiers.items():
+    own = model.dims.tiers[tier]
+    state = model.state_dict()  # its tensors are the parameters themselves
+    stem = state[f"encoder.stems.{tier}.weight"]  # [n_stem, patch², 3, 3]
+    patch = own.pair_px // 4
+    for name, other in model.dims.tiers.items():
         if name == tier:
             continue
-        scale = other.pair_px // dims.tiers[tier].pair_px
-        grid = source.unflatten(1, (patch, patch)) / scale**2
+        scale = other.pair_px // own.pair_px
+        grid = stem.unflatten(1, (patch, patch)) / scale**2
         grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-        encoder.stems[name].weight.copy_(grid.flatten(1, 2))
-        encoder.stems[name].bias.copy_(encoder.stems[tier].bias)
-        encoder.tier[name].copy_(encoder.tier[tier])
-        n = min(other.n_numbers, dims.tiers[tier].n_numbers)
-        quantizer.squeeze[name].weight[:n] = quantizer.squeeze[tier].weight[:n]
-        quantizer.squeeze[name].bias[:n] = quantizer.squeeze[tier].bias[:n]
-        decoder.expand[name].weight[:, :n] = decoder.expand[tier].weight[:, :n]
-        decoder.expand[name].weight[:, n:] *= 0.3
-        decoder.expand[name].bias.copy_(decoder.expand[tier].bias)
+        state[f"encoder.stems.{name}.weight"].copy_(grid.flatten(1, 2))
+        for part in ("encoder.stems.{}.bias", "encoder.tier.{}", "decoder.expand.{}.bias"):
+            state[part.format(name)].copy_(state[part.format(tier)])
+        n = min(other.n_numbers, own.n_numbers)
+        for part in ("quantizer.squeeze.{}.weight", "quantizer.squeeze.{}.bias"):
+            state[part.format(name)][:n] = state[part.format(tier)][:n]
+        expand = state[f"decoder.expand.{name}.weight"]
+        expand[:, :n] = state[f"decoder.expand.{tier}.weight"][:, :n]
+        expand[:, n:] *= 0.3  # numbers that mean nothing yet should not drown the others
 
 
 def batches(

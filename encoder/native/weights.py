@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from foxing.encoder.errors import CodecError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from foxing.encoder.errors import CodecError
 
 from .charset import Charset
 from .model import NativeDims, NativeModel, build_model

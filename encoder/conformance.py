@@ -1,0 +1,178 @@
+"""What every codec must do: checks that its author runs, here or in a test suite of their own.
+
+    from foxing.encoder import load_codec
+    from foxing.encoder.conformance import CHECKS
+    for check in CHECKS:
+        check(load_codec("native"))
+
+Each check raises `AssertionError` with a sentence.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from PIL import Image
+
+from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Repertoire, Typesetter, render, tier_rank
+
+from .contract import Codec, Reading
+from .errors import CodecError, TokensError
+from .tokens import VisionTokens
+
+TEXT = (
+    "We agreed to move the release of project Titan to the second week of March, because the battery test in the cold "
+    "room took longer than planned. Please tell the others before Friday, and send me the report when it is ready. "
+)
+
+
+def sample_page(codec: Codec, messages: int = 12) -> Page:
+    """A page of plain English in the codec's layout, about a quarter full."""
+    at = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+    entries = [Entry(str(n), "user", f"{TEXT}That was point {n}.", at, "t") for n in range(messages)]
+    return Typesetter(codec.layout, Repertoire(codec.repertoire)).page(entries)
+
+
+def _expect(condition: object, sentence: str) -> None:
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def _refused(error: type[CodecError], attempt: Callable[[], object], sentence: str) -> None:
+    try:
+        attempt()
+    except error:
+        return
+    raise AssertionError(sentence)
+
+
+def describes_itself(codec: Codec) -> None:
+    """Name, weights and tiers are there, tiers go from sharp to blurred, and each costs less than the one before."""
+    _expect(codec.name and codec.weights, "a codec has a name and a digest of its weights")
+    _expect(isinstance(codec.tiers, Mapping) and codec.tiers, "a codec has tiers")
+    names = list(codec.tiers)
+    _expect(names == sorted(names, key=tier_rank), "tiers are listed sharpest first")
+    tokens = [codec.tiers[name].tokens for name in names]
+    _expect(tokens == sorted(set(tokens), reverse=True), "a lower tier takes fewer tokens")
+    for name, spec in codec.tiers.items():
+        _expect(spec.name == name, f"the spec of '{name}' names another tier")
+        _expect(0 <= spec.flag_below <= 1, f"flag_below of '{name}' is no probability")
+
+
+def tokens_are_as_described(codec: Codec) -> None:
+    """Tokens of a full and of a cropped page have the size that the tier's spec says."""
+    page = sample_page(codec)
+    for tier, spec in codec.tiers.items():
+        for rows in (page.rows_used, codec.layout.rows):
+            blank = np.full((rows - page.rows_used, codec.layout.columns), BLANK, dtype=np.uint32)
+            image = render(np.concatenate([page.cells, blank]), codec.layout, tier)
+            tokens = codec.encode([image], tier)[0]
+            _expect((tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier), "tokens say who")
+            _expect(tokens.count == codec.layout.vision_tokens(rows, tier), f"'{tier}': {tokens.count} tokens")
+            _expect(tokens.bytes_per_token == spec.bytes_per_token, f"'{tier}': bytes a token differ from the spec")
+    _expect(tokens.count <= spec.tokens, "a page costs at most what a full page costs")
+
+
+def reads_its_own_tokens(codec: Codec) -> None:
+    """The sharpest tier reads plain English, and a reading has the grid's shape and probabilities."""
+    page = sample_page(codec)
+    tier = next(iter(codec.tiers))
+    reading = _read(codec, page, tier)
+    _expect(reading.cells.shape == reading.confidence.shape, "a confidence for every cell")
+    _expect(reading.cells.shape[1] == codec.layout.columns, "a reading keeps the grid")
+    _expect(reading.cells.shape[0] >= page.rows_used, "a reading covers the page")
+    _expect(bool(((reading.confidence >= 0) & (reading.confidence <= 1)).all()), "confidences are probabilities")
+    right = sum(a == b for a, b in zip(page.text, reading.text, strict=False))
+    _expect(right >= 0.97 * len(page.text), f"'{tier}' reads {right} of {len(page.text)} characters")
+
+
+def bytes_come_back(codec: Codec) -> None:
+    """Tokens survive the way through bytes, and read the same afterwards."""
+    page = sample_page(codec)
+    for tier in codec.tiers:
+        tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
+        again = VisionTokens.from_bytes(tokens.to_bytes())
+        _expect(again == tokens, "tokens differ after to_bytes and from_bytes")
+        first, second = codec.decode([tokens])[0], codec.decode([again])[0]
+        _expect(bool((first.cells == second.cells).all()), "the same tokens read differently")
+
+
+def batches_read_as_single_pages(codec: Codec) -> None:
+    """Pages of several sizes and tiers in one call, in the order given."""
+    pages = [sample_page(codec, n) for n in (2, 9, 2, 12)]
+    tiers = list(codec.tiers)[:2]
+    tokens = []
+    for tier in tiers:
+        tokens += codec.encode([render(page.cells, codec.layout, tier) for page in pages], tier)
+    together = codec.decode(tokens)
+    for item, reading in zip(tokens, together, strict=True):
+        alone = codec.decode([item])[0]
+        _expect(reading.tier == item.tier, "readings come in another order")
+        same = float((alone.cells == reading.cells).mean())
+        _expect(same > 0.999, f"a page in a batch reads differently ({same:.4f} of its cells are the same)")
+
+
+def crops_read_as_the_page(codec: Codec) -> None:
+    """With `context_rows`, a part of a page with that margin reads as the whole page does."""
+    if codec.context_rows is None:
+        return
+    page = sample_page(codec, 40)
+    for tier in codec.tiers:
+        tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
+        if tokens.shape[0] < 3:
+            continue
+        rows = codec.layout.rows_per_token(tier)
+        margin = -(-codec.context_rows // rows)
+        whole = codec.decode([tokens])[0].cells[margin * rows : (margin + 1) * rows]
+        part = codec.decode([tokens.crop(0, min(tokens.shape[0], 2 * margin + 1))])[0]
+        same = float((part.cells[margin * rows : (margin + 1) * rows] == whole).mean())
+        _expect(same > 0.999, f"'{tier}': a crop reads differently ({same:.4f} of its cells are the same)")
+
+
+def foreign_tokens_are_refused(codec: Codec) -> None:
+    """Tokens of other weights, another codec, another tier or a wrong shape raise `TokensError`, they are not read."""
+    tier = next(iter(codec.tiers))
+    tokens = codec.encode([render(sample_page(codec).cells, codec.layout, tier)], tier)[0]
+    foreign: Sequence[tuple[str, VisionTokens]] = (
+        ("other weights", replace(tokens, weights="0" * len(tokens.weights))),
+        ("another codec", replace(tokens, codec="another")),
+        ("an unknown tier", replace(tokens, tier="gigantic")),
+        ("a wrong shape", replace(tokens, shape=(tokens.shape[0] * tokens.shape[1], 1, tokens.shape[2]))),
+    )
+    for words, item in foreign:
+        _refused(TokensError, lambda item=item: codec.decode([item]), f"tokens of {words} were read")  # type: ignore[misc]
+
+
+def bad_images_are_refused(codec: Codec) -> None:
+    """An image of another size and a tier that the codec lacks raise `CodecError`."""
+    tier, spec = next(iter(codec.tiers.items()))
+    wrong = Image.new("L", (spec.side_px + TOKEN_SIDE_PX, spec.side_px), 255)
+    _refused(CodecError, lambda: codec.encode([wrong], tier), "an image of the wrong size was encoded")
+    right = Image.new("L", (spec.side_px, spec.side_px), 255)
+    _refused(CodecError, lambda: codec.encode([right], "gigantic"), "an unknown tier was encoded")
+    _expect(codec.encode([], tier) == [] and codec.decode([]) == [], "nothing in, nothing out")
+
+
+def other_modes_are_converted(codec: Codec) -> None:
+    """A colour image of a page gives the tokens of the grey one."""
+    tier = next(iter(codec.tiers))
+    image = render(sample_page(codec, 2).cells, codec.layout, tier)
+    _expect(codec.encode([image.convert("RGB")], tier) == codec.encode([image], tier), "colour changes the tokens")
+
+
+def _read(codec: Codec, page: Page, tier: str) -> Reading:
+    return codec.decode(codec.encode([render(page.cells, codec.layout, tier)], tier))[0]
+
+
+CHECKS: tuple[Callable[[Codec], None], ...] = (
+    describes_itself,
+    tokens_are_as_described,
+    reads_its_own_tokens,
+    bytes_come_back,
+    batches_read_as_single_pages,
+    crops_read_as_the_page,
+    foreign_tokens_are_refused,
+    bad_images_are_refused,
+    other_modes_are_converted,
+)

@@ -1,0 +1,141 @@
+"""The native codec with its released weights: conformance, what it reads, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
+from foxing.encoder.bench import CONDITIONS, accuracy, bench, compared, measure
+from foxing.encoder.conformance import CHECKS, sample_page
+from foxing.encoder.native.codec import NativeCodec
+from foxing.encoder.native.texts import entries
+from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
+from foxing.renderer import Page, Repertoire, Typesetter, render
+
+ENGLISH = (
+    "Could you look at the parser again? It drops the last line when the file does not end in a newline.",
+    "Found it: `read_lines()` stops at the first empty chunk. I changed it to `while chunk := file.read(4096):` and "
+    "added a test for files of 0, 1 and 4,097 bytes. All 212 tests pass in 8.4 s on Python 3.12.",
+    "Thanks! Please also write to Dr. Keller (keller@example.org) that the delivery on 3 May is late by two days.",
+    "Done. She answers that it is fine if pallets 17-24 arrive before Whitsun; invoice INV-20931 is 1,249.50 EUR.",
+    "What did we say about the holiday? I think it was either Lisbon or the Baltic coast, and not before 10 June.",
+)
+KOREAN = (
+    "안녕하세요, 내일 회의 시간을 오후 세 시로 바꿀 수 있을까요?",
+    "네, 가능합니다. 회의실은 그대로 삼층 파란방이고 자료는 오늘 저녁까지 보내 드릴게요.",
+    "고마워요. 그리고 지난주에 이야기한 예산 표도 같이 보내 주세요. 팀장님이 꼭 보고 싶다고 하셨어요.",
+    "알겠습니다. 예산은 작년보다 조금 늘었지만 여행 경비는 줄었습니다. 궁금한 점이 있으면 바로 물어보세요.",
+)
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    return load_codec("native", "cpu")
+
+
+def page_of(codec: Codec, lines: tuple[str, ...], times: int) -> Page:
+    messages = [{"role": "user", "content": line} for line in lines * times]
+    return Typesetter(codec.layout, Repertoire(codec.repertoire)).page(entries([{"id": "t", "messages": messages}]))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conformance(codec: Codec, check: Callable[[Codec], None]) -> None:
+    check(codec)
+
+
+def test_tiers_cost_what_the_design_says(codec: Codec) -> None:
+    tokens = {name: spec.tokens for name, spec in codec.tiers.items()}
+    assert tokens == {"large": 400, "base": 256, "small": 100, "tiny": 64, "micro": 25}
+    assert codec.tiers["small"].bytes_per_token == 128
+    assert all(spec.bytes_per_token <= 256 for spec in codec.tiers.values())
+
+
+@pytest.mark.parametrize(
+    ("lines", "tier", "bar"),
+    [
+        (ENGLISH, "large", 0.995),
+        (ENGLISH, "base", 0.995),
+        (ENGLISH, "small", 0.99),
+        (ENGLISH, "tiny", 0.97),
+        (KOREAN, "base", 0.98),
+        (KOREAN, "small", 0.98),
+        (KOREAN, "tiny", 0.93),
+    ],
+)
+def test_it_reads_english_and_korean(codec: Codec, lines: tuple[str, ...], tier: str, bar: float) -> None:
+    page = page_of(codec, lines, 3)
+    reading = codec.decode(codec.encode([render(page.cells, page.layout, tier)], tier))[0]
+    assert accuracy(page.text, reading.text) >= bar
+
+
+@pytest.mark.parametrize("condition", ["shift 1 px", "blur 0.5 px", "noise 8/255"])
+def test_it_reads_pixels_not_perfect_ones_only(codec: Codec, condition: str) -> None:
+    row = measure(codec, [page_of(codec, ENGLISH, 3)], "small", "en", condition)
+    assert row.accuracy >= 0.97
+
+
+def test_confidence_tells_right_from_wrong(codec: Codec) -> None:
+    pages = [page_of(codec, ENGLISH + KOREAN, 3)]
+    tokens = codec.encode([render(pages[0].cells, pages[0].layout, "micro")], "micro")
+    right, sure = compared(pages, codec.decode(tokens))
+    assert not right.all()
+    assert sure[right].mean() > sure[~right].mean() + 0.2
+
+
+def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> None:
+    pages = {"en": [page_of(codec, ENGLISH, 1)], "ko": [page_of(codec, KOREAN, 1)]}
+    rows = list(bench(codec, pages, ["small", "tiny"], list(CONDITIONS)))
+    assert len(rows) == 2 * (2 + len(CONDITIONS))
+    assert {row.language for row in rows} == {"en", "ko"}
+    for row in rows:
+        assert 0 < row.accuracy <= 1
+        assert row.compression > 0
+        assert row.bits_per_character > 0
+        assert row.zstd_bits_per_character > 0
+        assert row.characters == sum(len(page.text) for page in pages[row.language])
+
+
+def test_damaged_tokens_are_never_read(codec: Codec) -> None:
+    blob = codec.encode([render(sample_page(codec).cells, codec.layout, "small")], "small")[0].to_bytes()
+    for damaged in (blob[:-1], blob[:40], b"", blob[:200] + bytes([blob[200] ^ 1]) + blob[201:]):
+        with pytest.raises(TokensError):
+            VisionTokens.from_bytes(damaged)
+
+
+def test_weights_of_another_version_are_told_apart(codec: Codec, tmp_path: Path) -> None:
+    model, charset, info = load_weights(WEIGHTS_PATH)
+    model.decoder.norm.weight.data *= 1.01
+    path = tmp_path / "other.safetensors"
+    save_weights(model, charset, path, info)
+    other = NativeCodec.load(path, "cpu")
+    tokens = other.encode([render(sample_page(codec, 2).cells, codec.layout, "small")], "small")
+    with pytest.raises(TokensError, match="weights"):
+        codec.decode(tokens)
+
+
+def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match=r"no\.safetensors cannot be read"):
+        NativeCodec.load(tmp_path / "no.safetensors", "cpu")
+    (tmp_path / "bad.safetensors").write_bytes(b"\x00" * 100)
+    with pytest.raises(CodecError, match=r"bad\.safetensors cannot be read"):
+        NativeCodec.load(tmp_path / "bad.safetensors", "cpu")
+
+
+def test_unknown_codecs_and_devices_are_named() -> None:
+    with pytest.raises(CodecError, match="FOXING_CODEC"):
+        load_codec("crystal-ball")
+    with pytest.raises(CodecError, match="FOXING_DEVICE"):
+        load_codec("native", "cuda:99")
+
+
+def test_loading_again_gives_the_same_codec(codec: Codec) -> None:
+    assert load_codec("native", "cpu") is codec
+
+
+def test_an_empty_page_reads_as_empty(codec: Codec) -> None:
+    cells = np.zeros((8, codec.layout.columns), dtype=np.uint32)
+    for tier in codec.tiers:
+        reading = codec.decode(codec.encode([render(cells, codec.layout, tier)], tier))[0]
+        assert reading.text == ""

@@ -1,0 +1,115 @@
+"""The database: migrations, foreign and newer files, read-only and full disks."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from foxing.memory import DatabaseTooNew, Memory, StorageError
+from foxing.memory.database import Database, alembic_config
+from foxing.memory.schema import metadata
+
+
+def test_migrations_make_the_tables_that_the_code_expects(database_path: Path) -> None:
+    database = Database(database_path)
+    database.migrate()
+    with database.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    database.close()
+    assert differences == []
+
+
+def test_migrating_again_keeps_the_rows(database_path: Path) -> None:
+    with Memory(database_path) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
+    with Memory(database_path) as memory:
+        assert memory.message("ana", "m").text == "hello"
+
+
+def test_downgrade_leaves_nothing(database_path: Path) -> None:
+    database = Database(database_path)
+    database.migrate()
+    config = alembic_config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    database.close()
+    with sqlite3.connect(database_path) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert names == {"alembic_version"}
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_path: Path) -> None:
+    Memory(database_path).close()
+    connection = sqlite3.connect(database_path)
+    connection.execute("UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DatabaseTooNew, match="upgrade foxing"):
+        Memory(database_path)
+
+
+def test_a_file_that_is_no_database_is_named(database_path: Path) -> None:
+    database_path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="no SQLite database"):
+        Memory(database_path)
+    assert database_path.read_bytes() == b"not a database" * 100
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="choose another"):
+        Memory(tmp_path / "file" / "foxing.db")
+
+
+def test_a_read_only_database_says_so_and_stays_whole(database_path: Path) -> None:
+    with Memory(database_path) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
+    connection = sqlite3.connect(database_path)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    # the superuser may write anywhere, so the database itself is opened read-only
+    with Memory(f"sqlite:///file:{database_path}?mode=ro&uri=true") as memory:
+        assert memory.message("ana", "m").text == "hello"
+        with pytest.raises(StorageError, match="read-only"):
+            memory.store("ana", [{"role": "user", "content": "more"}])
+    with Memory(database_path) as memory:
+        assert memory.bank("ana").messages == 1
+
+
+FILL = """
+import resource, sys
+from foxing.memory import Memory, StorageError
+memory = Memory(sys.argv[1])
+size = __import__("os").path.getsize(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 400_000, size + 400_000))
+stored = 0
+try:
+    for number in range(200):
+        memory.store("ana", [{"role": "user", "content": f"{number} " * 3000, "id": str(number)}])
+        stored += 1
+except StorageError as error:
+    print(stored, error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of file size are a Unix matter")
+def test_a_full_disk_says_so_and_loses_nothing(database_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: writes fail in the middle."""
+    Memory(database_path).close()
+    code = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + FILL
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(database_path)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "disk" in done.stdout, done.stdout + done.stderr
+    stored = int(done.stdout.split()[0])
+    with Memory(database_path) as memory:
+        assert memory.bank("ana").messages == stored
+        assert memory.message("ana", str(stored - 1)).text.startswith(f"{stored - 1} ")

@@ -1,0 +1,247 @@
+"""Sealing and ageing through the facade, with the real codec: what moves when, and what is left."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import Forgotten, InvalidPolicy, Memory, NotFound, Policy, Step
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+SENTENCES = (
+    "We moved the release of Titan to the second week of March because the battery test failed.",
+    "Please send the invoice to the accounting office before Friday evening.",
+    "The meeting about the new kitchen was short, and nobody had read the offer.",
+    "I would like to book a table for four near the station at seven.",
+)
+
+
+def conversation(messages: int, thread: str = "main") -> list[dict[str, object]]:
+    return [
+        {
+            "id": f"{thread}-{number}",
+            "thread": thread,
+            "role": "assistant" if number % 2 else "user",
+            "content": f"{SENTENCES[number % len(SENTENCES)]} ({number})",
+            "created_at": START + timedelta(minutes=number),
+        }
+        for number in range(messages)
+    ]
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path, clock=lambda: START + DAY) as opened:
+        yield opened
+
+
+def test_sealing_makes_full_pages_and_one_that_is_cropped(memory: Memory) -> None:
+    memory.store("ana", conversation(300))
+    steps: list[tuple[int, int]] = []
+
+    report = memory.seal("ana", progress=lambda done, total: steps.append((done, total)))
+
+    pages = memory.pages("ana").pages
+    assert [page.id for page in pages] == report.pages
+    assert (report.messages, report.open_messages) == (300, 0)
+    assert [page.vision_tokens for page in pages[:-1]] == [256] * (len(pages) - 1)
+    assert pages[-1].vision_tokens < 256
+    assert all(page.tier == "base" and page.text_kept for page in pages)
+    assert steps[-1] == (300, 300)
+    assert [memory.message("ana", f"main-{n}").text for n in (0, 150, 299)] == [
+        f"{SENTENCES[n % 4]} ({n})" for n in (0, 150, 299)
+    ]
+
+
+def test_a_page_is_grouped_by_thread(memory: Memory) -> None:
+    both = zip(conversation(20, "one"), conversation(20, "two"), strict=True)
+    memory.store("ana", [message for pair in both for message in pair])
+    memory.seal("ana")
+
+    page = memory.pages("ana").pages[0]
+
+    assert sorted(page.threads) == ["one", "two"]
+    threads = [message.thread for message in memory.read_page("ana", page.id).messages]
+    assert threads == sorted(threads, key=threads.index)
+
+
+def test_a_message_longer_than_a_page_is_whole_over_several(memory: Memory) -> None:
+    text = " ".join(f"{number:05d}" for number in range(6000))
+    memory.store("ana", [{"id": "long", "role": "tool", "content": text}])
+    memory.seal("ana")
+    message = memory.message("ana", "long")
+    assert message.text == text
+    assert len(message.page_ids) == 3
+
+
+def test_ageing_follows_the_default_policy(memory: Memory) -> None:
+    memory.store("ana", conversation(150))
+    memory.seal("ana")
+    last = memory.pages("ana").pages[-1].last_at
+
+    assert memory.age("ana", now=last + 6 * DAY).moved == []
+    for age, tier in ((8, "small"), (31, "tiny"), (366, "micro")):
+        report = memory.age("ana", now=last + age * DAY)
+        pages = memory.pages("ana").pages
+        assert {page.tier for page in pages} == {tier}
+        assert {move.to_tier for move in report.moved} == {tier}
+        assert not any(page.text_kept for page in pages)
+        assert report.bytes_after == sum(page.bytes for page in pages) - memory.bank("ana").bytes.keepsakes + 16 * sum(
+            page.keepsakes for page in pages
+        )
+        assert report.vision_tokens_after == sum(page.vision_tokens for page in pages)
+    assert memory.age("ana", now=last + 400 * DAY).moved == []
+
+
+def test_ageing_goes_straight_to_the_tier_that_the_age_calls_for(memory: Memory) -> None:
+    memory.store("ana", conversation(40))
+    memory.seal("ana")
+    report = memory.age("ana", now=START + 400 * DAY)
+    assert [(move.from_tier, move.to_tier) for move in report.moved] == [("base", "micro")]
+
+
+def test_pages_never_move_up_again(memory: Memory) -> None:
+    memory.store("ana", conversation(40))
+    memory.seal("ana")
+    memory.age("ana", now=START + 400 * DAY)
+    assert memory.age("ana", now=START + 10 * DAY).moved == []
+    assert memory.pages("ana").pages[0].tier == "micro"
+
+
+def test_a_dry_run_tells_what_would_happen_and_does_nothing(memory: Memory) -> None:
+    memory.store("ana", conversation(150))
+    memory.seal("ana")
+    before = memory.pages("ana")
+
+    planned = memory.age("ana", now=START + 40 * DAY, dry_run=True)
+
+    assert memory.pages("ana") == before
+    done = memory.age("ana", now=START + 40 * DAY)
+    assert planned.dry_run
+    assert not done.dry_run
+    assert [m.page_id for m in planned.moved] == [m.page_id for m in done.moved]
+    assert planned.vision_tokens_after == done.vision_tokens_after
+    assert planned.text_dropped == done.text_dropped
+    assert planned.bytes_after == pytest.approx(done.bytes_after, rel=0.01)
+
+
+def test_a_pinned_page_stays_until_it_is_unpinned(memory: Memory) -> None:
+    memory.store("ana", conversation(40))
+    memory.seal("ana")
+    page = memory.pages("ana").pages[0].id
+
+    assert memory.pin("ana", page).pinned
+    assert memory.age("ana", now=START + 400 * DAY).moved == []
+    assert memory.page("ana", page).text_kept
+
+    assert not memory.unpin("ana", page).pinned
+    assert len(memory.age("ana", now=START + 400 * DAY).moved) == 1
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"), [("fresh", [False, False]), ("until:tiny", [True, False]), ("always", [True, True])]
+)
+def test_exact_text_is_kept_as_the_policy_says(memory: Memory, keep: str, kept: list[bool]) -> None:
+    memory.store("ana", conversation(20))
+    memory.set_policy("ana", Policy(keep_text=keep))
+    memory.seal("ana")
+    found = []
+    for days in (10, 40):
+        memory.age("ana", now=START + days * DAY)
+        found.append(memory.pages("ana").pages[0].text_kept)
+    assert found == kept
+    source = memory.message("ana", "main-3").source
+    assert source == ("text" if kept[-1] else "decoded")
+
+
+def test_a_policy_that_stops_keeping_text_drops_it_at_the_next_ageing(memory: Memory) -> None:
+    memory.store("ana", conversation(20))
+    memory.set_policy("ana", Policy(keep_text="always"))
+    memory.seal("ana")
+    memory.age("ana", now=START + 10 * DAY)
+    memory.set_policy("ana", Policy(keep_text="fresh"))
+
+    report = memory.age("ana", now=START + 10 * DAY)
+
+    assert report.moved == []
+    assert report.text_dropped == [memory.pages("ana").pages[0].id]
+    assert not memory.pages("ana").pages[0].text_kept
+
+
+def test_what_was_dropped_waits_in_the_wastebasket_and_is_purged_after_the_undo_window(memory: Memory) -> None:
+    memory.store("ana", conversation(40))
+    memory.seal("ana")
+    held = memory.bank("ana").bytes
+    memory.age("ana", now=START + 10 * DAY)
+    assert memory.bank("ana").bytes.wastebasket == held.tokens + held.text
+
+    assert memory.age("ana", now=START + 16 * DAY).purged == 0
+    assert memory.age("ana", now=START + 18 * DAY).purged == 1
+    assert memory.bank("ana").bytes.wastebasket == 0
+
+
+def test_a_sharper_tier_than_the_memory_holds_is_forgotten(memory: Memory) -> None:
+    memory.store("ana", conversation(40))
+    memory.seal("ana")
+    page = memory.pages("ana").pages[0].id
+    assert memory.page_image("ana", page, "large").startswith(b"\x89PNG")
+    memory.age("ana", now=START + 40 * DAY)
+    with pytest.raises(Forgotten, match="'tiny'"):
+        memory.page_image("ana", page, "base")
+    assert memory.page_image("ana", page, "micro").startswith(b"\x89PNG")
+    assert memory.read_page("ana", page, "micro").tier == "micro"
+
+
+def test_a_tick_seals_and_ages_what_is_due(memory: Memory) -> None:
+    memory.store("ana", conversation(170))
+    memory.store("bo", conversation(5))
+
+    assert memory.tick(now=START + DAY).sealed_pages == 1  # the full page of ana; the rest stays open
+    assert memory.bank("bo").open_messages == 5
+
+    report = memory.tick(now=START + 31 * DAY)
+    assert report.sealed_pages == 2
+    assert report.moved_pages == 3
+    assert report.failed_banks == {}
+    assert memory.tick(now=START + 31 * DAY).moved_pages == 0
+
+
+def test_a_policy_of_seconds_works(memory: Memory) -> None:
+    memory.store("ana", conversation(5))
+    memory.set_policy(
+        "ana",
+        {"fresh": "large", "steps": [{"after": "PT2S", "tier": "tiny"}], "seal_after": "PT1S", "undo_window": "PT0S"},
+    )
+    last = START + timedelta(minutes=4)
+    assert memory.tick(now=last + timedelta(seconds=1)).sealed_pages == 1
+    assert memory.pages("ana").pages[0].tier == "large"
+    report = memory.tick(now=last + timedelta(seconds=2))
+    assert (report.moved_pages, report.purged) == (1, 1)
+
+
+def test_policies_that_contradict_themselves_are_refused(memory: Memory) -> None:
+    memory.store("ana", conversation(1))
+    with pytest.raises(InvalidPolicy, match="lower tiers only"):
+        memory.set_policy("ana", {"steps": [{"after": "P7D", "tier": "tiny"}, {"after": "P30D", "tier": "small"}]})
+    with pytest.raises(InvalidPolicy, match="ascend"):
+        memory.set_policy("ana", {"steps": [{"after": "P7D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]})
+    assert memory.policy("ana") == Policy()
+    week = Step(after=timedelta(days=7), tier="small")
+    assert memory.set_policy("ana", Policy(steps=(week,))) == memory.policy("ana")
+    with pytest.raises(NotFound):
+        memory.set_policy("nobody", Policy())
+
+
+def test_words_that_can_no_longer_be_read_leave_the_index(memory: Memory) -> None:
+    memory.store("ana", conversation(150))
+    memory.seal("ana")
+    before = memory.bank("ana").bytes.index
+    memory.age("ana", now=START + 400 * DAY)
+    assert memory.bank("ana").bytes.index < before
+    for page in memory.pages("ana").pages:
+        for message in memory.read_page("ana", page.id).messages:
+            for start, stop, _ in message.uncertain:
+                word = message.text[start:stop]
+                assert word or start == stop

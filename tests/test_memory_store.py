@@ -1,0 +1,151 @@
+"""Storing messages and reading them back, on a real SQLite file."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import (
+    Conflict,
+    InvalidInput,
+    InvalidTime,
+    Memory,
+    MessageTooLarge,
+    NewMessage,
+    NotFound,
+)
+
+NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path, clock=lambda: NOW) as opened:
+        yield opened
+
+
+def test_a_stored_message_is_readable_at_once(memory: Memory) -> None:
+    stored = memory.store("ana", [{"role": "user", "content": "We ship Titan on 14 March.", "thread": "titan"}])
+
+    message = memory.message("ana", stored.ids[0])
+
+    assert stored.stored == 1
+    assert message.text == "We ship Titan on 14 March."
+    assert (message.thread, message.source, message.tier) == ("titan", "open", None)
+    assert message.created_at == NOW
+    assert message.confidence == 1.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "\x00\x01\x1b[31m\r\n", "🦊" * 10, "שלום עולם", "e\u0301 ⟦41⟧ ¶ ▒", "한국어와 English 섞기", "x" * 20_000],
+)
+def test_every_text_comes_back_open_and_sealed(memory: Memory, content: str) -> None:
+    memory.store("ana", [NewMessage(role="tool", content=content, id="m")])
+    assert memory.message("ana", "m").text == content
+
+    memory.seal("ana")
+
+    message = memory.message("ana", "m")
+    assert (message.text, message.source) == (content, "text")
+    assert message.page_ids
+
+
+def test_very_old_times_are_valid(memory: Memory) -> None:
+    at = datetime(1, 1, 2, tzinfo=UTC)
+    memory.store("ana", [NewMessage(role="user", content="in the beginning", created_at=at, id="m")])
+    memory.seal("ana")
+    assert memory.message("ana", "m").created_at == at
+
+
+def test_the_same_message_again_adds_nothing(memory: Memory) -> None:
+    message = NewMessage(role="user", content="hello", id="m1", created_at=NOW)
+    memory.store("ana", [message])
+
+    again = memory.store("ana", [message])
+
+    assert (again.stored, again.duplicates) == (0, 1)
+    assert memory.bank("ana").messages == 1
+
+
+@pytest.mark.parametrize("change", [{"content": "bye"}, {"role": "assistant"}, {"name": "Bo"}, {"thread": "other"}])
+def test_the_same_id_with_another_message_is_a_conflict_and_changes_nothing(
+    memory: Memory, change: dict[str, str]
+) -> None:
+    memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
+
+    with pytest.raises(Conflict, match="m1"):
+        memory.store(
+            "ana", [{"role": "user", "content": "new"}, {"role": "user", "content": "hello", "id": "m1", **change}]
+        )
+
+    assert memory.bank("ana").messages == 1
+    assert memory.message("ana", "m1").text == "hello"
+
+
+def test_duplicates_are_found_after_sealing_too(memory: Memory) -> None:
+    memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
+    memory.seal("ana")
+    assert memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}]).duplicates == 1
+    with pytest.raises(Conflict):
+        memory.store("ana", [{"role": "user", "content": "other", "id": "m1"}])
+
+
+def test_an_idempotency_key_gives_the_first_answer_again(memory: Memory) -> None:
+    first = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
+    second = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
+
+    assert second == first
+    assert memory.bank("ana").messages == 1
+    with pytest.raises(Conflict, match="idempotency"):
+        memory.store("ana", [{"role": "user", "content": "other"}], idempotency_key="k")
+
+
+def test_banks_do_not_see_each_other(memory: Memory) -> None:
+    memory.store("ana", [{"role": "user", "content": "the password is swordfish", "id": "m"}])
+    memory.store("bo", [{"role": "user", "content": "nothing here", "id": "m"}])
+
+    assert memory.message("bo", "m").text == "nothing here"
+    assert memory.recall("bo", "swordfish").spans == []
+    assert [bank.id for bank in memory.banks().banks] == ["ana", "bo"]
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ({"role": "wizard", "content": "x"}, InvalidInput),
+        ({"role": "user"}, InvalidInput),
+        ({"role": "user", "content": 7}, InvalidInput),
+        ({"role": "user", "content": "x", "colour": "red"}, InvalidInput),
+        ({"role": "user", "content": "\ud800"}, InvalidInput),
+        ({"role": "user", "content": "x", "name": "a\nb"}, InvalidInput),
+        ({"role": "user", "content": "x", "created_at": "2026-03-02T09:15:00"}, InvalidTime),
+        ({"role": "user", "content": "x", "created_at": "yesterday"}, InvalidTime),
+        ({"role": "user", "content": "x", "created_at": NOW + timedelta(hours=1)}, InvalidTime),
+        ({"role": "user", "content": "x" * (1 << 20) + "x"}, MessageTooLarge),
+    ],
+)
+def test_bad_messages_are_refused_and_nothing_of_the_call_is_stored(
+    memory: Memory, message: dict[str, object], error: type[Exception]
+) -> None:
+    memory.store("ana", [{"role": "user", "content": "good"}])
+    with pytest.raises(error, match=r"messages\[1\]"):
+        memory.store("ana", [{"role": "user", "content": "also good"}, message])
+    assert memory.bank("ana").messages == 1
+
+
+@pytest.mark.parametrize("bank", ["", "a/b", "a b", "..", "x" * 201])
+def test_bad_bank_names_are_refused(memory: Memory, bank: str) -> None:
+    with pytest.raises(InvalidInput, match="bank"):
+        memory.store(bank, [{"role": "user", "content": "x"}])
+
+
+def test_what_does_not_exist_is_not_found(memory: Memory) -> None:
+    with pytest.raises(NotFound, match="bank 'nobody'"):
+        memory.bank("nobody")
+    memory.store("ana", [{"role": "user", "content": "x"}])
+    with pytest.raises(NotFound, match="message 'm'"):
+        memory.message("ana", "m")
+    with pytest.raises(NotFound, match="page 'p'"):
+        memory.page("ana", "p")
