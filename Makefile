@@ -1,0 +1,32 @@
+# Every target sets itself up: the virtual environment .venv is made on first use and brought up to date whenever
+# pyproject.toml has changed. Another interpreter: make PYTHON=python3.12 demo
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+
+.PHONY: demo test lint serve
+
+demo: $(STAMP)
+	$(BIN)/foxing demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: $(STAMP)
+	$(BIN)/foxing serve
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "foxing needs Python 3.11 or newer, and '$(PYTHON)' is not there; install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("foxing needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)
+	@echo 'installing foxing into $(VENV); the first time takes some minutes'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $@

@@ -1,0 +1,43 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The same examples in every run, and no clock: a slow machine is not a failure.
+settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
+settings.load_profile("foxing")
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings or the data folder of the user who runs it, nor do the processes it starts."""
+    for name in list(os.environ):
+        if name.startswith("FOXING_") and name != "FOXING_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def database_path(tmp_path: Path) -> Path:
+    """Where a test may put its database; there is none yet."""
+    return tmp_path / "foxing.db"
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of conversations and texts that are not in the repository; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("FOXING_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("needs the evaluation data; name its folder in FOXING_DATA")
+    return folder

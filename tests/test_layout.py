@@ -1,0 +1,116 @@
+"""Page geometry: the tiers as DESIGN fixes them, cropping, and layouts that make no sense."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from foxing.renderer import DENSE_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, LayoutError, PageLayout, tier_rank
+
+# tier, side in px, vision tokens, cells per token
+DENSE = [
+    ("large", 1280, 400, 32),
+    ("base", 1024, 256, 50),
+    ("small", 640, 100, 128),
+    ("tiny", 512, 64, 200),
+    ("micro", 320, 25, 512),
+]
+
+
+@pytest.mark.parametrize(("tier", "side_px", "tokens", "cells"), DENSE)
+def test_the_dense_page_at_each_tier(tier: str, side_px: int, tokens: int, cells: int) -> None:
+    assert DENSE_PAGE.side_px(tier) == side_px
+    assert DENSE_PAGE.vision_tokens(DENSE_PAGE.rows, tier) == tokens
+    assert DENSE_PAGE.rows_per_token(tier) * DENSE_PAGE.columns_per_token(tier) == cells
+    assert DENSE_PAGE.token_rows(tier) * TOKEN_SIDE_PX == side_px
+    assert DENSE_PAGE.cells == 12_800 == tokens * cells
+
+
+def test_tokens_do_not_cut_full_width_characters() -> None:
+    assert all(DENSE_PAGE.columns_per_token(tier) % 2 == 0 for tier in TIERS)
+
+
+def test_tiers_go_from_sharp_to_blurred() -> None:
+    assert tuple(tier for tier, *_ in DENSE) == TIERS
+    assert sorted(TIERS, key=tier_rank) == list(TIERS)
+    sides = list(TIER_SIDES_PX.values())
+    assert sides == sorted(sides, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("rows_used", "tier", "rows", "tokens"),
+    [
+        (0, "small", 8, 10),  # even an empty page is an image
+        (1, "small", 8, 10),
+        (8, "small", 8, 10),
+        (9, "small", 16, 20),
+        (73, "small", 80, 100),
+        (80, "small", 80, 100),
+        (1, "large", 4, 20),
+        (5, "base", 5, 16),
+        (11, "tiny", 20, 16),
+        (17, "micro", 32, 10),
+    ],
+)
+def test_a_page_that_is_not_full_costs_only_the_token_rows_it_uses(
+    rows_used: int, tier: str, rows: int, tokens: int
+) -> None:
+    assert DENSE_PAGE.cropped_rows(rows_used, tier) == rows
+    assert DENSE_PAGE.vision_tokens(rows_used, tier) == tokens
+
+
+def test_an_unknown_tier_is_named_in_the_error_beside_the_known_ones() -> None:
+    with pytest.raises(LayoutError, match="'gigantic' is no tier; use one of large, base, small, tiny, micro"):
+        tier_rank("gigantic")
+    with pytest.raises(LayoutError):
+        DENSE_PAGE.vision_tokens(1, "gigantic")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"columns": 0},
+        {"columns": 6},
+        {"columns": 161},
+        {"columns": -160},
+        {"columns": 160.0},
+        {"columns": "160"},
+        {"columns": True},
+        {"rows": 0},
+        {"rows": -80},
+        {"rows": None},
+        {"newline": "pilcrow"},
+        {"newline": None},
+        {"cell_width_px": 10},
+        {"cell_height_px": 0},
+        {"margin_px": 4},
+    ],
+)
+def test_a_layout_that_makes_no_sense_is_refused(fields: Mapping[str, Any]) -> None:
+    with pytest.raises(LayoutError):
+        PageLayout.from_dict(fields)
+
+
+def test_a_layout_that_a_tier_cannot_divide_is_refused_at_that_tier() -> None:
+    layout = PageLayout(columns=150, rows=70)
+    assert layout.rows_per_token("small") == 7
+    assert layout.columns_per_token("small") == 15
+    with pytest.raises(LayoutError, match="70 rows do not divide"):
+        layout.rows_per_token("large")
+    with pytest.raises(LayoutError, match="150 columns do not divide"):
+        layout.columns_per_token("large")
+    with pytest.raises(LayoutError):
+        PageLayout(columns=16, rows=4).vision_tokens(4, "micro")
+
+
+def test_a_layout_comes_back_from_what_is_stored_with_a_page() -> None:
+    layout = PageLayout(columns=80, rows=40, newline="break")
+    assert PageLayout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
+    assert PageLayout.from_dict({}) == DENSE_PAGE
+
+
+def test_a_layout_is_a_value() -> None:
+    assert PageLayout() == DENSE_PAGE
+    assert hash(PageLayout()) == hash(DENSE_PAGE)
+    assert PageLayout(newline="break") != DENSE_PAGE

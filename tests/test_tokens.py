@@ -1,0 +1,154 @@
+"""Vision tokens as bytes: they come back exactly, and whatever is damaged or foreign is refused."""
+
+import hashlib
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load as load_safetensors
+
+from foxing.encoder.errors import TokensError
+from foxing.encoder.tokens import DTYPE_BITS, MAGIC, VisionTokens, pack_uint4, unpack_uint4
+
+
+def make(rows: int = 3, columns: int = 10, numbers: int = 256, dtype: str = "uint4", seed: int = 7) -> VisionTokens:
+    size = -(-numbers * DTYPE_BITS[dtype] // 8) * rows * columns
+    data = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
+    return VisionTokens("native", "a1b2c3", "small", (rows, columns, numbers), dtype, data)
+
+
+def sealed(header: bytes, data: bytes = b"", length: int | None = None) -> bytes:
+    """A blob whose checksum is right, whatever stands in it."""
+    body = MAGIC + struct.pack("<H", len(header) if length is None else length) + header + data
+    return body + hashlib.sha256(body).digest()[:8]
+
+
+@pytest.mark.parametrize("dtype", DTYPE_BITS)
+@pytest.mark.parametrize("numbers", [1, 7, 256])
+def test_tokens_come_back_from_their_bytes(dtype: str, numbers: int) -> None:
+    tokens = make(numbers=numbers, dtype=dtype)
+    assert VisionTokens.from_bytes(tokens.to_bytes()) == tokens
+    assert tokens.to_bytes() == make(numbers=numbers, dtype=dtype).to_bytes()
+
+
+def test_256_numbers_of_4_bits_take_128_bytes_a_token() -> None:
+    tokens = make(rows=10, columns=10)
+    assert (tokens.count, tokens.bytes_per_token, len(tokens.data)) == (100, 128, 12_800)
+    assert len(tokens.to_bytes()) < 12_800 + 150
+
+
+def test_every_truncation_is_noticed() -> None:
+    blob = make(rows=1, columns=2, numbers=8).to_bytes()
+    for stop in range(len(blob)):
+        with pytest.raises(TokensError):
+            VisionTokens.from_bytes(blob[:stop])
+    with pytest.raises(TokensError):
+        VisionTokens.from_bytes(blob + b"\x00")
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    blob = make(rows=1, columns=2, numbers=8).to_bytes()
+    for position in range(len(blob) * 8):
+        damaged = bytearray(blob)
+        damaged[position // 8] ^= 1 << position % 8
+        with pytest.raises(TokensError):
+            VisionTokens.from_bytes(bytes(damaged))
+
+
+def test_the_error_says_whether_tokens_are_damaged_or_foreign() -> None:
+    blob = make().to_bytes()
+    with pytest.raises(TokensError, match="checksum"):
+        VisionTokens.from_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
+    with pytest.raises(TokensError, match="newer version"):
+        VisionTokens.from_bytes(b"FXVT\x02" + blob[5:])
+    with pytest.raises(TokensError, match="no vision tokens"):
+        VisionTokens.from_bytes(b"\x89PNG\r\n")
+
+
+FIELDS = {"codec": "native", "weights": "w", "tier": "tiny", "shape": [1, 1, 4], "dtype": "uint4"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"7",
+        b"{}",
+        json.dumps({**FIELDS, "shape": [1, 1]}).encode(),
+        json.dumps({**FIELDS, "shape": [1, 1, "four"]}).encode(),
+        json.dumps({**FIELDS, "shape": [0, 1, 4]}).encode(),
+        json.dumps({**FIELDS, "shape": [1, 1, 8]}).encode(),
+        json.dumps({**FIELDS, "shape": None}).encode(),
+        json.dumps({**FIELDS, "dtype": "uint3"}).encode(),
+        json.dumps({**FIELDS, "dtype": [4]}).encode(),
+    ],
+)
+def test_a_header_that_makes_no_sense_is_refused_even_under_a_right_checksum(header: bytes) -> None:
+    with pytest.raises(TokensError):
+        VisionTokens.from_bytes(sealed(header, b"\x12\x34"))
+
+
+def test_a_header_length_beyond_the_end_is_refused() -> None:
+    with pytest.raises(TokensError):
+        VisionTokens.from_bytes(sealed(json.dumps(FIELDS).encode(), b"\x12\x34", length=60_000))
+    too_short = MAGIC + b"\x01"
+    with pytest.raises(TokensError):
+        VisionTokens.from_bytes(too_short + hashlib.sha256(too_short).digest()[:8])
+
+
+def test_sizes_that_contradict_each_other_are_refused_when_tokens_are_made() -> None:
+    with pytest.raises(TokensError, match="take 2 bytes, not 3"):
+        VisionTokens("native", "w", "tiny", (1, 1, 4), "uint4", b"abc")
+    with pytest.raises(TokensError, match="not known"):
+        VisionTokens("native", "w", "tiny", (1, 1, 4), "int2", b"a")
+    with pytest.raises(TokensError, match="positive"):
+        VisionTokens("native", "w", "tiny", (1, 0, 4), "uint4", b"")
+
+
+def test_a_crop_holds_the_tokens_of_its_rows() -> None:
+    tokens = make(rows=5)
+    parts = [tokens.crop(row, row + 1) for row in range(5)]
+    assert all(part.shape == (1, 10, 256) for part in parts)
+    assert b"".join(part.data for part in parts) == tokens.data
+    assert tokens.crop(0, 5) == tokens
+    assert VisionTokens.from_bytes(tokens.crop(1, 4).to_bytes()).crop(1, 2) == parts[2]
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 0), (2, 1), (-1, 2), (0, 6), (5, 6)])
+def test_an_impossible_crop_is_refused(first: int, stop: int) -> None:
+    with pytest.raises(TokensError):
+        make(rows=5).crop(first, stop)
+
+
+def test_the_safetensors_file_holds_the_numbers_as_stored() -> None:
+    tokens = make()
+    blob = tokens.to_safetensors()
+    array = load_safetensors(blob)["tokens"]
+    assert array.shape == (3, 10, 128)
+    assert array.tobytes() == tokens.data
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    assert header["__metadata__"] == {
+        "codec": "native",
+        "weights": "a1b2c3",
+        "tier": "small",
+        "dtype": "uint4",
+        "numbers_per_token": "256",
+    }
+
+
+@given(st.integers(1, 9).flatmap(lambda n: st.lists(st.lists(st.integers(0, 15), min_size=n, max_size=n), min_size=1)))
+def test_packed_numbers_come_back(rows: list[list[int]]) -> None:
+    numbers = np.array(rows, dtype=np.uint8)
+    n_tokens, n_numbers = numbers.shape
+    packed = pack_uint4(numbers)
+    assert len(packed) == -(-n_numbers // 2) * n_tokens
+    assert np.array_equal(unpack_uint4(packed, n_tokens, n_numbers), numbers)
+
+
+def test_the_first_of_two_numbers_is_in_the_low_bits() -> None:
+    assert pack_uint4(np.array([[1, 2, 3]], dtype=np.uint8)) == b"\x21\x03"

@@ -1,0 +1,130 @@
+"""What holds for all messages on all layouts: nothing is lost, spans tile their page, and cost is a lower bound."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foxing.renderer import (
+    BLANK,
+    WIDE_TAIL,
+    Entry,
+    Page,
+    PageLayout,
+    Typesetter,
+    code_points,
+    grid_text,
+    load_atlas,
+    rasterize,
+    remaining,
+    transcribe,
+)
+
+any_character = st.characters(exclude_categories=())  # lone surrogates too
+telling_character = st.sampled_from("a \n\t¶⇥▒⟦⟧▶◆09AF한🙂\x00\x7f\ud800\u0301\U0010ffff")
+texts = st.text(st.one_of(any_character, telling_character), max_size=80)
+newlines: st.SearchStrategy[Literal["mark", "break"]] = st.sampled_from(["mark", "break"])
+layouts = st.builds(
+    PageLayout,
+    columns=st.integers(4, 24).map(lambda half: 2 * half),
+    rows=st.integers(1, 6),
+    newline=newlines,
+)
+times = st.datetimes(
+    datetime(1, 1, 3),  # noqa: DTZ001 - hypothesis takes naive bounds and adds the timezone
+    datetime(9999, 12, 29),  # noqa: DTZ001
+    timezones=st.one_of(st.just(UTC), st.timezones()),
+)
+parts = st.tuples(
+    st.sampled_from(["user", "assistant", "tool"]),
+    texts,
+    times,
+    st.text(any_character, max_size=6),
+    st.none() | st.text(any_character, max_size=6),
+)
+conversations = st.lists(parts, min_size=1, max_size=6).map(
+    lambda rows: [
+        Entry(f"m{index}", role, content, at, thread, name)
+        for index, (role, content, at, thread, name) in enumerate(rows)
+    ]
+)
+
+
+def check_spans(page: Page) -> None:
+    """Spans lie one after another; only row breaks, as blank cells, lie between them and after the last."""
+    flat = page.cells.reshape(-1)
+    position = 0
+    for span in page.spans:
+        assert position <= span.header_start <= span.start <= span.stop <= len(flat)
+        assert (flat[position : span.header_start] == BLANK).all()
+        if page.layout.newline == "mark":
+            assert span.header_start == position
+        position = span.stop
+    assert (flat[position:] == BLANK).all()
+    assert len(flat) - position < page.layout.columns or page.rows_used == 1
+
+
+def check_full_width(page: Page) -> None:
+    """A full-width character stands on an even column with its tail, and no tail stands alone."""
+    wide = load_atlas().width[page.cells] == 2
+    assert not wide[:, 1::2].any()
+    assert np.array_equal(wide[:, ::2], page.cells[:, 1::2] == WIDE_TAIL)
+    assert not (page.cells[:, ::2] == WIDE_TAIL).any()
+
+
+@given(conversations, layouts)
+def test_nothing_is_lost_and_everything_has_its_place(entries: list[Entry], layout: PageLayout) -> None:
+    setter = Typesetter(layout)
+    texts: dict[str, str] = {}
+    rest = entries
+    while rest:
+        page = setter.page(rest)
+        check_spans(page)
+        check_full_width(page)
+        assert page.rows_used <= layout.rows
+        before, rest = rest, remaining(rest, page)
+        assert rest != before, "every page takes something"
+        flat = page.cells.reshape(-1)
+        for span in page.spans:
+            text = transcribe(flat[span.start : span.stop], layout=layout, start=span.start).text
+            assert len(texts.setdefault(span.message_id, "")) == span.char_start
+            texts[span.message_id] += text
+            assert len(texts[span.message_id]) == span.char_stop
+    assert texts == {entry.message_id: entry.content for entry in entries}
+    assert list(texts) == [entry.message_id for entry in entries], "in their order"
+
+
+@given(conversations, layouts)
+def test_cost_is_a_lower_bound(entries: list[Entry], layout: PageLayout) -> None:
+    setter = Typesetter(layout)
+    page = setter.page(entries)
+    for entry, span in zip(entries, page.spans, strict=False):
+        whole = span.char_stop == len(entry.content)
+        with_header = span.header_start < span.start
+        if whole and with_header:
+            assert setter.cost(entry) <= span.stop - span.header_start
+
+
+@given(conversations, layouts)
+def test_every_page_can_be_drawn_and_read(entries: list[Entry], layout: PageLayout) -> None:
+    for page in Typesetter(layout).pages(entries):
+        assert rasterize(page.cells).shape == (page.rows_used * 16, layout.columns * 8)
+        assert grid_text(page.cells) == page.text
+        page.text.encode()  # no surrogate stands in a cell
+
+
+@given(texts)
+def test_code_points_are_those_of_the_text(text: str) -> None:
+    assert code_points(text).tolist() == [ord(character) for character in text]
+
+
+@given(st.lists(st.sampled_from([BLANK, WIDE_TAIL, *map(ord, "aF0¶⇥▒⟦⟧한\ue000")]), max_size=60), newlines)
+def test_any_reading_can_be_transcribed(values: list[int], newline: Literal["mark", "break"]) -> None:
+    cells = np.array(values, dtype=np.uint32)
+    sure = np.linspace(0, 1, len(cells), dtype=np.float32)
+    read = transcribe(cells, sure, layout=PageLayout(columns=8, newline=newline), start=3)
+    assert len(read.text) == len(read.confidence) == len(read.cell)
+    assert (np.diff(read.cell) > 0).all()
+    assert set(read.confidence.tolist()) <= set(sure.tolist())
