@@ -1,0 +1,15 @@
+"""Opening the memory that the settings name."""
+
+from foxing.memory import Memory
+
+from .settings import Settings
+
+
+def open_memory(settings: Settings) -> Memory:
+    """Open, and migrated to this version. Raises `StorageError` or `DatabaseTooNew`."""
+    return Memory(
+        settings.database_url,
+        codec=settings.codec,
+        device=settings.device,
+        max_message_bytes=settings.max_message_bytes,
+    )

@@ -1,0 +1,101 @@
+"""The page at `/docs`: the OpenAPI document as HTML. It loads nothing from elsewhere, so it works without network."""
+
+import json
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+Json = dict[str, Any]
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1, h2 { font-weight: 600; } h2 { margin-top: 3rem; border-bottom: 1px solid #d8cdb8; }
+details { margin: .5rem 0; border: 1px solid #d8cdb8; border-radius: 4px; background: #fdfaf4; }
+summary { padding: .5rem .75rem; cursor: pointer; } details > div { padding: 0 .75rem .75rem; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f3ecdf; padding: .6rem; overflow: auto; }
+.method { display: inline-block; width: 4rem; font-weight: 700; } .what { color: #665; }
+table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
+"""
+
+
+def reference_page(document: Json) -> str:
+    """A self-contained HTML page that describes every operation of an OpenAPI document."""
+    return _reference_page(json.dumps(document))
+
+
+@lru_cache(maxsize=4)
+def _reference_page(text: str) -> str:
+    document: Json = json.loads(text)
+    info = document["info"]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>",
+        f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
+        *(f"<p>{_prose(block)}</p>" for block in info.get("description", "").strip().split("\n\n")),
+        "<p>The same for programs: <a href=openapi.json>openapi.json</a>.</p>",
+    ]
+    for tag in document.get("tags", []):
+        parts.append(f"<h2>{escape(tag['name'])}</h2><p class=what>{_prose(tag['description'])}</p>")
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if tag["name"] in operation.get("tags", []):
+                    parts.append(_operation(method.upper(), path, operation))
+    schemas = document.get("components", {}).get("schemas", {})
+    parts.append("<h2>schemas</h2>")
+    for name in sorted(schemas):
+        parts.append(_details(f"<code>{escape(name)}</code>", f"<pre>{_json(schemas[name])}</pre>", f"schema-{name}"))
+    return "\n".join(parts)
+
+
+def _operation(method: str, path: str, operation: Json) -> str:
+    body = [f"<p>{_prose(operation.get('description', ''))}</p>"]
+    parameters = operation.get("parameters", [])
+    if parameters:
+        rows = "".join(
+            f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_prose(p.get('description', ''))}"
+            for p in parameters
+        )
+        body.append(f"<table><tr><th>parameter<th>in<th>{rows}</table>")
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        body.append(_content("body", media_type, content))
+    for status, response in operation["responses"].items():
+        body.append(f"<p><strong>{escape(str(status))}</strong> {_prose(response['description'])}</p>")
+        if status.startswith("2"):
+            for media_type, content in response.get("content", {}).items():
+                body.append(_content("answer", media_type, content))
+    head = (
+        f"<span class=method>{method}</span> <code>{escape(path)}</code> "
+        f"<span class=what>{escape(operation.get('summary', ''))}</span>"
+    )
+    return _details(head, "\n".join(body), operation.get("operationId", ""))
+
+
+def _content(what: str, media_type: str, content: Json) -> str:
+    examples = [example["value"] for example in content.get("examples", {}).values()]
+    if "example" in content:
+        examples.append(content["example"])
+    shown = "".join(f"<pre>{_json(e) if not isinstance(e, str) else escape(e)}</pre>" for e in examples)
+    return f"<p class=what>{what}, <code>{escape(media_type)}</code>{_reference(content.get('schema', {}))}</p>{shown}"
+
+
+def _reference(schema: Json) -> str:
+    names = [
+        part["$ref"].rpartition("/")[2]
+        for part in [schema, *schema.get("anyOf", [])]
+        if isinstance(part.get("$ref"), str)
+    ]
+    return "".join(f" <a href='#schema-{escape(name)}'>{escape(name)}</a>" for name in names)
+
+
+def _details(head: str, body: str, anchor: str) -> str:
+    return f"<details id='{escape(anchor)}'><summary>{head}</summary><div>{body}</div></details>"
+
+
+def _prose(text: str) -> str:
+    """Text with its `code` marked up."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _json(value: Any) -> str:
+    return escape(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,15 @@
+"""The endpoints, a module for each noun."""
+
+from fastapi import APIRouter
+
+from . import ageing, banks, health, messages, pages, policy, recall
+
+ROUTERS: tuple[APIRouter, ...] = (
+    messages.router,
+    recall.router,
+    pages.router,
+    banks.router,
+    policy.router,
+    ageing.router,
+    health.router,
+)

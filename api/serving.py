@@ -1,0 +1,98 @@
+"""Running the service: in this thread until it is told to stop, or beside other work."""
+
+import socket
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from fastapi import FastAPI
+
+from foxing.renderer import FoxingError
+
+from .settings import InvalidSettings
+
+#: Seconds that requests in progress are given to end when the service is told to stop.
+GRACE_S = 30
+BACKLOG = 2048  # connections that wait to be accepted
+
+
+class StartFailed(FoxingError):
+    """The service could not start; the log says why."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `InvalidSettings` for an address that cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InvalidSettings(f"'{host}' is no address to listen on ({error.strerror}); change --host") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise InvalidSettings(
+            f"cannot listen on {host} port {port} ({error.strerror}); choose another --port or --host"
+        ) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """A server that leaves logging to the application."""
+    config = uvicorn.Config(
+        app, lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+    )
+    return uvicorn.Server(config)
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT, then lets requests in progress end. Raises `StartFailed`."""
+    server = make_server(app)
+    with suppress(SystemExit):  # how uvicorn ends when the application does not start
+        server.run(sockets=[listener])
+    if not server.started:
+        raise StartFailed("the service could not start; the log says why")
+
+
+class BackgroundServer:
+    """A service in a thread, on a free port of 127.0.0.1, as long as the `with` block lasts. `url` is where it is.
+
+    For tests, benchmarks and notebooks. Raises `StartFailed`.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._listener = listen("127.0.0.1", 0)
+        self._server = make_server(app)
+        self._thread = threading.Thread(target=self._run, name="foxing-service", daemon=True)
+        self.url = url_of(self._listener)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(0.005)
+            if not self._thread.is_alive():
+                self._listener.close()
+                raise StartFailed("the service could not start; the log says why")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        with suppress(SystemExit):  # as above; `__enter__` tells
+            self._server.run(sockets=[self._listener])

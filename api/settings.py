@@ -1,0 +1,166 @@
+"""Settings of the service and of the command, from the environment (`FOXING_*`) and `foxing.toml`."""
+
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from foxing.renderer import FoxingError
+
+SETTINGS_FILE = "foxing.toml"
+ENV_PREFIX = "FOXING_"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class InvalidSettings(FoxingError):
+    """A setting that cannot be used; the message names it and says what it takes."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """What `foxing.toml` in the working directory says."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(Path(SETTINGS_FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidSettings(f"{SETTINGS_FILE} cannot be read: {error}") from error
+
+
+class Settings(BaseSettings):
+    """Every setting can be given as `FOXING_<NAME>` in the environment or as `<name>` in `foxing.toml` in the working
+    directory; the environment wins. Use `load_settings`, whose errors are one sentence."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL or file path of the database; a SQLite file in the user's data folder if not set.",
+    )
+    codec: str = Field(default="native", description="The codec that encodes and decodes pages.")
+    device: str = Field(
+        default="auto", description="Where the codec computes: 'auto', 'cpu' or a torch device as 'cuda:0'."
+    )
+    ageing_enabled: bool = Field(
+        default=True,
+        description="Whether the service seals and ages by itself. `seal` and `age` on request work regardless.",
+    )
+    ageing_interval_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="Seconds from one tick of ageing to the next."
+    )
+    time_travel: bool = Field(
+        default=False, description="Whether requests may say what time it is (`now`); for tests and demonstrations."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Other than loopback needs `api_key`.")
+    port: int = Field(default=8765, ge=0, le=65_535, description="TCP port to listen on; 0 takes a free one.")
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="The key that callers send as `Authorization: Bearer <key>`; none is asked for if not set.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="'json' writes one JSON object a line, 'text' lines for people; both to stderr."
+    )
+    max_message_bytes: int = Field(
+        default=1 << 20, ge=1, description="The largest content of a message that is accepted, in bytes of UTF-8."
+    )
+    max_body_bytes: int = Field(
+        default=16 << 20, ge=1, description="The largest request body that is accepted, in bytes."
+    )
+    threads: int = Field(
+        default=40, ge=1, le=1000, description="Requests without codec work that run at once; more wait for their turn."
+    )
+    codec_threads: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Requests with codec work (recall, read, image, seal, age) that run at once; more wait for their "
+        "turn. They have threads of their own, so that they never hold up storing. Pages that several recalls want "
+        "at the same time are decoded together.",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("api_key")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        key = value.get_secret_value()
+        if not key:
+            return None
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ValueError("must be printable ASCII without spaces, as it is sent in a header")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+    @property
+    def key(self) -> str | None:
+        """The API key in the clear."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether `host` is reached from this machine alone."""
+        if self.host.lower() in LOOPBACK_NAMES:
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check_host(self) -> Self:
+        """These settings. Raises `InvalidSettings` when they would serve other machines without a key."""
+        if not self.loopback and self.key is None:
+            raise InvalidSettings(
+                f"refusing to listen on '{self.host}' without a key: anyone who reaches it could read and write every "
+                f"bank. Set {ENV_PREFIX}API_KEY to a long random string, or listen on 127.0.0.1"
+            )
+        return self
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force; `overrides` win over environment and file, None values among them do not count.
+
+    Raises `InvalidSettings` with one sentence that names what is wrong.
+    """
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise InvalidSettings("; ".join(_sentence(dict(reason)) for reason in error.errors())) from error
+    except SettingsError as error:
+        raise InvalidSettings(f"the settings cannot be read: {error}") from error
+
+
+def _sentence(reason: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, reason["loc"])) or "settings"
+    if reason["type"] == "extra_forbidden":
+        known = ", ".join(Settings.model_fields)
+        return f"there is no setting '{name}' ({SETTINGS_FILE}); the settings are {known}"
+    shown = "" if name == "api_key" else f", not {reason['input']!r}"
+    message = str(reason["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"the setting {ENV_PREFIX}{name.upper()} (in {SETTINGS_FILE}: {name}) {message}{shown}"

@@ -1,0 +1,198 @@
+"""The description of the interface is complete, and its examples are true."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from foxing.api import examples
+from foxing.api.app import create_app
+from foxing.api.routes.health import Health
+from foxing.api.schemas import AgeRequest, RecallRequest, SealRequest, StoreRequest
+from foxing.api.serving import BackgroundServer
+from foxing.api.settings import load_settings
+from foxing.memory import Memory
+from foxing.memory.policy import Policy
+from foxing.memory.types import (
+    AgeReport,
+    BankInfo,
+    Banks,
+    PageInfo,
+    PageReading,
+    Pages,
+    Recall,
+    Recalled,
+    RecallImages,
+    SealReport,
+    Stored,
+)
+
+PATHS = {
+    "/v1/banks": {"get"},
+    "/v1/banks/{bank}": {"get"},
+    "/v1/banks/{bank}/age": {"post"},
+    "/v1/banks/{bank}/messages": {"post"},
+    "/v1/banks/{bank}/messages/{message_id}": {"get"},
+    "/v1/banks/{bank}/pages": {"get"},
+    "/v1/banks/{bank}/pages/{page_id}": {"get"},
+    "/v1/banks/{bank}/pages/{page_id}/image": {"get"},
+    "/v1/banks/{bank}/pages/{page_id}/pin": {"put", "delete"},
+    "/v1/banks/{bank}/pages/{page_id}/read": {"get"},
+    "/v1/banks/{bank}/pages/{page_id}/tokens": {"get"},
+    "/v1/banks/{bank}/policy": {"get", "put"},
+    "/v1/banks/{bank}/recall": {"post"},
+    "/v1/banks/{bank}/seal": {"post"},
+    "/healthz": {"get"},
+    "/readyz": {"get"},
+    "/metrics": {"get"},
+}
+
+
+@pytest.fixture
+def client(database_path: Path) -> Iterator[httpx.Client]:
+    app = create_app(load_settings({"ageing_enabled": False}), Memory(database_path))
+    with BackgroundServer(app) as server, httpx.Client(base_url=server.url) as client:
+        yield client
+    app.state.service.memory.close()
+
+
+@pytest.fixture
+def document(client: httpx.Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_paths_are_those_of_the_design(document: dict[str, Any]) -> None:
+    assert {path: set(methods) for path, methods in document["paths"].items()} == PATHS
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= tags, name
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), (name, parameter["name"])
+    identities = [operation["operationId"] for _, operation in operations(document)]
+    assert len(identities) == len(set(identities))
+
+
+def test_every_success_has_an_example_or_is_binary(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        successes = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        assert len(successes) == 1, name
+        for media_type, content in successes[0]["content"].items():
+            if media_type in ("application/json", "text/plain"):
+                assert "example" in content or content["examples"], name
+                assert content["schema"], name
+            else:
+                assert content["schema"]["format"] == "binary", name
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    bodies = [
+        (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
+    ]
+    assert len(bodies) == 5
+    for name, body in bodies:
+        for example in body["content"]["application/json"]["examples"].values():
+            assert example["summary"], name
+            assert "value" in example, name
+
+
+def test_every_failure_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        failures = {status: a for status, a in operation["responses"].items() if not status.startswith("2")}
+        assert "500" in failures, name
+        if "/v1/" in name:
+            assert {"401", "422", "503"} <= set(failures), name
+        if "{bank}" in name and not name.endswith("post /v1/banks/{bank}/messages"):
+            assert "404" in failures, name
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= set(failures), name
+        for status, answer in failures.items():
+            content = answer["content"]
+            assert list(content) == ["application/problem+json"], (name, status)
+            assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert content["application/problem+json"]["example"]["status"] == int(status)
+
+
+def test_calls_with_data_ask_for_the_key(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for name, operation in operations(document):
+        wanted = "/v1/" in name or name == "get /metrics"
+        assert bool(operation.get("security")) == wanted, name
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    def references(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            if isinstance(value.get("$ref"), str):
+                yield value["$ref"]
+            for inner in value.values():
+                yield from references(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from references(inner)
+
+    schemas = document["components"]["schemas"]
+    missing = {ref for ref in references(document) if ref.removeprefix("#/components/schemas/") not in schemas}
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (StoreRequest, examples.STORE_REQUEST),
+        (Stored, examples.STORED),
+        (Recalled, examples.MESSAGE),
+        (RecallRequest, examples.RECALL_REQUEST),
+        (RecallRequest, examples.RECALL_WINDOW_REQUEST),
+        (RecallRequest, examples.RECALL_IMAGES_REQUEST),
+        (Recall, examples.RECALL),
+        (RecallImages, examples.RECALL_IMAGES),
+        (PageInfo, examples.PAGE),
+        (Pages, examples.PAGES),
+        (PageReading, examples.PAGE_READING),
+        (BankInfo, examples.BANK_INFO),
+        (Banks, examples.BANKS),
+        (Policy, examples.POLICY),
+        (SealRequest, examples.SEAL_REQUEST),
+        (SealReport, examples.SEAL_REPORT),
+        (AgeRequest, examples.AGE_REQUEST),
+        (AgeReport, examples.AGE_REPORT),
+        (Health, examples.HEALTH),
+    ],
+)
+def test_an_example_is_valid(model: type[BaseModel], example: dict[str, Any]) -> None:
+    value = model.model_validate(example)
+    assert set(value.model_dump()) >= set(example)
+
+
+def test_the_policy_example_is_the_default() -> None:
+    assert Policy.model_validate(examples.POLICY) == Policy()
+    assert Policy().model_dump(mode="json") == examples.POLICY
+
+
+def test_the_reference_works_without_network(client: httpx.Client, document: dict[str, Any]) -> None:
+    response = client.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
+    page = response.text
+    for _, operation in operations(document):
+        assert operation["operationId"] in page
+        assert operation["summary"] in page
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
