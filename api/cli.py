@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from .commands import ageing, messages, reading, service, tools
+from .commands.bench import bench_commands
 from .commands.shared import state_of
 
 
@@ -66,6 +67,7 @@ app.command("seal")(ageing.seal)
 app.command("age")(ageing.age)
 app.command("policy")(ageing.policy)
 app.command("train")(tools.train)
+app.add_typer(bench_commands)
 app.add_typer(tools.database_commands)
 
 

@@ -108,6 +108,11 @@ def load_pages(
     return result
 
 
+def pages_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> list[Page]:
+    """Dense pages of documents `{"id", "messages": [{"role", "content", …}]}`."""
+    return dense_pages(documents, Typesetter(codec.layout, Repertoire(codec.repertoire)), limit)
+
+
 def measure(codec: Codec, pages: Sequence[Page], tier: str, language: str, condition: str = "clean") -> BenchRow:
     """Encodes and decodes `pages` at `tier` in batches and compares. Raises `CodecError`."""
     alter = CONDITIONS.get(condition)

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,12 @@ def train(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="A folder with train/*.jsonl.gz and eval/*.jsonl.gz.", show_default=False)],
     run: Annotated[Path, typer.Option(help="The folder for weights, state and log.")] = Path("runs/native"),
-    minutes: Annotated[float, typer.Option(min=0.0, help="How long to train.")] = 90.0,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="How long to train.", show_default="90, or as the recipe says")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A JSON file with options of the training.", show_default=False)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,10 +47,11 @@ def train(
     latest = run / "latest.safetensors"
     if resume and not latest.exists():
         raise CodecError(f"there is nothing to resume in {run}: begin without --resume")
+    options = TrainingOptions() if recipe is None else TrainingOptions.from_recipe(recipe)
+    if minutes is not None:
+        options = replace(options, minutes=minutes)
     with redirect_stdout(sys.stderr if state.as_json else sys.stdout):
-        report: dict[str, Any] = train_codec(
-            data, run, TrainingOptions(minutes=minutes), resume=latest if resume else None
-        )
+        report: dict[str, Any] = train_codec(data, run, options, resume=latest if resume else None)
     if state.as_json:
         write_json({"run": str(run), "held_out": report})
 

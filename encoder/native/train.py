@@ -2,6 +2,7 @@
 
     foxing train --data FOLDER --run runs/native --minutes 90
     foxing train --data FOLDER --run runs/native --minutes 90 --resume    # goes on where the run stopped
+    foxing train --data FOLDER --run runs/native --recipe recipes/FILE.json    # other options than the usual
 
 `FOLDER/train` and `FOLDER/eval` hold JSON Lines of messages, gzipped, named `<language>_<source>.jsonl.gz`. Pages are
 typeset and drawn by the renderer, so there is no end of images; a part of them is drawn from all characters at random,
@@ -13,12 +14,12 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -41,43 +42,48 @@ IGNORED = -100  # a target that costs nothing: the right half of a full-width ch
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """`tier_shares` and `text_shares` are relative; a text share goes to all files of that name prefix."""
+    """`tier_shares` and `text_shares` are relative; a text share is that of the file with this name."""
 
     minutes: float = 90.0
     #: minutes of `minutes` spent on one tier alone; the others then start from its codes
-    bootstrap_minutes: float = 12.0
+    bootstrap_minutes: float = 11.0
     bootstrap_tier: str = "small"
     muon_rate: float = 8e-3
     adam_rate: float = 4e-3
     warmup_steps: int = 50
-    decay_from: float = 0.45  # share of the time after which the rates go down, linearly
+    decay_from: float = 0.35  # share of the time after which the rates go down, linearly
     weight_decay: float = 0.01
-    strips: int = 6
+    strips: int = 6  # in a batch
     seed: int = 1
-    evaluate_every_s: float = 420.0
-    augmented_share: float = 0.4
-    random_share: float = 0.10
-    tier_shares: tuple[tuple[str, float], ...] = (
-        ("large", 0.06),
-        ("base", 0.12),
-        ("small", 0.34),
-        ("tiny", 0.28),
-        ("micro", 0.20),
+    evaluate_every_s: float = 480.0
+    augmented_share: float = 0.33  # of the images
+    random_share: float = 0.08  # of the strips
+    tier_shares: Mapping[str, float] = field(
+        default_factory=lambda: {"large": 0.05, "base": 0.11, "small": 0.38, "tiny": 0.30, "micro": 0.16}
     )
-    text_shares: tuple[tuple[str, float], ...] = (
-        ("en_sgd", 0.13),
-        ("en_irc", 0.15),
-        ("en_tau_bench", 0.10),
-        ("en_swe_agent", 0.08),
-        ("ko_nsmc", 0.19),
-        ("ko_songys", 0.06),
-        ("ko_tldr", 0.09),
-        ("de_gesetze", 0.07),
-        ("de_tldr", 0.02),
-        ("fr_tldr", 0.05),
-        ("ru_tldr", 0.04),
-        ("made_up", 0.02),
+    text_shares: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "en_sgd": 0.13,
+            "en_irc": 0.15,
+            "en_tau_bench": 0.10,
+            "en_swe_agent": 0.08,
+            "ko_nsmc": 0.19,
+            "ko_songys": 0.06,
+            "ko_tldr": 0.09,
+            "de_gesetze": 0.07,
+            "de_tldr": 0.02,
+            "fr_tldr": 0.05,
+            "ru_tldr": 0.04,
+        }
     )
+
+    @classmethod
+    def from_recipe(cls, path: Path) -> Self:
+        """Options out of a JSON object. Raises `CodecError` for a field that does not exist."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise CodecError(f"the recipe {path.name} cannot be used: {error}") from error
 
 
 def random_cells(rows: int, charset: Charset, generator: random.Random) -> Cells:
@@ -122,7 +128,7 @@ class StripSource:
         self.names: list[str] = []
         self.shares: list[float] = []
         self.cells: dict[str, Cells] = {}
-        for name, share in options.text_shares:
+        for name, share in options.text_shares.items():
             path = folder / f"{name}.jsonl.gz"
             if not path.exists():
                 continue
@@ -227,8 +233,8 @@ class TierMix:
     def __init__(self, options: TrainingOptions, bootstrapping: bool) -> None:
         self.bootstrapping = bootstrapping
         self._alone = options.bootstrap_tier
-        self._names = [name for name, _ in options.tier_shares]
-        self._shares = [share for _, share in options.tier_shares]
+        self._names = list(options.tier_shares)
+        self._shares = list(options.tier_shares.values())
 
     def draw(self, generator: random.Random) -> str:
         return self._alone if self.bootstrapping else generator.choices(self._names, self._shares)[0]
