@@ -67,5 +67,5 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(Guard, gate=Gate(settings), max_body_bytes=settings.max_body_bytes)
     app.add_middleware(Observe, metrics=metrics)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, ROUTERS)  # type: ignore[method-assign]
     return app

@@ -20,11 +20,11 @@ SEOUL = timezone(timedelta(hours=9), "KST")
 STARTS_AT = datetime(2025, 2, 18, 8, 30, tzinfo=SEOUL)
 ENDS_AT = datetime(2026, 3, 27, 18, 0, tzinfo=SEOUL)
 DECIDED_AT = ENDS_AT - timedelta(weeks=3)  # what the demo asks about
-CONVERSATIONS = 170  # made from templates
+CONVERSATIONS = 342  # made from templates
 
 _SPEAKERS = re.compile(r"^(mina|assistant|tool:[a-z_]+)> ", re.MULTILINE)
 _SLOT = re.compile(
-    r"\{(?:(?P<rule>[a-z]+)(?::(?P<bind>[a-z]))?|:(?P<bound>[a-z])"
+    r"\{(?:(?P<rule>[a-z]+)(?::(?P<bind>[a-z]))?|:(?P<bound>[a-z])|let (?P<hidden>[a-z]+) (?P<letter>[a-z])"
     r"|(?P<kind>n|dec|rows|list) (?P<first>-?\d+) (?P<second>\w+))\}"
 )
 
@@ -74,7 +74,7 @@ def _made(chance: random.Random) -> Iterator[Exchange]:
         if not order:
             order = chance.sample(templates, len(templates))
         template = order.pop()
-        day = STARTS_AT + span * ((index + 0.5) / CONVERSATIONS) ** 0.8
+        day = STARTS_AT + span * ((index + 0.5) / CONVERSATIONS) ** 0.88
         at = day.replace(hour=chance.randint(7, 22), minute=chance.randint(0, 59), second=chance.randint(0, 59))
         at = min(at, ENDS_AT - timedelta(hours=1))
         filling = _Filling(pools, chance, at)
@@ -105,6 +105,8 @@ class _Filling:
     at: datetime
     bound: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, int] = field(default_factory=dict)
+    depots: list[tuple[str, int, str]] = field(default_factory=list)
+    passed_s: int = 0
 
     def fill(self, text: str) -> str:
         return _SLOT.sub(self._slot, text)
@@ -112,6 +114,9 @@ class _Filling:
     def _slot(self, match: re.Match[str]) -> str:
         if match["bound"]:
             return self.bound[match["bound"]]
+        if match["hidden"]:
+            self.bound[match["letter"]] = self._plain(match["hidden"])
+            return ""
         if match["kind"]:
             return self._counted(match["kind"], int(match["first"]), match["second"])
         value = self._plain(match["rule"])
@@ -152,6 +157,31 @@ class _Filling:
 
     def _date(self) -> str:
         return (self.at.date() + timedelta(self.chance.randint(-6, 6))).isoformat()
+
+    def _stamp(self) -> str:
+        """Times of log lines ascend."""
+        self.passed_s += self.chance.randint(1, 90)
+        moment = self.at - timedelta(minutes=20) + timedelta(seconds=self.passed_s)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{self.chance.randint(100, 999)}+09:00"
+
+    def _tick(self) -> str:
+        self.passed_s += self.chance.randint(1, 60)
+        return f"{self.passed_s // 60:02d}:{self.passed_s % 60:02d}"
+
+    def _chosen(self) -> str:
+        return self.bound[self.chance.choice("abce")]
+
+    def _resultrows(self) -> str:
+        orders = sorted((self.chance.randint(400, 9000) for _ in range(6)), reverse=True)
+        self.depots = [(self._plain("city"), count, f"{self.chance.uniform(2, 70):.1f}") for count in orders]
+        return ", ".join(
+            f'{{"depot": "{name}", "orders": {count}, "value": {value}}}' for name, count, value in self.depots
+        )
+
+    def _tablerows(self) -> str:
+        changes = [f"{self.chance.choice('+−')}{self.chance.uniform(0, 9):.1f} %" for _ in self.depots]
+        rows = zip(self.depots, changes, strict=True)
+        return "\n".join(f"| {name} | {count:,} | {value} | {change} |" for (name, count, value), change in rows)
 
     def _won(self) -> str:
         return f"₩{self.chance.randint(24, 210)},000"

@@ -1,9 +1,11 @@
 """The description of the interface: which problems an endpoint may answer, and the parts all endpoints share."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from .examples import Json, problem_example
@@ -97,8 +99,8 @@ def binary_answer(media_type: str, description: str) -> dict[int | str, Json]:
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
-def describe(app: FastAPI) -> Json:
-    """The OpenAPI document of `app`, made once."""
+def describe(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
+    """The OpenAPI document of `app`, which has `routers`; made once."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -112,5 +114,20 @@ def describe(app: FastAPI) -> Json:
         schemas = document["components"]["schemas"]
         schemas.update(schema.pop("$defs", {}))
         schemas["Problem"] = schema
+        _restore_examples(document, routers)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _restore_examples(document: Json, routers: Iterable[APIRouter]) -> None:
+    """Puts the examples of answers in as they were given: FastAPI leaves out every null, and a client must see that
+    `next_cursor` is null at the end, not missing."""
+    for route in (route for router in routers for route in router.routes):
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            answers = document["paths"][route.path_format][method.lower()]["responses"]
+            for status, given in route.responses.items():
+                for media_type, content in given.get("content", {}).items():
+                    shown = {key: content[key] for key in ("example", "examples") if key in content}
+                    answers[str(status)]["content"][media_type].update(shown)

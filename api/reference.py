@@ -1,6 +1,7 @@
 """The page at `/docs`: the OpenAPI document as HTML. It loads nothing from elsewhere, so it works without network."""
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -16,6 +17,37 @@ code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f3ecdf
 .method { display: inline-block; width: 4rem; font-weight: 700; } .what { color: #665; }
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 """
+
+
+def operations(document: Json) -> Iterator[tuple[Json, list[tuple[str, str, Json]]]]:
+    """Each tag of an OpenAPI document with its operations: (method in capitals, path, operation)."""
+    for tag in document.get("tags", []):
+        yield (
+            tag,
+            [
+                (method.upper(), path, operation)
+                for path, methods in document["paths"].items()
+                for method, operation in methods.items()
+                if tag["name"] in operation.get("tags", [])
+            ],
+        )
+
+
+def examples_of(content: Json) -> list[tuple[str, Any]]:
+    """The examples of a body or an answer: (summary, empty where there is none; value)."""
+    found = [(example.get("summary", ""), example["value"]) for example in content.get("examples", {}).values()]
+    if "example" in content:
+        found.append(("", content["example"]))
+    return found
+
+
+def schema_names(schema: Json) -> list[str]:
+    """The named schemas that a schema is, or may be."""
+    return [
+        part["$ref"].rpartition("/")[2]
+        for part in [schema, *schema.get("anyOf", [])]
+        if isinstance(part.get("$ref"), str)
+    ]
 
 
 def reference_page(document: Json) -> str:
@@ -34,12 +66,9 @@ def _reference_page(text: str) -> str:
         *(f"<p>{_prose(block)}</p>" for block in info.get("description", "").strip().split("\n\n")),
         "<p>The same for programs: <a href=openapi.json>openapi.json</a>.</p>",
     ]
-    for tag in document.get("tags", []):
+    for tag, listed in operations(document):
         parts.append(f"<h2>{escape(tag['name'])}</h2><p class=what>{_prose(tag['description'])}</p>")
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
-                if tag["name"] in operation.get("tags", []):
-                    parts.append(_operation(method.upper(), path, operation))
+        parts += [_operation(*operation) for operation in listed]
     schemas = document.get("components", {}).get("schemas", {})
     parts.append("<h2>schemas</h2>")
     for name in sorted(schemas):
@@ -71,20 +100,13 @@ def _operation(method: str, path: str, operation: Json) -> str:
 
 
 def _content(what: str, media_type: str, content: Json) -> str:
-    examples = [example["value"] for example in content.get("examples", {}).values()]
-    if "example" in content:
-        examples.append(content["example"])
+    examples = [value for _, value in examples_of(content)]
     shown = "".join(f"<pre>{_json(e) if not isinstance(e, str) else escape(e)}</pre>" for e in examples)
     return f"<p class=what>{what}, <code>{escape(media_type)}</code>{_reference(content.get('schema', {}))}</p>{shown}"
 
 
 def _reference(schema: Json) -> str:
-    names = [
-        part["$ref"].rpartition("/")[2]
-        for part in [schema, *schema.get("anyOf", [])]
-        if isinstance(part.get("$ref"), str)
-    ]
-    return "".join(f" <a href='#schema-{escape(name)}'>{escape(name)}</a>" for name in names)
+    return "".join(f" <a href='#schema-{escape(name)}'>{escape(name)}</a>" for name in schema_names(schema))
 
 
 def _details(head: str, body: str, anchor: str) -> str:

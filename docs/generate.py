@@ -1,0 +1,105 @@
+"""Writes the pages of this folder that follow from the code: cli.md, http.md, settings.md and openapi.json.
+
+    .venv/bin/python docs/generate.py            writes them
+    .venv/bin/python docs/generate.py --check    writes nothing; exits 1 and names each page that is out of date
+
+What they say depends on the code and on the versions of the libraries that describe it, which openapi.json names; it
+does not depend on the terminal, the environment or a foxing.toml.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from generate_cli import cli_page
+from generate_http import http_page
+from generate_settings import settings_page
+
+from foxing.api.app import create_app
+from foxing.api.settings import Settings
+
+FOLDER = Path(__file__).resolve().parent
+MADE_WITH = "x-made-with"
+LIBRARIES = ("fastapi", "pydantic", "typer")
+
+
+def made_with() -> dict[str, str]:
+    """The libraries whose description of the code the pages repeat."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the service, whatever the settings of this machine."""
+    return create_app(Settings.model_construct()).openapi()
+
+
+def openapi_page() -> str:
+    document = openapi()
+    document = {**document, "info": {**document["info"], MADE_WITH: made_with()}}
+    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "http.md": lambda: http_page(openapi()),
+    "settings.md": settings_page,
+    "openapi.json": openapi_page,
+}
+
+
+def is_current(path: Path, page: str) -> bool:
+    """Whether `path` holds `page`, written with these or other versions of the libraries."""
+    if not path.is_file():
+        return False
+    written = path.read_text(encoding="utf-8")
+    return written == page or (path.suffix == ".json" and _plain(written) == _plain(page))
+
+
+def _plain(text: str) -> Any:
+    try:
+        document = json.loads(text)
+        document["info"].pop(MADE_WITH, None)
+        return document
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return text
+
+
+def written_with(folder: Path) -> dict[str, str]:
+    """What `made_with` was when the pages in `folder` were written; empty when that cannot be told."""
+    try:
+        versions: dict[str, str] = json.loads((folder / "openapi.json").read_text(encoding="utf-8"))["info"][MADE_WITH]
+        return versions
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def check(folder: Path) -> int:
+    """0 when every page is current; else 1, with each stale page named on stderr."""
+    stale = [name for name, page in PAGES.items() if not is_current(folder / name, page())]
+    for name in stale:
+        print(f"docs/{name} is out of date; run: make docs", file=sys.stderr)
+    before, now = written_with(folder), made_with()
+    if stale and before and before != now:
+        changed = ", ".join(f"{n} {before.get(n)} → {now[n]}" for n in now if before.get(n) != now[n])
+        print(f"libraries changed since the pages were written: {changed}", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Writes the pages of docs/ that follow from the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each stale page")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are (default: docs)")
+    options = parser.parse_args(arguments)
+    if options.check:
+        return check(options.folder)
+    for name, page in PAGES.items():
+        (options.folder / name).write_text(page(), encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
