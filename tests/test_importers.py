@@ -1,0 +1,220 @@
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foxing.memory import Memory
+from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
+from foxing.memory.importers import ImportReport, import_file
+
+NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
+TALK = {
+    "id": "talk/1",
+    "lang": "en",
+    "messages": [
+        {"role": "user", "name": "mina", "content": "Ship Titan?", "created_at": "2026-03-01T09:00:00Z"},
+        {"role": "assistant", "content": "예, 금요일에.", "created_at": "2026-03-01T09:00:05+00:00"},
+    ],
+}
+LOCOMO = [
+    {
+        "sample_id": "conv-7",
+        "conversation": {
+            "speaker_a": "Ann",
+            "speaker_b": "Bo",
+            "session_1_date_time": "1:56 pm on 8 May, 2023",
+            "session_1": [
+                {"speaker": "Ann", "dia_id": "D1:1", "text": "Look!", "blip_caption": "a photo of a dog"},
+                {"speaker": "Bo", "dia_id": "D1:2", "text": "Nice."},
+            ],
+            "session_10_date_time": "12:05 am on 1 Jan, 2024",
+            "session_10": [{"speaker": "Bo", "dia_id": "D10:1", "text": "Happy new year"}],
+            "session_2_date_time": "9:00 am on 2 June, 2023",
+            "session_2": [],
+        },
+        "qa": [],
+    }
+]
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path, clock=lambda: NOW) as opened:
+        yield opened
+
+
+def write_lines(path: Path, *documents: Any) -> Path:
+    path.write_text("".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents), "utf-8")
+    return path
+
+
+def test_conversations(memory: Memory, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "talk.jsonl", TALK, {**TALK, "id": "talk/2"})
+    seen: list[tuple[int, int]] = []
+    report = import_file(memory, path, bank="b", progress=lambda done, total: seen.append((done, total)))
+    assert report == ImportReport(messages=4, stored=4, duplicates=0, threads=2)
+    assert seen[-1] == (path.stat().st_size, path.stat().st_size)
+    message = memory.message("b", "talk/1#0")
+    assert (message.thread, message.role, message.name, message.text) == ("talk/1", "user", "mina", "Ship Titan?")
+    assert message.created_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def test_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
+    untimed = {"id": "u", "messages": [{"role": "user", "content": f"line {i}"} for i in range(3)]}
+    nameless = {"role": "user", "content": "no id, no time"}
+    path = write_lines(tmp_path / "talk.jsonl", TALK, untimed, nameless, nameless)
+    assert import_file(memory, path, bank="b").stored == 7
+    renamed = path.rename(tmp_path / "renamed.jsonl")
+    assert import_file(memory, renamed, bank="b") == ImportReport(messages=7, stored=0, duplicates=7, threads=3)
+    with renamed.open("a") as file:
+        file.write(json.dumps(nameless))
+    assert import_file(memory, renamed, bank="b").stored == 1
+
+
+def test_gzip_and_byte_order_mark(memory: Memory, tmp_path: Path) -> None:
+    path = tmp_path / "talk"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + json.dumps(TALK).encode() + b"\n\n"))
+    assert import_file(memory, path, bank="b").stored == 2
+
+
+def test_exported_messages_come_back(memory: Memory, tmp_path: Path) -> None:
+    import_file(memory, write_lines(tmp_path / "talk.jsonl", TALK), bank="b")
+    exported = [message.model_dump(mode="json") for message in memory.export("b")]
+    report = import_file(memory, write_lines(tmp_path / "export.jsonl", *exported), bank="copy")
+    assert report == ImportReport(messages=2, stored=2, duplicates=0, threads=1)
+    assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
+    assert import_file(memory, tmp_path / "export.jsonl", bank="b").duplicates == 2
+
+
+def test_tool_calls_are_kept_as_json(memory: Memory, tmp_path: Path) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"q": "타이탄"}'}}
+    messages = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "assistant", "content": "Looking.", "tool_calls": [call]},
+        {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {}}]},
+        {"role": "tool", "name": "find", "content": ""},
+    ]
+    import_file(memory, write_lines(tmp_path / "t.jsonl", {"id": "t", "messages": messages}), bank="b")
+    line = '{"tool_call": "find", "id": "call_1", "arguments": {"q": "타이탄"}}'
+    texts = [memory.message("b", f"t#{i}").text for i in range(4)]
+    assert texts == [line, f"Looking.\n{line}", "see\n[image_url]", ""]
+
+
+def test_naive_times_are_those_of_the_timezone(memory: Memory, tmp_path: Path) -> None:
+    naive = {"id": "n", "messages": [{"role": "user", "content": "x", "created_at": "2026-03-01T09:00:00"}]}
+    path = write_lines(tmp_path / "n.jsonl", naive)
+    with pytest.raises(InvalidTime, match=r"line 1: messages\[0\]: created_at: .* no timezone"):
+        import_file(memory, path, bank="b")
+    import_file(memory, path, bank="b", timezone="Asia/Seoul")
+    assert memory.message("b", "n#0").created_at == datetime(2026, 3, 1, 0, tzinfo=UTC)
+    with pytest.raises(InvalidTime, match="Mars"):
+        import_file(memory, path, bank="b", timezone="Mars")
+
+
+def test_locomo(memory: Memory, tmp_path: Path) -> None:
+    path = tmp_path / "locomo.json"
+    path.write_text(json.dumps(LOCOMO, indent=2))
+    with pytest.raises(InvalidTime, match=r"conv-7, session 1: .* no timezone"):
+        import_file(memory, path, bank="b")
+    report = import_file(memory, path, bank="b", timezone="UTC")
+    assert report == ImportReport(messages=3, stored=3, duplicates=0, threads=1)
+    first = memory.message("b", "conv-7/D1:1")
+    assert (first.role, first.name, first.text) == ("user", "Ann", "Look! [a photo of a dog]")
+    assert first.created_at == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
+    assert memory.message("b", "conv-7/D1:2").role == "assistant"
+    assert memory.message("b", "conv-7/D10:1").created_at == datetime(2024, 1, 1, 0, 5, tzinfo=UTC)
+    assert [m.message_id for m in memory.export("b")] == ["conv-7/D1:1", "conv-7/D1:2", "conv-7/D10:1"]
+    single = write_lines(tmp_path / "one.json", LOCOMO[0])
+    assert import_file(memory, single, bank="b", timezone="UTC").duplicates == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "reason"),
+    [
+        (b"{broken", InvalidInput, "line 2: this is not JSON"),
+        (b"[1]", InvalidInput, "line 2: expected an object"),
+        (b'{"messages": 3}', InvalidInput, "line 2: 'messages' must be a list"),
+        (b'{"id": "x"}', InvalidInput, "line 2: content"),
+        (b'{"role": "king", "content": "x"}', InvalidInput, "line 2: role"),
+        (b'{"role": "user", "content": 5}', InvalidInput, "line 2: content"),
+        (b'{"role": "user", "content": "x", "created_at": "soon"}', InvalidTime, "line 2: created_at: 'soon'"),
+        (b'{"role": "user", "content": "x", "created_at": "2096-01-01T00:00:00Z"}', InvalidTime, "line 2: created_at"),
+        (b'{"role": "user", "content": "\xff"}', InvalidInput, "line 2: byte 30 is not UTF-8"),
+        (b'{"role": "user", "content": "\\ud800"}', InvalidInput, "line 2: content .* surrogate"),
+        (b'{"role": "user", "content": "' + b"x" * 1_100_000 + b'"}', MessageTooLarge, "line 2: has 1,1"),
+        (b"[" * 100_000, InvalidInput, "line 2: this is not JSON"),
+    ],
+)
+def test_mistakes_name_the_line_and_store_nothing(
+    memory: Memory, tmp_path: Path, line: bytes, error: type[Exception], reason: str
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(json.dumps(TALK).encode() + b"\n" + line + b"\n")
+    with pytest.raises(error, match=reason) as caught:
+        import_file(memory, path, bank="b")
+    assert str(path) in str(caught.value)
+    assert memory.banks().banks == []
+
+
+def test_an_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
+    import_file(memory, write_lines(tmp_path / "a.jsonl", TALK), bank="b")
+    changed = {**TALK, "messages": [{**TALK["messages"][0], "content": "Other"}]}  # type: ignore[dict-item]
+    with pytest.raises(Conflict, match=r"line 1 to line 1: .*talk/1#0"):
+        import_file(memory, write_lines(tmp_path / "b.jsonl", changed), bank="b")
+    assert memory.message("b", "talk/1#0").text == "Ship Titan?"
+
+
+def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="No such file"):
+        import_file(memory, tmp_path / "absent.jsonl", bank="b")
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        import_file(memory, tmp_path, bank="b")
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(InvalidInput, match="no messages"):
+        import_file(memory, tmp_path / "empty.jsonl", bank="b")
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(json.dumps(TALK).encode())[:-12])
+    with pytest.raises(InvalidInput, match="cut short or damaged"):
+        import_file(memory, cut, bank="b")
+    with pytest.raises(InvalidInput, match="format 'xml'"):
+        import_file(memory, cut, bank="b", format="xml")
+    other = write_lines(tmp_path / "other.json", [{"id": 1}])
+    with pytest.raises(InvalidInput, match="not LoCoMo"):
+        import_file(memory, other, bank="b")
+
+
+def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Path) -> None:
+    lines = [
+        {"id": f"d{i}", "messages": [{"role": "user", "content": f"message {i} of {j}"} for j in range(10)]}
+        for i in range(800)
+    ]
+    path = write_lines(tmp_path / "long.jsonl", *lines)
+    program = (
+        "import sys; from pathlib import Path; from foxing.memory import Memory; "
+        "from foxing.memory.importers import import_file; "
+        "import_file(Memory(sys.argv[1]), Path(sys.argv[2]), bank='b', "
+        "progress=lambda done, total: print(done, flush=True))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(database_path), str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with Memory(database_path) as memory:
+        before = memory.bank("b").messages
+        assert 500 <= before < 8_000
+        assert before % 500 == 0
+        report = import_file(memory, path, bank="b")
+        assert report == ImportReport(messages=8_000, stored=8_000 - before, duplicates=before, threads=800)
+        assert memory.bank("b").messages == 8_000

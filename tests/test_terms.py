@@ -1,0 +1,102 @@
+import threading
+from collections import Counter
+
+import pytest
+
+from foxing.memory.terms import LONGEST_TERM, query_terms, term_runs, terms
+
+
+def found(text: str) -> set[str]:
+    return set(terms(text))
+
+
+def finds(query: str, text: str) -> bool:
+    return bool(query_terms(query).keys() & terms(text).keys())
+
+
+def test_case_accents_width_and_endings_do_not_matter() -> None:
+    assert terms("Painting PAINTED paints") == Counter({"paint": 3})
+    assert found("CAFÉ cafe\u0301 cafe ｃａｆé") == {"cafe"}
+    assert finds("Caroline", "It was Caroline’s idea")
+    assert finds("Straße", "STRASSE")
+
+
+def test_identifiers_count_whole_and_in_parts() -> None:
+    assert {"foo_bar.py", "foo", "bar", "py"} <= found("see foo_bar.py.")
+    assert {"parsehttprequest", "pars", "http", "request"} <= found("parseHTTPRequest")
+    assert {"abc-1234", "abc", "1234"} <= found("ticket ABC-1234")
+    assert "123e4567-e89b-12d3-a456-426614174000" in found("id 123E4567-e89b-12d3-a456-426614174000!")
+    assert {"10.0.0.1", "v2.4.1"} <= found("v2.4.1 on 10.0.0.1")
+    assert finds("3200", "it cost 3,200 won")
+
+
+def test_words_joined_by_a_hyphen_are_words() -> None:
+    assert found("follow-up") == {"follow", "up"}
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("타이탄", "타이탄은 금요일에 나간다"),
+        ("東京タワー", "昨日は東京タワーへ行きました"),
+        ("数据库", "我们决定使用新的数据库"),
+        ("ภาษา", "ฉันเรียนภาษาไทย"),
+        ("हिन्दी", "मैं हिन्दी में"),
+        ("сообщение", "Новое СООБЩЕНИЕ пришло"),
+        ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),  # decomposed
+        ("집", "집"),
+    ],
+)
+def test_every_script_is_found(query: str, text: str) -> None:
+    assert finds(query, text)
+
+
+def test_hangul_words_count_whole_and_in_pairs() -> None:
+    assert terms("타이탄은 집") == Counter(["타이탄은", "타이", "이탄", "탄은", "집"])
+
+
+def test_runs_say_where_a_term_stands() -> None:
+    text = "Titan: foo_bar.py, 타이탄 東京へ don't"
+    for term, start, stop in term_runs(text):
+        assert 0 <= start < stop <= len(text)
+        assert text[start:stop].lower().startswith(term[:3])
+    assert ("타이", text.index("타이"), text.index("타이") + 2) in term_runs(text)
+    assert ("bar", text.index("bar"), text.index("bar") + 3) in term_runs(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Titan ships 3 camelCase foo_bar.py, 타이탄은 東京 ｆｕｌｌ", "", "!?", "\ud800 a b\x00c"]
+)
+def test_runs_and_counts_agree(text: str) -> None:
+    assert Counter(term for term, _, _ in term_runs(text)) == terms(text)
+
+
+def test_questions_lose_the_words_that_make_them_questions() -> None:
+    assert set(query_terms("What did we decide about project Titan?")) == {"decid", "project", "titan"}
+    assert "뭘" not in query_terms("타이탄에 대해 뭘 정했지?")
+    assert "타이" in query_terms("타이탄에 대해 뭘 정했지?")
+
+
+def test_a_question_of_such_words_only_keeps_them() -> None:
+    assert set(query_terms("What about him?")) == {"what", "about", "him"}
+
+
+def test_function_words_are_not_indexed() -> None:
+    assert found("the decision of the team") == {"decis", "team"}
+
+
+def test_long_words_are_cut() -> None:
+    assert found("x" * 10_000) == {"x" * LONGEST_TERM}
+    assert all(len(term) <= LONGEST_TERM for term in found("/".join(["part"] * 200) + "é" * 500))
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    words = [f"{stem}ing" for stem in ("paint", "walk", "jump", "look", "play", "talk")] * 200
+    expected = Counter(word.removesuffix("ing") for word in words)
+    results: list[Counter[str]] = []
+    threads = [threading.Thread(target=lambda: results.append(terms(" ".join(words)))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4

@@ -1,0 +1,193 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from foxing.memory.errors import InvalidTime
+from foxing.memory.when import Window, parse_since, parse_until, split_query
+
+SEOUL = ZoneInfo("Asia/Seoul")
+NOW = datetime(2026, 6, 17, 5, 30, tzinfo=UTC)  # a Wednesday, 14:30 in Seoul
+
+
+def days(first: str, until: str) -> Window:
+    """From the start of one day to the start of another, in Seoul."""
+    since, stop = (datetime.fromisoformat(day).replace(tzinfo=SEOUL).astimezone(UTC) for day in (first, until))
+    return Window(since, stop)
+
+
+@pytest.mark.parametrize(
+    ("query", "rest", "first", "until"),
+    [
+        (
+            "3 weeks ago, what did we decide about project Titan?",
+            "what did we decide about project Titan?",
+            "2026-05-24",
+            "2026-06-01",
+        ),
+        ("What did we decide 3 weeks ago?", "What did we decide?", "2026-05-24", "2026-06-01"),
+        ("yesterday's standup notes", "standup notes", "2026-06-16", "2026-06-17"),
+        ("what did we do today?", "what did we do?", "2026-06-17", "2026-06-18"),
+        ("last week", "", "2026-06-08", "2026-06-15"),
+        ("the invoice from last month", "the invoice", "2026-05-01", "2026-06-01"),
+        ("this week's plan", "plan", "2026-06-15", "2026-06-22"),
+        ("last year we moved", "we moved", "2025-01-01", "2026-01-01"),
+        ("what was said last Tuesday", "what was said", "2026-06-16", "2026-06-17"),
+        ("last Wednesday", "", "2026-06-10", "2026-06-11"),
+        ("last week on Tuesday", "", "2026-06-09", "2026-06-10"),
+        ("what happened in March", "what happened", "2026-03-01", "2026-04-01"),
+        ("the outage in August", "the outage", "2025-08-01", "2025-09-01"),
+        ("in March 2026 we met", "we met", "2026-03-01", "2026-04-01"),
+        ("in early March", "", "2026-03-01", "2026-03-11"),
+        ("what on 4 March 2026?", "what?", "2026-03-04", "2026-03-05"),
+        ("on March 4th, 2026", "", "2026-03-04", "2026-03-05"),
+        ("we decided March 4 about it", "we decided about it", "2026-03-04", "2026-03-05"),
+        ("4-8 March", "", "2026-03-04", "2026-03-09"),
+        ("log of 2026-03-04", "log", "2026-03-04", "2026-03-05"),
+        ("between March and May, what did we say?", "what did we say?", "2026-03-01", "2026-06-01"),
+        ("from November to February", "", "2025-11-01", "2026-03-01"),
+        ("from 2024-01-02 to 2024-02-03", "", "2024-01-02", "2024-02-04"),
+        ("in the last 2 weeks", "", "2026-06-03", "2026-06-18"),
+        ("a couple of weeks ago", "", "2026-05-27", "2026-06-11"),
+        ("in 2025", "", "2025-01-01", "2026-01-01"),
+        ("어제 저녁 뭐 먹었지", "저녁 뭐 먹었지", "2026-06-16", "2026-06-17"),
+        ("그저께 회의", "회의", "2026-06-15", "2026-06-16"),
+        ("오늘은 뭐 했지", "뭐 했지", "2026-06-17", "2026-06-18"),
+        ("지난주에 정한 것", "정한 것", "2026-06-08", "2026-06-15"),
+        ("지난 주 화요일 회의", "회의", "2026-06-09", "2026-06-10"),
+        ("지난달에 뭐라고 했지?", "뭐라고 했지?", "2026-05-01", "2026-06-01"),
+        ("작년", "", "2025-01-01", "2026-01-01"),
+        ("올해 목표", "목표", "2026-01-01", "2027-01-01"),
+        ("작년 3월 출장", "출장", "2025-03-01", "2025-04-01"),
+        ("3월에 뭐 했지", "뭐 했지", "2026-03-01", "2026-04-01"),
+        ("2026년 3월 4일 회의", "회의", "2026-03-04", "2026-03-05"),
+        (
+            "3주 전에 타이탄 프로젝트는 어떻게 정했지?",
+            "타이탄 프로젝트는 어떻게 정했지?",
+            "2026-05-24",
+            "2026-06-01",
+        ),
+        ("한 달 전 이야기", "이야기", "2026-05-02", "2026-06-02"),
+        ("사흘 전", "", "2026-06-14", "2026-06-16"),
+        ("일주일 전에 한 말", "한 말", "2026-06-07", "2026-06-15"),
+        ("5월부터 6월까지 한 일", "한 일", "2026-05-01", "2026-07-01"),
+    ],
+)
+def test_time_inside_a_query(query: str, rest: str, first: str, until: str) -> None:
+    assert split_query(query, NOW, "Asia/Seoul") == (rest, days(first, until))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "May I ask a question",
+        "wait a second",
+        "version 2024.1",
+        "march forward",
+        "march 4 miles",
+        "may 4 people join?",
+        "port 8080",
+        "3 weeks of vacation",
+        "in 3 weeks",
+        "in 2027 what will we ship",
+        "report-2026-03-04.csv",
+        "2026-03-04T10:00:00Z ERROR disk full",
+        'who sang "3 weeks ago"?',
+        "https://example.org/2026/03/04/titan",
+        "the Ides of March",
+        "last second fix",
+        "on 2026-02-30",
+        "오늘날의 세계",
+        "주말 계획",
+        "",
+    ],
+)
+def test_no_time_where_none_is_said(query: str) -> None:
+    assert split_query(query, NOW, "Asia/Seoul") == (query, None)
+
+
+def test_open_windows() -> None:
+    march = days("2026-03-01", "2026-04-01")
+    assert split_query("what changed since March?", NOW, "Asia/Seoul") == (
+        "what changed?",
+        Window(march.since, None),
+    )
+    assert split_query("after March", NOW, "Asia/Seoul") == ("", Window(march.until, None))
+    assert split_query("anything before 2026-03?", NOW, "Asia/Seoul") == ("anything?", Window(None, march.since))
+    assert split_query("3월 이후 결정", NOW, "Asia/Seoul") == ("결정", Window(march.since, None))
+    assert split_query("3월까지", NOW, "Asia/Seoul") == ("", Window(None, march.until))
+
+
+def test_hours_are_not_rounded_to_days() -> None:
+    half = timedelta(minutes=30)
+    rest, window = split_query("2 hours ago what broke?", NOW, None)
+    assert (rest, window) == ("what broke?", Window(NOW - 4 * half - half, NOW - 4 * half + half))
+
+
+def test_days_follow_daylight_saving() -> None:
+    now = datetime(2026, 3, 30, 12, tzinfo=UTC)
+    _, window = split_query("yesterday", now, "Europe/Berlin")  # 29 March 2026 has 23 hours there
+    assert window is not None
+    assert window.since is not None
+    assert window.until is not None
+    assert window.until - window.since == timedelta(hours=23)
+
+
+def test_everything_asked_is_a_time() -> None:
+    assert split_query('"yesterday"', NOW, None)[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "until"),
+    [
+        ("3 weeks ago", "2026-05-27", "2026-05-28"),
+        ("3주 전", "2026-05-27", "2026-05-28"),
+        ("yesterday", "2026-06-16", "2026-06-17"),
+        ("last month", "2026-05-01", "2026-06-01"),
+        ("지난달", "2026-05-01", "2026-06-01"),
+        ("in March", "2026-03-01", "2026-04-01"),
+        ("2026-03", "2026-03-01", "2026-04-01"),
+        ("2026-03-04", "2026-03-04", "2026-03-05"),
+        ("2025", "2025-01-01", "2026-01-01"),
+        ("tomorrow", "2026-06-18", "2026-06-19"),
+        ("vor 3 Wochen", "2026-05-27", "2026-05-28"),
+    ],
+)
+def test_bounds_in_words(words: str, first: str, until: str) -> None:
+    window = days(first, until)
+    assert parse_since(words, NOW, "Asia/Seoul") == window.since
+    assert parse_until(words, NOW, "Asia/Seoul") == window.until
+
+
+def test_bounds_as_moments() -> None:
+    moment = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
+    for said in ("2026-03-04T00:30:00Z", "2026-03-04 09:30+09:00", moment, moment.astimezone(SEOUL)):
+        assert parse_since(said, NOW, None) == parse_until(said, NOW, None) == moment
+    assert parse_since("2026-03-04T09:30", NOW, "Asia/Seoul") == moment
+    assert parse_since("2026-03-04T09:30", NOW, "+09:00") == moment
+    assert parse_since("now", NOW, None) == NOW
+
+
+@pytest.mark.parametrize(
+    ("said", "timezone", "reason"),
+    [
+        ("garbage", None, "3 weeks ago"),
+        ("", None, "3 weeks ago"),
+        ("12", None, "3 weeks ago"),
+        ("99999 years ago", None, "3 weeks ago"),
+        ("2026-02-30", None, "cannot be read"),
+        ("2026-13-45T00:00:00Z", None, "there is no time"),
+        ("2026-03-04T09:30", None, "timezone"),
+        (datetime(2026, 3, 4), None, "timezone"),  # noqa: DTZ001
+        ("yesterday", "Mars/Olympus", "Asia/Seoul"),
+        ("yesterday", "../etc/passwd", "not known"),
+    ],
+)
+def test_unreadable_times(said: str | datetime, timezone: str | None, reason: str) -> None:
+    with pytest.raises(InvalidTime, match=reason):
+        parse_since(said, NOW, timezone)
+
+
+def test_naive_now_is_refused() -> None:
+    with pytest.raises(InvalidTime, match="timezone"):
+        split_query("yesterday", NOW.replace(tzinfo=None), None)
