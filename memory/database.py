@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import DatabaseTooNew, StorageError
@@ -46,7 +47,7 @@ class Database:
     def __init__(self, database: str | Path | None = None) -> None:
         self.url = database_url(database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and self.url.database and self.url.database != ":memory:":
+        if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
             folder = Path(self.url.database).parent
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +128,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # a message that was answered with 201 survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA cache_size = -65536")  # KiB
+    cursor.execute("PRAGMA cache_size = -16384")  # KiB
     cursor.close()
 
 
@@ -149,6 +150,8 @@ def explained(url: str) -> Iterator[None]:
     """Turns errors of the driver into a `StorageError` that says what to do."""
     try:
         yield
+    except NoConnection as error:
+        raise StorageError(f"the database {url} is busy: no connection came free in time; try again") from error
     except (OperationalError, sqlite3.Error, DBAPIError) as error:
         words = str(getattr(error, "orig", error)).lower()
         for part, advice in _REASONS:

@@ -1,15 +1,16 @@
 """Decoding pages on demand: concurrent readers share batches, rows already read are kept for a while."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Condition, Lock
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from foxing.encoder import Codec, CodecError, Reading, VisionTokens
+from foxing.encoder import Codec, Reading, TokensError, VisionTokens
 from foxing.renderer import BLANK, Cells, PageLayout
 
 from .errors import TokensDamaged
@@ -21,9 +22,9 @@ ZSTD_LEVEL = 19
 
 
 def pack_cells(cells: Cells) -> bytes:
-    """A grid as the exact text that is kept: zstd over the UTF-8 of its cells."""
+    """A grid as the exact text that is kept: zstd with a checksum over the UTF-8 of its cells."""
     text = cells.astype("<u4").tobytes().decode("utf-32-le")
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(text.encode())
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(text.encode())
 
 
 def unpack_cells(blob: bytes, columns: int) -> Cells:
@@ -46,20 +47,24 @@ class PageState:
     confidence: npt.NDArray[np.float32]
     known: npt.NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, reading: Reading) -> Self:
+        """A page that is read whole."""
+        known = np.ones(1, dtype=bool)
+        return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
 
-@dataclass
+
+@dataclass(eq=False)
 class _Ticket:
     tokens: VisionTokens
-    reading: Reading | None = None
-    error: Exception | None = None
-    done: bool = field(default=False)
+    result: Reading | Exception | None = None
 
 
 class DecodeQueue:
     """Brings decoding requests of all threads into batches. Whoever finds the codec free decodes for all that wait."""
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self, load: Callable[[], Codec]) -> None:
+        self._load = load
         self._waiting: list[_Ticket] = []
         self._busy = False
         self._changed = Condition()
@@ -69,54 +74,66 @@ class DecodeQueue:
         """Token sequences that wait."""
         return len(self._waiting)
 
-    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """Like `Codec.decode`; blocks until all are read."""
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | TokensError]:
+        """For each what `Codec.decode` gives, or why these tokens cannot be read; blocks until all are done. Other
+        errors are raised."""
         tickets = [_Ticket(item) for item in tokens]
         with self._changed:
             self._waiting.extend(tickets)
+        try:
+            for ticket in tickets:
+                self._await(ticket)
+        except BaseException:  # an interrupt: nobody waits for the rest
+            with self._changed:
+                self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
+            raise
+        results: list[Reading | TokensError] = []
         for ticket in tickets:
-            while not ticket.done:
+            if isinstance(ticket.result, (Reading, TokensError)):
+                results.append(ticket.result)
+            else:
+                assert ticket.result is not None
+                raise ticket.result
+        return results
+
+    def _await(self, ticket: _Ticket) -> None:
+        while True:
+            with self._changed:
+                while self._busy and ticket.result is None:
+                    self._changed.wait()
+                if ticket.result is not None:
+                    return
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                self._busy = True
+            try:
+                self._run(batch)
+            finally:
                 with self._changed:
-                    if self._busy:
-                        self._changed.wait()
-                        continue
-                    if ticket.done:
-                        break
-                    batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                    self._busy = True
-                try:
-                    self._run(batch)
-                finally:
-                    with self._changed:
-                        self._busy = False
-                        self._changed.notify_all()
-        readings = []
-        for ticket in tickets:
-            if ticket.error is not None:
-                raise ticket.error
-            assert ticket.reading is not None
-            readings.append(ticket.reading)
-        return readings
+                    # after an interrupt, those who wait for the rest of the batch go on with it
+                    self._waiting = [other for other in batch if other.result is None] + self._waiting
+                    self._busy = False
+                    self._changed.notify_all()
 
     def _run(self, batch: list[_Ticket]) -> None:
         try:
-            for ticket, reading in zip(batch, self._codec.decode([t.tokens for t in batch]), strict=True):
-                ticket.reading, ticket.done = reading, True
+            for ticket, reading in zip(batch, self._load().decode([t.tokens for t in batch]), strict=True):
+                ticket.result = reading
         except Exception as error:
             if len(batch) == 1:
-                batch[0].error, batch[0].done = error, True
+                batch[0].result = error
                 return
             for ticket in batch:  # one bad page must not fail the others
                 self._run([ticket])
 
 
 class PageDecoder:
-    """Reads pages out of what the database holds of them."""
+    """Reads pages out of what the database holds of them. `load` gives the codec; it is asked for one only when a page
+    must be decoded."""
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
-        self.queue = DecodeQueue(codec)
-        self._cache: OrderedDict[tuple[int, int], PageState] = OrderedDict()
+    def __init__(self, load: Callable[[], Codec]) -> None:
+        self.load = load
+        self.queue = DecodeQueue(load)
+        self._cache: OrderedDict[tuple[str, int], PageState] = OrderedDict()
         self._lock = Lock()
 
     def read(
@@ -127,7 +144,8 @@ class PageDecoder:
     ) -> dict[int, PageState | TokensDamaged]:
         """Page id → its state, read at least in the cell ranges `wanted` (None: everywhere).
 
-        A page that keeps its exact text is not decoded. What is damaged comes back as the error.
+        A page that keeps its exact text is not decoded, unless that text is damaged. What cannot be read comes back as
+        the error.
         """
         states: dict[int, PageState | TokensDamaged] = {}
         requests: list[tuple[PageState, int, int, int, VisionTokens]] = []
@@ -144,48 +162,59 @@ class PageDecoder:
                 missing = self._missing(state, PageLayout.from_dict(page.layout), page.tier, ranges)
                 if missing:
                     tokens = VisionTokens.from_bytes(tokens_blob)
+                    if (tokens.tier, tokens.shape[0]) != (page.tier, len(state.known)):
+                        raise TokensError("its tokens are those of another page")
                     requests += [(state, *part) for part in self._crops(tokens, page, missing)]
-            except CodecError as error:
+            except TokensError as error:
                 states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {error}")
-            except TokensDamaged as error:
-                states[page.id] = TokensDamaged(f"page {page.key}: {error}")
         if requests:
             self._fill(requests, states)
         return states
 
-    def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """Decodes whole pages past the cache."""
+    def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | TokensError]:
+        """Decodes whole pages past the cache; an error for those that cannot be read."""
         return self.queue.decode(tokens)
 
     def _state(self, page: PageRow, text_blob: bytes | None) -> PageState:
-        key = (page.id, page.version)
+        key = (page.key, page.version)  # not the id: a database may give that of a deleted page to a new one
         with self._lock:
             state = self._cache.get(key)
             if state is not None:
                 self._cache.move_to_end(key)
                 return state
-        layout = PageLayout.from_dict(page.layout)
-        if text_blob is not None:
-            cells = unpack_cells(text_blob, layout.columns)
-            sure = np.ones(cells.shape, dtype=np.float32)
-            state = PageState(page.tier, "text", 0.0, cells, sure, np.ones(1, dtype=bool))
-        else:
-            if page.tier not in self.codec.tiers:
-                raise CodecError(f"the {self.codec.name} codec has no tier '{page.tier}'")
-            rows = layout.cropped_rows(page.rows_used, page.tier)
-            state = PageState(
-                page.tier,
-                "decoded",
-                self.codec.tiers[page.tier].flag_below,
-                np.full((rows, layout.columns), BLANK, dtype=np.uint32),
-                np.zeros((rows, layout.columns), dtype=np.float32),
-                np.zeros(rows // layout.rows_per_token(page.tier), dtype=bool),
-            )
+        state = self._kept(page, text_blob) or self._unread(page)
         with self._lock:
             state = self._cache.setdefault(key, state)
             while len(self._cache) > CACHED_PAGES:
                 self._cache.popitem(last=False)
         return state
+
+    @staticmethod
+    def _kept(page: PageRow, text_blob: bytes | None) -> PageState | None:
+        """The page as its exact text has it; None without one, or when it is damaged and the tokens must do."""
+        if text_blob is None:
+            return None
+        try:
+            cells = unpack_cells(text_blob, PageLayout.from_dict(page.layout).columns)
+        except TokensDamaged:
+            return None
+        return PageState(page.tier, "text", 0.0, cells, np.ones(cells.shape, np.float32), np.ones(1, dtype=bool))
+
+    def _unread(self, page: PageRow) -> PageState:
+        """The page with nothing decoded yet."""
+        layout = PageLayout.from_dict(page.layout)
+        codec = self.load()
+        if page.tier not in codec.tiers:
+            raise TokensError(f"the {codec.name} codec has no tier '{page.tier}'")
+        rows = layout.cropped_rows(page.rows_used, page.tier)
+        return PageState(
+            page.tier,
+            "decoded",
+            codec.tiers[page.tier].flag_below,
+            np.full((rows, layout.columns), BLANK, dtype=np.uint32),
+            np.zeros((rows, layout.columns), dtype=np.float32),
+            np.zeros(rows // layout.rows_per_token(page.tier), dtype=bool),
+        )
 
     @staticmethod
     def _missing(
@@ -205,7 +234,7 @@ class PageDecoder:
         self, tokens: VisionTokens, page: PageRow, missing: list[tuple[int, int]]
     ) -> list[tuple[int, int, int, VisionTokens]]:
         """(first needed token row, one past the last, rows of context above, tokens to decode)."""
-        context = self.codec.context_rows
+        context = self.load().context_rows
         total = tokens.shape[0]
         if context is None:
             return [(0, total, 0, tokens)]
@@ -221,24 +250,20 @@ class PageDecoder:
         requests: list[tuple[PageState, int, int, int, VisionTokens]],
         states: dict[int, PageState | TokensDamaged],
     ) -> None:
-        try:
-            readings: list[Reading | CodecError] = list(self.queue.decode([request[4] for request in requests]))
-        except CodecError:
-            readings = []
-            for request in requests:
-                try:
-                    readings += self.queue.decode([request[4]])
-                except CodecError as error:
-                    readings.append(error)
+        readings = self.queue.decode([request[4] for request in requests])
         for (state, first, stop, above, tokens), reading in zip(requests, readings, strict=True):
-            if isinstance(reading, CodecError):
+            if isinstance(reading, TokensError):
                 for page_id, known in states.items():
                     if known is state:
                         states[page_id] = TokensDamaged(f"a page cannot be read: {reading}")
                 continue
             per_token = reading.cells.shape[0] // tokens.shape[0]
-            source = slice(above * per_token, (above + stop - first) * per_token)
-            target = slice(first * per_token, stop * per_token)
-            state.cells[target] = reading.cells[source]
-            state.confidence[target] = reading.confidence[source]
-            state.known[first:stop] = True
+            with self._lock:
+                for row in range(first, stop):
+                    if state.known[row]:
+                        continue  # read by another thread meanwhile, and perhaps in use: what is known never changes
+                    source = slice((above + row - first) * per_token, (above + row - first + 1) * per_token)
+                    target = slice(row * per_token, (row + 1) * per_token)
+                    state.cells[target] = reading.cells[source]
+                    state.confidence[target] = reading.confidence[source]
+                    state.known[row] = True

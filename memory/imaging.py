@@ -60,7 +60,8 @@ class ImageRecaller:
                 for candidate in batch:
                     on = [span.page_id for span in parts.get(candidate.message.id, [])]
                     new = [page_id for page_id in on if page_id not in wanted]
-                    if len(wanted) + len(new) > limit and wanted:
+                    shown = len(wanted) + len(open_spans)
+                    if shown and shown + len(new) + candidate.message.open > limit:
                         full = True
                         break
                     for page_id in on:
@@ -86,7 +87,7 @@ class ImageRecaller:
         for page_id, keys in wanted.items():
             row, state = rows[page_id], states[page_id]
             if isinstance(state, TokensDamaged):
-                raise state
+                continue  # there is no image of it; `Memory.read_page` says why
             image = render(state.cells[: row.rows_used], PageLayout.from_dict(row.layout), row.tier)
             buffer = BytesIO()
             image.save(buffer, "PNG")

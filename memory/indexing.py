@@ -1,10 +1,15 @@
-"""What of a message goes into the index."""
+"""What of a message goes into the index, and what of it stays there when pages fade."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
+from sqlalchemy import Connection
 
-from .remembering import Remembered
+from .decoding import PageState
+from .remembering import Remembered, Rememberer
+from .repositories import index, messages, pages
 from .terms import term_runs, terms
 
 
@@ -21,3 +26,29 @@ def remembered_terms(message: Remembered, name: str | None) -> Counter[str]:
         if doubtful[stop] == doubtful[start]:
             counts[term] += 1
     return counts
+
+
+def reindex(
+    connection: Connection,
+    bank_id: int,
+    rememberer: Rememberer,
+    message_ids: Collection[int],
+    states: Mapping[int, PageState],
+) -> None:
+    """Leaves of these messages only the words that the memory can still read. `states`: pages as they are read now,
+    instead of what the decoder would find. A message that is still open is exact, whatever became of its pages."""
+    found = messages.by_ids(connection, sorted(message_ids))
+    sealed = [message for message in found.values() if not message.open]
+    remembered = rememberer.messages(connection, sealed, states)
+    index.replace(connection, bank_id, {i: remembered_terms(item, found[i].name) for i, item in remembered.items()})
+
+
+def read_ahead(
+    connection: Connection, rememberer: Rememberer, message_ids: Collection[int], known: Collection[int]
+) -> None:
+    """Decodes what `reindex` will need of pages other than `known`, so that it need not while it holds the write lock:
+    a message may stand on several pages."""
+    parts = pages.spans_of_messages(connection, sorted(message_ids))
+    elsewhere = [i for i, spans in parts.items() if any(span.page_id not in known for span in spans)]
+    found = messages.by_ids(connection, elsewhere)
+    rememberer.messages(connection, [replace(message, open=False) for message in found.values()])

@@ -80,6 +80,16 @@ class Policy(Value):
                 tier = step.tier
         return tier
 
+    def served_by(self, available: Mapping[str, object]) -> Self:
+        """The policy as a codec with the tiers `available` can follow it: steps to tiers that it lacks are skipped, and
+        a fresh tier that it lacks gives way to the next sharper one, or to the sharpest there is."""
+        if not available:
+            return self
+        tiers = sorted(available, key=tier_rank)
+        fresh = max((t for t in tiers if tier_rank(t) <= tier_rank(self.fresh)), key=tier_rank, default=tiers[0])
+        steps = tuple(s for s in self.steps if s.tier in available and tier_rank(s.tier) > tier_rank(fresh))
+        return self.model_copy(update={"fresh": fresh, "steps": steps})
+
     def keeps_text(self, tier: str) -> bool:
         """Whether a page held at `tier` still has its exact text."""
         if self.keep_text == "always":
@@ -99,3 +109,5 @@ class Policy(Value):
                 for e in error.errors()
             )
             raise InvalidPolicy(f"this policy cannot be used: {reasons}") from error
+        except UnicodeEncodeError as error:
+            raise InvalidPolicy("this policy holds half of a surrogate pair, which is no text") from error

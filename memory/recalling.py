@@ -16,16 +16,19 @@ from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 from .database import Database
 from .errors import InvalidCursor, InvalidInput, InvalidTime
 from .remembering import Rememberer, recalled
-from .repositories import banks, index, messages
+from .repositories import banks, index, messages, pages
 from .repositories.banks import Bank
 from .repositories.messages import Message
 from .terms import query_terms
 from .types import Recall, Recalled
-from .when import parse_since, parse_until, split_query
+from .when import parse_since, parse_until, split_query, zone_of
 
 MAX_LIMIT = 500
 READ_AHEAD = 16  # messages decoded together
 MAX_QUERY_CHARS = 10_000
+MAX_CURSOR_CHARS = 2_000
+_UNREADABLE = "this cursor cannot be read; pass next_cursor as you got it, or none"
+_LARGEST = (1 << 63) - 1  # of the database's whole numbers
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def ask(
     """The question in terms of the index; None when it names a thread that does not exist."""
     if query is not None and len(query) > MAX_QUERY_CHARS:
         raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
+    zone_of(timezone)
     start = parse_since(since, now, timezone) if since is not None else None
     stop = parse_until(until, now, timezone) if until is not None else None
     words, said = split_query(query, now, timezone) if query else ("", None)
@@ -92,11 +96,13 @@ def encode_cursor(fingerprint: str, position: list[Any]) -> str:
 def decode_cursor(cursor: str, fingerprint: str) -> list[Any]:
     """Raises `InvalidCursor` for one that was made up or belongs to another question."""
     try:
+        if len(cursor) > MAX_CURSOR_CHARS:
+            raise ValueError
         fields = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(fields, list) or len(fields) < 2:
             raise ValueError
     except (ValueError, binascii.Error) as error:
-        raise InvalidCursor("this cursor cannot be read; pass next_cursor as you got it, or none") from error
+        raise InvalidCursor(_UNREADABLE) from error
     if fields[0] != fingerprint:
         raise InvalidCursor("this cursor belongs to another question; ask the same again, or pass none")
     return fields[1:]
@@ -105,10 +111,17 @@ def decode_cursor(cursor: str, fingerprint: str) -> list[Any]:
 def time_cursor(position: Sequence[Any]) -> tuple[datetime, int]:
     """(time, id) out of a cursor's position. Raises `InvalidCursor`."""
     try:
-        at = datetime.fromisoformat(str(position[0]))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)), int(position[1])
-    except (ValueError, IndexError) as error:
-        raise InvalidCursor("this cursor cannot be read; pass next_cursor as you got it, or none") from error
+        at, message_id = datetime.fromisoformat(position[0]), position[1]
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        raise InvalidCursor(_UNREADABLE) from error
+    return at, _whole(message_id)
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int or not 0 <= number <= _LARGEST:
+        raise InvalidCursor(_UNREADABLE)
+    return number
 
 
 class Recaller:
@@ -146,8 +159,11 @@ class Recaller:
             total = 0
             last: list[Any] | None = decode_cursor(cursor, question.fingerprint) if cursor else None
             more = False
-            for candidate, span in self._spans(connection, bank.id, question, last, limit):
-                if verbatim and span.source == "decoded":
+            for candidate, span in self._spans(connection, bank.id, question, last, limit, verbatim):
+                if span is None:
+                    more = True
+                    break
+                if verbatim and span.source == "decoded":  # its text is kept, but damaged
                     last = candidate.position
                     continue
                 cost = count_text_tokens(span.text)
@@ -157,9 +173,6 @@ class Recaller:
                         break
                     span = _cut(span, max_tokens)
                     cost = count_text_tokens(span.text)
-                if len(spans) == limit:
-                    more = True
-                    break
                 spans.append(span)
                 total += cost
                 last = candidate.position
@@ -171,7 +184,8 @@ class Recaller:
     ) -> Iterator[list[Candidate]]:
         """Messages that answer, best first, or without words in time order; in batches, without end."""
         if question.terms:
-            offset = _offset(position)
+            offset, newest = (0, None) if position is None else (_whole(position[0]), _whole(position[-1]))
+            bound = messages.newest_id(connection) if newest is None else newest
             while True:
                 hits = index.search(
                     connection,
@@ -182,10 +196,11 @@ class Recaller:
                     thread_id=question.thread_id,
                     limit=ahead,
                     offset=offset,
+                    newest=newest,
                 )
                 found = messages.by_ids(connection, [hit.message_id for hit in hits])
                 batch = [
-                    Candidate(found[hit.message_id], round(hit.score, 4), [offset + number + 1])
+                    Candidate(found[hit.message_id], round(hit.score, 4), [offset + number + 1, bound])
                     for number, hit in enumerate(hits)
                 ]
                 if not batch:
@@ -210,29 +225,38 @@ class Recaller:
                 after = rows[-1].created_at, rows[-1].id
 
     def _spans(
-        self, connection: Connection, bank_id: int, question: Question, position: list[Any] | None, limit: int
-    ) -> Iterator[tuple[Candidate, Recalled]]:
-        ahead = limit + 1
-        for batch in self.candidates(connection, bank_id, question, position, ahead):
-            for start in range(0, len(batch), READ_AHEAD):
-                part = batch[start : start + READ_AHEAD]
+        self,
+        connection: Connection,
+        bank_id: int,
+        question: Question,
+        position: list[Any] | None,
+        limit: int,
+        verbatim: bool,
+    ) -> Iterator[tuple[Candidate, Recalled | None]]:
+        """`limit` messages that answer, and the one after them unread. With `verbatim` those without exact text are
+        passed over, and not decoded for it."""
+        given = 0
+        for batch in self.candidates(connection, bank_id, question, position, MAX_LIMIT if verbatim else limit + 1):
+            if verbatim:
+                exact = pages.kept_exactly(connection, [c.message.id for c in batch])
+                batch = [c for c in batch if c.message.open or c.message.id in exact]
+            start = 0
+            while start < len(batch):
+                if given == limit:
+                    yield batch[start], None
+                    return
+                part = batch[start : start + min(READ_AHEAD, limit - given)]
                 remembered = self.rememberer.messages(connection, [c.message for c in part])
                 for candidate in part:
                     item = remembered[candidate.message.id]
                     yield candidate, recalled(candidate.message, item, candidate.score)
+                start += len(part)
+                given += len(part)
 
 
 def check_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit is 1 to {MAX_LIMIT}, not {limit}")
-
-
-def _offset(position: list[Any] | None) -> int:
-    if position is None:
-        return 0
-    if not isinstance(position[0], int) or position[0] < 0:
-        raise InvalidCursor("this cursor cannot be read; pass next_cursor as you got it, or none")
-    return position[0]
 
 
 def _cut(span: Recalled, max_tokens: int) -> Recalled:

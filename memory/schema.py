@@ -25,6 +25,9 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -46,6 +49,18 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class octet_length(GenericFunction[int]):
+    """Bytes of a text in UTF-8. SQLite's `length` counts characters, and those only up to the first NUL."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(octet_length, "sqlite")
+def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **options: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
 
 
 #: SQLite counts only INTEGER keys up by itself.
@@ -130,7 +145,6 @@ pages = Table(
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
     Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id"),
-    Index("ix_pages_tier_last_at", "tier", "last_at"),
 )
 
 #: The large columns of a page, apart so that listing pages does not read them.
@@ -191,7 +205,8 @@ wastebasket = Table(
     Column("tokens", LargeBinary),
     Column("text", LargeBinary),
     Column("dropped_at", UtcDateTime, nullable=False),
-    Column("purge_at", UtcDateTime, nullable=False, index=True),
+    Column("purge_at", UtcDateTime, nullable=False),
+    Index("ix_wastebasket_bank_id_purge_at", "bank_id", "purge_at"),
 )
 
 idempotency_keys = Table(

@@ -4,16 +4,19 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from foxing.encoder import Codec
 from foxing.renderer import Entry, Page, Repertoire, Typesetter, remaining, render, transcribe
 
 from .database import Database
-from .decoding import pack_cells
+from .decoding import PageDecoder, PageState, pack_cells
+from .indexing import read_ahead, reindex
 from .keepsakes import find_keepsakes, within_budget
 from .policy import Policy
-from .repositories import banks, messages, pages
+from .remembering import Rememberer
+from .repositories import banks, messages, pages, wastebasket
 from .repositories.banks import Bank
 from .repositories.messages import Message
 from .types import SealReport
@@ -35,10 +38,18 @@ class _Draft:
 class Sealer:
     """Seals the open messages of banks."""
 
-    def __init__(self, database: Database, codec: Codec) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, rememberer: Rememberer) -> None:
         self.database = database
-        self.codec = codec
-        self.typesetter = Typesetter(codec.layout, Repertoire(codec.repertoire))
+        self.decoder = decoder
+        self.rememberer = rememberer
+
+    @property
+    def codec(self) -> Codec:
+        return self.decoder.load()
+
+    @cached_property
+    def typesetter(self) -> Typesetter:
+        return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
 
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
         """Seals full pages, and with `everything` the rest as well, on a page that is not full.
@@ -49,11 +60,12 @@ class Sealer:
         page_keys: list[str] = []
         whole = conflicts = 0
         with self.database.read() as connection:
-            total = messages.totals(connection, banks.get(connection, bank_name).id).open_messages
+            total = messages.count_open(connection, banks.get(connection, bank_name).id)
+            newest = messages.newest_id(connection)  # what comes in meanwhile waits, or there would be no end
         while True:
             with self.database.read() as connection:
                 bank = banks.get(connection, bank_name)
-                waiting = messages.open_up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells)
+                waiting = messages.open_up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells, newest)
             drafts = self._typeset(waiting, everything)
             if not drafts:
                 break
@@ -68,7 +80,7 @@ class Sealer:
             if progress is not None:
                 progress(whole, max(total, whole))
         with self.database.read() as connection:
-            left = messages.totals(connection, bank.id).open_messages
+            left = messages.count_open(connection, bank.id)
         return SealReport(pages=page_keys, messages=whole, open_messages=left)
 
     def _typeset(self, waiting: Sequence[Message], everything: bool) -> list[_Draft]:
@@ -97,21 +109,33 @@ class Sealer:
 
     def _write(self, bank: Bank, drafts: Sequence[_Draft], now: datetime) -> tuple[list[str], int] | None:
         """Encodes and writes; (page keys, messages sealed whole), or None when another process was faster."""
-        policy = Policy.parse(bank.policy)
+        policy = Policy.parse(bank.policy).served_by(self.codec.tiers)
         tier = policy.fresh
         images = [render(draft.page.cells, draft.page.layout, tier) for draft in drafts]
         tokens = self.codec.encode(images, tier)
         keeps_text = policy.keeps_text(tier)
         readings = None if keeps_text else self.codec.decode(tokens)
+        sizes = {m.id: m.chars for draft in drafts for m in draft.messages.values()}
+        done = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.spans}
+        progress = [(i, stop, stop == sizes[i]) for i, stop in done.items()]
+        # of these, words may be in the index that can no longer be read once they are sealed whole
+        begun = {m.id for draft in drafts for m in draft.messages.values() if m.sealed_chars}
+        faded = {i for i, _, whole in progress if whole and (not keeps_text or i in begun)}
+        if faded:
+            with self.database.read() as connection:
+                read_ahead(connection, self.rememberer, faded, ())
+        texts = [pack_cells(draft.page.cells) for draft in drafts]
+        rows = [_rows(draft) for draft in drafts]
+        purge_at = wastebasket.purge_time(now, policy.undo_window)
         keys: list[str] = []
-        done: dict[int, int] = {}
+        states: dict[int, PageState] = {}
         with self.database.write() as connection:
             if not banks.take_seal_version(connection, bank):
                 return None
             for number, draft in enumerate(drafts):
-                blob = tokens[number].to_bytes()
-                text = pack_cells(draft.page.cells) if keeps_text else None
+                text, (spans, kept) = texts[number], rows[number]
                 times = [message.created_at for message in draft.messages.values()]
+                blob = tokens[number].to_bytes()
                 values = {
                     "key": uuid.uuid4().hex,
                     "bank_id": bank.id,
@@ -125,17 +149,16 @@ class Sealer:
                     "messages": len(draft.messages),
                     "vision_tokens": tokens[number].count,
                     "token_bytes": len(blob),
-                    "text_bytes": len(text) if text else 0,
+                    "text_bytes": len(text) if keeps_text else 0,
                     "confidence": 1.0 if readings is None else readings[number].mean_confidence,
                 }
-                spans, kept = _rows(draft)
-                pages.insert(connection, values, blob, text, spans, kept)
-                keys.append(str(values["key"]))
-                for span in draft.page.spans:
-                    done[int(span.message_id)] = span.char_stop
-            sizes = {m.id: m.chars for draft in drafts for m in draft.messages.values()}
-            progress = [(i, stop, stop == sizes[i]) for i, stop in done.items()]
+                page = pages.insert(connection, values, blob, text if keeps_text else None, spans, kept)
+                keys.append(page.key)
+                if readings is not None:
+                    states[page.id] = PageState.of(readings[number])
+                    wastebasket.drop(connection, page, tokens=None, text=text, dropped_at=now, purge_at=purge_at)
             messages.mark_sealed(connection, progress)
+            reindex(connection, bank.id, self.rememberer, faded, states)
         return keys, sum(whole for _, _, whole in progress)
 
 

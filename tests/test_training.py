@@ -91,7 +91,7 @@ def test_missing_texts_and_bad_recipes_are_named(tmp_path: Path) -> None:
         train(tmp_path, tmp_path / "run", OPTIONS)
     recipe = tmp_path / "recipe.json"
     recipe.write_text('{"minuets": 3}')
-    with pytest.raises(CodecError, match="recipe.json"):
+    with pytest.raises(CodecError, match=r"recipe\.json"):
         TrainingOptions.from_recipe(recipe)
 
 

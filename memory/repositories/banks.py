@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from foxing.memory import schema
-from foxing.memory.errors import NotFound
 from sqlalchemy import Connection, Row, func, select
 
+from foxing.memory import schema
+from foxing.memory.errors import NotFound
+
 _t = schema.banks.c
+
+THREAD_ROW_BYTES = 16  # of a thread besides its name
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,10 @@ def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict
 def count_threads(connection: Connection, bank_id: int) -> int:
     query = select(func.count()).select_from(schema.threads).where(schema.threads.c.bank_id == bank_id)
     return connection.execute(query).scalar_one()
+
+
+def thread_bytes(connection: Connection, bank_id: int) -> int:
+    """Names of threads, which the table holds and its index once more."""
+    table = schema.threads.c
+    query = select(func.coalesce(func.sum(2 * schema.octet_length(table.name) + THREAD_ROW_BYTES), 0))
+    return int(connection.execute(query.where(table.bank_id == bank_id)).scalar_one())

@@ -1,13 +1,14 @@
 """The index: which message holds which word how often, and BM25 over it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import log
 from typing import Any
 
-from foxing.memory import schema
 from sqlalchemy import Connection, Float, bindparam, case, cast, func, literal, select
+
+from foxing.memory import schema
 
 _t = schema.postings.c
 _IN = 500
@@ -16,7 +17,9 @@ _IN = 500
 K1 = 1.2
 B = 0.75
 
-POSTING_BYTES = 20  # of a posting besides its word
+MAX_TERMS = 256  # of a question that are looked for, the rarest ones; a pasted text has thousands
+
+POSTING_BYTES = 16  # of a posting besides its word, which the table holds and its index once more
 
 
 def add(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[str, int]]) -> None:
@@ -35,6 +38,8 @@ def add(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[str, 
 def replace(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[str, int]]) -> None:
     """Puts these words in the place of those that the messages had."""
     ids = list(counts)
+    if not ids:
+        return
     for start in range(0, len(ids), _IN):
         connection.execute(schema.postings.delete().where(_t.message_id.in_(ids[start : start + _IN])))
     add(connection, bank_id, counts)
@@ -59,19 +64,23 @@ def search(
     thread_id: int | None,
     limit: int,
     offset: int,
+    newest: int | None = None,
 ) -> list[Hit]:
-    """The messages that answer best, by BM25; equal scores newest first."""
+    """The messages that answer best, by BM25; equal scores newest first. `newest`: as if the messages with a higher id
+    did not exist, so that those that come in between two pages of a list do not shift it."""
     messages = schema.messages.c
-    documents, total = connection.execute(
-        select(func.count(), func.coalesce(func.sum(messages.terms), 0)).where(messages.bank_id == bank_id)
-    ).one()
+    corpus = select(func.count(), func.coalesce(func.sum(messages.terms), 0)).where(messages.bank_id == bank_id)
+    if newest is not None:
+        corpus = corpus.where(messages.id <= newest)
+    documents, total = connection.execute(corpus).one()
     if not documents or not terms:
         return []
     mean_length = max(1.0, float(total) / documents)
-    frequencies = _document_frequencies(connection, bank_id, terms)
+    frequencies = _document_frequencies(connection, bank_id, list(terms), newest)
     if not frequencies:
         return []
     weights = {term: terms[term] * inverse_frequency(documents, n) for term, n in frequencies.items()}
+    weights = dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
     weight = case(weights, value=_t.term, else_=literal(0.0))
     tf = cast(_t.count, Float)
     held_back = K1 * (1 - B + B * cast(_t.length, Float) / mean_length)
@@ -84,6 +93,8 @@ def search(
         .limit(limit)
         .offset(offset)
     )
+    if newest is not None:
+        query = query.where(_t.message_id <= newest)
     conditions: list[Any] = []
     if since is not None:
         conditions.append(messages.created_at >= since)
@@ -101,11 +112,20 @@ def inverse_frequency(documents: int, containing: int) -> float:
     return log(1 + (documents - containing + 0.5) / (containing + 0.5))
 
 
-def _document_frequencies(connection: Connection, bank_id: int, terms: Iterable[str]) -> dict[str, int]:
-    query = select(_t.term, func.count()).where(_t.bank_id == bank_id, _t.term.in_(list(terms))).group_by(_t.term)
-    return {term: count for term, count in connection.execute(query)}
+def _document_frequencies(
+    connection: Connection, bank_id: int, terms: Sequence[str], newest: int | None
+) -> dict[str, int]:
+    result: dict[str, int] = {}
+    for start in range(0, len(terms), _IN):
+        query = select(_t.term, func.count()).where(_t.bank_id == bank_id, _t.term.in_(terms[start : start + _IN]))
+        if newest is not None:
+            query = query.where(_t.message_id <= newest)
+        result |= {term: count for term, count in connection.execute(query.group_by(_t.term))}
+    return result
 
 
 def size_bytes(connection: Connection, bank_id: int) -> int:
-    query = select(func.coalesce(func.sum(func.length(_t.term) + POSTING_BYTES), 0)).where(_t.bank_id == bank_id)
+    query = select(func.coalesce(func.sum(2 * schema.octet_length(_t.term) + POSTING_BYTES), 0)).where(
+        _t.bank_id == bank_id
+    )
     return int(connection.execute(query).scalar_one())

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from foxing.memory import schema
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
+
+from foxing.memory import schema
 
 _t = schema.messages.c
 _IN = 500  # values in one IN (…)
@@ -87,9 +88,12 @@ def open_messages(
     return [_message(row) for row in connection.execute(query)]
 
 
-def open_up_to(connection: Connection, bank_id: int, chars: int) -> list[Message]:
-    """Open messages in time order until their unsealed text has `chars` characters; at least one if there is one."""
-    query = _select.where(_t.bank_id == bank_id, _t.open).order_by(_t.created_at, _t.id).limit(MAX_OPEN)
+def open_up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
+    """Open messages with ids up to `newest` in time order until their unsealed text has `chars` characters; at least
+    one if there is one."""
+    query = (
+        _select.where(_t.bank_id == bank_id, _t.open, _t.id <= newest).order_by(_t.created_at, _t.id).limit(MAX_OPEN)
+    )
     found: list[Message] = []
     total = 0
     with connection.execute(query.execution_options(yield_per=200)) as rows:
@@ -156,12 +160,13 @@ class Totals:
     last_at: datetime | None
 
 
-#: What a row holds besides its text: key columns, times, digest.
-ROW_BYTES = 72
+#: What a message holds besides its text and names: key columns, times and digest, and its places in three indexes.
+ROW_BYTES = 108
 
 
 def totals(connection: Connection, bank_id: int) -> Totals:
-    names = func.length(_t.key) + func.coalesce(func.length(_t.name), 0) + func.length(_t.role)
+    size = schema.octet_length
+    names = 2 * size(_t.key) + func.coalesce(size(_t.name), 0) + size(_t.role)
     first = select(
         func.count(_t.id),
         func.coalesce(func.sum(names + ROW_BYTES), 0),
@@ -169,7 +174,7 @@ def totals(connection: Connection, bank_id: int) -> Totals:
         func.max(_t.created_at),
     ).where(_t.bank_id == bank_id)
     count, metadata_bytes, first_at, last_at = connection.execute(first).one()
-    second = select(func.count(_t.id), func.coalesce(func.sum(func.length(_t.content)), 0)).where(
+    second = select(func.count(_t.id), func.coalesce(func.sum(size(_t.content)), 0)).where(
         _t.bank_id == bank_id, _t.open
     )
     open_count, open_bytes = connection.execute(second).one()
@@ -180,6 +185,16 @@ def oldest_open(connection: Connection, bank_id: int) -> datetime | None:
     query = select(func.min(_t.created_at)).where(_t.bank_id == bank_id, _t.open)
     oldest: datetime | None = connection.execute(query).scalar_one()
     return oldest
+
+
+def count_open(connection: Connection, bank_id: int) -> int:
+    query = select(func.count()).select_from(schema.messages).where(_t.bank_id == bank_id, _t.open)
+    return connection.execute(query).scalar_one()
+
+
+def newest_id(connection: Connection) -> int:
+    """The highest id there is, in any bank: what is stored from now on has a higher one."""
+    return int(connection.execute(select(func.coalesce(func.max(_t.id), 0))).scalar_one())
 
 
 def count_open_chars(connection: Connection, bank_id: int) -> int:

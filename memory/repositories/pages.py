@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection, and_, func, or_, select
+
 from foxing.memory import schema
 from foxing.memory.errors import NotFound
-from sqlalchemy import Connection, and_, func, or_, select
 
 _t = schema.pages.c
 _IN = 500
@@ -93,11 +94,13 @@ def page_of(
 
 
 def ageing_candidates(
-    connection: Connection, bank_id: int, before: datetime, after_id: int, limit: int
+    connection: Connection, bank_id: int, tiers: Sequence[str], before: datetime, after_id: int, limit: int
 ) -> list[PageRow]:
-    """Unpinned pages whose last message is not younger than `before`, by id."""
+    """Unpinned pages, by id, that are held at one of `tiers` or still have their text, and are not from after
+    `before`."""
     query = (
         _select.where(_t.bank_id == bank_id, ~_t.pinned, _t.last_at <= before, _t.id > after_id)
+        .where(or_(_t.tier.in_(tiers), _t.text_bytes > 0))
         .order_by(_t.id)
         .limit(limit)
     )
@@ -111,15 +114,16 @@ def insert(
     text: bytes | None,
     spans: Sequence[dict[str, Any]],
     keepsakes: Sequence[dict[str, Any]],
-) -> int:
-    """Inserts a page with all that belongs to it and returns its id."""
+) -> PageRow:
+    """Inserts a page with all that belongs to it."""
     connection.execute(schema.pages.insert().values(**values))
-    page_id: int = connection.execute(select(_t.id).where(_t.key == values["key"])).scalar_one()
+    page = get(connection, values["bank_id"], values["key"])
+    page_id = page.id
     connection.execute(schema.page_contents.insert().values(page_id=page_id, tokens=tokens, text=text))
     connection.execute(schema.spans.insert(), [{**span, "page_id": page_id} for span in spans])
     if keepsakes:
         connection.execute(schema.keepsakes.insert(), [{**item, "page_id": page_id} for item in keepsakes])
-    return page_id
+    return page
 
 
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
@@ -185,6 +189,22 @@ def spans_of_messages(connection: Connection, message_ids: Sequence[int]) -> dic
     return _spans(connection, schema.spans.c.message_id, message_ids, lambda s: s.message_id)
 
 
+def kept_exactly(connection: Connection, message_ids: Sequence[int]) -> set[int]:
+    """Those of the messages that stand only on pages which keep their text."""
+    result: set[int] = set()
+    for start in range(0, len(message_ids), _IN):
+        part = message_ids[start : start + _IN]
+        query = (
+            select(schema.spans.c.message_id)
+            .join_from(schema.spans, schema.pages, _t.id == schema.spans.c.page_id)
+            .where(schema.spans.c.message_id.in_(part))
+            .group_by(schema.spans.c.message_id)
+            .having(func.min(_t.text_bytes) > 0)
+        )
+        result |= set(connection.execute(query).scalars())
+    return result
+
+
 def _spans(connection: Connection, column: Any, ids: Sequence[int], key: Any) -> dict[int, list[SpanRow]]:
     table = schema.spans
     result: dict[int, list[SpanRow]] = {}
@@ -234,7 +254,7 @@ def keepsake_sizes(connection: Connection, page_ids: Sequence[int]) -> dict[int,
     result: dict[int, tuple[int, int]] = {}
     for start in range(0, len(page_ids), _IN):
         query = (
-            select(table.page_id, func.count(), func.sum(func.length(table.text)))
+            select(table.page_id, func.count(), func.sum(schema.octet_length(table.text)))
             .where(table.page_id.in_(page_ids[start : start + _IN]))
             .group_by(table.page_id)
         )
@@ -263,16 +283,16 @@ def totals(connection: Connection, bank_id: int) -> list[TierTotals]:
 def keepsake_bytes(connection: Connection, bank_id: int) -> int:
     table = schema.keepsakes.c
     query = (
-        select(func.coalesce(func.sum(func.length(table.text) + 16), 0))
+        select(func.coalesce(func.sum(schema.octet_length(table.text) + 16), 0))
         .join_from(schema.keepsakes, schema.pages, _t.id == table.page_id)
         .where(_t.bank_id == bank_id)
     )
     return int(connection.execute(query).scalar_one())
 
 
-#: What a page's row and each of its spans hold besides tokens and text.
-PAGE_ROW_BYTES = 160
-SPAN_ROW_BYTES = 28
+#: What a page's row and each of its spans hold besides tokens and text, their places in indexes included.
+PAGE_ROW_BYTES = 340
+SPAN_ROW_BYTES = 48
 
 
 def metadata_bytes(connection: Connection, bank_id: int) -> int:

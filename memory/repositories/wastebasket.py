@@ -1,13 +1,22 @@
 """What ageing dropped, until the undo window has passed; and the idempotency keys of writes."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection, Text, cast, func, select
 
 from foxing.memory import schema
 from foxing.memory.repositories.pages import PageRow
-from sqlalchemy import Connection, func, select
 
 _t = schema.wastebasket.c
+
+
+def purge_time(now: datetime, undo_window: timedelta) -> datetime:
+    """When what is dropped at `now` is past its undo window."""
+    try:
+        return now + undo_window
+    except OverflowError:  # past the year 9999
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def drop(
@@ -69,3 +78,10 @@ def remember_answer(
 def forget_answers(connection: Connection, bank_id: int, before: datetime) -> int:
     table = schema.idempotency_keys
     return connection.execute(table.delete().where(table.c.bank_id == bank_id, table.c.created_at < before)).rowcount
+
+
+def answer_bytes(connection: Connection, bank_id: int) -> int:
+    table = schema.idempotency_keys.c
+    size = schema.octet_length(table.key) + schema.octet_length(cast(table.answer, Text))
+    query = select(func.coalesce(func.sum(size), 0)).where(table.bank_id == bank_id)
+    return int(connection.execute(query).scalar_one())

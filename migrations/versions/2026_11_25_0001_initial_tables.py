@@ -61,7 +61,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("pages", schema=None) as batch_op:
         batch_op.create_index("ix_pages_bank_id_last_at", ["bank_id", "last_at", "id"], unique=False)
-        batch_op.create_index("ix_pages_tier_last_at", ["tier", "last_at"], unique=False)
 
     op.create_table(
         "threads",
@@ -128,7 +127,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("wastebasket", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_wastebasket_page_id"), ["page_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_wastebasket_purge_at"), ["purge_at"], unique=False)
+        batch_op.create_index("ix_wastebasket_bank_id_purge_at", ["bank_id", "purge_at"], unique=False)
 
     op.create_table(
         "keepsakes",

@@ -1,0 +1,297 @@
+"""Threads and processes at work in one memory at once: nothing lost, nothing twice, one view for each reader."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Lock
+
+import pytest
+from PIL.Image import Image
+
+from foxing.encoder import Reading, VisionTokens, load_codec
+from foxing.memory import Memory, Policy, Recalled
+from foxing.memory.decoding import DecodeQueue
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+PATIENCE_S = 60
+#: Pages are decoded from the start, at a tier that reads well.
+NO_TEXT = Policy(keep_text="until:large")
+
+
+def message(key: str, minute: int, text: str = "The delivery is late again") -> dict[str, object]:
+    at = START + timedelta(minutes=minute)
+    return {"id": key, "role": "user", "content": f"{text}, says note {key}.", "created_at": at}
+
+
+class Hooked:
+    """The native codec, with something that happens while it encodes or decodes."""
+
+    def __init__(self) -> None:
+        codec = load_codec("native", "cpu")
+        self._codec = codec
+        self.name, self.weights, self.layout = codec.name, codec.weights, codec.layout
+        self.repertoire, self.tiers, self.context_rows = codec.repertoire, codec.tiers, codec.context_rows
+        self.before_encode: Callable[[], None] = lambda: None
+        self.before_decode: Callable[[], None] = lambda: None
+        self.batches: list[int] = []
+
+    def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        self.before_encode()
+        return self._codec.encode(images, tier)
+
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        self.batches.append(len(tokens))
+        self.before_decode()
+        return self._codec.decode(tokens)
+
+
+def once(action: Callable[[], object]) -> Callable[[], None]:
+    """`action` the first time, then nothing."""
+    lock, left = Lock(), [action]
+
+    def run() -> None:
+        with lock:
+            todo = left.pop() if left else None
+        if todo is not None:
+            todo()
+
+    return run
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    late = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < late, "it never happened"
+        time.sleep(0.002)
+
+
+def test_nothing_is_lost_or_doubled_while_all_work_at_once(database_path: Path) -> None:
+    with Memory(database_path, codec=load_codec("native", "cpu"), clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message("first", 0)])
+        stored = Event()
+
+        def store(writer: int) -> None:
+            for number in range(0, 20, 4):
+                memory.store("ana", [message(f"{writer}-{n}", 20 * writer + n) for n in range(number, number + 4)])
+
+        def seal() -> None:
+            while not stored.is_set():
+                memory.seal("ana")
+
+        def age() -> int:
+            moved = 0
+            while not stored.is_set():
+                moved += len(memory.age("ana", now=START + 10 * DAY).moved)
+            return moved
+
+        def recall() -> None:
+            while not stored.is_set():
+                spans = memory.recall("ana", limit=500).spans
+                assert spans
+                assert max(Counter(span.message_id for span in spans).values()) == 1
+
+        with ThreadPoolExecutor(7) as pool:
+            sealing, ageing, recalling = pool.submit(seal), pool.submit(age), pool.submit(recall)
+            try:
+                for writer in [pool.submit(store, number) for number in range(4)]:
+                    writer.result(PATIENCE_S)
+            finally:
+                stored.set()
+            sealing.result(PATIENCE_S)
+            recalling.result(PATIENCE_S)
+            moved = ageing.result(PATIENCE_S)
+        memory.seal("ana")
+        moved += len(memory.age("ana", now=START + 10 * DAY).moved)
+
+        expected = {"first"} | {f"{writer}-{number}" for writer in range(4) for number in range(20)}
+        spans = list(memory.export("ana"))
+        assert len(spans) == len(expected)
+        assert {span.message_id for span in spans} == expected
+        assert {span.tier for span in spans} == {"small"}
+        bank = memory.bank("ana")
+        assert (bank.open_messages, bank.pages, bank.tiers["small"].pages) == (0, moved, moved)
+
+
+WORK = """
+import json, sys
+from datetime import datetime
+from foxing.memory import Memory, ageing, sealing
+sealing.PAGES_AT_ONCE = ageing.BATCH = 1
+with Memory(sys.argv[1]) as memory:
+    memory.codec
+    print("ready", flush=True)
+    sys.stdin.readline()
+    sealed = memory.seal("ana")
+    report = memory.age("ana", now=datetime.fromisoformat(sys.argv[2]))
+    print(json.dumps([sealed.pages, sealed.messages, [move.page_id for move in report.moved]]))
+"""
+
+
+def test_two_processes_do_the_work_once(database_path: Path) -> None:
+    with Memory(database_path, clock=lambda: START + DAY) as memory:
+        for first in range(0, 20, 5):  # four short pages to age, and one and a half to seal
+            memory.store("ana", [message(str(n), n) for n in range(first, first + 5)])
+            memory.seal("ana")
+        memory.store("ana", [message(str(n), n, 8 * "The delivery is late again, ") for n in range(20, 100)])
+        command = [sys.executable, "-W", "ignore", "-c", WORK, str(database_path), (START + 10 * DAY).isoformat()]
+        workers = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        answers = [json.loads(worker.communicate(timeout=PATIENCE_S)[0]) for worker in workers]
+        memory.age("ana", now=START + 10 * DAY)  # what one sealed after the other had aged
+
+        pages = memory.pages("ana").pages
+        assert len(set(answers[0][0] + answers[1][0])) == len(answers[0][0] + answers[1][0]) == len(pages) - 4
+        assert answers[0][1] + answers[1][1] == 80
+        assert not set(answers[0][2]) & set(answers[1][2])
+        assert {page.tier for page in pages} == {"small"}
+        exported = [span.message_id for span in memory.export("ana")]
+        assert exported == [str(number) for number in range(100)]
+
+
+def at_hour(memory: Memory, number: int) -> list[Recalled]:
+    start = START + number * HOUR
+    return memory.recall("ana", since=start, until=start + HOUR).spans
+
+
+def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_path: Path) -> None:
+    with Memory(database_path, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message("0", 0)])
+        memory.set_policy("ana", NO_TEXT)
+        for number in range(5):
+            memory.store("ana", [message(str(number), 60 * number)])
+            memory.seal("ana")  # a page for each
+        alone = [at_hour(memory, number) for number in range(5)]
+        assert [[span.message_id for span in spans] for spans in alone] == [["0"], ["1"], ["2"], ["3"], ["4"]]
+
+    codec = Hooked()
+    go = Event()
+    codec.before_decode = once(lambda: go.wait(PATIENCE_S))
+    with Memory(database_path, codec=codec) as memory, ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(at_hour, memory, number) for number in range(5)]
+        wait_until(lambda: memory.queue_depth == 4)
+        go.set()
+        together = [answer.result(PATIENCE_S) for answer in asked]
+
+    assert codec.batches == [1, 4]
+
+    def said(answers: list[list[Recalled]]) -> list[list[tuple[str, str]]]:
+        return [[(span.message_id, span.text) for span in spans] for spans in answers]
+
+    assert said(together) == said(alone)
+
+
+def test_one_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
+    """While it decodes its first messages, another process stores, seals and ages."""
+    codec = Hooked()
+    with Memory(database_path, codec=codec) as memory, Memory(database_path) as other:
+        other.store("ana", [message(f"{n:02d}", n) for n in range(40)])
+        other.set_policy("ana", Policy(keep_text="until:large"))
+        other.seal("ana")
+
+        def meanwhile() -> None:
+            other.store("ana", [message("new", 40)])
+            other.seal("ana")
+            other.age("ana", now=START + 40 * DAY)
+
+        codec.before_decode = once(meanwhile)
+        before = memory.recall("ana", limit=500).spans
+        after = memory.recall("ana", limit=500).spans
+
+    assert [span.message_id for span in before] == [f"{n:02d}" for n in range(40)]
+    assert {span.tier for span in before} == {"base"}
+    assert [span.message_id for span in after] == [f"{n:02d}" for n in range(40)] + ["new"]
+    assert {span.tier for span in after} == {"tiny"}
+
+
+def test_sealing_ends_although_messages_keep_coming(database_path: Path) -> None:
+    codec = Hooked()
+    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message("0", 0)])
+
+        def one_more() -> None:
+            memory.store("ana", [message(str(time.monotonic_ns()), 1)])
+
+        codec.before_encode = one_more
+        report = memory.seal("ana")
+        assert (report.messages, report.open_messages, len(report.pages)) == (1, 1, 1)
+
+
+def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None:
+    codec = Hooked()
+    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message(str(n), n) for n in range(3)])
+        memory.seal("ana")
+        page = memory.pages("ana").pages[0].id
+        codec.before_encode = once(lambda: memory.pin("ana", page))
+
+        report = memory.age("ana", now=START + 10 * DAY)
+
+        assert (report.moved, report.busy) == ([], [page])
+        assert (memory.page("ana", page).tier, memory.page("ana", page).text_kept) == ("base", True)
+        assert memory.bank("ana").bytes.wastebasket == 0
+        assert memory.age("ana", now=START + 10 * DAY).busy == []
+        memory.unpin("ana", page)
+        assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
+
+
+def test_an_interrupted_reader_leaves_the_others_their_answers(database_path: Path) -> None:
+    codec = Hooked()
+    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message("0", 0)])
+        tokens = memory.page_tokens("ana", memory.seal("ana").pages[0])
+    queue = DecodeQueue(lambda: codec)
+    go = Event()
+
+    def calls() -> None:
+        if len(codec.batches) == 1:
+            go.wait(PATIENCE_S)  # the others queue up behind the first
+        if len(codec.batches) == 2:
+            raise KeyboardInterrupt
+
+    codec.before_decode = calls
+
+    def read() -> str:
+        try:
+            return "read" if isinstance(queue.decode([tokens])[0], Reading) else "unreadable"
+        except KeyboardInterrupt:
+            return "interrupted"
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        wait_until(lambda: queue.depth == 3)
+        go.set()
+        outcomes = [reader.result(PATIENCE_S) for reader in readers]
+
+    assert Counter(outcomes) == {"read": 3, "interrupted": 1}
+    assert codec.batches == [1, 3, 2]
+    assert queue.depth == 0
+
+
+@pytest.mark.parametrize("readers", [2, 6])
+def test_readers_of_one_page_see_it_whole(database_path: Path, readers: int) -> None:
+    """Threads that fill the same cached page at once: what one has read never changes under another's hands."""
+    with Memory(database_path, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message("0", 0)])
+        memory.set_policy("ana", NO_TEXT)
+        memory.store("ana", [message(str(n), n) for n in range(1, 24)])
+        memory.seal("ana")
+        with ThreadPoolExecutor(readers) as pool:
+            keys = [str(n) for n in range(0, 24, 3)]
+            read = list(pool.map(lambda key: memory.message("ana", key), keys * readers))
+        assert all(span == memory.message("ana", span.message_id) for span in read)

@@ -1,0 +1,154 @@
+"""Going through answers page by page while the memory changes, and what recall does not need to decode."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.encoder import Reading, VisionTokens
+from foxing.encoder.native.codec import NativeCodec
+from foxing.memory import InvalidCursor, Memory
+from foxing.memory.database import Database
+from foxing.memory.repositories import banks, index
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Counting(NativeCodec):
+    """The native codec, and how many pieces of pages it was asked to decode."""
+
+    decoded = 0
+
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        self.decoded += len(tokens)
+        return super().decode(tokens)
+
+
+@pytest.fixture
+def codec() -> Counting:
+    codec = Counting.load(device="cpu")
+    assert isinstance(codec, Counting)
+    return codec
+
+
+@pytest.fixture
+def memory(database_path: Path, codec: Counting) -> Iterator[Memory]:
+    with Memory(database_path, codec=codec, clock=lambda: NOW) as opened:
+        yield opened
+
+
+def store(memory: Memory, keys: Sequence[object], text: str = "Titan is late", age: timedelta = DAY) -> None:
+    memory.store(
+        "ana",
+        [
+            {"id": str(key), "role": "user", "content": f"{text} {'again ' * number}", "created_at": NOW - age}
+            for number, key in enumerate(keys)
+        ],
+    )
+
+
+@pytest.mark.parametrize("query", ["Titan", "is Titan late again and again?"])
+def test_messages_that_come_in_between_do_not_shift_the_answers(memory: Memory, query: str) -> None:
+    store(memory, range(20))
+    whole = [span.message_id for span in memory.recall("ana", query).spans]
+    seen: list[str] = []
+    cursor = None
+    for turn in range(50):
+        part = memory.recall("ana", query, limit=3, cursor=cursor)
+        seen += [span.message_id for span in part.spans]
+        cursor = part.next_cursor
+        if cursor is None:
+            break
+        store(memory, [f"new {turn}"], "Titan Titan Titan")  # would be the best answer
+    assert seen == whole
+
+
+def test_a_window_shows_what_comes_in_after_its_place_and_nothing_twice(memory: Memory) -> None:
+    store(memory, range(4))
+    part = memory.recall("ana", limit=2)
+    store(memory, ["earlier"], age=2 * DAY)
+    store(memory, ["later"], age=timedelta(0))
+    rest = memory.recall("ana", cursor=part.next_cursor)
+    assert [span.message_id for span in part.spans + rest.spans] == ["0", "1", "2", "3", "later"]
+
+
+def test_equal_answers_come_newest_first(memory: Memory) -> None:
+    for number in range(5):
+        store(memory, [number], "the same words")
+    assert [span.message_id for span in memory.recall("ana", "same words").spans] == ["4", "3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [["x", 1], [None, None], [[1], [2]], ["2026-01-01", 2**70], ["0001-01-01T00:00:00+14:00", 1], [-1, 5], [2**70, 1]],
+)
+@pytest.mark.parametrize("query", [None, "Titan"])
+def test_cursors_that_were_made_up_are_refused(memory: Memory, position: list[object], query: str | None) -> None:
+    store(memory, range(3))
+    cursor = memory.recall("ana", query, limit=1).next_cursor
+    assert cursor is not None
+    mark = json.loads(base64.urlsafe_b64decode(cursor + "=="))[0]
+    forged = base64.urlsafe_b64encode(json.dumps([mark, *position]).encode()).decode()
+    with pytest.raises(InvalidCursor):
+        memory.recall("ana", query, cursor=forged)
+    with pytest.raises(InvalidCursor):
+        memory.recall("ana", query, cursor=base64.urlsafe_b64encode(b"[" * 100_000).decode())
+
+
+def test_verbatim_decodes_nothing(memory: Memory, codec: Counting) -> None:
+    store(memory, ["kept"], age=timedelta(0))
+    memory.seal("ana")
+    store(memory, range(10), age=20 * DAY)
+    memory.seal("ana")
+    memory.age("ana")
+    store(memory, ["open"], age=timedelta(0))
+    codec.decoded = 0
+    for query in (None, "Titan"):
+        first = memory.recall("ana", query, fidelity="verbatim", limit=1)
+        second = memory.recall("ana", query, fidelity="verbatim", limit=1, cursor=first.next_cursor)
+        assert {span.message_id for span in first.spans + second.spans} == {"kept", "open"}
+        assert second.next_cursor is None
+    assert codec.decoded == 0
+
+
+def test_only_what_is_answered_is_decoded(memory: Memory, codec: Counting) -> None:
+    for number in range(4):
+        store(memory, [number], age=20 * DAY)
+        memory.seal("ana")
+    memory.age("ana")
+    codec.decoded = 0
+    part = memory.recall("ana", limit=2)
+    assert (len(part.spans), codec.decoded) == (2, 2)
+    assert part.next_cursor is not None
+
+
+def test_images_have_a_limit_that_open_messages_count_in(memory: Memory) -> None:
+    store(memory, range(10))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        part = memory.recall_images("ana", limit=4, cursor=cursor)
+        assert len(part.images) + len(part.open_spans) <= 4
+        seen += [span.message_id for span in part.open_spans]
+        cursor = part.next_cursor
+        if cursor is None:
+            break
+    assert seen == [str(number) for number in range(10)]
+
+
+def test_a_long_question_is_asked_by_its_rarest_words(memory: Memory, database_path: Path) -> None:
+    words = [f"w{number}x" for number in range(2000)]
+    memory.store("ana", [{"id": str(n), "role": "user", "content": " ".join(words[n : n + 900])} for n in range(3)])
+    memory.store("ana", [{"id": "rare", "role": "user", "content": words[1900]}])
+    database = Database(database_path)
+    with database.read() as connection:
+        bank = banks.get(connection, "ana")
+        asked = dict.fromkeys([*words[:900], words[1900]], 1)
+        hits = index.search(connection, bank.id, asked, since=None, until=None, thread_id=None, limit=9, offset=0)
+    database.close()
+    assert len(hits) == 4
+    assert len(memory.recall("ana", " ".join(words[:1400])).spans) == 3

@@ -1,0 +1,155 @@
+"""Rows of the database that are damaged or foreign: the rest of the memory goes on, and what is lost says so."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from foxing.encoder import CodecError, VisionTokens
+from foxing.encoder.native.codec import NativeCodec
+from foxing.memory import Memory, Policy, TokensDamaged
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+TEXT = "The delivery is late again, says note"
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    """Two short pages with two messages each."""
+    with Memory(database_path, clock=lambda: START + DAY) as opened:
+        for page in ("a", "b"):
+            for number in range(2):
+                at = START + timedelta(minutes=10 * (page == "b") + number)
+                item = {"id": f"{page}{number}", "role": "user", "content": f"{TEXT} {page}{number}.", "created_at": at}
+                opened.store("ana", [item])
+            opened.seal("ana")
+        yield opened
+
+
+def damage(path: Path, column: str, change: Callable[[bytes], bytes]) -> None:
+    """Changes `column` of the first page as no program of ours would: the version stays."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        page_id, blob = connection.execute(
+            f"SELECT page_id, {column} FROM page_contents ORDER BY page_id LIMIT 1"
+        ).fetchone()
+        connection.execute(
+            f"UPDATE page_contents SET {column} = ? WHERE page_id = ?",
+            (change(blob), page_id),
+        )
+
+
+def flipped(blob: bytes) -> bytes:
+    middle = len(blob) // 2
+    return blob[:middle] + bytes([blob[middle] ^ 4]) + blob[middle + 1 :]
+
+
+def of_other_weights(blob: bytes) -> bytes:
+    return replace(VisionTokens.from_bytes(blob), weights="0" * 12).to_bytes()
+
+
+def cut(blob: bytes) -> bytes:
+    return blob[:50]
+
+
+def cropped(blob: bytes) -> bytes:
+    tokens = VisionTokens.from_bytes(blob)
+    return replace(tokens, shape=(2 * tokens.shape[0], *tokens.shape[1:]), data=2 * tokens.data).to_bytes()
+
+
+@pytest.mark.parametrize("change", [flipped, of_other_weights, cut, cropped])
+def test_damaged_tokens_lose_their_messages_and_no_others(
+    memory: Memory, database_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    memory.age("ana", now=START + 10 * DAY)
+    first, second = (page.id for page in memory.pages("ana").pages)
+    damage(database_path, "tokens", change)
+
+    spans = {span.message_id: span for span in memory.export("ana")}
+
+    assert list(spans) == ["a0", "a1", "b0", "b1"]
+    for lost in ("a0", "a1"):
+        assert (spans[lost].text, spans[lost].confidence, spans[lost].source) == ("", 0.0, "decoded")
+        assert spans[lost].page_ids == [first]
+        assert memory.message("ana", lost) == spans[lost]
+    assert all(spans[kept].text and spans[kept].confidence > 0 for kept in ("b0", "b1"))
+    if change in (flipped, cut):
+        with pytest.raises(TokensDamaged):
+            memory.page_tokens("ana", first)
+    if change is not cropped:
+        with pytest.raises(TokensDamaged):
+            memory.read_page("ana", first)
+    with pytest.raises(TokensDamaged):
+        memory.page_image("ana", first)
+    assert [image.page_id for image in memory.recall_images("ana").images] == [second]
+
+    report = memory.age("ana", now=START + 40 * DAY)
+
+    assert ([move.page_id for move in report.moved], report.busy) == ([second], [first])
+    assert memory.page("ana", first).tier == "small"
+    tick = memory.tick(now=START + 400 * DAY)
+    assert (tick.failed_banks, tick.moved_pages) == ({}, 1)
+
+
+def test_damaged_text_is_never_taken_for_exact(memory: Memory, database_path: Path) -> None:
+    first, second = (page.id for page in memory.pages("ana").pages)
+    damage(database_path, "text", flipped)
+
+    spans = {span.message_id: span for span in memory.export("ana")}
+
+    assert [spans[key].source for key in ("a0", "a1", "b0", "b1")] == ["decoded", "decoded", "text", "text"]
+    assert spans["a0"].text
+    assert [span.message_id for span in memory.recall("ana", fidelity="verbatim").spans] == ["b0", "b1"]
+    report = memory.age("ana", now=START + 10 * DAY)
+    assert ([move.page_id for move in report.moved], report.busy) == ([second], [first])
+
+
+def test_kept_text_heals_damaged_tokens_and_is_not_dropped_for_them(memory: Memory, database_path: Path) -> None:
+    first = memory.pages("ana").pages[0].id
+    damage(database_path, "tokens", flipped)
+    assert memory.message("ana", "a0").text == f"{TEXT} a0."
+
+    memory.set_policy("ana", Policy(keep_text="until:base"))
+    assert memory.age("ana").busy == [first]
+    assert memory.message("ana", "a0").text == f"{TEXT} a0."
+
+    memory.set_policy("ana", Policy())
+    assert len(memory.age("ana", now=START + 10 * DAY).moved) == 2
+    assert memory.page_tokens("ana", first).tier == "small"
+
+
+def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_path: Path) -> None:
+    codec = NativeCodec.load(device="cpu")
+    codec.tiers = MappingProxyType({tier: codec.tiers[tier] for tier in ("large", "tiny")})
+    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [{"id": "m", "role": "user", "content": TEXT, "created_at": START}])
+        memory.seal("ana")
+        page = memory.pages("ana").pages[0]
+        assert (page.tier, page.text_kept) == ("large", True)
+        assert memory.age("ana", now=START + 10 * DAY).moved == []
+        assert memory.page("ana", page.id).text_kept
+        assert memory.tick(now=START + 400 * DAY).failed_banks == {}
+        page = memory.page("ana", page.id)
+        assert (page.tier, page.text_kept) == ("tiny", False)
+
+
+def test_exact_text_is_read_without_a_codec(memory: Memory, database_path: Path) -> None:
+    """Weights that are missing, or take long to load, stand between nobody and what is not decoded."""
+    memory.store("ana", [{"id": "open", "role": "user", "content": TEXT, "created_at": START}])
+    with Memory(database_path, codec="not installed") as other:
+        assert other.message("ana", "open").text == TEXT
+        assert [span.source for span in other.recall("ana", "late", limit=9).spans] == ["open", *["text"] * 4]
+        page = other.pages("ana").pages[0].id
+        assert other.page_image("ana", page).startswith(b"\x89PNG")
+        with pytest.raises(CodecError, match="not installed"):
+            other.read_page("ana", page)
+        with pytest.raises(CodecError, match="not installed"):
+            other.check()
+        memory.age("ana", now=START + 10 * DAY)
+        with pytest.raises(CodecError, match="not installed"):  # not the same as damaged
+            other.message("ana", "a0")

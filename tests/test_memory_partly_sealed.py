@@ -1,0 +1,169 @@
+"""Messages that stand on several pages, sealed in parts, at several tiers; and pages sealed without their text."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import Memory, Policy
+from foxing.memory.terms import terms
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+WORDS = "The delivery is late again and nobody in the office knows why. "
+LONG = {"id": "long", "role": "tool", "content": WORDS * 300, "created_at": START}  # a page and a half
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path, clock=lambda: START + DAY) as opened:
+        yield opened
+
+
+def indexed(path: Path) -> dict[str, set[str]]:
+    """Message id → its words in the index."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT key, term FROM postings JOIN messages ON messages.id = message_id")
+        found: dict[str, set[str]] = {}
+        for key, term in rows:
+            found.setdefault(key, set()).add(term)
+        lengths = connection.execute(
+            "SELECT terms, (SELECT coalesce(sum(count), 0) FROM postings WHERE message_id = messages.id), "
+            "(SELECT count(DISTINCT length) FROM postings WHERE message_id = messages.id) FROM messages"
+        ).fetchall()
+    assert all(length == total and different <= 1 for length, total, different in lengths)
+    return found
+
+
+def test_a_message_sealed_in_part_is_exact_until_its_last_part_is_sealed(memory: Memory, database_path: Path) -> None:
+    memory.store("ana", [LONG])
+    assert memory.tick().sealed_pages == 1  # what fills a page
+    page = memory.pages("ana").pages[0]
+
+    for now in (START + DAY, START + 10 * DAY):
+        memory.age("ana", now=now)
+        message = memory.message("ana", "long")
+        assert (message.text, message.source) == (LONG["content"], "open")
+        assert list(memory.export("ana")) == [message]
+        assert memory.store("ana", [LONG]).duplicates == 1
+        assert memory.bank("ana").bytes.text >= len(WORDS * 300)
+        assert indexed(database_path)["long"] == set(terms(WORDS))
+        images = memory.recall_images("ana", "delivery")
+        assert [image.page_id for image in images.images] == [page.id]
+        assert [span.message_id for span in images.open_spans] == ["long"]
+    assert memory.page("ana", page.id).tier == "small"
+
+    memory.seal("ana")
+
+    message = memory.message("ana", "long")
+    first, second = memory.pages("ana").pages
+    assert {first.tier: first.text_kept, second.tier: second.text_kept} == {"small": False, "base": True}
+    assert (message.source, message.tier, len(message.page_ids)) == ("decoded", "small", 2)
+    assert message.text.endswith(WORDS * 90)  # the part on the fresh page is exact
+    assert all(stop < len(message.text) - 90 * len(WORDS) for _, stop, _ in message.uncertain)
+    assert memory.recall("ana", "delivery", fidelity="verbatim").spans == []
+    memory.age("ana", now=START + 400 * DAY)
+    message = memory.message("ana", "long")
+    assert message.tier == "micro"
+    assert indexed(database_path).get("long", set()) <= readable(message.text, message.uncertain)
+
+
+def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
+    """The words that are left of a text without the characters that may be misread."""
+    doubtful = {place for start, stop, _ in uncertain for place in range(start, stop)}
+    return set(terms("".join(" " if place in doubtful else c for place, c in enumerate(text))))
+
+
+def test_a_page_sealed_without_its_text_is_indexed_as_it_reads(memory: Memory, database_path: Path) -> None:
+    code = "xq7-vzk-93"
+    messages = [
+        {"id": str(n), "role": "user", "content": f"{WORDS}Unusual: {code}{n} gjpqy.", "created_at": START}
+        for n in range(12)
+    ]
+    memory.store("ana", messages)
+    memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large"})
+    before = indexed(database_path)
+
+    report = memory.seal("ana")
+
+    page = memory.page("ana", report.pages[0])
+    assert (page.tier, page.text_kept) == ("micro", False)
+    assert page.confidence < 1
+    after = indexed(database_path)
+    for span in memory.export("ana"):
+        assert span.source == "decoded"
+        assert after.get(span.message_id, set()) <= readable(span.text, span.uncertain)
+    assert sum(map(len, after.values())) < sum(map(len, before.values()))
+
+    # its exact text is what was dropped last: it waits for the end of the undo window
+    assert memory.bank("ana").bytes.text == 0
+    assert memory.bank("ana").bytes.wastebasket > 0
+    assert memory.age("ana", now=START + 9 * DAY).purged == 1
+    assert memory.bank("ana").bytes.wastebasket == 0
+
+
+def test_a_new_policy_for_fresh_pages_takes_no_text_from_them(memory: Memory) -> None:
+    memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
+    memory.seal("ana")
+    memory.set_policy("ana", Policy(fresh="large"))
+    assert memory.age("ana").text_dropped == []
+    assert memory.message("ana", "m").source == "text"
+
+
+def test_a_lower_fresh_tier_is_followed_at_once(memory: Memory) -> None:
+    memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
+    memory.set_policy("ana", Policy(fresh="large"))
+    memory.seal("ana")
+    memory.set_policy("ana", Policy())
+    report = memory.age("ana")
+    assert [(move.from_tier, move.to_tier, move.drops_text) for move in report.moved] == [("large", "base", False)]
+    assert memory.message("ana", "m").source == "text"
+
+
+def test_a_dry_run_counts_what_no_undo_window_would_keep(memory: Memory) -> None:
+    memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
+    memory.seal("ana")
+    memory.set_policy("ana", {"undo_window": "PT0S"})
+    planned = memory.age("ana", now=START + 10 * DAY, dry_run=True)
+    assert planned.purged == memory.age("ana", now=START + 10 * DAY).purged == 1
+
+
+def test_bytes_are_bytes(memory: Memory) -> None:
+    texts = ("내일 회의는 오후 세 시입니다", "a\x00b\x00c", "🦊🦊", "")
+    memory.store("ana", [{"role": "user", "content": text, "created_at": START} for text in texts])
+    held = memory.bank("ana").bytes
+    assert held.text == sum(len(text.encode()) for text in texts)
+    memory.store("bo", [{"role": "user", "content": "x", "thread": "가" * 100}], idempotency_key="k")
+    memory.store("cy", [{"role": "user", "content": "x", "thread": "a" * 100}])
+    assert memory.bank("bo").bytes.metadata > memory.bank("cy").bytes.metadata + 2 * 200
+    for name in ("ana", "bo", "cy"):
+        held = memory.bank(name).bytes
+        assert held.total == (held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.wastebasket)
+
+
+def test_the_end_of_time_is_a_time(memory: Memory) -> None:
+    memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
+    memory.seal("ana")
+    assert len(memory.age("ana", now=datetime.max.replace(tzinfo=UTC)).moved) == 1
+
+
+@pytest.mark.parametrize(
+    ("available", "fresh", "steps"),
+    [
+        (("large", "base", "small", "tiny", "micro"), "base", ["small", "tiny", "micro"]),
+        (("large", "tiny"), "large", ["tiny"]),
+        (("small", "micro"), "small", ["micro"]),
+        (("micro",), "micro", []),
+    ],
+)
+def test_a_policy_is_followed_as_far_as_the_codec_goes(
+    available: tuple[str, ...], fresh: str, steps: list[str]
+) -> None:
+    served = Policy().served_by(dict.fromkeys(available))
+    assert served.fresh == fresh
+    assert [step.tier for step in served.steps] == steps
+    assert served.keeps_text(fresh)
+    assert Policy.parse(served.model_dump(mode="json")) == served
