@@ -10,8 +10,8 @@ import torch
 
 from foxing.encoder import CodecError
 from foxing.encoder.native.charset import Charset, load_charset
-from foxing.encoder.native.model import NativeDims, build_model
-from foxing.encoder.native.train import TrainingOptions, loss, share_codes, strip_rows, targets, train
+from foxing.encoder.native.model import NativeDims, TierDims, build_model
+from foxing.encoder.native.train import TrainingOptions, loss, share_codes, strip_rows, targets, train, with_tiers
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import DENSE_PAGE
 
@@ -72,6 +72,19 @@ def test_tiers_that_share_codes_see_the_same_in_the_same_pixels() -> None:
     small = model.encoder.stems["small"](torch.nn.functional.pixel_unshuffle(coarse, 2))
     base = model.encoder.stems["base"](torch.nn.functional.pixel_unshuffle(fine, 4))
     assert torch.allclose(small, base, atol=1e-4)
+
+
+def test_a_tier_can_be_given_smaller_tokens_and_larger_ones() -> None:
+    charset = load_charset()
+    model = build_model(NativeDims(n_encoder=64, n_decoder=64), charset)
+    sizes = {**model.dims.tiers, "small": TierDims(8, 3), "micro": TierDims(8, 4)}
+    resized = with_tiers(model, charset, sizes)
+    old, new = model.state_dict(), resized.state_dict()
+    assert resized.dims.tiers == sizes
+    assert torch.equal(new["quantizer.squeeze.small.weight"], old["quantizer.squeeze.small.weight"][:3])
+    assert torch.equal(new["decoder.expand.micro.weight"][:, :2], old["decoder.expand.micro.weight"])
+    assert torch.equal(new["encoder.compress.weight"], old["encoder.compress.weight"])
+    assert with_tiers(model, charset, model.dims.tiers) is model
 
 
 def test_training_strips_are_whole_token_rows() -> None:

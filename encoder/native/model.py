@@ -48,7 +48,7 @@ class NativeDims:
             "large": TierDims(16, 8),
             "base": TierDims(16, 6),
             "small": TierDims(8, 4),
-            "tiny": TierDims(8, 5),
+            "tiny": TierDims(8, 4),
             "micro": TierDims(8, 2),
         }
     )

@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from queue import Queue
@@ -32,7 +32,7 @@ from foxing.renderer import BLANK, DENSE_PAGE, Cells, Page, Repertoire, Typesett
 
 from .charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
 from .codec import PageReader, to_pixels
-from .model import NativeDims, NativeModel, build_model, resample
+from .model import NativeDims, NativeModel, TierDims, build_model, resample
 from .optimizer import MuonAdamW
 from .texts import dense_pages, entries, read_messages
 from .weights import load_weights, save_weights
@@ -268,6 +268,27 @@ def share_codes(model: NativeModel, tier: str) -> None:
         expand[:, n:] *= 0.3  # numbers that mean nothing yet should not drown the others
 
 
+@torch.no_grad()
+def with_tiers(model: NativeModel, charset: Charset, tiers: Mapping[str, TierDims]) -> NativeModel:
+    """The same network with tokens of other sizes: what a tier has too many numbers loses the last of them, new numbers
+    start at random and mean nothing yet. The model itself where nothing differs."""
+    if tiers == model.dims.tiers:
+        return model
+    resized = build_model(replace(model.dims, tiers=dict(tiers)), charset)
+    state = resized.state_dict()
+    for name, old in model.state_dict().items():
+        new = state[name]
+        if new.shape == old.shape:
+            new.copy_(old)
+        elif name.startswith("decoder.expand."):
+            n = min(new.shape[1], old.shape[1])
+            new[:, :n] = old[:, :n]
+        else:
+            n = min(new.shape[0], old.shape[0])
+            new[:n] = old[:n]
+    return resized
+
+
 def batches(
     source: StripSource, options: TrainingOptions, mix: TierMix, seed: int
 ) -> Iterator[tuple[str, Tensor, Targets]]:
@@ -326,20 +347,24 @@ def train(data: Path, run: Path, options: TrainingOptions, *, resume: Path | Non
 
     Writes `latest.safetensors`, `best.safetensors`, `optimizer.pt` and `log.jsonl` into `run`.
     `resume` is a weights file to start from;
-    when `optimizer.pt` lies beside it the optimiser and the step count go on as well.
+    when `optimizer.pt` lies beside it the optimiser and the step count go on as well. Tokens of another size than
+    `NativeDims` says are resized, and the optimiser begins anew.
     """
     torch.manual_seed(options.seed)
     run.mkdir(parents=True, exist_ok=True)
     charset = load_charset()
+    same_sizes = True
     if resume is not None:
         model, charset, meta = load_weights(resume)
+        same_sizes = model.dims.tiers == NativeDims().tiers
+        model = with_tiers(model, charset, NativeDims().tiers)
     else:
         model, meta = build_model(NativeDims(), charset), {}
     model.train()
     optimizer = MuonAdamW(model, options.muon_rate, options.adam_rate, options.weight_decay)
     step = int(meta.get("step", 0))
     state = run / "optimizer.pt"
-    if resume is not None and state.exists():
+    if resume is not None and same_sizes and state.exists():
         optimizer.load_state_dict(torch.load(state, weights_only=True))
     source = StripSource(data / "train", charset, options)
     held_out = held_out_pages(data / "eval", charset, 2)
