@@ -95,15 +95,15 @@ def random_cells(rows: int, charset: Charset, generator: random.Random) -> Cells
     while length < rows * columns:
         kind = generator.random()
         size = generator.randint(2, 24)
-        if kind < 0.25:
+        if kind < 0.15:
             word = "".join(generator.choices("0123456789abcdef", k=size))
-        elif kind < 0.4:
+        elif kind < 0.25:
             word = "".join(generator.choices("0123456789.,:-/ ", k=size))
-        elif kind < 0.6:
+        elif kind < 0.65:
             word = "".join(generator.choices(charset.common[:95], k=size))
-        elif kind < 0.7:
+        elif kind < 0.73:
             word = "".join(generator.choices(narrow, k=size))
-        elif kind < 0.9:
+        elif kind < 0.92:
             word = "".join(chr(generator.randint(HANGUL_FIRST, HANGUL_LAST)) for _ in range(size))
         else:
             word = "".join(generator.choices(charset.wide, k=size))
@@ -156,7 +156,7 @@ class StripSource:
 
 def degrade(image: Image.Image, generator: random.Random) -> Image.Image:
     """The same page as a scanner might give it: shifted, blurred, noisy, compressed, faded."""
-    if generator.random() < 0.5:
+    if generator.random() < 0.65:
         dx, dy = generator.choice([-1, 0, 1]), generator.choice([-1, 0, 1])
         image = image.transform(image.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy), fillcolor=255)
     if generator.random() < 0.4:
