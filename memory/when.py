@@ -140,7 +140,7 @@ def _other_languages(words: str, local: datetime) -> Stretch:
     moment = data.date_obj if data.date_obj.tzinfo else data.date_obj.replace(tzinfo=local.tzinfo)
     if data.period == "time":
         return moment.astimezone(UTC), moment.astimezone(UTC)
-    form = {"month": "%Y-%m", "year": "%Y"}.get(data.period, "%Y-%m-%d")
+    form = {"month": "%Y-%m", "year": "%Y"}.get(data.period or "day", "%Y-%m-%d")
     for time in times_said(moment.strftime(form), local):
         return time.exact
     raise unreadable
