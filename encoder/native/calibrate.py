@@ -8,14 +8,13 @@ reported on. The temperature minimises the calibration error; the threshold flag
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from foxing.encoder.bench import DEVELOPMENT_PAGES, calibration_error, compared, load_pages
-from foxing.renderer import Page, render
+from foxing.renderer import render
 
 from .codec import NativeCodec, PageReader
 from .weights import load_weights, save_weights
@@ -24,12 +23,6 @@ TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
 THRESHOLDS = np.concatenate([np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.99, 0.01), np.arange(0.99, 0.9991, 0.001)])
 FLAGGED_SHARE = 0.03  # of all characters, at most
 FLAGGED_ERRORS = 0.97  # of the wrong ones, if that takes less
-
-
-def read(codec: NativeCodec, pages: Sequence[Page], tier: str) -> tuple[np.ndarray, np.ndarray]:
-    """Right or wrong, and how sure, of every character of `pages`."""
-    tokens = codec.encode([render(page.cells, page.layout, tier) for page in pages], tier)
-    return compared(pages, codec.decode(tokens))
 
 
 def threshold(right: np.ndarray, sure: np.ndarray) -> float:
@@ -55,14 +48,15 @@ def calibrate(data: Path, weights: Path, output: Path) -> dict[str, dict[str, fl
     temperature: dict[str, float] = {}
     flag_below: dict[str, float] = {}
     for tier in codec.tiers:
-        errors: dict[float, float] = {}
+        tokens = codec.encode([render(page.cells, page.layout, tier) for page in pages], tier)
+        found: dict[float, tuple[float, float]] = {}
         for heat in TEMPERATURES:
             codec.reader.temperatures[tier] = heat
-            errors[heat] = calibration_error(*read(codec, pages, tier))
-        temperature[tier] = min(errors, key=lambda heat: errors[heat])
-        codec.reader.temperatures[tier] = temperature[tier]
-        flag_below[tier] = threshold(*read(codec, pages, tier))
-        print(tier, temperature[tier], f"ECE {errors[temperature[tier]]:.4f}", flag_below[tier], flush=True)
+            right, sure = compared(pages, codec.decode(tokens))
+            found[heat] = calibration_error(right, sure), threshold(right, sure)
+        temperature[tier] = min(found, key=lambda heat: found[heat][0])
+        error, flag_below[tier] = found[temperature[tier]]
+        print(tier, temperature[tier], f"ECE {error:.4f}", flag_below[tier], flush=True)
     chosen = {"temperature": temperature, "flag_below": flag_below}
     save_weights(model, charset, output, {**info, **chosen}, torch.float16)
     return chosen
