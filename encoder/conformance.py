@@ -71,6 +71,7 @@ def tokens_are_as_described(codec: Codec) -> None:
             _expect((tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier), "tokens say who")
             _expect(tokens.count == codec.layout.vision_tokens(rows, tier), f"'{tier}': {tokens.count} tokens")
             _expect(tokens.bytes_per_token == spec.bytes_per_token, f"'{tier}': bytes a token differ from the spec")
+            _expect(tokens.dtype == spec.dtype, f"'{tier}': the dtype of the tokens differs from the spec")
     _expect(tokens.count <= spec.tokens, "a page costs at most what a full page costs")
 
 

@@ -2,26 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.renderer import BLANK, Cells, PageLayout, grid_text
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
 from .tokens import VisionTokens
+
+#: What a cell reads as that shows nothing the codec was made to read, with confidence 0.
+UNREADABLE = 0xFFFD
+#: Share of a page's characters that must be unreadable before the page as a whole counts as unread.
+UNREAD_SHARE = 0.3
 
 
 @dataclass(frozen=True)
 class TierSpec:
-    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page; a character whose confidence is
-    below `flag_below` counts as uncertain."""
+    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page, in numbers of `dtype`; a character
+    whose confidence is below `flag_below` counts as uncertain."""
 
     name: str
     side_px: int
     tokens: int
     bytes_per_token: int
+    dtype: str
     flag_below: float
 
     @property
@@ -51,8 +57,20 @@ class Reading:
     @property
     def mean_confidence(self) -> float:
         """Over the cells that are not blank; 1 for an empty page."""
-        used = (self.cells != BLANK) & (self.cells != 0x20)
+        used = self._used
         return float(self.confidence[used].mean()) if used.any() else 1.0
+
+    @property
+    def unread(self) -> bool:
+        """Whether this is no reading at all: the page is empty, or too much of it is nothing that the codec was made to
+        read (noise, another font, a page laid out for another reader). The text is not what was written."""
+        used = self._used & (self.cells != WIDE_TAIL)
+        return not used.any() or float((self.cells[used] == UNREADABLE).mean()) > UNREAD_SHARE
+
+    @property
+    def _used(self) -> npt.NDArray[np.bool_]:
+        used: npt.NDArray[np.bool_] = (self.cells != BLANK) & (self.cells != 0x20)
+        return used
 
 
 class Codec(Protocol):
@@ -78,4 +96,17 @@ class Codec(Protocol):
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """One `Reading` for each, tiers may be mixed. Raises `TokensError` for tokens of another codec, other weights
         or a shape it does not know."""
+        ...
+
+
+@runtime_checkable
+class ResizableCodec(Codec, Protocol):
+    """A codec whose vision tokens can have several sizes. It reads tokens of every size, whatever it writes."""
+
+    #: Bytes of a vision token that it can write at each tier, the default first.
+    sizes: Mapping[str, tuple[int, ...]]
+
+    def sized(self, token_bytes: Mapping[str, int]) -> Codec:
+        """The same weights writing tokens of these sizes at the tiers named. Raises `CodecError` for a size or a tier
+        it does not have."""
         ...

@@ -109,15 +109,8 @@ class VisionTokens:
         return save_safetensors({"tokens": array}, metadata)
 
 
-def pack_uint4(numbers: npt.NDArray[np.uint8]) -> bytes:
-    """uint8[n_tokens, n] in 0…15 → two numbers a byte, each token from a byte of its own."""
-    if numbers.shape[1] % 2:
-        numbers = np.pad(numbers, ((0, 0), (0, 1)))
-    return (numbers[:, ::2] | (numbers[:, 1::2] << 4)).tobytes()
-
-
 def unpack_uint4(data: bytes, n_tokens: int, n_numbers: int) -> npt.NDArray[np.uint8]:
-    """The inverse of `pack_uint4`: uint8[n_tokens, n_numbers]."""
+    """Two numbers a byte, the first in the low bits, each token from a byte of its own → uint8[n_tokens, n_numbers]."""
     packed = np.frombuffer(data, dtype=np.uint8).reshape(n_tokens, -1)
     numbers = np.empty((n_tokens, packed.shape[1] * 2), dtype=np.uint8)
     numbers[:, ::2] = packed & 15

@@ -2,20 +2,36 @@
 
 import gzip
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from foxing.encoder import CodecError
+from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import Charset, load_charset
-from foxing.encoder.native.model import NativeDims, TierDims, build_model
-from foxing.encoder.native.train import TrainingOptions, loss, share_codes, strip_rows, targets, train, with_tiers
+from foxing.encoder.native.drawn import Drawer
+from foxing.encoder.native.layers import NativeDims
+from foxing.encoder.native.model import NativeModel
+from foxing.encoder.native.objective import targets
+from foxing.encoder.native.strange import inked_cells, strange_image
+from foxing.encoder.native.strips import strip_rows
+from foxing.encoder.native.train import Trainer, TrainingOptions, train
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import DENSE_PAGE
+from foxing.renderer import BLANK, DENSE_PAGE, load_atlas
 
-OPTIONS = TrainingOptions(minutes=0.02, bootstrap_minutes=0.005, strips=1, evaluate_every_s=1e9)
+OPTIONS = TrainingOptions(
+    minutes=0.02,
+    strips=1,
+    evaluate_every_s=1e9,
+    tier_shares={"small": 0.5, "micro": 0.5},
+    text_shares={"en_sgd": 1.0},
+    drawn_shares={"identifiers": 0.1},
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +39,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a few pages of made-up text."""
     folder = tmp_path_factory.mktemp("texts")
     line = "the fox sat by the wall and wrote down what it saw on day {}, which was little. "
-    document = {"id": "d", "lang": "en", "messages": [{"role": "user", "content": line.format(n)} for n in range(200)]}
+    document = {"id": "d", "lang": "en", "messages": [{"role": "user", "content": line.format(n)} for n in range(500)]}
     for part in ("train", "eval"):
         (folder / part).mkdir()
         with gzip.open(folder / part / "en_sgd.jsonl.gz", "wt", encoding="utf-8") as file:
@@ -35,7 +51,7 @@ def test_training_writes_weights_and_goes_on_from_them(texts: Path, tmp_path: Pa
     report = train(texts, tmp_path, OPTIONS)
     _, _, first = load_weights(tmp_path / "latest.safetensors")
     assert first["step"] >= 1
-    assert set(report) == {f"{tier}/en" for tier in NativeDims().tiers}
+    assert set(report) == {f"{tier}/en_sgd" for tier in NativeDims().tiers}
 
     train(texts, tmp_path, replace(OPTIONS, seed=2), resume=tmp_path / "latest.safetensors")
 
@@ -45,28 +61,20 @@ def test_training_writes_weights_and_goes_on_from_them(texts: Path, tmp_path: Pa
     assert [record["step"] for record in records] == [0, first["step"], first["step"], second["step"]]
 
 
-def test_a_few_steps_bring_the_loss_down() -> None:
+@pytest.mark.parametrize("tier", ["small", "micro"])
+def test_a_few_steps_bring_the_loss_down(tier: str) -> None:
     torch.manual_seed(0)
     charset = load_charset()
-    model = build_model(NativeDims(n_encoder=64, n_decoder=64), charset)
-    cells = torch.randint(97, 123, (2, 16, DENSE_PAGE.columns), dtype=torch.int64).numpy().astype("uint32")
+    trainer = Trainer(NativeModel(NativeDims(n_pair=64, n_cell=32), charset), charset, OPTIONS)
+    cells = np.random.default_rng(0).integers(97, 123, (2, 16, DENSE_PAGE.columns), dtype=np.uint32)
     target = targets(list(cells), charset)
     pixels = torch.rand(2, 1, 16 * 8, 640)
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    losses = []
-    for _ in range(8):
-        logits = model(pixels, "small", 8, 8)
-        value = loss(model, logits.cells, logits.hidden, target, charset)
-        optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(value.item())
+    losses = [trainer.step(tier, pixels, target, 0.0, 1.0) for _ in range(8)]
     assert losses[-1] < losses[0] - 0.5
 
 
-def test_tiers_that_share_codes_see_the_same_in_the_same_pixels() -> None:
-    model = build_model(NativeDims(), load_charset())
-    share_codes(model, "small")
+def test_all_tiers_begin_by_seeing_the_same_in_the_same_pixels() -> None:
+    model = NativeModel(NativeDims(), load_charset())
     coarse = torch.rand(1, 1, 64, 64)
     fine = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     small = model.encoder.stems["small"](torch.nn.functional.pixel_unshuffle(coarse, 2))
@@ -74,17 +82,49 @@ def test_tiers_that_share_codes_see_the_same_in_the_same_pixels() -> None:
     assert torch.allclose(small, base, atol=1e-4)
 
 
-def test_a_tier_can_be_given_smaller_tokens_and_larger_ones() -> None:
+def test_every_character_is_drawn_and_has_a_class() -> None:
     charset = load_charset()
-    model = build_model(NativeDims(n_encoder=64, n_decoder=64), charset)
-    sizes = {**model.dims.tiers, "small": TierDims(8, 3), "micro": TierDims(8, 4)}
-    resized = with_tiers(model, charset, sizes)
-    old, new = model.state_dict(), resized.state_dict()
-    assert resized.dims.tiers == sizes
-    assert torch.equal(new["quantizer.squeeze.small.weight"], old["quantizer.squeeze.small.weight"][:3])
-    assert torch.equal(new["decoder.expand.micro.weight"][:, :2], old["decoder.expand.micro.weight"])
-    assert torch.equal(new["encoder.compress.weight"], old["encoder.compress.weight"])
-    assert with_tiers(model, charset, model.dims.tiers) is model
+    drawer = Drawer(charset, ["fox", "wall"], random.Random(1))
+    assert len(charset.characters) == len(set(charset.characters))
+    assert all(load_atlas().width[ord(c)] for c in charset.characters)
+    for text in (
+        drawer.identifiers,
+        drawer.ascii,
+        drawer.narrow,
+        drawer.full_width,
+        drawer.ideographs,
+        drawer.hangul,
+        drawer.record,
+    ):
+        cells = drawer.cells(text, 16)
+        assert cells.shape == (16, DENSE_PAGE.columns)
+        assert (cells != BLANK).mean() > 0.3
+        targets([cells], charset)
+
+
+def test_the_charset_holds_the_national_standards() -> None:
+    charset = load_charset()
+    for name in ("gb2312", "euc_jp", "euc_kr"):
+        for row in (0xB0, 0xC8, 0xD7):
+            character = bytes((row, 0xA1)).decode(name)
+            assert character in charset.characters, (name, character)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_images_that_are_no_pages_are_marked_where_they_hold_something(seed: int) -> None:
+    page = Image.new("L", (640, 128), 255)
+    page.paste(0, (10, 10, 300, 60))
+    image = strange_image(page, "words in another font " * 40, random.Random(seed))
+    inked = inked_cells(image, 16, 160)
+    assert image.size == page.size
+    assert inked.shape == (16, 160)
+    assert inked.any()
+
+
+def test_cells_that_cannot_be_read_have_a_class() -> None:
+    charset = load_charset()
+    grid = np.full((16, DENSE_PAGE.columns), UNREADABLE, dtype=np.uint32)
+    assert (targets([grid], charset).cells == charset.unreadable_class).all()
 
 
 def test_training_strips_are_whole_token_rows() -> None:
@@ -93,8 +133,8 @@ def test_training_strips_are_whole_token_rows() -> None:
 
 
 def test_text_outside_the_charset_is_refused() -> None:
-    charset = Charset(common=load_charset().common, rare="", wide="")
-    grid = torch.full((16, DENSE_PAGE.columns), 0x4E00, dtype=torch.int64).numpy().astype("uint32")
+    charset = Charset(common=load_charset().common, rare="", wide="", rare_wide="")
+    grid = np.full((16, DENSE_PAGE.columns), 0x4E00, dtype=np.uint32)
     with pytest.raises(CodecError, match="outside the charset"):
         targets([grid], charset)
 

@@ -1,16 +1,17 @@
 """The characters that the native codec reads, as data: `data/charset.json` beside the weights.
 
-A pair of cells is one full-width character or two narrow ones. The narrow characters are split in two lists so that
-the softmax over all of them is only taken where one of the rare ones stands; Hangul syllables are three jamo and
-need no list.
+A pair of cells is one full-width character or two narrow ones. Both kinds are split in two lists, so that the softmax
+over the long list of rare ones is only taken where one of them stands; Hangul syllables are three jamo and need no
+list. A character that looks exactly like another full-width one (the compatibility ideographs of KS X 1001) is left
+out: no reader could tell them apart, so the typesetter escapes it.
 
     python -m foxing.encoder.native.charset train/*.jsonl.gz     # counts, and writes data/charset.json
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +19,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
+from foxing.encoder.contract import UNREADABLE
+from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas, rasterize
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -58,6 +60,7 @@ BLOCKS = (
     (0x2B00, 0x2B5F),
     (0x3001, 0x303F),  # CJK punctuation
     (0x3041, 0x30FF),  # kana
+    (0x3105, 0x3129),  # Bopomofo
     (0x3131, 0x318E),  # compatibility jamo
     (0x3200, 0x32FF),
     (0x3371, 0x33DF),
@@ -65,26 +68,31 @@ BLOCKS = (
     (0x200D, 0x200D),
     (0xFF01, 0xFF9F),  # full-width and half-width forms
     (0xFFE0, 0xFFE6),
-    (0xFFFD, 0xFFFD),
     (0x1F300, 0x1F64F),  # emoji
     (0x1F680, 0x1F6FF),
     (0x1F900, 0x1F9FF),
 )
-N_COMMON = 254
+#: Character sets whose ideographs belong to the charset, by the names of Python's codecs.
+IDEOGRAPH_SETS = ("gb2312", "euc_jp", "euc_kr")
+IDEOGRAPHS = ((0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+N_COMMON = 252  # with the classes for rare, full-width, Hangul and unreadable: 256
+N_WIDE = 3071  # with the class for rare: 3072
 
 
 @dataclass(frozen=True)
 class Charset:
-    """`common` and `rare`: the narrow characters; `wide`: the full-width ones that are not Hangul syllables."""
+    """`common` and `rare`: the narrow characters; `wide` and `rare_wide`: the full-width ones that are not Hangul."""
 
     common: str
     rare: str
     wide: str
+    rare_wide: str
 
     @property
-    def n_pair(self) -> int:
-        """Classes of a cell: the common characters, then `rare_class`, then `wide_class`."""
-        return len(self.common) + 2
+    def n_cell(self) -> int:
+        """Classes of a cell: the common characters, then `rare_class`, `wide_class`, `hangul_class` and
+        `unreadable_class`."""
+        return len(self.common) + 4
 
     @property
     def rare_class(self) -> int:
@@ -95,68 +103,104 @@ class Charset:
         return len(self.common) + 1
 
     @property
+    def hangul_class(self) -> int:
+        return len(self.common) + 2
+
+    @property
+    def unreadable_class(self) -> int:
+        return len(self.common) + 3
+
+    @property
     def n_wide(self) -> int:
-        """Classes of a full-width character: `wide`, then one for Hangul."""
+        """Classes of a full-width character that is no Hangul syllable: `wide`, then `rare_wide_class`."""
         return len(self.wide) + 1
 
     @property
-    def hangul_class(self) -> int:
+    def rare_wide_class(self) -> int:
         return len(self.wide)
 
     @cached_property
     def characters(self) -> str:
         """All characters, Hangul included, as the repertoire of a typesetter."""
         hangul = "".join(map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1)))
-        return self.common + self.rare + self.wide + hangul
+        return self.common + self.rare + self.wide + self.rare_wide + hangul
 
     @cached_property
     def cell_class(self) -> npt.NDArray[np.int16]:
         """int16[0x110000]: cell value → class of the cell; blank cells and tails read as a space; -1 outside."""
         table = np.full(_TABLE_SIZE, -1, dtype=np.int16)
-        table[HANGUL_FIRST : HANGUL_LAST + 1] = self.wide_class
-        for characters, first in ((self.common, 0), (self.rare, None), (self.wide, None)):
-            fixed = self.rare_class if characters is self.rare else self.wide_class
-            for index, character in enumerate(characters):
-                table[ord(character)] = fixed if first is None else index
+        table[HANGUL_FIRST : HANGUL_LAST + 1] = self.hangul_class
+        table[_points(self.common)] = np.arange(len(self.common))
+        table[_points(self.rare)] = self.rare_class
+        table[_points(self.wide + self.rare_wide)] = self.wide_class
         table[[BLANK, WIDE_TAIL]] = table[0x20]
+        table[UNREADABLE] = self.unreadable_class
         return table
 
     @cached_property
     def list_class(self) -> npt.NDArray[np.int16]:
-        """int16[0x110000]: cell value → index in `rare` or in `wide` (Hangul: `hangul_class`); 0 elsewhere."""
+        """int16[0x110000]: cell value → index in `rare`, or class of a full-width character; 0 elsewhere."""
         table = np.zeros(_TABLE_SIZE, dtype=np.int16)
-        for characters in (self.rare, self.wide):
-            for index, character in enumerate(characters):
-                table[ord(character)] = index
-        table[HANGUL_FIRST : HANGUL_LAST + 1] = self.hangul_class
+        table[_points(self.rare)] = np.arange(len(self.rare))
+        table[_points(self.wide)] = np.arange(len(self.wide))
+        table[_points(self.rare_wide)] = self.rare_wide_class
+        return table
+
+    @cached_property
+    def rare_wide_index(self) -> npt.NDArray[np.int16]:
+        """int16[0x110000]: cell value → index in `rare_wide`; 0 elsewhere."""
+        table = np.zeros(_TABLE_SIZE, dtype=np.int16)
+        table[_points(self.rare_wide)] = np.arange(len(self.rare_wide))
         return table
 
     def to_dict(self) -> dict[str, Any]:
-        return {"common": self.common, "rare": self.rare, "wide": self.wide}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        return cls(fields["common"], fields["rare"], fields["wide"])
+        return cls(**fields)
+
+
+def _points(characters: str) -> list[int]:
+    return list(map(ord, characters))
 
 
 def load_charset(path: Path = CHARSET_PATH) -> Charset:
     return Charset.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
 
+def ideographs() -> Iterator[str]:
+    """Those of `IDEOGRAPH_SETS`: rows of two bytes from 0xA1."""
+    for name in IDEOGRAPH_SETS:
+        for row in range(0xA1, 0xFF):
+            for column in range(0xA1, 0xFF):
+                character = bytes((row, column)).decode(name, errors="ignore")
+                if len(character) == 1 and any(first <= ord(character) <= last for first, last in IDEOGRAPHS):
+                    yield character
+
+
 def build_charset(texts: Iterable[str]) -> Charset:
-    """The characters of `BLOCKS`, the narrow ones split by how often they stand in `texts`."""
+    """The characters of `BLOCKS` and the ideographs, each kind split by how often its characters stand in `texts`."""
     atlas = load_atlas()
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
-    members = [chr(c) for first, last in BLOCKS for c in range(first, last + 1) if atlas.width[c]]
+    members = [chr(c) for first, last in BLOCKS for c in range(first, last + 1)]
+    members = list(dict.fromkeys(c for c in (*members, *sorted(set(ideographs()))) if atlas.width[ord(c)]))
     narrow = [c for c in members if atlas.width[ord(c)] == 1]
+    seen: dict[bytes, str] = {}
+    for character in members:
+        if atlas.width[ord(character)] == 2:
+            seen.setdefault(rasterize(np.array([[ord(character), WIDE_TAIL]], dtype=np.uint32)).tobytes(), character)
+    wide = sorted(seen.values(), key=lambda c: (-counts[c], c))
     always = set(map(chr, range(0x20, 0x7F))) | set(RESERVED) | {"▶", "◆"}
     ranked = sorted(narrow, key=lambda c: (c not in always, -counts[c], c))
-    common = "".join(sorted(ranked[:N_COMMON]))
-    rare = "".join(sorted(ranked[N_COMMON:]))
-    wide = "".join(c for c in members if atlas.width[ord(c)] == 2)
-    return Charset(common, rare, wide)
+    return Charset(
+        common="".join(sorted(ranked[:N_COMMON])),
+        rare="".join(sorted(ranked[N_COMMON:])),
+        wide="".join(sorted(wide[:N_WIDE])),
+        rare_wide="".join(sorted(wide[N_WIDE:])),
+    )
 
 
 def main() -> None:
@@ -169,7 +213,8 @@ def main() -> None:
     arguments = parser.parse_args()
     charset = build_charset(m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
     CHARSET_PATH.write_text(json.dumps(charset.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    print(len(charset.common), "common,", len(charset.rare), "rare,", len(charset.wide), "full-width")
+    print(len(charset.common), "common,", len(charset.rare), "rare narrow;", len(charset.wide), "common,", end=" ")
+    print(len(charset.rare_wide), "rare full-width characters")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,16 +14,21 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from foxing.encoder.contract import Reading, TierSpec
+from foxing.encoder.contract import UNREADABLE, Reading, TierSpec
 from foxing.encoder.errors import CodecError, TokensError
-from foxing.encoder.tokens import VisionTokens, pack_uint4, unpack_uint4
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells
+from foxing.encoder.tokens import VisionTokens
+from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
-from .charset import HANGUL_FIRST, N_LEAD, N_TAIL, N_VOWEL, Charset
-from .model import PAIRS, NativeModel, Quantizer, resample
+from .charset import Charset
+from .model import NativeModel, resample
+from .packing import Packer
+from .prior import COLUMNS, Prior
+from .retired import retired_reader
+from .symbols import Alphabet, Symbols, likeliest, sureness
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
 NAME = "native"
+DTYPE = "uint8"
 BATCH_PAGES = 8
 DEFAULT_FLAG_BELOW = 0.8  # of a tier whose threshold was not measured
 
@@ -54,108 +60,135 @@ def to_pixels(images: Sequence[Image]) -> Tensor:
     return 1 - torch.from_numpy(array).unsqueeze(1).float() / 255
 
 
-class PageReader:
-    """Runs a `NativeModel` over batches of pages of one size; knows no bytes and no files."""
+@dataclass(frozen=True)
+class Seen:
+    """What the encoder saw on pages, [B, rows, 160] each: `symbols` and positions of `rare` characters, the `cells`
+    that they stand for, and how likely those are, `sure`."""
 
-    def __init__(self, model: NativeModel, charset: Charset, temperatures: Mapping[str, float] | None = None) -> None:
+    symbols: Symbols
+    rare: Symbols
+    cells: Cells
+    sure: npt.NDArray[np.float32]
+
+
+class PageReader:
+    """Runs a `NativeModel` over batches of pages of one size; knows no files."""
+
+    def __init__(self, model: NativeModel, charset: Charset) -> None:
         self.model = model
         self.charset = charset
-        self.temperatures = dict(temperatures or {})
-        self._common = torch.tensor([ord(c) for c in charset.common] + [0, 0])
-        self._rare = torch.tensor([ord(c) for c in charset.rare])
-        self._wide = torch.tensor([ord(c) for c in charset.wide] + [0])
+        self._alphabet = Alphabet(charset)
+        self._packer = Packer(Prior(model.prior.arrays()), charset, self._alphabet)
 
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
     @torch.inference_mode()
-    def encode(self, pixels: Tensor, tier: str) -> npt.NDArray[np.uint8]:
-        """`pixels`: float32 [B, 1, H, W] of the tier's image, ink 1 → uint8[B, L, n] in 0…15."""
+    def look(self, pixels: Tensor, tier: str, heat: float = 1.0) -> Seen:
+        """`pixels`: float32 [B, 1, H, W] of the tier's image, ink 1; logits are divided by `heat` before they become
+        confidences."""
         token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
         rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
         with fast_arithmetic(self.device):
             sized = resample(pixels.to(self.device), self.model.dims.tiers[tier], rows)
-            levels = self.model.quantizer.levels(self.model.encoder(sized, tier, token_rows, token_pairs), tier)
-        return levels.round().to(torch.uint8).cpu().numpy()
+            seen = self.model.encoder(sized, tier, token_rows, token_pairs)
+        found = (*likeliest(seen, self.charset), sureness(seen, self.charset, heat))
+        symbols, rare, sure = (part.reshape(len(pixels), -1, COLUMNS).cpu().numpy() for part in found)
+        return Seen(symbols, rare, self._alphabet.cells(symbols, rare), sure)
 
-    @torch.inference_mode()
-    def decode(self, levels: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDArray[np.float32]]:
-        """uint8[B, L, n] → cells uint32[B, rows, 160] and confidence float32[B, rows, 160]."""
-        values = Quantizer.values(torch.from_numpy(levels).to(self.device).float())
-        heat = self.temperatures.get(tier, 1.0)
-        decoder, charset = self.model.decoder, self.charset
+    def encode(self, pixels: Tensor, tier: str, room: int, heat: float = 1.0) -> npt.NDArray[np.uint8]:
+        """`pixels` and `heat` as in `look` → uint8[B, token rows, room], `room` bytes for each row of vision tokens."""
+        seen = self.look(pixels, tier, heat)
+        return self._packer.pack(seen.symbols, seen.rare, seen.sure, DENSE_PAGE.rows_per_token(tier), room)
 
-        def pick(logits: Tensor) -> tuple[Tensor, Tensor]:
-            best = (logits.float() / heat).softmax(-1).max(-1)
-            return best.values.cpu(), best.indices.cpu()
+    def decode(self, data: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDArray[np.float32]]:
+        """The inverse of `encode`: cells uint32[B, rows, 160] and confidence float32[B, rows, 160]."""
+        packed = self._packer.unpack(data, DENSE_PAGE.rows_per_token(tier))
+        cells = self._alphabet.cells(packed.symbols, packed.rare)
+        return cells, np.where(cells == UNREADABLE, np.float32(0), packed.sure)
 
-        with fast_arithmetic(self.device):
-            logits = decoder(values, tier)
-            sure, best = pick(logits.cells)
-            points = self._common[best]
-            wide = best[:, :, 0] == charset.wide_class
-            for side in range(2):
-                rare = (best[:, :, side] == charset.rare_class) & ~wide
-                if rare.any():
-                    p, index = pick(decoder.rare[side](logits.hidden[rare]))
-                    points[:, :, side][rare] = self._rare[index]
-                    sure[:, :, side][rare] *= p
-            # on the right there is nothing to be full-width by itself
-            alone = (best[:, :, 1] == charset.wide_class) & ~wide
-            points[:, :, 1][alone] = 0x20
-            sure[:, :, 1][alone] = 0.0
-            if wide.any():
-                hidden = logits.hidden[wide]
-                p, index = pick(decoder.wide(hidden))
-                chosen = self._wide[index]
-                hangul = index == charset.hangul_class
-                if hangul.any():
-                    parts = decoder.jamo(hidden[hangul]).split((N_LEAD, N_VOWEL, N_TAIL), dim=-1)
-                    (p_lead, lead), (p_vowel, vowel), (p_tail, tail) = (pick(part) for part in parts)
-                    chosen[hangul] = HANGUL_FIRST + (lead * N_VOWEL + vowel) * N_TAIL + tail
-                    p[hangul] *= p_lead * p_vowel * p_tail
-                points[:, :, 0][wide] = chosen
-                points[:, :, 1][wide] = WIDE_TAIL
-                sure[wide] = (sure[:, :, 0][wide] * p).unsqueeze(-1).expand(-1, 2)
-        shape = (levels.shape[0], levels.shape[1] // PAIRS, 2 * PAIRS)
-        return points.numpy().astype(np.uint32).reshape(shape), sure.numpy().reshape(shape)
+
+@dataclass(frozen=True)
+class Calibration:
+    """`temperatures`, by tier: what the encoder's logits are divided by before they become confidences; `thresholds`,
+    by "tier/bytes a token": the confidence under which a character is flagged."""
+
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def temperature(self, tier: str) -> float:
+        return self.temperatures.get(tier, 1.0)
+
+    def flag_below(self, tier: str, size: int) -> float:
+        return self.thresholds.get(f"{tier}/{size}", DEFAULT_FLAG_BELOW)
 
 
 class NativeCodec:
-    """See `foxing.encoder.Codec`. Encodes and decodes in batches of `BATCH_PAGES`; safe to share between threads."""
+    """See `foxing.encoder.Codec`. Encodes and decodes in batches of `BATCH_PAGES`; safe to share between threads.
+
+    A tier's tokens can have several sizes; `sizes` lists those that were measured, `sized` chooses. Tokens of every
+    size are read, whatever was chosen.
+    """
 
     name = NAME
     layout = DENSE_PAGE
 
-    def __init__(self, reader: PageReader, weights: str, flag_below: Mapping[str, float] | None = None) -> None:
-        """`weights`: digest of the weights file; `flag_below`: threshold of each tier."""
+    def __init__(
+        self,
+        reader: PageReader,
+        weights: str,
+        calibration: Calibration | None = None,
+        token_bytes: Mapping[str, int] | None = None,
+    ) -> None:
+        """`weights`: digest of the weights file; `token_bytes`: size of a token of some tiers, otherwise the default.
+        Raises `CodecError` for a tier or a size that the weights do not have."""
         self.reader = reader
         self.weights = weights
         self.repertoire: str | None = reader.charset.characters
+        self.calibration = calibration or Calibration()
         dims = reader.model.dims
-        self.context_rows: int | None = -(-dims.context_pairs // PAIRS)
+        for tier in token_bytes or {}:
+            if tier not in dims.tiers:
+                raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(dims.tiers)}")
+        self.context_rows: int | None = 0
+        #: Bytes of a vision token that can be written at each tier, the default first.
+        self.sizes: Mapping[str, tuple[int, ...]] = MappingProxyType(
+            {tier: tier_dims.sizes for tier, tier_dims in dims.tiers.items()}
+        )
+        for tier, size in (token_bytes or {}).items():
+            if size not in self.sizes[tier]:
+                offered = ", ".join(map(str, self.sizes[tier]))
+                raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}")
+        chosen = {tier: (token_bytes or {}).get(tier, sizes[0]) for tier, sizes in self.sizes.items()}
         self.tiers: Mapping[str, TierSpec] = MappingProxyType(
             {
                 tier: TierSpec(
                     name=tier,
                     side_px=self.layout.side_px(tier),
                     tokens=self.layout.vision_tokens(self.layout.rows, tier),
-                    bytes_per_token=-(-self._numbers(tier) // 2),
-                    flag_below=(flag_below or {}).get(tier, DEFAULT_FLAG_BELOW),
+                    bytes_per_token=size,
+                    dtype=DTYPE,
+                    flag_below=self.calibration.flag_below(tier, size),
                 )
-                for tier in dims.tiers
+                for tier, size in chosen.items()
             }
         )
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS_PATH, device: str = "auto") -> "NativeCodec":
+    def load(
+        cls, path: Path = WEIGHTS_PATH, device: str = "auto", token_bytes: Mapping[str, int] | None = None
+    ) -> "NativeCodec":
         """The codec with the weights of `path` on `device`. Raises `CodecError`."""
         chosen = pick_device(device)
         model, charset, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
-        reader = PageReader(model, charset, info.get("temperature"))
-        return cls(reader, weights_digest(path), info.get("flag_below"))
+        calibration = Calibration(info.get("temperature", {}), info.get("flag_below", {}))
+        return cls(PageReader(model, charset), weights_digest(path), calibration, token_bytes)
+
+    def sized(self, token_bytes: Mapping[str, int]) -> "NativeCodec":
+        """The same weights, in memory once, that write tokens of other sizes. Raises `CodecError`."""
+        return NativeCodec(self.reader, self.weights, self.calibration, token_bytes)
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         if tier not in self.tiers:
@@ -167,60 +200,56 @@ class NativeCodec:
                     f"an image for '{tier}' is {side} px wide and a multiple of {TOKEN_SIDE_PX} px high, "
                     f"at most {side}, not {image.width}×{image.height}"
                 )
+        size, across = self.tiers[tier].bytes_per_token, self.layout.token_rows(tier)
+        heat = self.calibration.temperature(tier)
         result: dict[int, VisionTokens] = {}
         for numbers in _batches([image.height for image in images]):
-            levels = self.reader.encode(to_pixels([images[i].convert("L") for i in numbers]), tier)
-            for number, page in zip(numbers, levels, strict=True):
-                result[number] = self._pack(page, tier)
+            pixels = to_pixels([images[i].convert("L") for i in numbers])
+            for number, page in zip(numbers, self.reader.encode(pixels, tier, size * across, heat), strict=True):
+                shape = (len(page), across, size)
+                result[number] = VisionTokens(self.name, self.weights, tier, shape, DTYPE, page.tobytes())
         return [result[i] for i in range(len(images))]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        """See `foxing.encoder.Codec`. Tokens written by retired weights are read by those."""
+        result: dict[int, Reading] = {}
+        written: dict[str, list[int]] = defaultdict(list)
+        for number, item in enumerate(tokens):
+            written[item.weights].append(number)
+        for weights, numbers in written.items():
+            retired = None if weights == self.weights else retired_reader(weights, self.reader.device)
+            part = [tokens[i] for i in numbers]
+            readings = self._read(part) if retired is None else retired.decode(part)
+            result.update(zip(numbers, readings, strict=True))
+        return [result[i] for i in range(len(tokens))]
+
+    def _read(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         for item in tokens:
             self._check(item)
         result: dict[int, Reading] = {}
         for numbers in _batches([(item.tier, item.shape) for item in tokens]):
-            tier = tokens[numbers[0]].tier
-            levels = np.stack([self._unpack(tokens[i]) for i in numbers])
-            cells, confidence = self.reader.decode(levels, tier)
+            first = tokens[numbers[0]]
+            data = [np.frombuffer(tokens[i].data, dtype=np.uint8).reshape(first.shape[0], -1) for i in numbers]
+            cells, confidence = self.reader.decode(np.stack(data), first.tier)
+            threshold = self.calibration.flag_below(first.tier, first.shape[2])
             for index, number in enumerate(numbers):
-                result[number] = Reading(tier, cells[index], confidence[index], self.tiers[tier].flag_below)
+                result[number] = Reading(first.tier, cells[index], confidence[index], threshold)
         return [result[i] for i in range(len(tokens))]
 
-    def _numbers(self, tier: str) -> int:
-        """Numbers in a vision token."""
-        pairs = self.layout.rows_per_token(tier) * self.layout.columns_per_token(tier) // 2
-        return pairs * self.reader.model.dims.tiers[tier].n_numbers
-
-    def _pack(self, levels: npt.NDArray[np.uint8], tier: str) -> VisionTokens:
-        """uint8[L, n] → tokens: the numbers of a token's pairs, row by row within it."""
-        down, across = self.layout.rows_per_token(tier), self.layout.columns_per_token(tier) // 2
-        n = levels.shape[-1]
-        rows, columns = levels.shape[0] // PAIRS // down, PAIRS // across
-        tokens = levels.reshape(rows, down, columns, across, n).transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
-        shape = (rows, columns, down * across * n)
-        return VisionTokens(self.name, self.weights, tier, shape, "uint4", pack_uint4(tokens))
-
-    def _unpack(self, tokens: VisionTokens) -> npt.NDArray[np.uint8]:
-        """The inverse of `_pack`: uint8[L, n]."""
-        down, across = self.layout.rows_per_token(tokens.tier), self.layout.columns_per_token(tokens.tier) // 2
-        n = self.reader.model.dims.tiers[tokens.tier].n_numbers
-        numbers = unpack_uint4(tokens.data, tokens.count, tokens.shape[2])
-        grid = numbers.reshape(tokens.shape[0], tokens.shape[1], down, across, n).transpose(0, 2, 1, 3, 4)
-        return grid.reshape(-1, n)
-
     def _check(self, tokens: VisionTokens) -> None:
+        """Raises `TokensError` where they are none of ours."""
         if tokens.codec != self.name:
             raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
         if tokens.weights != self.weights:
             raise TokensError(
-                f"these tokens were written by the weights {tokens.weights}, loaded are {self.weights}; "
-                "install the foxing version that wrote them"
+                f"these tokens were written by the weights {tokens.weights}, which this version does not have (its own "
+                f"are {self.weights}); install the foxing version that wrote them"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
-        columns = self.layout.token_rows(tokens.tier)
-        fits = tokens.shape[0] <= columns and tokens.shape[1:] == (columns, self._numbers(tokens.tier))
-        if tokens.dtype != "uint4" or not fits:
+        side = self.layout.token_rows(tokens.tier)
+        rows, columns, size = tokens.shape
+        if tokens.dtype != DTYPE or rows > side or columns != side or size not in self.sizes[tokens.tier]:
             raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
 
 

@@ -5,8 +5,17 @@ from typing import Any
 import torch
 from torch import nn
 
-#: Modules whose weights map channels to channels; stems, quantiser, embeddings and heads are AdamW's.
-_INNER = ("encoder.local.", "encoder.compress.", "encoder.across.", "encoder.along.", "decoder.layers.")
+#: Modules whose weights map channels to channels; stems, embeddings and heads are AdamW's.
+_INNER = (
+    "encoder.local.",
+    "encoder.compress.",
+    "encoder.join.",
+    "encoder.hint.",
+    "encoder.first_hint.",
+    "encoder.glyphs.shape.",
+    "encoder.across.",
+    "encoder.along.",
+)
 
 
 class MuonAdamW:
@@ -17,7 +26,7 @@ class MuonAdamW:
         self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
-            if parameter.ndim >= 2 and name.startswith(_INNER):
+            if parameter.ndim >= 2 and any(part in name for part in _INNER):
                 view = nn.Parameter(parameter.data.view(parameter.shape[0], -1))
                 self._views.append((parameter, view))
             else:

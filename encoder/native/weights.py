@@ -8,14 +8,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 
 from .charset import Charset
-from .model import NativeDims, NativeModel, build_model
+from .layers import NativeDims
+from .model import NativeModel
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
-FORMAT = "foxing-native-1"
+FORMAT = "foxing-native-2"
 DIGEST_CHARACTERS = 12  # of the sha256 that names weights in vision tokens
 
 
@@ -23,7 +25,10 @@ def save_weights(
     model: NativeModel, charset: Charset, path: Path, info: dict[str, Any], dtype: torch.dtype = torch.float32
 ) -> None:
     """Writes the file whole or not at all."""
-    tensors = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
     metadata = {
         "format": FORMAT,
         "dims": json.dumps(model.dims.to_dict()),
@@ -43,7 +48,7 @@ def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _wide(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CodecError(
             f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
@@ -54,12 +59,16 @@ def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[
         )
     dims = NativeDims.from_dict(json.loads(metadata["dims"]))
     charset = Charset.from_dict(json.loads(metadata["charset"]))
-    model = build_model(dims, charset)
+    model = NativeModel(dims, charset)
     try:
         model.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
     return model, charset, json.loads(metadata["info"])
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def weights_digest(path: Path = WEIGHTS_PATH) -> str:

@@ -1,0 +1,265 @@
+"""Pages of symbols ↔ vision tokens of any size, by what the prior expects.
+
+A token row's vision tokens share their bytes. In them lie one stream of events for every few rows of cells, the
+smallest that divide the token row, and then the doubts: cells that the encoder was not sure of, the least sure first,
+as many as there is room for. Where the events do not fit, each stream ends early, all of a token row at the same cell;
+the prior fills the rest, and the reader is told that it is guessed.
+
+    words of 16 bits:  cells kept │ number of doubts │ lengths of all streams but the last │ streams │ doubts
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from . import rans
+from .charset import Charset
+from .places import MOST_RARE, N_RIGHT
+from .prior import COLUMNS, LAGS, START, Floats, Ints, Prior, context_ids, hashed, windows
+from .symbols import LEFT, N_SYMBOLS, Alphabet, Symbols
+
+STREAM_ROWS = 5  # at most
+ROOMY_BITS = 6  # a cell
+CHUNK = 1024  # cells whose probabilities a thread has in memory at once
+BLOCK = 16  # symbols that are added up together
+RARE_SLOTS = rans.SLOTS // MOST_RARE  # of each position in the list of rare characters
+HEAD_WORDS = 2
+SPARE_CELLS = 8
+#: Confidence of a cell with doubt 1, 2 … 15, and below which it has that doubt.
+SURE = np.array([0.99, 0.98, 0.965, 0.94, 0.91, 0.87, 0.82, 0.76, 0.69, 0.61, 0.52, 0.42, 0.31, 0.19, 0.1])
+NO_DOUBT = 0.9995
+#: Doubt 0, 1 … 15 → confidence.
+SHOWN = np.concatenate([[NO_DOUBT], (SURE + np.append(SURE[1:], 0)) / 2]).astype(np.float32)
+GUESSED = 0.1  # confidence of what the prior fills in
+DOUBT_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What stands in packed tokens: symbols, positions of rare characters, confidence and whether the prior filled a
+    cell in, [B, rows, 160] each."""
+
+    symbols: Symbols
+    rare: Symbols
+    sure: npt.NDArray[np.float32]
+    guessed: npt.NDArray[np.bool_]
+
+
+class Packer:
+    """Packs and unpacks with one prior."""
+
+    def __init__(self, prior: Prior, charset: Charset, alphabet: Alphabet) -> None:
+        self._prior = prior
+        self._rare_class = charset.rare_class
+        #: symbols that no guess is made of; by right half, those that make a character with a left half
+        self._never = [charset.rare_class, charset.wide_class, charset.hangul_class, charset.unreadable_class]
+        self._rights = alphabet.rights
+
+    def pack(
+        self, symbols: Symbols, rare: Symbols, sure: npt.NDArray[np.float32], token_rows: int, room: int
+    ) -> npt.NDArray[np.uint8]:
+        """[B, rows, 160] each → uint8 [B, rows / token_rows, room]: the bytes of each token row. `token_rows`: rows of
+        cells in a token row."""
+        rows = stream_rows(token_rows, room)
+        each = token_rows // rows
+        capacity = room // 2
+        starts, sizes = self._events(symbols.reshape(-1, rows * COLUMNS), rare.reshape(-1, rows * COLUMNS))
+        kept = _kept(sizes, each, capacity)
+        streams = _encoded(starts, sizes, kept, each)
+        first = HEAD_WORDS + each - 1
+        while len(over := _over(streams, each, capacity - first)):  # rounding took more than was reckoned with
+            kept[over] = np.maximum(kept[over] - SPARE_CELLS, 0)
+            part = (over[:, None] * each + np.arange(each)).ravel()
+            for number, words in zip(part, _encoded(starts[part], sizes[part], kept[over], each), strict=True):
+                streams[number] = words
+        # a full-width character is doubted once
+        right = np.zeros(symbols.shape, dtype=bool)
+        right[..., 1:] = symbols[..., :-1] >= LEFT
+        doubts = np.where(right, 0, np.searchsorted(-SURE, -sure, side="left")).reshape(len(kept), -1)
+        cell = np.arange(doubts.shape[1]) % (rows * COLUMNS)
+        result = np.zeros((len(kept), capacity), dtype="<u2")
+        for band, words in enumerate(result):
+            parts = streams[band * each : (band + 1) * each]
+            found = np.flatnonzero((doubts[band] > 0) & (cell < kept[band]))
+            used = first + sum(map(len, parts))
+            found = found[np.argsort(-doubts[band][found], kind="stable")][: capacity - used]
+            listed = found | doubts[band][found] << 12
+            filled = np.concatenate([[kept[band], len(found)], [len(part) for part in parts[:-1]], *parts, listed])
+            words[: len(filled)] = filled
+        shaped = np.pad(result.view(np.uint8), ((0, 0), (0, room % 2)))
+        return shaped.reshape(symbols.shape[0], -1, room)
+
+    def unpack(self, data: npt.NDArray[np.uint8], token_rows: int) -> Packed:
+        """The inverse of `pack`."""
+        n_pages, n_bands, room = data.shape
+        rows = stream_rows(token_rows, room)
+        each, cells = token_rows // rows, rows * COLUMNS
+        words = np.ascontiguousarray(data[..., : room // 2 * 2]).view("<u2").reshape(n_pages * n_bands, -1)
+        words = words.astype(np.int64)
+        first = HEAD_WORDS + each - 1
+        begins = first + np.cumsum(np.pad(words[:, HEAD_WORDS:first], ((0, 0), (1, 0))), axis=1)
+        streams = [row[begin:] for row, row_begins in zip(words, begins, strict=True) for begin in row_begins]
+        kept = np.minimum(words[:, 0], cells)
+        symbols, rare, taken = self._read(streams, np.repeat(kept, each), cells)
+        doubts = np.zeros((len(words), token_rows * COLUMNS), dtype=np.int64)
+        for band, row in enumerate(words):
+            start = int(begins[band, -1] + taken[(band + 1) * each - 1])
+            listed = row[start : start + int(row[1])]
+            doubts[band, np.minimum(listed & (DOUBT_CELLS - 1), doubts.shape[1] - 1)] = listed >> 12
+        guessed = (np.arange(cells) >= np.repeat(kept, each)[:, None]).reshape(n_pages, -1, COLUMNS)
+        symbols = symbols.reshape(guessed.shape)
+        sure = SHOWN[doubts].reshape(guessed.shape)
+        sure[..., 1:] = np.where(symbols[..., :-1] >= LEFT, sure[..., :-1], sure[..., 1:])
+        sure[guessed] = GUESSED
+        return Packed(symbols, rare.reshape(guessed.shape), sure, guessed)
+
+    def _events(self, symbols: Symbols, rare: Symbols) -> tuple[Ints, Ints]:
+        """Starts and sizes, in slots, of S streams of T cells: of each cell's symbol and of its rare character,
+        [S, 2·T]."""
+        rows = [row.ravel() for row in hashed(*windows(context_ids(symbols)))]
+        chosen = symbols.ravel()
+        low, high, total = (np.empty(len(chosen)) for _ in range(3))
+
+        def expect(first: int) -> None:
+            part = slice(first, first + CHUNK)
+            weights = self._prior.weights([row[part] for row in rows])
+            low[part], high[part], total[part] = _shares(weights, chosen[part])
+
+        list(_threads().map(expect, range(0, len(chosen), CHUNK)))
+        starts, sizes = (part.reshape(symbols.shape) for part in _slots(low, high, total, chosen))
+        right = np.zeros(symbols.shape, dtype=bool)
+        right[:, 1:] = symbols[:, :-1] >= LEFT
+        named = (symbols == self._rare_class) & ~right
+        both = (
+            np.stack([starts, np.where(named, rare * RARE_SLOTS, 0)], axis=-1),
+            np.stack([sizes, np.where(named, RARE_SLOTS, 0)], axis=-1),
+        )
+        return both[0].reshape(len(symbols), -1), both[1].reshape(len(symbols), -1)
+
+    def _read(self, streams: Sequence[Ints], kept: Ints, length: int) -> tuple[Symbols, Symbols, Ints]:
+        """Symbols and rare characters, [S, T] each, and the words that each stream took, [S]. `kept`: cells of each
+        stream that are written in it, [S]."""
+        decoder = rans.Decoder(streams)
+        walk = _Walk(self, len(streams), length)
+        rare = np.zeros((len(streams), length), dtype=np.int64)
+        order = np.arange(N_SYMBOLS)
+        for t in range(length):
+            weights = walk.expect(t)
+            written = kept > t
+            sums = np.cumsum(weights, axis=1, dtype=np.float32).astype(np.float64)
+            total = sums[:, -1]
+            ends = np.floor(sums * SCALED / total[:, None]).astype(np.int64) + order + 1
+            chosen = np.minimum((ends <= decoder.slots[:, None]).sum(-1), N_SYMBOLS - 1)
+            high = sums[np.arange(len(weights)), chosen]
+            start, size = _slots(high - weights[np.arange(len(weights)), chosen], high, total, chosen)
+            decoder.take(start, np.where(written, size, 0))
+            named = (chosen == self._rare_class) & ~walk.right & written
+            if named.any():
+                index = np.where(named, decoder.slots // RARE_SLOTS, 0)
+                decoder.take(index * RARE_SLOTS, np.where(named, RARE_SLOTS, 0))
+                rare[:, t] = index
+            if not written.all():
+                chosen = np.where(written, chosen, walk.guess(t, weights))
+            walk.put(t, chosen)
+        return walk.symbols, rare, decoder.taken
+
+
+class _Walk:
+    """Streams on their way from cell to cell, as the reader knows them."""
+
+    def __init__(self, packer: Packer, n_streams: int, length: int) -> None:
+        self._prior = packer._prior
+        self._never, self._rights = packer._never, packer._rights
+        self._ids = np.full((n_streams, COLUMNS + length + 1), START, dtype=np.int64)
+        self.symbols = np.zeros((n_streams, length), dtype=np.int64)
+        #: whether the next cell is the right half of a character
+        self.right = np.zeros(n_streams, dtype=bool)
+
+    def expect(self, t: int) -> Floats:
+        """Weights of the symbols at cell `t`, [S, 416]."""
+        here = COLUMNS + t
+        before = self._ids[:, here - LAGS : here][:, ::-1]
+        return self._prior.weights(hashed(before, self._ids[:, t : t + 2]))
+
+    def guess(self, t: int, weights: Floats) -> Ints:
+        """The likeliest symbol that a reader can be shown, [S]."""
+        narrow = weights.copy()
+        narrow[:, self._never] = 0
+        if t % 2:
+            narrow[:, LEFT:] = 0
+        best: Ints = narrow.argmax(-1)
+        if self.right.any():
+            lefts = np.maximum(self.symbols[:, t - 1] - LEFT, 0)
+            best = np.where(self.right, (weights[:, :N_RIGHT] * self._rights[lefts]).argmax(-1), best)
+        return best
+
+    def put(self, t: int, symbols: Ints) -> None:
+        self.symbols[:, t] = symbols
+        self._ids[:, COLUMNS + t] = np.where(self.right, symbols + N_SYMBOLS, symbols)
+        self.right = ~self.right & (symbols >= LEFT)
+
+
+SCALED = rans.SLOTS - N_SYMBOLS
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "foxing-packing")
+
+
+def _shares(weights: Floats, symbols: Ints) -> tuple[Floats, Floats, Floats]:
+    """Weights [N, 416] and a symbol for each, [N] → the weights of all symbols before it, the same with its own, and of
+    all, [N] each."""
+    blocks = weights.reshape(len(weights), -1, BLOCK)
+    at, block = np.arange(len(weights)), symbols // BLOCK
+    sums = np.cumsum(blocks.sum(-1), axis=1)
+    own = blocks[at, block]
+    before = np.where(np.arange(BLOCK) < (symbols % BLOCK)[:, None], own, 0).sum(-1)
+    low = sums[at, block] - own.sum(-1) + before
+    return low, low + weights[at, symbols], sums[:, -1]
+
+
+def _slots(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], total: npt.NDArray[np.float64], symbols: Ints
+) -> tuple[Ints, Ints]:
+    """Shares [low, high) of `total`, of these symbols → start and size in slots, each at least one."""
+    start = np.floor(low * SCALED / total).astype(np.int64) + symbols
+    stop = np.floor(high * SCALED / total).astype(np.int64) + symbols + 1
+    return start, stop - start
+
+
+def _kept(sizes: Ints, each: int, capacity: int) -> Ints:
+    """Cells of each stream that fit, by token row, [bands]: an even number, so that no character is cut in half.
+    `sizes`: [S, 2·T]; `each`: streams in a token row; `capacity`: words of a token row."""
+    bits = np.where(sizes > 0, rans.SLOT_BITS - np.log2(np.maximum(sizes, 1)), 0.0)
+    spent = np.cumsum(bits.reshape(len(sizes), -1, 4).sum(-1), axis=1)  # after each pair of cells
+    # the state of a stream and what rounding may add
+    words = np.ceil(spent / rans.SLOT_BITS + 0.01) + rans.STATE_WORDS
+    needed = words.reshape(-1, each, words.shape[1]).sum(1) + HEAD_WORDS + each - 1
+    fits: Ints = 2 * (needed <= capacity).sum(-1)
+    return fits
+
+
+def _encoded(starts: Ints, sizes: Ints, kept: Ints, each: int) -> list[rans.Words]:
+    """The words of all streams, of `kept` cells in each of a token row's."""
+    written = np.arange(sizes.shape[1]) < 2 * np.repeat(kept, each)[:, None]
+    return rans.encode(starts, np.where(written, sizes, 0))
+
+
+def _over(streams: Sequence[rans.Words], each: int, room: int) -> Ints:
+    """Token rows whose streams take more than `room` words."""
+    lengths = np.array([len(words) for words in streams]).reshape(-1, each)
+    return np.flatnonzero(lengths.sum(1) > room)
+
+
+def stream_rows(token_rows: int, room: int) -> int:
+    """Rows of cells in a stream, which divide the token row. Short streams are read faster, and cost more: where there
+    is room for 6 bits a cell it is one row, else the most up to `STREAM_ROWS`."""
+    if room * 8 >= ROOMY_BITS * token_rows * COLUMNS:
+        return 1
+    return next(rows for rows in range(STREAM_ROWS, 0, -1) if token_rows % rows == 0)

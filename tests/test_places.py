@@ -1,0 +1,49 @@
+"""The codes of full-width characters, and pages as symbols."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from foxing.encoder import CodecError
+from foxing.encoder.contract import UNREADABLE
+from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
+from foxing.encoder.native.drawn import Drawer
+from foxing.encoder.native.places import N_LEFT, N_RIGHT, check, syllable_halves, wide_halves
+from foxing.encoder.native.symbols import N_SYMBOLS, Alphabet
+from foxing.renderer import BLANK, WIDE_TAIL
+
+CHARSET = load_charset()
+FULL_WIDTH = len(CHARSET.wide) + len(CHARSET.rare_wide)
+
+
+def test_halves_tell_all_full_width_characters_apart() -> None:
+    grid = torch.cartesian_prod(torch.arange(N_LEAD), torch.arange(N_VOWEL), torch.arange(N_TAIL))
+    codes = torch.cat([wide_halves(torch.arange(FULL_WIDTH)), syllable_halves(*grid.unbind(1))])
+    assert len(codes) == len(torch.unique(codes, dim=0)) == FULL_WIDTH + N_LEAD * N_VOWEL * N_TAIL
+    assert codes.min() >= 0
+    assert (codes.amax(0) < torch.tensor([N_LEFT, N_RIGHT])).all()
+
+
+def test_more_characters_than_codes_are_refused() -> None:
+    crowded = Charset(common=CHARSET.common, rare="x" * 4000, wide="", rare_wide="")
+    with pytest.raises(CodecError, match="more characters"):
+        check(crowded)
+
+
+@pytest.mark.parametrize("kind", ["identifiers", "ascii", "narrow", "full_width", "ideographs", "hangul", "record"])
+def test_pages_come_back_from_their_symbols(kind: str) -> None:
+    drawer = Drawer(CHARSET, ["fox", "wall"], random.Random(4))
+    cells = drawer.cells(getattr(drawer, kind), 24)
+    alphabet = Alphabet(CHARSET)
+    symbols, rare = alphabet.symbols(cells)
+    assert symbols.max() < N_SYMBOLS
+    assert (alphabet.cells(symbols, rare) == np.where(cells == BLANK, 0x20, cells)).all()
+
+
+def test_halves_that_make_no_character_are_unreadable() -> None:
+    alphabet = Alphabet(CHARSET)
+    left, right = (int(part) for part in np.argwhere(~alphabet.rights)[0])
+    cells = alphabet.cells(np.array([[256 + left, right, 0, 1]]), np.zeros((1, 4), dtype=np.int64))
+    assert cells[0].tolist()[:2] == [UNREADABLE, WIDE_TAIL]
