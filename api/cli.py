@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands import ageing, messages, reading, service, tools
+from .commands import ageing, messages, reading, reencode, service, tools
 from .commands.bench import bench_commands
 from .commands.shared import state_of
 
@@ -66,6 +66,7 @@ app.command("banks")(reading.banks)
 app.command("seal")(ageing.seal)
 app.command("age")(ageing.age)
 app.command("policy")(ageing.policy)
+app.command("reencode")(reencode.reencode)
 app.command("train")(tools.train)
 app.add_typer(bench_commands)
 app.add_typer(tools.database_commands)

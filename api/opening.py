@@ -11,5 +11,6 @@ def open_memory(settings: Settings) -> Memory:
         settings.database_url,
         codec=settings.codec,
         device=settings.device,
+        token_bytes=settings.token_bytes,
         max_message_bytes=settings.max_message_bytes,
     )

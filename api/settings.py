@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     device: str = Field(
         default="auto", description="Where the codec computes: 'auto', 'cpu' or a torch device as 'cuda:0'."
     )
+    token_bytes: dict[str, int] | None = Field(
+        default=None,
+        description="Bytes of a vision token at some tiers, where the codec's default is not wanted; a JSON object in "
+        "the environment. More bytes are read better; tokens of every size that the codec offers are read.",
+    )
     ageing_enabled: bool = Field(
         default=True,
         description="Whether the service seals and ages by itself. `seal` and `age` on request work regardless.",

@@ -24,7 +24,7 @@ Where `database_url` is not set, the database is `foxing.db` in the user's data 
 anything else is the path of a SQLite file. The file and its folder are made where they are missing.
 """
 #: Values for the example where the default is not to be set.
-_EXAMPLES = {"database_url": "/srv/foxing/foxing.db", "api_key": "a-long-random-string"}
+_EXAMPLES = {"database_url": "/srv/foxing/foxing.db", "api_key": "a-long-random-string", "token_bytes": {"tiny": 200}}
 
 
 def settings_page() -> str:
@@ -59,7 +59,9 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def _toml(value: Any) -> str:
-    """TOML writes these values as JSON does."""
+    """TOML writes these values as JSON does, tables aside."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -259,6 +259,7 @@ class PageDecoder:
                 continue
             per_token = reading.cells.shape[0] // tokens.shape[0]
             with self._lock:
+                state.flag_below = reading.flag_below  # of the weights that wrote the tokens
                 for row in range(first, stop):
                     if state.known[row]:
                         continue  # read by another thread meanwhile, and perhaps in use: what is known never changes

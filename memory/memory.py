@@ -16,8 +16,10 @@ from .errors import InvalidInput, InvalidTime, NotFound
 from .imaging import ImageRecaller
 from .policy import Policy
 from .recalling import Recaller, check_limit, decode_cursor, encode_cursor, time_cursor
+from .reencoding import Reencoder
 from .remembering import Rememberer, recalled
 from .repositories import banks, messages, pages
+from .rewriting import Rewriter
 from .sealing import Sealer
 from .statistics import bank_info, page_infos
 from .storing import store
@@ -33,6 +35,7 @@ from .types import (
     Recall,
     Recalled,
     RecallImages,
+    ReencodingReport,
     SealReport,
     Stored,
     TickReport,
@@ -52,7 +55,8 @@ class Memory:
 
     `database`: a SQLAlchemy URL or the path of a SQLite file, None for the file in the user's data folder; it is
     made and brought up to date. `codec`: a codec or its name; its weights are loaded with the first page that is
-    encoded or decoded. `clock`: where the present comes from. Safe to share between threads.
+    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers. `clock`: where the
+    present comes from. Safe to share between threads.
 
     Raises `StorageError` when the database cannot be used, `DatabaseTooNew` when a newer version wrote it.
     """
@@ -63,10 +67,13 @@ class Memory:
         *,
         codec: str | Codec = "native",
         device: str = "auto",
+        token_bytes: Mapping[str, int] | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        self._load: Callable[[], Codec] = lambda: load_codec(codec, device) if isinstance(codec, str) else codec
+        self._load: Callable[[], Codec] = lambda: (
+            load_codec(codec, device, token_bytes) if isinstance(codec, str) else codec
+        )
         self._clock = clock
         self._max_message_bytes = max_message_bytes
         self._database = Database(database)
@@ -78,7 +85,9 @@ class Memory:
         self._decoder = PageDecoder(self._load)
         self._rememberer = Rememberer(self._decoder)
         self._sealer = Sealer(self._database, self._decoder, self._rememberer)
-        self._ager = Ager(self._database, self._decoder, self._rememberer)
+        rewriter = Rewriter(self._database, self._decoder, self._rememberer)
+        self._ager = Ager(self._database, rewriter)
+        self._reencoder = Reencoder(self._database, rewriter)
         self._recaller = Recaller(self._database, self._rememberer)
         self._imager = ImageRecaller(self._database, self._recaller, self._decoder)
         self._viewer = PageViewer(self._database, self._decoder)
@@ -284,6 +293,19 @@ class Memory:
         if not old and waiting * 4 < self.codec.layout.cells:
             return 0
         return len(self._sealer.seal(bank, now, everything=old).pages)
+
+    # weights
+
+    def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
+        """Writes every page whose tokens other weights wrote, pinned ones included, anew with the present ones: from
+        its kept text, else from what its tokens say. Its tier stays.
+
+        Stopped at any point it leaves every page whole, and the next call goes on; where nothing is left to do it
+        writes nothing. A page that cannot be read stays as it is and is named in the report. Reading and ageing need
+        none of this, as long as the codec reads the retired weights. `progress` is told pages done and pages to do.
+        With `dry_run` nothing is written. Raises `NotFound`, `CodecError`.
+        """
+        return self._reencoder.reencode(bank, dry_run=dry_run, progress=progress)
 
     # pages
 

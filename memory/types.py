@@ -213,6 +213,44 @@ class AgeReport(Value):
     bytes_after: int
 
 
+class PageReencoded(Value):
+    """A page that was, or would be, written anew with the present weights."""
+
+    page_id: str
+    tier: Tier
+    source: Literal["text", "decoded"] = Field(description="What it is drawn from.")
+    from_weights: str | None = Field(description="Digest of the weights it was held by; null if that cannot be read.")
+    bytes_before: int
+    bytes_after: int
+    confidence_before: float
+    confidence_after: float | None = Field(description="Null in a dry run.")
+
+
+class PageLeft(Value):
+    """A page that was left as it is."""
+
+    page_id: str
+    reason: str
+
+
+class ReencodingReport(Value):
+    """What reencoding did, or with `dry_run` would do. Bytes are those of vision tokens; confidence is the mean over
+    the pages in `reencoded`, where a page that keeps its text counts 1."""
+
+    bank: str
+    codec: str
+    weights: str = Field(description="Digest of the present weights.")
+    dry_run: bool
+    reencoded: list[PageReencoded]
+    current: int = Field(description="Pages that were held by the present weights already.")
+    busy: list[str] = Field(description="Pages in another process's hands, or changed meanwhile; do it again for them.")
+    unreadable: list[PageLeft] = Field(description="Pages that cannot be read, left as they are.")
+    bytes_before: int
+    bytes_after: int
+    confidence_before: float | None
+    confidence_after: float | None
+
+
 class TickReport(Value):
     """What one tick of the scheduler did over all banks."""
 

@@ -107,6 +107,12 @@ def ageing_candidates(
     return [_page(row) for row in connection.execute(query)]
 
 
+def by_id(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
+    """Pages of a bank in the order of their ids, those after `after_id`."""
+    query = _select.where(_t.bank_id == bank_id, _t.id > after_id).order_by(_t.id).limit(limit)
+    return [_page(row) for row in connection.execute(query)]
+
+
 def insert(
     connection: Connection,
     values: dict[str, Any],
@@ -155,15 +161,16 @@ def swap(
     return True
 
 
-def lease(connection: Connection, page: PageRow, owner: str, now: datetime, until: datetime) -> bool:
-    """Claims a page for `owner`; False if another holds it or it has changed."""
+def lease(
+    connection: Connection, page: PageRow, owner: str, now: datetime, until: datetime, *, pinned: bool = False
+) -> bool:
+    """Claims a page for `owner`; False if another holds it, it has changed, or it is pinned. With `pinned` a pinned
+    page is claimed as well."""
     free = or_(_t.lease_until.is_(None), _t.lease_until <= now, _t.lease_owner == owner)
-    result = connection.execute(
-        schema.pages.update()
-        .where(_t.id == page.id, _t.version == page.version, ~_t.pinned, free)
-        .values(lease_owner=owner, lease_until=until)
-    )
-    return result.rowcount == 1
+    update = schema.pages.update().where(_t.id == page.id, _t.version == page.version, free)
+    if not pinned:
+        update = update.where(~_t.pinned)
+    return connection.execute(update.values(lease_owner=owner, lease_until=until)).rowcount == 1
 
 
 def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None:

@@ -1,0 +1,176 @@
+"""Reencoding: pages whose tokens other weights wrote are written anew with those of the present codec.
+
+The tier stays, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and encoded as it was read, so
+a misreading stays one, and may no longer be flagged. The wastebasket is left as it is: what waits there can be read by
+retired weights, should it be brought back.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from sqlalchemy import Connection
+
+from foxing.encoder import Codec, TokensError, VisionTokens
+
+from .database import Database
+from .repositories import banks, pages
+from .repositories.pages import PageRow
+from .rewriting import BATCH, Change, Rewriter, Rewritten
+from .types import PageLeft, PageReencoded, ReencodingReport
+
+_LOOKAHEAD = 64  # pages whose tokens are looked at together
+
+Progress = Callable[[int, int], None]
+Kind = tuple[str, str, str]  # of tokens: codec, weights, tier
+
+
+@dataclass(frozen=True)
+class _Stale:
+    """A page that the present weights did not write. `kind`: None where its tokens are damaged and its text is kept."""
+
+    page: PageRow
+    kind: Kind | None
+
+    @property
+    def kept(self) -> bool:
+        return self.page.text_bytes > 0
+
+
+class Reencoder:
+    """Moves banks to the present weights."""
+
+    def __init__(self, database: Database, rewriter: Rewriter) -> None:
+        self.database = database
+        self.rewriter = rewriter
+
+    @property
+    def codec(self) -> Codec:
+        return self.rewriter.codec
+
+    def reencode(self, bank_name: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
+        """See `Memory.reencode`."""
+        with self.database.read() as connection:
+            bank = banks.get(connection, bank_name)
+            stale: list[_Stale] = []
+            left: dict[str, str] = {}  # page key → why it cannot be read
+            samples: dict[Kind, VisionTokens] = {}
+            current = 0
+            for page, found in self._look(connection, bank.id, samples):
+                if isinstance(found, str):
+                    left[page.key] = found
+                elif found is None:
+                    current += 1
+                else:
+                    stale.append(found)
+        if dry_run:
+            unknown = self._unknown(stale, samples)
+            left |= unknown
+            expected = [self._expected(item) for item in stale if item.page.key not in unknown]
+            return self._report(bank_name, True, expected, current, [], left)
+        done: list[PageReencoded] = []
+        busy: list[str] = []
+        for start in range(0, len(stale), BATCH):
+            batch = stale[start : start + BATCH]
+            changes = [Change(item.page, item.page.tier, new_tokens=True, only_readable=True) for item in batch]
+            outcome = self.rewriter.run(bank.id, changes, pinned=True)
+            written = {item.change.page.id: item for item in outcome.done}
+            for item in batch:
+                if item.page.id in written:
+                    done.append(_reencoded(item, written[item.page.id]))
+                elif item.page.id in outcome.unreadable:
+                    left[item.page.key] = outcome.unreadable[item.page.id]
+                else:
+                    busy.append(item.page.key)
+            if progress is not None:
+                progress(min(start + BATCH, len(stale)), len(stale))
+        return self._report(bank_name, False, done, current, busy, left)
+
+    def _look(
+        self, connection: Connection, bank_id: int, samples: dict[Kind, VisionTokens]
+    ) -> Iterator[tuple[PageRow, _Stale | str | None]]:
+        """Every page of a bank, and whether it is to be written anew: None for no, a sentence where it cannot be. Into
+        `samples` goes a row of tokens of each kind."""
+        after = 0
+        while rows := pages.by_id(connection, bank_id, after, _LOOKAHEAD):
+            contents = pages.contents(connection, [row.id for row in rows])
+            for row in rows:
+                yield row, self._found(row, contents[row.id][0], samples)
+            after = rows[-1].id
+
+    def _found(self, page: PageRow, blob: bytes, samples: dict[Kind, VisionTokens]) -> _Stale | str | None:
+        kind: Kind | None = None
+        try:
+            tokens = VisionTokens.from_bytes(blob)
+        except TokensError as error:
+            if page.text_bytes == 0:
+                return str(error)
+        else:
+            if (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
+                return None
+            kind = (tokens.codec, tokens.weights, tokens.tier)
+            samples.setdefault(kind, tokens.crop(0, 1))
+        if page.tier not in self.codec.tiers:
+            return f"the {self.codec.name} codec has no tier '{page.tier}'"
+        return _Stale(page, kind)
+
+    def _unknown(self, stale: Sequence[_Stale], samples: Mapping[Kind, VisionTokens]) -> dict[str, str]:
+        """Page key → why its tokens cannot be read, as far as a row of tokens of its kind tells."""
+        needed = {item.kind for item in stale if not item.kept}
+        asked = {kind: tokens for kind, tokens in samples.items() if kind in needed}
+        answers = dict(zip(asked, self.rewriter.decoder.read_tokens(list(asked.values())), strict=True))
+        unknown: dict[str, str] = {}
+        for item in stale:
+            answer = None if item.kept or item.kind is None else answers[item.kind]
+            if isinstance(answer, TokensError):
+                unknown[item.page.key] = str(answer)
+        return unknown
+
+    def _expected(self, item: _Stale) -> PageReencoded:
+        size = self.rewriter.expected_token_bytes(item.page, item.page.tier)
+        return _page(item, size, None)
+
+    def _report(
+        self,
+        bank: str,
+        dry_run: bool,
+        done: Sequence[PageReencoded],
+        current: int,
+        busy: list[str],
+        left: dict[str, str],
+    ) -> ReencodingReport:
+        after = [page.confidence_after for page in done if page.confidence_after is not None]
+        return ReencodingReport(
+            bank=bank,
+            codec=self.codec.name,
+            weights=self.codec.weights,
+            dry_run=dry_run,
+            reencoded=list(done),
+            current=current,
+            busy=busy,
+            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
+            bytes_before=sum(page.bytes_before for page in done),
+            bytes_after=sum(page.bytes_after for page in done),
+            confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,
+            confidence_after=round(fmean(after), 4) if after else None,
+        )
+
+
+def _reencoded(item: _Stale, written: Rewritten) -> PageReencoded:
+    return _page(item, written.token_bytes, written.confidence)
+
+
+def _page(item: _Stale, bytes_after: int, confidence: float | None) -> PageReencoded:
+    page = item.page
+    return PageReencoded.model_validate(
+        {
+            "page_id": page.key,
+            "tier": page.tier,
+            "source": "text" if item.kept else "decoded",
+            "from_weights": None if item.kind is None else item.kind[1],
+            "bytes_before": page.token_bytes,
+            "bytes_after": bytes_after,
+            "confidence_before": round(page.confidence, 4),
+            "confidence_after": None if confidence is None else round(confidence, 4),
+        }
+    )

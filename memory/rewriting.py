@@ -1,0 +1,227 @@
+"""Writing sealed pages anew: leased, drawn from the best that the memory still has of them, encoded outside any
+transaction, compared and swapped. Ageing and reencoding differ only in what they ask for."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from foxing.encoder import Codec, Reading, TokensError, VisionTokens
+from foxing.encoder.tokens import DTYPE_BITS
+from foxing.renderer import BLANK, Cells, PageLayout, render
+
+from .database import Database
+from .decoding import PageDecoder, PageState, unpack_cells
+from .errors import TokensDamaged
+from .indexing import read_ahead, reindex
+from .remembering import Rememberer
+from .repositories import pages, wastebasket
+from .repositories.pages import PageRow
+
+BATCH = 8  # pages leased, encoded and swapped together
+LEASE = timedelta(seconds=60)
+
+Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of a page: `new_tokens` at `tier`, or those it has; its exact text dropped, or not. With
+    `only_readable` it stays as it is where its new tokens would read as no page at all."""
+
+    page: PageRow
+    tier: str
+    new_tokens: bool
+    drops_text: bool = False
+    only_readable: bool = False
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A page as it is after its change. `blob`: new tokens, None where the old ones stay; `reading`: what they say,
+    None while the text is kept."""
+
+    change: Change
+    blob: bytes | None
+    vision_tokens: int
+    text: bytes | None
+    reading: Reading | None
+
+    @property
+    def token_bytes(self) -> int:
+        return self.change.page.token_bytes if self.blob is None else len(self.blob)
+
+    @property
+    def text_bytes(self) -> int:
+        return len(self.text) if self.text is not None else 0
+
+    @property
+    def confidence(self) -> float:
+        return self.reading.mean_confidence if self.reading is not None else 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a batch. `unreadable`: page id → why it was left as it is. A page in neither was in the hands of
+    another process, or was changed meanwhile."""
+
+    done: list[Rewritten]
+    unreadable: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Waste:
+    """When what the pages lose goes into the wastebasket, and when it is purged from there."""
+
+    dropped_at: datetime
+    purge_at: datetime
+
+
+class Rewriter:
+    """Carries changes out, a batch at a time. Killed at any point, every page is whole, before its change or after."""
+
+    def __init__(self, database: Database, decoder: PageDecoder, rememberer: Rememberer) -> None:
+        self.database = database
+        self.decoder = decoder
+        self.rememberer = rememberer
+
+    @property
+    def codec(self) -> Codec:
+        return self.decoder.load()
+
+    def run(
+        self, bank_id: int, changes: Sequence[Change], *, waste: Waste | None = None, pinned: bool = False
+    ) -> Outcome:
+        """Leases, encodes and swaps pages of one bank. `waste`: where old tokens and texts go, None to let go of them;
+        `pinned`: whether pinned pages are changed as well. A page that cannot be read stays as it is."""
+        owner = uuid.uuid4().hex
+        clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
+        with self.database.write() as connection:
+            leased = [c for c in changes if pages.lease(connection, c.page, owner, clock, clock + LEASE, pinned=pinned)]
+            contents = pages.contents(connection, [change.page.id for change in leased])
+        if not leased:
+            return Outcome([], {})
+        try:
+            rewritten, unreadable = self._rewritten(leased, contents)
+            return Outcome(self._swap(bank_id, rewritten, contents, waste), unreadable)
+        finally:
+            with self.database.write() as connection:
+                pages.release(connection, [change.page.id for change in leased], owner)
+
+    def expected_token_bytes(self, page: PageRow, tier: str) -> int:
+        """Bytes that new tokens of the page would take at `tier`."""
+        layout = PageLayout.from_dict(page.layout)
+        count, side = layout.vision_tokens(page.rows_used, tier), layout.token_rows(tier)
+        spec = self.codec.tiers[tier]
+        shape = (count // side, side, spec.bytes_per_token * 8 // DTYPE_BITS[spec.dtype])
+        data = b"\0" * (count * spec.bytes_per_token)
+        return len(VisionTokens(self.codec.name, self.codec.weights, tier, shape, spec.dtype, data).to_bytes())
+
+    def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:
+        """The pages as they will be; why the others cannot be read."""
+        grids, unreadable = self._best_grids([change.page for change in changes], contents)
+        new = self._encode([change for change in changes if change.new_tokens and change.page.id in grids], grids)
+        tokens: dict[int, VisionTokens] = dict(new)
+        for change in changes:
+            page = change.page
+            if page.id in grids and not change.new_tokens:
+                try:  # what can only be read from its text must not lose it
+                    tokens[page.id] = VisionTokens.from_bytes(contents[page.id][0])
+                except TokensError as error:
+                    unreadable[page.id] = str(error)
+        changes = [change for change in changes if change.page.id in tokens]
+        texts = {c.page.id: None if c.drops_text else contents[c.page.id][1] for c in changes}
+        to_read = [page_id for page_id, text in texts.items() if text is None]
+        readings = dict(zip(to_read, self.decoder.read_tokens([tokens[i] for i in to_read]), strict=True))
+        rewritten = []
+        for change in changes:
+            page_id = change.page.id
+            reading = readings.get(page_id)
+            if isinstance(reading, TokensError):
+                unreadable[page_id] = str(reading)
+                continue
+            if change.only_readable and reading is not None and reading.unread and not _empty(grids[page_id]):
+                unreadable[page_id] = f"the {self.codec.name} codec cannot read this page at '{change.tier}'"
+                continue
+            blob = new[page_id].to_bytes() if page_id in new else None
+            rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], reading))
+        return rewritten, unreadable
+
+    def _swap(
+        self, bank_id: int, rewritten: Sequence[Rewritten], contents: Contents, waste: Waste | None
+    ) -> list[Rewritten]:
+        """Writes the pages that nobody else changed meanwhile, and what the memory can still read of them."""
+        faded = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
+        with self.database.read() as connection:
+            read_ahead(connection, self.rememberer, _messages_on(connection, faded), faded)
+        done: list[Rewritten] = []
+        with self.database.write() as connection:
+            for item in rewritten:
+                page, old = item.change.page, contents[item.change.page.id]
+                values = {
+                    "tier": item.change.tier,
+                    "vision_tokens": item.vision_tokens,
+                    "token_bytes": item.token_bytes,
+                    "text_bytes": item.text_bytes,
+                    "confidence": item.confidence,
+                    "codec": page.codec if item.blob is None else self.codec.name,
+                }
+                if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=values):
+                    faded.pop(page.id, None)
+                    continue
+                if waste is not None:
+                    wastebasket.drop(
+                        connection,
+                        page,
+                        tokens=old[0] if item.blob is not None else None,
+                        text=old[1] if item.change.drops_text else None,
+                        dropped_at=waste.dropped_at,
+                        purge_at=waste.purge_at,
+                    )
+                done.append(item)
+            reindex(connection, bank_id, self.rememberer, _messages_on(connection, faded), faded)
+        return done
+
+    def _best_grids(self, rows: Sequence[PageRow], contents: Contents) -> tuple[dict[int, Cells], dict[int, str]]:
+        """The best image the memory still has of each page, as a grid: kept text, else what the tokens say. Pages that
+        are damaged are left out, with the reason: a backup may still have them whole."""
+        grids: dict[int, Cells] = {}
+        unreadable: dict[int, str] = {}
+        faded = []
+        for page in rows:
+            text = contents[page.id][1]
+            if text is None:
+                faded.append(page)
+                continue
+            try:
+                grids[page.id] = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
+            except TokensDamaged as error:
+                unreadable[page.id] = str(error)
+        for page_id, state in self.decoder.read(faded, contents).items():
+            if isinstance(state, TokensDamaged):
+                unreadable[page_id] = str(state)
+            else:
+                grids[page_id] = state.cells
+        return grids, unreadable
+
+    def _encode(self, changes: Sequence[Change], grids: Mapping[int, Cells]) -> dict[int, VisionTokens]:
+        by_tier: dict[str, list[PageRow]] = {}
+        for change in changes:
+            by_tier.setdefault(change.tier, []).append(change.page)
+        result: dict[int, VisionTokens] = {}
+        for tier, group in by_tier.items():
+            images = [render(grids[p.id][: p.rows_used], PageLayout.from_dict(p.layout), tier) for p in group]
+            for page, tokens in zip(group, self.codec.encode(images, tier), strict=True):
+                result[page.id] = tokens
+        return result
+
+
+def _empty(cells: Cells) -> bool:
+    return not ((cells != BLANK) & (cells != 0x20)).any()
+
+
+def _messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
+    spans = pages.spans_of_pages(connection, list(page_ids))
+    return {span.message_id for parts in spans.values() for span in parts}
