@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
 from foxing.encoder.bench import CONDITIONS, accuracy, bench, compared, measure
@@ -36,9 +37,27 @@ KOREAN = (
 )
 
 
+JAPANESE = (
+    "おはようございます。明日の会議は午後三時からに変更できますか?",
+    "はい、大丈夫です。会議室は三階の青い部屋のままで、資料は今晩までに送ります。",
+    "ありがとうございます。先週話した予算の表も一緒に送ってください。課長が見たいと言っていました。",
+)
+CHINESE = (
+    "你好，明天的会议可以改到下午三点吗？",
+    "可以，会议室还是三楼的蓝色房间，资料今天晚上发给你。",
+    "谢谢。上周说的预算表也请一起发过来，经理说一定要看。",
+)
+RUSSIAN = (
+    "Добрый день, можно перенести завтрашнюю встречу на три часа дня?",
+    "Да, конечно. Комната та же, на третьем этаже, а документы я пришлю сегодня вечером.",
+)
+
+
 @pytest.fixture(scope="module")
-def codec() -> Codec:
-    return load_codec("native", "cpu")
+def codec() -> NativeCodec:
+    loaded = load_codec("native", "cpu")
+    assert isinstance(loaded, NativeCodec)
+    return loaded
 
 
 def page_of(codec: Codec, lines: tuple[str, ...], times: int) -> Page:
@@ -54,7 +73,6 @@ def test_conformance(codec: Codec, check: Callable[[Codec], None]) -> None:
 def test_tiers_cost_what_the_design_says(codec: Codec) -> None:
     tokens = {name: spec.tokens for name, spec in codec.tiers.items()}
     assert tokens == {"large": 400, "base": 256, "small": 100, "tiny": 64, "micro": 25}
-    assert codec.tiers["small"].bytes_per_token == 128
     assert all(spec.bytes_per_token <= 256 for spec in codec.tiers.values())
 
 
@@ -70,9 +88,15 @@ def test_tiers_cost_what_the_design_says(codec: Codec) -> None:
         (KOREAN, "base", 0.98),
         (KOREAN, "small", 0.98),
         (KOREAN, "tiny", 0.93),
+        (JAPANESE, "base", 0.97),
+        (JAPANESE, "small", 0.96),
+        (CHINESE, "base", 0.97),
+        (CHINESE, "small", 0.96),
+        (RUSSIAN, "base", 0.98),
+        (RUSSIAN, "small", 0.97),
     ],
 )
-def test_it_reads_english_code_and_korean(codec: Codec, lines: tuple[str, ...], tier: str, bar: float) -> None:
+def test_it_reads_what_people_and_agents_write(codec: Codec, lines: tuple[str, ...], tier: str, bar: float) -> None:
     page = page_of(codec, lines, 3)
     reading = codec.decode(codec.encode([render(page.cells, page.layout, tier)], tier))[0]
     assert accuracy(page.text, reading.text) >= bar
@@ -105,6 +129,62 @@ def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> N
         assert row.characters == sum(len(page.text) for page in pages[row.language])
 
 
+def test_every_character_of_the_charset_is_typeset_as_itself_and_read(codec: NativeCodec) -> None:
+    characters = codec.reader.charset.characters.replace(" ", "")
+    parts = [characters[start : start + 3000] for start in range(0, len(characters), 3000)]
+    setter = Typesetter(codec.layout, Repertoire(codec.repertoire))
+    right = 0
+    for part in parts:
+        page = setter.page(entries([{"id": "t", "messages": [{"role": "user", "content": part}]}]))
+        reading = codec.decode(codec.encode([render(page.cells, page.layout, "base")], "base"))[0]
+        right += sum(1 for a, b in zip(page.cells.flat, reading.cells.flat, strict=False) if a == b and chr(a) in part)
+    assert right >= 0.9 * len(characters)
+
+
+def test_tokens_of_every_size_are_read_by_the_same_codec(codec: NativeCodec) -> None:
+    page = page_of(codec, ENGLISH, 2)
+    for tier, sizes in codec.sizes.items():
+        assert sizes[0] == codec.tiers[tier].bytes_per_token
+        assert len(sizes) >= 3
+        for size in sizes:
+            other = codec.sized({tier: size})
+            tokens = other.encode([render(page.cells, page.layout, tier)], tier)[0]
+            assert tokens.bytes_per_token == size == other.tiers[tier].bytes_per_token
+            assert accuracy(page.text, codec.decode([tokens])[0].text) > 0.3
+    with pytest.raises(CodecError, match="cannot have 7 bytes"):
+        codec.sized({"tiny": 7})
+    with pytest.raises(CodecError, match="no tier 'huge'"):
+        load_codec("native", "cpu", {"huge": 128})
+
+
+def no_pages(codec: Codec, tier: str) -> dict[str, Image.Image]:
+    """Images that the codec was never meant to read."""
+    side = codec.tiers[tier].side_px
+    noise = np.random.default_rng(3).normal(128, 60, (side, side))
+    other_font = Image.new("L", (side, side), 255)
+    pen = ImageDraw.Draw(other_font)
+    for line in range(side // 16):
+        pen.text((4, line * 16), " ".join(ENGLISH)[line : line + 90], fill=0, font=ImageFont.load_default(size=12))
+    page = render(page_of(codec, ENGLISH, 8).cells, codec.layout, tier)
+    larger = page.resize((page.width * 2, page.height * 2)).crop((0, 0, page.width, page.height))
+    return {
+        "noise": Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)),
+        "an empty page": Image.new("L", (side, side), 255),
+        "another font": other_font,
+        "another layout": larger,
+        "upside down": page.rotate(180),
+    }
+
+
+@pytest.mark.parametrize("tier", ["base", "small", "tiny"])
+def test_what_is_no_page_is_unread_and_never_fluent(codec: NativeCodec, tier: str) -> None:
+    for name, image in no_pages(codec, tier).items():
+        reading = codec.decode(codec.encode([image], tier))[0]
+        assert reading.unread, name
+    page = page_of(codec, ENGLISH, 2)
+    assert not codec.decode(codec.encode([render(page.cells, page.layout, tier)], tier))[0].unread
+
+
 def test_damaged_tokens_are_never_read(codec: Codec) -> None:
     blob = codec.encode([render(sample_page(codec).cells, codec.layout, "small")], "small")[0].to_bytes()
     for damaged in (blob[:-1], blob[:40], b"", blob[:200] + bytes([blob[200] ^ 1]) + blob[201:]):
@@ -114,7 +194,7 @@ def test_damaged_tokens_are_never_read(codec: Codec) -> None:
 
 def test_weights_of_another_version_are_told_apart(codec: Codec, tmp_path: Path) -> None:
     model, charset, info = load_weights(WEIGHTS_PATH)
-    model.decoder.norm.weight.data *= 1.01
+    model.encoder.glyphs.norm.weight.data *= 1.01
     path = tmp_path / "other.safetensors"
     save_weights(model, charset, path, info)
     other = NativeCodec.load(path, "cpu")

@@ -1,16 +1,20 @@
 """`bench`: the figures of the documentation, measured here and now."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from .bench_tables import show_codec
 from .shared import JsonOption, state_of, table
 
 if TYPE_CHECKING:
-    from foxing.encoder.bench import BenchRow
+    from foxing.encoder import Codec
+    from foxing.encoder.bench import Texts
+    from foxing.encoder.rivals import RivalRow
 
 bench_commands = typer.Typer(name="bench", help="Measure codec, recall and service.", no_args_is_help=True)
 
@@ -19,71 +23,120 @@ bench_commands = typer.Typer(name="bench", help="Measure codec, recall and servi
 def codec(
     context: typer.Context,
     texts: Annotated[
-        list[Path] | None,
-        typer.Option(help="JSON Lines of messages; more than once. Without: the conversation of the demo."),
+        list[str] | None,
+        typer.Option(
+            help="JSON Lines of messages, as FILE or NAME=FILE; more than once. Files of one name are measured "
+            "together; without one a file goes by the 'lang' of its first document. Without --texts: the "
+            "conversation of the demo."
+        ),
     ] = None,
     tier: Annotated[list[str] | None, typer.Option(help="Only these tiers.", show_default="all")] = None,
     pages: Annotated[int, typer.Option(min=1, help="Dense pages of each file, at most.")] = 20,
-    skip: Annotated[int, typer.Option(min=0, help="Pages left out at the beginning of each file of --texts.")] = 3,
-    degraded: Annotated[bool, typer.Option("--degraded", help="Also shifted, blurred, noisy and as JPEG.")] = False,
+    skip: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Pages left out at the beginning of each file of --texts.",
+            show_default="3, or half of a short file",
+        ),
+    ] = None,
+    identifiers: Annotated[
+        int, typer.Option(min=0, help="Also so many dense pages of random hexadecimal, UUIDs and digits.")
+    ] = 0,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="Also every other size of a token that the codec offers.")
+    ] = False,
+    degraded: Annotated[
+        bool, typer.Option("--degraded", help="Also shifted, blurred, noisy and as JPEG, at small.")
+    ] = False,
+    ageing: Annotated[
+        bool, typer.Option("--ageing", help="Also from tier to tier through decoded text, base to micro.")
+    ] = False,
+    rivals: Annotated[
+        bool, typer.Option("--rivals", help="Also RapidOCR and Tesseract on the same images, as far as installed.")
+    ] = False,
+    rival_pages: Annotated[int, typer.Option(min=1, help="Pages of each group that --rivals reads.")] = 1,
+    speed: Annotated[
+        bool,
+        typer.Option(
+            "--speed",
+            help="Also loading, drawing, encoding and decoding by themselves, and a bank of each group on SQLite that "
+            "is sealed and ages: pages a second, and bits a character with index, keepsakes and metadata.",
+        ),
+    ] = False,
     plot: Annotated[
-        list[Path] | None, typer.Option(help="Draw the curve into this PNG or SVG.", show_default=False)
+        list[Path] | None,
+        typer.Option(help="Draw accuracy against compression into this PNG or SVG.", show_default=False),
+    ] = None,
+    plot_rates: Annotated[
+        list[Path] | None,
+        typer.Option(help="Draw accuracy against bits a character into this PNG or SVG.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Accuracy, size, calibration and speed of the codec, on text it was never trained on."""
+    """Accuracy, size, calibration and speed of the codec, on text it was never trained on.
+
+    `rows` has one entry for each group and tier; then, where asked for, for other sizes of a token, for altered images
+    (`condition`), and for pages that aged through decoded text (`path` is "aged").
+    """
     from foxing.encoder import CodecError, load_codec
-    from foxing.encoder.bench import CONDITIONS, load_pages, measure, pages_of
-    from foxing.encoder.plot import plot_curve
+    from foxing.encoder import plot as drawing
+    from foxing.encoder.rivals import load_rivals
+
+    from .bench_plan import compare_with, plan_rows, run_plan, speed_of, warm_up
 
     state = state_of(context)
     settings = state.settings()
-    chosen = load_codec(settings.codec, settings.device)
+    chosen = load_codec(settings.codec, settings.device, settings.token_bytes)
     for name in tier or ():
         if name not in chosen.tiers:
             raise CodecError(f"the {chosen.name} codec has no tier '{name}'; it has {', '.join(chosen.tiers)}")
+    tiers = list(dict.fromkeys(tier or chosen.tiers))
+    groups = _groups(chosen, texts, pages, skip, identifiers)
+    engines, missing = load_rivals() if rivals else ([], {})
+    document: dict[str, Any] = {}
+    with state.progress("measuring") as progress:
+        warm_up(chosen, groups, tiers)
+        plan = plan_rows(chosen, groups, tiers, sizes=sizes, degraded=degraded, ageing=ageing)
+        rows = run_plan(plan, progress)
+    document["rows"] = [row.to_dict() for row in rows]
+    compared: list[RivalRow] = []
+    if rivals:
+        with state.progress("rivals") as progress:
+            compared, skipped = compare_with(engines, chosen, groups, tiers, rival_pages, progress)
+        document["rivals"] = [row.to_dict() for row in compared]
+        document["not_compared"] = [*({"engine": name, "why": why} for name, why in missing.items()), *skipped]
+    if speed:
+        with state.progress("speed") as progress:
+            document |= speed_of(chosen, groups, tiers, settings.device, progress)
+    for path in plot or ():
+        drawing.plot_curve(rows, path, compared)
+    for path in plot_rates or ():
+        drawing.plot_rates(rows, path)
+    state.answer(document, lambda console: show_codec(console, document))
+
+
+def _groups(
+    chosen: "Codec", texts: Sequence[str] | None, pages: int, skip: int | None, identifiers: int
+) -> "dict[str, Texts]":
+    """What is measured, by group. Raises `CodecError` when nothing is."""
+    from foxing.encoder import CodecError
+    from foxing.encoder.bench import Texts, identifier_texts, load_texts, named_file, texts_of
+
+    groups: dict[str, Texts] = {}
     if texts:
-        found = load_pages(texts, chosen, skip=skip, limit=pages)
-    else:
+        groups = load_texts([named_file(said) for said in texts], chosen, skip=skip, limit=pages)
+    elif not identifiers:
         from foxing.api.demo_conversation import demo_conversation
 
         said = [message.model_dump(exclude={"created_at", "id", "thread"}) for message in demo_conversation()]
-        found = {"demo": pages_of([{"id": "demo", "messages": said}], chosen, pages)}
-    work = [(language, name, "clean") for language in found for name in tier or chosen.tiers]
-    if degraded:
-        work += [(language, "small", condition) for language in found for condition in CONDITIONS]
-    rows: list[BenchRow] = []
-    with state.progress("measuring") as progress:
-        for number, (language, name, condition) in enumerate(work):
-            if found[language]:
-                rows.append(measure(chosen, found[language], name, language, condition))
-            progress(number + 1, len(work))
-    for path in plot or ():
-        plot_curve(rows, path)
-    state.answer({"rows": [row.to_dict() for row in rows]}, lambda console: _show(console, rows))
-
-
-def _show(console: Console, rows: "list[BenchRow]") -> None:
-    numbers = (
-        *("pages", "chars", "accuracy", "tokens", "B/token", "×BPE", "×chars/4", "bits/char", "zstd", "ECE"),
-        *("flagged", "of errors", "silent/10k", "enc ms", "dec ms"),
-    )
-    shown = table("tier", "text", "image", *numbers, right=numbers)
-    for row in rows:
-        shown.add_row(
-            *(row.tier, row.language, row.condition, f"{row.pages}", f"{row.characters:,}", f"{row.accuracy:.3%}"),
-            *(f"{row.vision_tokens:,}", f"{row.bytes_per_token}", f"{row.compression:.1f}"),
-            *(f"{row.chars_per_4_per_token:.1f}", f"{row.bits_per_character:.2f}"),
-            *(f"{row.zstd_bits_per_character:.2f}", f"{row.calibration_error:.4f}", f"{row.flagged_share:.2%}"),
-            *(f"{row.flagged_errors_share:.1%}", f"{row.silent_errors_per_10k:.1f}"),
-            *(f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
-        )
-    console.print(shown)
-    console.print(
-        "A native vision token is a unit of storage and of recall; it saves an LLM context only where the LLM looks at "
-        "page images.",
-        soft_wrap=True,
-    )
+        groups["demo"] = texts_of([{"id": "demo", "messages": said}], chosen, pages)
+    if identifiers:
+        groups["identifiers"] = identifier_texts(chosen, identifiers)
+    groups = {name: group for name, group in groups.items() if group.pages}
+    if not groups:
+        raise CodecError("no page is left to measure; give longer texts, or a smaller --skip")
+    return groups
 
 
 @bench_commands.command("recall")

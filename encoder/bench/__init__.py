@@ -1,0 +1,65 @@
+"""Measuring a codec: accuracy, size, calibration and speed on pages of text it was never trained on.
+
+Accuracy is 1 − Levenshtein distance / longer length over whole pages, keepsakes not spliced in. A native vision token
+is a unit of storage and of recall; it saves an LLM context only where the LLM looks at page images.
+"""
+
+from .conditions import CONDITIONS
+from .measure import (
+    AGEING_TIERS,
+    BATCH_PAGES,
+    accuracy,
+    aged,
+    bench,
+    calibration_error,
+    compared,
+    measure,
+    measure_sizes,
+    offered_sizes,
+    with_size,
+)
+from .rows import BenchRow
+from .speed import CodecSpeed, TierSpeed, measure_speed
+from .texts import (
+    DEVELOPMENT_PAGES,
+    Texts,
+    development,
+    held_out,
+    identifier_texts,
+    load_development,
+    load_pages,
+    load_texts,
+    named_file,
+    pages_of,
+    texts_of,
+)
+
+__all__ = [
+    "AGEING_TIERS",
+    "BATCH_PAGES",
+    "CONDITIONS",
+    "DEVELOPMENT_PAGES",
+    "BenchRow",
+    "CodecSpeed",
+    "Texts",
+    "TierSpeed",
+    "accuracy",
+    "aged",
+    "bench",
+    "calibration_error",
+    "compared",
+    "development",
+    "held_out",
+    "identifier_texts",
+    "load_development",
+    "load_pages",
+    "load_texts",
+    "measure",
+    "measure_sizes",
+    "measure_speed",
+    "named_file",
+    "offered_sizes",
+    "pages_of",
+    "texts_of",
+    "with_size",
+]

@@ -1,0 +1,265 @@
+"""The bench of the codec: which pages it measures, what it says of them, and the engines beside it."""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from foxing.api.cli import app
+from foxing.encoder import Codec, CodecError, load_codec
+from foxing.encoder.bench import (
+    AGEING_TIERS,
+    DEVELOPMENT_PAGES,
+    aged,
+    calibration_error,
+    development,
+    held_out,
+    identifier_texts,
+    load_development,
+    load_pages,
+    load_texts,
+    measure,
+    measure_sizes,
+    measure_speed,
+    named_file,
+    offered_sizes,
+    texts_of,
+)
+from foxing.encoder.plot import PUBLISHED, plot_curve, plot_rates
+from foxing.encoder.rivals import RIVALS, Rival, comparable, compare, load_rivals, page_rows, tessdata_folder
+from foxing.memory import Memory
+from foxing.memory.bench_bank import bench_bank
+from foxing.renderer import Page, render
+
+SENTENCES = (
+    "Could you look at the parser again? It drops the last line when the file does not end in a newline.",
+    "Found it: the loop stops at the first empty part. I changed the condition and added a test for short files.",
+    "Please also write to the warehouse that the delivery on 3 May is late by two days, and ask for a new date.",
+    "She answers that it is fine if the pallets arrive before Whitsun; the invoice is already on its way to her.",
+)
+#: What an answer of the bench begins with, in this order; more may follow.
+FIELDS = (
+    *("tier", "language", "pages", "characters", "accuracy", "vision_tokens", "text_tokens", "compression"),
+    *("bits_per_character", "zstd_bits_per_character", "calibration_error", "flagged_share", "flagged_errors_share"),
+    *("silent_errors_per_10k", "encode_ms", "decode_ms"),
+)
+ONE_PAGE, TWO_PAGES, EIGHT_PAGES = 130, 230, 900  # sentences
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    return load_codec("native", "cpu")
+
+
+@pytest.fixture(scope="module")
+def short_page(codec: Codec) -> Page:
+    """Some rows of English; cheap to read."""
+    return texts_of([document(8)], codec).pages[0]
+
+
+def document(sentences: int, **fields: str) -> dict[str, Any]:
+    said = [
+        {"role": "user" if number % 2 else "assistant", "content": f"{number}: {SENTENCES[number % len(SENTENCES)]}"}
+        for number in range(sentences)
+    ]
+    return {"id": "talk", "messages": said, **fields}
+
+
+def write(path: Path, *documents: dict[str, Any]) -> Path:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(each) + "\n" for each in documents)
+    return path
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["bench", "codec", *arguments, "--json"])
+
+
+def answer(*arguments: str) -> Any:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize(("pages", "looked_at"), [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2), (6, 3), (7, 3), (40, 3)])
+def test_at_least_half_of_a_file_is_held_out(pages: int, looked_at: int) -> None:
+    numbers = list(range(pages))
+    assert len(development(numbers)) == looked_at <= DEVELOPMENT_PAGES
+    assert [*development(numbers), *held_out(numbers)] == numbers
+
+
+@pytest.mark.parametrize(("sentences", "looked_at"), [(ONE_PAGE, 0), (TWO_PAGES, 1), (EIGHT_PAGES, DEVELOPMENT_PAGES)])
+def test_small_files_are_measured_too(codec: Codec, tmp_path: Path, sentences: int, looked_at: int) -> None:
+    path = write(tmp_path / "talk.jsonl.gz", document(sentences, lang="en"))
+    everything = [page.text for page in load_pages([path], codec, skip=0)["en"]]
+    apart = [page.text for page in load_development([path], codec)["en"]]
+    kept = [page.text for page in load_pages([path], codec)["en"]]
+    assert apart == everything[:looked_at]
+    assert kept == everything[looked_at:]
+    assert kept
+    # as many as wanted, and the same ones
+    assert [page.text for page in load_pages([path], codec, limit=1)["en"]] == kept[:1]
+
+
+def test_texts_are_grouped_by_the_name_they_are_given(codec: Codec, tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.jsonl", document(ONE_PAGE, lang="en"))
+    traces = write(tmp_path / "traces.jsonl", document(ONE_PAGE, lang="en"))
+    odd = write(tmp_path / "a=b.jsonl", document(ONE_PAGE))
+    assert named_file(str(odd)) == (None, odd)
+    said = [str(plain), f"agent={traces}", f"agent={odd}"]
+    groups = load_texts([named_file(each) for each in said], codec)
+    assert {name: len(texts.pages) for name, texts in groups.items()} == {"en": 1, "agent": 2}
+    on_page = {span.message_id for span in groups["en"].pages[0].spans}
+    assert {message.message_id for message in groups["en"].messages} == on_page
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("", "holds no messages"), ("{}\n", "not a document with messages"), (None, "there is no file")],
+)
+def test_texts_that_cannot_be_measured_are_named(tmp_path: Path, content: str | None, reason: str) -> None:
+    path = tmp_path / "talk.jsonl"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    result = run("--texts", f"agent={path}")
+    assert result.exit_code == 1
+    assert reason in json.loads(result.stderr)["detail"]
+
+
+def test_identifiers_are_dense_the_same_every_time_and_nothing_else(codec: Codec) -> None:
+    texts = identifier_texts(codec, 2)
+    assert [page.rows_used for page in texts.pages] == [codec.layout.rows] * 2
+    assert [page.text for page in texts.pages] == [page.text for page in identifier_texts(codec, 2).pages]
+    for message in texts.messages:
+        assert set(message.content) <= set("0123456789abcdef-. ")
+
+
+def test_a_row_begins_with_the_promised_fields(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.jsonl", document(ONE_PAGE))
+    rows = answer("--texts", f"agent={path}", "--tier", "tiny", "--identifiers", "1")["rows"]
+    assert [(row["tier"], row["language"]) for row in rows] == [("tiny", "agent"), ("tiny", "identifiers")]
+    for row in rows:
+        assert tuple(row)[: len(FIELDS)] == FIELDS
+        assert row["compression"] == row["text_tokens"] / row["vision_tokens"]
+        assert 0 < row["character_accuracy"] <= 1
+        assert row["unread_pages"] == 0
+
+
+def test_every_offered_size_has_a_row(codec: Codec, short_page: Page) -> None:
+    for tier, spec in codec.tiers.items():
+        sizes = offered_sizes(codec, tier)
+        assert sizes[0] == spec.bytes_per_token
+        rows = list(measure_sizes(codec, [short_page], tier, "en"))
+        assert [row.bytes_per_token for row in rows] == list(sizes[1:])
+        assert not any(row.default_size for row in rows)
+
+
+def test_ageing_goes_through_decoded_text(codec: Codec, short_page: Page) -> None:
+    rows = list(aged(codec, [short_page], "en"))
+    assert [row.tier for row in rows] == list(AGEING_TIERS[1:])
+    assert {row.path for row in rows} == {"aged"}
+    assert rows[0].accuracy > 0.9
+    # nothing is lost on the way to tiers that read a page without a fault
+    direct = measure(codec, [short_page], "small", "en")
+    if measure(codec, [short_page], "base", "en").character_accuracy == 1:
+        assert rows[0].accuracy == direct.accuracy
+
+
+def test_calibration_error_is_the_gap_between_sure_and_right() -> None:
+    right = np.array([True] * 9 + [False])
+    assert calibration_error(right, np.full(10, 0.9)) == pytest.approx(0)
+    assert calibration_error(right, np.full(10, 0.4)) == pytest.approx(0.5)
+
+
+def test_speed_is_told_for_each_tier(codec: Codec, short_page: Page) -> None:
+    speed = measure_speed(codec, [short_page], ["small"], "cpu").to_dict()
+    assert speed["load_ms"] > 0
+    assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
+
+
+def test_a_bank_is_measured_with_all_that_it_holds(codec: Codec, database_path: Path) -> None:
+    with Memory(database_path, codec=codec) as memory:
+        rows = bench_bank(memory, "en", [{"role": "user", "content": text} for text in SENTENCES * 4])
+    assert [row.tier for row in rows] == ["base", "small", "tiny", "micro"]
+    for row in rows:
+        parts = (row.token_bits, row.text_bits, row.index_bits, row.keepsake_bits, row.metadata_bits)
+        assert row.total_bits == pytest.approx(sum(parts))
+        assert row.index_bits > 0
+        assert row.pages == 1
+    assert [row.text_bits > 0 for row in rows] == [True, False, False, False]
+
+
+def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="drawing needs the extra bench")
+    rows = [measure(codec, [short_page], tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
+    for draw in (plot_curve, plot_rates):
+        draw(rows, tmp_path / "curve.png")
+        draw(rows, tmp_path / "curve.svg")
+        assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
+        with pytest.raises(CodecError, match=r"curve\.xyz cannot be drawn"):
+            draw(rows, tmp_path / "curve.xyz")
+
+
+def test_published_points_lie_where_others_reported_them() -> None:
+    assert PUBLISHED["C3 (not optical)"] == ((20.0, 0.984), (40.0, 0.933))
+    for name in ("DeepSeek-OCR, 64 tokens", "DeepSeek-OCR, 100 tokens"):
+        assert len(PUBLISHED[name]) == 7
+
+
+def test_engines_are_compared_without_what_they_cannot_know() -> None:
+    assert comparable("◆ ▶user  Hello¶wor ld：⟦1F⟧ ") == "userHelloworld:1F"
+    small = page_rows(Image.new("L", (640, 64), 255))
+    assert [row.shape for row in small] == [(16, 1280)] * 8
+
+
+@pytest.mark.parametrize("name", list(RIVALS))
+def test_an_engine_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
+    rival = engine(name)
+    assert rival.cannot_read(short_page.text, "en") is None
+    row = compare(codec, rival, [short_page], "large", "en")
+    assert row.accuracy > 0.9
+    assert row.own_accuracy > 0.95
+    assert row.times_slower == pytest.approx(row.ms / row.own_ms)
+    first = rival.read(page_rows(render(short_page.cells, short_page.layout, "large"))[:1], "en")
+    assert "parser" in first
+
+
+def test_an_engine_is_not_asked_for_what_it_has_no_signs_for() -> None:
+    why = engine("RapidOCR").cannot_read("안녕하세요, 내일 회의 시간을 바꿀 수 있을까요?", "ko")
+    assert why is not None
+    assert "knows" in why
+
+
+@pytest.mark.parametrize(("module", "needed"), [("rapidocr", "rapidocr"), ("tesserocr", "tesserocr")])
+def test_an_engine_that_is_not_installed_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, module: str, needed: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    name = {"rapidocr": "RapidOCR", "tesserocr": "Tesseract"}[module]
+    with pytest.raises(CodecError, match=f"pip install {needed}"):
+        RIVALS[name]()
+
+
+def test_without_any_engine_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    monkeypatch.setitem(sys.modules, "tesserocr", None)
+    with pytest.raises(CodecError, match=r"RapidOCR is not installed.*Tesseract is not installed"):
+        load_rivals()
+
+
+def engine(name: str) -> Rival:
+    """The engine; the test is skipped where it is not installed."""
+    if name == "Tesseract" and tessdata_folder("eng") is None:
+        pytest.skip("Tesseract has no language data here")
+    try:
+        return RIVALS[name]()
+    except CodecError as error:
+        pytest.skip(str(error))
