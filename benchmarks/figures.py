@@ -15,6 +15,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor
@@ -60,9 +61,11 @@ Figures = dict[str, Any]
 
 
 def foxing(*arguments: str) -> Any:
-    """What `foxing … --json` answers."""
+    """What `foxing … --json` answers, whatever this machine's settings are."""
     command = [sys.executable, "-W", "ignore", "-m", "foxing.api.cli", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
+    with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:  # without a foxing.toml
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
     return json.loads(done.stdout)
@@ -106,6 +109,17 @@ def measure_recall(data: Path) -> Figures:
 
 def measure_service(_: Path) -> Figures:
     return dict(foxing("bench", "service", "--requests", "500"))
+
+
+def measured_with(begun: datetime) -> dict[str, Any]:
+    """What a measurement was made with: the codec's weights, the machine, the day."""
+    return {
+        "weights": load_codec("native").weights,
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "day": begun.date().isoformat(),
+    }
 
 
 def draw_pictures(figures: Figures) -> None:
@@ -189,7 +203,9 @@ def sizes_table(figures: Figures) -> str:
     kept = [row for row in figures["sizes"]["rows"] if row["condition"] == "clean" and row["path"] == "direct"]
     order = sorted(kept, key=lambda row: (TIERS.index(row["tier"]), row["bytes_per_token"]))
     languages = list(dict.fromkeys(row["language"] for row in kept))
-    head = ["tier", "bytes a token", *(f"{NAMES.get(language, language)}: accuracy, bits" for language in languages)]
+    pages = {row["language"]: row["pages"] for row in kept}
+    names = [f"{NAMES.get(language, language)} ({pages[language]} pages): accuracy, bits" for language in languages]
+    head = ["tier", "bytes a token", *names]
     found = {(row["tier"], row["bytes_per_token"], row["language"]): row for row in kept}
     lines = []
     for tier, size, default in dict.fromkeys((r["tier"], r["bytes_per_token"], r["default_size"]) for r in order):
@@ -201,8 +217,8 @@ def sizes_table(figures: Figures) -> str:
 
 def degraded_table(figures: Figures) -> str:
     rows = [row for row in figures["sizes"]["rows"] if row["condition"] != "clean"]
-    shown = [[row["condition"], name(row), share(row["accuracy"]), bits(row)] for row in rows]
-    return table(("image at `small`", "text", "accuracy", "bits a character (zstd -19)"), shown)
+    shown = [[row["condition"], name(row), share(row["accuracy"]), bits(row), f"{row['pages']}"] for row in rows]
+    return table(("image at `small`", "text", "accuracy", "bits a character (zstd -19)", "pages"), shown)
 
 
 def ageing_table(figures: Figures) -> str:
@@ -218,9 +234,12 @@ def ageing_table(figures: Figures) -> str:
             straight = direct[row["tier"], row["language"]]
             lost = (straight - row["accuracy"]) * 100
             shown.append(
-                [f"`{row['tier']}`", name(row), share(row["accuracy"]), share(straight), f"{lost:.2f}", bits(row)]
+                [
+                    *(f"`{row['tier']}`", name(row), share(row["accuracy"]), share(straight), f"{lost:.2f}"),
+                    *(bits(row), f"{row['pages']}"),
+                ]
             )
-    head = ("tier", "text", "aged tier by tier", "directly", "points lost", "bits a character (zstd -19)")
+    head = ("tier", "text", "aged tier by tier", "directly", "points lost", "bits a character (zstd -19)", "pages")
     return table(head, shown)
 
 
@@ -229,10 +248,11 @@ def rivals_table(figures: Figures) -> str:
         [
             *(f"`{row['tier']}`", name(row), f"{row['engine']} {row['version']}", f"{row['accuracy']:.2%}"),
             *(share(row["own_accuracy"]), f"{row['ms']:,.0f}", f"{row['own_ms']:.0f}", f"{row['times_slower']:.0f}×"),
+            f"{row['pages']}",
         ]
         for row in figures["rivals"]["rows"]
     ]
-    head = ("image", "text", "engine", "accuracy", "Foxing's", "ms a page", "Foxing's, ms", "ratio")
+    head = ("image", "text", "engine", "accuracy", "Foxing's", "ms a page", "Foxing's, ms", "ratio", "pages")
     return table(head, rows)
 
 
@@ -249,11 +269,14 @@ def speed_table(figures: Figures) -> str:
 def bank_table(figures: Figures) -> str:
     parts = ("token_bits", "text_bits", "index_bits", "keepsake_bits", "metadata_bits", "total_bits", "zstd_bits")
     rows = [
-        [f"`{row['tier']}`", name(row), f"{row['pages_per_second']:.1f}", *(f"{row[part]:.2f}" for part in parts)]
+        [
+            *(f"`{row['tier']}`", name(row), f"{row['pages']}", f"{row['pages_per_second']:.1f}"),
+            *(f"{row[part]:.2f}" for part in parts),
+        ]
         for row in figures["speed"]["bank"]
     ]
     head = (
-        *("bank at", "text", "pages sealed or aged a second", "bits a character: tokens", "kept text", "index"),
+        *("bank at", "text", "pages", "sealed or aged a second", "bits a character: tokens", "kept text", "index"),
         *("keepsakes", "metadata", "all", "zstd -19 of all text"),
     )
     return table(head, rows)
@@ -332,19 +355,16 @@ def main() -> None:
     arguments = parser.parse_args()
     wanted: Sequence[str] = arguments.only or (*MEASUREMENTS, "pictures")
     figures: Figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
-    if "rows" not in figures.get("codec", {}):
-        figures.pop("codec", None)  # measured before groups were: another shape
+    figures = {kind: figures[kind] for kind in MEASUREMENTS if "measured" in figures.get(kind, {})}
     for kind, measure in MEASUREMENTS.items():
         if kind in wanted:
             begun = datetime.now(UTC)
-            figures[kind] = measure(arguments.data)
+            figures[kind] = {"measured": measured_with(begun), **measure(arguments.data.resolve())}
             print(f"{kind}: {(datetime.now(UTC) - begun).total_seconds():.0f} s", flush=True)
-            figures["machine"] = {
-                "cores": os.cpu_count(),
-                "processor": platform.machine(),
-                "python": platform.python_version(),
-            }
             FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    weights = {kind: figures[kind]["measured"]["weights"] for kind in MEASUREMENTS if kind in figures}
+    if len(set(weights.values())) > 1:
+        print(f"the tables are of several weights, measure again: {weights}", file=sys.stderr)
     if {"codec", "sizes", "rivals", "pictures"} & set(wanted):
         draw_pictures(figures)
     write_tables(figures)

@@ -36,6 +36,8 @@ class VisionTokens:
     data: bytes
 
     def __post_init__(self) -> None:
+        if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
+            raise TokensError("the codec, weights, tier and dtype of vision tokens are names")
         bits = DTYPE_BITS.get(self.dtype)
         if bits is None:
             raise TokensError(f"vision tokens of dtype '{self.dtype}' are not known to this version")
@@ -84,7 +86,7 @@ class VisionTokens:
                 header["dtype"],
                 body[stop:],
             )
-        except (struct.error, ValueError, KeyError, TypeError) as error:
+        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
             raise TokensError(f"the header of these vision tokens makes no sense ({error})") from error
 
     def crop(self, first: int, stop: int) -> Self:

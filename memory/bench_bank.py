@@ -39,14 +39,13 @@ class BankRow(Value):
 
 
 def bench_bank(
-    memory: Memory, language: str, messages: Sequence[Mapping[str, Any]], progress: Progress | None = None
+    memory: Memory, bank: str, language: str, messages: Sequence[Mapping[str, Any]], progress: Progress | None = None
 ) -> list[BankRow]:
-    """Fills a bank called after `language` with `messages`, seals it, and ages it tier by tier through what it can
+    """Fills `bank` with `messages`, which are of `language`, seals it, and ages it tier by tier through what it can
     still decode. A row for the fresh tier and for each tier after it. Beside it zstd -19 over all contents at once."""
     contents = [str(message["content"]) for message in messages]
     characters = max(1, sum(map(len, contents)))
     zstd_bytes = len(zstandard.ZstdCompressor(level=19).compress("\n".join(contents).encode(errors="surrogatepass")))
-    bank = f"bench-{language}"
     _ = memory.codec  # its loading is not timed
     memory.store(bank, messages)
     fresh = memory.policy(bank).served_by(memory.codec.tiers).fresh

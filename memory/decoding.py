@@ -234,9 +234,10 @@ class PageDecoder:
         self, tokens: VisionTokens, page: PageRow, missing: list[tuple[int, int]]
     ) -> list[tuple[int, int, int, VisionTokens]]:
         """(first needed token row, one past the last, rows of context above, tokens to decode)."""
-        context = self.load().context_rows
+        codec = self.load()
+        context = codec.context_rows
         total = tokens.shape[0]
-        if context is None:
+        if context is None or tokens.weights != codec.weights:  # retired weights may look further than the present ones
             return [(0, total, 0, tokens)]
         margin = -(-context // PageLayout.from_dict(page.layout).rows_per_token(page.tier))
         crops = []

@@ -1,7 +1,8 @@
 """Reencoding: pages whose tokens other weights wrote are written anew with those of the present codec.
 
 The tier stays, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and encoded as it was read, so
-a misreading stays one, and may no longer be flagged. The wastebasket is left as it is: what waits there can be read by
+a misreading stays one, and may no longer be flagged. A page that would lose by it gets larger tokens, or stays as it is
+and is reported. The wastebasket is left as it is: what waits there can be read by
 retired weights, should it be brought back.
 """
 
@@ -72,7 +73,7 @@ class Reencoder:
         busy: list[str] = []
         for start in range(0, len(stale), BATCH):
             batch = stale[start : start + BATCH]
-            changes = [Change(item.page, item.page.tier, new_tokens=True, only_readable=True) for item in batch]
+            changes = [Change(item.page, item.page.tier, new_tokens=True, faithful=True) for item in batch]
             outcome = self.rewriter.run(bank.id, changes, pinned=True)
             written = {item.change.page.id: item for item in outcome.done}
             for item in batch:

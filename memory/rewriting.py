@@ -2,15 +2,15 @@
 transaction, compared and swapped. Ageing and reencoding differ only in what they ask for."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, TokensError, VisionTokens
+from foxing.encoder import Codec, Reading, ResizableCodec, TokensError, VisionTokens
 from foxing.encoder.tokens import DTYPE_BITS
-from foxing.renderer import BLANK, Cells, PageLayout, render
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render
 
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
@@ -22,6 +22,7 @@ from .repositories.pages import PageRow
 
 BATCH = 8  # pages leased, encoded and swapped together
 LEASE = timedelta(seconds=60)
+MOST_LOST = 0.03  # of a page's characters, where it is to be written anew faithfully
 
 Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
 
@@ -29,13 +30,14 @@ Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept tex
 @dataclass(frozen=True)
 class Change:
     """What is to become of a page: `new_tokens` at `tier`, or those it has; its exact text dropped, or not. With
-    `only_readable` it stays as it is where its new tokens would read as no page at all."""
+    `faithful` new tokens must read as the page did before: where those of the usual size do not, larger ones are
+    written, and where no size will do, the page stays as it is."""
 
     page: PageRow
     tier: str
     new_tokens: bool
     drops_text: bool = False
-    only_readable: bool = False
+    faithful: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Rewriter:
                     unreadable[page.id] = str(error)
         changes = [change for change in changes if change.page.id in tokens]
         texts = {c.page.id: None if c.drops_text else contents[c.page.id][1] for c in changes}
-        to_read = [page_id for page_id, text in texts.items() if text is None]
+        to_read = [c.page.id for c in changes if texts[c.page.id] is None or c.faithful]
         readings = dict(zip(to_read, self.decoder.read_tokens([tokens[i] for i in to_read]), strict=True))
         rewritten = []
         for change in changes:
@@ -142,11 +144,17 @@ class Rewriter:
             if isinstance(reading, TokensError):
                 unreadable[page_id] = str(reading)
                 continue
-            if change.only_readable and reading is not None and reading.unread and not _empty(grids[page_id]):
-                unreadable[page_id] = f"the {self.codec.name} codec cannot read this page at '{change.tier}'"
-                continue
+            if change.faithful and reading is not None and (lost := _lost(grids[page_id], reading)) > MOST_LOST:
+                roomier = self._roomier(change, grids[page_id])
+                if roomier is None:
+                    unreadable[page_id] = (
+                        f"written anew at '{change.tier}' this page would lose {lost:.0%} of its characters, and stays"
+                    )
+                    continue
+                new[page_id], reading = roomier
             blob = new[page_id].to_bytes() if page_id in new else None
-            rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], reading))
+            read = reading if texts[page_id] is None else None
+            rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], read))
         return rewritten, unreadable
 
     def _swap(
@@ -217,9 +225,31 @@ class Rewriter:
                 result[page.id] = tokens
         return result
 
+    def _roomier(self, change: Change, grid: Cells) -> tuple[VisionTokens, Reading] | None:
+        """The smallest tokens larger than usual that read as `grid` does, and what they read as."""
+        for codec in self._larger(change.tier):
+            page = change.page
+            image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
+            tokens = codec.encode([image], change.tier)[0]
+            reading = self.decoder.read_tokens([tokens])[0]
+            if not isinstance(reading, TokensError) and _lost(grid, reading) <= MOST_LOST:
+                return tokens, reading
+        return None
 
-def _empty(cells: Cells) -> bool:
-    return not ((cells != BLANK) & (cells != 0x20)).any()
+    def _larger(self, tier: str) -> Iterator[Codec]:
+        codec = self.codec
+        if isinstance(codec, ResizableCodec):
+            for size in sorted(codec.sizes[tier]):
+                if size > codec.tiers[tier].bytes_per_token:
+                    yield codec.sized({tier: size})
+
+
+def _lost(grid: Cells, reading: Reading) -> float:
+    """Share of the characters of `grid` that `reading` has otherwise."""
+    rows = min(len(grid), len(reading.cells))
+    inked = (grid != BLANK) & (grid != 0x20) & (grid != WIDE_TAIL)
+    kept = inked[:rows] & (grid[:rows] == reading.cells[:rows])
+    return 1 - float(kept.sum()) / float(inked.sum()) if inked.any() else 0.0
 
 
 def _messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:

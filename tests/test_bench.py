@@ -186,7 +186,7 @@ def test_speed_is_told_for_each_tier(codec: Codec, short_page: Page) -> None:
 
 def test_a_bank_is_measured_with_all_that_it_holds(codec: Codec, database_path: Path) -> None:
     with Memory(database_path, codec=codec) as memory:
-        rows = bench_bank(memory, "en", [{"role": "user", "content": text} for text in SENTENCES * 4])
+        rows = bench_bank(memory, "bench", "en", [{"role": "user", "content": text} for text in SENTENCES * 4])
     assert [row.tier for row in rows] == ["base", "small", "tiny", "micro"]
     for row in rows:
         parts = (row.token_bits, row.text_bits, row.index_bits, row.keepsake_bits, row.metadata_bits)

@@ -1,6 +1,7 @@
 """The native codec with its released weights: conformance, what it reads, and what it refuses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
-from foxing.encoder.bench import CONDITIONS, accuracy, bench, compared, measure
+from foxing.encoder.bench import CONDITIONS, accuracy, compared, measure
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.texts import entries
@@ -118,9 +119,8 @@ def test_confidence_tells_right_from_wrong(codec: Codec) -> None:
 
 def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> None:
     pages = {"en": [page_of(codec, ENGLISH, 1)], "ko": [page_of(codec, KOREAN, 1)]}
-    rows = list(bench(codec, pages, ["small", "tiny"], list(CONDITIONS)))
-    assert len(rows) == 2 * (2 + len(CONDITIONS))
-    assert {row.language for row in rows} == {"en", "ko"}
+    asked = [("small", "clean"), ("tiny", "clean"), *(("small", condition) for condition in CONDITIONS)]
+    rows = [measure(codec, part, tier, name, condition) for name, part in pages.items() for tier, condition in asked]
     for row in rows:
         assert 0 < row.accuracy <= 1
         assert row.compression > 0
@@ -190,6 +190,28 @@ def test_damaged_tokens_are_never_read(codec: Codec) -> None:
     for damaged in (blob[:-1], blob[:40], b"", blob[:200] + bytes([blob[200] ^ 1]) + blob[201:]):
         with pytest.raises(TokensError):
             VisionTokens.from_bytes(damaged)
+
+
+def test_tokens_that_no_encoder_wrote_are_never_read(codec: NativeCodec) -> None:
+    generator = np.random.default_rng(4)
+    for tier in codec.tiers:
+        tokens = codec.encode([render(sample_page(codec).cells, codec.layout, tier)], tier)[0]
+        size = len(tokens.data)
+        altered = bytearray(tokens.data)
+        altered[len(altered) // 2 :] = b"\0" * (size - len(altered) // 2)
+        swapped = tokens.data[2 * size // tokens.shape[0] :] + tokens.data[: 2 * size // tokens.shape[0]]
+        for data in (b"\0" * size, b"\xff" * size, *(generator.bytes(size) for _ in range(5))):
+            with pytest.raises(TokensError, match="make no sense"):
+                codec.decode([replace(tokens, data=data)])
+        assert codec.decode([replace(tokens, data=swapped)])[0].text  # rows in another order are rows still
+
+
+def test_what_was_unread_stays_unread_when_it_is_drawn_again(codec: NativeCodec) -> None:
+    for tier in ("base", "small", "tiny"):
+        noise = codec.decode(codec.encode([no_pages(codec, tier)["noise"]], tier))[0]
+        assert noise.unread
+        again = codec.decode(codec.encode([render(noise.cells, codec.layout, tier)], tier))[0]
+        assert again.unread
 
 
 def test_weights_of_another_version_are_told_apart(codec: Codec, tmp_path: Path) -> None:

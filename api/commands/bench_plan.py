@@ -8,7 +8,9 @@ from typing import Any
 
 from foxing.encoder import Codec
 from foxing.encoder.bench import (
+    AGEING_TIERS,
     CONDITIONS,
+    CONDITIONS_TIER,
     BenchRow,
     Texts,
     aged,
@@ -19,12 +21,11 @@ from foxing.encoder.bench import (
 )
 from foxing.encoder.rivals import Rival, RivalRow, compare
 from foxing.memory import Memory
-from foxing.memory.bench_bank import STEPS, bench_bank
+from foxing.memory.bench_bank import bench_bank
 from foxing.renderer import Entry
 
 from .shared import Advance
 
-DEGRADED_TIER = "small"
 Work = tuple[int, Callable[[], Iterator[BenchRow]]]  # how many rows, and what gives them
 
 
@@ -42,10 +43,11 @@ def plan_rows(
             for tier in tiers:
                 others = len(offered_sizes(codec, tier)) - 1
                 plan.append((others, partial(measure_sizes, codec, texts.pages, tier, name)))
-        if degraded and DEGRADED_TIER in codec.tiers:
-            plan += [(1, partial(one, texts, DEGRADED_TIER, name, condition)) for condition in CONDITIONS]
+        if degraded and CONDITIONS_TIER in codec.tiers:
+            plan += [(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
         if ageing:
-            plan.append((len(STEPS), partial(aged, codec, texts.pages, name)))
+            steps = len([tier for tier in AGEING_TIERS if tier in codec.tiers]) - 1
+            plan.append((steps, partial(aged, codec, texts.pages, name)))
     return plan
 
 
@@ -103,7 +105,7 @@ def speed_of(
         Memory(Path(folder) / "bench.db", codec=codec) as memory,
     ):
         for number, (name, texts) in enumerate(groups.items()):
-            rows = bench_bank(memory, name, [_message(entry) for entry in texts.messages])
+            rows = bench_bank(memory, f"bench-{number}", name, [_message(entry) for entry in texts.messages])
             banks += [row.model_dump() for row in rows]
             progress(number + 2, 1 + len(groups))
     return {"speed": speed.to_dict(), "bank": banks}

@@ -82,17 +82,6 @@ def aged(codec: Codec, pages: Sequence[Page], language: str, tiers: Sequence[str
         yield _row(codec, pages, _run(codec, grids, tier), tier, language, path="aged")
 
 
-def bench(
-    codec: Codec, pages: dict[str, list[Page]], tiers: Sequence[str], conditions: Sequence[str] = ()
-) -> Iterator[BenchRow]:
-    """A row for each tier and language, then for each condition at the tier `small`."""
-    for language, part in pages.items():
-        for tier in tiers:
-            yield measure(codec, part, tier, language)
-        for condition in conditions:
-            yield measure(codec, part, CONDITIONS_TIER, language, condition)
-
-
 def compared(pages: Sequence[Page], readings: Sequence[Reading]) -> tuple[Any, Any]:
     """For every character of the pages: bool, whether its cell was read right, and float32, how sure the codec was."""
     right, sure = [], []

@@ -20,6 +20,7 @@ from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
+from .doubts import Doubts
 from .model import NativeModel, resample
 from .packing import Packer
 from .prior import COLUMNS, Prior
@@ -31,6 +32,7 @@ NAME = "native"
 DTYPE = "uint8"
 BATCH_PAGES = 8
 DEFAULT_FLAG_BELOW = 0.8  # of a tier whose threshold was not measured
+DEFAULT_GUESSED = 0.1  # confidence of what the prior fills in, where it was not measured
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -78,7 +80,8 @@ class PageReader:
         self.model = model
         self.charset = charset
         self._alphabet = Alphabet(charset)
-        self._packer = Packer(Prior(model.prior.arrays()), charset, self._alphabet)
+        arrays = model.prior.arrays()
+        self._packer = Packer(Prior(arrays), Doubts(arrays["doubts"]), charset, self._alphabet)
 
     @property
     def device(self) -> torch.device:
@@ -102,26 +105,43 @@ class PageReader:
         seen = self.look(pixels, tier, heat)
         return self._packer.pack(seen.symbols, seen.rare, seen.sure, DENSE_PAGE.rows_per_token(tier), room)
 
-    def decode(self, data: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDArray[np.float32]]:
-        """The inverse of `encode`: cells uint32[B, rows, 160] and confidence float32[B, rows, 160]."""
+    def decode(
+        self, data: npt.NDArray[np.uint8], tier: str
+    ) -> tuple[Cells, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """The inverse of `encode`: cells uint32[B, rows, 160], confidence float32[B, rows, 160], and which of them the
+        prior filled in. Raises `TokensError` for bytes that `encode` does not write."""
         packed = self._packer.unpack(data, DENSE_PAGE.rows_per_token(tier))
         cells = self._alphabet.cells(packed.symbols, packed.rare)
-        return cells, np.where(cells == UNREADABLE, np.float32(0), packed.sure)
+        return cells, np.where(cells == UNREADABLE, np.float32(0), packed.sure), packed.guessed
 
 
 @dataclass(frozen=True)
 class Calibration:
     """`temperatures`, by tier: what the encoder's logits are divided by before they become confidences; `thresholds`,
-    by "tier/bytes a token": the confidence under which a character is flagged."""
+    by "tier/bytes a token": the confidence under which a character is flagged; `guessed`, likewise: the share of what
+    the prior fills in that is right."""
 
     temperatures: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    guessed: Mapping[str, float] = field(default_factory=dict)
 
     def temperature(self, tier: str) -> float:
         return self.temperatures.get(tier, 1.0)
 
     def flag_below(self, tier: str, size: int) -> float:
         return self.thresholds.get(f"{tier}/{size}", DEFAULT_FLAG_BELOW)
+
+    def guess(self, tier: str, size: int) -> float:
+        return self.guessed.get(f"{tier}/{size}", DEFAULT_GUESSED)
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> "Calibration":
+        """What `calibrate` noted in the weights."""
+        return cls(info.get("temperature", {}), info.get("flag_below", {}), info.get("guessed", {}))
+
+    def note(self) -> dict[str, Mapping[str, float]]:
+        """The inverse of `of`."""
+        return {"temperature": self.temperatures, "flag_below": self.thresholds, "guessed": self.guessed}
 
 
 class NativeCodec:
@@ -183,8 +203,7 @@ class NativeCodec:
         chosen = pick_device(device)
         model, charset, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
-        calibration = Calibration(info.get("temperature", {}), info.get("flag_below", {}))
-        return cls(PageReader(model, charset), weights_digest(path), calibration, token_bytes)
+        return cls(PageReader(model, charset), weights_digest(path), Calibration.of(info), token_bytes)
 
     def sized(self, token_bytes: Mapping[str, int]) -> "NativeCodec":
         """The same weights, in memory once, that write tokens of other sizes. Raises `CodecError`."""
@@ -230,7 +249,8 @@ class NativeCodec:
         for numbers in _batches([(item.tier, item.shape) for item in tokens]):
             first = tokens[numbers[0]]
             data = [np.frombuffer(tokens[i].data, dtype=np.uint8).reshape(first.shape[0], -1) for i in numbers]
-            cells, confidence = self.reader.decode(np.stack(data), first.tier)
+            cells, confidence, guessed = self.reader.decode(np.stack(data), first.tier)
+            confidence[guessed] = self.calibration.guess(first.tier, first.shape[2])
             threshold = self.calibration.flag_below(first.tier, first.shape[2])
             for index, number in enumerate(numbers):
                 result[number] = Reading(first.tier, cells[index], confidence[index], threshold)

@@ -112,7 +112,7 @@ class PageEncoder(nn.Module):
         self.across = TokenAttention(dims.n_pair, dims.n_heads)
         self.along = nn.ModuleList(TextConv(dims.n_pair, dims.kernel, 1) for _ in range(dims.layers))
         for layer in (*self.stems.values(), self.local, self.compress):
-            # without biases and at full gain, or all cells look alike to the quantiser and nothing is learned
+            # biases of nought and full gain, or all cells look alike at first and nothing is learned
             assert isinstance(layer, nn.Conv2d)
             assert layer.bias is not None
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

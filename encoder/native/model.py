@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .charset import Charset
+from .doubts import even_slots
 from .encoder import PageEncoder
 from .layers import PAIRS, NativeDims, TierDims
 from .places import check
@@ -27,15 +28,16 @@ from .prior import blank_arrays
 
 
 class PriorWeights(nn.Module):
-    """The weights of the `prior`, which are whole numbers and learned apart from the network."""
+    """The weights of the `prior`, and how likely its `doubts` are: whole numbers, learned apart from the network."""
 
     def __init__(self) -> None:
         super().__init__()
         for name, array in blank_arrays().items():
             self.register_buffer(name, torch.from_numpy(array))
+        self.register_buffer("doubts", torch.from_numpy(even_slots()))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """As `Prior` takes them."""
+        """As `Prior` takes them, and "doubts" as `Doubts` does."""
         return {name: buffer.cpu().numpy() for name, buffer in self.named_buffers()}
 
 

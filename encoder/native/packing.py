@@ -1,11 +1,11 @@
 """Pages of symbols ↔ vision tokens of any size, by what the prior expects.
 
-A token row's vision tokens share their bytes. In them lie one stream of events for every few rows of cells, the
-smallest that divide the token row, and then the doubts: cells that the encoder was not sure of, the least sure first,
-as many as there is room for. Where the events do not fit, each stream ends early, all of a token row at the same cell;
-the prior fills the rest, and the reader is told that it is guessed.
+A token row's vision tokens share their bytes. In them lies one stream of events for every few rows of cells, the
+smallest that divide the token row: of each cell its symbol and how sure the encoder was of it. Where the events do not
+fit, each stream ends early, all of a token row at the same cell; the prior fills the rest, and the reader is told that
+it is guessed.
 
-    words of 16 bits:  cells kept │ number of doubts │ lengths of all streams but the last │ streams │ doubts
+    words of 16 bits:  cells kept │ lengths of all streams but the last │ streams
 """
 
 import os
@@ -17,8 +17,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from foxing.encoder.errors import CodecError, TokensError
+
 from . import rans
 from .charset import Charset
+from .doubts import SHOWN, Doubts, levels
 from .places import MOST_RARE, N_RIGHT
 from .prior import COLUMNS, LAGS, START, Floats, Ints, Prior, context_ids, hashed, windows
 from .symbols import LEFT, N_SYMBOLS, Alphabet, Symbols
@@ -28,21 +31,14 @@ ROOMY_BITS = 6  # a cell
 CHUNK = 1024  # cells whose probabilities a thread has in memory at once
 BLOCK = 16  # symbols that are added up together
 RARE_SLOTS = rans.SLOTS // MOST_RARE  # of each position in the list of rare characters
-HEAD_WORDS = 2
+EVENTS = 3  # of a cell: its symbol, its rare character, how sure it is
 SPARE_CELLS = 8
-#: Confidence of a cell with doubt 1, 2 … 15, and below which it has that doubt.
-SURE = np.array([0.99, 0.98, 0.965, 0.94, 0.91, 0.87, 0.82, 0.76, 0.69, 0.61, 0.52, 0.42, 0.31, 0.19, 0.1])
-NO_DOUBT = 0.9995
-#: Doubt 0, 1 … 15 → confidence.
-SHOWN = np.concatenate([[NO_DOUBT], (SURE + np.append(SURE[1:], 0)) / 2]).astype(np.float32)
-GUESSED = 0.1  # confidence of what the prior fills in
-DOUBT_CELLS = 4096
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What stands in packed tokens: symbols, positions of rare characters, confidence and whether the prior filled a
-    cell in, [B, rows, 160] each."""
+    """What stands in packed tokens: symbols, positions of rare characters, confidence (0 where the prior filled a cell
+    in) and whether it did, [B, rows, 160] each."""
 
     symbols: Symbols
     rare: Symbols
@@ -51,11 +47,13 @@ class Packed:
 
 
 class Packer:
-    """Packs and unpacks with one prior."""
+    """Packs and unpacks with one prior; `doubts`: how likely each level of doubt is."""
 
-    def __init__(self, prior: Prior, charset: Charset, alphabet: Alphabet) -> None:
+    def __init__(self, prior: Prior, doubts: Doubts, charset: Charset, alphabet: Alphabet) -> None:
         self._prior = prior
+        self._doubts = doubts
         self._rare_class = charset.rare_class
+        self._n_rare = len(charset.rare)
         #: symbols that no guess is made of; by right half, those that make a character with a left half
         self._never = [charset.rare_class, charset.wide_class, charset.hangul_class, charset.unreadable_class]
         self._rights = alphabet.rights
@@ -64,63 +62,51 @@ class Packer:
         self, symbols: Symbols, rare: Symbols, sure: npt.NDArray[np.float32], token_rows: int, room: int
     ) -> npt.NDArray[np.uint8]:
         """[B, rows, 160] each → uint8 [B, rows / token_rows, room]: the bytes of each token row. `token_rows`: rows of
-        cells in a token row."""
+        cells in a token row. Raises `CodecError` where there is no room for as much as empty streams."""
         rows = stream_rows(token_rows, room)
         each = token_rows // rows
-        capacity = room // 2
-        starts, sizes = self._events(symbols.reshape(-1, rows * COLUMNS), rare.reshape(-1, rows * COLUMNS))
-        kept = _kept(sizes, each, capacity)
+        first, capacity = each, room // 2
+        if capacity < first + each * rans.STATE_WORDS:
+            raise CodecError(f"{room} bytes are too few for a row of vision tokens")
+        shape = (-1, rows * COLUMNS)
+        starts, sizes = self._events(symbols.reshape(shape), rare.reshape(shape), sure.reshape(shape))
+        kept = _kept(sizes, each, capacity - first)
         streams = _encoded(starts, sizes, kept, each)
-        first = HEAD_WORDS + each - 1
         while len(over := _over(streams, each, capacity - first)):  # rounding took more than was reckoned with
             kept[over] = np.maximum(kept[over] - SPARE_CELLS, 0)
             part = (over[:, None] * each + np.arange(each)).ravel()
             for number, words in zip(part, _encoded(starts[part], sizes[part], kept[over], each), strict=True):
                 streams[number] = words
-        # a full-width character is doubted once
-        right = np.zeros(symbols.shape, dtype=bool)
-        right[..., 1:] = symbols[..., :-1] >= LEFT
-        doubts = np.where(right, 0, np.searchsorted(-SURE, -sure, side="left")).reshape(len(kept), -1)
-        cell = np.arange(doubts.shape[1]) % (rows * COLUMNS)
         result = np.zeros((len(kept), capacity), dtype="<u2")
         for band, words in enumerate(result):
             parts = streams[band * each : (band + 1) * each]
-            found = np.flatnonzero((doubts[band] > 0) & (cell < kept[band]))
-            used = first + sum(map(len, parts))
-            found = found[np.argsort(-doubts[band][found], kind="stable")][: capacity - used]
-            listed = found | doubts[band][found] << 12
-            filled = np.concatenate([[kept[band], len(found)], [len(part) for part in parts[:-1]], *parts, listed])
+            filled = np.concatenate([kept[band : band + 1], [len(part) for part in parts[:-1]], *parts])
             words[: len(filled)] = filled
         shaped = np.pad(result.view(np.uint8), ((0, 0), (0, room % 2)))
         return shaped.reshape(symbols.shape[0], -1, room)
 
     def unpack(self, data: npt.NDArray[np.uint8], token_rows: int) -> Packed:
-        """The inverse of `pack`."""
+        """The inverse of `pack`. Raises `TokensError` for bytes that `pack` does not write."""
         n_pages, n_bands, room = data.shape
         rows = stream_rows(token_rows, room)
         each, cells = token_rows // rows, rows * COLUMNS
         words = np.ascontiguousarray(data[..., : room // 2 * 2]).view("<u2").reshape(n_pages * n_bands, -1)
         words = words.astype(np.int64)
-        first = HEAD_WORDS + each - 1
-        begins = first + np.cumsum(np.pad(words[:, HEAD_WORDS:first], ((0, 0), (1, 0))), axis=1)
+        kept, lengths = words[:, 0], words[:, 1:each]
+        begins = each + np.cumsum(np.pad(lengths, ((0, 0), (1, 0))), axis=1)
+        if (kept > cells).any() or (kept % 2).any() or (begins[:, -1] > words.shape[1] - rans.STATE_WORDS).any():
+            raise TokensError("these vision tokens make no sense: what they say of their own size is impossible")
         streams = [row[begin:] for row, row_begins in zip(words, begins, strict=True) for begin in row_begins]
-        kept = np.minimum(words[:, 0], cells)
-        symbols, rare, taken = self._read(streams, np.repeat(kept, each), cells)
-        doubts = np.zeros((len(words), token_rows * COLUMNS), dtype=np.int64)
-        for band, row in enumerate(words):
-            start = int(begins[band, -1] + taken[(band + 1) * each - 1])
-            listed = row[start : start + int(row[1])]
-            doubts[band, np.minimum(listed & (DOUBT_CELLS - 1), doubts.shape[1] - 1)] = listed >> 12
+        symbols, rare, doubted, taken = self._read(streams, np.repeat(kept, each), cells)
+        if (taken.reshape(-1, each)[:, :-1] != lengths).any():
+            raise TokensError("these vision tokens make no sense: their parts have other lengths than they say")
         guessed = (np.arange(cells) >= np.repeat(kept, each)[:, None]).reshape(n_pages, -1, COLUMNS)
-        symbols = symbols.reshape(guessed.shape)
-        sure = SHOWN[doubts].reshape(guessed.shape)
-        sure[..., 1:] = np.where(symbols[..., :-1] >= LEFT, sure[..., :-1], sure[..., 1:])
-        sure[guessed] = GUESSED
-        return Packed(symbols, rare.reshape(guessed.shape), sure, guessed)
+        sure = np.where(guessed, np.float32(0), SHOWN[doubted].reshape(guessed.shape))
+        return Packed(symbols.reshape(guessed.shape), rare.reshape(guessed.shape), sure, guessed)
 
-    def _events(self, symbols: Symbols, rare: Symbols) -> tuple[Ints, Ints]:
-        """Starts and sizes, in slots, of S streams of T cells: of each cell's symbol and of its rare character,
-        [S, 2·T]."""
+    def _events(self, symbols: Symbols, rare: Symbols, sure: npt.NDArray[np.float32]) -> tuple[Ints, Ints]:
+        """Starts and sizes, in slots, of S streams of T cells: of each cell's symbol, its rare character and how sure
+        it is, [S, 3·T]."""
         rows = [row.ravel() for row in hashed(*windows(context_ids(symbols)))]
         chosen = symbols.ravel()
         low, high, total = (np.empty(len(chosen)) for _ in range(3))
@@ -135,18 +121,21 @@ class Packer:
         right = np.zeros(symbols.shape, dtype=bool)
         right[:, 1:] = symbols[:, :-1] >= LEFT
         named = (symbols == self._rare_class) & ~right
-        both = (
-            np.stack([starts, np.where(named, rare * RARE_SLOTS, 0)], axis=-1),
-            np.stack([sizes, np.where(named, RARE_SLOTS, 0)], axis=-1),
-        )
-        return both[0].reshape(len(symbols), -1), both[1].reshape(len(symbols), -1)
+        found = levels(sure)
+        found[:, 1:] = np.where(right[:, 1:], found[:, :-1], found[:, 1:])
+        doubt_starts, doubt_sizes = self._doubts.events(found, right)
+        all_starts = np.stack([starts, np.where(named, rare * RARE_SLOTS, 0), doubt_starts], axis=-1)
+        all_sizes = np.stack([sizes, np.where(named, RARE_SLOTS, 0), doubt_sizes], axis=-1)
+        return all_starts.reshape(len(symbols), -1), all_sizes.reshape(len(symbols), -1)
 
-    def _read(self, streams: Sequence[Ints], kept: Ints, length: int) -> tuple[Symbols, Symbols, Ints]:
-        """Symbols and rare characters, [S, T] each, and the words that each stream took, [S]. `kept`: cells of each
-        stream that are written in it, [S]."""
+    def _read(self, streams: Sequence[Ints], kept: Ints, length: int) -> tuple[Symbols, Symbols, Ints, Ints]:
+        """Symbols, rare characters and levels of doubt, [S, T] each, and the words that each stream took, [S]. `kept`:
+        cells of each stream that are written in it, [S]."""
         decoder = rans.Decoder(streams)
         walk = _Walk(self, len(streams), length)
-        rare = np.zeros((len(streams), length), dtype=np.int64)
+        rare, doubted = (np.zeros((len(streams), length), dtype=np.int64) for _ in range(2))
+        level = np.zeros(len(streams), dtype=np.int64)
+        possible = np.ones(len(streams), dtype=bool)
         order = np.arange(N_SYMBOLS)
         for t in range(length):
             weights = walk.expect(t)
@@ -162,11 +151,20 @@ class Packer:
             if named.any():
                 index = np.where(named, decoder.slots // RARE_SLOTS, 0)
                 decoder.take(index * RARE_SLOTS, np.where(named, RARE_SLOTS, 0))
-                rare[:, t] = index
+                possible &= index < self._n_rare
+                rare[:, t] = np.minimum(index, self._n_rare - 1)
+            level = self._doubts.take(decoder, level, written & ~walk.right)
+            doubted[:, t] = level
+            # a left half stands in an even column, and after it a right half
+            wrong = (chosen >= N_RIGHT) & (walk.right | bool(t % 2))
+            possible &= ~(wrong & written)
+            chosen = np.where(wrong, 0, chosen)
             if not written.all():
                 chosen = np.where(written, chosen, walk.guess(t, weights))
             walk.put(t, chosen)
-        return walk.symbols, rare, decoder.taken
+        if not (possible & decoder.finished).all():
+            raise TokensError("these vision tokens make no sense: no encoder writes what stands in them")
+        return walk.symbols, rare, doubted, decoder.taken
 
 
 class _Walk:
@@ -212,6 +210,9 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "foxing-packing")
 
 
+os.register_at_fork(after_in_child=_threads.cache_clear)  # threads do not come along
+
+
 def _shares(weights: Floats, symbols: Ints) -> tuple[Floats, Floats, Floats]:
     """Weights [N, 416] and a symbol for each, [N] → the weights of all symbols before it, the same with its own, and of
     all, [N] each."""
@@ -235,19 +236,18 @@ def _slots(
 
 def _kept(sizes: Ints, each: int, capacity: int) -> Ints:
     """Cells of each stream that fit, by token row, [bands]: an even number, so that no character is cut in half.
-    `sizes`: [S, 2·T]; `each`: streams in a token row; `capacity`: words of a token row."""
+    `sizes`: [S, 3·T]; `each`: streams in a token row; `capacity`: words that they may take."""
     bits = np.where(sizes > 0, rans.SLOT_BITS - np.log2(np.maximum(sizes, 1)), 0.0)
-    spent = np.cumsum(bits.reshape(len(sizes), -1, 4).sum(-1), axis=1)  # after each pair of cells
+    spent = np.cumsum(bits.reshape(len(sizes), -1, 2 * EVENTS).sum(-1), axis=1)  # after each pair of cells
     # the state of a stream and what rounding may add
     words = np.ceil(spent / rans.SLOT_BITS + 0.01) + rans.STATE_WORDS
-    needed = words.reshape(-1, each, words.shape[1]).sum(1) + HEAD_WORDS + each - 1
-    fits: Ints = 2 * (needed <= capacity).sum(-1)
+    fits: Ints = 2 * (words.reshape(-1, each, words.shape[1]).sum(1) <= capacity).sum(-1)
     return fits
 
 
 def _encoded(starts: Ints, sizes: Ints, kept: Ints, each: int) -> list[rans.Words]:
     """The words of all streams, of `kept` cells in each of a token row's."""
-    written = np.arange(sizes.shape[1]) < 2 * np.repeat(kept, each)[:, None]
+    written = np.arange(sizes.shape[1]) < EVENTS * np.repeat(kept, each)[:, None]
     return rans.encode(starts, np.where(written, sizes, 0))
 
 

@@ -28,14 +28,20 @@ TOP = 255  # of an activation
 LOGIT_SHIFT = 256  # sums of products → 1/16 nat
 NAT = 16
 WEIGHT_BITS = 15  # of the likeliest symbol's weight
-SLOTS = 1 << 16  # what probabilities are parts of
+EXACT = 1 << 24  # whole numbers below are exact in float32
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _MASK = 0xFFFFFFFF
 #: Odd numbers without meaning, one for each lag and one for each table.
-_LAG = (np.random.default_rng(20261125).integers(1 << 28, 1 << 32, LAGS + 2) | 1).astype(np.int64)
+_LAG = np.array(
+    [
+        *(1986784539, 1697923447, 789068255, 418150323, 3762431985, 1514605579, 1338646523, 3029318507, 950602705),
+        *(1195072643, 1076271865, 315531931, 1819255907, 2282527513, 2359146987, 3430409831, 1793577069, 3410631603),
+    ],
+    dtype=np.int64,
+)
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,13 @@ def context_ids(symbols: Symbols) -> Ints:
     return np.where(right, symbols + N_SYMBOLS, symbols)
 
 
-def hashed(before: Ints, above: Ints, tables: Tables = TABLES) -> list[Ints]:
+def hashed(before: Ints, above: Ints) -> list[Ints]:
     """Rows of each table. `before`: [..., LAGS], the context ids before a cell, the nearest first; `above`: [..., 2],
     those above it and above its right neighbour."""
     terms = (before + 1) * _LAG[:LAGS] & _MASK
     spaces = np.cumsum(before == 0, axis=-1)
     sums: dict[str, Ints] = {}
-    for name in tables.rows:
+    for name in TABLES.rows:
         if name == "word":
             sums[name] = (terms * (spaces == 0)).sum(-1)
         elif name == "words":
@@ -87,7 +93,7 @@ def hashed(before: Ints, above: Ints, tables: Tables = TABLES) -> list[Ints]:
         else:
             sums[name] = terms[..., : int(name)].sum(-1)
     rows: list[Ints] = []
-    for name, size in tables.rows.items():
+    for name, size in TABLES.rows.items():
         if name == "1":
             rows.append(before[..., 0] % size)
             continue
@@ -130,12 +136,16 @@ class Prior:
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """`arrays`: int8 "table_<name>" [rows, E], "hidden" [n·E, H], "out" [H, 416]; int32 "hidden_bias", "out_bias".
-        They are float32 here, as matrix products want them."""
+        They are float32 here, as matrix products want them. Raises `ValueError` where sums could leave the whole
+        numbers that float32 holds."""
         self._tables = [arrays[f"table_{name}"].astype(np.float32) for name in TABLES.names]
         self._hidden = np.ascontiguousarray(arrays["hidden"].astype(np.float32))
         self._hidden_bias = arrays["hidden_bias"].astype(np.float32)
         self._out = np.ascontiguousarray(arrays["out"].astype(np.float32))
         self._out_bias = arrays["out_bias"].astype(np.float32)
+        for weight, bias, top in ((self._hidden, self._hidden_bias, 128), (self._out, self._out_bias, TOP)):
+            if (np.abs(weight).sum(0) * top + np.abs(bias)).max() >= EXACT:
+                raise ValueError("the weights of this prior are too large to be computed with exactly")
         steps = np.arange(WEIGHT_BITS * NAT)
         self._weights = np.maximum(1, np.floor(np.exp(-steps / NAT) * (1 << WEIGHT_BITS))).astype(np.float32)
 

@@ -59,6 +59,12 @@ class Decoder:
         return self._state & (SLOTS - 1)
 
     @property
+    def finished(self) -> npt.NDArray[np.bool_]:
+        """[S]: whether a stream is in the state that encoding began with, as it is after its last event."""
+        done: npt.NDArray[np.bool_] = self._state == SLOTS
+        return done
+
+    @property
     def taken(self) -> Ints:
         """[S]: words read so far."""
         return self._at

@@ -270,16 +270,17 @@ def load_retired(path: Path, device: torch.device | str = "cpu") -> RetiredReade
             f"{path.name} holds weights {metadata.get('weights')!r} of format {metadata.get('format')!r}, "
             f"not {path.stem!r} of {FORMAT!r}; reinstall foxing"
         )
-    dims = RetiredDims.from_dict(json.loads(metadata["dims"]))
-    charset = RetiredCharset(**json.loads(metadata["charset"]))
-    info = json.loads(metadata["info"])
-    decoder = RetiredDecoder(dims, charset)
     try:
+        dims = RetiredDims.from_dict(json.loads(metadata["dims"]))
+        charset = RetiredCharset(**json.loads(metadata["charset"]))
+        info = json.loads(metadata["info"])
+        temperature, flag_below = info["temperature"], info["flag_below"]
+        decoder = RetiredDecoder(dims, charset)
         decoder.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
     decoder.eval().requires_grad_(False).to(device)
-    return RetiredReader(decoder, dims, charset, metadata["weights"], info["temperature"], info["flag_below"])
+    return RetiredReader(decoder, dims, charset, metadata["weights"], temperature, flag_below)
 
 
 def retire(path: Path, folder: Path = RETIRED_FOLDER) -> Path:

@@ -6,7 +6,7 @@ import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from queue import Full
+from queue import Empty, Full
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from foxing.encoder.bench import development
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter, render
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter, render
 
 from .charset import Charset
 from .drawn import Drawer
@@ -31,6 +31,8 @@ PYTHON_SOURCES = "code_python"  # the text share of the standard library of the 
 PAGES_EACH = 1500  # of a source, at most
 AHEAD = 6  # batches drawn before they are needed
 CODE_CHARACTERS = 2500  # of one message of source code
+STRUCK_SHARE = 0.02  # of the strips
+STALLED_S = 120  # without a batch, before the drawing process is asked whether it lives
 #: How often a degraded image is shifted: a pixel is a quarter of a cell at `small`, half of one at `micro`.
 SHIFTED = {"large": 0.6, "base": 0.6, "small": 0.7, "tiny": 0.5, "micro": 0.15}
 
@@ -107,12 +109,25 @@ class StripSource:
         if name not in self.cells:
             return self.drawer.cells(getattr(self.drawer, name), rows)
         cells = self.cells[name]
-        start = self.generator.randrange(max(1, cells.shape[0] - rows))
+        start = self.generator.randrange(max(1, cells.shape[0] - rows + 1))
         strip = cells[start : start + rows]
         if self.generator.random() < 0.05:  # pages end in blank rows
             strip = strip.copy()
             strip[self.generator.randrange(rows) :] = BLANK
         return strip
+
+
+def struck(strip: Cells, generator: random.Random) -> Cells:
+    """`strip` with cells that say unreadable, as a page has them that was decoded and is drawn again."""
+    share = generator.choice((0.02, 0.3, 0.95, 1.0))
+    mask = np.random.default_rng(generator.getrandbits(32)).random(strip.shape) < share
+    if generator.random() < 0.5:
+        mask[: generator.randrange(len(strip))] = False
+    right = strip == WIDE_TAIL
+    mask[:, 1:] &= ~right[:, 1:]
+    mask[:, 1:] |= right[:, 1:] & mask[:, :-1]
+    inked = (strip != BLANK) & (strip != 0x20)
+    return np.where(mask & inked, np.uint32(UNREADABLE), strip)
 
 
 def degrade(image: Image.Image, tier: str, generator: random.Random) -> Image.Image:
@@ -152,6 +167,8 @@ def draw(source: StripSource, shares: Shares, generator: random.Random) -> tuple
     images: list[Image.Image] = []
     for _ in range(shares.strips):
         strip = source.strip(rows)
+        if generator.random() < STRUCK_SHARE:
+            strip = struck(strip, generator)
         image = render(strip, DENSE_PAGE, tier)
         chance = generator.random()
         if chance < shares.strange_share:
@@ -176,17 +193,25 @@ class Batches:
         self._process.start()
 
     def __iter__(self) -> Iterator[tuple[str, Tensor, Targets]]:
-        """Tier, pixels and targets; after `wait`."""
+        """Tier, pixels and targets; after `wait`. Raises `CodecError` when the drawing process has died."""
         while True:
-            tier, images, strips = self._queue.get()
+            tier, images, strips = self._next()
             pixels = 1 - torch.from_numpy(images).unsqueeze(1).float() / 255
             yield tier, pixels, targets(strips, self._charset)
 
     def wait(self) -> None:
         """Until the texts are typeset. Raises `CodecError` when there are none."""
-        first = self._queue.get()
+        first = self._next()
         if isinstance(first, CodecError):
             raise first
+
+    def _next(self) -> Any:
+        while True:
+            try:
+                return self._queue.get(timeout=STALLED_S)
+            except Empty:
+                if not self._process.is_alive():
+                    raise CodecError("the process that draws batches has died; look above for its error") from None
 
     def __enter__(self) -> Self:
         return self

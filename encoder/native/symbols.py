@@ -28,6 +28,9 @@ def likeliest(seen: Features, charset: Charset) -> tuple[Tensor, Tensor]:
     narrow = seen.logits.clone()
     narrow[..., [charset.wide_class, charset.hangul_class]] = -torch.inf
     symbols = narrow.argmax(-1)
+    named = torch.zeros_like(symbols, dtype=torch.bool)
+    named[seen.rare.at] = True
+    symbols[(symbols == charset.rare_class) & ~named] = charset.unreadable_class  # rare, and nobody asked which
     rare = torch.zeros_like(symbols)
     rare[seen.rare.at] = seen.rare.best
     wide = seen.wide.best.clamp_max(charset.rare_wide_class - 1)

@@ -224,7 +224,7 @@ def train(data: Path, run: Path, options: TrainingOptions, *, resume: Path | Non
                 last_evaluation = time.monotonic()
             if done:
                 return report
-    raise CodecError("the process that draws batches has ended")
+    raise AssertionError("batches never end")
 
 
 def evaluate(model: NativeModel, charset: Charset, held_out: Mapping[str, Sequence[Cells]]) -> dict[str, float]:

@@ -57,14 +57,15 @@ def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[
         raise CodecError(
             f"{path.name} holds weights of format {metadata.get('format')!r}; this version reads {FORMAT!r}"
         )
-    dims = NativeDims.from_dict(json.loads(metadata["dims"]))
-    charset = Charset.from_dict(json.loads(metadata["charset"]))
-    model = NativeModel(dims, charset)
     try:
+        dims = NativeDims.from_dict(json.loads(metadata["dims"]))
+        charset = Charset.from_dict(json.loads(metadata["charset"]))
+        info = json.loads(metadata["info"])
+        model = NativeModel(dims, charset)
         model.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
-    return model, charset, json.loads(metadata["info"])
+    return model, charset, info
 
 
 def _wide(tensor: Tensor) -> Tensor:
