@@ -25,23 +25,24 @@ from foxing.encoder.errors import CodecError
 from foxing.renderer import DENSE_PAGE, Page, render
 
 from .codec import BATCH_PAGES, Calibration, NativeCodec, PageReader, Seen, to_pixels
-from .doubts import counted_slots, levels
+from .doubts import NO_DOUBT, counted_slots, levels
 from .model import NativeModel
 from .prior import COLUMNS
 from .symbols import LEFT
 from .weights import load_weights, save_weights
 
-TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.15, 1.35)
+TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 FLAGGED_ERRORS = 0.97  # of the wrong characters
 FLAGGED_SHARE = 0.027  # of all characters, at most; where more than that is wrong, this many times what is wrong:
 FLAGGED_PER_ERROR = 1.5
 
 
 def threshold(right: Any, sure: Any) -> float:
-    """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters are, if not too many are flagged."""
+    """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters are, if not too many are flagged. What
+    the encoder did not doubt is never flagged."""
     wrong = np.sort(sure[~right])
     share = max(FLAGGED_SHARE, FLAGGED_PER_ERROR * len(wrong) / max(1, len(sure)))
-    at_most = float(np.quantile(sure, min(1.0, share)))
+    at_most = min(float(np.quantile(sure, min(1.0, share))), NO_DOUBT - 1e-4)
     if not len(wrong):
         return round(at_most, 4)
     enough = float(wrong[min(len(wrong) - 1, int(FLAGGED_ERRORS * len(wrong)))]) + 1e-4

@@ -15,8 +15,8 @@ from . import rans
 
 LEVELS = 16
 #: Below these confidences a cell has level 1, 2 … 15.
-BOUNDS = np.array([0.99, 0.98, 0.965, 0.94, 0.91, 0.87, 0.82, 0.76, 0.69, 0.61, 0.52, 0.42, 0.31, 0.19, 0.1])
-NO_DOUBT = 0.9995
+BOUNDS = np.array([0.9992, 0.99, 0.975, 0.96, 0.94, 0.91, 0.87, 0.81, 0.74, 0.65, 0.55, 0.43, 0.3, 0.18, 0.08])
+NO_DOUBT = 0.9999
 #: Level 0, 1 … 15 → the confidence that a reader is shown.
 SHOWN = np.concatenate([[NO_DOUBT], (BOUNDS + np.append(BOUNDS[1:], 0)) / 2]).astype(np.float32)
 #: Level of the cell before → the kind of neighbourhood that it makes.
