@@ -8,11 +8,8 @@ it is guessed.
     words of 16 bits:  cells kept │ lengths of all streams but the last │ streams
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +22,11 @@ from .doubts import SHOWN, Doubts, levels
 from .places import MOST_RARE, N_RIGHT
 from .prior import COLUMNS, LAGS, START, Floats, Ints, Prior, context_ids, hashed, windows
 from .symbols import LEFT, N_SYMBOLS, Alphabet, Symbols
+from .threads import WORKERS, single_products, workers
 
 STREAM_ROWS = 5  # at most
 ROOMY_BITS = 6  # a cell
+LEAST_STREAMS = 32  # that are worth a thread
 CHUNK = 1024  # cells whose probabilities a thread has in memory at once
 BLOCK = 16  # symbols that are added up together
 RARE_SLOTS = rans.SLOTS // MOST_RARE  # of each position in the list of rare characters
@@ -97,7 +96,15 @@ class Packer:
         if (kept > cells).any() or (kept % 2).any() or (begins[:, -1] > words.shape[1] - rans.STATE_WORDS).any():
             raise TokensError("these vision tokens make no sense: what they say of their own size is impossible")
         streams = [row[begin:] for row, row_begins in zip(words, begins, strict=True) for begin in row_begins]
-        symbols, rare, doubted, taken = self._read(streams, np.repeat(kept, each), cells)
+        parts = np.array_split(np.arange(len(streams)), min(WORKERS, -(-len(streams) // LEAST_STREAMS)))
+        kept_of = np.repeat(kept, each)
+
+        def read(part: Ints) -> tuple[Symbols, Symbols, Ints, Ints]:
+            return self._read([streams[i] for i in part], kept_of[part], cells)
+
+        with single_products():
+            found = list(workers().map(read, parts)) if len(parts) > 1 else [read(part) for part in parts]
+        symbols, rare, doubted, taken = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         if (taken.reshape(-1, each)[:, :-1] != lengths).any():
             raise TokensError("these vision tokens make no sense: their parts have other lengths than they say")
         guessed = (np.arange(cells) >= np.repeat(kept, each)[:, None]).reshape(n_pages, -1, COLUMNS)
@@ -116,7 +123,8 @@ class Packer:
             weights = self._prior.weights([row[part] for row in rows])
             low[part], high[part], total[part] = _shares(weights, chosen[part])
 
-        list(_threads().map(expect, range(0, len(chosen), CHUNK)))
+        with single_products():
+            list(workers().map(expect, range(0, len(chosen), CHUNK)))
         starts, sizes = (part.reshape(symbols.shape) for part in _slots(low, high, total, chosen))
         right = np.zeros(symbols.shape, dtype=bool)
         right[:, 1:] = symbols[:, :-1] >= LEFT
@@ -203,14 +211,6 @@ class _Walk:
 
 
 SCALED = rans.SLOTS - N_SYMBOLS
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "foxing-packing")
-
-
-os.register_at_fork(after_in_child=_threads.cache_clear)  # threads do not come along
 
 
 def _shares(weights: Floats, symbols: Ints) -> tuple[Floats, Floats, Floats]:

@@ -76,6 +76,8 @@ class StripSource:
     """Strips of typeset text, drawn at random from the training texts and from all characters."""
 
     def __init__(self, folder: Path, charset: Charset, shares: Shares) -> None:
+        if not any((folder / f"{name}.jsonl.gz").exists() for name in shares.text_shares):
+            raise CodecError(f"no training texts in {folder}; give --data a folder with train/*.jsonl.gz")
         self.charset = charset
         self.generator = random.Random(shares.seed)
         setter = Typesetter(repertoire=Repertoire(charset.characters))
@@ -98,8 +100,6 @@ class StripSource:
             if name.startswith("en"):
                 self.prose += sample.replace("\n", " ")
             print(f"{name}: {len(pages)} pages", flush=True)
-        if not self.cells:
-            raise CodecError(f"no training texts in {folder}; give --data a folder with train/*.jsonl.gz")
         self.drawer = Drawer(charset, sorted(words), self.generator)
         self._choices = [*self.cells, *shares.drawn_shares]
         self._weights = [shares.text_shares[name] for name in self.cells] + list(shares.drawn_shares.values())

@@ -47,7 +47,8 @@ def sureness(seen: Features, charset: Charset, heat: float = 1.0) -> Tensor:
     """float32 [B, L, 2]: how likely the likeliest characters are, all logits divided by `heat`."""
 
     def best(logits: Tensor) -> Tensor:
-        return (logits / heat).softmax(-1).amax(-1)
+        top = logits.amax(-1, keepdim=True)
+        return (logits - top).div_(heat).exp_().sum(-1).reciprocal()
 
     shares = (seen.logits / heat).softmax(-1)
     kinds = shares[:, :, 0, [charset.wide_class, charset.hangul_class]]
