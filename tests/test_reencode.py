@@ -11,7 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from PIL.Image import Image
 from typer.testing import CliRunner
 
 from foxing.api.cli import app
-from foxing.encoder import Reading, VisionTokens, load_codec
+from foxing.encoder import Reading, ResizableCodec, VisionTokens, load_codec
 from foxing.encoder.bench import accuracy
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, NotFound, ReencodingReport
@@ -84,6 +84,29 @@ class Hooked:
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         return [self._read(*both) for both in zip(tokens, self._codec.decode(tokens), strict=True)]
+
+
+class Cramped(Hooked):
+    """A codec whose usual tokens of `tiny` are too small for the page: a row of what they hold is guessed wrong."""
+
+    def __init__(self, tokens: dict[str, int] | None = None) -> None:
+        native = load_codec("native", "cpu", tokens)
+        assert isinstance(native, ResizableCodec)
+        present, usual = native.weights, load_codec("native", "cpu").tiers["tiny"].bytes_per_token
+
+        def read(tokens: VisionTokens, reading: Reading) -> Reading:
+            if (tokens.weights, tokens.tier, tokens.bytes_per_token) != (present, "tiny", usual):
+                return reading
+            cells = reading.cells.copy()
+            cells[1] = ord("x")
+            return replace(reading, cells=cells)
+
+        super().__init__(read=read)
+        self._codec = native
+        self.sizes = native.sizes
+
+    def sized(self, token_bytes: Mapping[str, int]) -> "Cramped":
+        return Cramped(dict(token_bytes))
 
 
 def execute(path: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -376,6 +399,15 @@ def test_a_page_that_the_present_weights_could_not_read_keeps_its_tokens(databas
         assert "'tiny'" in report.unreadable[0].reason
         assert weights_of(memory)[TINY] == FACTS["weights"]
         assert accuracy(FACTS["pages"][TINY]["text"], memory.read_page(BANK, TINY).text) >= 0.998
+
+
+def test_a_page_that_would_lose_by_it_gets_larger_tokens(database: Path) -> None:
+    with Memory(database, codec=Cramped(), clock=lambda: END) as memory:
+        report = memory.reencode(BANK)
+        assert keys_of(report) == [TINY, SMALL, PINNED]
+        usual = memory.codec.tiers["tiny"].bytes_per_token
+        assert memory.page_tokens(BANK, TINY).bytes_per_token > usual
+        assert accuracy(FACTS["pages"][TINY]["text"], memory.read_page(BANK, TINY).text) >= 0.99
 
 
 def test_a_bank_that_is_not_there_has_nothing_to_reencode(memory: Memory) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
 from time import perf_counter
 from typing import Any, Literal
 
@@ -77,9 +76,11 @@ def aged(codec: Codec, pages: Sequence[Page], language: str, tiers: Sequence[str
     """A row for every tier but the first, each encoded from the text that was decoded at the tier before, as a bank
     ages that keeps no text. Tiers that the codec lacks are skipped."""
     grids = [page.cells for page in pages]
-    for before, tier in pairwise([tier for tier in tiers if tier in codec.tiers]):
-        grids = [reading.cells for reading in _run(codec, grids, before).readings]
-        yield _row(codec, pages, _run(codec, grids, tier), tier, language, path="aged")
+    for step, tier in enumerate(tier for tier in tiers if tier in codec.tiers):
+        done = _run(codec, grids, tier)
+        if step:
+            yield _row(codec, pages, done, tier, language, path="aged")
+        grids = [reading.cells for reading in done.readings]
 
 
 def compared(pages: Sequence[Page], readings: Sequence[Reading]) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ Shapes: S streams of T cells each, in step with one another; a stream is a few w
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,18 +44,8 @@ _LAG = np.array(
 )
 
 
-@dataclass(frozen=True)
-class Tables:
-    """Names of the contexts and rows of their tables: powers of two."""
-
-    rows: Mapping[str, int]
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.rows)
-
-
-TABLES = Tables(
+#: Contexts, and the rows of their tables: powers of two.
+TABLES: Mapping[str, int] = MappingProxyType(
     {
         "1": 1024,
         "2": 8192,
@@ -83,7 +73,7 @@ def hashed(before: Ints, above: Ints) -> list[Ints]:
     terms = (before + 1) * _LAG[:LAGS] & _MASK
     spaces = np.cumsum(before == 0, axis=-1)
     sums: dict[str, Ints] = {}
-    for name in TABLES.rows:
+    for name in TABLES:
         if name == "word":
             sums[name] = (terms * (spaces == 0)).sum(-1)
         elif name == "words":
@@ -93,7 +83,7 @@ def hashed(before: Ints, above: Ints) -> list[Ints]:
         else:
             sums[name] = terms[..., : int(name)].sum(-1)
     rows: list[Ints] = []
-    for name, size in TABLES.rows.items():
+    for name, size in TABLES.items():
         if name == "1":
             rows.append(before[..., 0] % size)
             continue
@@ -120,9 +110,9 @@ N_HIDDEN = 256
 def blank_arrays() -> dict[str, npt.NDArray[Any]]:
     """The arrays of a `Prior` that has learned nothing."""
     shapes = {
-        "hidden": (N_EMBED * len(TABLES.rows), N_HIDDEN),
+        "hidden": (N_EMBED * len(TABLES), N_HIDDEN),
         "out": (N_HIDDEN, N_SYMBOLS),
-        **{f"table_{name}": (rows, N_EMBED) for name, rows in TABLES.rows.items()},
+        **{f"table_{name}": (rows, N_EMBED) for name, rows in TABLES.items()},
     }
     biases = {"hidden_bias": N_HIDDEN, "out_bias": N_SYMBOLS}
     return {
@@ -138,7 +128,7 @@ class Prior:
         """`arrays`: int8 "table_<name>" [rows, E], "hidden" [n·E, H], "out" [H, 416]; int32 "hidden_bias", "out_bias".
         They are float32 here, as matrix products want them. Raises `ValueError` where sums could leave the whole
         numbers that float32 holds."""
-        self._tables = [arrays[f"table_{name}"].astype(np.float32) for name in TABLES.names]
+        self._tables = [arrays[f"table_{name}"].astype(np.float32) for name in TABLES]
         self._hidden = np.ascontiguousarray(arrays["hidden"].astype(np.float32))
         self._hidden_bias = arrays["hidden_bias"].astype(np.float32)
         self._out = np.ascontiguousarray(arrays["out"].astype(np.float32))

@@ -34,8 +34,8 @@ class PriorModel(nn.Module):
 
     def __init__(self, n_embed: int = N_EMBED, n_hidden: int = N_HIDDEN) -> None:
         super().__init__()
-        self.tables = nn.ParameterList(torch.randn(rows, n_embed) * 0.2 for rows in TABLES.rows.values())
-        self.hidden = nn.Linear(n_embed * len(TABLES.rows), n_hidden)
+        self.tables = nn.ParameterList(torch.randn(rows, n_embed) * 0.2 for rows in TABLES.values())
+        self.hidden = nn.Linear(n_embed * len(TABLES), n_hidden)
         self.out = nn.Linear(n_hidden, N_SYMBOLS)
 
     def forward(self, rows: list[Tensor]) -> Tensor:
@@ -50,7 +50,7 @@ class PriorModel(nn.Module):
     @torch.no_grad()
     def begin_with(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Goes on with what `arrays` gave."""
-        for name, table in zip(TABLES.names, self.tables, strict=True):
+        for name, table in zip(TABLES, self.tables, strict=True):
             table.copy_(torch.from_numpy(arrays[f"table_{name}"] / SCALE))
         for name, layer in (("hidden", self.hidden), ("out", self.out)):
             layer.weight.copy_(torch.from_numpy(arrays[name].T / SCALE))
@@ -65,7 +65,7 @@ class PriorModel(nn.Module):
         def eighth(weight: Tensor) -> np.ndarray[Any, Any]:
             return whole(weight.clamp(-127 / SCALE, 127 / SCALE), SCALE, np.int8)
 
-        tables = {f"table_{name}": eighth(table) for name, table in zip(TABLES.names, self.tables, strict=True)}
+        tables = {f"table_{name}": eighth(table) for name, table in zip(TABLES, self.tables, strict=True)}
         return {
             **tables,
             "hidden": eighth(self.hidden.weight).T.copy(),
