@@ -3,16 +3,19 @@ missing."""
 
 import numpy as np
 import pytest
+import torch
 
 from foxing.encoder.errors import CodecError, TokensError
-from foxing.encoder.native import rans
+from foxing.encoder.native import rans, whole
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.doubts import LEVELS, N_AFTER, NO_DOUBT, SHOWN, Doubts, counted_slots, even_slots, levels
 from foxing.encoder.native.packing import Packer, stream_rows
 from foxing.encoder.native.prior import Prior, context_ids, hashed, windows
 from foxing.encoder.native.symbols import Alphabet
+from foxing.encoder.native.layers import likeliest
 from foxing.encoder.native.texts import entries
 from foxing.encoder.native.weights import load_weights
+from foxing.encoder.native.whole import WholeLayer
 from foxing.renderer import BLANK, Repertoire, Typesetter
 
 TIGHT, WIDE = 8 * 30, 8 * 250  # bytes of a token row of `tiny`, for 1.2 and 10 bits a cell
@@ -182,11 +185,49 @@ def test_the_prior_is_the_same_in_any_company(parts: Parts, grid: np.ndarray) ->
     prior, _, alphabet = parts
     symbols, _ = alphabet.symbols(grid)
     rows = [row.ravel() for row in hashed(*windows(context_ids(symbols.reshape(-1, 640))))]
-    together = prior.weights(rows)
+    together = prior.weights(rows).numpy()
     assert (together == np.floor(together)).all()
     assert together.sum(-1, dtype=np.float64).max() < 1 << 24
     for at in range(0, len(rows[0]), 997):
-        assert (prior.weights([row[at : at + 1] for row in rows]) == together[at]).all()
+        assert (prior.weights([row[at : at + 1] for row in rows]).numpy() == together[at]).all()
+
+
+def test_whole_layers_are_exact_with_and_without_fast_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(4)
+    weight = generator.integers(-127, 128, (288, 48), dtype=np.int8)
+    weight[:, 0], weight[:, 1] = 127, -127  # the largest sums that there are
+    bias = generator.integers(-(1 << 22), 1 << 22, 48, dtype=np.int32)
+    x = generator.integers(-128, 128, (65, 288), dtype=np.int8)
+    x[0], x[1] = -128, 127
+    right = x.astype(np.int64) @ weight.astype(np.int64) + bias
+    fast = WholeLayer(weight, bias)
+    monkeypatch.setattr(whole, "int8_products", lambda: False)
+    slow = WholeLayer(weight, bias)
+    for layer in (fast, slow):
+        assert (layer(torch.from_numpy(x)).numpy() == right).all()
+    with pytest.raises(ValueError, match="too large"):
+        WholeLayer(np.full((1100, 2), 127, dtype=np.int8), bias[:2])
+
+
+def test_a_processor_that_saturates_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def saturating(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Takes x as 0 … 255 and sums up pairs of products in 16 bits, as processors without VNNI do."""
+        products = ((x.int() + 128)[:, :, None] * weight.int()).unflatten(1, (-1, 2)).sum(2)
+        sums = products.clamp(-(1 << 15), (1 << 15) - 1).sum(1) - 128 * weight.int().sum(0)
+        return sums.int()
+
+    weight, x = np.full((4, 2), 127, dtype=np.int8), torch.full((1, 4), 127, dtype=torch.int8)
+    assert saturating(x, torch.from_numpy(weight))[0, 0] != 4 * 127 * 127
+    monkeypatch.setattr(whole, "int8_products", lambda: True)
+    monkeypatch.setattr(torch, "_int_mm", saturating)
+    assert (WholeLayer(weight, np.zeros(2))(x).numpy() == 4 * 127 * 127).all()
+
+
+def test_the_likeliest_is_the_first_of_the_largest() -> None:
+    logits = torch.randint(-3, 4, (2, 300, 7, 260), generator=torch.Generator().manual_seed(5)).float()
+    for dtype in (torch.float32, torch.bfloat16):
+        assert torch.equal(likeliest(logits.to(dtype)), torch.from_numpy(logits.numpy().argmax(-1)))
+    assert likeliest(torch.empty(0, 12)).shape == (0,)
 
 
 def test_streams_divide_a_token_row_and_are_short_where_there_is_room() -> None:

@@ -1,8 +1,8 @@
 """The native codec: drives the network behind the codec contract."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +20,13 @@ from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
-from .doubts import Doubts
+from .doubts import Doubts, Ints
 from .model import NativeModel, resample
 from .packing import Packer
 from .prior import COLUMNS, Prior
 from .retired import retired_reader
-from .symbols import Alphabet, Symbols, likeliest, sureness
+from .symbols import Alphabet, Symbols, seen_symbols
+from .threads import shared_out
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
 NAME = "native"
@@ -35,6 +36,7 @@ DEFAULT_FLAG_BELOW = 0.8  # of a tier whose threshold was not measured
 DEFAULT_GUESSED = 0.1  # confidence of what the prior fills in, where it was not measured
 
 _T = TypeVar("_T", bound=Hashable)
+_Result = TypeVar("_Result")
 
 
 def pick_device(device: str) -> torch.device:
@@ -49,17 +51,21 @@ def pick_device(device: str) -> torch.device:
     return chosen
 
 
-def fast_arithmetic(device: torch.device) -> AbstractContextManager[Any]:
+def fast_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device computes in it, float32 elsewhere."""
     if device.type == "cpu" and not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
-        return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
+        return torch.float32
+    return torch.bfloat16
 
 
 def to_pixels(images: Sequence[Image]) -> Tensor:
-    """Images of mode "L", all of one size, as float32 [B, 1, H, W], ink 1, paper 0."""
-    array = np.stack([np.asarray(image, dtype=np.uint8) for image in images])
-    return 1 - torch.from_numpy(array).unsqueeze(1).float() / 255
+    """Images of mode "L", all of one size, as uint8 [B, 1, H, W], paper 255."""
+    return torch.from_numpy(np.stack([np.asarray(image, dtype=np.uint8) for image in images])).unsqueeze(1)
+
+
+def to_ink(pixels: Tensor) -> Tensor:
+    """uint8, paper 255 → float32, ink 1, paper 0."""
+    return 1 - pixels.float() / 255
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Seen:
 
 
 class PageReader:
-    """Runs a `NativeModel` over batches of pages of one size; knows no files."""
+    """Runs a `NativeModel` over batches of pages of one size; knows no files. On a CPU, threads share out the pages."""
 
     def __init__(self, model: NativeModel, charset: Charset) -> None:
         self.model = model
@@ -82,28 +88,49 @@ class PageReader:
         self._alphabet = Alphabet(charset)
         arrays = model.prior.arrays()
         self._packer = Packer(Prior(arrays), Doubts(arrays["doubts"]), charset, self._alphabet)
+        self._encoder = model.encoder
+        if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:
+            self._encoder = deepcopy(model.encoder).to(fast_dtype(self.device)).requires_grad_(False)
 
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    @torch.inference_mode()
     def look(self, pixels: Tensor, tier: str, heat: float = 1.0) -> Seen:
-        """`pixels`: float32 [B, 1, H, W] of the tier's image, ink 1; logits are divided by `heat` before they become
+        """`pixels`: uint8 [B, 1, H, W] of the tier's image, paper 255; logits are divided by `heat` before they become
         confidences."""
-        token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
-        rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
-        with fast_arithmetic(self.device):
-            sized = resample(pixels.to(self.device), self.model.dims.tiers[tier], rows)
-            seen = self.model.encoder(sized, tier, token_rows, token_pairs)
-        found = (*likeliest(seen, self.charset), sureness(seen, self.charset, heat))
-        symbols, rare, sure = (part.reshape(len(pixels), -1, COLUMNS).cpu().numpy() for part in found)
-        return Seen(symbols, rare, self._alphabet.cells(symbols, rare), sure)
+        parts = self._shared_out(lambda part: self._look(part, tier, heat), pixels)
+        fields = ((part.symbols, part.rare, part.cells, part.sure) for part in parts)
+        return Seen(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
     def encode(self, pixels: Tensor, tier: str, room: int, heat: float = 1.0) -> npt.NDArray[np.uint8]:
         """`pixels` and `heat` as in `look` → uint8[B, token rows, room], `room` bytes for each row of vision tokens."""
-        seen = self.look(pixels, tier, heat)
-        return self._packer.pack(seen.symbols, seen.rare, seen.sure, DENSE_PAGE.rows_per_token(tier), room)
+
+        token_rows = DENSE_PAGE.rows_per_token(tier)
+
+        def events(part: Tensor) -> tuple[Ints, Ints]:
+            seen = self._look(part, tier, heat)
+            return self._packer.events(seen.symbols, seen.rare, seen.sure, token_rows, room)
+
+        return self._packer.write(self._shared_out(events, pixels), len(pixels), token_rows, room)
+
+    def _shared_out(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
+        """`work` of all pages together, or one by one where threads share them out."""
+        return (
+            shared_out(work, torch.split(pixels, 1))
+            if self.device.type == "cpu" and len(pixels) > 1
+            else [work(pixels)]
+        )
+
+    @torch.inference_mode()
+    def _look(self, pixels: Tensor, tier: str, heat: float) -> Seen:
+        token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
+        rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
+        sized = resample(to_ink(pixels.to(self.device)), self.model.dims.tiers[tier], rows)
+        seen = self._encoder(sized.to(fast_dtype(self.device)), tier, token_rows, token_pairs)
+        found = (part.reshape(len(pixels), -1, COLUMNS).cpu() for part in seen_symbols(seen, self.charset, heat))
+        symbols, rare, sure = (part.numpy() for part in found)
+        return Seen(symbols, rare, self._alphabet.cells(symbols, rare), sure)
 
     def decode(
         self, data: npt.NDArray[np.uint8], tier: str

@@ -1,13 +1,14 @@
 """The encoder of the native codec: pixels → what each cell shows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .charset import N_LEAD, N_TAIL, N_VOWEL, Charset
-from .layers import NativeDims, TextConv, TokenAttention, mlp
+from .layers import NativeDims, TextConv, TokenAttention, likeliest, mlp
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,23 @@ class Likely:
     at: Tensor
     logits: Tensor
 
-    @property
+    @cached_property
     def best(self) -> Tensor:
-        return self.logits.argmax(-1)
+        return likeliest(self.logits)
 
 
 @dataclass(frozen=True)
 class Features:
     """What the encoder saw.
 
-    `glance` and `logits`: [B, L, 2, K], what each cell shows, by itself and in its context. Which character it is:
-    `rare` for cells of the rare class; `wide`, `rare_wide` and `hangul` for pairs that hold a full-width character.
+    `glance` and `logits`: [B, L, 2, K], what each cell shows, by itself and in its context; `kinds`: int64 [B, L, 2],
+    the likeliest of `logits`, or what was known. Which character it is: `rare` for cells of the rare class; `wide`,
+    `rare_wide` and `hangul` for pairs that hold a full-width character.
     """
 
     glance: Tensor
     logits: Tensor
+    kinds: Tensor
     rare: Likely
     wide: Likely
     rare_wide: Likely
@@ -68,23 +71,24 @@ class Glyphs(nn.Module):
     def seen(self, cells: Tensor, glance: Tensor, target: Targets | None) -> Features:
         """`cells`: [B, L, 2, C], normalised, in their context. Where `target` is given, the lists that it needs are
         looked up instead of those that seem likeliest."""
-        logits = self.cell(cells).float()
-        kinds = logits.argmax(-1) if target is None else target.cells
+        logits = self.cell(cells)
+        kinds = likeliest(logits) if target is None else target.cells
         wide_at, hangul_at = kinds[:, :, 0] == self.wide_class, kinds[:, :, 0] == self.hangul_class
         rare_at = kinds == self.rare_class
         rare_at[wide_at | hangul_at] = False
         shapes = F.gelu(self.shape(cells[wide_at].flatten(1)))
-        wide = Likely(wide_at, self.wide(shapes).float())
+        wide = Likely(wide_at, self.wide(shapes))
         lists = wide.best if target is None else target.lists[:, :, 0][wide_at]
         rare_wide_at = wide_at.clone()
         rare_wide_at[wide_at] = lists == self.rare_wide_class
         return Features(
             glance,
             logits,
-            Likely(rare_at, self.rare(cells[rare_at]).float()),
+            kinds,
+            Likely(rare_at, self.rare(cells[rare_at])),
             wide,
-            Likely(rare_wide_at, self.rare_wide(shapes[lists == self.rare_wide_class]).float()),
-            Likely(hangul_at, self.jamo(F.gelu(self.shape(cells[hangul_at].flatten(1)))).float()),
+            Likely(rare_wide_at, self.rare_wide(shapes[lists == self.rare_wide_class])),
+            Likely(hangul_at, self.jamo(F.gelu(self.shape(cells[hangul_at].flatten(1))))),
         )
 
 
@@ -148,7 +152,7 @@ class PageEncoder(nn.Module):
         x = self.across(x, token_rows, token_pairs)
         # what the whole page is like, shifted or blurred, helps to tell what a cell shows; then what stands beside it
         looks = self.glyphs.first_norm(cells + self.first_hint(x).reshape(cells.shape))
-        glance = self.glyphs.glance(looks).float()
+        glance = self.glyphs.glance(looks)
         x = x + self.glanced(glance.softmax(-1).flatten(2))
         for layer in self.along:
             x = layer(x)

@@ -3,10 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 PAIRS = 80  # pairs of cells in a row of the dense page
+NUMBERS_AT_ONCE = 1 << 16  # so few that they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ class TokenAttention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, down * across, d)
         spread: Tensor = self.out(y).reshape(b, down, 1, across, 1, d)
         return (grid + spread).reshape(b, rows * PAIRS, d)
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """[…, K] → int64 […]: what `argmax(-1)` finds, by numpy on a CPU, which is several times as fast."""
+    if logits.device.type != "cpu":
+        return logits.argmax(-1)
+    flat = logits.detach().reshape(-1, logits.shape[-1])
+    parts = torch.split(flat, max(1, NUMBERS_AT_ONCE // logits.shape[-1]))
+    found = [torch.from_numpy(part.float().numpy().argmax(-1)) for part in parts]
+    return torch.cat(found).reshape(logits.shape[:-1])
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from foxing.encoder.errors import CodecError, TokensError
 
@@ -20,18 +21,21 @@ from . import rans
 from .charset import Charset
 from .doubts import SHOWN, Doubts, levels
 from .places import MOST_RARE, N_RIGHT
-from .prior import COLUMNS, LAGS, START, Floats, Ints, Prior, context_ids, hashed, windows
+from .prior import COLUMNS, LAGS, START, Ints, Prior, context_ids, hashed, windows
 from .symbols import LEFT, N_SYMBOLS, Alphabet, Symbols
-from .threads import WORKERS, single_products, workers
+from .threads import WORKERS, shared_out
 
 STREAM_ROWS = 5  # at most
 ROOMY_BITS = 6  # a cell
-LEAST_STREAMS = 32  # that are worth a thread
-CHUNK = 1024  # cells whose probabilities a thread has in memory at once
+LEAST_STREAMS = 320  # that are worth a thread of their own
+CHUNK = 1600  # cells whose probabilities are in memory at once
 BLOCK = 16  # symbols that are added up together
+N_BLOCKS = N_SYMBOLS // BLOCK
 RARE_SLOTS = rans.SLOTS // MOST_RARE  # of each position in the list of rare characters
 EVENTS = 3  # of a cell: its symbol, its rare character, how sure it is
 SPARE_CELLS = 8
+
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,42 @@ class Packer:
     ) -> npt.NDArray[np.uint8]:
         """[B, rows, 160] each → uint8 [B, rows / token_rows, room]: the bytes of each token row. `token_rows`: rows of
         cells in a token row. Raises `CodecError` where there is no room for as much as empty streams."""
-        rows = stream_rows(token_rows, room)
-        each = token_rows // rows
+        return self.write([self.events(symbols, rare, sure, token_rows, room)], len(symbols), token_rows, room)
+
+    def events(
+        self, symbols: Symbols, rare: Symbols, sure: npt.NDArray[np.float32], token_rows: int, room: int
+    ) -> tuple[Ints, Ints]:
+        """[B, rows, 160] each → starts and sizes, in slots, of S streams of T cells: of each cell's symbol, its rare
+        character and how sure it is, [S, 3·T]. `token_rows` and `room` as in `pack`."""
+        shape = (-1, stream_rows(token_rows, room) * COLUMNS)
+        symbols, rare, sure = symbols.reshape(shape), rare.reshape(shape), sure.reshape(shape)
+        rows = hashed(*windows(context_ids(symbols)))
+        chosen = symbols.ravel()
+        low, high, total = (np.empty(len(chosen)) for _ in range(3))
+        for first in range(0, len(chosen), CHUNK):
+            part = slice(first, first + CHUNK)
+            weights = self._prior.weights([row[part] for row in rows])
+            low[part], high[part], total[part] = _shares(weights, chosen[part])
+        starts, sizes = (part.reshape(symbols.shape) for part in _slots(low, high, total, chosen))
+        right = np.zeros(symbols.shape, dtype=bool)
+        right[:, 1:] = symbols[:, :-1] >= LEFT
+        named = (symbols == self._rare_class) & ~right
+        found = levels(sure)
+        found[:, 1:] = np.where(right[:, 1:], found[:, :-1], found[:, 1:])
+        doubt_starts, doubt_sizes = self._doubts.events(found, right)
+        all_starts = np.stack([starts, np.where(named, rare * RARE_SLOTS, 0), doubt_starts], axis=-1)
+        all_sizes = np.stack([sizes, np.where(named, RARE_SLOTS, 0), doubt_sizes], axis=-1)
+        return all_starts.reshape(len(symbols), -1), all_sizes.reshape(len(symbols), -1)
+
+    def write(
+        self, events: Sequence[tuple[Ints, Ints]], n_pages: int, token_rows: int, room: int
+    ) -> npt.NDArray[np.uint8]:
+        """As `pack`, of what `events` said of these pages: all of them in step, which is what makes it fast."""
+        starts, sizes = (np.concatenate(parts) for parts in zip(*events, strict=True))
+        each = token_rows // stream_rows(token_rows, room)
         first, capacity = each, room // 2
         if capacity < first + each * rans.STATE_WORDS:
             raise CodecError(f"{room} bytes are too few for a row of vision tokens")
-        shape = (-1, rows * COLUMNS)
-        starts, sizes = self._events(symbols.reshape(shape), rare.reshape(shape), sure.reshape(shape))
         kept = _kept(sizes, each, capacity - first)
         streams = _encoded(starts, sizes, kept, each)
         while len(over := _over(streams, each, capacity - first)):  # rounding took more than was reckoned with
@@ -82,7 +115,7 @@ class Packer:
             filled = np.concatenate([kept[band : band + 1], [len(part) for part in parts[:-1]], *parts])
             words[: len(filled)] = filled
         shaped = np.pad(result.view(np.uint8), ((0, 0), (0, room % 2)))
-        return shaped.reshape(symbols.shape[0], -1, room)
+        return shaped.reshape(n_pages, -1, room)
 
     def unpack(self, data: npt.NDArray[np.uint8], token_rows: int) -> Packed:
         """The inverse of `pack`. Raises `TokensError` for bytes that `pack` does not write."""
@@ -102,39 +135,13 @@ class Packer:
         def read(part: Ints) -> tuple[Symbols, Symbols, Ints, Ints]:
             return self._read([streams[i] for i in part], kept_of[part], cells)
 
-        with single_products():
-            found = list(workers().map(read, parts)) if len(parts) > 1 else [read(part) for part in parts]
+        found = shared_out(read, parts)
         symbols, rare, doubted, taken = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         if (taken.reshape(-1, each)[:, :-1] != lengths).any():
             raise TokensError("these vision tokens make no sense: their parts have other lengths than they say")
         guessed = (np.arange(cells) >= np.repeat(kept, each)[:, None]).reshape(n_pages, -1, COLUMNS)
         sure = np.where(guessed, np.float32(0), SHOWN[doubted].reshape(guessed.shape))
         return Packed(symbols.reshape(guessed.shape), rare.reshape(guessed.shape), sure, guessed)
-
-    def _events(self, symbols: Symbols, rare: Symbols, sure: npt.NDArray[np.float32]) -> tuple[Ints, Ints]:
-        """Starts and sizes, in slots, of S streams of T cells: of each cell's symbol, its rare character and how sure
-        it is, [S, 3·T]."""
-        rows = [row.ravel() for row in hashed(*windows(context_ids(symbols)))]
-        chosen = symbols.ravel()
-        low, high, total = (np.empty(len(chosen)) for _ in range(3))
-
-        def expect(first: int) -> None:
-            part = slice(first, first + CHUNK)
-            weights = self._prior.weights([row[part] for row in rows])
-            low[part], high[part], total[part] = _shares(weights, chosen[part])
-
-        with single_products():
-            list(workers().map(expect, range(0, len(chosen), CHUNK)))
-        starts, sizes = (part.reshape(symbols.shape) for part in _slots(low, high, total, chosen))
-        right = np.zeros(symbols.shape, dtype=bool)
-        right[:, 1:] = symbols[:, :-1] >= LEFT
-        named = (symbols == self._rare_class) & ~right
-        found = levels(sure)
-        found[:, 1:] = np.where(right[:, 1:], found[:, :-1], found[:, 1:])
-        doubt_starts, doubt_sizes = self._doubts.events(found, right)
-        all_starts = np.stack([starts, np.where(named, rare * RARE_SLOTS, 0), doubt_starts], axis=-1)
-        all_sizes = np.stack([sizes, np.where(named, RARE_SLOTS, 0), doubt_sizes], axis=-1)
-        return all_starts.reshape(len(symbols), -1), all_sizes.reshape(len(symbols), -1)
 
     def _read(self, streams: Sequence[Ints], kept: Ints, length: int) -> tuple[Symbols, Symbols, Ints, Ints]:
         """Symbols, rare characters and levels of doubt, [S, T] each, and the words that each stream took, [S]. `kept`:
@@ -144,16 +151,11 @@ class Packer:
         rare, doubted = (np.zeros((len(streams), length), dtype=np.int64) for _ in range(2))
         level = np.zeros(len(streams), dtype=np.int64)
         possible = np.ones(len(streams), dtype=bool)
-        order = np.arange(N_SYMBOLS)
         for t in range(length):
             weights = walk.expect(t)
             written = kept > t
-            sums = np.cumsum(weights, axis=1, dtype=np.float32).astype(np.float64)
-            total = sums[:, -1]
-            ends = np.floor(sums * SCALED / total[:, None]).astype(np.int64) + order + 1
-            chosen = np.minimum((ends <= decoder.slots[:, None]).sum(-1), N_SYMBOLS - 1)
-            high = sums[np.arange(len(weights)), chosen]
-            start, size = _slots(high - weights[np.arange(len(weights)), chosen], high, total, chosen)
+            chosen, low, high, total = _found(weights, decoder.slots)
+            start, size = _slots(low, high, total, chosen)
             decoder.take(start, np.where(written, size, 0))
             named = (chosen == self._rare_class) & ~walk.right & written
             if named.any():
@@ -181,53 +183,68 @@ class _Walk:
     def __init__(self, packer: Packer, n_streams: int, length: int) -> None:
         self._prior = packer._prior
         self._never, self._rights = packer._never, packer._rights
-        self._ids = np.full((n_streams, COLUMNS + length + 1), START, dtype=np.int64)
+        self._ids = np.full((COLUMNS + length + 1, n_streams), START, dtype=np.int64)
         self.symbols = np.zeros((n_streams, length), dtype=np.int64)
         #: whether the next cell is the right half of a character
         self.right = np.zeros(n_streams, dtype=bool)
 
-    def expect(self, t: int) -> Floats:
-        """Weights of the symbols at cell `t`, [S, 416]."""
+    def expect(self, t: int) -> Tensor:
+        """Weights of the symbols at cell `t`, float32 [S, 416]."""
         here = COLUMNS + t
-        before = self._ids[:, here - LAGS : here][:, ::-1]
-        return self._prior.weights(hashed(before, self._ids[:, t : t + 2]))
+        return self._prior.weights(hashed(self._ids[here - LAGS : here][::-1], self._ids[t : t + 2]))
 
-    def guess(self, t: int, weights: Floats) -> Ints:
+    def guess(self, t: int, weights: Tensor) -> Ints:
         """The likeliest symbol that a reader can be shown, [S]."""
-        narrow = weights.copy()
+        narrow = weights.numpy().copy()
         narrow[:, self._never] = 0
         if t % 2:
             narrow[:, LEFT:] = 0
         best: Ints = narrow.argmax(-1)
         if self.right.any():
             lefts = np.maximum(self.symbols[:, t - 1] - LEFT, 0)
-            best = np.where(self.right, (weights[:, :N_RIGHT] * self._rights[lefts]).argmax(-1), best)
+            halves = weights[:, :N_RIGHT].numpy() * self._rights[lefts]
+            best = np.where(self.right, halves.argmax(-1), best)
         return best
 
     def put(self, t: int, symbols: Ints) -> None:
         self.symbols[:, t] = symbols
-        self._ids[:, COLUMNS + t] = np.where(self.right, symbols + N_SYMBOLS, symbols)
+        self._ids[COLUMNS + t] = np.where(self.right, symbols + N_SYMBOLS, symbols)
         self.right = ~self.right & (symbols >= LEFT)
 
 
 SCALED = rans.SLOTS - N_SYMBOLS
 
 
-def _shares(weights: Floats, symbols: Ints) -> tuple[Floats, Floats, Floats]:
-    """Weights [N, 416] and a symbol for each, [N] → the weights of all symbols before it, the same with its own, and of
-    all, [N] each."""
-    blocks = weights.reshape(len(weights), -1, BLOCK)
-    at, block = np.arange(len(weights)), symbols // BLOCK
-    sums = np.cumsum(blocks.sum(-1), axis=1)
-    own = blocks[at, block]
-    before = np.where(np.arange(BLOCK) < (symbols % BLOCK)[:, None], own, 0).sum(-1)
-    low = sums[at, block] - own.sum(-1) + before
-    return low, low + weights[at, symbols], sums[:, -1]
+def _shares(weights: Tensor, symbols: Ints) -> tuple[Doubles, Doubles, Doubles]:
+    """Weights float32 [N, 416] and a symbol for each, [N] → the weights of all symbols before it, the same with its
+    own, and of all, [N] each. All are whole numbers below 2^24."""
+    at, block, place = np.arange(len(weights)), symbols // BLOCK, symbols % BLOCK
+    blocks = weights.view(-1, N_BLOCKS, BLOCK)
+    by_block = blocks.sum(-1).numpy().cumsum(1)
+    own = blocks.numpy()[at, block].cumsum(1, dtype=np.float64)
+    high = by_block[at, block] - own[:, -1] + own[at, place]
+    return high - weights.numpy()[at, symbols], high, by_block[:, -1].astype(np.float64)
 
 
-def _slots(
-    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], total: npt.NDArray[np.float64], symbols: Ints
-) -> tuple[Ints, Ints]:
+def _found(weights: Tensor, slots: Ints) -> tuple[Ints, Doubles, Doubles, Doubles]:
+    """Weights float32 [N, 416] and a slot for each, [N] → the symbol that it lies in, and of that what `_shares` says.
+    The block of the symbol is looked for first."""
+    at = np.arange(len(weights))
+    blocks = weights.view(-1, N_BLOCKS, BLOCK)
+    by_block = blocks.sum(-1).numpy().cumsum(1, dtype=np.float64)
+    total, target = by_block[:, -1], slots[:, None]
+    stops = np.floor(by_block * SCALED / total[:, None]) + BLOCK * np.arange(1, N_BLOCKS + 1)
+    block = np.minimum((stops <= target).sum(-1), N_BLOCKS - 1)
+    own = blocks.numpy()[at, block]
+    sums = own.cumsum(1, dtype=np.float64)
+    sums += (by_block[at, block] - sums[:, -1])[:, None]
+    stops = np.floor(sums * SCALED / total[:, None]) + (block * BLOCK)[:, None] + np.arange(1, BLOCK + 1)
+    place = np.minimum((stops <= target).sum(-1), BLOCK - 1)
+    high = sums[at, place]
+    return block * BLOCK + place, high - own[at, place], high, total
+
+
+def _slots(low: Doubles, high: Doubles, total: Doubles, symbols: Ints) -> tuple[Ints, Ints]:
     """Shares [low, high) of `total`, of these symbols → start and size in slots, each at least one."""
     start = np.floor(low * SCALED / total).astype(np.int64) + symbols
     stop = np.floor(high * SCALED / total).astype(np.int64) + symbols + 1

@@ -99,8 +99,7 @@ def bits(prior: Prior, alphabet: Alphabet, pages: Mapping[str, list[Any]]) -> di
         grid = np.concatenate([c[: len(c) // STREAM_ROWS * STREAM_ROWS] for c in cells])
         symbols, _ = alphabet.symbols(grid)
         symbols = symbols.reshape(-1, STREAM_ROWS * grid.shape[1])
-        before, above = windows(context_ids(symbols))
-        weights = prior.weights([row.ravel() for row in hashed(before, above)])
+        weights = prior.weights(hashed(*windows(context_ids(symbols)))).numpy()
         chosen = weights[np.arange(len(weights)), symbols.ravel()] / weights.sum(-1)
         found[name] = float(-np.log2(chosen).mean())
     return found
@@ -136,7 +135,7 @@ def train_prior(
             if generator.random() < options.strange_share:
                 unreadable(strip, charset.unreadable_class, generator)
         symbols = np.concatenate(strips).reshape(-1, STREAM_ROWS * strips[0].shape[1])
-        rows = [torch.from_numpy(row.ravel()) for row in hashed(*windows(context_ids(symbols)))]
+        rows = [torch.from_numpy(row) for row in hashed(*windows(context_ids(symbols)))]
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(rows)
         loss = F.cross_entropy(logits.float(), torch.from_numpy(symbols.ravel()))

@@ -14,6 +14,7 @@ from foxing.renderer import WIDE_TAIL, Cells
 
 from .charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_TAIL, N_VOWEL, Charset
 from .encoder import Features
+from .layers import NUMBERS_AT_ONCE, likeliest
 from .places import N_LEFT, N_RIGHT, syllable_halves, wide_halves
 
 LEFT = 256  # symbols from here on are left halves; those before are classes of cells
@@ -23,45 +24,63 @@ Symbols = npt.NDArray[np.int64]
 
 
 @torch.no_grad()
-def likeliest(seen: Features, charset: Charset) -> tuple[Tensor, Tensor]:
-    """Symbols and positions of rare characters, int64 [B, L, 2] each."""
-    narrow = seen.logits.clone()
-    narrow[..., [charset.wide_class, charset.hangul_class]] = -torch.inf
-    symbols = narrow.argmax(-1)
+def seen_symbols(seen: Features, charset: Charset, heat: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    """Symbols and positions of rare characters, int64 [B, L, 2] each, and how likely those characters are, float32, all
+    logits divided by `heat`."""
+    full_width = torch.tensor([charset.wide_class, charset.hangul_class], device=seen.kinds.device)
+    logits = seen.logits.flatten(0, 2)
+    symbols = seen.kinds.flatten()
+    top, total = _sums(logits, symbols, heat)
+    sure = total.reciprocal()
+    # what begins no full-width character after all shows the likeliest of the others
+    at = torch.isin(symbols, full_width).nonzero().squeeze(-1)
+    others = logits[at].float()
+    kinds = ((others[:, full_width] - top[at, None]) / heat).exp() / total[at, None]
+    others[:, full_width] = -torch.inf
+    best, symbols[at] = others.max(-1)
+    sure[at] = ((best - top[at]) / heat).exp() / total[at]
+    share_of_kind = torch.zeros(len(symbols), 2, device=symbols.device)
+    share_of_kind[at] = kinds
+    symbols, sure = symbols.view(seen.kinds.shape), sure.view(seen.kinds.shape)
+    kinds = share_of_kind.view(*seen.kinds.shape, 2)[:, :, 0]
     named = torch.zeros_like(symbols, dtype=torch.bool)
     named[seen.rare.at] = True
     symbols[(symbols == charset.rare_class) & ~named] = charset.unreadable_class  # rare, and nobody asked which
     rare = torch.zeros_like(symbols)
-    rare[seen.rare.at] = seen.rare.best
-    wide = seen.wide.best.clamp_max(charset.rare_wide_class - 1)
-    wide[seen.rare_wide.at[seen.wide.at]] = charset.rare_wide_class + seen.rare_wide.best
-    parts = torch.split(seen.hangul.logits, [N_LEAD, N_VOWEL, N_TAIL], dim=-1)
+    share, rare[seen.rare.at] = _share(seen.rare.logits, seen.rare.best, heat), seen.rare.best
+    sure[seen.rare.at] *= share
+    share, wide = _share(seen.wide.logits, seen.wide.best, heat), seen.wide.best
+    wide = wide.clamp_max(charset.rare_wide_class - 1)
+    rare_wide_at = seen.rare_wide.at[seen.wide.at]
+    rare_share, rare_wide = _share(seen.rare_wide.logits, seen.rare_wide.best, heat), seen.rare_wide.best
+    share[rare_wide_at] *= rare_share
+    wide[rare_wide_at] = charset.rare_wide_class + rare_wide
     shift = torch.tensor([LEFT, 0], device=symbols.device)
     symbols[seen.wide.at] = wide_halves(wide) + shift
-    symbols[seen.hangul.at] = syllable_halves(*(part.argmax(-1) for part in parts)) + shift
-    return symbols, rare
-
-
-@torch.no_grad()
-def sureness(seen: Features, charset: Charset, heat: float = 1.0) -> Tensor:
-    """float32 [B, L, 2]: how likely the likeliest characters are, all logits divided by `heat`."""
-
-    def best(logits: Tensor) -> Tensor:
-        top = logits.amax(-1, keepdim=True)
-        return (logits - top).div_(heat).exp_().sum(-1).reciprocal()
-
-    shares = (seen.logits / heat).softmax(-1)
-    kinds = shares[:, :, 0, [charset.wide_class, charset.hangul_class]]
-    shares[..., [charset.wide_class, charset.hangul_class]] = 0
-    sure = shares.amax(-1)
-    sure[seen.rare.at] *= best(seen.rare.logits)
-    wide = best(seen.wide.logits)
-    wide[seen.rare_wide.at[seen.wide.at]] *= best(seen.rare_wide.logits)
+    sure[seen.wide.at] = (kinds[..., 0][seen.wide.at] * share).unsqueeze(-1)
     parts = torch.split(seen.hangul.logits, [N_LEAD, N_VOWEL, N_TAIL], dim=-1)
-    hangul = torch.stack([best(part) for part in parts]).prod(0)
-    sure[seen.wide.at] = (kinds[..., 0][seen.wide.at] * wide).unsqueeze(-1)
-    sure[seen.hangul.at] = (kinds[..., 1][seen.hangul.at] * hangul).unsqueeze(-1)
-    return sure
+    jamo = [likeliest(part) for part in parts]
+    symbols[seen.hangul.at] = syllable_halves(*jamo) + shift
+    shares = [_share(part, best, heat) for part, best in zip(parts, jamo, strict=True)]
+    share = torch.stack(shares).prod(0)
+    sure[seen.hangul.at] = (kinds[..., 1][seen.hangul.at] * share).unsqueeze(-1)
+    return symbols, rare, sure
+
+
+def _share(logits: Tensor, best: Tensor, heat: float) -> Tensor:
+    """[M, K] and the likeliest, [M] → how likely that is, float32 [M]."""
+    return _sums(logits, best, heat)[1].reciprocal()
+
+
+def _sums(logits: Tensor, best: Tensor, heat: float) -> tuple[Tensor, Tensor]:
+    """[M, K] and the likeliest, [M] → its logit, and what exp((logit - its) / heat) add up to, float32 [M] each."""
+    top = logits.gather(-1, best[:, None]).float()
+    total = torch.empty(len(logits), device=logits.device)
+    rows = max(1, NUMBERS_AT_ONCE // logits.shape[-1])
+    for first in range(0, len(logits), rows):
+        part = slice(first, first + rows)
+        total[part] = (logits[part].float() - top[part]).div_(heat).exp_().sum(-1)
+    return top.squeeze(-1), total
 
 
 class Alphabet:
