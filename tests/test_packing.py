@@ -9,10 +9,10 @@ from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.native import rans, whole
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.doubts import LEVELS, N_AFTER, NO_DOUBT, SHOWN, Doubts, counted_slots, even_slots, levels
+from foxing.encoder.native.layers import likeliest
 from foxing.encoder.native.packing import Packer, stream_rows
 from foxing.encoder.native.prior import Prior, context_ids, hashed, windows
 from foxing.encoder.native.symbols import Alphabet
-from foxing.encoder.native.layers import likeliest
 from foxing.encoder.native.texts import entries
 from foxing.encoder.native.weights import load_weights
 from foxing.encoder.native.whole import WholeLayer
