@@ -80,8 +80,11 @@ class Drawer:
         return "".join(map(chr, self._generator.choices(points, k=self._generator.randint(20, 300))))
 
     def record(self) -> str:
-        """JSON, a log, a listing of paths, a diff, a table or commands, with words of the corpora."""
-        makers: list[Callable[[], str]] = [self._json, self._json, self._log, self._paths, self._diff, self._commands]
+        """JSON, a log, a listing of paths, a diff, source code, a table or commands, with words of the corpora."""
+        makers: list[Callable[[], str]] = [
+            *(self._json, self._json, self._log, self._paths, self._diff, self._commands),
+            *(self._source, self._source, self._table),
+        ]
         return self._generator.choice(makers)()
 
     def cells(self, text: Callable[[], str], rows: int) -> Cells:
@@ -184,6 +187,40 @@ class Drawer:
             )
             lines.append(generator.choice("+- ") + indent + body)
         return "\n".join(lines)
+
+    def _source(self) -> str:
+        """Source code, three times in four indented by tabs, as in Go, C and makefiles."""
+        generator = self._generator
+        indent = generator.choice(("\t", "\t", "\t", "    "))
+        lines, depth = [], 0
+        for _ in range(generator.randint(6, 40)):
+            call = f"{self._name()}.{self._name()}({self._word()}, {identifier(generator)!r})"
+            kind = generator.randrange(7)
+            if kind < 2 and depth < 4:
+                opening = generator.choice(
+                    (f"func {self._name()}({self._word()} *{self._name()}) error {{", "if err {")
+                )
+                lines.append(indent * depth + opening)
+                depth += 1
+            elif kind == 2 and depth:
+                depth -= 1
+                lines.append(indent * depth + generator.choice(("}", "});")))
+            elif kind == 3:
+                lines.append(f"{indent * depth}// {' '.join(self._word() for _ in range(generator.randint(2, 9)))}")
+            elif kind == 4:
+                lines.append("")
+            else:
+                gap = generator.choice((" ", " ", indent))
+                lines.append(f"{indent * depth}{self._name()}{gap}{generator.choice((':=', '=', '<', '=='))} {call};")
+        return "\n".join(lines)
+
+    def _table(self) -> str:
+        """Rows of columns, with tabs or bars between."""
+        generator = self._generator
+        between = generator.choice(("\t", "\t", " | ", ","))
+        cells: list[Callable[[], str]] = [self._word, self._name, lambda: identifier(generator), lambda: "-"]
+        kinds = [generator.choice(cells) for _ in range(generator.randint(2, 7))]
+        return "\n".join(between.join(kind() for kind in kinds) for _ in range(generator.randint(3, 25)))
 
     def _commands(self) -> str:
         generator = self._generator

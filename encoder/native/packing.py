@@ -23,11 +23,10 @@ from .doubts import SHOWN, Doubts, levels
 from .places import MOST_RARE, N_RIGHT
 from .prior import COLUMNS, LAGS, START, Ints, Prior, context_ids, hashed, windows
 from .symbols import LEFT, N_SYMBOLS, Alphabet, Symbols
-from .threads import WORKERS, shared_out
+from .threads import shared_out
 
 STREAM_ROWS = 5  # at most
 ROOMY_BITS = 6  # a cell
-LEAST_STREAMS = 320  # that are worth a thread of their own
 CHUNK = 1600  # cells whose probabilities are in memory at once
 BLOCK = 16  # symbols that are added up together
 N_BLOCKS = N_SYMBOLS // BLOCK
@@ -80,7 +79,7 @@ class Packer:
         low, high, total = (np.empty(len(chosen)) for _ in range(3))
         for first in range(0, len(chosen), CHUNK):
             part = slice(first, first + CHUNK)
-            weights = self._prior.weights([row[part] for row in rows])
+            weights = self._prior.weights(rows[:, part])
             low[part], high[part], total[part] = _shares(weights, chosen[part])
         starts, sizes = (part.reshape(symbols.shape) for part in _slots(low, high, total, chosen))
         right = np.zeros(symbols.shape, dtype=bool)
@@ -129,17 +128,13 @@ class Packer:
         if (kept > cells).any() or (kept % 2).any() or (begins[:, -1] > words.shape[1] - rans.STATE_WORDS).any():
             raise TokensError("these vision tokens make no sense: what they say of their own size is impossible")
         streams = [row[begin:] for row, row_begins in zip(words, begins, strict=True) for begin in row_begins]
-        parts = np.array_split(np.arange(len(streams)), min(WORKERS, -(-len(streams) // LEAST_STREAMS)))
         kept_of = np.repeat(kept, each)
-
-        def read(part: Ints) -> tuple[Symbols, Symbols, Ints, Ints]:
-            return self._read([streams[i] for i in part], kept_of[part], cells)
-
-        found = shared_out(read, parts)
-        symbols, rare, doubted, taken = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        # all in step on one thread: threads that took a part each would wait for the interpreter's lock
+        read = shared_out(lambda part: self._read(part, kept_of, cells), [streams])
+        symbols, rare, doubted, taken = read[0]
         if (taken.reshape(-1, each)[:, :-1] != lengths).any():
             raise TokensError("these vision tokens make no sense: their parts have other lengths than they say")
-        guessed = (np.arange(cells) >= np.repeat(kept, each)[:, None]).reshape(n_pages, -1, COLUMNS)
+        guessed = (np.arange(cells) >= kept_of[:, None]).reshape(n_pages, -1, COLUMNS)
         sure = np.where(guessed, np.float32(0), SHOWN[doubted].reshape(guessed.shape))
         return Packed(symbols.reshape(guessed.shape), rare.reshape(guessed.shape), sure, guessed)
 

@@ -9,7 +9,7 @@ in a batch.
 Shapes: S streams of T cells each, in step with one another; a stream is a few whole rows of a page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -59,6 +59,9 @@ TABLES: Mapping[str, int] = MappingProxyType(
         "above": 8192,
     }
 )
+_ROWS = np.array(list(TABLES.values()), dtype=np.uint32)[:, None] - 1
+#: Row of the first of each table, where they lie one behind the other.
+FIRST_ROW = np.cumsum([0, *list(TABLES.values())[:-1]])[:, None]
 _BY_LAGS = tuple(int(name) for name in TABLES if name.isdecimal() and name != "1")
 
 
@@ -69,25 +72,29 @@ def context_ids(symbols: Symbols) -> Ints:
     return np.where(right, symbols + N_SYMBOLS, symbols)
 
 
-def hashed(before: Ints, above: Ints) -> list[Ints]:
-    """Rows of each table, [N] each. `before`: [LAGS, N], the context ids before a cell, the nearest first; `above`:
-    [2, N], those above it and above its right neighbour."""
+def hashed(before: Ints, above: Ints) -> Ints:
+    """Rows of each table, [n, N], those of all tables counted on. `before`: [LAGS, N], the context ids before a cell,
+    the nearest first; `above`: [2, N], those above it and above its right neighbour."""
     terms = (before + 1).astype(np.uint32) * _LAG[:LAGS, None]  # modulo 2^32, as is all that follows
     spaces = np.cumsum(before == 0, axis=0, dtype=np.int8)
     by_lags = np.cumsum(terms[: max(_BY_LAGS)], axis=0, dtype=np.uint32)
-    sums = {str(lags): by_lags[lags - 1] for lags in _BY_LAGS}
-    sums["word"] = np.where(spaces == 0, terms, 0).sum(0, dtype=np.uint32)
-    sums["words"] = np.where(spaces <= 1, terms, 0).sum(0, dtype=np.uint32) + np.uint32(1)
-    sums["above"] = ((above + 1).astype(np.uint32) * _LAG[LAGS:, None]).sum(0, dtype=np.uint32) + terms[0]
-    rows: list[Ints] = []
-    for name, size in TABLES.items():
-        if name == "1":
-            rows.append(before[0] % size)
-            continue
-        x = sums[name]
-        x = (x ^ (x >> 15)) * np.uint32(0x2C1B3C6D)
-        x = (x ^ (x >> 12)) * np.uint32(0x297A2D39)
-        rows.append(((x ^ (x >> 15)) & np.uint32(size - 1)).astype(np.int64))
+    sums = np.empty((len(TABLES), before.shape[1]), dtype=np.uint32)
+    for index, lags in enumerate(_BY_LAGS):
+        sums[1 + index] = by_lags[lags - 1]
+    word, words, over = sums[1 + len(_BY_LAGS) :]
+    np.add.reduce(terms * (spaces == 0), axis=0, out=word)
+    np.add.reduce(terms * (spaces <= 1), axis=0, out=words)
+    words += np.uint32(1)
+    np.add.reduce((above + 1).astype(np.uint32) * _LAG[LAGS:, None], axis=0, out=over)
+    over += terms[0]
+    x = sums[1:]
+    x ^= x >> 15
+    x *= np.uint32(0x2C1B3C6D)
+    x ^= x >> 12
+    x *= np.uint32(0x297A2D39)
+    x ^= x >> 15
+    sums[0] = before[0]
+    rows: Ints = (sums & _ROWS) + FIRST_ROW
     return rows
 
 
@@ -124,7 +131,7 @@ class Prior:
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """`arrays`: int8 "table_<name>" [rows, E], "hidden" [n·E, H], "out" [H, 416]; int32 "hidden_bias", "out_bias".
         Raises `ValueError` where sums could leave the whole numbers that float32 holds."""
-        self._tables = [arrays[f"table_{name}"] for name in TABLES]
+        self._tables = np.concatenate([arrays[f"table_{name}"] for name in TABLES])
         self._hidden = WholeLayer(arrays["hidden"], arrays["hidden_bias"])
         # activations are 0 … 255, and stand in 8 bits as they are less 128
         out = arrays["out"].astype(np.int64)
@@ -134,11 +141,9 @@ class Prior:
         self._weights = torch.from_numpy(weights)[None]
 
     @torch.inference_mode()
-    def weights(self, rows: Sequence[Ints]) -> Tensor:
-        """Rows of each table, [N] each → whole numbers, float32 [N, 416], what probabilities are in proportion to."""
-        found = np.empty((len(rows[0]), N_EMBED * len(rows)), dtype=np.int8)
-        for index, (table, row) in enumerate(zip(self._tables, rows, strict=True)):
-            found[:, N_EMBED * index : N_EMBED * (index + 1)] = table.take(row, axis=0)
+    def weights(self, rows: Ints) -> Tensor:
+        """Rows of each table, [n, N] → whole numbers, float32 [N, 416], what probabilities are in proportion to."""
+        found = self._tables.take(rows.T, axis=0).reshape(rows.shape[1], -1)
         x = self._hidden(torch.from_numpy(found))
         x = x.bitwise_right_shift_(SCALE_SHIFT).clamp_(0, TOP).sub_(MIDDLE).to(torch.int8)
         x = self._out(x).bitwise_right_shift_(LOGIT_SHIFT)

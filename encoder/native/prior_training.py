@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from .charset import load_charset
-from .prior import N_EMBED, N_HIDDEN, SCALE, TABLES, TOP, Prior, context_ids, hashed, windows
+from .prior import FIRST_ROW, N_EMBED, N_HIDDEN, SCALE, TABLES, TOP, Prior, context_ids, hashed, windows
 from .strips import StripSource, held_out_pages
 from .symbols import N_SYMBOLS, Alphabet, Symbols
 from .train import EVALUATED, TrainingOptions
@@ -135,7 +135,7 @@ def train_prior(
             if generator.random() < options.strange_share:
                 unreadable(strip, charset.unreadable_class, generator)
         symbols = np.concatenate(strips).reshape(-1, STREAM_ROWS * strips[0].shape[1])
-        rows = [torch.from_numpy(row) for row in hashed(*windows(context_ids(symbols)))]
+        rows = [torch.from_numpy(row) for row in hashed(*windows(context_ids(symbols))) - FIRST_ROW]
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(rows)
         loss = F.cross_entropy(logits.float(), torch.from_numpy(symbols.ravel()))

@@ -32,6 +32,9 @@ PAGES_EACH = 1500  # of a source, at most
 AHEAD = 6  # batches drawn before they are needed
 CODE_CHARACTERS = 2500  # of one message of source code
 STRUCK_SHARE = 0.02  # of the strips
+TYPOGRAPHIC_SHARE = 0.04  # of the strips
+#: Signs of ASCII → those that stand for them in print, in turn.
+PRINTED = {"'": "’’’‘", '"': "“”", "-": "—–-"}
 STALLED_S = 120  # without a batch, before the drawing process is asked whether it lives
 #: How often a degraded image is shifted: a pixel is a quarter of a cell at `small`, half of one at `micro`.
 SHIFTED = {"large": 0.6, "base": 0.6, "small": 0.7, "tiny": 0.5, "micro": 0.15}
@@ -111,10 +114,22 @@ class StripSource:
         cells = self.cells[name]
         start = self.generator.randrange(max(1, cells.shape[0] - rows + 1))
         strip = cells[start : start + rows]
+        if self.generator.random() < TYPOGRAPHIC_SHARE:
+            strip = typographic(strip)
         if self.generator.random() < 0.05:  # pages end in blank rows
             strip = strip.copy()
             strip[self.generator.randrange(rows) :] = BLANK
         return strip
+
+
+def typographic(strip: Cells) -> Cells:
+    """`strip` with the quotation marks, apostrophes and dashes of print instead of those of ASCII."""
+    result = strip.copy()
+    for plain, printed in PRINTED.items():
+        places = np.argwhere(strip == ord(plain))
+        for number, (row, column) in enumerate(places):
+            result[row, column] = ord(printed[number % len(printed)])
+    return result
 
 
 def struck(strip: Cells, generator: random.Random) -> Cells:
