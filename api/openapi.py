@@ -64,7 +64,7 @@ _MEANING = {
     415: "The body is not declared as JSON.",
     422: "Something in the request does not make sense.",
     500: "A fault in Foxing, or vision tokens that cannot be read.",
-    503: "The database cannot be used at the moment.",
+    503: "The database, or what reads pages elsewhere, cannot be used at the moment.",
 }
 _ALWAYS = (401, 422, 500, 503)
 _WITH_BODY = (400, 413, 415)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.memory import errors as memory_errors
 from foxing.renderer import FoxingError
 
@@ -86,7 +86,9 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (memory_errors.TimeTravelForbidden, ProblemKind("time-travel-forbidden", 403, "The time cannot be set")),
     (memory_errors.DatabaseTooNew, ProblemKind("database-too-new", 503, "The database is of a newer version")),
     (memory_errors.StorageError, ProblemKind("storage", 503, "The database cannot be used")),
-    (memory_errors.TokensDamaged, ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")),
+    (memory_errors.ReaderFailed, ProblemKind("reader-failed", 503, "The page could not be read this time")),
+    (memory_errors.Unreadable, ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")),
+    (ReadFailed, ProblemKind("reader-failed", 503, "The page could not be read this time")),
     (TokensError, ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")),
     (CodecError, ProblemKind("codec", 500, "The codec cannot do this")),
     (InvalidSettings, ProblemKind("invalid-settings", 500, "A setting cannot be used")),

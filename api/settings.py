@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from foxing.encoder import CodecOptions
+from foxing.encoder.remote.options import PROMPTS, RemoteOptions
 from foxing.renderer import FoxingError
 
 SETTINGS_FILE = "foxing.toml"
@@ -94,12 +96,77 @@ class Settings(BaseSettings):
         "at the same time are decoded together.",
     )
 
+    remote_url: str | None = Field(
+        default=None,
+        description="Of the codec `remote`: the base of the OpenAI-compatible API that reads pages, usually ending in "
+        "/v1.",
+    )
+    remote_model: str | None = Field(default=None, description="Of the codec `remote`: the model that reads pages.")
+    remote_api_key: SecretStr | None = Field(
+        default=None, description="Of the codec `remote`: the key that is sent as `Authorization: Bearer <key>`."
+    )
+    remote_server: Literal["openai", "vllm", "sglang"] = Field(
+        default="openai",
+        description="Of the codec `remote`: the server whose own fields may stand in a request. 'vllm' and 'sglang' "
+        "add those that keep DeepSeek-OCR from repeating itself; 'openai' adds none.",
+    )
+    remote_prompt: str = Field(
+        default="transcribe",
+        description=f"Of the codec `remote`: what the model is asked: {', '.join(f'`{name}`' for name in PROMPTS)}, or "
+        "words of your own.",
+    )
+    remote_columns: int = Field(
+        default=80,
+        description="Of the codec `remote`: columns of a page, 80 or 160. 160 makes dense pages, which few models "
+        "read; 80 has no tier `base`.",
+    )
+    remote_timeout_s: float = Field(
+        default=120.0, gt=0, le=3600, description="Of the codec `remote`: seconds that a request may take."
+    )
+    remote_concurrency: int = Field(
+        default=8, ge=1, le=1000, description="Of the codec `remote`: requests that run at once."
+    )
+    remote_retries: int = Field(
+        default=4, ge=0, le=20, description="Of the codec `remote`: how often a request that failed is sent again."
+    )
+    remote_max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of the codec `remote`: text tokens of an answer, at most; what the ink on the page calls for if "
+        "not set.",
+    )
+    remote_default_confidence: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Of the codec `remote`: how sure a character is where the server tells no log-probabilities. Under "
+        "0.8 every character is flagged, and its words leave the index.",
+    )
+    remote_extra: dict[str, Any] | None = Field(
+        default=None,
+        description="Of the codec `remote`: fields that are merged into each request, a JSON object in the "
+        "environment; a null takes a field out.",
+    )
+    remote_prompt_price: float = Field(
+        default=0.0, ge=0, description="Of the codec `remote`: what a million tokens of requests cost."
+    )
+    remote_completion_price: float = Field(
+        default=0.0, ge=0, description="Of the codec `remote`: what a million tokens of answers cost."
+    )
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("api_key")
+    @field_validator("remote_columns")
+    @classmethod
+    def _divides(cls, value: int) -> int:
+        if value not in (80, 160):
+            raise ValueError("must be 80 or 160")
+        return value
+
+    @field_validator("api_key", "remote_api_key")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -126,6 +193,27 @@ class Settings(BaseSettings):
     def key(self) -> str | None:
         """The API key in the clear."""
         return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def codec_options(self) -> CodecOptions:
+        """What the codec is loaded with beside its device."""
+        remote = RemoteOptions(
+            url=self.remote_url,
+            model=self.remote_model,
+            api_key=None if self.remote_api_key is None else self.remote_api_key.get_secret_value(),
+            server=self.remote_server,
+            prompt=self.remote_prompt,
+            columns=self.remote_columns,
+            timeout_s=self.remote_timeout_s,
+            concurrency=self.remote_concurrency,
+            retries=self.remote_retries,
+            max_tokens=self.remote_max_tokens,
+            default_confidence=self.remote_default_confidence,
+            extra=self.remote_extra or {},
+            prompt_price=self.remote_prompt_price,
+            completion_price=self.remote_completion_price,
+        )
+        return CodecOptions(remote=remote)
 
     @property
     def loopback(self) -> bool:
@@ -166,6 +254,6 @@ def _sentence(reason: Mapping[str, Any]) -> str:
     if reason["type"] == "extra_forbidden":
         known = ", ".join(Settings.model_fields)
         return f"there is no setting '{name}' ({SETTINGS_FILE}); the settings are {known}"
-    shown = "" if name == "api_key" else f", not {reason['input']!r}"
+    shown = "" if name.endswith("api_key") else f", not {reason['input']!r}"
     message = str(reason["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return f"the setting {ENV_PREFIX}{name.upper()} (in {SETTINGS_FILE}: {name}) {message}{shown}"

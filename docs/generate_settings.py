@@ -24,7 +24,16 @@ Where `database_url` is not set, the database is `foxing.db` in the user's data 
 anything else is the path of a SQLite file. The file and its folder are made where they are missing.
 """
 #: Values for the example where the default is not to be set.
-_EXAMPLES = {"database_url": "/srv/foxing/foxing.db", "api_key": "a-long-random-string", "token_bytes": {"tiny": 200}}
+_EXAMPLES = {
+    "database_url": "/srv/foxing/foxing.db",
+    "api_key": "a-long-random-string",
+    "token_bytes": {"tiny": 200},
+    "remote_url": "http://127.0.0.1:8000/v1",
+    "remote_model": "Qwen/Qwen3-VL-8B-Instruct",
+    "remote_api_key": "the-key-of-the-endpoint",
+    "remote_max_tokens": 8192,
+    "remote_extra": {"top_k": 1},
+}
 
 
 def settings_page() -> str:

@@ -3,17 +3,25 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
-from .contract import Codec, Reading, ResizableCodec, TierSpec
-from .errors import CodecError, TokensError
-from .registry import CODECS, load_codec
+from .contract import Codec, ElsewhereCodec, Reading, ResizableCodec, SituatedCodec, TierSpec
+from .errors import CodecError, ReadFailed, TokensError
+from .options import CodecOptions
+from .registry import CODECS, CodecEntry, load_codec
+from .remote.options import RemoteOptions
 from .tokens import VisionTokens
 
 __all__ = [
     "CODECS",
     "Codec",
+    "CodecEntry",
     "CodecError",
+    "CodecOptions",
+    "ElsewhereCodec",
+    "ReadFailed",
     "Reading",
+    "RemoteOptions",
     "ResizableCodec",
+    "SituatedCodec",
     "TierSpec",
     "TokensError",
     "VisionTokens",

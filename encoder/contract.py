@@ -10,7 +10,9 @@ from PIL.Image import Image
 
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
-from .tokens import VisionTokens
+from .errors import CodecError
+from .remote.usage import RemoteUsage
+from .tokens import VisionTokens, is_variable
 
 #: What a cell reads as that shows nothing the codec was made to read, with confidence 0.
 UNREADABLE = 0xFFFD
@@ -20,8 +22,9 @@ UNREAD_SHARE = 0.3
 
 @dataclass(frozen=True)
 class TierSpec:
-    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page, in numbers of `dtype`; a character
-    whose confidence is below `flag_below` counts as uncertain."""
+    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page, in numbers of `dtype`; where tokens
+    are as long as their page needs (`variable`), `bytes_per_token` is that of a full page of English. A character whose
+    confidence is below `flag_below` counts as uncertain."""
 
     name: str
     side_px: int
@@ -33,6 +36,10 @@ class TierSpec:
     @property
     def bytes_per_page(self) -> int:
         return self.tokens * self.bytes_per_token
+
+    @property
+    def variable(self) -> bool:
+        return is_variable(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -109,4 +116,34 @@ class ResizableCodec(Codec, Protocol):
     def sized(self, token_bytes: Mapping[str, int]) -> Codec:
         """The same weights writing tokens of these sizes at the tiers named. Raises `CodecError` for a size or a tier
         it does not have."""
+        ...
+
+
+@runtime_checkable
+class ElsewhereCodec(Codec, Protocol):
+    """A codec whose pages are read elsewhere, one by one, where one may fail while the others do not. It limits itself:
+    callers need not wait for each other, and pages that several of them want at once are read once."""
+
+    @property
+    def usage(self) -> RemoteUsage:
+        """What was asked so far, and what it cost."""
+        ...
+
+    def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+        """For each what `decode` gives, or why there is no reading: `TokensError` for tokens that it will never read,
+        `ReadFailed` for a page that a later try may read."""
+        ...
+
+    def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
+        """The same pages at the lower `tier`, made of the images that the tokens are: nothing is read for it, so that a
+        bad reading never gets into a page. `rows`: grid rows that each page uses. Raises `CodecError`."""
+        ...
+
+
+@runtime_checkable
+class SituatedCodec(Codec, Protocol):
+    """A codec that tells what it computes with."""
+
+    def runs_on(self) -> Mapping[str, str]:
+        """In words: the device, the model, the precision, the server; whatever says what ran."""
         ...

@@ -1,39 +1,96 @@
 """Codecs by name, loaded once per process."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from threading import Lock
 
 from .contract import Codec, ResizableCodec
 from .errors import CodecError
+from .options import CodecOptions
 
 _lock = Lock()
 
 
-def _native(device: str) -> Codec:
+@dataclass(frozen=True)
+class CodecEntry:
+    """A codec that can be asked for by name. Telling about it imports nothing that it needs.
+
+    `about`: one sentence. `load`: (device, options) → the codec; raises `CodecError`. `extra`: of the package, with
+    what the codec needs beside the core; `modules`: what that installs. `needs`: settings without which it cannot be
+    loaded.
+    """
+
+    name: str
+    about: str
+    load: Callable[[str, CodecOptions], Codec]
+    extra: str | None = None
+    modules: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Modules that are not installed."""
+        return tuple(module for module in self.modules if find_spec(module) is None)
+
+
+def _native(device: str, options: CodecOptions) -> Codec:
     from .native.codec import NativeCodec
 
     return NativeCodec.load(device=device)
 
 
-CODECS: dict[str, Callable[[str], Codec]] = {"native": _native}
+def _remote(device: str, options: CodecOptions) -> Codec:
+    from .remote.codec import RemoteCodec
+
+    return RemoteCodec.load(options.remote)
+
+
+_ENTRIES = (
+    CodecEntry(
+        "native",
+        "Our own, small, with its weights in the package: dense pages, every tier, two CPU cores are enough.",
+        _native,
+    ),
+    CodecEntry(
+        "remote",
+        "Keeps the image of each page and has it read by a vision model behind an OpenAI-compatible endpoint.",
+        _remote,
+        extra="remote",
+        modules=("httpx",),
+        needs=("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL"),
+    ),
+)
+CODECS: dict[str, CodecEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 @cache
-def _loaded(name: str, device: str) -> Codec:
-    return CODECS[name](device)
+def _loaded(name: str, device: str, options: CodecOptions) -> Codec:
+    return CODECS[name].load(device, options)
 
 
-def load_codec(name: str = "native", device: str = "auto", token_bytes: Mapping[str, int] | None = None) -> Codec:
+def load_codec(
+    name: str = "native",
+    device: str = "auto",
+    token_bytes: Mapping[str, int] | None = None,
+    options: CodecOptions | None = None,
+) -> Codec:
     """The codec called `name` on `device` ("auto", "cpu", "cuda"); its weights are in memory once per process.
 
-    `token_bytes`: bytes of a vision token at some tiers, where the default is not wanted. Raises `CodecError` for an
-    unknown name, missing weights, a device that is not there or a size that the codec does not have.
+    `token_bytes`: bytes of a vision token at some tiers, where the default is not wanted. `options`: what else can be
+    chosen. Raises `CodecError` for an unknown name, an extra that is not installed, missing weights or
+    settings, a device that is not there or a size that the codec does not have.
     """
     if name not in CODECS:
         raise CodecError(f"there is no codec '{name}'; set FOXING_CODEC to one of {', '.join(CODECS)}")
+    missing = CODECS[name].missing
+    if missing:
+        raise CodecError(
+            f"the codec '{name}' needs {' and '.join(missing)}; pip install 'foxing[{CODECS[name].extra}]'"
+        )
     with _lock:
-        codec = _loaded(name, device)
+        codec = _loaded(name, device, options or CodecOptions())
     if not token_bytes:
         return codec
     if not isinstance(codec, ResizableCodec):

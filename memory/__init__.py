@@ -11,9 +11,11 @@ from .errors import (
     MemoryFault,
     MessageTooLarge,
     NotFound,
+    ReaderFailed,
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
+    Unreadable,
 )
 from .memory import Memory
 from .policy import Policy, Step
@@ -54,6 +56,7 @@ __all__ = [
     "PageReading",
     "Pages",
     "Policy",
+    "ReaderFailed",
     "Recall",
     "RecallImages",
     "Recalled",
@@ -65,4 +68,5 @@ __all__ = [
     "TickReport",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "Unreadable",
 ]

@@ -4,21 +4,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Lock
+from time import monotonic
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from foxing.encoder import Codec, Reading, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, ElsewhereCodec, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.renderer import BLANK, Cells, PageLayout
 
-from .errors import TokensDamaged
+from .errors import ReaderFailed, TokensDamaged, Unreadable
 from .repositories.pages import PageRow
 
 BATCH = 16  # token sequences in one call of the codec
 CACHED_PAGES = 256  # about 100 kB each
 ZSTD_LEVEL = 19
+FAILED_FOR_S = 10.0  # how long a page that could not be read elsewhere is not asked for again
 
 
 def pack_cells(cells: Cells) -> bytes:
@@ -61,7 +63,8 @@ class _Ticket:
 
 
 class DecodeQueue:
-    """Brings decoding requests of all threads into batches. Whoever finds the codec free decodes for all that wait."""
+    """Brings decoding requests of all threads into batches. Whoever finds the codec free decodes for all that wait. For
+    a codec that reads elsewhere nobody waits: it limits itself."""
 
     def __init__(self, load: Callable[[], Codec]) -> None:
         self._load = load
@@ -74,9 +77,12 @@ class DecodeQueue:
         """Token sequences that wait."""
         return len(self._waiting)
 
-    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | TokensError]:
-        """For each what `Codec.decode` gives, or why these tokens cannot be read; blocks until all are done. Other
-        errors are raised."""
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+        """For each what `Codec.decode` gives, or why these tokens cannot be read, ever (`TokensError`) or this time
+        (`ReadFailed`); blocks until all are done. Other errors are raised."""
+        codec = self._load()
+        if isinstance(codec, ElsewhereCodec):
+            return codec.decode_each(tokens)
         tickets = [_Ticket(item) for item in tokens]
         with self._changed:
             self._waiting.extend(tickets)
@@ -87,9 +93,9 @@ class DecodeQueue:
             with self._changed:
                 self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
             raise
-        results: list[Reading | TokensError] = []
+        results: list[Reading | CodecError] = []
         for ticket in tickets:
-            if isinstance(ticket.result, (Reading, TokensError)):
+            if isinstance(ticket.result, (Reading, TokensError, ReadFailed)):
                 results.append(ticket.result)
             else:
                 assert ticket.result is not None
@@ -126,14 +132,28 @@ class DecodeQueue:
                 self._run([ticket])
 
 
+@dataclass(frozen=True)
+class _Request:
+    """Token rows `first`…`stop` of a page, to be read from `tokens`, which begin `above` rows higher."""
+
+    page: PageRow
+    state: PageState
+    first: int
+    stop: int
+    above: int
+    tokens: VisionTokens
+
+
 class PageDecoder:
     """Reads pages out of what the database holds of them. `load` gives the codec; it is asked for one only when a page
-    must be decoded."""
+    must be decoded. `seconds`: a clock."""
 
-    def __init__(self, load: Callable[[], Codec]) -> None:
+    def __init__(self, load: Callable[[], Codec], seconds: Callable[[], float] = monotonic) -> None:
         self.load = load
         self.queue = DecodeQueue(load)
+        self._seconds = seconds
         self._cache: OrderedDict[tuple[str, int], PageState] = OrderedDict()
+        self._failed: OrderedDict[tuple[str, int], tuple[float, ReaderFailed]] = OrderedDict()
         self._lock = Lock()
 
     def read(
@@ -141,14 +161,14 @@ class PageDecoder:
         pages: Sequence[PageRow],
         contents: dict[int, tuple[bytes, bytes | None]],
         wanted: dict[int, list[tuple[int, int]]] | None = None,
-    ) -> dict[int, PageState | TokensDamaged]:
+    ) -> dict[int, PageState | Unreadable]:
         """Page id → its state, read at least in the cell ranges `wanted` (None: everywhere).
 
         A page that keeps its exact text is not decoded, unless that text is damaged. What cannot be read comes back as
         the error.
         """
-        states: dict[int, PageState | TokensDamaged] = {}
-        requests: list[tuple[PageState, int, int, int, VisionTokens]] = []
+        states: dict[int, PageState | Unreadable] = {}
+        requests: list[_Request] = []
         for page in pages:
             if page.id in states:
                 continue
@@ -161,17 +181,21 @@ class PageDecoder:
                 ranges = None if wanted is None else wanted[page.id]
                 missing = self._missing(state, PageLayout.from_dict(page.layout), page.tier, ranges)
                 if missing:
+                    failure = self._failure(page)
+                    if failure is not None:
+                        states[page.id] = failure
+                        continue
                     tokens = VisionTokens.from_bytes(tokens_blob)
                     if (tokens.tier, tokens.shape[0]) != (page.tier, len(state.known)):
                         raise TokensError("its tokens are those of another page")
-                    requests += [(state, *part) for part in self._crops(tokens, page, missing)]
+                    requests += [_Request(page, state, *part) for part in self._crops(tokens, page, missing)]
             except TokensError as error:
                 states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {error}")
         if requests:
             self._fill(requests, states)
         return states
 
-    def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | TokensError]:
+    def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """Decodes whole pages past the cache; an error for those that cannot be read."""
         return self.queue.decode(tokens)
 
@@ -246,24 +270,34 @@ class PageDecoder:
             crops.append((first, stop, above, tokens.crop(first - above, min(total, stop + margin))))
         return crops
 
-    def _fill(
-        self,
-        requests: list[tuple[PageState, int, int, int, VisionTokens]],
-        states: dict[int, PageState | TokensDamaged],
-    ) -> None:
-        readings = self.queue.decode([request[4] for request in requests])
-        for (state, first, stop, above, tokens), reading in zip(requests, readings, strict=True):
-            if isinstance(reading, TokensError):
-                for page_id, known in states.items():
-                    if known is state:
-                        states[page_id] = TokensDamaged(f"a page cannot be read: {reading}")
+    def _failure(self, page: PageRow) -> ReaderFailed | None:
+        """Why the page could not be read a moment ago."""
+        with self._lock:
+            at, failure = self._failed.get((page.key, page.version), (None, None))
+        return failure if at is not None and self._seconds() - at < FAILED_FOR_S else None
+
+    def _fill(self, requests: Sequence[_Request], states: dict[int, PageState | Unreadable]) -> None:
+        readings = self.queue.decode([request.tokens for request in requests])
+        for request, reading in zip(requests, readings, strict=True):
+            page, state, first = request.page, request.state, request.first
+            if isinstance(reading, ReadFailed):
+                failure = ReaderFailed(f"page {page.key} could not be read this time: {reading}")
+                states[page.id] = failure
+                with self._lock:
+                    self._failed[page.key, page.version] = (self._seconds(), failure)
+                    while len(self._failed) > CACHED_PAGES:
+                        self._failed.popitem(last=False)
                 continue
-            per_token = reading.cells.shape[0] // tokens.shape[0]
+            if not isinstance(reading, Reading):
+                states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {reading}")
+                continue
+            per_token = reading.cells.shape[0] // request.tokens.shape[0]
             with self._lock:
                 state.flag_below = reading.flag_below  # of the weights that wrote the tokens
-                for row in range(first, stop):
+                for row in range(first, request.stop):
                     if state.known[row]:
                         continue  # read by another thread meanwhile, and perhaps in use: what is known never changes
+                    above = request.above
                     source = slice((above + row - first) * per_token, (above + row - first + 1) * per_token)
                     target = slice(row * per_token, (row + 1) * per_token)
                     state.cells[target] = reading.cells[source]

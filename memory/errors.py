@@ -77,7 +77,17 @@ class DatabaseTooNew(StorageError):
     problem = "database-too-new"
 
 
-class TokensDamaged(MemoryFault):
-    """Stored vision tokens cannot be read: damaged, or written by other weights."""
+class Unreadable(MemoryFault):
+    """A page cannot be read."""
 
     problem = "tokens-unreadable"
+
+
+class TokensDamaged(Unreadable):
+    """Stored vision tokens cannot be read: damaged, or written by other weights."""
+
+
+class ReaderFailed(Unreadable):
+    """A page could not be read this time: what reads it elsewhere failed. It is whole, and can be read later."""
+
+    problem = "reader-failed"

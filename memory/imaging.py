@@ -9,7 +9,7 @@ from foxing.renderer import PageLayout, render
 
 from .database import Database
 from .decoding import PageDecoder
-from .errors import InvalidInput, TokensDamaged
+from .errors import InvalidInput, Unreadable
 from .recalling import Recaller, ask, check_limit, decode_cursor, encode_cursor
 from .remembering import recalled
 from .repositories import banks, pages
@@ -86,7 +86,7 @@ class ImageRecaller:
         images = []
         for page_id, keys in wanted.items():
             row, state = rows[page_id], states[page_id]
-            if isinstance(state, TokensDamaged):
+            if isinstance(state, Unreadable):
                 continue  # there is no image of it; `Memory.read_page` says why
             image = render(state.cells[: row.rows_used], PageLayout.from_dict(row.layout), row.tier)
             buffer = BytesIO()

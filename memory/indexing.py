@@ -36,11 +36,13 @@ def reindex(
     states: Mapping[int, PageState],
 ) -> None:
     """Leaves of these messages only the words that the memory can still read. `states`: pages as they are read now,
-    instead of what the decoder would find. A message that is still open is exact, whatever became of its pages."""
+    instead of what the decoder would find. A message that is still open is exact, whatever became of its pages; one of
+    which a part could not be read this time keeps the words it has."""
     found = messages.by_ids(connection, sorted(message_ids))
     sealed = [message for message in found.values() if not message.open]
     remembered = rememberer.messages(connection, sealed, states)
-    index.replace(connection, bank_id, {i: remembered_terms(item, found[i].name) for i, item in remembered.items()})
+    read = {i: item for i, item in remembered.items() if not item.failed}
+    index.replace(connection, bank_id, {i: remembered_terms(item, found[i].name) for i, item in read.items()})
 
 
 def read_ahead(

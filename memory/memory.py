@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from foxing.encoder import Codec, VisionTokens, load_codec
+from foxing.encoder import Codec, CodecOptions, VisionTokens, load_codec
 from foxing.renderer import FoxingError, tier_rank
 
 from .ageing import Ager
@@ -55,8 +55,8 @@ class Memory:
 
     `database`: a SQLAlchemy URL or the path of a SQLite file, None for the file in the user's data folder; it is
     made and brought up to date. `codec`: a codec or its name; its weights are loaded with the first page that is
-    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers. `clock`: where the
-    present comes from. Safe to share between threads.
+    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers; `options`: what
+    else can be chosen about it. `clock`: where the present comes from. Safe to share between threads.
 
     Raises `StorageError` when the database cannot be used, `DatabaseTooNew` when a newer version wrote it.
     """
@@ -68,11 +68,12 @@ class Memory:
         codec: str | Codec = "native",
         device: str = "auto",
         token_bytes: Mapping[str, int] | None = None,
+        options: CodecOptions | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         self._load: Callable[[], Codec] = lambda: (
-            load_codec(codec, device, token_bytes) if isinstance(codec, str) else codec
+            load_codec(codec, device, token_bytes, options) if isinstance(codec, str) else codec
         )
         self._clock = clock
         self._max_message_bytes = max_message_bytes
@@ -340,7 +341,7 @@ class Memory:
 
     def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
         """The page decoded now from its vision tokens, or as it would read at the lower `tier`. Keepsakes are spliced
-        into the messages, not into `text`. Raises `NotFound`, `Forgotten`, `TokensDamaged`."""
+        into the messages, not into `text`. Raises `NotFound`, `Forgotten`, `TokensDamaged`, `ReaderFailed`."""
         return self._viewer.read(bank, page_id, tier)
 
     def page_tokens(self, bank: str, page_id: str) -> VisionTokens:

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, TokensError, VisionTokens
 
 from .database import Database
 from .repositories import banks, pages
@@ -123,7 +123,7 @@ class Reencoder:
         unknown: dict[str, str] = {}
         for item in stale:
             answer = None if item.kept or item.kind is None else answers[item.kind]
-            if isinstance(answer, TokensError):
+            if isinstance(answer, CodecError):
                 unknown[item.page.key] = str(answer)
         return unknown
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
 
 from .decoding import PageDecoder, PageState
-from .errors import TokensDamaged
+from .errors import ReaderFailed, Unreadable
 from .repositories import pages
 from .repositories.messages import Message
 from .repositories.pages import KeepsakeRow, PageRow, SpanRow
@@ -19,7 +19,8 @@ from .types import Recalled, UncertainRun
 
 @dataclass(frozen=True)
 class Remembered:
-    """A message as the memory holds it. `sure`: float32[len(text)]; `flagged`: bool[len(text)], may be misread."""
+    """A message as the memory holds it. `sure`: float32[len(text)]; `flagged`: bool[len(text)], may be misread;
+    `failed`: part of it could not be read this time, and may be the next."""
 
     text: str
     sure: npt.NDArray[np.float32]
@@ -28,6 +29,7 @@ class Remembered:
     source: str
     page_keys: tuple[str, ...]
     readable: bool = True
+    failed: bool = False
 
     @property
     def confidence(self) -> float:
@@ -91,7 +93,7 @@ class Rememberer:
         spans = pages.spans_of_messages(connection, sealed)
         page_ids = sorted({span.page_id for parts in spans.values() for span in parts})
         rows = pages.by_ids(connection, page_ids)
-        states: dict[int, PageState | TokensDamaged] = dict(override or {})
+        states: dict[int, PageState | Unreadable] = dict(override or {})
         stored = [row for row in rows.values() if row.id not in states]
         ranges: dict[int, list[tuple[int, int]]] = {}
         for parts in spans.values():
@@ -114,18 +116,19 @@ class Rememberer:
     def _assemble(
         parts: Sequence[SpanRow],
         rows: Mapping[int, PageRow],
-        states: Mapping[int, PageState | TokensDamaged],
+        states: Mapping[int, PageState | Unreadable],
         keepsakes: Mapping[int, Sequence[KeepsakeRow]],
     ) -> Remembered:
         texts: list[str] = []
         sure: list[npt.NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)]
         flagged: list[npt.NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
         tiers: list[str] = []
-        decoded, readable = False, True
+        decoded, readable, failed = False, True, False
         for span in parts:
             row, state = rows[span.page_id], states[span.page_id]
-            if isinstance(state, TokensDamaged):
+            if isinstance(state, Unreadable):
                 readable, decoded = False, True
+                failed = failed or isinstance(state, ReaderFailed)
                 tiers.append(row.tier)
                 continue
             text, confidence, doubtful = read_part(state, row, span, keepsakes.get(span.page_id, []))
@@ -142,6 +145,7 @@ class Rememberer:
             source="decoded" if decoded else "text",
             page_keys=tuple(dict.fromkeys(rows[span.page_id].key for span in parts)),
             readable=readable,
+            failed=failed,
         )
 
 

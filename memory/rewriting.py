@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, ResizableCodec, TokensError, VisionTokens
-from foxing.encoder.tokens import DTYPE_BITS
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render
+from foxing.encoder import Codec, ElsewhereCodec, Reading, ResizableCodec, TokensError, VisionTokens
+from foxing.encoder.tokens import numbers_in
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render, tier_rank
 
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
-from .errors import TokensDamaged
+from .errors import TokensDamaged, Unreadable
 from .indexing import read_ahead, reindex
 from .remembering import Rememberer
 from .repositories import pages, wastebasket
@@ -117,14 +117,15 @@ class Rewriter:
         layout = PageLayout.from_dict(page.layout)
         count, side = layout.vision_tokens(page.rows_used, tier), layout.token_rows(tier)
         spec = self.codec.tiers[tier]
-        shape = (count // side, side, spec.bytes_per_token * 8 // DTYPE_BITS[spec.dtype])
+        shape = (count // side, side, numbers_in(spec.dtype, spec.bytes_per_token))
         data = b"\0" * (count * spec.bytes_per_token)
         return len(VisionTokens(self.codec.name, self.codec.weights, tier, shape, spec.dtype, data).to_bytes())
 
     def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:
         """The pages as they will be; why the others cannot be read."""
-        grids, unreadable = self._best_grids([change.page for change in changes], contents)
-        new = self._encode([change for change in changes if change.new_tokens and change.page.id in grids], grids)
+        new = self._lowered(changes, contents)
+        grids, unreadable = self._best_grids([c.page for c in changes if c.page.id not in new], contents)
+        new |= self._encode([change for change in changes if change.new_tokens and change.page.id in grids], grids)
         tokens: dict[int, VisionTokens] = dict(new)
         for change in changes:
             page = change.page
@@ -141,7 +142,7 @@ class Rewriter:
         for change in changes:
             page_id = change.page.id
             reading = readings.get(page_id)
-            if isinstance(reading, TokensError):
+            if reading is not None and not isinstance(reading, Reading):
                 unreadable[page_id] = str(reading)
                 continue
             if change.faithful and reading is not None and (lost := _lost(grids[page_id], reading)) > MOST_LOST:
@@ -208,11 +209,27 @@ class Rewriter:
             except TokensDamaged as error:
                 unreadable[page.id] = str(error)
         for page_id, state in self.decoder.read(faded, contents).items():
-            if isinstance(state, TokensDamaged):
+            if isinstance(state, Unreadable):
                 unreadable[page_id] = str(state)
             else:
                 grids[page_id] = state.cells
         return grids, unreadable
+
+    def _lowered(self, changes: Sequence[Change], contents: Contents) -> dict[int, VisionTokens]:
+        """New tokens of the pages whose old tokens are the best image that the memory has of them."""
+        codec = self.codec
+        if not isinstance(codec, ElsewhereCodec):
+            return {}
+        lowered: dict[int, VisionTokens] = {}
+        for change in changes:
+            page, (blob, text) = change.page, contents[change.page.id]
+            if text is not None or tier_rank(change.tier) <= tier_rank(page.tier):
+                continue
+            try:
+                lowered[page.id] = codec.lower([VisionTokens.from_bytes(blob)], change.tier, [page.rows_used])[0]
+            except TokensError:
+                continue  # damaged or of other weights: reading them says what is wrong
+        return lowered
 
     def _encode(self, changes: Sequence[Change], grids: Mapping[int, Cells]) -> dict[int, VisionTokens]:
         by_tier: dict[str, list[PageRow]] = {}
@@ -232,7 +249,7 @@ class Rewriter:
             image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
             tokens = codec.encode([image], change.tier)[0]
             reading = self.decoder.read_tokens([tokens])[0]
-            if not isinstance(reading, TokensError) and _lost(grid, reading) <= MOST_LOST:
+            if isinstance(reading, Reading) and _lost(grid, reading) <= MOST_LOST:
                 return tokens, reading
         return None
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from foxing.encoder import Codec
+from foxing.encoder import Codec, Reading
 from foxing.renderer import Entry, Page, Repertoire, Typesetter, remaining, render, transcribe
 
 from .database import Database
@@ -114,7 +114,9 @@ class Sealer:
         images = [render(draft.page.cells, draft.page.layout, tier) for draft in drafts]
         tokens = self.codec.encode(images, tier)
         keeps_text = policy.keeps_text(tier)
-        readings = None if keeps_text else self.codec.decode(tokens)
+        # a page that cannot be read this time keeps its text until ageing has read it
+        readings = [] if keeps_text else self.decoder.read_tokens(tokens)
+        readable = {number: item for number, item in enumerate(readings) if isinstance(item, Reading)}
         sizes = {m.id: m.chars for draft in drafts for m in draft.messages.values()}
         done = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.spans}
         progress = [(i, stop, stop == sizes[i]) for i, stop in done.items()]
@@ -134,6 +136,7 @@ class Sealer:
                 return None
             for number, draft in enumerate(drafts):
                 text, (spans, kept) = texts[number], rows[number]
+                reading = readable.get(number)
                 times = [message.created_at for message in draft.messages.values()]
                 blob = tokens[number].to_bytes()
                 values = {
@@ -149,13 +152,13 @@ class Sealer:
                     "messages": len(draft.messages),
                     "vision_tokens": tokens[number].count,
                     "token_bytes": len(blob),
-                    "text_bytes": len(text) if keeps_text else 0,
-                    "confidence": 1.0 if readings is None else readings[number].mean_confidence,
+                    "text_bytes": len(text) if reading is None else 0,
+                    "confidence": 1.0 if reading is None else reading.mean_confidence,
                 }
-                page = pages.insert(connection, values, blob, text if keeps_text else None, spans, kept)
+                page = pages.insert(connection, values, blob, text if reading is None else None, spans, kept)
                 keys.append(page.key)
-                if readings is not None:
-                    states[page.id] = PageState.of(readings[number])
+                if reading is not None:
+                    states[page.id] = PageState.of(reading)
                     wastebasket.drop(connection, page, tokens=None, text=text, dropped_at=now, purge_at=purge_at)
             messages.mark_sealed(connection, progress)
             reindex(connection, bank.id, self.rememberer, faded, states)

@@ -3,12 +3,12 @@
 from io import BytesIO
 from typing import Any
 
-from foxing.encoder import Codec, TokensError, VisionTokens
+from foxing.encoder import Codec, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.renderer import Cells, PageLayout, grid_text, render, tier_rank
 
 from .database import Database
 from .decoding import PageDecoder, PageState
-from .errors import Forgotten, InvalidInput, TokensDamaged
+from .errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
 from .remembering import Rememberer, recalled, uncertain_runs
 from .repositories import banks, messages, pages
 from .repositories.pages import PageRow
@@ -41,7 +41,9 @@ class PageViewer:
         content = self._content(bank, page_id)
         row = content[0]
         reading = self.decoder.read_tokens([self._tokens_at(content, _allowed(content, tier))])[0]
-        if isinstance(reading, TokensError):
+        if isinstance(reading, ReadFailed):
+            raise ReaderFailed(f"page {page_id} could not be read this time: {reading}") from reading
+        if not isinstance(reading, Reading):
             raise TokensDamaged(f"page {page_id} cannot be read: {reading}") from reading
         state = PageState.of(reading)
         with self.database.read() as connection:
@@ -87,7 +89,7 @@ class PageViewer:
         """The best grid the memory still has of a page."""
         row, tokens, text = content
         state = self.decoder.read([row], {row.id: (tokens, text)})[row.id]
-        if isinstance(state, TokensDamaged):
+        if isinstance(state, Unreadable):
             raise state
         return state.cells[: row.rows_used]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from foxing.api.settings import InvalidSettings, Settings, load_settings
+from foxing.encoder import RemoteOptions
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,9 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("AGEING_ENABLED", "perhaps", "FOXING_AGEING_ENABLED"),
         ("LOG_FORMAT", "xml", "'json' or 'text', not 'xml'"),
         ("MAX_BODY_BYTES", "-1", "FOXING_MAX_BODY_BYTES"),
+        ("REMOTE_COLUMNS", "100", "FOXING_REMOTE_COLUMNS (in foxing.toml: remote_columns) must be 80 or 160"),
+        ("REMOTE_SERVER", "ollama", "FOXING_REMOTE_SERVER"),
+        ("REMOTE_EXTRA", "[1]", "FOXING_REMOTE_EXTRA"),
     ],
 )
 def test_a_bad_value_is_named_in_one_sentence(
@@ -63,11 +67,26 @@ def test_a_bad_value_is_named_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_bad_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOXING_API_KEY", "two words")
-    with pytest.raises(InvalidSettings, match="FOXING_API_KEY") as caught:
+@pytest.mark.parametrize("name", ["FOXING_API_KEY", "FOXING_REMOTE_API_KEY"])
+def test_a_bad_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "two words")
+    with pytest.raises(InvalidSettings, match=name) as caught:
         load_settings()
     assert "two words" not in str(caught.value)
+
+
+def test_the_remote_codec_gets_its_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"URL": "http://h/v1", "MODEL": "m", "API_KEY": "sesame", "SERVER": "vllm", "PROMPT": "free-ocr"}
+    said |= {"COLUMNS": "160", "TIMEOUT_S": "9.5", "CONCURRENCY": "3", "RETRIES": "2", "MAX_TOKENS": "700"}
+    said |= {"DEFAULT_CONFIDENCE": "0.5", "EXTRA": '{"top_k": 1}', "PROMPT_PRICE": "1", "COMPLETION_PRICE": "2"}
+    for name, value in said.items():
+        monkeypatch.setenv(f"FOXING_REMOTE_{name}", value)
+    remote = load_settings().codec_options.remote
+    assert remote == RemoteOptions(
+        *("http://h/v1", "m", "sesame", "vllm", "free-ocr", 160, 9.5, 3, 2, 700, 0.5, {"top_k": 1}, 1.0, 2.0)
+    )
+    assert "sesame" not in repr(load_settings())
+    assert "sesame" not in repr(remote)
 
 
 def test_the_key_does_not_show_in_a_log() -> None:

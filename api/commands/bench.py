@@ -87,7 +87,7 @@ def codec(
 
     state = state_of(context)
     settings = state.settings()
-    chosen = load_codec(settings.codec, settings.device, settings.token_bytes)
+    chosen = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
     for name in tier or ():
         if name not in chosen.tiers:
             raise CodecError(f"the {chosen.name} codec has no tier '{name}'; it has {', '.join(chosen.tiers)}")

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from foxing.encoder.contract import Codec
+from foxing.encoder.options import CodecOptions
 from foxing.encoder.registry import CODECS
 from foxing.renderer import Page, render
 
@@ -28,7 +29,7 @@ class TierSpeed:
 @dataclass(frozen=True)
 class CodecSpeed:
     """`load_ms`: weights from disk to the device, the libraries being imported already; 0 for a codec that was not
-    loaded by its name."""
+    loaded by its name, or that has none."""
 
     load_ms: float
     tiers: tuple[TierSpeed, ...]
@@ -39,7 +40,9 @@ class CodecSpeed:
 
 def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
     """Times the codec on `pages`, repeated to a full batch where they are fewer. Raises `CodecError`."""
-    load_ms = _timed(lambda: CODECS[codec.name](device)) * 1e3 if codec.name in CODECS else 0.0
+    entry = CODECS.get(codec.name)
+    timed = entry is not None and not entry.needs
+    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if timed else 0.0
     batch = [pages[number % len(pages)] for number in range(BATCH_PAGES)]
     return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))
 

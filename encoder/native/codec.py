@@ -236,6 +236,12 @@ class NativeCodec:
         """The same weights, in memory once, that write tokens of other sizes. Raises `CodecError`."""
         return NativeCodec(self.reader, self.weights, self.calibration, token_bytes)
 
+    def runs_on(self) -> dict[str, str]:
+        """See `foxing.encoder.SituatedCodec`."""
+        device = self.reader.device
+        named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+        return {"device": f"{device} ({named})"}
+
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")

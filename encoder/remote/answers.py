@@ -1,0 +1,116 @@
+"""What a server answers: the text, how sure the model was of each character, and whether it came to an end."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz.distance import Levenshtein
+
+LOOP_LONGEST = 512  # characters of what is repeated
+LOOP_LEAST = 80  # characters that the repetitions take at least
+LOOP_TIMES = 4  # how often a text must come to be a loop
+
+#: A special token at an end of the answer, which servers leave in when asked to skip none; and a code fence around it.
+_ENDS = re.compile(r"\A(?:<[|｜][^|｜<>\n]{1,40}[|｜]>\s*)+|(?:\s*<[|｜][^|｜<>\n]{1,40}[|｜]>)+\s*\Z")
+_FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+
+
+class BadAnswer(ValueError):
+    """This is no chat completion."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`sure`: float32[len(text)] in [0, 1], None where the server tells no log-probabilities. `cut`: the answer ended
+    because it was as long as it may be."""
+
+    text: str
+    sure: npt.NDArray[np.float32] | None
+    cut: bool
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @classmethod
+    def of(cls, document: Any) -> Self:
+        """Out of a chat completion. Raises `BadAnswer`."""
+        try:
+            choice = document["choices"][0]
+            content = choice["message"]["content"]
+            usage = document.get("usage") or {}
+            logprobs = (choice.get("logprobs") or {}).get("content") or []
+            counts = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+            cut = choice.get("finish_reason") == "length"
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise BadAnswer("the answer has no choices with a message, or makes no sense") from error
+        if isinstance(content, list):
+            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+        if content is not None and not isinstance(content, str):
+            raise BadAnswer(f"the content of the answer is no text ({type(content).__name__})")
+        text = content or ""
+        return cls(text, _sureness(text, logprobs), cut, *counts)._trimmed()
+
+    def head(self, length: int) -> Self:
+        """The first `length` characters of it."""
+        return self._part(0, length)
+
+    def _part(self, start: int, stop: int) -> Self:
+        return replace(self, text=self.text[start:stop], sure=None if self.sure is None else self.sure[start:stop])
+
+    def _trimmed(self) -> Self:
+        """Without special tokens at its ends and without a code fence around it."""
+        trimmed = self
+        while (found := _ENDS.search(trimmed.text)) is not None:
+            start, stop = found.span()
+            trimmed = trimmed.head(start) if start else trimmed._part(stop, len(trimmed.text))
+        fenced = _FENCE.search(trimmed.text)
+        return trimmed if fenced is None else trimmed._part(*fenced.span(1))
+
+
+def loop_start(text: str) -> int | None:
+    """Where the end of `text` begins to repeat itself: past the first time that what is repeated stands there. None
+    where it does not."""
+    letters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")[::-1]
+    for period in range(1, min(LOOP_LONGEST, len(letters) // LOOP_TIMES) + 1):
+        different = np.flatnonzero(letters[period:] != letters[:-period])
+        same = int(different[0]) if len(different) else len(letters) - period
+        if same >= max(LOOP_LEAST, (LOOP_TIMES - 1) * period):
+            return len(text) - same
+    return None
+
+
+def _sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
+    """Of each character of `text`: that of the least sure token that has a byte of it. A token is as sure as a whole,
+    so every character of a long one is taken for as unsure as the token is."""
+    if not isinstance(logprobs, Sequence) or not logprobs or not text:
+        return None
+    said = bytearray()
+    sure: list[float] = []
+    for entry in logprobs:
+        try:
+            part = bytes(entry["bytes"]) if entry.get("bytes") is not None else str(entry["token"]).encode()
+            probability = math.exp(min(0.0, float(entry["logprob"])))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+        said += part
+        sure += [probability] * len(part)
+    characters = said.decode("utf-8", "replace")
+    if bytes(said) != characters.encode():
+        return None
+    of_bytes = np.array(sure, dtype=np.float32)
+    starts = np.cumsum([0, *(len(character.encode()) for character in characters)])[:-1]
+    of_characters = np.minimum.reduceat(of_bytes, starts) if len(starts) else of_bytes
+    if characters == text:
+        return of_characters
+    found = characters.find(text)  # special tokens at its ends are left out of the text
+    if found >= 0:
+        return of_characters[found : found + len(text)]
+    result = np.zeros(len(text), dtype=np.float32)
+    for operation in Levenshtein.opcodes(characters, text):
+        if operation.tag == "equal":
+            source, target = (operation.src_start, operation.src_end), (operation.dest_start, operation.dest_end)
+            result[slice(*target)] = of_characters[slice(*source)]
+    return result

@@ -1,0 +1,239 @@
+"""The remote codec: keeps the image of a page at its tier, and has it read when it is wanted."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from random import Random
+from threading import RLock
+from types import MappingProxyType
+
+import numpy as np
+from PIL.Image import Image, Resampling, new
+
+from foxing.encoder.contract import Reading, TierSpec
+from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
+from foxing.renderer import BLANK, TIERS, TOKEN_SIDE_PX, Cells, LayoutError, PageLayout, code_points, render, tier_rank
+
+from .answers import Answer, loop_start
+from .endpoint import Endpoint, Timing
+from .options import RemoteOptions
+from .placing import BLANK_CONFIDENCE, ink_of, place
+from .requests import chat_request
+from .usage import RemoteUsage
+
+NAME = "remote"
+FLAG_BELOW = 0.8  # not measured: it depends on the model that reads
+#: Text tokens that a cell with ink may take: full-width characters of rare scripts take three for two cells.
+TOKENS_PER_CELL = 1.5
+SPARE_TOKENS = 128
+#: An answer with so many times the letters that the page has room for does not end by itself.
+TOO_LONG = 1.2
+
+_TYPICAL = (
+    "The battery test in a cold room took longer than planned, so we moved it from 14 February to the second week of "
+    "March; please tell Dr. Keller before Friday that all of this is fine by us, and what else she ought to know."
+)
+
+
+class RemoteCodec:
+    """See `foxing.encoder.ElsewhereCodec`. Tokens are images and can be read by any model; they name the grid of cells,
+    so that a page of another grid is refused."""
+
+    name = NAME
+    repertoire: str | None = None
+    context_rows: int | None = None
+
+    def __init__(self, options: RemoteOptions, endpoint: Endpoint) -> None:
+        self.options = options
+        self.endpoint = endpoint
+        self.layout = PageLayout(columns=options.columns, rows=options.columns // 2)
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType(
+            {tier: _tier(self.layout, tier) for tier in TIERS if _divides(self.layout, tier)}
+        )
+        self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
+        self._pool = ThreadPoolExecutor(max_workers=options.concurrency, thread_name_prefix="foxing-remote")
+        self._asked: dict[VisionTokens, Future[Reading]] = {}
+        self._lock = RLock()  # a future that is done already calls back at once
+
+    @classmethod
+    def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "RemoteCodec":
+        """The codec that reads where `options` say. Nothing is asked yet. Raises `CodecError`."""
+        return cls(options, Endpoint(options, timing))
+
+    def close(self) -> None:
+        """Waits for what is being read, and closes the connections."""
+        self._pool.shutdown(cancel_futures=True)
+        self.endpoint.close()
+
+    @property
+    def usage(self) -> RemoteUsage:
+        """What was asked since the codec was loaded, and what it cost."""
+        return self.endpoint.meter.usage
+
+    def runs_on(self) -> dict[str, str]:
+        """See `foxing.encoder.SituatedCodec`."""
+        return {"endpoint": self.endpoint.url, "server": self.options.server, "model": str(self.options.model)}
+
+    def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        if tier not in self.tiers:
+            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
+        side = self.tiers[tier].side_px
+        for image in images:
+            if image.width != side or image.height % TOKEN_SIDE_PX or not 0 < image.height <= side:
+                raise CodecError(
+                    f"an image for '{tier}' is {side} px wide and a multiple of {TOKEN_SIDE_PX} px high, "
+                    f"at most {side}, not {image.width}×{image.height}"
+                )
+        return [
+            VisionTokens(
+                self.name,
+                self.weights,
+                tier,
+                (image.height // TOKEN_SIDE_PX, self.layout.token_rows(tier), 1),
+                PNG,
+                png_bytes(image),
+            )
+            for image in images
+        ]
+
+    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        """See `foxing.encoder.Codec`. All pages are asked for before the first failure is raised."""
+        for item in tokens:
+            self._check(item)
+        futures = [self._pool.submit(self._read, item) for item in tokens]
+        failures = [error for error in (future.exception() for future in futures) if error is not None]
+        if failures:
+            raise failures[0]
+        return [future.result() for future in futures]
+
+    def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+        """See `foxing.encoder.ElsewhereCodec`."""
+        results: list[Future[Reading] | TokensError] = []
+        for item in tokens:
+            try:
+                self._check(item)
+                results.append(self._ask(item))
+            except TokensError as error:
+                results.append(error)
+        return [item if isinstance(item, TokensError) else _outcome(item) for item in results]
+
+    def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
+        """See `foxing.encoder.ElsewhereCodec`."""
+        if tier not in self.tiers:
+            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
+        images = []
+        for item, used in zip(tokens, rows, strict=True):
+            self._check(item)
+            if tier_rank(tier) < tier_rank(item.tier):
+                raise CodecError(f"a page held at '{item.tier}' cannot be shown as sharp as '{tier}'")
+            images.append(self._resized(item, tier, used))
+        return self.encode(images, tier)
+
+    def _resized(self, tokens: VisionTokens, tier: str, used: int) -> Image:
+        """The image of `tokens` with the rows that a page with `used` rows has at `tier`."""
+        image = tokens.image()
+        wanted = self.layout.cropped_rows(used, tier)
+        height = wanted * image.width / self.layout.rows  # a page is as high as it is wide
+        paper = new("L", (image.width, max(image.height, -(-wanted * image.width // self.layout.rows))), 255)
+        paper.paste(image)
+        side = self.tiers[tier].side_px
+        size = (side, wanted // self.layout.rows_per_token(tier) * TOKEN_SIDE_PX)
+        return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
+
+    def _ask(self, tokens: VisionTokens) -> Future[Reading]:
+        """A reading that is on its way; the one that was asked for already, if there is one."""
+        with self._lock:
+            future = self._asked.get(tokens)
+            if future is None:
+                future = self._asked[tokens] = self._pool.submit(self._read, tokens)
+                future.add_done_callback(lambda _: self._forget(tokens))
+            return future
+
+    def _forget(self, tokens: VisionTokens) -> None:
+        with self._lock:
+            self._asked.pop(tokens, None)
+
+    def _read(self, tokens: VisionTokens) -> Reading:
+        """Asks for one page. Raises `ReadFailed`, `TokensError`."""
+        try:
+            reading = self._reading(tokens)
+        except CodecError:
+            self.endpoint.meter.page(failed=True)
+            raise
+        self.endpoint.meter.page(failed=False)
+        return reading
+
+    def _reading(self, tokens: VisionTokens) -> Reading:
+        rows = tokens.shape[0] * self.layout.rows_per_token(tokens.tier)
+        image = tokens.image()
+        if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
+            raise TokensError(f"an image of {image.width}×{image.height} px is no page of '{tokens.tier}'")
+        ink = ink_of(image, rows, self.layout.columns)
+        cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
+        sure = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
+        if ink.any():  # an empty page need not be asked for
+            limit = self.options.max_tokens or int(TOKENS_PER_CELL * ink.sum()) + rows + SPARE_TOKENS
+            answer = _ended(self.endpoint.ask(chat_request(self.options, tokens.data, limit)), int(ink.sum()))
+            told = answer.sure
+            if told is None:
+                told = np.full(len(answer.text), self.options.default_confidence, dtype=np.float32)
+            cells, sure = place(answer.text, told, ink)
+        return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
+
+    def _check(self, tokens: VisionTokens) -> None:
+        """Raises `TokensError` where they are none of ours."""
+        if tokens.codec != self.name:
+            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
+        if tokens.weights != self.weights:
+            raise TokensError(
+                f"these tokens are an image of another grid ({tokens.weights}, here {self.weights}); set "
+                "FOXING_REMOTE_COLUMNS to that of the pages"
+            )
+        if tokens.tier not in self.tiers:
+            raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
+        side = self.layout.token_rows(tokens.tier)
+        if tokens.dtype != PNG or tokens.shape[0] > side or tokens.shape[1] != side:
+            raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
+
+
+def _outcome(future: Future[Reading]) -> Reading | CodecError:
+    """Errors that are no codec's are raised: they are faults, not failures."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, CodecError):
+        return error
+    raise error
+
+
+def _ended(answer: Answer, inked: int) -> Answer:
+    """The answer up to where it begins to go round in circles, if it does not end by itself."""
+    text = answer.text
+    endless = answer.cut or sum(not letter.isspace() for letter in text) > TOO_LONG * inked
+    start = loop_start(text) if endless else None
+    return answer if start is None else answer.head(start)
+
+
+def _divides(layout: PageLayout, tier: str) -> bool:
+    try:
+        layout.rows_per_token(tier), layout.columns_per_token(tier)
+    except LayoutError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=32)
+def _tier(layout: PageLayout, tier: str) -> TierSpec:
+    """Bytes are those of a page full of English."""
+    tokens = layout.vision_tokens(layout.rows, tier)
+    words = Random(0).choices(_TYPICAL.split(), k=layout.cells)  # a text that repeats itself would make a smaller PNG
+    page = render(code_points(" ".join(words)[: layout.cells]).reshape(layout.rows, layout.columns), layout, tier)
+    return TierSpec(
+        name=tier,
+        side_px=layout.side_px(tier),
+        tokens=tokens,
+        bytes_per_token=-(-len(png_bytes(page)) // tokens),
+        dtype=PNG,
+        flag_below=FLAG_BELOW,
+    )

@@ -1,0 +1,237 @@
+"""Asking the server: one request for a page, tried again where that may help, and every failure told in a sentence that
+says what to do."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from foxing.encoder.errors import CodecError, ReadFailed
+
+from .answers import Answer, BadAnswer
+from .options import RemoteOptions
+from .usage import Meter
+
+if TYPE_CHECKING:
+    import httpx
+
+FIRST_PAUSE_S = 0.5  # doubles with every further try
+LONGEST_PAUSE_S = 30.0
+LONGEST_RETRY_AFTER_S = 120.0  # a server that asks for more is given up
+LARGEST_ANSWER_BYTES = 32 << 20
+
+_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where time and chance come from."""
+
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random  # in [0, 1)
+    seconds: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class _Failure(Exception):
+    """A try that failed. `again`: whether another one may do better; `after_s`: what the server asks to wait."""
+
+    def __init__(self, sentence: str, *, again: bool = False, after_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.again = again
+        self.after_s = after_s
+
+
+class Endpoint:
+    """An OpenAI-compatible API. Safe to share between threads; connections are opened with the first request."""
+
+    def __init__(self, options: RemoteOptions, timing: Timing | None = None) -> None:
+        """Raises `CodecError` where the settings do not say what to ask."""
+        if not options.url or not options.model:
+            missing = "FOXING_REMOTE_URL" if not options.url else "FOXING_REMOTE_MODEL"
+            raise CodecError(
+                f"the codec 'remote' needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible API, "
+                "as http://127.0.0.1:8000/v1, and FOXING_REMOTE_MODEL to a model with vision that it serves"
+            )
+        if not options.url.startswith(("http://", "https://")):
+            raise CodecError(f"FOXING_REMOTE_URL begins with http:// or https://, not '{options.url}'")
+        self.url = options.url.rstrip("/").removesuffix("/chat/completions")
+        self.options = options
+        self.meter = Meter(options.prompt_price, options.completion_price)
+        self._timing = timing or Timing()
+        self._client: httpx.Client | None = None
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Closes the connections; a later request opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def ask(self, body: Mapping[str, Any]) -> Answer:
+        """The answer to a chat request, tried again after server errors, stalls and broken answers, with pauses that
+        double and that honour Retry-After. Raises `ReadFailed`."""
+        pause_s = FIRST_PAUSE_S
+        for attempt in range(self.options.retries + 1):
+            begun = self._timing.seconds()
+            try:
+                answer = self._try(body)
+            except _Failure as failure:
+                self.meter.request(self._timing.seconds() - begun, failed=True)
+                wait_s = self._wait_s(failure, pause_s)
+                if wait_s is None or attempt == self.options.retries:
+                    tries = f" (tried {attempt + 1} times)" if attempt else ""
+                    raise ReadFailed(f"{failure}{tries}") from failure
+                self._timing.sleep(wait_s)
+                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            else:
+                elapsed = self._timing.seconds() - begun
+                self.meter.request(elapsed, answer.prompt_tokens, answer.completion_tokens, failed=False)
+                return answer
+        raise AssertionError("the last try returns or raises")
+
+    def models(self) -> list[str]:
+        """What the server says it serves. Raises `ReadFailed`."""
+        try:
+            status, headers, content = self._send("GET", "/models", None)
+            document = self._document(status, headers, content)
+            return [str(model["id"]) for model in document["data"]]
+        except _Failure as failure:
+            raise ReadFailed(str(failure)) from failure
+        except (KeyError, TypeError) as error:
+            raise ReadFailed(f"{self.url}/models does not list models; check FOXING_REMOTE_URL") from error
+
+    def _wait_s(self, failure: _Failure, pause_s: float) -> float | None:
+        """How long to wait before the next try, None where there is no point in one."""
+        if not failure.again:
+            return None
+        if failure.after_s is not None:
+            return None if failure.after_s > LONGEST_RETRY_AFTER_S else max(failure.after_s, pause_s / 2)
+        return pause_s * (0.5 + self._timing.chance() / 2)
+
+    def _try(self, body: Mapping[str, Any]) -> Answer:
+        status, headers, content = self._send("POST", "/chat/completions", body)
+        document = self._document(status, headers, content)
+        try:
+            return Answer.of(document)
+        except BadAnswer as error:
+            raise _Failure(f"{self.url} answered something that is no chat completion: {error}", again=True) from error
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and content. The whole exchange has `timeout_s`, however slowly the server writes."""
+        import httpx
+
+        deadline = self._timing.seconds() + self.options.timeout_s
+        content = bytearray()
+        try:
+            with self._connected().stream(method, self.url + path, json=body) as response:
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > LARGEST_ANSWER_BYTES:
+                        raise _Failure(f"{self.url} answered more than {LARGEST_ANSWER_BYTES:,} bytes; is it the API?")
+                    if self._timing.seconds() > deadline:
+                        raise httpx.ReadTimeout("the answer went on for too long")
+                return response.status_code, response.headers, bytes(content)
+        except httpx.TimeoutException as error:
+            raise _Failure(
+                f"{self.url} did not answer within {self.options.timeout_s:g} s; raise FOXING_REMOTE_TIMEOUT_S or "
+                "lower FOXING_REMOTE_CONCURRENCY",
+                again=True,
+            ) from error
+        except httpx.ConnectError as error:
+            raise _Failure(
+                f"nothing answers at {self.url} ({error}); start the server, or set FOXING_REMOTE_URL", again=True
+            ) from error
+        except httpx.TransportError as error:
+            what = str(error) or type(error).__name__
+            raise _Failure(f"the connection to {self.url} broke ({what})", again=True) from error
+        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
+            raise _Failure(f"{self.url} cannot be asked ({error}); check FOXING_REMOTE_URL") from error
+
+    def _connected(self) -> "httpx.Client":
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                options = self.options
+                key = {} if options.api_key is None else {"Authorization": f"Bearer {options.api_key}"}
+                most = options.concurrency
+                limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+                # those who wait for a connection are not stalled
+                timeout = httpx.Timeout(options.timeout_s, pool=None)
+                self._client = httpx.Client(headers=key, timeout=timeout, limits=limits)
+            return self._client
+
+    def _document(self, status: int, headers: Mapping[str, str], content: bytes) -> Any:
+        """The JSON of a good answer. Raises `_Failure` that says what a bad one means."""
+        html = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
+        if status >= 300:
+            raise self._refusal(status, headers, "" if html else _message(content))
+        if html:
+            raise _Failure(
+                f"{self.url} answered an HTML page; FOXING_REMOTE_URL must be the base of an OpenAI-compatible API, "
+                "usually ending in /v1"
+            )
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise _Failure(f"{self.url} answered what is no JSON ({error})", again=True) from error
+
+    def _refusal(self, status: int, headers: Mapping[str, str], message: str) -> _Failure:
+        said = f": {message}" if message else ""
+        where = f"{self.url} answered {status}{said}"
+        if status < 400:
+            return _Failure(f"{where}: it redirects to {headers.get('location')}; set FOXING_REMOTE_URL to where it is")
+        if status in (401, 403):
+            return _Failure(f"{where}; check FOXING_REMOTE_API_KEY and what it may do")
+        if status == 404 or (status == 400 and "model" in message.lower() and "not" in message.lower()):
+            return _Failure(f"{where}; check FOXING_REMOTE_MODEL and FOXING_REMOTE_URL{self._served()}")
+        if status == 429 and "quota" in message.lower():
+            return _Failure(f"{where}; the account behind FOXING_REMOTE_API_KEY has nothing left to spend")
+        if status in _TRY_AGAIN:
+            return _Failure(where, again=True, after_s=self._retry_after_s(headers))
+        return _Failure(
+            f"{where}; it does not take this request: check that the model takes images, and take fields out or add "
+            "some with FOXING_REMOTE_EXTRA"
+        )
+
+    def _served(self) -> str:
+        """What could have been asked for, as far as the server tells."""
+        try:
+            status, _, content = self._send("GET", "/models", None)
+            names = [str(model["id"]) for model in json.loads(content)["data"]] if status == 200 else []
+        except (_Failure, ValueError, KeyError, TypeError):
+            return ""
+        return f"; it serves {', '.join(names[:10])}" if names else ""
+
+    def _retry_after_s(self, headers: Mapping[str, str]) -> float | None:
+        """Retry-After in seconds or as a date."""
+        said = headers.get("retry-after")
+        if said is None:
+            return None
+        try:
+            return max(0.0, float(said))
+        except ValueError:
+            pass
+        try:
+            at = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - self._timing.now()).total_seconds())
+
+
+def _message(content: bytes) -> str:
+    """What a server says about an error: OpenAI's, vLLM's and FastAPI's way of saying it, else the beginning."""
+    try:
+        document = json.loads(content)
+        error = document.get("error", document)
+        said = error.get("message") or error.get("detail") or error if isinstance(error, dict) else error
+    except (ValueError, AttributeError):
+        said = content.decode("utf-8", "replace")
+    return " ".join(str(said).split())[:300]

@@ -1,0 +1,79 @@
+"""The bodies of requests, as the servers document them."""
+
+import base64
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from foxing.encoder.errors import CodecError
+
+from .options import PROMPTS, RemoteOptions, Server
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: No n-gram of this many tokens comes twice within the window; the cells of tables are exempt. vLLM and SGLang take
+#: this for DeepSeek-OCR, started with its logits processor; without that it does nothing.
+NGRAM = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [128821, 128822]}
+
+_EXTRAS: Mapping[Server, Mapping[str, Any]] = {
+    "openai": {},
+    "vllm": {"skip_special_tokens": False, "vllm_xargs": NGRAM},
+    "sglang": {"skip_special_tokens": False, "custom_params": NGRAM},
+}
+
+
+def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[str, Any]:
+    """The body of `POST /chat/completions` that has a page read: its image, then the prompt."""
+    image = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    content = [
+        {"type": "image_url", "image_url": {"url": image}},
+        {"type": "text", "text": PROMPTS.get(options.prompt, options.prompt)},
+    ]
+    body: dict[str, Any] = {
+        "model": options.model,
+        "messages": [{"role": "user", "content": content}],
+        "temperature": 0.0,
+        "max_tokens": max_tokens,
+        "logprobs": True,
+        "stream": False,
+    }
+    return merged(body, _EXTRAS[options.server], options.extra)
+
+
+def prompt_embeds_request(
+    model: str, embeddings: "Tensor", max_tokens: int, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body of vLLM's `POST /completions` that goes on from a prompt given as embeddings.
+
+    `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it in: special
+    tokens and words through its embedding table, stored vision tokens in the places of the image. No chat template is
+    applied to it. The server must run with `--enable-prompt-embeds`, and unpickles what it is sent: only for a server
+    that trusts its clients. Raises `CodecError` for a tensor that it would refuse.
+    """
+    import torch
+
+    if embeddings.ndim != 2 or 0 in embeddings.shape:
+        raise CodecError(f"prompt embeddings have the shape [length, hidden], not {tuple(embeddings.shape)}")
+    if embeddings.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        raise CodecError(f"prompt embeddings are float32, float16 or bfloat16, not {embeddings.dtype}")
+    buffer = BytesIO()
+    torch.save(embeddings.detach().cpu().clone(), buffer)  # a view would be saved with all of its storage
+    body: dict[str, Any] = {
+        "model": model,
+        "prompt": "",  # the field is required
+        "prompt_embeds": base64.b64encode(buffer.getvalue()).decode(),
+        "temperature": 0.0,
+        "max_tokens": max_tokens,
+        "logprobs": 1,
+        "stream": False,
+    }
+    return merged(body, _EXTRAS["vllm"], extra or {})
+
+
+def merged(body: Mapping[str, Any], *extras: Mapping[str, Any]) -> dict[str, Any]:
+    """`body` with the fields of `extras`, the last one winning; a field that is None in them is taken out."""
+    result = dict(body)
+    for extra in extras:
+        result |= extra
+    return {name: value for name, value in result.items() if value is not None}

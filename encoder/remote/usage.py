@@ -1,0 +1,54 @@
+"""What reading elsewhere costs."""
+
+from dataclasses import dataclass, replace
+from threading import Lock
+
+
+@dataclass(frozen=True)
+class RemoteUsage:
+    """Since the codec was loaded. `requests`: all that were sent, retries included; `failures`: those of them without a
+    usable answer; `pages`: that were read; `pages_failed`: that were given up; `seconds`: of requests, added up over
+    those that ran at once; `cost`: in the currency of the prices."""
+
+    requests: int = 0
+    failures: int = 0
+    pages: int = 0
+    pages_failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    cost: float = 0.0
+
+
+class Meter:
+    """Counts for all threads. Prices are those of a million tokens."""
+
+    def __init__(self, prompt_price: float, completion_price: float) -> None:
+        self._prices = (prompt_price, completion_price)
+        self._usage = RemoteUsage()
+        self._lock = Lock()
+
+    @property
+    def usage(self) -> RemoteUsage:
+        return self._usage
+
+    def request(self, seconds: float, prompt_tokens: int = 0, completion_tokens: int = 0, *, failed: bool) -> None:
+        """A request has ended."""
+        prompt_price, completion_price = self._prices
+        with self._lock:
+            now = self._usage
+            self._usage = replace(
+                now,
+                requests=now.requests + 1,
+                failures=now.failures + failed,
+                prompt_tokens=now.prompt_tokens + prompt_tokens,
+                completion_tokens=now.completion_tokens + completion_tokens,
+                seconds=now.seconds + seconds,
+                cost=now.cost + (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6,
+            )
+
+    def page(self, *, failed: bool) -> None:
+        """A page was read, or given up."""
+        with self._lock:
+            now = self._usage
+            self._usage = replace(now, pages=now.pages + (not failed), pages_failed=now.pages_failed + failed)

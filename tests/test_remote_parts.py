@@ -1,0 +1,274 @@
+"""The parts of the remote codec that need no server: requests, answers, and text put back onto the grid."""
+
+import base64
+import math
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from safetensors.numpy import load as load_safetensors
+
+from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
+from foxing.encoder.conformance import sample_page
+from foxing.encoder.contract import UNREADABLE
+from foxing.encoder.native.texts import entries
+from foxing.encoder.remote.answers import Answer, BadAnswer, loop_start
+from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.options import PROMPTS, Server
+from foxing.encoder.remote.placing import ink_of, place
+from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
+from foxing.encoder.tokens import png_bytes
+from foxing.renderer import BLANK, PageLayout, Typesetter, grid_text, render
+
+OPTIONS = RemoteOptions(url="http://127.0.0.1:9/v1", model="reader")
+WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
+
+
+@pytest.fixture(scope="module")
+def codec() -> RemoteCodec:
+    return RemoteCodec.load(OPTIONS)
+
+
+def completion(content: Any, logprobs: Any = None, finish: str = "stop") -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
+    if logprobs is not None:
+        choice["logprobs"] = {"content": logprobs}
+    return {"choices": [choice], "usage": {"prompt_tokens": 120, "completion_tokens": 7}}
+
+
+def token(text: str, probability: float) -> dict[str, Any]:
+    return {"token": text, "logprob": math.log(probability), "bytes": list(text.encode())}
+
+
+# requests
+
+
+@pytest.mark.parametrize(
+    ("server", "extras"),
+    [
+        ("openai", {}),
+        ("vllm", {"skip_special_tokens": False, "vllm_xargs": NGRAM}),
+        ("sglang", {"skip_special_tokens": False, "custom_params": NGRAM}),
+    ],
+)
+def test_a_request_is_what_the_server_documents(server: Server, extras: dict[str, Any]) -> None:
+    options = RemoteOptions(url="http://x/v1", model="reader", server=server, prompt="free-ocr")
+    body = chat_request(options, b"PNG", 300)
+    url = "data:image/png;base64," + base64.b64encode(b"PNG").decode()
+    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "Free OCR."}]
+    assert body == {
+        "model": "reader",
+        "messages": [{"role": "user", "content": content}],
+        "temperature": 0.0,
+        "max_tokens": 300,
+        "logprobs": True,
+        "stream": False,
+        **extras,
+    }
+
+
+def test_fields_can_be_added_and_taken_out() -> None:
+    extra = {"logprobs": None, "max_tokens": None, "max_completion_tokens": 9000}
+    body = chat_request(RemoteOptions(url="http://x", model="m", prompt="Read it.", extra=extra), b"", 1)
+    assert "logprobs" not in body
+    assert "max_tokens" not in body
+    assert body["max_completion_tokens"] == 9000
+    assert body["messages"][0]["content"][1]["text"] == "Read it."
+    assert "transcribe" in PROMPTS
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_prompt_embeddings_arrive_as_they_were_and_nothing_of_their_storage_with_them(dtype: torch.dtype) -> None:
+    storage = torch.randn(4096, 1280).to(dtype)
+    prompt = storage[7:18]
+    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, {"seed": 1})
+    blob = base64.b64decode(body["prompt_embeds"], validate=True)
+    read = torch.load(BytesIO(blob), weights_only=True)
+    assert read.dtype == dtype
+    assert read.shape == (11, 1280)
+    assert torch.equal(read, prompt)
+    assert len(blob) < prompt.numel() * prompt.element_size() + 4096
+    assert {name: body[name] for name in ("model", "prompt", "max_tokens", "temperature", "logprobs", "seed")} == {
+        "model": "deepseek-ai/DeepSeek-OCR",
+        "prompt": "",
+        "max_tokens": 512,
+        "temperature": 0.0,
+        "logprobs": 1,
+        "seed": 1,
+    }
+    assert body["vllm_xargs"] == NGRAM
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.zeros(2, 3, 4), torch.zeros(5), torch.zeros(0, 1280), torch.zeros(3, 4, dtype=torch.int64)]
+)
+def test_prompt_embeddings_that_the_server_would_refuse_are_not_sent(tensor: torch.Tensor) -> None:
+    with pytest.raises(CodecError, match="prompt embeddings"):
+        prompt_embeds_request("m", tensor, 10)
+
+
+# answers
+
+
+def test_a_character_is_as_sure_as_the_least_sure_token_with_a_byte_of_it() -> None:
+    whole = token("점심", 0.75)["bytes"]
+    halves = [
+        {"token": "\\xec", "logprob": math.log(0.9), "bytes": whole[:4]},
+        {"token": "\\x8b", "logprob": math.log(0.5), "bytes": whole[4:]},
+    ]
+    answer = Answer.of(completion("two 점심", [token("two", 0.25), token(" ", 1.0), *halves]))
+    assert answer.sure is not None
+    assert answer.sure.tolist() == pytest.approx([0.25, 0.25, 0.25, 1.0, 0.9, 0.5])
+    assert (answer.prompt_tokens, answer.completion_tokens, answer.cut) == (120, 7, False)
+
+
+def test_special_tokens_and_fences_are_no_text() -> None:
+    logprobs = [token("```text\n", 0.5), token("a b", 0.75), token("\n```", 0.5), token("<|im_end|>", 1.0)]
+    for content in (
+        "```text\na b\n```",
+        "```text\na b\n```<|im_end|>",
+        "<|assistant|>\n```\na b\n```\n<｜end▁of▁sentence｜>",
+    ):
+        assert Answer.of(completion(content)).text == "a b"
+    answer = Answer.of(completion("```text\na b\n```", logprobs))
+    assert answer.sure is not None
+    assert answer.sure.tolist() == pytest.approx([0.75] * 3)
+    assert Answer.of(completion([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).text == "ab"
+
+
+def test_without_log_probabilities_nothing_is_said_about_confidence() -> None:
+    for logprobs in (None, [], "no", [{"token": "a"}], [{"token": "a", "logprob": "high"}]):
+        assert Answer.of(completion("a", logprobs)).sure is None
+    assert Answer.of(completion(None)).text == ""
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"choices": []}, {"choices": [{"message": {}}]}, completion(7)])
+def test_what_is_no_chat_completion_is_refused(document: Any) -> None:
+    with pytest.raises(BadAnswer):
+        Answer.of(document)
+
+
+def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
+    assert loop_start("It began well." + " and so on" * 40) == len("It began well. and so on")
+    assert loop_start("ok " + "0" * 500) == len("ok 0")
+    assert loop_start(WORDS) is None
+    assert loop_start("ha ha ha ha") is None
+    assert loop_start("") is None
+
+
+# placing
+
+
+def page_and_ink(text: str, tier: str, columns: int) -> tuple[Any, npt.NDArray[np.bool_]]:
+    layout = PageLayout(columns=columns, rows=columns // 2)
+    page = Typesetter(layout).page(entries([{"id": "t", "messages": [{"role": "user", "content": text}]}]))
+    rows = layout.cropped_rows(page.rows_used, tier)
+    return page, ink_of(render(page.cells, layout, tier), rows, columns)
+
+
+def lines_of(page: Any) -> list[str]:
+    return [grid_text(row) for row in page.cells]
+
+
+def put(lines: list[str], ink: npt.NDArray[np.bool_], sure: float = 0.95) -> tuple[Any, Any]:
+    text = "\n".join(lines)
+    return place(text, np.full(len(text), sure, dtype=np.float32), ink)
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize("tier", ["large", "small", "tiny", "micro"])
+def test_a_text_that_was_read_right_gets_its_cells_back(columns: int, tier: str) -> None:
+    page, ink = page_and_ink(f"{WORDS}\n\n\t{WORDS} " * 6, tier, columns)
+    cells, confidence = put(lines_of(page), ink)
+    same = cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)
+    assert same.mean() > (0.98 if tier == "tiny" else 0.995)
+    assert float((confidence >= 0.9).mean()) > (0.9 if tier == "tiny" else 0.96)
+
+
+def test_line_breaks_of_the_readers_own_make_no_difference() -> None:
+    page, ink = page_and_ink(WORDS * 5, "large", 80)
+    expected, _ = put(lines_of(page), ink)
+    joined = "".join(line.ljust(80) for line in lines_of(page))
+    for lines in ([joined], joined.split(" "), [*lines_of(page)[:2], "", "", *lines_of(page)[2:]]):
+        cells, _ = put(lines, ink)
+        assert (cells == expected).mean() > 0.995
+
+
+def test_what_the_reader_left_out_is_unreadable_and_the_rest_stays_in_place() -> None:
+    page, ink = page_and_ink(WORDS * 9, "large", 80)
+    lines = lines_of(page)
+    cells, confidence = put(lines[:4] + lines[6:], ink)
+    assert (cells[:4] == np.where(page.cells[:4] == 0x20, BLANK, page.cells[:4])).mean() > 0.99
+    assert (cells[4:6][ink[4:6]] == UNREADABLE).mean() > 0.9
+    assert (confidence[4:6][ink[4:6]] == 0).mean() > 0.9
+    assert (cells[6:9] == np.where(page.cells[6:9] == 0x20, BLANK, page.cells[6:9])).mean() > 0.98
+
+
+def test_a_word_with_too_few_or_too_many_letters_is_doubtful_and_no_other() -> None:
+    page, ink = page_and_ink("please tell the others before Friday", "large", 80)
+    for wrong in ("othrs", "otherrs"):
+        cells, confidence = put([line.replace("others", wrong) for line in lines_of(page)], ink)
+        row = grid_text(cells[0])
+        at = lines_of(page)[0].index("others")
+        assert (confidence[0, at : at + 6] < 0.8).all(), row
+        assert (confidence[0, : at - 1][ink[0, : at - 1]] > 0.9).all(), row
+        assert row[at + 7 :] == "before Friday"
+
+
+def test_the_marks_before_full_width_characters_may_be_left_out() -> None:
+    page, ink = page_and_ink("a 점심 ab 먹자 abc 내일", "large", 80)
+    assert "▒" in page.text
+    cells, _ = put([line.replace("▒", "") for line in lines_of(page)], ink)
+    assert (cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)).all()
+
+
+def test_nonsense_is_unreadable_rather_than_fluent() -> None:
+    _, ink = page_and_ink(WORDS * 9, "large", 80)
+    cells, _ = put(["I am sorry, but I cannot help with this image."], ink)
+    assert (cells[ink] == UNREADABLE).mean() > 0.9
+    empty, confidence = put([""], ink)
+    assert (empty[ink] == UNREADABLE).all()
+    assert (confidence[ink] == 0).all()
+
+
+# tokens that are an image
+
+
+def test_tokens_that_are_an_image_come_back_from_their_bytes_and_can_be_cut(codec: RemoteCodec) -> None:
+    page = sample_page(codec)
+    image = render(page.cells, codec.layout, "small")
+    tokens = codec.encode([image], "small")[0]
+    assert VisionTokens.from_bytes(tokens.to_bytes()) == tokens
+    assert np.abs(np.asarray(tokens.image()).astype(int) - np.asarray(image)).max() <= 8
+    parts = [tokens.crop(row, row + 1) for row in range(tokens.shape[0])]
+    assert (
+        np.concatenate([np.asarray(part.image()) for part in parts]).tobytes() == np.asarray(tokens.image()).tobytes()
+    )
+    assert load_safetensors(tokens.to_safetensors())["image"].tobytes() == tokens.data
+
+
+def test_tokens_that_claim_to_be_an_image_and_are_none_are_refused() -> None:
+    with pytest.raises(TokensError, match="one number each"):
+        VisionTokens("remote", "png-80x40", "small", (1, 10, 2), "png", b"x")
+    with pytest.raises(TokensError, match="one number each"):
+        VisionTokens("remote", "png-80x40", "small", (1, 10, 1), "png", b"")
+    for data in (b"x", png_bytes(render(np.zeros((4, 80), np.uint32), PageLayout(80, 40), "small"))[:-30]):
+        with pytest.raises(TokensError, match="cannot be read"):
+            VisionTokens("remote", "png-80x40", "small", (1, 10, 1), "png", data).image()
+    with pytest.raises(TokensError, match="no image"):
+        VisionTokens("native", "w", "small", (1, 10, 1), "uint8", bytes(10)).image()
+
+
+def test_a_lower_tier_is_made_of_the_image_alone(codec: RemoteCodec) -> None:
+    page = sample_page(codec, 5)
+    before = codec.encode([render(page.cells, codec.layout, "large")], "large")
+    after = codec.lower(before, "tiny", [page.rows_used])[0]
+    drawn = codec.encode([render(page.cells, codec.layout, "tiny")], "tiny")[0]
+    assert after.shape == drawn.shape
+    assert np.abs(np.asarray(after.image()).astype(int) - np.asarray(drawn.image())).mean() < 4
+    assert codec.usage.requests == 0
+    with pytest.raises(CodecError, match="as sharp"):
+        codec.lower([after], "large", [page.rows_used])
