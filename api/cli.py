@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from .commands import ageing, messages, reading, reencode, service, tools
 from .commands.bench import bench_commands
+from .commands.codec import codec_commands
 from .commands.shared import state_of
 
 
@@ -68,6 +69,7 @@ app.command("age")(ageing.age)
 app.command("policy")(ageing.policy)
 app.command("reencode")(reencode.reencode)
 app.command("train")(tools.train)
+app.add_typer(codec_commands)
 app.add_typer(bench_commands)
 app.add_typer(tools.database_commands)
 

@@ -90,7 +90,7 @@ def test_every_command_has_help() -> None:
     top = runner.invoke(app, ["--help"])
     assert top.exit_code == 0
     names = ("demo", "serve", "worker", "import", "export", "recall", "read", "pages", "banks", "seal", "age", "policy")
-    for name in (*names, "train", "db upgrade", "db current"):
+    for name in (*names, "train", "codec list", "codec check", "codec bench", "db upgrade", "db current"):
         assert name.split()[0] in top.stdout
         shown = runner.invoke(app, [*name.split(), "--help"])
         assert shown.exit_code == 0, shown.output
@@ -111,6 +111,39 @@ def test_usage_errors_end_with_2(foxing: Foxing) -> None:
         ["serve", "--port", "x"],
     ):
         assert foxing.run(*arguments).exit_code == 2
+
+
+def test_codec_list_names_every_codec_and_what_it_needs(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_REMOTE_URL", "http://127.0.0.1:9/v1")
+    codecs = {entry["codec"]: entry for entry in foxing.json("codec", "list")["codecs"]}
+    native, remote = codecs["native"], codecs["remote"]
+    assert (native["chosen"], native["installed"], native["ready"]) == (True, True, True)
+    assert (remote["chosen"], remote["extra"], remote["ready"]) == (False, "remote", False)
+    assert remote["needs"] == [
+        {"setting": "FOXING_REMOTE_URL", "set": True},
+        {"setting": "FOXING_REMOTE_MODEL", "set": False},
+    ]
+    assert "FOXING_REMOTE_MODEL (not set)" in foxing.text("codec", "list")
+
+
+def test_codec_list_loads_no_model() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from foxing.api.cli import app; "
+        "r = CliRunner().invoke(app, ['codec', 'list']); assert r.exit_code == 0, r.output; "
+        "print([m for m in ('torch', 'transformers', 'httpx') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_codec_check_reads_a_page_at_every_tier(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = foxing.json("codec", "check")
+    assert (checked["codec"], checked["passed"]) == ("native", True)
+    assert {"device", "torch", "python"} <= set(checked["runs_on"])
+    assert [row["tier"] for row in checked["tiers"]] == ["large", "base", "small", "tiny", "micro"]
+    assert checked["tiers"][0]["accuracy"] > 0.97
+    monkeypatch.setenv("FOXING_CODEC", "remote")
+    assert "FOXING_REMOTE_URL" in foxing.failure("codec", "check")["detail"]
 
 
 def test_import_adds_nothing_the_second_time(foxing: Foxing, file: Path) -> None:

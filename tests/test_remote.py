@@ -17,7 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from foxing.api.cli import app
+from foxing.api.settings import load_settings
 from foxing.encoder import (
     Codec,
     CodecError,
@@ -653,3 +656,42 @@ def test_a_page_sealed_without_its_text_keeps_it_until_it_was_read(
         memory.age("b")
         assert not memory.pages("b").pages[0].text_kept
         assert "Titan ships on 14 March" in memory.recall("b", "Titan").spans[0].text
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["codec", *arguments])
+
+
+def test_codec_check_tells_what_ran_and_how_it_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"CODEC": "remote", "REMOTE_URL": server.url, "REMOTE_MODEL": MODEL, "REMOTE_COLUMNS": "160"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"FOXING_{name}", value)
+    result = invoke("check", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["codec"], document["weights"], document["passed"]) == ("remote", "png-160x80", True)
+    assert document["runs_on"]["endpoint"] == server.url
+    assert document["runs_on"]["model"] == MODEL
+    assert {"foxing", "httpx", "python"} <= set(document["runs_on"])
+    rows = document["tiers"]
+    assert [row["tier"] for row in rows] == list(TIER_SIDES_PX)
+    assert rows[0]["accuracy"] > 0.97
+    assert [row["prompt_tokens"] for row in rows] == [300] * 5
+    assert all(row["token_bytes"] > 1000 for row in rows)
+    assert "It works." in invoke("check").stdout
+    server.answer = lambda answer: completion("I see nothing.")
+    blind = invoke("check", "--json")
+    assert blind.exit_code == 1
+    assert json.loads(blind.stdout)["passed"] is False
+    monkeypatch.setenv("FOXING_REMOTE_MODEL", "other-model")
+    unknown = invoke("check")
+    assert unknown.exit_code == 1
+    assert f"it serves {MODEL}" in unknown.stderr.replace("\n", " ")
+    for model in (MODEL, "other-model"):
+        monkeypatch.setenv("FOXING_REMOTE_MODEL", model)
+        loaded = load_codec("remote", options=load_settings().codec_options)
+        assert isinstance(loaded, RemoteCodec)
+        loaded.close()
