@@ -3,7 +3,7 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
-from .contract import Codec, ElsewhereCodec, Reading, ResizableCodec, SituatedCodec, TierSpec
+from .contract import Codec, ElsewhereCodec, Reading, ResizableCodec, SituatedCodec, TierSpec, token_grid
 from .errors import CodecError, ReadFailed, TokensError
 from .options import CodecOptions
 from .registry import CODECS, CodecEntry, load_codec
@@ -26,4 +26,5 @@ __all__ = [
     "TokensError",
     "VisionTokens",
     "load_codec",
+    "token_grid",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -24,7 +25,8 @@ UNREAD_SHARE = 0.3
 class TierSpec:
     """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page, in numbers of `dtype`; where tokens
     are as long as their page needs (`variable`), `bytes_per_token` is that of a full page of English. A character whose
-    confidence is below `flag_below` counts as uncertain."""
+    confidence is below `flag_below` counts as uncertain. `positions`: places that a full page takes in the context of
+    the model that reads it, where those are more than its tokens."""
 
     name: str
     side_px: int
@@ -32,6 +34,12 @@ class TierSpec:
     bytes_per_token: int
     dtype: str
     flag_below: float
+    positions: int | None = None
+
+    @property
+    def context_positions(self) -> int:
+        """What a full page costs the reader's context."""
+        return self.tokens if self.positions is None else self.positions
 
     @property
     def bytes_per_page(self) -> int:
@@ -147,3 +155,12 @@ class SituatedCodec(Codec, Protocol):
     def runs_on(self) -> Mapping[str, str]:
         """In words: the device, the model, the precision, the server; whatever says what ran."""
         ...
+
+
+def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> tuple[int, int]:
+    """Rows and columns of the vision tokens of a page of `layout` with `rows_used` rows. A page that is never cropped
+    has those of the codec's tier, whose tokens need not cover 64×64 px."""
+    if layout.cropped:
+        return layout.bands(rows_used, tier), layout.token_rows(tier)
+    side = isqrt(codec.tiers[tier].tokens)
+    return side, side

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, TierSpec
+from foxing.encoder import Codec, TierSpec, token_grid
 from foxing.renderer import TIERS, PageLayout, tier_rank
 
 from .database import Database
@@ -129,7 +129,7 @@ class Ager:
                 dropped.append(page.key)
             if not move.changes_tier:
                 continue
-            layout = PageLayout.from_dict(page.layout)
+            rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
             moved.append(
                 PageMove.model_validate(
                     {
@@ -139,7 +139,7 @@ class Ager:
                         "messages": page.messages,
                         "drops_text": move.drops_text,
                         "vision_tokens_before": page.vision_tokens,
-                        "vision_tokens_after": layout.vision_tokens(page.rows_used, move.to_tier),
+                        "vision_tokens_after": rows * columns,
                         "bytes_before": page.token_bytes + page.text_bytes,
                         "bytes_after": bytes_after,
                     }

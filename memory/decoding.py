@@ -40,7 +40,8 @@ def unpack_cells(blob: bytes, columns: int) -> Cells:
 
 @dataclass
 class PageState:
-    """A page as far as it is read. `cells`, `confidence`: [rows, columns]; `known`: bool[token rows]."""
+    """A page as far as it is read. `cells`, `confidence`: [rows, columns]; `known`: bool[n], of the bands
+    that can be read by themselves."""
 
     tier: str
     source: str  # "text" or "decoded"
@@ -134,7 +135,7 @@ class DecodeQueue:
 
 @dataclass(frozen=True)
 class _Request:
-    """Token rows `first`…`stop` of a page, to be read from `tokens`, which begin `above` rows higher."""
+    """Bands `first`…`stop` of a page, to be read from `tokens`, which begin `above` bands higher."""
 
     page: PageRow
     state: PageState
@@ -179,16 +180,17 @@ class PageDecoder:
                 if state.source == "text":
                     continue
                 ranges = None if wanted is None else wanted[page.id]
-                missing = self._missing(state, PageLayout.from_dict(page.layout), page.tier, ranges)
+                missing = self._missing(state, ranges)
                 if missing:
                     failure = self._failure(page)
                     if failure is not None:
                         states[page.id] = failure
                         continue
                     tokens = VisionTokens.from_bytes(tokens_blob)
-                    if (tokens.tier, tokens.shape[0]) != (page.tier, len(state.known)):
+                    if not _fits(tokens, page, state):
                         raise TokensError("its tokens are those of another page")
-                    requests += [_Request(page, state, *part) for part in self._crops(tokens, page, missing)]
+                    parts = self._crops(tokens, page, len(state.known), missing)
+                    requests += [_Request(page, state, *part) for part in parts]
             except TokensError as error:
                 states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {error}")
         if requests:
@@ -237,31 +239,29 @@ class PageDecoder:
             codec.tiers[page.tier].flag_below,
             np.full((rows, layout.columns), BLANK, dtype=np.uint32),
             np.zeros((rows, layout.columns), dtype=np.float32),
-            np.zeros(rows // layout.rows_per_token(page.tier), dtype=bool),
+            np.zeros(layout.bands(page.rows_used, page.tier), dtype=bool),
         )
 
     @staticmethod
-    def _missing(
-        state: PageState, layout: PageLayout, tier: str, ranges: list[tuple[int, int]] | None
-    ) -> list[tuple[int, int]]:
-        """Runs of token rows that are needed and not known yet."""
+    def _missing(state: PageState, ranges: list[tuple[int, int]] | None) -> list[tuple[int, int]]:
+        """Runs of bands that are needed and not known yet."""
         needed = np.ones(len(state.known), dtype=bool)
         if ranges is not None:
             needed[:] = False
-            per_token = layout.rows_per_token(tier) * layout.columns
+            per_band = state.cells.size // len(state.known)
             for start, stop in ranges:
-                needed[start // per_token : max(start, stop - 1) // per_token + 1] = True
+                needed[start // per_band : max(start, stop - 1) // per_band + 1] = True
         edges = np.flatnonzero(np.diff(np.concatenate([[False], needed & ~state.known, [False]]).astype(np.int8)))
         return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
     def _crops(
-        self, tokens: VisionTokens, page: PageRow, missing: list[tuple[int, int]]
+        self, tokens: VisionTokens, page: PageRow, total: int, missing: list[tuple[int, int]]
     ) -> list[tuple[int, int, int, VisionTokens]]:
-        """(first needed token row, one past the last, rows of context above, tokens to decode)."""
+        """(first needed band of `total`, one past the last, bands of context above, tokens to decode)."""
         codec = self.load()
         context = codec.context_rows
-        total = tokens.shape[0]
-        if context is None or tokens.weights != codec.weights:  # retired weights may look further than the present ones
+        # retired weights may look further than the present ones
+        if context is None or total == 1 or tokens.weights != codec.weights:
             return [(0, total, 0, tokens)]
         margin = -(-context // PageLayout.from_dict(page.layout).rows_per_token(page.tier))
         crops = []
@@ -279,7 +279,7 @@ class PageDecoder:
     def _fill(self, requests: Sequence[_Request], states: dict[int, PageState | Unreadable]) -> None:
         readings = self.queue.decode([request.tokens for request in requests])
         for request, reading in zip(requests, readings, strict=True):
-            page, state, first = request.page, request.state, request.first
+            page, state, first, above = request.page, request.state, request.first, request.above
             if isinstance(reading, ReadFailed):
                 failure = ReaderFailed(f"page {page.key} could not be read this time: {reading}")
                 states[page.id] = failure
@@ -291,15 +291,20 @@ class PageDecoder:
             if not isinstance(reading, Reading):
                 states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {reading}")
                 continue
-            per_token = reading.cells.shape[0] // request.tokens.shape[0]
+            per_band = state.cells.shape[0] // len(state.known)
             with self._lock:
                 state.flag_below = reading.flag_below  # of the weights that wrote the tokens
                 for row in range(first, request.stop):
                     if state.known[row]:
                         continue  # read by another thread meanwhile, and perhaps in use: what is known never changes
-                    above = request.above
-                    source = slice((above + row - first) * per_token, (above + row - first + 1) * per_token)
-                    target = slice(row * per_token, (row + 1) * per_token)
+                    source = slice((above + row - first) * per_band, (above + row - first + 1) * per_band)
+                    target = slice(row * per_band, (row + 1) * per_band)
                     state.cells[target] = reading.cells[source]
                     state.confidence[target] = reading.confidence[source]
                     state.known[row] = True
+
+
+def _fits(tokens: VisionTokens, page: PageRow, state: PageState) -> bool:
+    """Whether these can be the tokens of the page: of its tier and, where it is cropped, of its height."""
+    whole = not PageLayout.from_dict(page.layout).cropped
+    return tokens.tier == page.tier and (whole or tokens.shape[0] == len(state.known))

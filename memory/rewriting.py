@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, ElsewhereCodec, Reading, ResizableCodec, TokensError, VisionTokens
+from foxing.encoder import Codec, ElsewhereCodec, Reading, ResizableCodec, TokensError, VisionTokens, token_grid
 from foxing.encoder.tokens import numbers_in
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render, tier_rank
 
@@ -115,10 +115,10 @@ class Rewriter:
     def expected_token_bytes(self, page: PageRow, tier: str) -> int:
         """Bytes that new tokens of the page would take at `tier`."""
         layout = PageLayout.from_dict(page.layout)
-        count, side = layout.vision_tokens(page.rows_used, tier), layout.token_rows(tier)
+        rows, columns = token_grid(self.codec, layout, page.rows_used, tier)
         spec = self.codec.tiers[tier]
-        shape = (count // side, side, numbers_in(spec.dtype, spec.bytes_per_token))
-        data = b"\0" * (count * spec.bytes_per_token)
+        shape = (rows, columns, numbers_in(spec.dtype, spec.bytes_per_token))
+        data = b"\0" * (rows * columns * spec.bytes_per_token)
         return len(VisionTokens(self.codec.name, self.codec.weights, tier, shape, spec.dtype, data).to_bytes())
 
     def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:

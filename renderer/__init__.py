@@ -2,7 +2,7 @@
 
 from .atlas import Atlas, load_atlas
 from .errors import FoxingError, LayoutError, RenderError
-from .layout import DENSE_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
+from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
 from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
 from .raster import rasterize, render
 from .typeset import Entry, Repertoire, Transcription, Typesetter, code_points, escape, remaining, transcribe
@@ -10,6 +10,7 @@ from .typeset import Entry, Repertoire, Transcription, Typesetter, code_points, 
 __all__ = [
     "BLANK",
     "DENSE_PAGE",
+    "PRINTED_PAGE",
     "RESERVED",
     "TIERS",
     "TIER_SIDES_PX",

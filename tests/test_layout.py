@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from foxing.renderer import DENSE_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, LayoutError, PageLayout, tier_rank
+from foxing.renderer import (
+    DENSE_PAGE,
+    PRINTED_PAGE,
+    TIER_SIDES_PX,
+    TIERS,
+    TOKEN_SIDE_PX,
+    LayoutError,
+    PageLayout,
+    tier_rank,
+)
 
 # tier, side in px, vision tokens, cells per token
 DENSE = [
@@ -84,12 +93,40 @@ def test_an_unknown_tier_is_named_in_the_error_beside_the_known_ones() -> None:
         {"newline": None},
         {"cell_width_px": 10},
         {"cell_height_px": 0},
+        {"cell_width_px": 16},
+        {"cell_width_px": 16, "cell_height_px": 16},
+        {"font": "comic"},
+        {"font": None},
+        {"font": "dejavu-sans-mono", "cell_width_px": 2},
+        {"font": "dejavu-sans-mono", "cell_width_px": 20},
+        {"font": "dejavu-sans-mono", "cell_width_px": 64, "cell_height_px": 128},
+        {"cropped": 1},
         {"margin_px": 4},
     ],
 )
 def test_a_layout_that_makes_no_sense_is_refused(fields: Mapping[str, Any]) -> None:
     with pytest.raises(LayoutError):
         PageLayout.from_dict(fields)
+
+
+@pytest.mark.parametrize(("tier", "tokens"), [("large", 400), ("base", 256), ("small", 100), ("tiny", 64)])
+def test_a_printed_page_stays_whole_whatever_stands_on_it(tier: str, tokens: int) -> None:
+    for rows_used in (0, 1, 17, 40):
+        assert PRINTED_PAGE.cropped_rows(rows_used, tier) == PRINTED_PAGE.rows
+        assert PRINTED_PAGE.bands(rows_used, tier) == 1
+        assert PRINTED_PAGE.vision_tokens(rows_used, tier) == tokens
+    with pytest.raises(LayoutError):
+        PRINTED_PAGE.cropped_rows(1, "gigantic")
+
+
+def test_a_printed_page_is_square_and_needs_no_scaling_at_the_sharpest_tier() -> None:
+    assert PRINTED_PAGE.columns * PRINTED_PAGE.cell_width_px == PRINTED_PAGE.side_px("large")
+    assert PRINTED_PAGE.rows * PRINTED_PAGE.cell_height_px == PRINTED_PAGE.side_px("large")
+
+
+def test_a_cropped_page_is_read_in_its_token_rows() -> None:
+    assert DENSE_PAGE.bands(9, "small") == 2
+    assert DENSE_PAGE.bands(80, "small") == DENSE_PAGE.token_rows("small")
 
 
 def test_a_layout_that_a_tier_cannot_divide_is_refused_at_that_tier() -> None:
@@ -107,7 +144,13 @@ def test_a_layout_that_a_tier_cannot_divide_is_refused_at_that_tier() -> None:
 def test_a_layout_comes_back_from_what_is_stored_with_a_page() -> None:
     layout = PageLayout(columns=80, rows=40, newline="break")
     assert PageLayout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
+    assert PageLayout.from_dict(json.loads(json.dumps(PRINTED_PAGE.to_dict()))) == PRINTED_PAGE
     assert PageLayout.from_dict({}) == DENSE_PAGE
+
+
+def test_a_layout_that_an_earlier_version_stored_is_the_dense_page() -> None:
+    stored = {"columns": 160, "rows": 80, "cell_width_px": 8, "cell_height_px": 16, "newline": "mark"}
+    assert PageLayout.from_dict(stored) == DENSE_PAGE
 
 
 def test_a_layout_is_a_value() -> None:
