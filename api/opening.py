@@ -12,6 +12,6 @@ def open_memory(settings: Settings) -> Memory:
         codec=settings.codec,
         device=settings.device,
         token_bytes=settings.token_bytes,
-        options=settings.codec_options,
+        codec_options=settings.codec_options,
         max_message_bytes=settings.max_message_bytes,
     )

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from foxing.encoder import CodecOptions
+from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.remote.options import PROMPTS, RemoteOptions
 from foxing.renderer import FoxingError
 
@@ -55,6 +56,29 @@ class Settings(BaseSettings):
         default=None,
         description="Bytes of a vision token at some tiers, where the codec's default is not wanted; a JSON object in "
         "the environment. More bytes are read better; tokens of every size that the codec offers are read.",
+    )
+    codec_model: str | None = Field(
+        default=None,
+        description="Hub id or folder of the model that the codec runs, for codecs that run another's model; the one "
+        "that the codec is named after if not set. Code that comes with a model is never run.",
+    )
+    codec_revision: str | None = Field(
+        default=None, description="Commit or tag of the model on the hub; set it, so that the model stays the same."
+    )
+    codec_dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto",
+        description="What such a model computes in; 'auto' takes bfloat16 on a GPU and float32 elsewhere.",
+    )
+    codec_token_dtype: Literal["bfloat16", "float8_e4m3"] = Field(
+        default="bfloat16",
+        description="What its vision tokens are stored in. float8_e4m3 halves their bytes and changes what is read; "
+        "tokens of either are read.",
+    )
+    codec_batch_tokens: int = Field(
+        default=DEFAULT_BATCH_TOKENS,
+        ge=1,
+        description="Positions that the pages of one batch of such a model may fill, prompt and text together; lower "
+        "it where memory is short.",
     )
     ageing_enabled: bool = Field(
         default=True,
@@ -117,8 +141,8 @@ class Settings(BaseSettings):
     )
     remote_columns: int = Field(
         default=80,
-        description="Of the codec `remote`: columns of a page, 80 or 160. 160 makes dense pages, which few models "
-        "read; 80 has no tier `base`.",
+        description="Of the codec `remote`: columns of a page, 80 or 160. 80 makes printed pages, in an outline "
+        "font; 160 makes dense pages, which few models read.",
     )
     remote_timeout_s: float = Field(
         default=120.0, gt=0, le=3600, description="Of the codec `remote`: seconds that a request may take."
@@ -213,7 +237,14 @@ class Settings(BaseSettings):
             prompt_price=self.remote_prompt_price,
             completion_price=self.remote_completion_price,
         )
-        return CodecOptions(remote=remote)
+        return CodecOptions(
+            model=self.codec_model,
+            revision=self.codec_revision,
+            dtype=self.codec_dtype,
+            token_dtype=self.codec_token_dtype,
+            batch_tokens=self.codec_batch_tokens,
+            remote=remote,
+        )
 
     @property
     def loopback(self) -> bool:

@@ -28,6 +28,8 @@ _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
     "token_bytes": {"tiny": 200},
+    "codec_model": "/srv/models/DeepSeek-OCR",
+    "codec_revision": "0123456789abcdef0123456789abcdef01234567",
     "remote_url": "http://127.0.0.1:8000/v1",
     "remote_model": "Qwen/Qwen3-VL-8B-Instruct",
     "remote_api_key": "the-key-of-the-endpoint",

@@ -16,19 +16,21 @@ from .contract import Codec, ElsewhereCodec, SituatedCodec
 
 #: The sharpest tier reads plain English so well, or the codec does not work here.
 LEAST_ACCURACY = 0.9
-_PACKAGES = ("foxing", "torch", "transformers", "httpx", "numpy", "pillow")
+_PACKAGES = ("foxing", "torch", "transformers", "tokenizers", "httpx", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
 class TierCheck:
-    """One page at one tier. `vision_tokens`: as they are stored; `prompt_tokens`: as the server that read the page
-    counted them, its prompt included, None where no server did; `token_bytes`: as stored, their header included.
+    """One page at one tier. `vision_tokens`: as they are stored; `positions`: places that a full page takes in the
+    context of the model that reads it, None where those are its tokens; `prompt_tokens`: as the server that read the
+    page counted them, its prompt included, None where no server did; `token_bytes`: as stored, their header included.
     `accuracy`: 1 − Levenshtein distance / longer length; seconds are those of the first and only time."""
 
     tier: str
     side_px: int
     characters: int
     vision_tokens: int
+    positions: int | None
     prompt_tokens: int | None
     token_bytes: int
     accuracy: float
@@ -94,6 +96,7 @@ def _tiers(codec: Codec) -> Iterator[TierCheck]:
             side_px=spec.side_px,
             characters=len(page.text),
             vision_tokens=tokens.count,
+            positions=spec.positions,
             prompt_tokens=codec.usage.prompt_tokens - (asked or 0) if isinstance(codec, ElsewhereCodec) else None,
             token_bytes=len(tokens.to_bytes()),
             accuracy=accuracy(page.text, reading.text),

@@ -41,6 +41,13 @@ def _native(device: str, options: CodecOptions) -> Codec:
     return NativeCodec.load(device=device)
 
 
+def _deepseek_ocr(device: str, options: CodecOptions) -> Codec:
+    from .vision.deepseek import HUB_ID, DeepSeekOcr
+    from .vision.opening import open_codec
+
+    return open_codec(DeepSeekOcr, options.model or HUB_ID, device, options)
+
+
 def _remote(device: str, options: CodecOptions) -> Codec:
     from .remote.codec import RemoteCodec
 
@@ -52,6 +59,13 @@ _ENTRIES = (
         "native",
         "Our own, small, with its weights in the package: dense pages, every tier, two CPU cores are enough.",
         _native,
+    ),
+    CodecEntry(
+        "deepseek-ocr",
+        "Stores the vision tokens of DeepSeek-OCR and reads them with its decoder: printed pages, large to tiny.",
+        _deepseek_ocr,
+        extra="gpu",
+        modules=("transformers", "tokenizers"),
     ),
     CodecEntry(
         "remote",

@@ -55,7 +55,7 @@ class Memory:
 
     `database`: a SQLAlchemy URL or the path of a SQLite file, None for the file in the user's data folder; it is
     made and brought up to date. `codec`: a codec or its name; its weights are loaded with the first page that is
-    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers; `options`: what
+    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers; `codec_options`: what
     else can be chosen about it. `clock`: where the present comes from. Safe to share between threads.
 
     Raises `StorageError` when the database cannot be used, `DatabaseTooNew` when a newer version wrote it.
@@ -68,12 +68,12 @@ class Memory:
         codec: str | Codec = "native",
         device: str = "auto",
         token_bytes: Mapping[str, int] | None = None,
-        options: CodecOptions | None = None,
+        codec_options: CodecOptions | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         self._load: Callable[[], Codec] = lambda: (
-            load_codec(codec, device, token_bytes, options) if isinstance(codec, str) else codec
+            load_codec(codec, device, token_bytes, codec_options) if isinstance(codec, str) else codec
         )
         self._clock = clock
         self._max_message_bytes = max_message_bytes

@@ -116,9 +116,10 @@ def test_usage_errors_end_with_2(foxing: Foxing) -> None:
 def test_codec_list_names_every_codec_and_what_it_needs(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOXING_REMOTE_URL", "http://127.0.0.1:9/v1")
     codecs = {entry["codec"]: entry for entry in foxing.json("codec", "list")["codecs"]}
-    native, remote = codecs["native"], codecs["remote"]
+    native, remote, deepseek = codecs["native"], codecs["remote"], codecs["deepseek-ocr"]
     assert (native["chosen"], native["installed"], native["ready"]) == (True, True, True)
     assert (remote["chosen"], remote["extra"], remote["ready"]) == (False, "remote", False)
+    assert (deepseek["extra"], deepseek["needs"], deepseek["ready"]) == ("gpu", [], deepseek["installed"])
     assert remote["needs"] == [
         {"setting": "FOXING_REMOTE_URL", "set": True},
         {"setting": "FOXING_REMOTE_MODEL", "set": False},

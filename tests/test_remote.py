@@ -514,9 +514,9 @@ def test_settings_that_are_missing_are_named() -> None:
     with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
         load_codec("remote")
     with pytest.raises(CodecError, match="FOXING_REMOTE_MODEL"):
-        load_codec("remote", options=CodecOptions(RemoteOptions(url="http://127.0.0.1:9/v1")))
+        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="http://127.0.0.1:9/v1")))
     with pytest.raises(CodecError, match="http://"):
-        load_codec("remote", options=CodecOptions(RemoteOptions(url="127.0.0.1:9", model=MODEL)))
+        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="127.0.0.1:9", model=MODEL)))
     assert KEY not in repr(RemoteOptions(api_key=KEY))
 
 
@@ -565,7 +565,7 @@ def test_tesseract_behind_the_protocol_reads_pages_of_large_cells(
 ) -> None:
     server = served(TesseractReader())
     codec = load(server.url, columns=80)
-    assert list(codec.tiers) == ["large", "small", "tiny", "micro"]
+    assert list(codec.tiers) == list(TIER_SIDES_PX)
     page = sample_page(codec, 6)
     reading = codec.decode(tokens_of(codec, [page], "large"))[0]
     assert accuracy(page.text, reading.text) > 0.9

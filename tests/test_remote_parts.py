@@ -1,4 +1,4 @@
-"""The parts of the remote codec that need no server: requests, answers, and text put back onto the grid."""
+"""The parts of the remote codec that need no server: requests, answers, and tokens that are an image."""
 
 import base64
 import math
@@ -6,22 +6,18 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from safetensors.numpy import load as load_safetensors
 
 from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.contract import UNREADABLE
-from foxing.encoder.native.texts import entries
 from foxing.encoder.remote.answers import Answer, BadAnswer, loop_start
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.options import PROMPTS, Server
-from foxing.encoder.remote.placing import ink_of, place
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
 from foxing.encoder.tokens import png_bytes
-from foxing.renderer import BLANK, PageLayout, Typesetter, grid_text, render
+from foxing.renderer import PageLayout, render
 
 OPTIONS = RemoteOptions(url="http://127.0.0.1:9/v1", model="reader")
 WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
@@ -157,81 +153,6 @@ def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
     assert loop_start(WORDS) is None
     assert loop_start("ha ha ha ha") is None
     assert loop_start("") is None
-
-
-# placing
-
-
-def page_and_ink(text: str, tier: str, columns: int) -> tuple[Any, npt.NDArray[np.bool_]]:
-    layout = PageLayout(columns=columns, rows=columns // 2)
-    page = Typesetter(layout).page(entries([{"id": "t", "messages": [{"role": "user", "content": text}]}]))
-    rows = layout.cropped_rows(page.rows_used, tier)
-    return page, ink_of(render(page.cells, layout, tier), rows, columns)
-
-
-def lines_of(page: Any) -> list[str]:
-    return [grid_text(row) for row in page.cells]
-
-
-def put(lines: list[str], ink: npt.NDArray[np.bool_], sure: float = 0.95) -> tuple[Any, Any]:
-    text = "\n".join(lines)
-    return place(text, np.full(len(text), sure, dtype=np.float32), ink)
-
-
-@pytest.mark.parametrize("columns", [80, 160])
-@pytest.mark.parametrize("tier", ["large", "small", "tiny", "micro"])
-def test_a_text_that_was_read_right_gets_its_cells_back(columns: int, tier: str) -> None:
-    page, ink = page_and_ink(f"{WORDS}\n\n\t{WORDS} " * 6, tier, columns)
-    cells, confidence = put(lines_of(page), ink)
-    same = cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)
-    assert same.mean() > (0.98 if tier == "tiny" else 0.995)
-    assert float((confidence >= 0.9).mean()) > (0.9 if tier == "tiny" else 0.96)
-
-
-def test_line_breaks_of_the_readers_own_make_no_difference() -> None:
-    page, ink = page_and_ink(WORDS * 5, "large", 80)
-    expected, _ = put(lines_of(page), ink)
-    joined = "".join(line.ljust(80) for line in lines_of(page))
-    for lines in ([joined], joined.split(" "), [*lines_of(page)[:2], "", "", *lines_of(page)[2:]]):
-        cells, _ = put(lines, ink)
-        assert (cells == expected).mean() > 0.995
-
-
-def test_what_the_reader_left_out_is_unreadable_and_the_rest_stays_in_place() -> None:
-    page, ink = page_and_ink(WORDS * 9, "large", 80)
-    lines = lines_of(page)
-    cells, confidence = put(lines[:4] + lines[6:], ink)
-    assert (cells[:4] == np.where(page.cells[:4] == 0x20, BLANK, page.cells[:4])).mean() > 0.99
-    assert (cells[4:6][ink[4:6]] == UNREADABLE).mean() > 0.9
-    assert (confidence[4:6][ink[4:6]] == 0).mean() > 0.9
-    assert (cells[6:9] == np.where(page.cells[6:9] == 0x20, BLANK, page.cells[6:9])).mean() > 0.98
-
-
-def test_a_word_with_too_few_or_too_many_letters_is_doubtful_and_no_other() -> None:
-    page, ink = page_and_ink("please tell the others before Friday", "large", 80)
-    for wrong in ("othrs", "otherrs"):
-        cells, confidence = put([line.replace("others", wrong) for line in lines_of(page)], ink)
-        row = grid_text(cells[0])
-        at = lines_of(page)[0].index("others")
-        assert (confidence[0, at : at + 6] < 0.8).all(), row
-        assert (confidence[0, : at - 1][ink[0, : at - 1]] > 0.9).all(), row
-        assert row[at + 7 :] == "before Friday"
-
-
-def test_the_marks_before_full_width_characters_may_be_left_out() -> None:
-    page, ink = page_and_ink("a 점심 ab 먹자 abc 내일", "large", 80)
-    assert "▒" in page.text
-    cells, _ = put([line.replace("▒", "") for line in lines_of(page)], ink)
-    assert (cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)).all()
-
-
-def test_nonsense_is_unreadable_rather_than_fluent() -> None:
-    _, ink = page_and_ink(WORDS * 9, "large", 80)
-    cells, _ = put(["I am sorry, but I cannot help with this image."], ink)
-    assert (cells[ink] == UNREADABLE).mean() > 0.9
-    empty, confidence = put([""], ink)
-    assert (empty[ink] == UNREADABLE).all()
-    assert (confidence[ink] == 0).all()
 
 
 # tokens that are an image

@@ -83,13 +83,15 @@ def _show_check(console: Console, result: dict[str, Any]) -> None:
     console.print(f"{result['codec']}, weights {result['weights']}, pages of {result['layout']}", markup=False)
     for name, value in result["runs_on"].items():
         console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
-    numbers = ("px", "accuracy", "sure", "flagged", "vision tokens", "prompt tokens", "bytes", "encode s", "decode s")
+    counted = {"positions": "positions", "prompt_tokens": "prompt tokens"}  # columns that few codecs have
+    counted = {key: name for key, name in counted.items() if any(row[key] is not None for row in result["tiers"])}
+    numbers = ("px", "accuracy", "sure", "flagged", "vision tokens", *counted.values(), "bytes", "encode s", "decode s")
     shown = table("tier", *numbers, right=numbers)
     for row in result["tiers"]:
-        prompt = "" if row["prompt_tokens"] is None else f"{row['prompt_tokens']:,}"
+        counts = ("" if row[key] is None else f"{row[key]:,}" for key in counted)
         shown.add_row(
             *(row["tier"], f"{row['side_px']:,}", "unread" if row["unread"] else f"{row['accuracy']:.2%}"),
-            *(f"{row['confidence']:.1%}", f"{row['flagged_share']:.1%}", f"{row['vision_tokens']:,}", prompt),
+            *(f"{row['confidence']:.1%}", f"{row['flagged_share']:.1%}", f"{row['vision_tokens']:,}", *counts),
             *(f"{row['token_bytes']:,}", f"{row['encode_s']:.2f}", f"{row['decode_s']:.2f}"),
         )
     console.print(shown)

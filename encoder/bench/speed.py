@@ -29,7 +29,7 @@ class TierSpeed:
 @dataclass(frozen=True)
 class CodecSpeed:
     """`load_ms`: weights from disk to the device, the libraries being imported already; 0 for a codec that was not
-    loaded by its name, or that has none."""
+    loaded by its name, or that runs another's model."""
 
     load_ms: float
     tiers: tuple[TierSpeed, ...]
@@ -41,8 +41,8 @@ class CodecSpeed:
 def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
     """Times the codec on `pages`, repeated to a full batch where they are fewer. Raises `CodecError`."""
     entry = CODECS.get(codec.name)
-    timed = entry is not None and not entry.needs
-    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if timed else 0.0
+    ours = entry is not None and entry.extra is None  # a second model of others may not fit beside the first
+    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if ours else 0.0
     batch = [pages[number % len(pages)] for number in range(BATCH_PAGES)]
     return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))
 

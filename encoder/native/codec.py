@@ -15,6 +15,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from foxing.encoder.contract import UNREADABLE, Reading, TierSpec
+from foxing.encoder.device import named, pick_device
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
@@ -37,18 +38,6 @@ DEFAULT_GUESSED = 0.1  # confidence of what the prior fills in, where it was not
 
 _T = TypeVar("_T", bound=Hashable)
 _Result = TypeVar("_Result")
-
-
-def pick_device(device: str) -> torch.device:
-    """`auto` takes a GPU when there is one. Raises `CodecError` for a device that is not there."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise CodecError(f"device '{device}' cannot be used: {error}; set FOXING_DEVICE=auto or cpu") from error
-    return chosen
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -238,9 +227,7 @@ class NativeCodec:
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.SituatedCodec`."""
-        device = self.reader.device
-        named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-        return {"device": f"{device} ({named})"}
+        return {"device": named(self.reader.device)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         if tier not in self.tiers:

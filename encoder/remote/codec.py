@@ -12,17 +12,30 @@ from PIL.Image import Image, Resampling, new
 
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.placing import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
-from foxing.renderer import BLANK, TIERS, TOKEN_SIDE_PX, Cells, LayoutError, PageLayout, code_points, render, tier_rank
+from foxing.renderer import (
+    BLANK,
+    DENSE_PAGE,
+    PRINTED_PAGE,
+    TIERS,
+    TOKEN_SIDE_PX,
+    Cells,
+    PageLayout,
+    code_points,
+    render,
+    tier_rank,
+)
 
 from .answers import Answer, loop_start
 from .endpoint import Endpoint, Timing
 from .options import RemoteOptions
-from .placing import BLANK_CONFIDENCE, ink_of, place
 from .requests import chat_request
 from .usage import RemoteUsage
 
 NAME = "remote"
+#: By their columns. Remote readers want printed characters larger than those of the dense page.
+LAYOUTS = {layout.columns: layout for layout in (PRINTED_PAGE, DENSE_PAGE)}
 FLAG_BELOW = 0.8  # not measured: it depends on the model that reads
 #: Text tokens that a cell with ink may take: full-width characters of rare scripts take three for two cells.
 TOKENS_PER_CELL = 1.5
@@ -47,10 +60,11 @@ class RemoteCodec:
     def __init__(self, options: RemoteOptions, endpoint: Endpoint) -> None:
         self.options = options
         self.endpoint = endpoint
-        self.layout = PageLayout(columns=options.columns, rows=options.columns // 2)
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType(
-            {tier: _tier(self.layout, tier) for tier in TIERS if _divides(self.layout, tier)}
-        )
+        if options.columns not in LAYOUTS:
+            columns = " or ".join(map(str, LAYOUTS))
+            raise CodecError(f"FOXING_REMOTE_COLUMNS is {columns}, not {options.columns}")
+        self.layout = LAYOUTS[options.columns]
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier(self.layout, tier) for tier in TIERS})
         self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
         self._pool = ThreadPoolExecutor(max_workers=options.concurrency, thread_name_prefix="foxing-remote")
         self._asked: dict[VisionTokens, Future[Reading]] = {}
@@ -80,10 +94,11 @@ class RemoteCodec:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
         side = self.tiers[tier].side_px
         for image in images:
-            if image.width != side or image.height % TOKEN_SIDE_PX or not 0 < image.height <= side:
+            cropped = self.layout.cropped and image.height % TOKEN_SIDE_PX == 0 and 0 < image.height < side
+            if image.width != side or not (cropped or image.height == side):
+                less = f", or less by a multiple of {TOKEN_SIDE_PX}" if self.layout.cropped else ""
                 raise CodecError(
-                    f"an image for '{tier}' is {side} px wide and a multiple of {TOKEN_SIDE_PX} px high, "
-                    f"at most {side}, not {image.width}×{image.height}"
+                    f"an image for '{tier}' is {side} px wide and {side} high{less}, not {image.width}×{image.height}"
                 )
         return [
             VisionTokens(
@@ -138,7 +153,7 @@ class RemoteCodec:
         paper = new("L", (image.width, max(image.height, -(-wanted * image.width // self.layout.rows))), 255)
         paper.paste(image)
         side = self.tiers[tier].side_px
-        size = (side, wanted // self.layout.rows_per_token(tier) * TOKEN_SIDE_PX)
+        size = (side, self.layout.bands(used, tier) * TOKEN_SIDE_PX if self.layout.cropped else side)
         return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
 
     def _ask(self, tokens: VisionTokens) -> Future[Reading]:
@@ -165,20 +180,23 @@ class RemoteCodec:
         return reading
 
     def _reading(self, tokens: VisionTokens) -> Reading:
-        rows = tokens.shape[0] * self.layout.rows_per_token(tokens.tier)
+        layout = self.layout
+        rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
         image = tokens.image()
         if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
             raise TokensError(f"an image of {image.width}×{image.height} px is no page of '{tokens.tier}'")
-        ink = ink_of(image, rows, self.layout.columns)
+        ink = ink_of(image, rows, layout)
         cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
         sure = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
         if ink.any():  # an empty page need not be asked for
             limit = self.options.max_tokens or int(TOKENS_PER_CELL * ink.sum()) + rows + SPARE_TOKENS
             answer = _ended(self.endpoint.ask(chat_request(self.options, tokens.data, limit)), int(ink.sum()))
-            told = answer.sure
-            if told is None:
-                told = np.full(len(answer.text), self.options.default_confidence, dtype=np.float32)
-            cells, sure = place(answer.text, told, ink)
+            if answer.sure is None:
+                text = answer.text
+                told = np.full(len(text), self.options.default_confidence, dtype=np.float32)
+            else:
+                text, told = believed(answer.text, answer.sure)
+            cells, sure = place_on_ink(*without_markup(text, told), ink)
         return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
 
     def _check(self, tokens: VisionTokens) -> None:
@@ -193,7 +211,8 @@ class RemoteCodec:
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
         side = self.layout.token_rows(tokens.tier)
-        if tokens.dtype != PNG or tokens.shape[0] > side or tokens.shape[1] != side:
+        rows_fit = tokens.shape[0] <= side if self.layout.cropped else tokens.shape[0] == side
+        if tokens.dtype != PNG or not rows_fit or tokens.shape[1] != side:
             raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
 
 
@@ -213,14 +232,6 @@ def _ended(answer: Answer, inked: int) -> Answer:
     endless = answer.cut or sum(not letter.isspace() for letter in text) > TOO_LONG * inked
     start = loop_start(text) if endless else None
     return answer if start is None else answer.head(start)
-
-
-def _divides(layout: PageLayout, tier: str) -> bool:
-    try:
-        layout.rows_per_token(tier), layout.columns_per_token(tier)
-    except LayoutError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=32)

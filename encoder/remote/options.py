@@ -25,7 +25,7 @@ class RemoteOptions:
     """Where the reader is and how it is asked.
 
     `url`: the base of the API, usually ending in /v1. `server`: whose extras may be sent. `prompt`: a name of
-    `PROMPTS`, or the words themselves. `columns`: of a page, 160 (the dense page) or 80 (cells twice as large).
+    `PROMPTS`, or the words themselves. `columns`: of a page, 80 (printed) or 160 (dense).
     `timeout_s`: of one request, all of it. `concurrency`: requests at once. `retries`: after a first try.
     `max_tokens`: of an answer, None for what the ink on the page calls for. `default_confidence`: of a character, where
     the server tells no log-probabilities. `extra`: fields merged into each request; a None takes one out.

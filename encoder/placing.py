@@ -1,5 +1,7 @@
-"""A text that was read from a page, put back onto the page's grid by where there is ink."""
+"""A text that was read from a page, put back onto the page's grid: by where there is ink, where the image is at hand,
+else line by line."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,34 +10,69 @@ import numpy.typing as npt
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, load_atlas
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, code_points, load_atlas
 from foxing.renderer.page import FILLER_MARK
 
-#: Mean darkness of a cell, of 255, from which it holds ink: where the edges of cells are edges of pixels, and where
-#: they are not, so that ink spills over. A full stop has 8. Measured on dense pages of English: right for all cells at
-#: large, small and micro, for 99.4 % and more at base and tiny.
-SHARP_INK = 6
-SPILT_INK = 10
+from .contract import UNREADABLE
+
+#: Mean darkness of a cell, of 255, from which it holds ink; a full stop has 6. Measured on pages of English as they are
+#: stored, in 16 greys. The strokes of the outline font keep clear of the edges of cells: right for all cells at every
+#: tier. Unifont's touch them and spill over where edges of cells are no edges of pixels: right for 99.8 % of the cells
+#: of dense pages and more, for 98.7 % at tiny.
+OUTLINE_INK = 5
+BITMAP_INK = 6
+SPILT_INK = 7
 #: Rows that fit a line so much worse than the best one are not looked at more closely.
 NEARLY = 8
-#: What is left of a character's confidence in a word whose letters are not as many as its cells.
+#: What is left of a character's confidence where nothing is sure to stand in its cell: in a word whose letters are not
+#: as many as its cells, on a page with fewer rows than there are lines.
 MISFIT = 0.5
 #: That a cell without ink is blank.
 BLANK_CONFIDENCE = 0.99
 
+#: Mean probability of its characters below which a text is no reading at all.
+UNREAD_BELOW = 0.25
+#: Where an answer to a grounding prompt says what stands where: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
+MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>.*?<\|/det\|>", re.DOTALL)
+
 _INK, _PAPER, _BREAK = "x", " ", "\n"
 
+Sure = npt.NDArray[np.float32]
 
-def ink_of(image: Image.Image, rows: int, columns: int) -> npt.NDArray[np.bool_]:
+
+def believed(text: str, sure: Sure, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Sure]:
+    """The text as far as it is to be believed, with the confidence of each character: what repeats without end
+    (`looped`: bool[len(text)]) is `UNREADABLE`, and so is everything where the model was guessing."""
+    points = code_points(text)
+    doubtful = np.zeros(len(points), dtype=bool) if looped is None else looped.copy()
+    seen = ~doubtful & (points > 0x20)
+    if seen.any() and float(sure[seen].mean()) < UNREAD_BELOW:
+        doubtful |= points > 0x20
+    doubtful &= points != 0x0A
+    return _string(np.where(doubtful, np.uint32(UNREADABLE), points)), np.where(doubtful, np.float32(0), sure)
+
+
+def without_markup(text: str, sure: Sure) -> tuple[str, Sure]:
+    """What stands on the page, without what says where it stands."""
+    keep = np.ones(len(text), dtype=bool)
+    for match in MARKUP.finditer(text):
+        keep[match.start() : match.end()] = False
+    return _string(code_points(text)[keep]), sure[keep]
+
+
+def _string(points: Cells) -> str:
+    return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def ink_of(image: Image.Image, rows: int, layout: PageLayout) -> npt.NDArray[np.bool_]:
     """bool[rows, columns]: which cells of a page image of mode "L" hold ink."""
-    paper = np.asarray(image.resize((columns, rows), Image.Resampling.BOX), dtype=np.uint8)
-    return paper <= 255 - (SPILT_INK if image.width % columns else SHARP_INK)
+    paper = np.asarray(image.resize((layout.columns, rows), Image.Resampling.BOX), dtype=np.uint8)
+    if layout.font != "unifont":
+        return paper <= 255 - OUTLINE_INK
+    return paper <= 255 - (SPILT_INK if image.width % layout.columns else BITMAP_INK)
 
 
-def place(
-    text: str, sure: npt.NDArray[np.float32], ink: npt.NDArray[np.bool_]
-) -> tuple[Cells, npt.NDArray[np.float32]]:
+def place_on_ink(text: str, sure: Sure, ink: npt.NDArray[np.bool_]) -> tuple[Cells, Sure]:
     """`text`, with the confidence of each character, as cells uint32[rows, columns] and confidence float32 of the same
     shape.
 
@@ -44,7 +81,7 @@ def place(
     doubtful as a whole.
     """
     grid = _Grid(ink)
-    lines = [_signs(text, start, stop) for start, stop in _lines(text[: 2 * ink.size])]
+    lines = [_signs(text, start, stop) for start, stop in _inked_lines(text[: 2 * ink.size])]
     rows = [_row_signs(ink, row) for row in range(len(ink))]
     pairs = _pairs(lines, rows)
     if pairs is None:  # the reader has broken the lines elsewhere
@@ -68,7 +105,7 @@ class _Signs:
         return self.pattern.count(_INK)
 
 
-def _lines(text: str) -> Iterator[tuple[int, int]]:
+def _inked_lines(text: str) -> Iterator[tuple[int, int]]:
     """Where lines that are not blank begin and end."""
     start = 0
     for line in text.split("\n"):
@@ -156,7 +193,7 @@ def _unlike(line: _Signs, rows: Sequence[_Signs]) -> list[float]:
 
 
 class _Grid:
-    """The cells of a page while they are filled; see `place`."""
+    """The cells of a page while they are filled; see `place_on_ink`."""
 
     def __init__(self, ink: npt.NDArray[np.bool_]) -> None:
         self.shape = ink.shape
@@ -165,7 +202,7 @@ class _Grid:
         self.confidence = np.where(self.ink, np.float32(0), np.float32(BLANK_CONFIDENCE))
         self.doubtful = np.zeros(ink.size, dtype=bool)
 
-    def put(self, text: str, sure: npt.NDArray[np.float32], line: _Signs, row: _Signs) -> None:
+    def put(self, text: str, sure: Sure, line: _Signs, row: _Signs) -> None:
         """Sets the characters of `line` into the cells of `row`."""
         for operation in Levenshtein.opcodes(line.pattern, row.pattern):
             source = slice(operation.src_start, operation.src_end)
@@ -185,7 +222,7 @@ class _Grid:
                 self.doubtful[cell] |= operation.tag == "replace"
                 self._set(ord(text[letter]), cell - half, float(sure[letter]))
 
-    def result(self) -> tuple[Cells, npt.NDArray[np.float32]]:
+    def result(self) -> tuple[Cells, Sure]:
         """Cells and confidence, with what was not read marked as such."""
         _fillers(self.cells, self.confidence, self.ink, self.shape[1])
         unread = self.ink & (self.cells == BLANK)
@@ -211,10 +248,82 @@ class _Grid:
             self.confidence[start : start + 2] = sure
 
 
-def _fillers(cells: Cells, confidence: npt.NDArray[np.float32], ink: npt.NDArray[np.bool_], columns: int) -> None:
+def _fillers(cells: Cells, confidence: Sure, ink: npt.NDArray[np.bool_], columns: int) -> None:
     """The marks before full-width characters, which many readers leave out; cells are changed in place."""
     wide = np.flatnonzero(cells[1:] == WIDE_TAIL)  # the first halves
     before = wide[wide % columns > 0] - 1
     missed = before[ink[before] & (cells[before] == BLANK)]
     cells[missed] = ord(FILLER_MARK)
     confidence[missed] = confidence[missed + 1]
+
+
+def place_lines(text: str, sure: Sure, ended: float, layout: PageLayout) -> tuple[Cells, Sure]:
+    """`text`, with the confidence of each character, as cells uint32[rows, columns] and confidence float32 of the same
+    shape. `ended`: how sure it is that the text ends where it does.
+
+    A line is a row; a longer one goes on in the next, as typesetting does. Rows below the last line have confidence 0,
+    since nobody knows whether something stands there. More lines than rows lose their blank ones, then the last, and
+    the whole page its confidence.
+    """
+    rows = [row for line in _lines(code_points(text), sure, ended) for row in _rows(line, layout.columns)]
+    if len(rows) > layout.rows:
+        rows = [row for row in rows if (row[0] != BLANK).any()]
+    cells = np.full((layout.rows, layout.columns), BLANK, dtype=np.uint32)
+    confidence = np.zeros((layout.rows, layout.columns), dtype=np.float32)
+    for index, (row, row_sure) in enumerate(rows[: layout.rows]):
+        cells[index], confidence[index] = row, row_sure
+    if len(rows) > layout.rows:
+        confidence *= MISFIT
+    return cells, confidence
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Characters of one line, without the new line at its end; `end`: how sure that is."""
+
+    points: Cells
+    sure: Sure
+    end: float
+
+
+def _lines(points: Cells, sure: Sure, ended: float) -> Iterator[_Line]:
+    """The lines from the first to the last one with something on it: a page begins in its first row."""
+    used = np.flatnonzero((points != 0x0A) & (points != 0x20))
+    if not len(used):
+        return
+    breaks = np.flatnonzero(points == 0x0A)
+    before = breaks[breaks < used[0]]
+    start = int(before[-1]) + 1 if len(before) else 0
+    for stop in breaks[(breaks > used[0]) & (breaks < used[-1])].tolist():
+        yield _Line(points[start:stop], sure[start:stop], float(sure[stop]))
+        start = stop + 1
+    after = breaks[breaks > used[-1]]
+    stop = int(after[0]) if len(after) else len(points)
+    yield _Line(points[start:stop], sure[start:stop], float(sure[stop]) if len(after) else ended)
+
+
+def _rows(line: _Line, columns: int) -> Iterator[tuple[Cells, Sure]]:
+    """A line as rows of cells; a full-width character starts on an even column, as typesetting has it."""
+    width = load_atlas().width
+    cells: list[int] = []
+    sure: list[float] = []
+    for point, confidence in zip(line.points.tolist(), line.sure.tolist(), strict=True):
+        if width[point] == 2:
+            if len(cells) % 2:  # the filler before it was not read
+                cells.append(ord(FILLER_MARK))
+                sure.append(confidence)
+            cells += [point, WIDE_TAIL]
+            sure += [confidence, confidence]
+        elif width[point] == 1:
+            cells.append(point)
+            sure.append(confidence)
+        elif point == 0x09:
+            cells.append(0x20)
+            sure.append(confidence)
+        # what has no glyph was not on the page
+    for start in range(0, max(1, len(cells)), columns):
+        row = np.full(columns, BLANK, dtype=np.uint32)
+        row_sure = np.full(columns, line.end, dtype=np.float32)
+        part = cells[start : start + columns]
+        row[: len(part)], row_sure[: len(part)] = part, sure[start : start + columns]
+        yield row, row_sure

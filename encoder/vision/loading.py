@@ -1,0 +1,179 @@
+"""Models from a hub or a folder, strictly and without running any code of theirs."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import torch
+
+from foxing.encoder.errors import CodecError
+
+DIGEST_CHARACTERS = 12  # of the sha256 that names weights in vision tokens
+SAMPLE_BYTES = 4096  # read from the beginning, the middle and the end of each tensor
+LONGEST_HEADER_BYTES = 100 << 20  # the limit that safetensors has
+FILES = ("*.json", "*.safetensors")
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a model. `name`: what the user called it."""
+
+    name: str
+    folder: Path
+
+
+def transformers() -> ModuleType:
+    """The package of that name. Raises `CodecError` where it is not installed."""
+    try:
+        import transformers
+
+        return transformers  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise CodecError(
+            f"models of others need the package transformers ({error}); run: pip install 'foxing[gpu]'"
+        ) from error
+
+
+def locate(model: str, revision: str | None) -> Place:
+    """The folder of a model: `model` itself where it is one, otherwise what the hub has under that id, downloaded once.
+    Raises `CodecError`."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return Place(model, folder)
+    if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+        raise CodecError(f"there is no folder '{model}'; set FOXING_CODEC_MODEL to a hub id or a folder with a model")
+    transformers()
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Place(model, Path(snapshot_download(model, revision=revision, allow_patterns=list(FILES))))
+    except Exception as error:  # of the hub, of the network, of the disk: the user can do the same about each
+        raise CodecError(
+            f"the model '{model}' cannot be downloaded ({type(error).__name__}: {_line(error)}); check the id, "
+            "FOXING_CODEC_REVISION and the network, or set FOXING_CODEC_MODEL to a folder that holds it"
+        ) from error
+
+
+def read_config(place: Place) -> dict[str, Any]:
+    """`config.json`. Raises `CodecError`."""
+    try:
+        fields = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CodecError(f"{place.name} has no config.json that can be read ({error}); is it a model?") from error
+    if not isinstance(fields, dict):
+        raise CodecError(f"the config.json of {place.name} describes no model")
+    return fields
+
+
+def load_tokenizer(place: Place) -> Any:
+    """The tokenizer of `tokenizer.json`. Raises `CodecError`."""
+    transformers()
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(place.folder / "tokenizer.json"))
+    except Exception as error:  # the package raises plain Exception
+        raise CodecError(f"{place.name} has no tokenizer.json that can be read ({error}); download it again") from error
+
+
+def token_id(tokenizer: Any, token: str, place: Place) -> int:
+    """Raises `CodecError` where the tokenizer lacks it."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise CodecError(f"the tokenizer of {place.name} has no token {token}; this is another model")
+    return int(found)
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """ "auto": bfloat16 on a GPU, float32 elsewhere."""
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[dtype]
+
+
+def load_network(kind: Any, place: Place, config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """The transformers model of class `kind` in evaluation mode, with every parameter of the folder's safetensors and
+    no other. Raises `CodecError`."""
+    try:
+        network, info = kind.from_pretrained(
+            place.folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except Exception as error:  # many kinds, of many packages, for a folder that holds something else
+        raise CodecError(f"the weights of {place.name} cannot be loaded ({_line(error)}); get them anew") from error
+    for kind_of_key in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        wrong = sorted(str(key) for key in info.get(kind_of_key) or ())
+        if wrong:
+            raise CodecError(
+                f"{place.name} is not the model that its config.json describes: {kind_of_key.replace('_', ' ')} "
+                f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}"
+            )
+    try:
+        return network.eval().requires_grad_(False).to(device)
+    except torch.OutOfMemoryError as error:
+        raise CodecError(
+            f"{place.name} does not fit into the memory of '{device}' ({_line(error)}); free some, or set "
+            "FOXING_DEVICE=cpu"
+        ) from error
+
+
+def weights_digest(place: Place) -> str:
+    """Names the weights: a hash over name, type, shape and samples of every tensor, whatever files they are in. The
+    same for a copy of a checkpoint, another for every training. Raises `CodecError`."""
+    entries: dict[str, bytes] = {}
+    for path in sorted(place.folder.glob("*.safetensors")):
+        try:
+            entries |= dict(_sampled(path))
+        except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+            raise CodecError(f"{path.name} of {place.name} cannot be read ({error}); get it anew") from error
+    if not entries:
+        raise CodecError(f"{place.name} has no weights (*.safetensors); download them, all of them")
+    digest = hashlib.sha256()
+    for name in sorted(entries):
+        digest.update(name.encode() + b"\0" + entries[name])
+    return digest.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def _sampled(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Tensor name → sha256 of what it is and of samples of its numbers."""
+    with path.open("rb") as file:
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+        if length > LONGEST_HEADER_BYTES:
+            raise ValueError("its header has no end")
+        header = json.loads(file.read(length))
+        for name, tensor in header.items():
+            if name == "__metadata__":
+                continue
+            first, stop = (int(offset) + _LENGTH.size + length for offset in tensor["data_offsets"])
+            about = json.dumps([tensor["dtype"], tensor["shape"]]).encode()
+            yield name, hashlib.sha256(about + _samples(file, first, stop)).digest()
+
+
+def _samples(file: BinaryIO, first: int, stop: int) -> bytes:
+    if stop - first <= 3 * SAMPLE_BYTES:
+        starts, size = [first], stop - first
+    else:
+        starts, size = [first, (first + stop) // 2, stop - SAMPLE_BYTES], SAMPLE_BYTES
+    samples = []
+    for start in starts:
+        file.seek(start)
+        samples.append(file.read(size))
+        if len(samples[-1]) != size:
+            raise ValueError("it is cut short")
+    return b"".join(samples)
+
+
+def _line(error: Exception) -> str:
+    """The first line of its message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

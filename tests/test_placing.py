@@ -1,0 +1,197 @@
+"""Text that was read from a page, back on its grid: by where there is ink, and line by line."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from foxing.encoder.contract import UNREADABLE, Reading
+from foxing.encoder.native.texts import entries
+from foxing.encoder.placing import (
+    MISFIT,
+    UNREAD_BELOW,
+    believed,
+    ink_of,
+    place_lines,
+    place_on_ink,
+    without_markup,
+)
+from foxing.renderer import (
+    BLANK,
+    DENSE_PAGE,
+    PRINTED_PAGE,
+    WIDE_TAIL,
+    Cells,
+    Page,
+    PageLayout,
+    Typesetter,
+    grid_text,
+    render,
+)
+from foxing.renderer.page import FILLER_MARK
+
+WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
+WIDE_CELLS = PageLayout(columns=80, rows=40)
+GRID = PageLayout(columns=8, rows=4, newline="break", cropped=False)
+Sure = npt.NDArray[np.float32]
+
+# by ink
+
+
+def page_and_ink(text: str, tier: str, layout: PageLayout = WIDE_CELLS) -> tuple[Page, npt.NDArray[np.bool_]]:
+    page = Typesetter(layout).page(entries([{"id": "t", "messages": [{"role": "user", "content": text}]}]))
+    rows = layout.cropped_rows(page.rows_used, tier)
+    return page, ink_of(render(page.cells, layout, tier), rows, layout)
+
+
+def lines_of(page: Page) -> list[str]:
+    return [grid_text(row) for row in page.cells]
+
+
+def put(lines: list[str], ink: npt.NDArray[np.bool_], sure: float = 0.95) -> tuple[Cells, Sure]:
+    text = "\n".join(lines)
+    return place_on_ink(text, np.full(len(text), sure, dtype=np.float32), ink)
+
+
+@pytest.mark.parametrize("layout", [PRINTED_PAGE, DENSE_PAGE, WIDE_CELLS], ids=["printed", "dense", "wide"])
+@pytest.mark.parametrize("tier", ["large", "small", "tiny", "micro"])
+def test_a_text_that_was_read_right_gets_its_cells_back(layout: PageLayout, tier: str) -> None:
+    page, ink = page_and_ink(f"{WORDS}\n\n\t{WORDS} " * 6, tier, layout)
+    cells, confidence = put(lines_of(page), ink)
+    same = cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)
+    assert same.mean() > (0.98 if tier == "tiny" else 0.995)
+    assert float((confidence >= 0.9).mean()) > (0.9 if tier == "tiny" else 0.96)
+
+
+def test_line_breaks_of_the_readers_own_make_no_difference() -> None:
+    page, ink = page_and_ink(WORDS * 5, "large")
+    expected, _ = put(lines_of(page), ink)
+    joined = "".join(line.ljust(80) for line in lines_of(page))
+    for lines in ([joined], joined.split(" "), [*lines_of(page)[:2], "", "", *lines_of(page)[2:]]):
+        cells, _ = put(lines, ink)
+        assert (cells == expected).mean() > 0.995
+
+
+def test_what_the_reader_left_out_is_unreadable_and_the_rest_stays_in_place() -> None:
+    page, ink = page_and_ink(WORDS * 9, "large")
+    lines = lines_of(page)
+    cells, confidence = put(lines[:4] + lines[6:], ink)
+    assert (cells[:4] == np.where(page.cells[:4] == 0x20, BLANK, page.cells[:4])).mean() > 0.99
+    assert (cells[4:6][ink[4:6]] == UNREADABLE).mean() > 0.9
+    assert (confidence[4:6][ink[4:6]] == 0).mean() > 0.9
+    assert (cells[6:9] == np.where(page.cells[6:9] == 0x20, BLANK, page.cells[6:9])).mean() > 0.98
+
+
+def test_a_word_with_too_few_or_too_many_letters_is_doubtful_and_no_other() -> None:
+    page, ink = page_and_ink("please tell the others before Friday", "large")
+    for wrong in ("othrs", "otherrs"):
+        cells, confidence = put([line.replace("others", wrong) for line in lines_of(page)], ink)
+        row = grid_text(cells[0])
+        at = lines_of(page)[0].index("others")
+        assert (confidence[0, at : at + 6] < 0.8).all(), row
+        assert (confidence[0, : at - 1][ink[0, : at - 1]] > 0.9).all(), row
+        assert row[at + 7 :] == "before Friday"
+
+
+def test_the_marks_before_full_width_characters_may_be_left_out() -> None:
+    page, ink = page_and_ink("a 점심 ab 먹자 abc 내일", "large")
+    assert "▒" in page.text
+    cells, _ = put([line.replace("▒", "") for line in lines_of(page)], ink)
+    assert (cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)).all()
+
+
+def test_nonsense_is_unreadable_rather_than_fluent() -> None:
+    _, ink = page_and_ink(WORDS * 9, "large")
+    cells, _ = put(["I am sorry, but I cannot help with this image."], ink)
+    assert (cells[ink] == UNREADABLE).mean() > 0.9
+    empty, confidence = put([""], ink)
+    assert (empty[ink] == UNREADABLE).all()
+    assert (confidence[ink] == 0).all()
+
+
+# line by line
+
+
+def text_of(text: str, confidence: float = 0.9) -> tuple[str, Sure]:
+    return text, np.full(len(text), confidence, dtype=np.float32)
+
+
+def placed(text: str, confidence: float = 0.9, ended: float = 0.8) -> tuple[Cells, Sure]:
+    return place_lines(*text_of(text, confidence), ended, GRID)
+
+
+def rows(text: str) -> list[str]:
+    return ["".join(chr(c) for c in row if c != WIDE_TAIL).replace("\0", "·") for row in placed(text)[0].tolist()]
+
+
+def test_a_line_is_a_row_and_a_longer_one_goes_on_in_the_next() -> None:
+    assert rows("one\ntwo") == ["one·····", "two·····", "········", "········"]
+    assert rows("abcdefghij\nk") == ["abcdefgh", "ij······", "k·······", "········"]
+    assert rows("abcdefgh\nk")[:2] == ["abcdefgh", "k·······"]
+    assert rows("a\n\nb\n\n") == ["a·······", "········", "b·······", "········"]
+    assert rows("\n\na")[0] == "a·······"
+    assert rows("") == ["········"] * 4
+
+
+def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
+    cells, _ = placed("a여b")
+    assert cells[0, :6].tolist() == [ord("a"), ord(FILLER_MARK), ord("여"), WIDE_TAIL, ord("b"), BLANK]
+    assert rows("a\tb\x01c")[0].startswith("a bc")
+
+
+def test_confidence_goes_with_the_characters() -> None:
+    cells, sure = place_lines("ab\nc", np.array([0.5, 0.9, 0.6, 0.4], dtype=np.float32), 0.7, GRID)
+    assert cells[0, :2].tolist() == [ord("a"), ord("b")]
+    assert sure[0] == pytest.approx([0.5, 0.9] + [0.6] * 6), "the end of a line is as sure as its new line"
+    assert sure[1] == pytest.approx([0.4] + [0.7] * 7), "the end of the text as the model's own end"
+    assert (sure[2:] == 0).all(), "nobody knows whether something stood below"
+
+
+def test_a_text_that_was_cut_off_is_not_sure_of_its_end() -> None:
+    _, sure = placed("ab", ended=0.0)
+    assert (sure[0, 2:] == 0).all()
+
+
+def test_more_lines_than_rows_lose_the_blank_ones_and_then_their_confidence() -> None:
+    cells, sure = placed("a\n\nb\n\nc\nd")
+    assert [chr(row[0]) for row in cells.tolist()] == ["a", "b", "c", "d"]
+    assert sure[0, 0] == pytest.approx(0.9)
+    cells, sure = placed("a\nb\nc\nd\ne")
+    assert [chr(row[0]) for row in cells.tolist()] == ["a", "b", "c", "d"]
+    assert sure[0, 0] == pytest.approx(0.9 * MISFIT)
+
+
+# what is to be believed
+
+
+def reading(text: str, confidence: float = 0.9, looped: npt.NDArray[np.bool_] | None = None) -> Reading:
+    return Reading("small", *place_lines(*believed(*text_of(text, confidence), looped), 0.8, GRID), 0.8)
+
+
+def test_what_loops_is_unreadable_and_a_page_that_only_loops_is_unread() -> None:
+    looped = np.array([False] * 4 + [True] * 4)
+    read = reading("abcdefgh", looped=looped)
+    assert read.cells[0].tolist() == [*map(ord, "abcd"), *[UNREADABLE] * 4]
+    assert (read.confidence[0, 4:] == 0).all()
+    assert read.unread
+    assert not reading("abcdefgh").unread
+
+
+def test_a_text_that_was_guessed_is_unread() -> None:
+    guessed = reading("ab cd\nef", confidence=0.1)
+    assert guessed.unread
+    assert guessed.mean_confidence == 0.0
+    assert not reading("ab cd\nef", confidence=0.6).unread
+
+
+def test_a_guess_is_as_unreadable_where_the_ink_is_known() -> None:
+    page, ink = page_and_ink(WORDS * 5, "large", PRINTED_PAGE)
+    text = "\n".join(lines_of(page))
+    cells, sure = place_on_ink(*believed(*text_of(text, UNREAD_BELOW - 0.05)), ink)
+    assert (cells[ink] == UNREADABLE).all()
+    assert (sure[ink] == 0).all()
+
+
+def test_what_says_where_a_text_stands_is_no_text() -> None:
+    text, sure = without_markup(*text_of("<|ref|>one<|/ref|><|det|>[[10, 20, 300, 40]]<|/det|>\ntwo"))
+    assert text == "one\ntwo"
+    assert len(sure) == len(text)
