@@ -3,7 +3,16 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
-from .contract import Codec, ElsewhereCodec, Reading, ResizableCodec, SituatedCodec, TierSpec, token_grid
+from .contract import (
+    Codec,
+    ElsewhereCodec,
+    Reading,
+    ResizableCodec,
+    SituatedCodec,
+    TierSpec,
+    can_draw_for,
+    token_grid,
+)
 from .errors import CodecError, ReadFailed, TokensError
 from .options import CodecOptions
 from .registry import CODECS, CodecEntry, load_codec
@@ -25,6 +34,7 @@ __all__ = [
     "TierSpec",
     "TokensError",
     "VisionTokens",
+    "can_draw_for",
     "load_codec",
     "token_grid",
 ]

@@ -164,3 +164,9 @@ def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> t
         return layout.bands(rows_used, tier), layout.token_rows(tier)
     side = isqrt(codec.tiers[tier].tokens)
     return side, side
+
+
+def can_draw_for(codec: Codec, layout: PageLayout) -> bool:
+    """Whether a page of `layout` is an image that the codec encodes: of the same grid, and cropped or whole alike."""
+    ours = codec.layout
+    return (layout.columns, layout.rows, layout.cropped) == (ours.columns, ours.rows, ours.cropped)

@@ -12,7 +12,8 @@ from statistics import fmean
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, CodecError, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
+from foxing.renderer import PageLayout
 
 from .database import Database
 from .repositories import banks, pages
@@ -113,6 +114,8 @@ class Reencoder:
             samples.setdefault(kind, tokens.crop(0, 1))
         if page.tier not in self.codec.tiers:
             return f"the {self.codec.name} codec has no tier '{page.tier}'"
+        if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)):
+            return f"this page was laid out for another codec than '{self.codec.name}'"
         return _Stale(page, kind)
 
     def _unknown(self, stale: Sequence[_Stale], samples: Mapping[Kind, VisionTokens]) -> dict[str, str]:

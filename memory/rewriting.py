@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, ElsewhereCodec, Reading, ResizableCodec, TokensError, VisionTokens, token_grid
+from foxing.encoder import (
+    Codec,
+    ElsewhereCodec,
+    Reading,
+    ResizableCodec,
+    TokensError,
+    VisionTokens,
+    can_draw_for,
+    token_grid,
+)
 from foxing.encoder.tokens import numbers_in
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render, tier_rank
 
@@ -123,8 +132,11 @@ class Rewriter:
 
     def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:
         """The pages as they will be; why the others cannot be read."""
+        foreign = {c.page.id: self._other_layout() for c in changes if c.new_tokens and not self._drawable(c.page)}
+        changes = [change for change in changes if change.page.id not in foreign]
         new = self._lowered(changes, contents)
         grids, unreadable = self._best_grids([c.page for c in changes if c.page.id not in new], contents)
+        unreadable |= foreign
         new |= self._encode([change for change in changes if change.new_tokens and change.page.id in grids], grids)
         tokens: dict[int, VisionTokens] = dict(new)
         for change in changes:
@@ -157,6 +169,12 @@ class Rewriter:
             read = reading if texts[page_id] is None else None
             rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], read))
         return rewritten, unreadable
+
+    def _drawable(self, page: PageRow) -> bool:
+        return can_draw_for(self.codec, PageLayout.from_dict(page.layout))
+
+    def _other_layout(self) -> str:
+        return f"this page was laid out for another codec than '{self.codec.name}'; set FOXING_CODEC to that one"
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[Rewritten], contents: Contents, waste: Waste | None

@@ -1,0 +1,139 @@
+"""A bank over a vision–language model: sealed, aged, read and recalled from its stored tokens.
+
+The weights are random and cannot read, so what the model writes is given; everything around it is real.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from foxing.encoder import VisionTokens
+from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.loading import locate, weights_digest
+from foxing.encoder.vision.model import READ
+from foxing.encoder.vision.writing import Written
+from foxing.memory import Memory
+from foxing.renderer import PageLayout
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+LAYOUT = PageLayout(
+    columns=40, rows=20, cell_width_px=32, cell_height_px=64, newline="break", font="dejavu-sans-mono", cropped=False
+)
+MESSAGES = ("The invoice went to the harbour office.\nIt was late.", "Nobody had read the offer for the kitchen.")
+LINES = (
+    "◆main ▶user 2026-01-05 08:00 The invoice",
+    " went to the harbour office.",
+    "It was late.",
+    "▶assistant 08:01 Nobody had read the off",
+    "er for the kitchen.",
+)
+
+
+class Dictated(VisionCodec):
+    """Writes what it is told. `dictation`: tokens → text and the confidence of each of its characters."""
+
+    dictation: Callable[[VisionTokens], tuple[str, float]]
+
+    def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
+        for item in tokens:
+            self._check(item)
+        return [self._dictated(*self.dictation(item)) for item in tokens]
+
+    @staticmethod
+    def _dictated(text: str, confidence: float) -> Written:
+        sure = np.full(len(text), confidence, dtype=np.float32)
+        return Written(text, sure, np.zeros(len(text), dtype=bool), "end", confidence)
+
+
+@pytest.fixture
+def codec(deepseek_folder: Path) -> Dictated:
+    place = locate(str(deepseek_folder), None)
+    model = DeepSeekOcr.load(place, torch.device("cpu"), torch.float32)
+    dictated = Dictated(model, weights_digest(place), layout=LAYOUT)
+    dictated.dictation = lambda tokens: ("\n".join(LINES), 0.95)
+    return dictated
+
+
+@pytest.fixture
+def memory(database_path: Path, codec: Dictated) -> Memory:
+    memory = Memory(database_path, codec=codec, clock=lambda: START)
+    memory.store(
+        "ana",
+        [
+            {
+                "id": f"m{number}",
+                "thread": "main",
+                "role": "assistant" if number % 2 else "user",
+                "content": content,
+                "created_at": START + timedelta(minutes=number),
+            }
+            for number, content in enumerate(MESSAGES)
+        ],
+    )
+    memory.seal("ana")
+    return memory
+
+
+def test_a_page_ages_through_the_modes_and_its_messages_come_back_from_the_tokens(
+    memory: Memory, codec: Dictated
+) -> None:
+    with memory:
+        page = memory.pages("ana").pages[0]
+        assert (page.tier, page.vision_tokens) == ("base", 256)
+        for days, tier, count in ((8, "small", 100), (40, "tiny", 64), (500, "tiny", 64)):
+            memory.age("ana", now=START + timedelta(days=days))
+            page = memory.pages("ana").pages[0]
+            assert (page.tier, page.vision_tokens, page.text_kept) == (tier, count, False)
+            stored = memory.page_tokens("ana", page.id)
+            assert stored.shape == codec.model.shape(tier)
+            assert page.bytes >= count * codec.tiers[tier].bytes_per_token
+        for number, content in enumerate(MESSAGES):
+            span = memory.message("ana", f"m{number}")
+            assert (span.text, span.source) == (content, "decoded")
+            assert span.confidence == pytest.approx(0.95, abs=0.01)
+            assert span.uncertain == []
+        found = memory.recall("ana", "harbour invoice", now=START + timedelta(days=500)).spans
+        assert [span.message_id for span in found] == ["m0"]
+
+
+def test_a_reading_that_stops_early_says_so(memory: Memory, codec: Dictated) -> None:
+    codec.dictation = lambda tokens: ("\n".join(LINES[:2]), 0.95)
+    with memory:
+        memory.age("ana", now=START + timedelta(days=8))
+        assert memory.message("ana", "m0").text.startswith(MESSAGES[0].split("\n")[0])
+        lost = memory.message("ana", "m1")
+        assert lost.confidence == 0.0
+        assert sum(stop - start for start, stop, _ in lost.uncertain) == len(lost.text)
+
+
+def test_a_page_that_was_guessed_is_unread(memory: Memory, codec: Dictated) -> None:
+    codec.dictation = lambda tokens: ("\n".join(LINES), 0.1)
+    with memory:
+        memory.age("ana", now=START + timedelta(days=8))
+        page = memory.pages("ana").pages[0]
+        assert page.confidence == 0.0
+        assert "harbour" not in memory.message("ana", "m0").text
+        assert memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans == []
+
+
+def test_a_bank_laid_out_for_another_codec_is_left_as_it_is(
+    memory: Memory, database_path: Path, codec: Dictated
+) -> None:
+    with memory:
+        before = memory.page_tokens("ana", memory.pages("ana").pages[0].id)
+    wider = Dictated(codec.model, "0123456789ab")
+    with Memory(database_path, codec=wider, clock=lambda: START) as other:
+        for dry_run in (True, False):
+            report = other.reencode("ana", dry_run=dry_run)
+            assert [left.reason for left in report.unreadable] == [
+                "this page was laid out for another codec than 'deepseek-ocr'"
+            ]
+        assert other.age("ana", now=START + timedelta(days=8)).moved == []
+        page = other.pages("ana").pages[0]
+        assert (page.tier, page.text_kept) == ("base", True)
+        assert other.page_tokens("ana", page.id) == before
