@@ -59,7 +59,8 @@ ADVICE = {
     "storage": "`detail` says whether the file is read-only, full, locked or damaged. What was stored before is whole; "
     "repeat the request when it is put right.",
     "reader-failed": "Repeat the request when what reads pages elsewhere answers again; `detail` says what it said.",
-    "tokens-unreadable": "Restore the page from a backup, or go back to the weights that wrote it.",
+    "tokens-unreadable": "Restore the page from a backup, or go back to the codec and the weights that wrote it; where "
+    "another codec did, `foxing reencode` moves it.",
     "codec": "`detail` says what the codec lacks: its weights, the device, or the tier.",
     "invalid-settings": "Correct the setting that `detail` names, and start the service again.",
 }

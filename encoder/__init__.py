@@ -11,6 +11,7 @@ from .contract import (
     SituatedCodec,
     TierSpec,
     can_draw_for,
+    expected_bytes,
     token_grid,
 )
 from .errors import CodecError, ReadFailed, TokensError
@@ -35,6 +36,7 @@ __all__ = [
     "TokensError",
     "VisionTokens",
     "can_draw_for",
+    "expected_bytes",
     "load_codec",
     "token_grid",
 ]

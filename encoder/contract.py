@@ -13,7 +13,7 @@ from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
 from .errors import CodecError
 from .remote.usage import RemoteUsage
-from .tokens import VisionTokens, is_variable
+from .tokens import VisionTokens, is_variable, numbers_in
 
 #: What a cell reads as that shows nothing the codec was made to read, with confidence 0.
 UNREADABLE = 0xFFFD
@@ -164,6 +164,16 @@ def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> t
         return layout.bands(rows_used, tier), layout.token_rows(tier)
     side = isqrt(codec.tiers[tier].tokens)
     return side, side
+
+
+def expected_bytes(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> int:
+    """Bytes that the vision tokens of such a page take, their header included; about so many where tokens are as long
+    as their page needs."""
+    rows, columns = token_grid(codec, layout, rows_used, tier)
+    spec = codec.tiers[tier]
+    shape = (rows, columns, numbers_in(spec.dtype, spec.bytes_per_token))
+    data = b"\0" * (rows * columns * spec.bytes_per_token)
+    return len(VisionTokens(codec.name, codec.weights, tier, shape, spec.dtype, data).to_bytes())
 
 
 def can_draw_for(codec: Codec, layout: PageLayout) -> bool:

@@ -30,6 +30,11 @@ class CodecEntry:
     needs: tuple[str, ...] = ()
 
     @property
+    def shipped(self) -> bool:
+        """Whether it comes with the package, weights included."""
+        return self.extra is None
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Modules that are not installed."""
         return tuple(module for module in self.modules if find_spec(module) is None)

@@ -147,11 +147,19 @@ class _Request:
 
 class PageDecoder:
     """Reads pages out of what the database holds of them. `load` gives the codec; it is asked for one only when a page
-    must be decoded. `seconds`: a clock."""
+    must be decoded. `others` gives the codec of a name, for pages that another one wrote; it raises `CodecError` where
+    that is not to be had. `seconds`: a clock."""
 
-    def __init__(self, load: Callable[[], Codec], seconds: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Codec],
+        others: Callable[[str], Codec] | None = None,
+        seconds: Callable[[], float] = monotonic,
+    ) -> None:
         self.load = load
         self.queue = DecodeQueue(load)
+        self._others = others
+        self._queues: dict[str, DecodeQueue] = {}
         self._seconds = seconds
         self._cache: OrderedDict[tuple[str, int], PageState] = OrderedDict()
         self._failed: OrderedDict[tuple[str, int], tuple[float, ReaderFailed]] = OrderedDict()
@@ -199,7 +207,38 @@ class PageDecoder:
 
     def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """Decodes whole pages past the cache; an error for those that cannot be read."""
-        return self.queue.decode(tokens)
+        results: dict[int, Reading | CodecError] = {}
+        by_codec: dict[str, list[int]] = {}
+        for number, item in enumerate(tokens):
+            by_codec.setdefault(item.codec, []).append(number)
+        for name, numbers in by_codec.items():
+            try:
+                queue = self._queue(name)
+            except TokensError as error:
+                results |= dict.fromkeys(numbers, error)
+                continue
+            results |= zip(numbers, queue.decode([tokens[number] for number in numbers]), strict=True)
+        return [results[number] for number in range(len(tokens))]
+
+    def codec_of(self, name: str) -> Codec:
+        """The codec called `name`, which wrote a page. Raises `TokensError` where it is not at hand."""
+        codec = self.load()
+        if codec.name == name:
+            return codec
+        try:
+            if self._others is not None:
+                return self._others(name)
+            reason = f"this is '{codec.name}'"
+        except CodecError as error:
+            reason = str(error)
+        raise TokensError(f"its tokens were written by the codec '{name}': {reason}")
+
+    def _queue(self, name: str) -> DecodeQueue:
+        codec = self.codec_of(name)
+        if codec is self.load():
+            return self.queue
+        with self._lock:
+            return self._queues.setdefault(name, DecodeQueue(lambda: codec))
 
     def _state(self, page: PageRow, text_blob: bytes | None) -> PageState:
         key = (page.key, page.version)  # not the id: a database may give that of a deleted page to a new one
@@ -229,7 +268,7 @@ class PageDecoder:
     def _unread(self, page: PageRow) -> PageState:
         """The page with nothing decoded yet."""
         layout = PageLayout.from_dict(page.layout)
-        codec = self.load()
+        codec = self.codec_of(page.codec)
         if page.tier not in codec.tiers:
             raise TokensError(f"the {codec.name} codec has no tier '{page.tier}'")
         rows = layout.cropped_rows(page.rows_used, page.tier)
@@ -258,7 +297,7 @@ class PageDecoder:
         self, tokens: VisionTokens, page: PageRow, total: int, missing: list[tuple[int, int]]
     ) -> list[tuple[int, int, int, VisionTokens]]:
         """(first needed band of `total`, one past the last, bands of context above, tokens to decode)."""
-        codec = self.load()
+        codec = self.codec_of(page.codec)
         context = codec.context_rows
         # retired weights may look further than the present ones
         if context is None or total == 1 or tokens.weights != codec.weights:
@@ -277,7 +316,7 @@ class PageDecoder:
         return failure if at is not None and self._seconds() - at < FAILED_FOR_S else None
 
     def _fill(self, requests: Sequence[_Request], states: dict[int, PageState | Unreadable]) -> None:
-        readings = self.queue.decode([request.tokens for request in requests])
+        readings = self.read_tokens([request.tokens for request in requests])
         for request, reading in zip(requests, readings, strict=True):
             page, state, first, above = request.page, request.state, request.first, request.above
             if isinstance(reading, ReadFailed):
@@ -307,4 +346,5 @@ class PageDecoder:
 def _fits(tokens: VisionTokens, page: PageRow, state: PageState) -> bool:
     """Whether these can be the tokens of the page: of its tier and, where it is cropped, of its height."""
     whole = not PageLayout.from_dict(page.layout).cropped
-    return tokens.tier == page.tier and (whole or tokens.shape[0] == len(state.known))
+    same = (tokens.codec, tokens.tier) == (page.codec, page.tier)
+    return same and (whole or tokens.shape[0] == len(state.known))

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from foxing.encoder import Codec, CodecOptions, VisionTokens, load_codec
+from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, VisionTokens, load_codec
 from foxing.renderer import FoxingError, tier_rank
 
 from .ageing import Ager
@@ -83,12 +84,12 @@ class Memory:
         except BaseException:
             self._database.close()
             raise
-        self._decoder = PageDecoder(self._load)
+        others = partial(_writer, device=device, options=codec_options)
+        self._decoder = PageDecoder(self._load, partial(others, shipped=True))
         self._rememberer = Rememberer(self._decoder)
         self._sealer = Sealer(self._database, self._decoder, self._rememberer)
-        rewriter = Rewriter(self._database, self._decoder, self._rememberer)
-        self._ager = Ager(self._database, rewriter)
-        self._reencoder = Reencoder(self._database, rewriter)
+        self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._rememberer))
+        self._reencoder = Reencoder.reading(self._database, PageDecoder(self._load, others))
         self._recaller = Recaller(self._database, self._rememberer)
         self._imager = ImageRecaller(self._database, self._recaller, self._decoder)
         self._viewer = PageViewer(self._database, self._decoder)
@@ -298,15 +299,17 @@ class Memory:
     # weights
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
-        """Writes every page whose tokens other weights wrote, pinned ones included, anew with the present ones: from
-        its kept text, else from what its tokens say. Its tier stays.
+        """Writes every page whose tokens another codec or other weights wrote, pinned ones included, anew with the
+        present ones: from its kept text, else from what its tokens say, for which the codec that wrote them is loaded.
+        Its tier stays, or is the next sharper one that the codec has. A page laid out for another codec is typeset
+        again, and becomes several where pages of the present one hold less.
 
         Stopped at any point it leaves every page whole, and the next call goes on; where nothing is left to do it
         writes nothing. A page that cannot be read stays as it is and is named in the report. Reading and ageing need
         none of this, as long as the codec reads the retired weights. `progress` is told pages done and pages to do.
         With `dry_run` nothing is written. Raises `NotFound`, `CodecError`.
         """
-        return self._reencoder.reencode(bank, dry_run=dry_run, progress=progress)
+        return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
     # pages
 
@@ -392,3 +395,12 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row.id, pinned)
         return self.page(bank, page_id)
+
+
+def _writer(name: str, *, device: str, options: CodecOptions | None, shipped: bool = False) -> Codec:
+    """The codec that wrote pages before the present one. `shipped`: only if it comes with the package; any other is a
+    model that reading a page must not load unasked. Raises `CodecError`."""
+    entry = CODECS.get(name)
+    if shipped and entry is not None and not entry.shipped:
+        raise CodecError(f"move the page to the present codec by foxing reencode, or set FOXING_CODEC={name}")
+    return load_codec(name, device, options=options)

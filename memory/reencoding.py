@@ -1,24 +1,29 @@
-"""Reencoding: pages whose tokens other weights wrote are written anew with those of the present codec.
+"""Reencoding: pages whose tokens another codec or other weights wrote are written anew with those of the present codec.
 
-The tier stays, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and encoded as it was read, so
-a misreading stays one, and may no longer be flagged. A page that would lose by it gets larger tokens, or stays as it is
-and is reported. The wastebasket is left as it is: what waits there can be read by
-retired weights, should it be brought back.
+The tier stays, unless the codec lacks it, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and
+encoded as it was read, so a misreading stays one, and may no longer be flagged. A page that would lose by it gets
+larger tokens, or stays as it is and is reported. The wastebasket is left as it is: what waits there can be read by
+retired weights, should it be brought back. A page laid out for another codec is typeset again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import fmean
+from typing import Self
 
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
-from foxing.renderer import PageLayout
+from foxing.renderer import PageLayout, tier_rank
 
 from .database import Database
+from .decoding import PageDecoder
+from .remembering import Rememberer
 from .repositories import banks, pages
 from .repositories.pages import PageRow
-from .rewriting import BATCH, Change, Rewriter, Rewritten
+from .retypesetting import Retypesetter
+from .rewriting import BATCH, Change, Rewriter
 from .types import PageLeft, PageReencoded, ReencodingReport
 
 _LOOKAHEAD = 64  # pages whose tokens are looked at together
@@ -29,10 +34,13 @@ Kind = tuple[str, str, str]  # of tokens: codec, weights, tier
 
 @dataclass(frozen=True)
 class _Stale:
-    """A page that the present weights did not write. `kind`: None where its tokens are damaged and its text is kept."""
+    """A page that the present weights did not write. `kind`: None where its tokens are damaged and its text is kept;
+    `tier`: the one it is to have; `foreign`: it was laid out for another codec."""
 
     page: PageRow
     kind: Kind | None
+    tier: str
+    foreign: bool
 
     @property
     def kept(self) -> bool:
@@ -40,17 +48,26 @@ class _Stale:
 
 
 class Reencoder:
-    """Moves banks to the present weights."""
+    """Moves banks to the present codec and its weights."""
 
-    def __init__(self, database: Database, rewriter: Rewriter) -> None:
+    def __init__(self, database: Database, rewriter: Rewriter, retypesetter: Retypesetter) -> None:
         self.database = database
         self.rewriter = rewriter
+        self.retypesetter = retypesetter
+
+    @classmethod
+    def reading(cls, database: Database, decoder: PageDecoder) -> Self:
+        """One that reads by `decoder`, which had better know the codecs that wrote the pages."""
+        rememberer = Rememberer(decoder)
+        return cls(database, Rewriter(database, decoder, rememberer), Retypesetter(database, decoder, rememberer))
 
     @property
     def codec(self) -> Codec:
         return self.rewriter.codec
 
-    def reencode(self, bank_name: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
+    def reencode(
+        self, bank_name: str, now: datetime, *, dry_run: bool = False, progress: Progress | None = None
+    ) -> ReencodingReport:
         """See `Memory.reencode`."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
@@ -74,19 +91,27 @@ class Reencoder:
         busy: list[str] = []
         for start in range(0, len(stale), BATCH):
             batch = stale[start : start + BATCH]
-            changes = [Change(item.page, item.page.tier, new_tokens=True, faithful=True) for item in batch]
-            outcome = self.rewriter.run(bank.id, changes, pinned=True)
-            written = {item.change.page.id: item for item in outcome.done}
-            for item in batch:
-                if item.page.id in written:
-                    done.append(_reencoded(item, written[item.page.id]))
-                elif item.page.id in outcome.unreadable:
-                    left[item.page.key] = outcome.unreadable[item.page.id]
-                else:
-                    busy.append(item.page.key)
+            written, reasons = self._write(bank.id, batch, now)
+            done += written
+            left |= reasons
+            settled = {page.page_id for page in written} | reasons.keys()
+            busy += [item.page.key for item in batch if item.page.key not in settled]
             if progress is not None:
                 progress(min(start + BATCH, len(stale)), len(stale))
         return self._report(bank_name, False, done, current, busy, left)
+
+    def _write(
+        self, bank_id: int, batch: Sequence[_Stale], now: datetime
+    ) -> tuple[list[PageReencoded], dict[str, str]]:
+        """Pages that were written anew; page key → why another stays."""
+        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
+        redrawn = self.rewriter.run(bank_id, changes, pinned=True)
+        typeset = self.retypesetter.run(bank_id, [(item.page, item.tier) for item in batch if item.foreign], now)
+        found = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in redrawn.done}
+        found |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in typeset.done}
+        reasons = redrawn.unreadable | typeset.left
+        written = [_page(item, *found[item.page.id]) for item in batch if item.page.id in found]
+        return written, {item.page.key: reasons[item.page.id] for item in batch if item.page.id in reasons}
 
     def _look(
         self, connection: Connection, bank_id: int, samples: dict[Kind, VisionTokens]
@@ -102,6 +127,7 @@ class Reencoder:
 
     def _found(self, page: PageRow, blob: bytes, samples: dict[Kind, VisionTokens]) -> _Stale | str | None:
         kind: Kind | None = None
+        layout = PageLayout.from_dict(page.layout)
         try:
             tokens = VisionTokens.from_bytes(blob)
         except TokensError as error:
@@ -111,12 +137,13 @@ class Reencoder:
             if (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
                 return None
             kind = (tokens.codec, tokens.weights, tokens.tier)
-            samples.setdefault(kind, tokens.crop(0, 1))
-        if page.tier not in self.codec.tiers:
-            return f"the {self.codec.name} codec has no tier '{page.tier}'"
-        if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)):
-            return f"this page was laid out for another codec than '{self.codec.name}'"
-        return _Stale(page, kind)
+            samples.setdefault(kind, tokens.crop(0, 1) if layout.cropped else tokens)
+        return _Stale(page, kind, self._served(page.tier), not can_draw_for(self.codec, layout))
+
+    def _served(self, tier: str) -> str:
+        """`tier`, or where the codec lacks it the next sharper one that it has: nothing is lost by that."""
+        served = list(self.codec.tiers)
+        return next((t for t in reversed(served) if tier_rank(t) <= tier_rank(tier)), served[0])
 
     def _unknown(self, stale: Sequence[_Stale], samples: Mapping[Kind, VisionTokens]) -> dict[str, str]:
         """Page key → why its tokens cannot be read, as far as a row of tokens of its kind tells."""
@@ -131,8 +158,9 @@ class Reencoder:
         return unknown
 
     def _expected(self, item: _Stale) -> PageReencoded:
-        size = self.rewriter.expected_token_bytes(item.page, item.page.tier)
-        return _page(item, size, None)
+        if item.foreign:
+            return _page(item, *self.retypesetter.expected(item.page, item.tier), None)
+        return _page(item, 1, self.rewriter.expected_token_bytes(item.page, item.tier), None)
 
     def _report(
         self,
@@ -160,17 +188,15 @@ class Reencoder:
         )
 
 
-def _reencoded(item: _Stale, written: Rewritten) -> PageReencoded:
-    return _page(item, written.token_bytes, written.confidence)
-
-
-def _page(item: _Stale, bytes_after: int, confidence: float | None) -> PageReencoded:
+def _page(item: _Stale, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:
     page = item.page
     return PageReencoded.model_validate(
         {
             "page_id": page.key,
-            "tier": page.tier,
+            "tier": item.tier,
+            "pages": count,
             "source": "text" if item.kept else "decoded",
+            "from_codec": page.codec,
             "from_weights": None if item.kind is None else item.kind[1],
             "bytes_before": page.token_bytes,
             "bytes_after": bytes_after,

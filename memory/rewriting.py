@@ -2,7 +2,7 @@
 transaction, compared and swapped. Ageing and reencoding differ only in what they ask for."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,18 +12,17 @@ from foxing.encoder import (
     Codec,
     ElsewhereCodec,
     Reading,
-    ResizableCodec,
     TokensError,
     VisionTokens,
     can_draw_for,
-    token_grid,
+    expected_bytes,
 )
-from foxing.encoder.tokens import numbers_in
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, render, tier_rank
+from foxing.renderer import Cells, PageLayout, render, tier_rank
 
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
 from .errors import TokensDamaged, Unreadable
+from .faithful import MOST_LOST, lost, roomier, too_much
 from .indexing import read_ahead, reindex
 from .remembering import Rememberer
 from .repositories import pages, wastebasket
@@ -31,7 +30,6 @@ from .repositories.pages import PageRow
 
 BATCH = 8  # pages leased, encoded and swapped together
 LEASE = timedelta(seconds=60)
-MOST_LOST = 0.03  # of a page's characters, where it is to be written anew faithfully
 
 Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
 
@@ -123,12 +121,7 @@ class Rewriter:
 
     def expected_token_bytes(self, page: PageRow, tier: str) -> int:
         """Bytes that new tokens of the page would take at `tier`."""
-        layout = PageLayout.from_dict(page.layout)
-        rows, columns = token_grid(self.codec, layout, page.rows_used, tier)
-        spec = self.codec.tiers[tier]
-        shape = (rows, columns, numbers_in(spec.dtype, spec.bytes_per_token))
-        data = b"\0" * (rows * columns * spec.bytes_per_token)
-        return len(VisionTokens(self.codec.name, self.codec.weights, tier, shape, spec.dtype, data).to_bytes())
+        return expected_bytes(self.codec, PageLayout.from_dict(page.layout), page.rows_used, tier)
 
     def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:
         """The pages as they will be; why the others cannot be read."""
@@ -157,14 +150,12 @@ class Rewriter:
             if reading is not None and not isinstance(reading, Reading):
                 unreadable[page_id] = str(reading)
                 continue
-            if change.faithful and reading is not None and (lost := _lost(grids[page_id], reading)) > MOST_LOST:
-                roomier = self._roomier(change, grids[page_id])
-                if roomier is None:
-                    unreadable[page_id] = (
-                        f"written anew at '{change.tier}' this page would lose {lost:.0%} of its characters, and stays"
-                    )
+            if change.faithful and reading is not None and (share := lost(grids[page_id], reading)) > MOST_LOST:
+                found = self._roomier(change, grids[page_id])
+                if found is None:
+                    unreadable[page_id] = too_much(share, change.tier)
                     continue
-                new[page_id], reading = roomier
+                new[page_id], reading = found
             blob = new[page_id].to_bytes() if page_id in new else None
             read = reading if texts[page_id] is None else None
             rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], read))
@@ -174,7 +165,7 @@ class Rewriter:
         return can_draw_for(self.codec, PageLayout.from_dict(page.layout))
 
     def _other_layout(self) -> str:
-        return f"this page was laid out for another codec than '{self.codec.name}'; set FOXING_CODEC to that one"
+        return f"this page was laid out for another codec than '{self.codec.name}'; move it by foxing reencode"
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[Rewritten], contents: Contents, waste: Waste | None
@@ -261,30 +252,9 @@ class Rewriter:
         return result
 
     def _roomier(self, change: Change, grid: Cells) -> tuple[VisionTokens, Reading] | None:
-        """The smallest tokens larger than usual that read as `grid` does, and what they read as."""
-        for codec in self._larger(change.tier):
-            page = change.page
-            image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
-            tokens = codec.encode([image], change.tier)[0]
-            reading = self.decoder.read_tokens([tokens])[0]
-            if isinstance(reading, Reading) and _lost(grid, reading) <= MOST_LOST:
-                return tokens, reading
-        return None
-
-    def _larger(self, tier: str) -> Iterator[Codec]:
-        codec = self.codec
-        if isinstance(codec, ResizableCodec):
-            for size in sorted(codec.sizes[tier]):
-                if size > codec.tiers[tier].bytes_per_token:
-                    yield codec.sized({tier: size})
-
-
-def _lost(grid: Cells, reading: Reading) -> float:
-    """Share of the characters of `grid` that `reading` has otherwise."""
-    rows = min(len(grid), len(reading.cells))
-    inked = (grid != BLANK) & (grid != 0x20) & (grid != WIDE_TAIL)
-    kept = inked[:rows] & (grid[:rows] == reading.cells[:rows])
-    return 1 - float(kept.sum()) / float(inked.sum()) if inked.any() else 0.0
+        page = change.page
+        image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
+        return roomier(self.decoder, image, change.tier, grid)
 
 
 def _messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:

@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from foxing.encoder import Codec, Reading
-from foxing.renderer import Entry, Page, Repertoire, Typesetter, remaining, render, transcribe
+from foxing.renderer import Entry, Page, Repertoire, Typesetter, remaining, render
 
 from .database import Database
 from .decoding import PageDecoder, PageState, pack_cells
 from .indexing import read_ahead, reindex
 from .keepsakes import find_keepsakes, within_budget
+from .page_rows import keepsake_rows, span_rows, transcribed
 from .policy import Policy
 from .remembering import Rememberer
 from .repositories import banks, messages, pages, wastebasket
@@ -173,36 +174,14 @@ def _by_thread(entries: Sequence[Entry]) -> list[Entry]:
 
 def _rows(draft: _Draft) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of `spans` and `keepsakes` for a page."""
-    spans: list[dict[str, Any]] = []
-    kept: list[dict[str, Any]] = []
-    flat = draft.page.cells.reshape(-1)
-    parts = [transcribe(flat[s.start : s.stop], layout=draft.page.layout, start=s.start) for s in draft.page.spans]
+    parts = transcribed(draft.page)
     # one search and one budget for the page; the line breaks keep identifiers of neighbours apart
     found = find_keepsakes("\n".join(part.text for part in parts))
     found = within_budget(found, sum(len(part.text) for part in parts))
+    ranges: list[list[tuple[int, int]]] = []
     offset = 0
-    for ordinal, (span, part) in enumerate(zip(draft.page.spans, parts, strict=True)):
-        spans.append(
-            {
-                "ordinal": ordinal,
-                "message_id": int(span.message_id),
-                "header_start": span.header_start,
-                "start": span.start,
-                "stop": span.stop,
-                "char_start": span.char_start,
-                "char_stop": span.char_stop,
-            }
-        )
-        edges = [*(part.cell + span.start).tolist(), span.stop]
-        for first, last in found:
-            if offset <= first and last <= offset + len(part.text):
-                kept.append(
-                    {
-                        "start": edges[first - offset],
-                        "stop": edges[last - offset],
-                        "message_id": int(span.message_id),
-                        "text": part.text[first - offset : last - offset],
-                    }
-                )
-        offset += len(part.text) + 1
-    return spans, kept
+    for part in parts:
+        stop = offset + len(part.text)
+        ranges.append([(first - offset, last - offset) for first, last in found if offset <= first and last <= stop])
+        offset = stop + 1
+    return span_rows(draft.page.spans), keepsake_rows(draft.page.spans, parts, ranges)

@@ -214,14 +214,19 @@ class AgeReport(Value):
 
 
 class PageReencoded(Value):
-    """A page that was, or would be, written anew with the present weights."""
+    """A page that was, or would be, written anew with the present codec and weights."""
 
     page_id: str
     tier: Tier
+    pages: int = Field(
+        description="Pages that it is now, of which the first has its id: more than one where pages of the present "
+        "codec hold less. An estimate in a dry run."
+    )
     source: Literal["text", "decoded"] = Field(description="What it is drawn from.")
+    from_codec: str = Field(description="The codec it was held by.")
     from_weights: str | None = Field(description="Digest of the weights it was held by; null if that cannot be read.")
     bytes_before: int
-    bytes_after: int
+    bytes_after: int = Field(description="Of all the pages that it is now.")
     confidence_before: float
     confidence_after: float | None = Field(description="Null in a dry run.")
 

@@ -1,4 +1,4 @@
-"""`reencode`: from tokens of other weights to those of the present ones."""
+"""`reencode`: from tokens of another codec or other weights to those of the present ones."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ def reencode(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell how many pages and bytes it would be.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write pages that other weights wrote anew with the present ones.
+    """Write pages that another codec or other weights wrote anew with the present ones.
 
     It can be stopped and run again at any time. Ends with 1 when pages were left as they are: in the hands of another
     process, or unreadable.

@@ -41,7 +41,7 @@ class CodecSpeed:
 def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
     """Times the codec on `pages`, repeated to a full batch where they are fewer. Raises `CodecError`."""
     entry = CODECS.get(codec.name)
-    ours = entry is not None and entry.extra is None  # a second model of others may not fit beside the first
+    ours = entry is not None and entry.shipped  # a second model of others may not fit beside the first
     load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if ours else 0.0
     batch = [pages[number % len(pages)] for number in range(BATCH_PAGES)]
     return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))

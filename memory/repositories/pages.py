@@ -126,10 +126,26 @@ def insert(
     page = get(connection, values["bank_id"], values["key"])
     page_id = page.id
     connection.execute(schema.page_contents.insert().values(page_id=page_id, tokens=tokens, text=text))
-    connection.execute(schema.spans.insert(), [{**span, "page_id": page_id} for span in spans])
+    _insert_parts(connection, page_id, spans, keepsakes)
+    return page
+
+
+def replace_parts(
+    connection: Connection, page_id: int, spans: Sequence[dict[str, Any]], keepsakes: Sequence[dict[str, Any]]
+) -> None:
+    """Says anew which cells of a page belong to which message, and which are kept exactly."""
+    for table in (schema.spans, schema.keepsakes):
+        connection.execute(table.delete().where(table.c.page_id == page_id))
+    _insert_parts(connection, page_id, spans, keepsakes)
+
+
+def _insert_parts(
+    connection: Connection, page_id: int, spans: Sequence[dict[str, Any]], keepsakes: Sequence[dict[str, Any]]
+) -> None:
+    if spans:
+        connection.execute(schema.spans.insert(), [{**span, "page_id": page_id} for span in spans])
     if keepsakes:
         connection.execute(schema.keepsakes.insert(), [{**item, "page_id": page_id} for item in keepsakes])
-    return page
 
 
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
@@ -216,7 +232,8 @@ def _spans(connection: Connection, column: Any, ids: Sequence[int], key: Any) ->
     table = schema.spans
     result: dict[int, list[SpanRow]] = {}
     for start in range(0, len(ids), _IN):
-        query = select(table).where(column.in_(ids[start : start + _IN])).order_by(table.c.char_start, table.c.ordinal)
+        query = select(table).where(column.in_(ids[start : start + _IN]))
+        query = query.order_by(table.c.char_start, table.c.page_id, table.c.ordinal)
         if column is table.c.page_id:
             query = select(table).where(column.in_(ids[start : start + _IN])).order_by(table.c.ordinal)
         for row in connection.execute(query):

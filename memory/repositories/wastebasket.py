@@ -1,5 +1,6 @@
 """What ageing dropped, until the undo window has passed; and the idempotency keys of writes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,21 @@ def drop(
             purge_at=purge_at,
         )
     )
+
+
+def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """Page id → until when something of it can still be brought back, for those of which something can at `now`."""
+    query = (
+        select(_t.page_id, func.max(_t.purge_at).label("until"))
+        .where(_t.page_id.in_(page_ids), _t.purge_at > now)
+        .group_by(_t.page_id)
+    )
+    return {row.page_id: row.until for row in connection.execute(query)}
+
+
+def empty(connection: Connection, page_id: int) -> None:
+    """Deletes what lies here of a page, for good."""
+    connection.execute(schema.wastebasket.delete().where(_t.page_id == page_id))
 
 
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:

@@ -32,6 +32,12 @@ LINES = (
     "▶assistant 08:01 Nobody had read the off",
     "er for the kitchen.",
 )
+#: The same on a printed page.
+WIDER_LINES = (
+    "◆main ▶user 2026-01-05 08:00 The invoice went to the harbour office.",
+    "It was late.",
+    "▶assistant 08:01 Nobody had read the offer for the kitchen.",
+)
 
 
 class Dictated(VisionCodec):
@@ -121,19 +127,25 @@ def test_a_page_that_was_guessed_is_unread(memory: Memory, codec: Dictated) -> N
         assert memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans == []
 
 
-def test_a_bank_laid_out_for_another_codec_is_left_as_it_is(
+def test_a_bank_laid_out_for_another_codec_does_not_age_until_it_is_typeset_again(
     memory: Memory, database_path: Path, codec: Dictated
 ) -> None:
     with memory:
         before = memory.page_tokens("ana", memory.pages("ana").pages[0].id)
     wider = Dictated(codec.model, "0123456789ab")
+    wider.dictation = lambda tokens: ("nothing of the kind", 0.95)
     with Memory(database_path, codec=wider, clock=lambda: START) as other:
-        for dry_run in (True, False):
-            report = other.reencode("ana", dry_run=dry_run)
-            assert [left.reason for left in report.unreadable] == [
-                "this page was laid out for another codec than 'deepseek-ocr'"
-            ]
         assert other.age("ana", now=START + timedelta(days=8)).moved == []
+        (left,) = other.reencode("ana").unreadable
+        assert "would lose" in left.reason
         page = other.pages("ana").pages[0]
         assert (page.tier, page.text_kept) == ("base", True)
         assert other.page_tokens("ana", page.id) == before
+        wider.dictation = lambda tokens: ("\n".join(WIDER_LINES), 0.95)
+        (moved,) = other.reencode("ana").reencoded
+        assert (moved.pages, moved.source) == (1, "text")
+        assert other.page_tokens("ana", page.id).weights == "0123456789ab"
+        assert other.age("ana", now=START + timedelta(days=8)).moved != []
+        for number, content in enumerate(MESSAGES):
+            span = other.message("ana", f"m{number}")
+            assert (span.text, span.source) == (content, "decoded")

@@ -1,0 +1,49 @@
+"""Rows of the spans and keepsakes of a typeset page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foxing.renderer import Page, Span, Transcription, transcribe
+
+Ranges = Sequence[tuple[int, int]]  # of characters, half open
+
+
+def transcribed(page: Page) -> list[Transcription]:
+    """What stands in each span of the page."""
+    flat = page.cells.reshape(-1)
+    return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
+
+
+def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
+    """Rows of `spans`, without their page."""
+    return [
+        {
+            "ordinal": ordinal,
+            "message_id": int(span.message_id),
+            "header_start": span.header_start,
+            "start": span.start,
+            "stop": span.stop,
+            "char_start": span.char_start,
+            "char_stop": span.char_stop,
+        }
+        for ordinal, span in enumerate(spans)
+    ]
+
+
+def keepsake_rows(
+    spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]
+) -> list[dict[str, Any]]:
+    """Rows of `keepsakes`, without their page. `ranges`: for each span, what of its text in `parts` is kept."""
+    rows: list[dict[str, Any]] = []
+    for span, part, kept in zip(spans, parts, ranges, strict=True):
+        edges = [*(part.cell + span.start).tolist(), span.stop]
+        rows += [
+            {
+                "start": edges[first],
+                "stop": edges[last],
+                "message_id": int(span.message_id),
+                "text": part.text[first:last],
+            }
+            for first, last in kept
+        ]
+    return rows
