@@ -40,7 +40,7 @@ from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
 from foxing.encoder.rivals import Tesseract
 from foxing.memory import Memory, ReaderFailed
-from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
+from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Entry, Page, Repertoire, Typesetter, grid_text, render
 
 MODEL = "reader-1"
 KEY = "correct-horse-battery"
@@ -582,6 +582,30 @@ def remember(memory: Memory, count: int) -> None:
             for n in range(count)
         ],
     )
+
+
+def test_printed_pages_age_out_of_their_image_and_are_read_whole(
+    server: Server, load: Load, database_path: Path
+) -> None:
+    codec = load(server.url, columns=80)
+    setter = Typesetter(codec.layout)
+    clock = [START + timedelta(hours=12)]
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 12)
+        memory.seal("b")
+        written = [
+            Entry(span.message_id, span.role, span.text, span.created_at, span.thread) for span in memory.export("b")
+        ]
+        lines = "\n".join(grid_text(row) for row in setter.page(written).cells)
+        server.answer = lambda answer: completion(lines)
+        for days, tier in ((8, "small"), (31, "tiny"), (366, "micro")):
+            clock[0] = START + timedelta(days=days)
+            (move,) = memory.age("b").moved
+            assert move.to_tier == tier
+            (page,) = memory.pages("b").pages
+            assert memory.page_tokens("b", page.id).image().size == (codec.tiers[tier].side_px,) * 2
+        assert [span.text for span in memory.export("b")] == [entry.content for entry in written]
+        assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
 
 
 def test_a_memory_stores_ages_and_recalls_through_a_server_that_fails(

@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from foxing.encoder import Codec, CodecError, SituatedCodec, TokensError, VisionTokens, load_codec
+from foxing.encoder.check import check_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.codec import VisionCodec
@@ -54,6 +55,14 @@ def test_conformance_of_weights_that_cannot_read(codec: Codec, check: Callable[[
 def test_a_page_costs_what_the_model_counts(codec: VisionCodec) -> None:
     assert {tier: (spec.tokens, spec.context_positions) for tier, spec in codec.tiers.items()} == TOKENS
     assert "micro" not in codec.tiers
+
+
+def test_the_check_tells_what_the_model_counts_and_that_it_cannot_read(codec: VisionCodec) -> None:
+    checked = check_codec(codec)
+    assert {row.tier: (row.vision_tokens, row.positions) for row in checked.tiers} == TOKENS
+    assert [row.prompt_tokens for row in checked.tiers] == [None] * 4
+    assert {"device", "computes in", "transformers", "torch"} <= set(checked.runs_on)
+    assert not checked.passed
 
 
 @pytest.mark.parametrize("tier", ["small", "tiny"])
