@@ -154,6 +154,7 @@ AGE_REPORT: Json = {
     ],
     "text_dropped": [],
     "busy": [],
+    "unreadable": [],
     "purged": 0,
     "vision_tokens_before": 100,
     "vision_tokens_after": 64,

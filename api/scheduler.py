@@ -54,6 +54,8 @@ class Clock:
         self._metrics.tick(report, time.time())
         for bank, reason in report.failed_banks.items():
             log.error("bank failed in tick", bank=bank, reason=reason)
+        for bank, left in report.unreadable.items():
+            log.warning("pages stay as they are", bank=bank, pages=len(left), first=left[0].page_id, why=left[0].reason)
         if report.sealed_pages or report.moved_pages or report.purged:
             log.info(
                 "tick",

@@ -4,6 +4,8 @@ Importing this package does not import torch; `load_codec` does.
 """
 
 from .contract import (
+    UNREAD_SHARE,
+    UNREADABLE,
     Codec,
     ElsewhereCodec,
     Reading,
@@ -22,6 +24,8 @@ from .tokens import VisionTokens
 
 __all__ = [
     "CODECS",
+    "UNREADABLE",
+    "UNREAD_SHARE",
     "Codec",
     "CodecEntry",
     "CodecError",

@@ -14,7 +14,7 @@ from .policy import LONGEST, Policy
 from .repositories import banks, pages, wastebasket
 from .repositories.pages import PageRow
 from .rewriting import BATCH, Change, Rewriter, Waste
-from .types import AgeReport, PageMove
+from .types import AgeReport, PageLeft, PageMove
 
 _LOOKAHEAD = 256
 
@@ -71,18 +71,21 @@ class Ager:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             policy = Policy.parse(bank.policy)
-            moves = list(self._due(connection, bank.id, policy, now))
+            due = list(self._due(connection, bank.id, policy, now))
             expired = wastebasket.count_expired(connection, bank.id, now)
+        left = {m.page.key: self.rewriter.other_layout() for m in due if not self._possible(m)}
+        moves = [move for move in due if self._possible(move)]
         if dry_run:
             purged = expired if policy.undo_window else expired + len(moves)
-            return self._report(now, True, [(m, self._expected_bytes(m)) for m in moves], [], purged)
+            return self._report(now, True, [(m, self._expected_bytes(m)) for m in moves], [], left, purged)
         done: list[tuple[Move, int]] = []
         busy: list[str] = []
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
-            moved = self._run(bank.id, policy, batch, now)
+            moved, unreadable = self._run(bank.id, policy, batch, now)
             done += moved
-            finished = {move.page.id for move, _ in moved}
+            left |= {move.page.key: unreadable[move.page.id] for move in batch if move.page.id in unreadable}
+            finished = {move.page.id for move, _ in moved} | unreadable.keys()
             busy += [move.page.key for move in batch if move.page.id not in finished]
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
@@ -90,7 +93,7 @@ class Ager:
         if expired or done:  # a bank where nothing is due is not written to
             with self.database.write() as connection:
                 purged = wastebasket.purge(connection, bank.id, now)
-        return self._report(now, False, done, busy, purged)
+        return self._report(now, False, done, busy, left, purged)
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
         last = policy.served_by(self.codec.tiers).tier_at(LONGEST, self.codec.tiers)
@@ -103,13 +106,19 @@ class Ager:
             yield from plan(rows, policy, now, self.codec.tiers)
             after = rows[-1].id
 
-    def _run(self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime) -> list[tuple[Move, int]]:
-        """The moves of a batch that were made, with the bytes after."""
+    def _possible(self, move: Move) -> bool:
+        return not move.changes_tier or self.rewriter.drawable(move.page)
+
+    def _run(
+        self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime
+    ) -> tuple[list[tuple[Move, int]], dict[int, str]]:
+        """The moves of a batch that were made, with the bytes after; page id → why another was not."""
         changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in moves]
         waste = Waste(now, wastebasket.purge_time(now, policy.undo_window))
         by_page = {move.page.id: move for move in moves}
-        done = self.rewriter.run(bank_id, changes, waste=waste).done
-        return [(by_page[item.change.page.id], item.token_bytes + item.text_bytes) for item in done]
+        outcome = self.rewriter.run(bank_id, changes, waste=waste)
+        done = [(by_page[item.change.page.id], item.token_bytes + item.text_bytes) for item in outcome.done]
+        return done, outcome.unreadable
 
     def _expected_bytes(self, move: Move) -> int:
         """Bytes that the page's tokens and text would take after `move`."""
@@ -120,7 +129,13 @@ class Ager:
         return self.rewriter.expected_token_bytes(page, move.to_tier) + text
 
     def _report(
-        self, now: datetime, dry_run: bool, done: Sequence[tuple[Move, int]], busy: list[str], purged: int
+        self,
+        now: datetime,
+        dry_run: bool,
+        done: Sequence[tuple[Move, int]],
+        busy: list[str],
+        left: Mapping[str, str],
+        purged: int,
     ) -> AgeReport:
         moved, dropped = [], []
         for move, bytes_after in done:
@@ -153,6 +168,7 @@ class Ager:
             moved=moved,
             text_dropped=dropped,
             busy=busy,
+            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
             purged=purged,
             vision_tokens_before=tokens_before,
             vision_tokens_after=tokens_before - tokens_saved,

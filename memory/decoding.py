@@ -235,7 +235,7 @@ class PageDecoder:
 
     def _queue(self, name: str) -> DecodeQueue:
         codec = self.codec_of(name)
-        if codec is self.load():
+        if codec.name == self.load().name:  # it may be the same one writing tokens of other sizes
             return self.queue
         with self._lock:
             return self._queues.setdefault(name, DecodeQueue(lambda: codec))

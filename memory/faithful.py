@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.encoder import Codec, Reading, ResizableCodec, VisionTokens
+from foxing.encoder import UNREADABLE, Codec, Reading, ResizableCodec, VisionTokens
 from foxing.renderer import BLANK, WIDE_TAIL, Cells
 
 from .decoding import PageDecoder
@@ -13,11 +15,32 @@ MOST_LOST = 0.03  # of a page's characters, where it is to be written anew faith
 
 
 def lost(grid: Cells, reading: Reading) -> float:
-    """Share of the characters of `grid` that `reading` has otherwise."""
+    """Share of the characters of `grid` that `reading` has otherwise; those that were not read either do not count."""
     rows = min(len(grid), len(reading.cells))
-    inked = (grid != BLANK) & (grid != 0x20) & (grid != WIDE_TAIL)
+    inked = _inked(grid) & (grid != UNREADABLE)
     kept = inked[:rows] & (grid[:rows] == reading.cells[:rows])
     return 1 - float(kept.sum()) / float(inked.sum()) if inked.any() else 0.0
+
+
+def unread_share(grid: Cells) -> float:
+    """Share of the characters of `grid` that are not read."""
+    inked = _inked(grid)
+    return float((grid[inked] == UNREADABLE).mean()) if inked.any() else 0.0
+
+
+def nothing_read(tier: str) -> str:
+    """Why a page stays as it is."""
+    return f"its tokens at '{tier}' read as nothing now, and neither text nor sharper tokens are given up for that"
+
+
+def too_little(share: float) -> str:
+    """Why a page stays as it is."""
+    return f"{share:.0%} of this page cannot be read now, which writing it anew would make last; it stays"
+
+
+def _inked(grid: Cells) -> npt.NDArray[np.bool_]:
+    inked: npt.NDArray[np.bool_] = (grid != BLANK) & (grid != 0x20) & (grid != WIDE_TAIL)
+    return inked
 
 
 def roomier(decoder: PageDecoder, image: Image, tier: str, grid: Cells) -> tuple[VisionTokens, Reading] | None:

@@ -1,5 +1,6 @@
 """The memory in process: the facade that the HTTP interface, the command line and embedders use."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ from .types import (
     Fidelity,
     NewMessage,
     PageInfo,
+    PageLeft,
     PageReading,
     Pages,
     Recall,
@@ -42,6 +44,8 @@ from .types import (
     TickReport,
 )
 from .viewing import PageViewer
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -273,15 +277,28 @@ class Memory:
             everyone = banks.everyone(connection)
         sealed = moved = purged = 0
         failed: dict[str, str] = {}
+        unreadable: dict[str, list[PageLeft]] = {}
         for bank in everyone:
             try:
                 sealed += self._seal_due(bank.name, Policy.parse(bank.policy), at)
                 report = self.age(bank.name, now=at)
                 moved += len(report.moved)
                 purged += report.purged
+                if report.unreadable:
+                    unreadable[bank.name] = report.unreadable
             except FoxingError as error:
                 failed[bank.name] = str(error)
-        return TickReport(now=at, sealed_pages=sealed, moved_pages=moved, purged=purged, failed_banks=failed)
+            except Exception as error:  # whatever is wrong with one bank, the others go on
+                log.exception("ageing of bank '%s' failed", bank.name)
+                failed[bank.name] = f"{type(error).__name__}: {error}"
+        return TickReport(
+            now=at,
+            sealed_pages=sealed,
+            moved_pages=moved,
+            purged=purged,
+            failed_banks=failed,
+            unreadable=unreadable,
+        )
 
     def _seal_due(self, bank: str, policy: Policy, now: datetime) -> int:
         with self._database.read() as connection:

@@ -22,7 +22,7 @@ from .decoding import PageDecoder
 from .remembering import Rememberer
 from .repositories import banks, pages
 from .repositories.pages import PageRow
-from .retypesetting import Retypesetter
+from .retypesetting import Retypesetter, waiting
 from .rewriting import BATCH, Change, Rewriter
 from .types import PageLeft, PageReencoded, ReencodingReport
 
@@ -83,9 +83,12 @@ class Reencoder:
                 else:
                     stale.append(found)
         if dry_run:
-            unknown = self._unknown(stale, samples)
-            left |= unknown
-            expected = [self._expected(item) for item in stale if item.page.key not in unknown]
+            left |= self._unknown(stale, samples)
+            with self.database.read() as connection:
+                foreign = [item.page.id for item in stale if item.foreign]
+                waits = waiting(connection, foreign, now)
+            left |= {item.page.key: waits[item.page.id] for item in stale if item.page.id in waits}
+            expected = [self._expected(item) for item in stale if item.page.key not in left]
             return self._report(bank_name, True, expected, current, [], left)
         done: list[PageReencoded] = []
         busy: list[str] = []

@@ -21,14 +21,14 @@ from foxing.renderer import Entry, Page, PageLayout, Repertoire, Span, Typesette
 from .database import Database
 from .decoding import PageDecoder, PageState, pack_cells
 from .errors import Unreadable
-from .faithful import MOST_LOST, lost, roomier, too_much
+from .faithful import MOST_LOST, lost, roomier, too_little, too_much, unread_share
 from .indexing import read_ahead, reindex
 from .page_rows import Ranges, keepsake_rows, span_rows, transcribed
 from .remembering import Rememberer
 from .repositories import messages, pages, wastebasket
 from .repositories.messages import Message
 from .repositories.pages import KeepsakeRow, PageRow, SpanRow
-from .rewriting import LEASE, Contents
+from .rewriting import Contents, lease_of
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,14 @@ class Retypesetter:
         the page as it was."""
         owner = uuid.uuid4().hex
         clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
+        until = clock + lease_of(self.codec)
         with self.database.write() as connection:
             leased = [
-                (page, tier)
-                for page, tier in wanted
-                if pages.lease(connection, page, owner, clock, clock + LEASE, pinned=True)
+                (page, tier) for page, tier in wanted if pages.lease(connection, page, owner, clock, until, pinned=True)
             ]
             ids = [page.id for page, _ in leased]
-            waste = wastebasket.latest_purge(connection, ids, now)
+            left = waiting(connection, ids, now)
             contents = pages.contents(connection, ids)
-        left = {
-            page_id: f"what ageing dropped of this page can be brought back until {until.isoformat()}; reencode it then"
-            for page_id, until in waste.items()
-        }
         try:
             new: dict[int, list[_New]] = {}
             ready = [(page, tier) for page, tier in leased if page.id not in left]
@@ -150,8 +145,8 @@ class Retypesetter:
                 left[page.id] = str(state)
             elif contents[page.id][1] is not None and state.source != "text":
                 left[page.id] = "its kept text is damaged; restore a backup"  # which may still have the page whole
-            elif state.source == "decoded" and _unread(state):
-                left[page.id] = "too little of this page can be read to typeset it again"
+            elif state.source == "decoded" and (share := unread_share(state.cells)) > MOST_LOST:
+                left[page.id] = too_little(share)
             else:
                 layout = PageLayout.from_dict(page.layout)
                 kept = keepsakes.get(page.id, [])
@@ -292,8 +287,12 @@ def _mapped(part: _Part, span: Span) -> Span:
     return replace(span, char_start=first if span.char_start == 0 else start, char_stop=stop)
 
 
-def _unread(state: PageState) -> bool:
-    return Reading(state.tier, state.cells, state.confidence, state.flag_below).unread
+def waiting(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Page id → why it has to wait: what ageing dropped of it can still be brought back, and fits the page as it is."""
+    return {
+        page_id: f"what ageing dropped of this page can be brought back until {until.isoformat()}; reencode it then"
+        for page_id, until in wastebasket.latest_purge(connection, page_ids, now).items()
+    }
 
 
 def _messages_on(connection: Connection, page_ids: set[int]) -> set[int]:

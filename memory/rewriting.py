@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from foxing.encoder import (
+    UNREAD_SHARE,
     Codec,
     ElsewhereCodec,
     Reading,
@@ -22,7 +23,7 @@ from foxing.renderer import Cells, PageLayout, render, tier_rank
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
 from .errors import TokensDamaged, Unreadable
-from .faithful import MOST_LOST, lost, roomier, too_much
+from .faithful import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share
 from .indexing import read_ahead, reindex
 from .remembering import Rememberer
 from .repositories import pages, wastebasket
@@ -30,6 +31,7 @@ from .repositories.pages import PageRow
 
 BATCH = 8  # pages leased, encoded and swapped together
 LEASE = timedelta(seconds=60)
+LEASE_ELSEWHERE = timedelta(minutes=15)  # where a server reads the pages, which may be tried again and again
 
 Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
 
@@ -107,8 +109,9 @@ class Rewriter:
         `pinned`: whether pinned pages are changed as well. A page that cannot be read stays as it is."""
         owner = uuid.uuid4().hex
         clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
+        until = clock + lease_of(self.codec)
         with self.database.write() as connection:
-            leased = [c for c in changes if pages.lease(connection, c.page, owner, clock, clock + LEASE, pinned=pinned)]
+            leased = [c for c in changes if pages.lease(connection, c.page, owner, clock, until, pinned=pinned)]
             contents = pages.contents(connection, [change.page.id for change in leased])
         if not leased:
             return Outcome([], {})
@@ -125,10 +128,10 @@ class Rewriter:
 
     def _rewritten(self, changes: Sequence[Change], contents: Contents) -> tuple[list[Rewritten], dict[int, str]]:
         """The pages as they will be; why the others cannot be read."""
-        foreign = {c.page.id: self._other_layout() for c in changes if c.new_tokens and not self._drawable(c.page)}
+        foreign = {c.page.id: self.other_layout() for c in changes if c.new_tokens and not self.drawable(c.page)}
         changes = [change for change in changes if change.page.id not in foreign]
         new = self._lowered(changes, contents)
-        grids, unreadable = self._best_grids([c.page for c in changes if c.page.id not in new], contents)
+        grids, unreadable = self._best_grids([c for c in changes if c.page.id not in new], contents)
         unreadable |= foreign
         new |= self._encode([change for change in changes if change.new_tokens and change.page.id in grids], grids)
         tokens: dict[int, VisionTokens] = dict(new)
@@ -150,6 +153,9 @@ class Rewriter:
             if reading is not None and not isinstance(reading, Reading):
                 unreadable[page_id] = str(reading)
                 continue
+            if reading is not None and unread_share(reading.cells) > UNREAD_SHARE:
+                unreadable[page_id] = nothing_read(change.tier)
+                continue
             if change.faithful and reading is not None and (share := lost(grids[page_id], reading)) > MOST_LOST:
                 found = self._roomier(change, grids[page_id])
                 if found is None:
@@ -161,10 +167,12 @@ class Rewriter:
             rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], read))
         return rewritten, unreadable
 
-    def _drawable(self, page: PageRow) -> bool:
+    def drawable(self, page: PageRow) -> bool:
+        """Whether the present codec encodes pages of this one's layout."""
         return can_draw_for(self.codec, PageLayout.from_dict(page.layout))
 
-    def _other_layout(self) -> str:
+    def other_layout(self) -> str:
+        """Why a page that is not `drawable` stays as it is."""
         return f"this page was laid out for another codec than '{self.codec.name}'; move it by foxing reencode"
 
     def _swap(
@@ -202,13 +210,15 @@ class Rewriter:
             reindex(connection, bank_id, self.rememberer, _messages_on(connection, faded), faded)
         return done
 
-    def _best_grids(self, rows: Sequence[PageRow], contents: Contents) -> tuple[dict[int, Cells], dict[int, str]]:
+    def _best_grids(self, changes: Sequence[Change], contents: Contents) -> tuple[dict[int, Cells], dict[int, str]]:
         """The best image the memory still has of each page, as a grid: kept text, else what the tokens say. Pages that
-        are damaged are left out, with the reason: a backup may still have them whole."""
+        are damaged or cannot be read are left out, with the reason: a backup may still have them whole, and a reader
+        that failed may read them another time."""
         grids: dict[int, Cells] = {}
         unreadable: dict[int, str] = {}
         faded = []
-        for page in rows:
+        most = {change.page.id: MOST_LOST if change.faithful else UNREAD_SHARE for change in changes}
+        for page in (change.page for change in changes):
             text = contents[page.id][1]
             if text is None:
                 faded.append(page)
@@ -220,6 +230,8 @@ class Rewriter:
         for page_id, state in self.decoder.read(faded, contents).items():
             if isinstance(state, Unreadable):
                 unreadable[page_id] = str(state)
+            elif (share := unread_share(state.cells)) > most[page_id]:
+                unreadable[page_id] = too_little(share)
             else:
                 grids[page_id] = state.cells
         return grids, unreadable
@@ -255,6 +267,11 @@ class Rewriter:
         page = change.page
         image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
         return roomier(self.decoder, image, change.tier, grid)
+
+
+def lease_of(codec: Codec) -> timedelta:
+    """How long a batch of pages may be in the hands of one process."""
+    return LEASE_ELSEWHERE if isinstance(codec, ElsewhereCodec) else LEASE
 
 
 def _messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:

@@ -183,6 +183,13 @@ class SealReport(Value):
     open_messages: int = Field(description="Messages still open.")
 
 
+class PageLeft(Value):
+    """A page that was left as it is."""
+
+    page_id: str
+    reason: str
+
+
 class PageMove(Value):
     """A page that moved, or would move, to a lower tier."""
 
@@ -205,7 +212,11 @@ class AgeReport(Value):
     dry_run: bool
     moved: list[PageMove]
     text_dropped: list[str] = Field(description="Pages whose exact text was (would be) dropped.")
-    busy: list[str] = Field(description="Pages left as they are: in another process's hands, or unreadable.")
+    busy: list[str] = Field(description="Pages in another process's hands, or changed meanwhile.")
+    unreadable: list[PageLeft] = Field(
+        description="Pages that are due and stay as they are, and why: damaged, not to be read now, laid out for "
+        "another codec."
+    )
     purged: int = Field(description="Entries of the wastebasket past the undo window, gone for good.")
     vision_tokens_before: int
     vision_tokens_after: int
@@ -229,13 +240,6 @@ class PageReencoded(Value):
     bytes_after: int = Field(description="Of all the pages that it is now.")
     confidence_before: float
     confidence_after: float | None = Field(description="Null in a dry run.")
-
-
-class PageLeft(Value):
-    """A page that was left as it is."""
-
-    page_id: str
-    reason: str
 
 
 class ReencodingReport(Value):
@@ -264,6 +268,9 @@ class TickReport(Value):
     moved_pages: int
     purged: int
     failed_banks: dict[str, str] = Field(description="Banks whose work failed, and why; they are tried again.")
+    unreadable: dict[str, list[PageLeft]] = Field(
+        description="By bank, pages that are due and stay as they are, and why; they are tried again."
+    )
 
 
 Limit = Annotated[int, Field(ge=1, le=500)]

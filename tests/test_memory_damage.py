@@ -90,7 +90,10 @@ def test_damaged_tokens_lose_their_messages_and_no_others(
 
     report = memory.age("ana", now=START + 40 * DAY)
 
-    assert ([move.page_id for move in report.moved], report.busy) == ([second], [first])
+    assert ([move.page_id for move in report.moved], [left.page_id for left in report.unreadable]) == (
+        [second],
+        [first],
+    )
     assert memory.page("ana", first).tier == "small"
     tick = memory.tick(now=START + 400 * DAY)
     assert (tick.failed_banks, tick.moved_pages) == ({}, 1)
@@ -106,7 +109,10 @@ def test_damaged_text_is_never_taken_for_exact(memory: Memory, database_path: Pa
     assert spans["a0"].text
     assert [span.message_id for span in memory.recall("ana", fidelity="verbatim").spans] == ["b0", "b1"]
     report = memory.age("ana", now=START + 10 * DAY)
-    assert ([move.page_id for move in report.moved], report.busy) == ([second], [first])
+    assert ([move.page_id for move in report.moved], [left.page_id for left in report.unreadable]) == (
+        [second],
+        [first],
+    )
 
 
 def test_kept_text_heals_damaged_tokens_and_is_not_dropped_for_them(memory: Memory, database_path: Path) -> None:
@@ -115,7 +121,7 @@ def test_kept_text_heals_damaged_tokens_and_is_not_dropped_for_them(memory: Memo
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
 
     memory.set_policy("ana", Policy(keep_text="until:base"))
-    assert memory.age("ana").busy == [first]
+    assert [left.page_id for left in memory.age("ana").unreadable] == [first]
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
 
     memory.set_policy("ana", Policy())

@@ -645,7 +645,7 @@ def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotte
         server.fault = lambda png, attempt: "500"
         clock[0] += timedelta(days=8)
         report = memory.age("b")
-        assert (report.moved, len(report.busy)) == ([], 1)
+        assert (report.moved, report.busy, len(report.unreadable)) == ([], [], 1)
         assert memory.recall("b", "Titan").spans[0].source == "text"
         server.fault = lambda png, attempt: ""
         assert len(memory.age("b").moved) == 1

@@ -312,6 +312,45 @@ def test_a_page_that_the_new_codec_cannot_read_stays(bank: Bank) -> None:
     assert bank.rows() == rows
 
 
+def test_what_cannot_be_read_now_is_neither_typeset_again_nor_aged(bank: Bank) -> None:
+    bank.open(Printed()).reencode(BANK)
+    bank.now = START + 10 * DAY
+    kept = bank.rows()
+    report = bank.open(Printed(blind=True)).age(BANK)
+    assert (report.moved, report.text_dropped, report.busy) == ([], [], [])
+    assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
+    assert bank.rows()["page_contents"] == kept["page_contents"], "exact text is not dropped for what says nothing"
+    assert bank.rows()["postings"] == kept["postings"]
+    memory = bank.open(Printed())
+    assert len(memory.age(BANK).moved) == len(report.unreadable)
+    bank.now += 8 * DAY
+    memory.age(BANK)
+    rows = bank.rows()
+
+    reads, blind = Printed.decode, Printed(blind=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Printed, "decode", lambda self, tokens: reads(blind, tokens))
+        report_back = bank.open().reencode(BANK)
+    assert report_back.reencoded == []
+    assert {"100% of this page cannot be read now" in left.reason for left in report_back.unreadable} == {True}
+    assert bank.rows() == rows
+
+
+def test_dry_runs_promise_no_more_than_is_done(bank: Bank) -> None:
+    bank.now = START + 10 * DAY
+    memory = bank.open(Printed())
+    planned, done = memory.age(BANK, dry_run=True), memory.age(BANK)
+    assert (planned.moved, planned.text_dropped) == (done.moved, done.text_dropped) == ([], [])
+    assert planned.unreadable == done.unreadable
+    assert "move it by foxing reencode" in done.unreadable[0].reason
+    (left,) = memory.tick().unreadable[BANK]
+    assert left.reason == done.unreadable[0].reason
+    bank.open().age(BANK)
+    dry, wet = memory.reencode(BANK, dry_run=True), memory.reencode(BANK)
+    assert (dry.reencoded, wet.reencoded) == ([], [])
+    assert dry.unreadable == wet.unreadable
+
+
 def test_pages_of_the_codec_before_are_read_until_they_are_moved(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     native = bank.open()

@@ -63,6 +63,8 @@ def _show(console: Console, report: "AgeReport") -> None:
         f"{report.purged} entries of the wastebasket {'would be purged' if report.dry_run else 'purged'}",
         soft_wrap=True,
     )
+    for left in report.unreadable:
+        console.print(f"{left.page_id} stays: {left.reason}", soft_wrap=True)
 
 
 def policy(

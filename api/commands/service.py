@@ -74,7 +74,8 @@ def worker(
                 report,
                 lambda console: console.print(
                     f"{report.sealed_pages} pages sealed, {report.moved_pages} moved to a lower tier, "
-                    f"{report.purged} entries of the wastebasket purged, {len(report.failed_banks)} banks failed"
+                    f"{report.purged} entries of the wastebasket purged, {len(report.failed_banks)} banks failed, "
+                    f"{sum(map(len, report.unreadable.values()))} pages cannot be read and stay"
                 ),
             )
             if report.failed_banks:

@@ -5,12 +5,13 @@
 Uses the development pages of the held-out files (see `foxing.encoder.bench.development`), which no figure is reported
 on. A temperature for each tier, of those that are tried, gives what the encoder sees the least calibration error. How
 likely each level of doubt is gets counted. For each size of a token, what the prior fills in gets the confidence it
-deserves, and the threshold flags nearly all wrong characters, as far as it may flag so many. Weights are written as
-float16, and calibrated as that.
+deserves, and the threshold flags nearly all wrong characters, as far as it may flag so many. Sizes are those that the
+present `NativeDims` offer. Weights are written as float16, and calibrated as that.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from foxing.renderer import DENSE_PAGE, Page, render
 
 from .codec import BATCH_PAGES, Calibration, NativeCodec, PageReader, Seen, to_pixels
 from .doubts import NO_DOUBT, counted_slots, levels
+from .layers import NativeDims
 from .model import NativeModel
 from .prior import COLUMNS
 from .symbols import LEFT
@@ -64,6 +66,9 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     model, charset, info = load_weights(weights)
     if prior is not None:
         put_prior(model, prior)
+    present = NativeDims().tiers
+    tiers = {name: replace(tier, sizes=present[name].sizes) for name, tier in model.dims.tiers.items()}
+    model.dims = replace(model.dims, tiers=tiers)
     model.half().float().eval().requires_grad_(False)
     reader = PageReader(model, charset)
     codec = NativeCodec(reader, "calibration")

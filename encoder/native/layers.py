@@ -36,7 +36,7 @@ class NativeDims:
             "large": TierDims(16, (48, 32, 20)),
             "base": TierDims(16, (64, 40, 25)),
             "small": TierDims(8, (128, 96, 64, 48)),
-            "tiny": TierDims(8, (125, 200, 100, 64)),
+            "tiny": TierDims(8, (125, 256, 200, 100, 64)),
             "micro": TierDims(8, (128, 192, 256)),
         }
     )

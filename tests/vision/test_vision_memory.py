@@ -117,14 +117,15 @@ def test_a_reading_that_stops_early_says_so(memory: Memory, codec: Dictated) -> 
         assert sum(stop - start for start, stop, _ in lost.uncertain) == len(lost.text)
 
 
-def test_a_page_that_was_guessed_is_unread(memory: Memory, codec: Dictated) -> None:
-    codec.dictation = lambda tokens: ("\n".join(LINES), 0.1)
+def test_text_is_not_given_up_for_a_page_that_was_guessed(memory: Memory, codec: Dictated) -> None:
     with memory:
-        memory.age("ana", now=START + timedelta(days=8))
-        page = memory.pages("ana").pages[0]
-        assert page.confidence == 0.0
-        assert "harbour" not in memory.message("ana", "m0").text
-        assert memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans == []
+        codec.dictation = lambda tokens: ("\n".join(LINES), 0.1)
+        report = memory.age("ana", now=START + timedelta(days=8))
+        assert (report.moved, report.text_dropped) == ([], [])
+        assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
+        assert memory.message("ana", "m0").source == "text"
+        found = memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans
+        assert [span.message_id for span in found] == ["m0"]
 
 
 def test_a_bank_laid_out_for_another_codec_does_not_age_until_it_is_typeset_again(
