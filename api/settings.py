@@ -69,10 +69,10 @@ class Settings(BaseSettings):
         default="auto",
         description="What such a model computes in; 'auto' takes bfloat16 on a GPU and float32 elsewhere.",
     )
-    codec_token_dtype: Literal["bfloat16", "float8_e4m3"] = Field(
+    codec_token_dtype: Literal["bfloat16", "float8_e4m3", "int8"] = Field(
         default="bfloat16",
-        description="What its vision tokens are stored in. float8_e4m3 halves their bytes and changes what is read; "
-        "tokens of either are read.",
+        description="What its vision tokens are stored in. int8 (with a scale for every 128 numbers) and "
+        "float8_e4m3 halve their bytes and change what is read, int8 less; tokens of every kind are read.",
     )
     codec_batch_tokens: int = Field(
         default=DEFAULT_BATCH_TOKENS,

@@ -6,7 +6,7 @@ from .errors import CodecError
 from .remote.options import RemoteOptions
 
 DTYPES = ("auto", "bfloat16", "float16", "float32")
-TOKEN_DTYPES = ("bfloat16", "float8_e4m3")
+TOKEN_DTYPES = ("bfloat16", "float8_e4m3", "int8")
 DEFAULT_BATCH_TOKENS = 32_768
 
 

@@ -19,7 +19,10 @@ CHECKSUM_BYTES = 8
 _LENGTH = struct.Struct("<H")
 
 #: Bits of one number.
-DTYPE_BITS = {"uint4": 4, "uint8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
+DTYPE_BITS = {"uint4": 4, "uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
+#: An "int8" token has a scale for so many numbers: float32, little-endian, all of them before its numbers.
+SCALED_NUMBERS = 128
+SCALE_BYTES = 4
 #: The data are the page's image itself, one PNG over all tokens, whose length depends on what it shows.
 PNG = "png"
 
@@ -29,9 +32,18 @@ def is_variable(dtype: str) -> bool:
     return dtype == PNG
 
 
+def bytes_of(dtype: str, numbers: int) -> int:
+    """Bytes of a token of `numbers` numbers, its scales included; not for a dtype that is variable."""
+    scales = -(-numbers // SCALED_NUMBERS) * SCALE_BYTES if dtype == "int8" else 0
+    return scales - (-numbers * DTYPE_BITS[dtype] // 8)
+
+
 def numbers_in(dtype: str, token_bytes: int) -> int:
     """Numbers of a token of `token_bytes` bytes, as its shape has them; 1 where a token has no length of its own."""
-    return 1 if is_variable(dtype) else token_bytes * 8 // DTYPE_BITS[dtype]
+    if is_variable(dtype):
+        return 1
+    scales = -(-token_bytes // (SCALED_NUMBERS + SCALE_BYTES)) * SCALE_BYTES if dtype == "int8" else 0
+    return (token_bytes - scales) * 8 // DTYPE_BITS[dtype]
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,9 @@ class VisionTokens:
     """The vision tokens of a page, row by row.
 
     `shape`: (token rows, token columns, numbers a token); `data`: the numbers in `dtype`, packed without gaps, two to
-    a byte for "uint4" with the first in the low bits, a token's numbers next to each other. With the dtype
-    "png" the data are an image of as many rows and columns of tokens, and a token has one "number".
+    a byte for "uint4" with the first in the low bits, a token's numbers next to each other. A number of "int8" counts
+    times the scale of its run of `SCALED_NUMBERS`. With the dtype "png" the data are an image of as many rows and
+    columns of tokens, and a token has one "number".
     """
 
     codec: str
@@ -61,7 +74,7 @@ class VisionTokens:
             if self.shape[2] != 1 or not self.data:
                 raise TokensError(f"vision tokens kept as an image have one number each, and data; not {self.shape}")
             return
-        expected = -(-self.shape[2] * DTYPE_BITS[self.dtype] // 8) * self.count
+        expected = bytes_of(self.dtype, self.shape[2]) * self.count
         if len(self.data) != expected:
             raise TokensError(f"vision tokens of shape {self.shape} take {expected} bytes, not {len(self.data)}")
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as load_safetensors
 
 from foxing.encoder.errors import TokensError
-from foxing.encoder.tokens import DTYPE_BITS, MAGIC, VisionTokens, unpack_uint4
+from foxing.encoder.tokens import DTYPE_BITS, MAGIC, VisionTokens, bytes_of, numbers_in, unpack_uint4
 
 
 def make(rows: int = 3, columns: int = 10, numbers: int = 256, dtype: str = "uint4", seed: int = 7) -> VisionTokens:
-    size = -(-numbers * DTYPE_BITS[dtype] // 8) * rows * columns
+    size = bytes_of(dtype, numbers) * rows * columns
     data = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
     return VisionTokens("native", "a1b2c3", "small", (rows, columns, numbers), dtype, data)
 
@@ -38,6 +38,19 @@ def test_256_numbers_of_4_bits_take_128_bytes_a_token() -> None:
     tokens = make(rows=10, columns=10)
     assert (tokens.count, tokens.bytes_per_token, len(tokens.data)) == (100, 128, 12_800)
     assert len(tokens.to_bytes()) < 12_800 + 150
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in DTYPE_BITS if dtype != "uint4"])
+@pytest.mark.parametrize("numbers", [1, 127, 128, 129, 1280])
+def test_bytes_of_a_token_say_how_many_numbers_it_has(dtype: str, numbers: int) -> None:
+    assert numbers_in(dtype, bytes_of(dtype, numbers)) == numbers
+
+
+def test_scales_of_int8_are_part_of_its_tokens() -> None:
+    assert bytes_of("int8", 1280) == 1280 + 10 * 4
+    tokens = make(dtype="int8", numbers=130)
+    assert tokens.bytes_per_token == 130 + 2 * 4
+    assert tokens.crop(1, 2).data == tokens.data[10 * 138 : 20 * 138]
 
 
 def test_every_truncation_is_noticed() -> None:

@@ -13,7 +13,7 @@ from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.placing import believed, place_lines, without_markup
-from foxing.encoder.tokens import DTYPE_BITS, VisionTokens
+from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 from .batches import batches, halving
@@ -23,7 +23,6 @@ from .writing import Written, write
 
 #: Confidence under which a character is flagged. Not measured: it depends on the weights.
 FLAG_BELOW = 0.8
-PATCH_PX = 16  # of the finest features of an encoder, by whose number its memory goes
 
 
 class VisionCodec:
@@ -65,7 +64,7 @@ class VisionCodec:
             name=tier,
             side_px=self.layout.side_px(tier),
             tokens=rows * columns,
-            bytes_per_token=numbers * DTYPE_BITS[self.token_dtype] // 8,
+            bytes_per_token=bytes_of(self.token_dtype, numbers),
             dtype=self.token_dtype,
             flag_below=FLAG_BELOW,
             positions=self.model.positions(tier),
@@ -87,7 +86,7 @@ class VisionCodec:
                     f"an image for '{tier}' of the {self.name} codec is {side} px a side, not {image.width}×"
                     f"{image.height}; pages laid out for another reader are moved by foxing reencode"
                 )
-        patches = (self.model.side_px(tier) // PATCH_PX) ** 2
+        patches = (self.model.side_px(tier) // self.model.patch_px) ** 2
         result: dict[int, VisionTokens] = {}
         for batch in batches([patches] * len(images), self.batch_tokens):
             features = self._look([images[i] for i in batch], tier)

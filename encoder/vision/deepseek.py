@@ -7,7 +7,7 @@ are parameters of the model, the same for every page; only the vision tokens are
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class DeepSeekOcr(VisionModel):
     name = "deepseek-ocr"
     ngram = 35
     mean = deviation = (0.5, 0.5, 0.5)
-    prompts: ClassVar[Mapping[str, str]] = MappingProxyType(
+    prompts = MappingProxyType(
         {
             "free-ocr": "\nFree OCR.",
             "markdown": "\n<|grounding|>Convert the document to markdown.",
@@ -92,7 +92,7 @@ class DeepSeekOcr(VisionModel):
     def question(self, prompt: str) -> tuple[list[int], list[int]]:
         return [int(self.network.config.text_config.bos_token_id)], self.ids(prompt)
 
-    def inputs(self, pages: Sequence[Given]) -> dict[str, Any]:
+    def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
         outputs = transformers().modeling_outputs.BaseModelOutputWithPooling
         return {"mm_encoder_outputs": {"image": outputs(pooler_output=[self.whole(page.features) for page in pages])}}
 

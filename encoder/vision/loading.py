@@ -119,6 +119,9 @@ def load_network(kind: Any, place: Place, config: Any, device: torch.device, dty
                 f"{place.name} is not the model that its config.json describes: {kind_of_key.replace('_', ' ')} "
                 f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}"
             )
+    _check_head(network, place)
+    # the folder's would otherwise fill in what a caller leaves open: sampling, penalties
+    network.generation_config = transformers().GenerationConfig()
     try:
         return network.eval().requires_grad_(False).to(device)
     except torch.OutOfMemoryError as error:
@@ -126,6 +129,13 @@ def load_network(kind: Any, place: Place, config: Any, device: torch.device, dty
             f"{place.name} does not fit into the memory of '{device}' ({_line(error)}); free some, or set "
             "FOXING_DEVICE=cpu"
         ) from error
+
+
+def _check_head(network: Any, place: Place) -> None:
+    """Raises `CodecError` where the output layer should be the table of embeddings and is not, but made up anew."""
+    head, table = network.get_output_embeddings(), network.get_input_embeddings()
+    if network.config.tie_word_embeddings and head.weight.data_ptr() != table.weight.data_ptr():
+        raise CodecError(f"{place.name} has no output layer (lm_head) of its own, and it was not tied; get it anew")
 
 
 def weights_digest(place: Place) -> str:

@@ -32,12 +32,14 @@ class VisionModel(ABC):
 
     name: ClassVar[str]
     #: Prompts by name; `{}` stands for a subject.
-    prompts: ClassVar[Mapping[str, str]]
+    prompts: Mapping[str, str]
     #: A run of so many tokens is written once only.
-    ngram: ClassVar[int]
+    ngram: int
     #: Mean and standard deviation of the pixels, by channel, in [0, 1].
-    mean: ClassVar[tuple[float, float, float]]
-    deviation: ClassVar[tuple[float, float, float]]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    #: Side of the patches that the encoder works on, by whose number its memory goes.
+    patch_px: int = 16
 
     def __init__(self, network: Any, tokenizer: Any) -> None:
         self.network = network
@@ -78,8 +80,9 @@ class VisionModel(ABC):
         """The token ids before and after the image."""
 
     @abstractmethod
-    def inputs(self, pages: Sequence[Given]) -> dict[str, Any]:
-        """What `generate` takes for these pages beside the token ids."""
+    def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
+        """What `generate` takes for these pages beside the token ids. `ids`: int [B, length], one row a page, with the
+        places of its vision tokens; padded on the left."""
 
     @property
     @abstractmethod

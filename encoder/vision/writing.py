@@ -109,7 +109,7 @@ def write(model: VisionModel, pages: Sequence[Given], prompt: str, bound: int) -
         ),
         logits_processor=package.LogitsProcessorList([guard]),
         stopping_criteria=package.StoppingCriteriaList([guard.stopped]),
-        **model.inputs(pages),
+        **model.inputs(pages, ids),
     )[:, longest:].tolist()
     probabilities = guard.probabilities()
     return [

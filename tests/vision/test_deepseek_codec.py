@@ -77,7 +77,7 @@ def test_text_from_stored_tokens_is_the_text_from_pixels(
     pixels = model.pixels([images[tier]])
     tokens = codec.encode([images[tier]], tier)[0]
     stored = Given(tier, from_tokens(tokens))
-    assert torch.equal(network(ids, pixel_values=pixels).logits, network(ids, **model.inputs([stored])).logits)
+    assert torch.equal(network(ids, pixel_values=pixels).logits, network(ids, **model.inputs([stored], ids)).logits)
     given = network.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels, max_new_tokens=30, pad_token_id=1
     )[0, ids.shape[1] :].tolist()
@@ -98,7 +98,7 @@ def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
     assert torch.equal(torch.frombuffer(bytearray(tokens.data), dtype=torch.bfloat16).view(seen.shape), seen)
 
 
-@pytest.mark.parametrize(("dtype", "share"), [("float16", 0.001), ("bfloat16", 0.01), ("float8_e4m3", 0.1)])
+@pytest.mark.parametrize(("dtype", "share"), [("float16", 0.001), ("bfloat16", 0.01), ("int8", 0.05), ("float8_e4m3", 0.1)])
 @torch.inference_mode()
 def test_what_tokens_are_stored_in_moves_logits_little(
     codec: VisionCodec, images: dict[str, Image.Image], dtype: str, share: float
@@ -110,7 +110,7 @@ def test_what_tokens_are_stored_in_moves_logits_little(
 
     def logits(stored: str) -> torch.Tensor:
         tokens = VisionCodec(model, codec.weights, token_dtype=stored).encode([images["tiny"]], "tiny")[0]
-        return model.network(ids, **model.inputs([Given("tiny", from_tokens(tokens))])).logits[0, -1]
+        return model.network(ids, **model.inputs([Given("tiny", from_tokens(tokens))], ids)).logits[0, -1]
 
     exact = logits("float32")
     assert float((logits(dtype) - exact).abs().max()) < share * float(exact.std())
