@@ -53,6 +53,20 @@ def _deepseek_ocr(device: str, options: CodecOptions) -> Codec:
     return open_codec(DeepSeekOcr, options.model or HUB_ID, device, options)
 
 
+def _got_ocr2(device: str, options: CodecOptions) -> Codec:
+    from .vision.got import HUB_ID, GotOcr2
+    from .vision.opening import open_codec
+
+    return open_codec(GotOcr2, options.model or HUB_ID, device, options)
+
+
+def _qwen_vl(device: str, options: CodecOptions) -> Codec:
+    from .vision.opening import open_codec
+    from .vision.qwen import HUB_ID, QwenVl
+
+    return open_codec(QwenVl, options.model or HUB_ID, device, options)
+
+
 def _remote(device: str, options: CodecOptions) -> Codec:
     from .remote.codec import RemoteCodec
 
@@ -69,6 +83,21 @@ _ENTRIES = (
         "deepseek-ocr",
         "Stores the vision tokens of DeepSeek-OCR and reads them with its decoder: printed pages, large to tiny.",
         _deepseek_ocr,
+        extra="gpu",
+        modules=("transformers", "tokenizers"),
+    ),
+    CodecEntry(
+        "got-ocr2",
+        "Stores the vision tokens of GOT-OCR 2.0 and reads them with its decoder: printed pages, base alone.",
+        _got_ocr2,
+        extra="gpu",
+        modules=("transformers", "tokenizers"),
+    ),
+    CodecEntry(
+        "qwen-vl",
+        "Stores the vision tokens of Qwen2.5-VL, Qwen3-VL or MinerU2.5 and reads them with its decoder: printed pages, "
+        "every tier.",
+        _qwen_vl,
         extra="gpu",
         modules=("transformers", "tokenizers"),
     ),

@@ -71,6 +71,15 @@ def read_config(place: Place) -> dict[str, Any]:
     return fields
 
 
+def published_config(kind: Any, fields: dict[str, Any], place: Place) -> Any:
+    """The configuration of class `kind` of a model that is published in the form of transformers. Raises `CodecError`.
+    """
+    try:
+        return kind.from_dict(fields)
+    except Exception as error:  # of many kinds, from checks of types and sizes
+        raise CodecError(f"the config.json of {place.name} makes no sense ({_line(error)}); get it anew") from error
+
+
 def load_tokenizer(place: Place) -> Any:
     """The tokenizer of `tokenizer.json`. Raises `CodecError`."""
     transformers()
@@ -97,15 +106,23 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[dtype]
 
 
-def load_network(kind: Any, place: Place, config: Any, device: torch.device, dtype: torch.dtype) -> Any:
+def load_network(
+    kind: Any,
+    place: Place,
+    config: Any,
+    device: torch.device,
+    dtype: torch.dtype,
+    attention: str | dict[str, str] = "sdpa",
+) -> Any:
     """The transformers model of class `kind` in evaluation mode, with every parameter of the folder's safetensors and
-    no other. Raises `CodecError`."""
+    no other. `attention`: its implementation, for all of the model or by part of its configuration. Raises
+    `CodecError`."""
     try:
         network, info = kind.from_pretrained(
             place.folder,
             config=config,
             dtype=dtype,
-            attn_implementation="sdpa",
+            attn_implementation=attention,
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
@@ -135,7 +152,10 @@ def _check_head(network: Any, place: Place) -> None:
     """Raises `CodecError` where the output layer should be the table of embeddings and is not, but made up anew."""
     head, table = network.get_output_embeddings(), network.get_input_embeddings()
     if network.config.tie_word_embeddings and head.weight.data_ptr() != table.weight.data_ptr():
-        raise CodecError(f"{place.name} has no output layer (lm_head) of its own, and it was not tied; get it anew")
+        raise CodecError(
+            f"the output layer (lm_head) of {place.name} is not the table of embeddings, as its config.json says "
+            "(tie_word_embeddings); get both anew"
+        )
 
 
 def weights_digest(place: Place) -> str:

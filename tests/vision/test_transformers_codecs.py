@@ -1,0 +1,261 @@
+"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and what their own processors and models
+give from pixels. The weights are random."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from foxing.encoder import Codec
+from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.got import GotOcr2
+from foxing.encoder.vision.loading import locate, weights_digest
+from foxing.encoder.vision.model import READ, Given, VisionModel
+from foxing.encoder.vision.numbers import from_tokens
+from foxing.encoder.vision.qwen import QwenVl
+from foxing.encoder.vision.writing import characters, write
+from foxing.renderer import PageLayout, render
+
+KINDS: dict[str, type[VisionModel]] = {
+    "got_ocr2": GotOcr2,
+    "qwen2_5_vl": QwenVl,
+    "qwen2_vl": QwenVl,
+    "qwen3_vl": QwenVl,
+}
+QWENS = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
+PATCHES_OF_14 = {"large": 46**2, "base": 37**2, "small": 23**2, "tiny": 18**2, "micro": 11**2}
+PATCHES_OF_16 = {"large": 1600, "base": 1024, "small": 400, "tiny": 256, "micro": 100}
+TOKENS = {
+    "got_ocr2": {"base": 256},
+    "qwen2_5_vl": PATCHES_OF_14,
+    "qwen2_vl": PATCHES_OF_14,
+    "qwen3_vl": PATCHES_OF_16,
+}
+TIERS = [(kind, tier) for kind, tokens in TOKENS.items() for tier in tokens]
+#: What comes before and after the vision tokens when a page is to be read.
+ASSISTANT = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+QUESTIONS = {
+    "got_ocr2": (
+        "<|im_start|>system\nYou should follow the instructions carefully and explain your answers in detail."
+        "<|im_end|><|im_start|>user\n<img>",
+        "</img>\n OCR: <|im_end|><|im_start|>assistant\n",
+    ),
+    "qwen2_5_vl": (
+        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
+    ),
+    "qwen2_vl": (
+        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        "<|vision_end|>\nText Recognition:<|im_end|>\n<|im_start|>assistant\n",
+    ),
+    "qwen3_vl": (
+        "<|im_start|>user\n<|vision_start|>",
+        "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
+    ),
+}
+MARKS = {"got_ocr2": "<imgpad>", **dict.fromkeys(QWENS, "<|image_pad|>")}
+
+Opened = Callable[[str], VisionCodec]
+
+
+def processor(kind: str, folder: Path) -> Any:
+    """The processor that the model is published with, its settings included."""
+    import transformers
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    if kind == "got_ocr2":
+        sized = GotOcr2ImageProcessorPil(size={"height": 1024, "width": 1024})
+        return transformers.GotOcr2Processor(sized, tokenizer)
+    settings: dict[str, Any] = {"size": {"shortest_edge": 56 * 56, "longest_edge": 12845056}, "patch_size": 14}
+    if kind == "qwen3_vl":
+        settings = {"size": {"shortest_edge": 65536, "longest_edge": 16777216}, "patch_size": 16}
+        settings |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    images = Qwen2VLImageProcessorPil(**settings)
+    names = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
+    published = getattr(transformers, names[kind])
+    # films would need torchvision, and there are none
+    images_only = type(names[kind], (published,), {"check_argument_for_proper_class": lambda *_: object})
+    return images_only(images, tokenizer, None)
+
+
+@pytest.fixture(scope="module")
+def opened(model_folder: Callable[[str], Path], small_page: PageLayout) -> Opened:
+    """The codec over a model of a type, storing every bit of its tokens."""
+
+    @cache
+    def open_kind(kind: str) -> VisionCodec:
+        place = locate(str(model_folder(kind)), None)
+        model = KINDS[kind].load(place, torch.device("cpu"), torch.float32)
+        return VisionCodec(model, weights_digest(place), layout=small_page, token_dtype="float32")
+
+    return open_kind
+
+
+def image(codec: VisionCodec, tier: str, messages: int = 12) -> Image.Image:
+    return render(sample_page(codec, messages).cells, codec.layout, tier)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
+)
+def test_conformance_of_weights_that_cannot_read(opened: Opened, check: Callable[[Codec], None], kind: str) -> None:
+    check(opened(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_are_what_the_models_count(opened: Opened, kind: str) -> None:
+    codec = opened(kind)
+    assert {tier: spec.tokens for tier, spec in codec.tiers.items()} == TOKENS[kind]
+    assert all(spec.context_positions == spec.tokens for spec in codec.tiers.values())
+
+
+@pytest.mark.parametrize(("kind", "tier"), TIERS)
+@torch.inference_mode()
+def test_features_are_those_of_the_models_own_processor_and_encoder(
+    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+) -> None:
+    codec = opened(kind)
+    given = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
+    given.pop("num_patches", None)
+    seen = codec.model.network.get_image_features(**given)
+    parts = [seen.pooler_output[0], *(part[0] for part in getattr(seen, "deepstack_features", ()))]
+    expected = torch.cat(parts, dim=-1)
+    stored = from_tokens(codec.encode([image(codec, tier)], tier)[0])
+    assert float(expected.std()) > 0.01
+    assert float((stored.flatten(0, 1) - expected).abs().max()) <= 1e-5
+
+
+@pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((k, t) for k in QWENS for t in ("small", "micro"))])
+@torch.inference_mode()
+def test_text_from_stored_tokens_is_the_text_of_the_models_own_path_from_pixels(
+    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+) -> None:
+    codec = opened(kind)
+    model, page = codec.model, image(codec, tier)
+    before, after = QUESTIONS[kind]
+    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **question)
+    given.pop("num_patches", None)
+    steps = model.ngram - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
+    written = model.network.generate(**given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0)
+    expected = written[0, given["input_ids"].shape[1] :].tolist()
+    ends = [step for step, token in enumerate(expected) if token in model.end_ids]
+    text = characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
+    stored = Given(tier, from_tokens(codec.encode([page], tier)[0]))
+    assert write(model, [stored], model.prompt(READ), bound=steps)[0].text == text != ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_question_is_put_as_published(opened: Opened, model_folder: Callable[[str], Path], kind: str) -> None:
+    codec = opened(kind)
+    model = codec.model
+    tier = list(codec.tiers)[-1]
+    before, after = QUESTIONS[kind]
+    assert model.question(model.prompt(READ)) == (model.ids(before), model.ids(after))
+    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **question)
+    ours = model.ids(before) + [model.image_id] * model.positions(tier) + model.ids(after)
+    assert given["input_ids"][0].tolist() == ours
+    if kind == "got_ocr2":
+        with_format = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", format=True)
+        before_image, after_image = model.question(model.prompt("markdown"))
+        assert with_format["input_ids"][0].tolist() == before_image + [model.image_id] * 256 + after_image
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Opened, kind: str) -> None:
+    codec = opened(kind)
+    model, tier = codec.model, list(codec.tiers)[-1]
+    page = image(codec, tier)
+    before, after = model.question(model.prompt(READ))
+    ids = torch.tensor([before + [model.image_id] * model.positions(tier) + after])
+    given = model.inputs([Given(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
+    pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
+    if isinstance(model, QwenVl):
+        pixels = model._patches(pixels)
+    places = {name: value for name, value in given.items() if name != "mm_encoder_outputs"}
+    from_pixels = model.network(ids, pixel_values=pixels, **places).logits
+    assert torch.equal(model.network(ids, **given).logits, from_pixels)
+    blank = torch.zeros_like(from_tokens(codec.encode([page], tier)[0]))
+    assert not torch.allclose(model.network(ids, **model.inputs([Given(tier, blank)], ids)).logits, from_pixels)
+
+
+@pytest.mark.parametrize("kind", QWENS)
+@torch.inference_mode()
+def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(opened: Opened, kind: str) -> None:
+    codec = opened(kind)
+    model = codec.model
+    tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("micro", "small", "tiny", "micro")]
+    pages = [Given(item.tier, from_tokens(item)) for item in tokens]
+    together = write(model, pages, model.prompt(READ), bound=20)
+    for page, written in zip(pages, together, strict=True):
+        alone = write(model, [page], model.prompt(READ), bound=20)[0]
+        assert written.text == alone.text
+        assert written.confidence == pytest.approx(alone.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", QWENS)
+@torch.inference_mode()
+def test_the_decoder_sees_where_each_token_stands(opened: Opened, kind: str) -> None:
+    """In a padded batch of two tiers: rows and columns of the page, and the text after it goes on from its side."""
+    codec = opened(kind)
+    model = codec.model
+    rows = []
+    before, after = model.question(model.prompt(READ))
+    for tier in ("micro", "tiny"):
+        rows.append(before + [model.image_id] * model.positions(tier) + after)
+    longest = max(map(len, rows))
+    padding = longest - len(rows[0])
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    pages = [Given(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
+    given = model.inputs(pages, ids)
+    given.pop("mm_encoder_outputs")
+    places, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
+    side = model.shape("micro")[0]
+    first = padding + len(before)
+    page = places[:, 0, first : first + side * side]
+    assert page[0].unique().tolist() == [len(before)]
+    assert (page[1] - len(before)).view(side, side).tolist() == [[row] * side for row in range(side)]
+    assert (page[2] - len(before)).view(side, side).tolist() == [list(range(side))] * side
+    assert places[:, 0, first + side * side].tolist() == [len(before) + side] * 3
+
+
+def test_features_from_within_the_encoder_are_stored_and_used(opened: Opened) -> None:
+    codec = opened("qwen3_vl")
+    model = codec.model
+    assert model.shape("micro") == (10, 10, 32 * 3)
+    tokens = codec.encode([image(codec, "micro")], "micro")
+    features = from_tokens(tokens[0])
+    without = features.clone()
+    without[..., 32:] = 0
+    before, after = model.question(model.prompt(READ))
+    ids = torch.tensor([before + [model.image_id] * 100 + after])
+    with torch.inference_mode():
+        whole, part = (model.network(ids, **model.inputs([Given("micro", f)], ids)).logits for f in (features, without))
+    assert float((whole - part).abs().max()) > 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
+    model_folder: Callable[[str], Path], small_page: PageLayout, kind: str
+) -> None:
+    place = locate(str(model_folder(kind)), None)
+    model = KINDS[kind].load(place, torch.device("cpu"), torch.bfloat16)
+    codec = VisionCodec(model, weights_digest(place), layout=small_page)
+    tier = list(codec.tiers)[-1]
+    page = image(codec, tier)
+    with torch.inference_mode():
+        pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
+        seen = model.look(pixels, tier)[0]
+    assert torch.equal(from_tokens(codec.encode([page], tier)[0]), seen.float())
+    assert codec.decode(codec.encode([page], tier))[0].tier == tier
