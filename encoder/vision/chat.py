@@ -35,5 +35,7 @@ class Chat:
         for mark in (START_OF_TURN, self.before, self.after.strip()):
             token_id(tokenizer, mark, place)
         if token_id(tokenizer, self.image, place) != image_id:
-            raise CodecError(f"the tokenizer and the config.json of {place.name} are of different models; get both anew")
+            raise CodecError(
+                f"the tokenizer and the config.json of {place.name} are of different models; get both anew"
+            )
         return frozenset(token_id(tokenizer, mark, place) for mark in (END_OF_TURN, END_OF_TEXT))

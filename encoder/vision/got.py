@@ -71,7 +71,7 @@ class GotOcr2(VisionModel):
 
     def look(self, pixels: Tensor, tier: str) -> Tensor:
         flat: Tensor = self.network.get_image_features(pixel_values=pixels).pooler_output
-        return flat.unflatten(1, self.shape(tier)[:2])
+        return flat.view(len(pixels), *self.shape(tier))
 
     def question(self, prompt: str) -> tuple[list[int], list[int]]:
         before, after = CHAT.around(prompt)

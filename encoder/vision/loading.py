@@ -72,8 +72,9 @@ def read_config(place: Place) -> dict[str, Any]:
 
 
 def published_config(kind: Any, fields: dict[str, Any], place: Place) -> Any:
-    """The configuration of class `kind` of a model that is published in the form of transformers. Raises `CodecError`.
-    """
+    """The configuration of class `kind` for a model published in the form of transformers. Raises `CodecError`."""
+    if not isinstance(fields.get("vision_config"), dict):  # transformers would take one of its own
+        raise CodecError(f"the config.json of {place.name} describes no encoder (vision_config); get it anew")
     try:
         return kind.from_dict(fields)
     except Exception as error:  # of many kinds, from checks of types and sizes

@@ -14,6 +14,7 @@ STORED: dict[str, torch.dtype] = {
     "int8": torch.int8,
 }
 LARGEST_INT8 = 127
+LARGEST_SCALED = 1e38  # beyond which a scale times 127 would be no number
 
 
 def to_bytes(features: Tensor, dtype: str) -> bytes:
@@ -38,8 +39,8 @@ def from_tokens(tokens: VisionTokens) -> Tensor:
 def _scaled(numbers: Tensor) -> bytes:
     """Each run of `SCALED_NUMBERS` numbers of a token times what makes its largest 127: the scales of a token, then its
     numbers."""
-    largest = torch.finfo(torch.float32).max
-    runs = numbers.flatten(0, -2).nan_to_num().clamp(-largest, largest).split(SCALED_NUMBERS, dim=-1)
+    bounded = numbers.flatten(0, -2).nan_to_num().clamp(-LARGEST_SCALED, LARGEST_SCALED)
+    runs = torch.split(bounded, SCALED_NUMBERS, dim=-1)
     scales = torch.stack([run.abs().amax(-1) for run in runs], dim=-1) / LARGEST_INT8
     steps = scales.clamp_min(torch.finfo(torch.float32).tiny)  # a run of nothing but zeros
     whole = [(run / steps[:, n : n + 1]).round().clamp(-LARGEST_INT8, LARGEST_INT8) for n, run in enumerate(runs)]
@@ -49,8 +50,8 @@ def _scaled(numbers: Tensor) -> bytes:
 
 def _unscaled(data: Tensor, shape: tuple[int, int, int]) -> Tensor:
     tokens = data.view(-1, bytes_of("int8", shape[2]))
-    scales = tokens[:, : -shape[2]].contiguous().view(torch.float32)
-    numbers = tokens[:, -shape[2] :].contiguous().view(torch.int8).float()
+    scales = tokens[:, : -shape[2]].flatten().view(torch.float32).view(len(tokens), -1)
+    numbers = tokens[:, -shape[2] :].view(torch.int8).float()
     return (numbers * scales.repeat_interleave(SCALED_NUMBERS, dim=-1)[:, : shape[2]]).view(shape)
 
 

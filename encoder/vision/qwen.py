@@ -118,7 +118,9 @@ class QwenVl(VisionModel):
         config = published_config(getattr(package, family.config), fields, place)
         tokenizer = load_tokenizer(place)
         ends = family.chat.check(tokenizer, int(config.image_token_id), place)
-        return cls(load_network(getattr(package, family.network), place, config, device, dtype), tokenizer, family, ends)
+        return cls(
+            load_network(getattr(package, family.network), place, config, device, dtype), tokenizer, family, ends
+        )
 
     @property
     def tiers(self) -> Mapping[str, int]:
@@ -143,7 +145,7 @@ class QwenVl(VisionModel):
         )
         parts = [seen.pooler_output, *(getattr(seen, "deepstack_features", None) or ())]
         flat = torch.cat([torch.stack(list(part)) for part in parts], dim=-1)
-        return flat.unflatten(1, self.shape(tier)[:2])
+        return flat.view(len(pixels), *self.shape(tier))
 
     def question(self, prompt: str) -> tuple[list[int], list[int]]:
         before, after = self.family.chat.around(prompt)
@@ -151,7 +153,8 @@ class QwenVl(VisionModel):
 
     def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
         size = self.shape(pages[0].tier)[2] // self.parts
-        split = [page.features.flatten(0, 1).to(self.device, self.dtype).split(size, dim=-1) for page in pages]
+        flat = [page.features.flatten(0, 1).to(self.device, self.dtype) for page in pages]
+        split = [torch.split(tokens, size, dim=-1) for tokens in flat]
         first, *within = (list(part) for part in zip(*split, strict=True))
         if within:
             kind = transformers().models.qwen3_vl.modeling_qwen3_vl.BaseModelOutputWithDeepstackFeatures

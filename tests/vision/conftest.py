@@ -224,6 +224,8 @@ _QWEN: dict[str, Any] = {
 _QWEN2: dict[str, Any] = {
     **_DECODER,
     **_QWEN,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
     "max_position_embeddings": 16384,
     "rope_scaling": {"mrope_section": [2, 3, 3], "type": "mrope"},
     "tie_word_embeddings": True,
@@ -259,7 +261,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "in_chans": 3,
             "intermediate_size": 48,
             "model_type": "qwen2_5_vl",
-            "num_heads": 2,
+            "num_heads": 1,
             "out_hidden_size": 32,
             "spatial_patch_size": 14,
             "tokens_per_second": 2,
@@ -276,7 +278,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "in_chans": 3,
             "mlp_ratio": 2,
             "model_type": "qwen2_vl",
-            "num_heads": 2,
+            "num_heads": 1,
             "spatial_patch_size": 14,
         },
     },
@@ -298,7 +300,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "hidden_size": 32,
             "intermediate_size": 48,
             "model_type": "qwen3_vl",
-            "num_heads": 2,
+            "num_heads": 1,
             "num_position_embeddings": 64,
             "out_hidden_size": 32,
             "patch_size": 16,
@@ -372,7 +374,7 @@ def published_names(kind: str) -> list[str]:
     ]
 
 
-def write_model(kind: str, folder: Path, seed: int = 0) -> Path:
+def write_model(kind: str, folder: Path, seed: int = 1) -> Path:
     """A checkpoint of the type `kind` with its published parameter names, random, beside settings that sample."""
     import transformers
 
@@ -390,6 +392,11 @@ def write_model(kind: str, folder: Path, seed: int = 0) -> Path:
     assert set(shapes) - {renamed(name) for name in names} <= {"lm_head.weight"}
     folder.mkdir(parents=True, exist_ok=True)
     tensors = drawn(((name, shapes[renamed(name)]) for name in names), seed)
+    for name in tensors:  # so that what is written depends on what is seen
+        if name.endswith("embed_tokens.weight"):
+            tensors[name] *= 0.1
+        elif name.endswith(("q_proj.weight", "k_proj.weight", "q_norm.weight")):
+            tensors[name] *= 4
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config))
     sampling = {"do_sample": True, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "repetition_penalty": 1.5}

@@ -98,7 +98,9 @@ def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
     assert torch.equal(torch.frombuffer(bytearray(tokens.data), dtype=torch.bfloat16).view(seen.shape), seen)
 
 
-@pytest.mark.parametrize(("dtype", "share"), [("float16", 0.001), ("bfloat16", 0.01), ("int8", 0.05), ("float8_e4m3", 0.1)])
+@pytest.mark.parametrize(
+    ("dtype", "share"), [("float16", 0.001), ("bfloat16", 0.01), ("int8", 0.05), ("float8_e4m3", 0.1)]
+)
 @torch.inference_mode()
 def test_what_tokens_are_stored_in_moves_logits_little(
     codec: VisionCodec, images: dict[str, Image.Image], dtype: str, share: float

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
@@ -145,12 +145,16 @@ def test_text_from_stored_tokens_is_the_text_of_the_models_own_path_from_pixels(
     given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **question)
     given.pop("num_patches", None)
     steps = model.ngram - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
-    written = model.network.generate(**given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0)
+    written = model.network.generate(
+        **given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
+    )
     expected = written[0, given["input_ids"].shape[1] :].tolist()
     ends = [step for step, token in enumerate(expected) if token in model.end_ids]
     text = characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
     stored = Given(tier, from_tokens(codec.encode([page], tier)[0]))
     assert write(model, [stored], model.prompt(READ), bound=steps)[0].text == text != ""
+    moved = Given(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
+    assert write(model, [moved], model.prompt(READ), bound=steps)[0].text != text, "it depends on what is seen"
 
 
 @pytest.mark.parametrize("kind", KINDS)
