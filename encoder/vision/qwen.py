@@ -38,7 +38,7 @@ class Family:
     prompts: Mapping[str, str]
     mean: tuple[float, float, float] = _CLIP_MEAN
     deviation: tuple[float, float, float] = _CLIP_DEVIATION
-    ngram: int = 100
+    ngram: int = 100  # published for MinerU2.5
 
 
 #: Families by the `model_type` of the published `config.json`.
