@@ -245,7 +245,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "hidden_size": 16,
             "mlp_dim": 64,
             "model_type": "",
-            "num_attention_heads": 2,
+            "num_attention_heads": 1,
             "num_hidden_layers": 2,
             "output_channels": 16,
         },

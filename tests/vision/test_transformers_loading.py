@@ -111,6 +111,18 @@ def test_a_checkpoint_with_the_published_names_loads_whole(model_folder: Callabl
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_with_the_names_of_the_present_transformers_loads_as_well(
+    model_folder: Callable[[str], Path], tmp_path: Path, kind: str
+) -> None:
+    known = load(model_folder(kind), kind).network.state_dict()
+    if kind != "qwen3_vl":
+        del known["lm_head.weight"]
+    renamed = edit_weights(lambda t: (t.clear(), t.update({name: value.clone() for name, value in known.items()})))
+    again = load(copied(model_folder(kind), tmp_path / "model", renamed), kind).network.state_dict()
+    assert all(torch.equal(again[name], value) for name, value in known.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_settings_for_sampling_that_come_with_a_model_are_not_used(
     model_folder: Callable[[str], Path], kind: str
 ) -> None:
