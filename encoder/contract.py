@@ -12,8 +12,8 @@ from PIL.Image import Image
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
 from .errors import CodecError
-from .remote.usage import RemoteUsage
 from .tokens import VisionTokens, is_variable, numbers_in
+from .usage import RemoteUsage
 
 #: What a cell reads as that shows nothing the codec was made to read, with confidence 0.
 UNREADABLE = 0xFFFD

@@ -14,6 +14,7 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.placing import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
+from foxing.encoder.usage import RemoteUsage
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
@@ -31,7 +32,6 @@ from .answers import Answer, loop_start
 from .endpoint import Endpoint, Timing
 from .options import RemoteOptions
 from .requests import chat_request
-from .usage import RemoteUsage
 
 NAME = "remote"
 #: By their columns. Remote readers want printed characters larger than those of the dense page.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from foxing.encoder.errors import CodecError, ReadFailed
 
 from .answers import Answer, BadAnswer
+from .meter import Meter
 from .options import RemoteOptions
-from .usage import Meter
 
 if TYPE_CHECKING:
     import httpx
