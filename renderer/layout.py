@@ -30,10 +30,10 @@ class PageLayout:
     """How a page is laid out: a value that is stored with the page.
 
     The default is the dense page: 160 columns by 80 rows of 8×16 px cells, square at every tier, cropped to the token
-    rows it uses. `newline`: whether a new line inside a message is a mark (¶) or a row break. `font`: "unifont" takes
-    cells of 8×16 px or a multiple, "dejavu-sans-mono" cells of any size. `cropped`: whether a page that is not full is
-    cropped; other readers want square images, whole whatever stands on them. Raises `LayoutError` when it makes no
-    sense.
+    rows it uses. `newline`: whether a new line inside a message is a mark (¶) or a row break, which in the last
+    column of a row is a mark too. `font`: "unifont" takes cells of 8×16 px or a multiple, "dejavu-sans-mono" cells of
+    any size. `cropped`: whether a page that is not full is cropped; other readers want square images, whole whatever
+    stands on them. Raises `LayoutError` when it makes no sense.
     """
 
     columns: int = 160

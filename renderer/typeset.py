@@ -139,7 +139,8 @@ def _place(
         run, run_owner = units[start:stop], owner[start:stop]
         if is_break[start]:
             blanks = layout.columns - position % layout.columns
-            run = np.full(blanks, BLANK, dtype=np.uint32)
+            # a blank in the last column alone looks like the space of a text that goes on
+            run = np.full(blanks, ord(NEWLINE_MARK) if blanks == 1 else BLANK, dtype=np.uint32)
             run_owner = np.full(blanks, owner[start], dtype=np.int64)
         elif wide[start]:
             if position % 2:
@@ -309,7 +310,8 @@ def transcribe(
 
 
 def _breaks_as_marks(flat: Cells, columns: int, start: int) -> Cells:
-    """Blank tails of rows become one newline mark and dropped cells (value 3)."""
+    """Blank tails of rows become one newline mark and dropped cells (value 3). One blank alone at the end of a row
+    stays: it is a space that has no ink, since a new line there has its mark."""
     out = flat.copy()
     position = 0
     while position < len(out):
@@ -318,7 +320,7 @@ def _breaks_as_marks(flat: Cells, columns: int, start: int) -> Cells:
         whole_tail = (start + stop) % columns == 0
         used = np.flatnonzero(row != BLANK)
         tail = position + (int(used[-1]) + 1 if len(used) else 0)
-        if whole_tail and tail < stop:
+        if whole_tail and tail < stop - 1:
             out[tail] = ord(NEWLINE_MARK)
             out[tail + 1 : stop] = 3
         position = stop

@@ -1,5 +1,7 @@
 """Text that was read from a page, back on its grid: by where there is ink, and line by line."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -21,11 +23,13 @@ from foxing.renderer import (
     PRINTED_PAGE,
     WIDE_TAIL,
     Cells,
+    Entry,
     Page,
     PageLayout,
     Typesetter,
     grid_text,
     render,
+    transcribe,
 )
 from foxing.renderer.page import FILLER_MARK
 
@@ -136,6 +140,18 @@ def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
     cells, _ = placed("a여b")
     assert cells[0, :6].tolist() == [ord("a"), ord(FILLER_MARK), ord("여"), WIDE_TAIL, ord("b"), BLANK]
     assert rows("a\tb\x01c")[0].startswith("a bc")
+
+
+@pytest.mark.parametrize("by", ["lines", "ink"])
+@pytest.mark.parametrize("content", ["abc def", "abc\ndef", "abc\n\ndef", "ab\ncdefghi jk"])
+def test_a_space_in_the_last_column_is_a_space_though_readers_leave_it_out(by: str, content: str) -> None:
+    layout = PageLayout(columns=8, rows=8, newline="break", cropped=False)
+    page = Typesetter(layout).page([Entry("m", "u", content, datetime(2026, 3, 2, 9, 15, tzinfo=UTC))])
+    span = page.spans[0]
+    lines = [grid_text(row) for row in page.cells]  # without the blanks at their ends
+    by_lines = place_lines(*text_of("\n".join(lines)), 0.9, layout)[0]
+    cells = by_lines if by == "lines" else put(lines, page.cells > 0x20)[0]
+    assert transcribe(cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start).text == content
 
 
 def test_confidence_goes_with_the_characters() -> None:

@@ -130,6 +130,17 @@ def test_indentation_stands_on_the_page_as_it_is() -> None:
     assert rows[1:] == ["    a", "", "        b"]
 
 
+@pytest.mark.parametrize("text", ["a b", "a\nb", "a ", "a\n", "a\n\nb", "a\n\n\nb", "a b\n c"])
+def test_a_space_and_a_new_line_in_the_last_column_are_told_apart_on_paper(text: str) -> None:
+    layout = PageLayout(columns=32, rows=16, newline="break")
+    page = Typesetter(layout).page([say("onetwot" + text)])
+    assert page.cells[0, -2] == ord("a"), "what follows stands in the last column"
+    paper = np.where(page.cells == 0x20, BLANK, page.cells).reshape(-1)  # a space has no ink
+    span = page.spans[0]
+    read = transcribe(paper[span.start : span.stop], layout=layout, start=span.start).text
+    assert read == "onetwot" + text
+
+
 def test_headers_say_only_what_changed() -> None:
     entries = [
         say("a", "1", thread="titan"),
