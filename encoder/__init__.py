@@ -11,6 +11,7 @@ from .contract import (
     Reading,
     ResizableCodec,
     SituatedCodec,
+    StoringCodec,
     TierSpec,
     can_draw_for,
     expected_bytes,
@@ -20,6 +21,7 @@ from .errors import CodecError, ReadFailed, TokensError
 from .options import CodecOptions
 from .registry import CODECS, CodecEntry, load_codec
 from .remote.options import RemoteOptions
+from .storage import StorageEffect
 from .tokens import VisionTokens
 
 __all__ = [
@@ -36,6 +38,8 @@ __all__ = [
     "RemoteOptions",
     "ResizableCodec",
     "SituatedCodec",
+    "StorageEffect",
+    "StoringCodec",
     "TierSpec",
     "TokensError",
     "VisionTokens",

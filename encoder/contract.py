@@ -12,6 +12,7 @@ from PIL.Image import Image
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
 from .errors import CodecError
+from .storage import StorageEffect
 from .tokens import VisionTokens, is_variable, numbers_in
 from .usage import RemoteUsage
 
@@ -154,6 +155,15 @@ class SituatedCodec(Codec, Protocol):
 
     def runs_on(self) -> Mapping[str, str]:
         """In words: the device, the model, the precision, the server; whatever says what ran."""
+        ...
+
+
+@runtime_checkable
+class StoringCodec(Codec, Protocol):
+    """A codec that can store its tokens in several ways, and tells what each does to what is read from them."""
+
+    def storage_effects(self, images: Sequence[Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
+        """`images`: pages at `tier`; `texts`: what stands on them, in lines as the codec writes it."""
         ...
 
 

@@ -77,13 +77,14 @@ def codec(
     """Accuracy, size, calibration and speed of the codec, on text it was never trained on.
 
     `rows` has one entry for each group and tier; then, where asked for, for other sizes of a token, for altered images
-    (`condition`), and for pages that aged through decoded text (`path` is "aged").
+    (`condition`), and for pages that aged through decoded text (`path` is "aged"). For a codec over a vision-language
+    model `storage` tells what storing tokens in each dtype does to the logits of its decoder.
     """
-    from foxing.encoder import CodecError, load_codec
+    from foxing.encoder import CodecError, StoringCodec, load_codec
     from foxing.encoder import plot as drawing
     from foxing.encoder.rivals import load_rivals
 
-    from .bench_plan import compare_with, plan_rows, run_plan, speed_of, warm_up
+    from .bench_plan import compare_with, plan_rows, run_plan, speed_of, storage_of, warm_up
 
     state = state_of(context)
     settings = state.settings()
@@ -100,6 +101,9 @@ def codec(
         plan = plan_rows(chosen, groups, tiers, sizes=sizes, degraded=degraded, ageing=ageing)
         rows = run_plan(plan, progress)
     document["rows"] = [row.to_dict() for row in rows]
+    if isinstance(chosen, StoringCodec):
+        with state.progress("storage") as progress:
+            document["storage"] = storage_of(chosen, groups, tiers, progress)
     compared: list[RivalRow] = []
     if rivals:
         with state.progress("rivals") as progress:

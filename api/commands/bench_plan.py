@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from foxing.encoder import Codec
+from foxing.encoder import Codec, StoringCodec
 from foxing.encoder.bench import (
     AGEING_TIERS,
     CONDITIONS,
@@ -22,7 +23,7 @@ from foxing.encoder.bench import (
 from foxing.encoder.rivals import Rival, RivalRow, compare
 from foxing.memory import Memory
 from foxing.memory.bench_bank import bench_bank
-from foxing.renderer import Entry
+from foxing.renderer import Entry, grid_text, render
 
 from .shared import Advance
 
@@ -109,6 +110,20 @@ def speed_of(
             banks += [row.model_dump() for row in rows]
             progress(number + 2, 1 + len(groups))
     return {"speed": speed.to_dict(), "bank": banks}
+
+
+def storage_of(
+    codec: StoringCodec, groups: Mapping[str, Texts], tiers: Sequence[str], progress: Advance
+) -> list[dict[str, Any]]:
+    """What storing tokens in each dtype does at each tier, measured on the first page of each group."""
+    pages = [texts.pages[0] for texts in groups.values()]
+    lines = ["\n".join(grid_text(row) for row in page.cells) for page in pages]
+    rows: list[dict[str, Any]] = []
+    for number, tier in enumerate(tiers):
+        images = [render(page.cells, page.layout, tier) for page in pages]
+        rows += [{"tier": tier, **asdict(effect)} for effect in codec.storage_effects(images, lines, tier)]
+        progress(number + 1, len(tiers))
+    return rows
 
 
 def _message(entry: Entry) -> dict[str, Any]:

@@ -22,6 +22,8 @@ def show_codec(console: Console, document: Mapping[str, Any]) -> None:
     aged = [row for row in document["rows"] if row["path"] == "aged"]
     if aged:
         _show_ageing(console, aged, direct)
+    if "storage" in document:
+        _show_storage(console, document["storage"])
     if "rivals" in document:
         _show_rivals(console, document["rivals"], document["not_compared"])
     if "speed" in document:
@@ -66,6 +68,18 @@ def _show_ageing(console: Console, aged: Sequence[Row], direct: Sequence[Row]) -
             *(row["tier"], row["language"], f"{row['accuracy']:.3%}"),
             *("", "") if best is None else (f"{best:.3%}", f"{(best - row['accuracy']) * 100:.3f}"),
             *(f"{row['bits_per_character']:.2f}", f"{row['zstd_bits_per_character']:.2f}"),
+        )
+    console.print(shown)
+
+
+def _show_storage(console: Console, rows: Sequence[Row]) -> None:
+    """Tokens stored in fewer bits, beside float32: bytes, and what becomes of the decoder's logits."""
+    numbers = ("bytes/page", "mean |Δlogit|", "max |Δlogit|", "spread", "same choice", "steps")
+    shown = table("tier", "stored as", *numbers, right=numbers)
+    for row in rows:
+        shown.add_row(
+            *(row["tier"], row["dtype"], f"{row['bytes_per_page']:,}", f"{row['mean']:.4f}", f"{row['largest']:.4f}"),
+            *(f"{row['spread']:.3f}", f"{row['same_choice']:.2%}", f"{row['steps']:,}"),
         )
     console.print(shown)
 

@@ -13,10 +13,12 @@ from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.placing import believed, place_lines, without_markup
+from foxing.encoder.storage import StorageEffect
 from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 from .batches import batches, halving
+from .effects import storage_effects
 from .model import READ, Given, VisionModel
 from .numbers import STORED, from_tokens, to_bytes
 from .writing import Written, write
@@ -113,6 +115,11 @@ class VisionCodec:
                 texts = halving(lambda part: write(self.model, part, text, self.bound), pages)
             result.update(zip(batch, texts, strict=True))
         return [result[i] for i in range(len(tokens))]
+
+    def storage_effects(self, images: Sequence[Image.Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
+        """See `foxing.encoder.StoringCodec`."""
+        with self._lock:
+            return storage_effects(self.model, images, texts, tier)
 
     @torch.inference_mode()
     def _look(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:

@@ -1,12 +1,12 @@
 """What it does to store vision tokens in fewer bits, measured where it counts: in the logits of the decoder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from PIL.Image import Image, Resampling
 from torch import Tensor
 
+from foxing.encoder.storage import StorageEffect
 from foxing.encoder.tokens import VisionTokens
 
 from .model import READ, Given, VisionModel
@@ -14,24 +14,6 @@ from .numbers import STORED, from_tokens, to_bytes
 
 #: What tokens of a model can be kept in, beside the 32 bits that the others are compared with.
 DTYPES = tuple(dtype for dtype in STORED if dtype != "float32")
-
-
-@dataclass(frozen=True)
-class StorageEffect:
-    """Tokens stored in `dtype` beside those in float32, over every step of writing some pages' texts.
-
-    `bytes_per_page`: of the numbers, scales included; `largest` and `mean`: absolute change of a logit; `spread`: the
-    standard deviation of the logits, to compare with; `same_choice`: share of steps at which the token of the highest
-    logit stays the same, of `steps`.
-    """
-
-    dtype: str
-    bytes_per_page: int
-    largest: float
-    mean: float
-    spread: float
-    same_choice: float
-    steps: int
 
 
 @torch.inference_mode()

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from foxing.encoder import VisionTokens
+from foxing.encoder import StorageEffect, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.tokens import SCALED_NUMBERS, bytes_of
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.effects import DTYPES, StorageEffect, storage_effects
+from foxing.encoder.vision.effects import DTYPES, storage_effects
 from foxing.encoder.vision.got import GotOcr2
 from foxing.encoder.vision.loading import locate
 from foxing.encoder.vision.model import VisionModel
