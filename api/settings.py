@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         description="Positions that the pages of one batch of such a model may fill, prompt and text together; lower "
         "it where memory is short.",
     )
+    codec_decoder: Literal["here", "remote"] = Field(
+        default="here",
+        description="Who reads its vision tokens. 'remote', which the codec `deepseek-ocr` alone can do: vLLM at "
+        "`remote_url` with the same model, started with --enable-prompt-embeds. The tokens are the same, so that it "
+        "can be changed at any time.",
+    )
     ageing_enabled: bool = Field(
         default=True,
         description="Whether the service seals and ages by itself. `seal` and `age` on request work regardless.",
@@ -122,12 +128,12 @@ class Settings(BaseSettings):
 
     remote_url: str | None = Field(
         default=None,
-        description="Of the codec `remote`: the base of the OpenAI-compatible API that reads pages, usually ending in "
+        description="Where a server reads: the base of the OpenAI-compatible API that reads pages, usually ending in "
         "/v1.",
     )
-    remote_model: str | None = Field(default=None, description="Of the codec `remote`: the model that reads pages.")
+    remote_model: str | None = Field(default=None, description="Where a server reads: the model that reads pages.")
     remote_api_key: SecretStr | None = Field(
-        default=None, description="Of the codec `remote`: the key that is sent as `Authorization: Bearer <key>`."
+        default=None, description="Where a server reads: the key that is sent as `Authorization: Bearer <key>`."
     )
     remote_server: Literal["openai", "vllm", "sglang"] = Field(
         default="openai",
@@ -145,37 +151,37 @@ class Settings(BaseSettings):
         "font; 160 makes dense pages, which few models read.",
     )
     remote_timeout_s: float = Field(
-        default=120.0, gt=0, le=3600, description="Of the codec `remote`: seconds that a request may take."
+        default=120.0, gt=0, le=3600, description="Where a server reads: seconds that a request may take."
     )
     remote_concurrency: int = Field(
-        default=8, ge=1, le=1000, description="Of the codec `remote`: requests that run at once."
+        default=8, ge=1, le=1000, description="Where a server reads: requests that run at once."
     )
     remote_retries: int = Field(
-        default=4, ge=0, le=20, description="Of the codec `remote`: how often a request that failed is sent again."
+        default=4, ge=0, le=20, description="Where a server reads: how often a request that failed is sent again."
     )
     remote_max_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="Of the codec `remote`: text tokens of an answer, at most; what the ink on the page calls for if "
+        description="Where a server reads: text tokens of an answer, at most; what the ink on the page calls for if "
         "not set.",
     )
     remote_default_confidence: float = Field(
         default=0.9,
         ge=0,
         le=1,
-        description="Of the codec `remote`: how sure a character is where the server tells no log-probabilities. Under "
+        description="Where a server reads: how sure a character is where the server tells no log-probabilities. Under "
         "0.8 every character is flagged, and its words leave the index.",
     )
     remote_extra: dict[str, Any] | None = Field(
         default=None,
-        description="Of the codec `remote`: fields that are merged into each request, a JSON object in the "
+        description="Where a server reads: fields that are merged into each request, a JSON object in the "
         "environment; a null takes a field out.",
     )
     remote_prompt_price: float = Field(
-        default=0.0, ge=0, description="Of the codec `remote`: what a million tokens of requests cost."
+        default=0.0, ge=0, description="Where a server reads: what a million tokens of requests cost."
     )
     remote_completion_price: float = Field(
-        default=0.0, ge=0, description="Of the codec `remote`: what a million tokens of answers cost."
+        default=0.0, ge=0, description="Where a server reads: what a million tokens of answers cost."
     )
 
     @field_validator("log_level", mode="before")
@@ -243,6 +249,7 @@ class Settings(BaseSettings):
             dtype=self.codec_dtype,
             token_dtype=self.codec_token_dtype,
             batch_tokens=self.codec_batch_tokens,
+            decoder=self.codec_decoder,
             remote=remote,
         )
 

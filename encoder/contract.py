@@ -143,6 +143,11 @@ class ElsewhereCodec(Codec, Protocol):
         `ReadFailed` for a page that a later try may read."""
         ...
 
+
+@runtime_checkable
+class LoweringCodec(Codec, Protocol):
+    """A codec whose tokens are the image itself, of which those of a lower tier can be made."""
+
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
         """The same pages at the lower `tier`, made of the images that the tokens are: nothing is read for it, so that a
         bad reading never gets into a page. `rows`: grid rows that each page uses. Raises `CodecError`."""

@@ -1,7 +1,7 @@
 """Codecs by name, loaded once per process."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from threading import Lock
@@ -9,6 +9,11 @@ from threading import Lock
 from .contract import Codec, ResizableCodec
 from .errors import CodecError
 from .options import CodecOptions
+
+#: What asking a server needs, whichever codec asks.
+SERVER_EXTRA = "remote"
+SERVER_MODULES = ("httpx",)
+SERVER_NEEDS = ("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL")
 
 _lock = Lock()
 
@@ -19,7 +24,7 @@ class CodecEntry:
 
     `about`: one sentence. `load`: (device, options) → the codec; raises `CodecError`. `extra`: of the package, with
     what the codec needs beside the core; `modules`: what that installs. `needs`: settings without which it cannot be
-    loaded.
+    loaded. `served`: whether a server can decode its tokens.
     """
 
     name: str
@@ -28,6 +33,18 @@ class CodecEntry:
     extra: str | None = None
     modules: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    served: bool = False
+
+    def decoded(self, decoder: str) -> "CodecEntry":
+        """The same with what it needs where `decoder` reads its tokens."""
+        if decoder != "remote" or not self.served:
+            return self
+        return replace(
+            self,
+            extra=f"{self.extra},{SERVER_EXTRA}",
+            modules=self.modules + SERVER_MODULES,
+            needs=self.needs + SERVER_NEEDS,
+        )
 
     @property
     def shipped(self) -> bool:
@@ -81,10 +98,12 @@ _ENTRIES = (
     ),
     CodecEntry(
         "deepseek-ocr",
-        "Stores the vision tokens of DeepSeek-OCR and reads them with its decoder: printed pages, large to tiny.",
+        "Stores the vision tokens of DeepSeek-OCR and reads them with its decoder, here or on a server: printed pages, "
+        "large to tiny.",
         _deepseek_ocr,
         extra="gpu",
         modules=("transformers", "tokenizers"),
+        served=True,
     ),
     CodecEntry(
         "got-ocr2",
@@ -105,9 +124,9 @@ _ENTRIES = (
         "remote",
         "Keeps the image of each page and has it read by a vision model behind an OpenAI-compatible endpoint.",
         _remote,
-        extra="remote",
-        modules=("httpx",),
-        needs=("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL"),
+        extra=SERVER_EXTRA,
+        modules=SERVER_MODULES,
+        needs=SERVER_NEEDS,
     ),
 )
 CODECS: dict[str, CodecEntry] = {entry.name: entry for entry in _ENTRIES}
@@ -132,13 +151,12 @@ def load_codec(
     """
     if name not in CODECS:
         raise CodecError(f"there is no codec '{name}'; set FOXING_CODEC to one of {', '.join(CODECS)}")
-    missing = CODECS[name].missing
-    if missing:
-        raise CodecError(
-            f"the codec '{name}' needs {' and '.join(missing)}; pip install 'foxing[{CODECS[name].extra}]'"
-        )
+    options = options or CodecOptions()
+    entry = CODECS[name].decoded(options.decoder)
+    if entry.missing:
+        raise CodecError(f"the codec '{name}' needs {' and '.join(entry.missing)}; pip install 'foxing[{entry.extra}]'")
     with _lock:
-        codec = _loaded(name, device, options or CodecOptions())
+        codec = _loaded(name, device, options)
     if not token_bytes:
         return codec
     if not isinstance(codec, ResizableCodec):

@@ -12,6 +12,7 @@ from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
     ElsewhereCodec,
+    LoweringCodec,
     Reading,
     TokensError,
     VisionTokens,
@@ -239,7 +240,7 @@ class Rewriter:
     def _lowered(self, changes: Sequence[Change], contents: Contents) -> dict[int, VisionTokens]:
         """New tokens of the pages whose old tokens are the best image that the memory has of them."""
         codec = self.codec
-        if not isinstance(codec, ElsewhereCodec):
+        if not isinstance(codec, LoweringCodec):
             return {}
         lowered: dict[int, VisionTokens] = {}
         for change in changes:

@@ -125,6 +125,10 @@ def test_codec_list_names_every_codec_and_what_it_needs(foxing: Foxing, monkeypa
         {"setting": "FOXING_REMOTE_MODEL", "set": False},
     ]
     assert "FOXING_REMOTE_MODEL (not set)" in foxing.text("codec", "list")
+    monkeypatch.setenv("FOXING_CODEC_DECODER", "remote")
+    served, here = [e for e in foxing.json("codec", "list")["codecs"] if e["codec"] in ("deepseek-ocr", "got-ocr2")]
+    assert (served["extra"], served["needs"], served["ready"]) == ("gpu,remote", remote["needs"], False)
+    assert (here["extra"], here["needs"]) == ("gpu", [])
 
 
 def test_codec_list_loads_no_model() -> None:

@@ -80,7 +80,7 @@ def test_fields_can_be_added_and_taken_out() -> None:
 def test_prompt_embeddings_arrive_as_they_were_and_nothing_of_their_storage_with_them(dtype: torch.dtype) -> None:
     storage = torch.randn(4096, 1280).to(dtype)
     prompt = storage[7:18]
-    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, {"seed": 1})
+    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, 35, {"seed": 1})
     blob = base64.b64decode(body["prompt_embeds"], validate=True)
     read = torch.load(BytesIO(blob), weights_only=True)
     assert read.dtype == dtype
@@ -95,7 +95,7 @@ def test_prompt_embeddings_arrive_as_they_were_and_nothing_of_their_storage_with
         "logprobs": 1,
         "seed": 1,
     }
-    assert body["vllm_xargs"] == NGRAM
+    assert body["vllm_xargs"] == {"ngram_size": 35, "window_size": 512}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_prompt_embeddings_arrive_as_they_were_and_nothing_of_their_storage_with
 )
 def test_prompt_embeddings_that_the_server_would_refuse_are_not_sent(tensor: torch.Tensor) -> None:
     with pytest.raises(CodecError, match="prompt embeddings"):
-        prompt_embeds_request("m", tensor, 10)
+        prompt_embeds_request("m", tensor, 10, 35)
 
 
 # answers

@@ -26,7 +26,7 @@ def list_codecs(context: typer.Context, as_json: JsonOption = False) -> None:
 
     state = state_of(context)
     settings = state.settings()
-    rows = [_entry(entry, settings) for entry in CODECS.values()]
+    rows = [_entry(entry.decoded(settings.codec_decoder), settings) for entry in CODECS.values()]
 
     def show(console: Console) -> None:
         shown = table("codec", "chosen", "installed", "needs", "what it is")

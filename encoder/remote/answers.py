@@ -51,7 +51,7 @@ class Answer:
         if content is not None and not isinstance(content, str):
             raise BadAnswer(f"the content of the answer is no text ({type(content).__name__})")
         text = content or ""
-        return cls(text, _sureness(text, logprobs), cut, *counts)._trimmed()
+        return cls(text, sureness(text, logprobs), cut, *counts).trimmed()
 
     def head(self, length: int) -> Self:
         """The first `length` characters of it."""
@@ -60,7 +60,7 @@ class Answer:
     def _part(self, start: int, stop: int) -> Self:
         return replace(self, text=self.text[start:stop], sure=None if self.sure is None else self.sure[start:stop])
 
-    def _trimmed(self) -> Self:
+    def trimmed(self) -> Self:
         """Without special tokens at its ends and without a code fence around it."""
         trimmed = self
         while (found := _ENDS.search(trimmed.text)) is not None:
@@ -82,7 +82,7 @@ def loop_start(text: str) -> int | None:
     return None
 
 
-def _sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
+def sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
     """Of each character of `text`: that of the least sure token that has a byte of it. A token is as sure as a whole,
     so every character of a long one is taken for as unsure as the token is."""
     if not isinstance(logprobs, Sequence) or not logprobs or not text:

@@ -1,10 +1,8 @@
 """The remote codec: keeps the image of a page at its tier, and has it read when it is wanted."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from random import Random
-from threading import RLock
 from types import MappingProxyType
 
 import numpy as np
@@ -29,7 +27,8 @@ from foxing.renderer import (
 )
 
 from .answers import Answer, loop_start
-from .endpoint import Endpoint, Timing
+from .asking import Asking
+from .endpoint import CHAT, Endpoint, Timing
 from .options import RemoteOptions
 from .requests import chat_request
 
@@ -50,8 +49,8 @@ _TYPICAL = (
 
 
 class RemoteCodec:
-    """See `foxing.encoder.ElsewhereCodec`. Tokens are images and can be read by any model; they name the grid of cells,
-    so that a page of another grid is refused."""
+    """See `foxing.encoder.ElsewhereCodec` and `foxing.encoder.LoweringCodec`. Tokens are images and can be read by
+    any model; they name the grid of cells, so that a page of another grid is refused."""
 
     name = NAME
     repertoire: str | None = None
@@ -66,9 +65,7 @@ class RemoteCodec:
         self.layout = LAYOUTS[options.columns]
         self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier(self.layout, tier) for tier in TIERS})
         self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
-        self._pool = ThreadPoolExecutor(max_workers=options.concurrency, thread_name_prefix="foxing-remote")
-        self._asked: dict[VisionTokens, Future[Reading]] = {}
-        self._lock = RLock()  # a future that is done already calls back at once
+        self._asking = Asking(endpoint, self._check, self._reading)
 
     @classmethod
     def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "RemoteCodec":
@@ -77,8 +74,7 @@ class RemoteCodec:
 
     def close(self) -> None:
         """Waits for what is being read, and closes the connections."""
-        self._pool.shutdown(cancel_futures=True)
-        self.endpoint.close()
+        self._asking.close()
 
     @property
     def usage(self) -> RemoteUsage:
@@ -114,27 +110,14 @@ class RemoteCodec:
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. All pages are asked for before the first failure is raised."""
-        for item in tokens:
-            self._check(item)
-        futures = [self._pool.submit(self._read, item) for item in tokens]
-        failures = [error for error in (future.exception() for future in futures) if error is not None]
-        if failures:
-            raise failures[0]
-        return [future.result() for future in futures]
+        return self._asking.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.ElsewhereCodec`."""
-        results: list[Future[Reading] | TokensError] = []
-        for item in tokens:
-            try:
-                self._check(item)
-                results.append(self._ask(item))
-            except TokensError as error:
-                results.append(error)
-        return [item if isinstance(item, TokensError) else _outcome(item) for item in results]
+        return self._asking.each(tokens)
 
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
-        """See `foxing.encoder.ElsewhereCodec`."""
+        """See `foxing.encoder.LoweringCodec`."""
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
         images = []
@@ -156,30 +139,8 @@ class RemoteCodec:
         size = (side, self.layout.bands(used, tier) * TOKEN_SIDE_PX if self.layout.cropped else side)
         return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
 
-    def _ask(self, tokens: VisionTokens) -> Future[Reading]:
-        """A reading that is on its way; the one that was asked for already, if there is one."""
-        with self._lock:
-            future = self._asked.get(tokens)
-            if future is None:
-                future = self._asked[tokens] = self._pool.submit(self._read, tokens)
-                future.add_done_callback(lambda _: self._forget(tokens))
-            return future
-
-    def _forget(self, tokens: VisionTokens) -> None:
-        with self._lock:
-            self._asked.pop(tokens, None)
-
-    def _read(self, tokens: VisionTokens) -> Reading:
-        """Asks for one page. Raises `ReadFailed`, `TokensError`."""
-        try:
-            reading = self._reading(tokens)
-        except CodecError:
-            self.endpoint.meter.page(failed=True)
-            raise
-        self.endpoint.meter.page(failed=False)
-        return reading
-
     def _reading(self, tokens: VisionTokens) -> Reading:
+        """Asks for one page. Raises `ReadFailed`, `TokensError`."""
         layout = self.layout
         rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
         image = tokens.image()
@@ -190,7 +151,7 @@ class RemoteCodec:
         sure = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
         if ink.any():  # an empty page need not be asked for
             limit = self.options.max_tokens or int(TOKENS_PER_CELL * ink.sum()) + rows + SPARE_TOKENS
-            answer = _ended(self.endpoint.ask(chat_request(self.options, tokens.data, limit)), int(ink.sum()))
+            answer = _ended(self.endpoint.ask(CHAT, chat_request(self.options, tokens.data, limit)), int(ink.sum()))
             if answer.sure is None:
                 text = answer.text
                 told = np.full(len(text), self.options.default_confidence, dtype=np.float32)
@@ -214,16 +175,6 @@ class RemoteCodec:
         rows_fit = tokens.shape[0] <= side if self.layout.cropped else tokens.shape[0] == side
         if tokens.dtype != PNG or not rows_fit or tokens.shape[1] != side:
             raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
-
-
-def _outcome(future: Future[Reading]) -> Reading | CodecError:
-    """Errors that are no codec's are raised: they are faults, not failures."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, CodecError):
-        return error
-    raise error
 
 
 def _ended(answer: Answer, inked: int) -> Answer:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from foxing.encoder.errors import CodecError, ReadFailed
 
 from .answers import Answer, BadAnswer
+from .completion import Completion
 from .meter import Meter
 from .options import RemoteOptions
 
@@ -38,6 +39,44 @@ class Timing:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
+class Counted(Protocol):
+    """An answer that says what it cost."""
+
+    @property
+    def prompt_tokens(self) -> int: ...
+
+    @property
+    def completion_tokens(self) -> int: ...
+
+
+A = TypeVar("A", bound=Counted)
+
+
+@dataclass(frozen=True)
+class Call(Generic[A]):
+    """A call of the API. `read`: the JSON of its answer → the answer; raises `BadAnswer`. `name`: of such an answer;
+    `advice`: what to check when the server does not take the request."""
+
+    path: str
+    read: Callable[[Any], A]
+    name: str
+    advice: str
+
+
+CHAT = Call(
+    "/chat/completions",
+    Answer.of,
+    "chat completion",
+    "check that the model takes images, and take fields out or add some with FOXING_REMOTE_EXTRA",
+)
+COMPLETION = Call(
+    "/completions",
+    Completion.of,
+    "completion",
+    "start vLLM with --enable-prompt-embeds and the model of FOXING_CODEC_MODEL, or set FOXING_CODEC_DECODER=here",
+)
+
+
 class _Failure(Exception):
     """A try that failed. `again`: whether another one may do better; `after_s`: what the server asks to wait."""
 
@@ -55,12 +94,12 @@ class Endpoint:
         if not options.url or not options.model:
             missing = "FOXING_REMOTE_URL" if not options.url else "FOXING_REMOTE_MODEL"
             raise CodecError(
-                f"the codec 'remote' needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible API, "
+                f"reading by a server needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible API, "
                 "as http://127.0.0.1:8000/v1, and FOXING_REMOTE_MODEL to a model with vision that it serves"
             )
         if not options.url.startswith(("http://", "https://")):
             raise CodecError(f"FOXING_REMOTE_URL begins with http:// or https://, not '{options.url}'")
-        self.url = options.url.rstrip("/").removesuffix("/chat/completions")
+        self.url = options.url.rstrip("/").removesuffix("/completions").removesuffix("/chat")
         self.options = options
         self.meter = Meter(options.prompt_price, options.completion_price)
         self._timing = timing or Timing()
@@ -74,14 +113,14 @@ class Endpoint:
         if client is not None:
             client.close()
 
-    def ask(self, body: Mapping[str, Any]) -> Answer:
-        """The answer to a chat request, tried again after server errors, stalls and broken answers, with pauses that
+    def ask(self, call: Call[A], body: Mapping[str, Any]) -> A:
+        """The answer to a request, tried again after server errors, stalls and broken answers, with pauses that
         double and that honour Retry-After. Raises `ReadFailed`."""
         pause_s = FIRST_PAUSE_S
         for attempt in range(self.options.retries + 1):
             begun = self._timing.seconds()
             try:
-                answer = self._try(body)
+                answer = self._try(call, body)
             except _Failure as failure:
                 self.meter.request(self._timing.seconds() - begun, failed=True)
                 wait_s = self._wait_s(failure, pause_s)
@@ -100,7 +139,7 @@ class Endpoint:
         """What the server says it serves. Raises `ReadFailed`."""
         try:
             status, headers, content = self._send("GET", "/models", None)
-            document = self._document(status, headers, content)
+            document = self._document(status, headers, content, "check FOXING_REMOTE_URL")
             return [str(model["id"]) for model in document["data"]]
         except _Failure as failure:
             raise ReadFailed(str(failure)) from failure
@@ -115,13 +154,13 @@ class Endpoint:
             return None if failure.after_s > LONGEST_RETRY_AFTER_S else max(failure.after_s, pause_s / 2)
         return pause_s * (0.5 + self._timing.chance() / 2)
 
-    def _try(self, body: Mapping[str, Any]) -> Answer:
-        status, headers, content = self._send("POST", "/chat/completions", body)
-        document = self._document(status, headers, content)
+    def _try(self, call: Call[A], body: Mapping[str, Any]) -> A:
+        status, headers, content = self._send("POST", call.path, body)
+        document = self._document(status, headers, content, call.advice)
         try:
-            return Answer.of(document)
+            return call.read(document)
         except BadAnswer as error:
-            raise _Failure(f"{self.url} answered something that is no chat completion: {error}", again=True) from error
+            raise _Failure(f"{self.url} answered something that is no {call.name}: {error}", again=True) from error
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and content. The whole exchange has `timeout_s`, however slowly the server writes."""
@@ -168,11 +207,11 @@ class Endpoint:
                 self._client = httpx.Client(headers=key, timeout=timeout, limits=limits)
             return self._client
 
-    def _document(self, status: int, headers: Mapping[str, str], content: bytes) -> Any:
+    def _document(self, status: int, headers: Mapping[str, str], content: bytes, advice: str) -> Any:
         """The JSON of a good answer. Raises `_Failure` that says what a bad one means."""
         html = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
         if status >= 300:
-            raise self._refusal(status, headers, "" if html else _message(content))
+            raise self._refusal(status, headers, "" if html else _message(content), advice)
         if html:
             raise _Failure(
                 f"{self.url} answered an HTML page; FOXING_REMOTE_URL must be the base of an OpenAI-compatible API, "
@@ -183,7 +222,7 @@ class Endpoint:
         except ValueError as error:
             raise _Failure(f"{self.url} answered what is no JSON ({error})", again=True) from error
 
-    def _refusal(self, status: int, headers: Mapping[str, str], message: str) -> _Failure:
+    def _refusal(self, status: int, headers: Mapping[str, str], message: str, advice: str) -> _Failure:
         said = f": {message}" if message else ""
         where = f"{self.url} answered {status}{said}"
         if status < 400:
@@ -196,10 +235,7 @@ class Endpoint:
             return _Failure(f"{where}; the account behind FOXING_REMOTE_API_KEY has nothing left to spend")
         if status in _TRY_AGAIN:
             return _Failure(where, again=True, after_s=self._retry_after_s(headers))
-        return _Failure(
-            f"{where}; it does not take this request: check that the model takes images, and take fields out or add "
-            "some with FOXING_REMOTE_EXTRA"
-        )
+        return _Failure(f"{where}; it does not take this request: {advice}")
 
     def _served(self) -> str:
         """What could have been asked for, as far as the server tells."""

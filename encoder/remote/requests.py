@@ -42,14 +42,15 @@ def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[st
 
 
 def prompt_embeds_request(
-    model: str, embeddings: "Tensor", max_tokens: int, extra: Mapping[str, Any] | None = None
+    model: str, embeddings: "Tensor", max_tokens: int, ngram: int, extra: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The body of vLLM's `POST /completions` that goes on from a prompt given as embeddings.
 
     `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it in: special
     tokens and words through its embedding table, stored vision tokens in the places of the image. No chat template is
-    applied to it. The server must run with `--enable-prompt-embeds`, and unpickles what it is sent: only for a server
-    that trusts its clients. Raises `CodecError` for a tensor that it would refuse.
+    applied to it. `ngram`: a run of so many tokens is written once only, where the server has DeepSeek-OCR's logits
+    processor. The answer names tokens by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
+    what it is sent: only for one that trusts its clients. Raises `CodecError` for a tensor that it would refuse.
     """
     import torch
 
@@ -66,9 +67,12 @@ def prompt_embeds_request(
         "temperature": 0.0,
         "max_tokens": max_tokens,
         "logprobs": 1,
+        "return_tokens_as_token_ids": True,
+        "skip_special_tokens": False,
         "stream": False,
+        "vllm_xargs": {"ngram_size": ngram, "window_size": max(1, max_tokens)},
     }
-    return merged(body, _EXTRAS["vllm"], extra or {})
+    return merged(body, extra or {})
 
 
 def merged(body: Mapping[str, Any], *extras: Mapping[str, Any]) -> dict[str, Any]:

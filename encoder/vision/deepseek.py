@@ -48,6 +48,7 @@ class DeepSeekOcr(VisionModel):
     """See `VisionModel`. All of its four square modes are tiers."""
 
     name = "deepseek-ocr"
+    embeds = True
     ngram = 35
     mean = deviation = (0.5, 0.5, 0.5)
     prompts = MappingProxyType(
@@ -95,6 +96,12 @@ class DeepSeekOcr(VisionModel):
     def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
         outputs = transformers().modeling_outputs.BaseModelOutputWithPooling
         return {"mm_encoder_outputs": {"image": outputs(pooler_output=[self.whole(page.features) for page in pages])}}
+
+    @torch.inference_mode()
+    def prompt_embeddings(self, page: Given, prompt: str) -> Tensor:
+        table = self.network.get_input_embeddings()
+        before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.question(prompt))
+        return torch.cat([before, self.whole(page.features), after])
 
     @property
     def image_id(self) -> int:

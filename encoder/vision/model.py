@@ -40,6 +40,8 @@ class VisionModel(ABC):
     deviation: tuple[float, float, float]
     #: Side of the patches that the encoder works on, by whose number its memory goes.
     patch_px: int = 16
+    #: Whether `prompt_embeddings` gives all that the decoder needs to go on from a page, so that a server can do it.
+    embeds: ClassVar[bool] = False
 
     def __init__(self, network: Any, tokenizer: Any) -> None:
         self.network = network
@@ -83,6 +85,11 @@ class VisionModel(ABC):
     def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
         """What `generate` takes for these pages beside the token ids. `ids`: int [B, length], one row a page, with the
         places of its vision tokens; padded on the left."""
+
+    def prompt_embeddings(self, page: Given, prompt: str) -> Tensor:
+        """What the decoder takes in of a page and a prompt, special tokens included: [length, hidden], in the model's
+        dtype. Raises `CodecError` where `embeds` is false."""
+        raise CodecError(f"the decoder of {self.name} needs more than embeddings; set FOXING_CODEC_DECODER=here")
 
     @property
     @abstractmethod

@@ -33,16 +33,35 @@ class Written:
     ended: float
 
 
+class Runs:
+    """The runs of `ngram` tokens of a text that is being written, none of which is to come twice."""
+
+    def __init__(self, ngram: int) -> None:
+        self.ngram = ngram
+        self.written: list[int] = []
+        self._followed: dict[tuple[int, ...], set[int]] = defaultdict(set)
+
+    @property
+    def forbidden(self) -> set[int]:
+        """The tokens that would complete a run for the second time."""
+        tail = self.written[len(self.written) - self.ngram + 1 :] if len(self.written) >= self.ngram - 1 else None
+        return set() if tail is None else self._followed.get(tuple(tail), set())
+
+    def add(self, token: int) -> None:
+        """`token` has been written."""
+        self.written.append(token)
+        if len(self.written) >= self.ngram:
+            self._followed[tuple(self.written[-self.ngram : -1])].add(token)
+
+
 class Guard:
     """Greedy choice without repetition: a logits processor that forbids a token that would complete a run of `ngram`
     tokens for the second time, notes the probability of what is chosen, and stops sequences that loop."""
 
     def __init__(self, ngram: int, n_sequences: int) -> None:
-        self.ngram = ngram
-        self.written: list[list[int]] = [[] for _ in range(n_sequences)]
+        self._runs = [Runs(ngram) for _ in range(n_sequences)]
         #: Steps at which a sequence was kept from repeating itself.
         self.blocked: list[list[int]] = [[] for _ in range(n_sequences)]
-        self._followed: list[dict[tuple[int, ...], set[int]]] = [defaultdict(set) for _ in range(n_sequences)]
         self._log_probabilities: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -50,15 +69,16 @@ class Guard:
         scores = scores.float()
         total = scores.logsumexp(-1)
         if self._log_probabilities:
-            self._note(input_ids[:, -1].tolist())
+            for runs, token in zip(self._runs, input_ids[:, -1].tolist(), strict=True):
+                runs.add(token)
         allowed = scores
         best = scores.argmax(-1).tolist()
         for index, follower in enumerate(best):
-            forbidden = self._forbidden(index)
+            forbidden = self._runs[index].forbidden
             if follower in forbidden:
                 if allowed is scores:
                     allowed = scores.clone()
-                self.blocked[index].append(len(self.written[index]))
+                self.blocked[index].append(len(self._runs[index].written))
                 allowed[index, list(forbidden)] = -torch.inf
         chosen = allowed.argmax(-1, keepdim=True)
         self._log_probabilities.append(scores.gather(-1, chosen).squeeze(-1) - total)
@@ -71,17 +91,6 @@ class Guard:
     def probabilities(self) -> npt.NDArray[np.float32]:
         """float32[B, steps], of what was chosen."""
         return torch.stack(self._log_probabilities, dim=1).exp().cpu().numpy()
-
-    def _forbidden(self, index: int) -> set[int]:
-        tail = self.written[index][-(self.ngram - 1) :]
-        return self._followed[index].get(tuple(tail), set()) if len(tail) == self.ngram - 1 else set()
-
-    def _note(self, chosen: Sequence[int]) -> None:
-        for index, token in enumerate(chosen):
-            ids = self.written[index]
-            ids.append(token)
-            if len(ids) >= self.ngram:
-                self._followed[index][tuple(ids[-self.ngram : -1])].add(token)
 
 
 @torch.inference_mode()
@@ -112,19 +121,15 @@ def write(model: VisionModel, pages: Sequence[Given], prompt: str, bound: int) -
         **model.inputs(pages, ids),
     )[:, longest:].tolist()
     probabilities = guard.probabilities()
-    return [
-        _written(model, line, probabilities[index], guard.blocked[index], ends) for index, line in enumerate(chosen)
-    ]
+    return [written(model, line, probabilities[index], guard.blocked[index]) for index, line in enumerate(chosen)]
 
 
-def _written(
-    model: VisionModel,
-    ids: Sequence[int],
-    probabilities: npt.NDArray[np.float32],
-    blocked: Sequence[int],
-    ends: frozenset[int],
+def written(
+    model: VisionModel, ids: Sequence[int], probabilities: npt.NDArray[np.float32], blocked: Sequence[int]
 ) -> Written:
-    stop = next((step for step, token in enumerate(ids) if token in ends), len(ids))
+    """`ids`: the tokens that were chosen, what ended the text included; `probabilities`: float32[at least len(ids)] of
+    them; `blocked`: the steps at which the model was kept from repeating itself."""
+    stop = next((step for step, token in enumerate(ids) if token in model.end_ids), len(ids))
     blocked = [step for step in blocked if step < stop]
     ending: Ending = "loop" if len(blocked) > MAX_BLOCKS else "end" if stop < len(ids) else "length"
     looped = looping(ids[:stop])
