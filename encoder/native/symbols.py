@@ -76,7 +76,7 @@ def _sums(logits: Tensor, best: Tensor, heat: float) -> tuple[Tensor, Tensor]:
     """[M, K] and the likeliest, [M] → its logit, and what exp((logit - its) / heat) add up to, float32 [M] each."""
     top = logits.gather(-1, best[:, None]).float()
     total = torch.empty(len(logits), device=logits.device)
-    rows = max(1, NUMBERS_AT_ONCE // logits.shape[-1])
+    rows = max(1, NUMBERS_AT_ONCE // logits.shape[-1] if logits.device.type == "cpu" else len(logits))
     for first in range(0, len(logits), rows):
         part = slice(first, first + rows)
         total[part] = (logits[part].float() - top[part]).div_(heat).exp_().sum(-1)
