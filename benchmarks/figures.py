@@ -1,7 +1,7 @@
 """Measures every figure of the documentation, writes the tables into it, and draws the pictures.
 
     python benchmarks/figures.py --data FOLDER          # FOLDER/eval: held-out JSON Lines of messages, and LoCoMo
-    python benchmarks/figures.py --only codec           # codec | sizes | rivals | speed | recall | service | pictures
+    python benchmarks/figures.py --only codec           # one part, see --help
 
 Results are kept in docs/figures.json, and the tables between `<!-- figures:NAME -->` and `<!-- /figures -->` in
 README.md, the model card and docs/ are made of them, as far as they have been measured. Of long files only the first
@@ -48,6 +48,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "ru": ("ru_tldr",),
 }
 RIVAL_GROUPS = ("en", "agent", "zh")
+CHARACTER_TIERS = ("base", "small", "tiny")
 RIVAL_TIERS = ("large", "small")
 #: Dense pages of a file, at most; pages of identifiers.
 PAGES = 8
@@ -86,6 +87,11 @@ def measure_sizes(data: Path) -> Figures:
     """Every size of a token, altered images and repeated ageing, on fewer pages."""
     options = ("--identifiers", "1", "--sizes", "--degraded", "--ageing")
     return {"rows": bench_codec(data, AGAIN_PAGES, *options)["rows"]}
+
+
+def measure_characters(data: Path) -> Figures:
+    tiers = [part for tier in CHARACTER_TIERS for part in ("--tier", tier)]
+    return {"rows": foxing("bench", "codec", "--identifiers", "1", "--characters", *tiers)["characters"]}
 
 
 def measure_rivals(data: Path) -> Figures:
@@ -243,6 +249,20 @@ def ageing_table(figures: Figures) -> str:
     return table(head, shown)
 
 
+def characters_table(figures: Figures) -> str:
+    by_kind: dict[str, dict[str, Any]] = {}
+    for row in figures["characters"]["rows"]:
+        by_kind.setdefault(row["kind"], {})[row["tier"]] = row
+    rows = [
+        [
+            *(kind, f"{next(iter(tiers.values()))['characters']:,}"),
+            *(f"{tiers[tier]['accuracy']:.2%} / {tiers[tier]['flagged_errors_share']:.0%}" for tier in CHARACTER_TIERS),
+        ]
+        for kind, tiers in by_kind.items()
+    ]
+    return table(("kind", "characters", *(f"`{tier}`" for tier in CHARACTER_TIERS)), rows)
+
+
 def rivals_table(figures: Figures) -> str:
     rows = [
         [
@@ -320,6 +340,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
     "codec": ("codec", codec_table),
     "sizes": ("sizes", sizes_table),
     "degraded": ("sizes", degraded_table),
+    "characters": ("characters", characters_table),
     "ageing": ("sizes", ageing_table),
     "rivals": ("rivals", rivals_table),
     "speed": ("speed", speed_table),
@@ -330,6 +351,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
 MEASUREMENTS: Mapping[str, Callable[[Path], Figures]] = {
     "codec": measure_codec,
     "sizes": measure_sizes,
+    "characters": measure_characters,
     "rivals": measure_rivals,
     "speed": measure_speed,
     "recall": measure_recall,

@@ -3,6 +3,8 @@
 import gzip
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from foxing.api.cli import app
-from foxing.encoder import Codec, CodecError, load_codec
+from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
     AGEING_TIERS,
     DEVELOPMENT_PAGES,
@@ -25,6 +27,7 @@ from foxing.encoder.bench import (
     load_pages,
     load_texts,
     measure,
+    measure_characters,
     measure_sizes,
     measure_speed,
     named_file,
@@ -159,6 +162,42 @@ def test_every_offered_size_has_a_row(codec: Codec, short_page: Page) -> None:
         rows = list(measure_sizes(codec, [short_page], tier, "en"))
         assert [row.bytes_per_token for row in rows] == list(sizes[1:])
         assert not any(row.default_size for row in rows)
+
+
+def test_every_kind_of_characters_has_a_row(codec: Codec) -> None:
+    rows = {row.kind: row for row in measure_characters(codec, ("base",))}
+    counted = {kind: rows[kind].characters for kind in ("ASCII", "Hangul syllables", "ideographs of GB 2312")}
+    assert counted == {"ASCII": 94, "Hangul syllables": 11_172, "ideographs of GB 2312": 6_763}
+    assert rows["ideographs of JIS X 0208"].characters == 6_355
+    for row in rows.values():
+        assert row.tier == "base"
+        assert 0.3 < row.accuracy <= 1
+        assert (row.accuracy == 1) == (row.wrong == "")
+        assert len(row.wrong) <= min(40, row.characters)
+
+
+def test_characters_that_are_not_read_are_named(codec: Codec) -> None:
+    class Blind:
+        """Takes each Q for an O, and is sure of it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(codec, name)
+
+        def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+            readings = codec.decode(tokens)
+            return [
+                replace(
+                    reading,
+                    cells=np.where(reading.cells == ord("Q"), np.uint32(ord("O")), reading.cells),
+                    confidence=np.ones_like(reading.confidence),
+                )
+                for reading in readings
+            ]
+
+    blind: Any = Blind()
+    row = next(row for row in measure_characters(blind, ("large",)) if row.kind == "ASCII")
+    assert "Q" in row.wrong
+    assert (row.flagged_errors_share, row.accuracy) == (0.0, 1 - len(row.wrong) / 94)
 
 
 def test_ageing_goes_through_decoded_text(codec: Codec, short_page: Page) -> None:

@@ -49,6 +49,9 @@ def codec(
     degraded: Annotated[
         bool, typer.Option("--degraded", help="Also shifted, blurred, noisy and as JPEG, at small.")
     ] = False,
+    characters: Annotated[
+        bool, typer.Option("--characters", help="Also every character that the codec reads, by kind, among words.")
+    ] = False,
     ageing: Annotated[
         bool, typer.Option("--ageing", help="Also from tier to tier through decoded text, base to micro.")
     ] = False,
@@ -77,11 +80,13 @@ def codec(
     """Accuracy, size, calibration and speed of the codec, on text it was never trained on.
 
     `rows` has one entry for each group and tier; then, where asked for, for other sizes of a token, for altered images
-    (`condition`), and for pages that aged through decoded text (`path` is "aged"). For a codec over a vision-language
+    (`condition`), and for pages that aged through decoded text (`path` is "aged"). `characters` has one entry for each
+    kind of characters and tier. For a codec over a vision-language
     model `storage` tells what storing tokens in each dtype does to the logits of its decoder.
     """
     from foxing.encoder import CodecError, StoringCodec, load_codec
     from foxing.encoder import plot as drawing
+    from foxing.encoder.bench import measure_characters
     from foxing.encoder.rivals import load_rivals
 
     from .bench_plan import compare_with, plan_rows, run_plan, speed_of, storage_of, warm_up
@@ -104,6 +109,9 @@ def codec(
     if isinstance(chosen, StoringCodec):
         with state.progress("storage") as progress:
             document["storage"] = storage_of(chosen, groups, tiers, progress)
+    if characters:
+        with state.progress("characters") as progress:
+            document["characters"] = [row.to_dict() for row in measure_characters(chosen, tiers, progress)]
     compared: list[RivalRow] = []
     if rivals:
         with state.progress("rivals") as progress:

@@ -22,6 +22,8 @@ def show_codec(console: Console, document: Mapping[str, Any]) -> None:
     aged = [row for row in document["rows"] if row["path"] == "aged"]
     if aged:
         _show_ageing(console, aged, direct)
+    if "characters" in document:
+        _show_characters(console, document["characters"])
     if "storage" in document:
         _show_storage(console, document["storage"])
     if "rivals" in document:
@@ -68,6 +70,17 @@ def _show_ageing(console: Console, aged: Sequence[Row], direct: Sequence[Row]) -
             *(row["tier"], row["language"], f"{row['accuracy']:.3%}"),
             *("", "") if best is None else (f"{best:.3%}", f"{(best - row['accuracy']) * 100:.3f}"),
             *(f"{row['bits_per_character']:.2f}", f"{row['zstd_bits_per_character']:.2f}"),
+        )
+    console.print(shown)
+
+
+def _show_characters(console: Console, rows: Sequence[Row]) -> None:
+    numbers = ("characters", "read", "errors flagged")
+    shown = table("tier", "kind", *numbers, "wrong, some of them", right=numbers)
+    for row in rows:
+        shown.add_row(
+            *(row["tier"], row["kind"], f"{row['characters']:,}", f"{row['accuracy']:.2%}"),
+            *(f"{row['flagged_errors_share']:.1%}", row["wrong"][:20]),
         )
     console.print(shown)
 

@@ -4,6 +4,7 @@ Accuracy is 1 − Levenshtein distance / longer length over whole pages, keepsak
 is a unit of storage and of recall; it saves an LLM context only where the LLM looks at page images.
 """
 
+from .characters import CharacterRow, measure_characters
 from .conditions import CONDITIONS
 from .measure import (
     AGEING_TIERS,
@@ -41,6 +42,7 @@ __all__ = [
     "CONDITIONS_TIER",
     "DEVELOPMENT_PAGES",
     "BenchRow",
+    "CharacterRow",
     "CodecSpeed",
     "Texts",
     "TierSpeed",
@@ -55,6 +57,7 @@ __all__ = [
     "load_pages",
     "load_texts",
     "measure",
+    "measure_characters",
     "measure_sizes",
     "measure_speed",
     "named_file",

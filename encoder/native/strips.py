@@ -20,7 +20,7 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter, render
 
-from .charset import Charset
+from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from .drawn import Drawer
 from .encoder import Targets
 from .objective import targets
@@ -33,11 +33,17 @@ AHEAD = 6  # batches drawn before they are needed
 CODE_CHARACTERS = 2500  # of one message of source code
 STRUCK_SHARE = 0.02  # of the strips
 TYPOGRAPHIC_SHARE = 0.04  # of the strips
+SPRINKLED_SHARE = 0.25  # of the strips
+SPRINKLED = (0.02, 0.08, 0.3)  # of the characters of such a strip
+NEIGHBOURS = 60  # characters next to each other in the charset, which are often of one script
 #: Signs of ASCII → those that stand for them in print, in turn.
 PRINTED = {"'": "’’’‘", '"': "“”", "-": "—–-"}
 STALLED_S = 120  # without a batch, before the drawing process is asked whether it lives
 #: How often a degraded image is shifted: a pixel is a quarter of a cell at `small`, half of one at `micro`.
 SHIFTED = {"large": 0.6, "base": 0.6, "small": 0.7, "tiny": 0.5, "micro": 0.15}
+
+
+HANGUL = np.arange(HANGUL_FIRST, HANGUL_LAST + 1, dtype=np.uint32)
 
 
 class Shares(Protocol):
@@ -103,9 +109,28 @@ class StripSource:
             if name.startswith("en"):
                 self.prose += sample.replace("\n", " ")
             print(f"{name}: {len(pages)} pages", flush=True)
+        self._narrow = printable(charset.common), printable(charset.rare)
+        self._full = printable(charset.wide), printable(charset.rare_wide), HANGUL
         self.drawer = Drawer(charset, sorted(words), self.generator)
         self._choices = [*self.cells, *shares.drawn_shares]
         self._weights = [shares.text_shares[name] for name in self.cells] + list(shares.drawn_shares.values())
+
+    def sprinkled(self, strip: Cells) -> Cells:
+        """`strip` with characters of all kinds among those of its text, so that each is read from its pixels in any
+        company."""
+        generator = np.random.default_rng(self.generator.getrandbits(32))
+        chosen = generator.random(strip.shape) < self.generator.choice(SPRINKLED)
+        left = np.zeros(strip.shape, dtype=bool)
+        left[:, :-1] = strip[:, 1:] == WIDE_TAIL
+        narrow = chosen & ~left & (strip > 0x20) & (strip != WIDE_TAIL) & (strip != BLANK)
+        result = strip.copy()
+        for at, lists in ((narrow, self._narrow), (chosen & left, self._full)):
+            known = self.generator.choice(lists)
+            if self.generator.random() < 0.5:
+                start = self.generator.randrange(len(known))
+                known = known[start : start + NEIGHBOURS]
+            result[at] = generator.choice(known, int(at.sum()))
+        return result
 
     def strip(self, rows: int) -> Cells:
         name = self.generator.choices(self._choices, self._weights)[0]
@@ -116,10 +141,16 @@ class StripSource:
         strip = cells[start : start + rows]
         if self.generator.random() < TYPOGRAPHIC_SHARE:
             strip = typographic(strip)
+        if self.generator.random() < SPRINKLED_SHARE:
+            strip = self.sprinkled(strip)
         if self.generator.random() < 0.05:  # pages end in blank rows
             strip = strip.copy()
             strip[self.generator.randrange(rows) :] = BLANK
         return strip
+
+
+def printable(characters: str) -> Cells:
+    return np.array([ord(c) for c in characters if c.isprintable() and c != " "], dtype=np.uint32)
 
 
 def typographic(strip: Cells) -> Cells:
