@@ -141,14 +141,6 @@ def test_prompts_are_offered_by_name(codec: VisionCodec, images: dict[str, Image
         codec.write(tokens, "poem")
 
 
-def test_a_checkpoint_may_come_in_several_files_and_keeps_its_digest(deepseek_folder: Path, tmp_path: Path) -> None:
-    tensors = load_file(deepseek_folder / "model.safetensors")
-    half = len(tensors) // 2
-    for number, names in enumerate((list(tensors)[:half], list(tensors)[half:])):
-        save_file({name: tensors[name] for name in names}, tmp_path / f"model-{number}.safetensors", {"format": "pt"})
-    assert weights_digest(locate(str(tmp_path), None)) == weights_digest(locate(str(deepseek_folder), None))
-
-
 @pytest.mark.parametrize("name", ["model.embed_tokens.weight", "model.image_newline"])
 def test_other_weights_have_another_digest(deepseek_folder: Path, tmp_path: Path, name: str) -> None:
     tensors = load_file(deepseek_folder / "model.safetensors")
