@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.util import find_spec
 from threading import Lock
+from time import monotonic
 
 from .contract import Codec, ResizableCodec
 from .errors import CodecError
@@ -15,6 +15,9 @@ SERVER_EXTRA = "remote"
 SERVER_MODULES = ("httpx",)
 SERVER_NEEDS = ("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL")
 
+FAILED_FOR_S = 10.0  # how long what could not be loaded is not tried again
+_seconds: Callable[[], float] = monotonic
+_loading: dict[tuple[str, str, CodecOptions], "_Loading"] = {}
 _lock = Lock()
 
 
@@ -132,9 +135,33 @@ _ENTRIES = (
 CODECS: dict[str, CodecEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
-@cache
+class _Loading:
+    """A codec that is loaded once, by whoever asks first; the others wait, and learn of a failure with it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._codec: Codec | None = None
+        self._failure: CodecError | None = None
+        self._failed_at = 0.0
+
+    def get(self, load: Callable[[], Codec]) -> Codec:
+        with self._lock:
+            if self._codec is not None:
+                return self._codec
+            if self._failure is not None and _seconds() - self._failed_at < FAILED_FOR_S:
+                raise type(self._failure)(str(self._failure)) from self._failure
+            try:
+                self._codec = load()
+            except CodecError as error:
+                self._failure, self._failed_at = error, _seconds()
+                raise
+            return self._codec
+
+
 def _loaded(name: str, device: str, options: CodecOptions) -> Codec:
-    return CODECS[name].load(device, options)
+    with _lock:
+        loading = _loading.setdefault((name, device, options), _Loading())
+    return loading.get(lambda: CODECS[name].load(device, options))
 
 
 def load_codec(
@@ -147,7 +174,8 @@ def load_codec(
 
     `token_bytes`: bytes of a vision token at some tiers, where the default is not wanted. `options`: what else can be
     chosen. Raises `CodecError` for an unknown name, an extra that is not installed, missing weights or
-    settings, a device that is not there or a size that the codec does not have.
+    settings, a device that is not there or a size that the codec does not have; what has just failed fails in the same
+    way for `FAILED_FOR_S`, without another try.
     """
     if name not in CODECS:
         raise CodecError(f"there is no codec '{name}'; set FOXING_CODEC to one of {', '.join(CODECS)}")
@@ -155,8 +183,7 @@ def load_codec(
     entry = CODECS[name].decoded(options.decoder)
     if entry.missing:
         raise CodecError(f"the codec '{name}' needs {' and '.join(entry.missing)}; pip install 'foxing[{entry.extra}]'")
-    with _lock:
-        codec = _loaded(name, device, options)
+    codec = _loaded(name, device, options)
     if not token_bytes:
         return codec
     if not isinstance(codec, ResizableCodec):
