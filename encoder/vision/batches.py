@@ -24,13 +24,15 @@ def batches(costs: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-def halving(run: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:
-    """`run(items)`, in halves where memory does not suffice for all. Raises `CodecError` when it does not for one."""
+def halving(
+    run: Callable[[Sequence[T]], list[R]], items: Sequence[T], failure: type[CodecError] = CodecError
+) -> list[R]:
+    """`run(items)`, in halves where memory does not suffice for all. Raises `failure` when it does not for one."""
     try:
         return run(items)
     except torch.OutOfMemoryError as error:
         if len(items) == 1:
-            raise CodecError(
+            raise failure(
                 "there is too little memory for a single page; free some on the device, or set FOXING_CODEC_DTYPE="
                 "bfloat16 or FOXING_DEVICE=cpu"
             ) from error
@@ -38,4 +40,4 @@ def halving(run: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(items) // 2
-    return halving(run, items[:half]) + halving(run, items[half:])
+    return halving(run, items[:half], failure) + halving(run, items[half:], failure)

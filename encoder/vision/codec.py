@@ -10,7 +10,7 @@ from torch import Tensor
 
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
-from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.placing import believed, place_lines, without_markup
 from foxing.encoder.storage import StorageEffect
@@ -103,7 +103,8 @@ class VisionCodec:
 
     def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
         """What the model writes for each page when asked by the prompt of that name, as it comes. Raises `TokensError`
-        as `decode` does, `CodecError` for a prompt that the model does not have."""
+        as `decode` does, `CodecError` for a prompt that the model does not have, `ReadFailed` where memory does not
+        suffice for a single page."""
         for item in tokens:
             self._check(item)
         text = self.model.prompt(prompt, subject)
@@ -112,7 +113,7 @@ class VisionCodec:
         for batch in batches(costs, self.batch_tokens):
             pages = [Given(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
             with self._lock:
-                texts = halving(lambda part: write(self.model, part, text, self.bound), pages)
+                texts = halving(lambda part: write(self.model, part, text, self.bound), pages, ReadFailed)
             result.update(zip(batch, texts, strict=True))
         return [result[i] for i in range(len(tokens))]
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from foxing.encoder import CodecError
+from foxing.encoder import CodecError, ReadFailed, Reading
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.vision.batches import batches, halving
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.loading import locate, weights_digest
+from foxing.memory.decoding import DecodeQueue
 from foxing.renderer import PageLayout, render
 
 
@@ -100,8 +101,24 @@ def test_out_of_memory_halves_the_batch_and_goes_on(codec: VisionCodec) -> None:
     assert short.sizes == [3, 1, 2, 1, 1]
     assert [item.text for item in written] == [item.text for item in expected]
     short.room = 0
-    with pytest.raises(CodecError, match="too little memory"):
+    with pytest.raises(ReadFailed, match="too little memory"):
         codec.decode(tokens)
+
+
+def test_a_page_for_which_there_is_no_memory_fails_alone(codec: VisionCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = codec.encode(images(codec, "tiny", 2), "tiny") + codec.encode(images(codec, "small", 1), "small")
+    generate = codec.model.network.generate
+
+    def short(**inputs: Any) -> Any:
+        if inputs["input_ids"].shape[1] > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return generate(**inputs)
+
+    monkeypatch.setattr(codec.model.network, "generate", short)
+    first, second, third = DecodeQueue(lambda: codec).decode(tokens)
+    assert isinstance(third, ReadFailed)
+    assert isinstance(first, Reading)
+    assert isinstance(second, Reading)
 
 
 def test_the_budget_bounds_a_batch(codec: VisionCodec) -> None:
