@@ -24,6 +24,9 @@ BITMAP_INK = 6
 SPILT_INK = 7
 #: Rows that fit a line so much worse than the best one are not looked at more closely.
 NEARLY = 8
+#: A text with so many times as many lines as there are rows was broken elsewhere: which line fits which row takes time
+#: for each of both.
+MOST_LINES = 4
 #: What is left of a character's confidence where nothing is sure to stand in its cell: in a word whose letters are not
 #: as many as its cells, on a page with fewer rows than there are lines.
 MISFIT = 0.5
@@ -33,7 +36,7 @@ BLANK_CONFIDENCE = 0.99
 #: Mean probability of its characters below which a text is no reading at all.
 UNREAD_BELOW = 0.25
 #: Where an answer to a grounding prompt says what stands where: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
-MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>.*?<\|/det\|>", re.DOTALL)
+MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
 _INK, _PAPER, _BREAK = "x", " ", "\n"
 
@@ -155,8 +158,10 @@ def _joined(parts: Sequence[_Signs]) -> _Signs:
 
 def _pairs(lines: Sequence[_Signs], rows: Sequence[_Signs]) -> list[tuple[_Signs, _Signs]] | None:
     """Which line stands in which row, in their order, with as few letters and cells left over as can be; None where
-    there are fewer once the lines are taken together."""
+    there are fewer once the lines are taken together, or too many lines to find out."""
     inked = [row for row in rows if row.pattern]
+    if len(lines) > MOST_LINES * len(rows):
+        return None
     unlike = [_unlike(line, inked) for line in lines]
     cost = np.zeros((len(lines) + 1, len(inked) + 1))
     cost[1:, 0] = np.cumsum([line.letters for line in lines])

@@ -1,6 +1,7 @@
 """Text that was read from a page, back on its grid: by where there is ink, and line by line."""
 
 from datetime import UTC, datetime
+from time import process_time
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,15 @@ def lines_of(page: Page) -> list[str]:
 def put(lines: list[str], ink: npt.NDArray[np.bool_], sure: float = 0.95) -> tuple[Cells, Sure]:
     text = "\n".join(lines)
     return place_on_ink(text, np.full(len(text), sure, dtype=np.float32), ink)
+
+
+@pytest.mark.parametrize("line", ["x\n", "ab\n", "word\n"])
+def test_a_dense_page_answered_in_shreds_is_placed_as_fast_as_any(line: str) -> None:
+    ink = np.ones((DENSE_PAGE.rows, DENSE_PAGE.columns), dtype=bool)
+    begun = process_time()
+    cells, _ = place_on_ink(line * ink.size, np.ones(len(line) * ink.size, dtype=np.float32), ink)
+    assert process_time() - begun < 0.7
+    assert (cells == ord(line[0])).any()
 
 
 @pytest.mark.parametrize("layout", [PRINTED_PAGE, DENSE_PAGE, WIDE_CELLS], ids=["printed", "dense", "wide"])

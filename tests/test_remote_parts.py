@@ -2,7 +2,10 @@
 
 import base64
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,8 @@ from safetensors.numpy import load as load_safetensors
 
 from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.answers import Answer, BadAnswer, loop_start
+from foxing.encoder.placing import without_markup
+from foxing.encoder.remote.answers import LONGEST, Answer, BadAnswer, loop_start
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.options import PROMPTS, Server
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
@@ -153,6 +157,41 @@ def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
     assert loop_start(WORDS) is None
     assert loop_start("ha ha ha ha") is None
     assert loop_start("") is None
+
+
+@contextmanager
+def soon(seconds: float) -> Iterator[None]:
+    """What takes more than proportionally long takes far longer than this."""
+    begun = process_time()
+    yield
+    assert process_time() - begun < seconds
+
+
+@pytest.mark.parametrize(
+    "endless", [" ", "\n", " <|im_end|>", "<|im_end|> ", "<|det|>[[1, 2]]", "<|im", "```\n", "x\n"]
+)
+def test_an_answer_of_megabytes_is_cut_and_costs_no_more_than_others(endless: str) -> None:
+    content = "Hello" + endless * (4_000_000 // len(endless)) + "."
+    with soon(2.0):
+        answer = Answer.of(completion(content))
+        without_markup(answer.text, np.ones(len(answer.text), dtype=np.float32))
+    assert answer.text.startswith("Hello")
+    assert (len(answer.text) <= LONGEST, answer.cut) == (True, True)
+
+
+def test_special_tokens_go_with_the_blanks_between_them_and_only_at_the_ends() -> None:
+    answer = Answer.of(completion("<|a|>\n <|b|> one <|c|> two\n<|d|>\n\n<｜e｜> \n"))
+    assert answer.text == "one <|c|> two"
+    assert Answer.of(completion("<|a|>x" + " <|b|>" * 5000)).text == "x"
+    assert Answer.of(completion("  two\n")).text == "  two\n"
+
+
+def test_confidence_is_found_for_an_answer_that_is_cut() -> None:
+    logprobs = [token("점심 ", 0.5)] * LONGEST
+    answer = Answer.of(completion("점심 " * LONGEST, logprobs))
+    assert answer.cut
+    assert answer.sure is not None
+    assert answer.sure.tolist() == pytest.approx([0.5] * len(answer.text))
 
 
 # tokens that are an image

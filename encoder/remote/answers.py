@@ -2,6 +2,7 @@
 
 import math
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -10,12 +11,19 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import Levenshtein
 
+from foxing.renderer import DENSE_PAGE
+
 LOOP_LONGEST = 512  # characters of what is repeated
 LOOP_LEAST = 80  # characters that the repetitions take at least
 LOOP_TIMES = 4  # how often a text must come to be a loop
 
+#: Characters that are looked at, four for each cell of the densest page: a server may answer megabytes, and what is done
+#: with a text takes more than proportionally long.
+LONGEST = 4 * DENSE_PAGE.cells
+
 #: A special token at an end of the answer, which servers leave in when asked to skip none; and a code fence around it.
-_ENDS = re.compile(r"\A(?:<[|｜][^|｜<>\n]{1,40}[|｜]>\s*)+|(?:\s*<[|｜][^|｜<>\n]{1,40}[|｜]>)+\s*\Z")
+_SPECIAL = re.compile(r"<[|｜][^|｜<>\n]{1,40}[|｜]>")
+_LONGEST_SPECIAL = 44
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
@@ -26,7 +34,7 @@ class BadAnswer(ValueError):
 @dataclass(frozen=True)
 class Answer:
     """`sure`: float32[len(text)] in [0, 1], None where the server tells no log-probabilities. `cut`: the answer ended
-    because it was as long as it may be."""
+    because it was as long as it may be, or longer than anyone looks at."""
 
     text: str
     sure: npt.NDArray[np.float32] | None
@@ -50,7 +58,8 @@ class Answer:
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
         if content is not None and not isinstance(content, str):
             raise BadAnswer(f"the content of the answer is no text ({type(content).__name__})")
-        text = content or ""
+        text = (content or "")[:LONGEST]
+        cut |= len(text) < len(content or "")
         return cls(text, sureness(text, logprobs), cut, *counts).trimmed()
 
     def head(self, length: int) -> Self:
@@ -62,12 +71,23 @@ class Answer:
 
     def trimmed(self) -> Self:
         """Without special tokens at its ends and without a code fence around it."""
-        trimmed = self
-        while (found := _ENDS.search(trimmed.text)) is not None:
-            start, stop = found.span()
-            trimmed = trimmed.head(start) if start else trimmed._part(stop, len(trimmed.text))
+        text = self.text
+        start, stop = 0, len(text)
+        while (found := _SPECIAL.match(text, start)) is not None:
+            start = found.end()
+            start += len(text) - start - len(text[start:].lstrip())
+        while (place := _closing(text, start, stop)) is not None:
+            stop = start + len(text[start:place].rstrip())
+        trimmed = self._part(start, stop)
         fenced = _FENCE.search(trimmed.text)
         return trimmed if fenced is None else trimmed._part(*fenced.span(1))
+
+
+def _closing(text: str, start: int, stop: int) -> int | None:
+    """Where the special token begins with which `text[start:stop]` ends, blanks after it aside."""
+    end = start + len(text[start:stop].rstrip())
+    opening = text.rfind("<", max(start, end - _LONGEST_SPECIAL), end)
+    return opening if opening >= 0 and _SPECIAL.fullmatch(text, opening, end) else None
 
 
 def loop_start(text: str) -> int | None:
@@ -90,6 +110,8 @@ def sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
     said = bytearray()
     sure: list[float] = []
     for entry in logprobs:
+        if len(said) > 4 * LONGEST:  # bytes, four of a character at most: past the end of the text
+            break
         try:
             part = bytes(entry["bytes"]) if entry.get("bytes") is not None else str(entry["token"]).encode()
             probability = math.exp(min(0.0, float(entry["logprob"])))
@@ -97,10 +119,11 @@ def sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
             return None
         said += part
         sure += [probability] * len(part)
-    characters = said.decode("utf-8", "replace")
-    if bytes(said) != characters.encode():
+    try:
+        characters = getincrementaldecoder("utf-8")().decode(said, len(said) <= 4 * LONGEST)[: 2 * LONGEST]
+    except UnicodeDecodeError:
         return None
-    of_bytes = np.array(sure, dtype=np.float32)
+    of_bytes = np.array(sure[: len(characters.encode())], dtype=np.float32)
     starts = np.cumsum([0, *(len(character.encode()) for character in characters)])[:-1]
     of_characters = np.minimum.reduceat(of_bytes, starts) if len(starts) else of_bytes
     if characters == text:
