@@ -520,7 +520,7 @@ def test_settings_that_are_missing_are_named() -> None:
     assert KEY not in repr(RemoteOptions(api_key=KEY))
 
 
-def test_an_answer_that_loops_ends_early_or_is_empty_is_told_from_a_reading(server: Server, load: Load) -> None:
+def test_an_answer_that_loops_or_ends_early_is_told_from_a_reading(server: Server, load: Load) -> None:
     codec = load(server.url)
     page = sample_page(codec)
     token = tokens_of(codec, [page])
@@ -528,15 +528,88 @@ def test_an_answer_that_loops_ends_early_or_is_empty_is_told_from_a_reading(serv
     loop = codec.decode(token)[0]
     server.answer = lambda answer: completion("".join(t for t, _ in answer)[:300])
     early = codec.decode(token)[0]
-    server.answer = lambda answer: completion(None)
-    empty = codec.decode(token)[0]
     for reading in (loop, early):
         assert reading.unread
         assert reading.text.startswith(page.text[:250])
         assert reading.mean_confidence < 0.5
-    assert empty.unread
-    assert empty.mean_confidence == 0
     assert "so on and so on and" not in loop.text
+
+
+def refusal(words: str) -> dict[str, Any]:
+    document = completion(None)
+    document["choices"][0]["message"]["refusal"] = words
+    return document
+
+
+NO_ANSWERS = {
+    "answered nothing.*'stop'": completion(None),
+    "answered nothing.*'length'": completion("\n \n", finish="length"),
+    "its content filter": completion("The battery", finish="content_filter"),
+    "refuses to read the page: It looks private": refusal("It looks private."),
+}
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS)
+def test_a_model_that_answers_nothing_is_asked_once_more_and_then_reported(
+    server: Server, load: Load, pauses: Pauses, said: str
+) -> None:
+    codec = load(server.url)
+    token = tokens_of(codec, [sample_page(codec)])
+    server.answer = lambda answer: NO_ANSWERS[said]
+    with pytest.raises(ReadFailed, match=rf"{server.url} .*{said}.*\(tried 2 times\)"):
+        codec.decode(token)
+    assert len(pauses) == 1
+    assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
+    server.answer = lambda answer: NO_ANSWERS[said] if codec.usage.requests == 2 else completion("The battery test")
+    assert codec.decode(token)[0].text
+
+
+def test_marks_of_places_alone_are_no_reading(server: Server, load: Load) -> None:
+    codec = load(server.url)
+    server.answer = lambda answer: completion("<|ref|><|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>")
+    with pytest.raises(ReadFailed, match="marks of places, no text"):
+        codec.decode(tokens_of(codec, [sample_page(codec)]))
+
+
+def test_what_nobody_expected_fails_one_page_and_is_counted(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = load(server.url)
+    tokens = tokens_of(codec, pages_of(codec, 3))
+    ask = codec.endpoint.ask
+
+    def break_down(call: Any, body: Any) -> Any:
+        answer = ask(call, body)
+        if "Note 1" in answer.text:
+            raise ZeroDivisionError("a fault of ours")
+        return answer
+
+    monkeypatch.setattr(codec.endpoint, "ask", break_down)
+    first, second, third = codec.decode_each(tokens)
+    assert isinstance(second, ReadFailed)
+    assert isinstance(second.__cause__, ZeroDivisionError)
+    assert not isinstance(first, CodecError)
+    assert not isinstance(third, CodecError)
+    assert (codec.usage.pages, codec.usage.pages_failed) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": 1e999}}',
+        b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": ' + b"9" * 4000 + b"}}",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_means_harm_is_a_bad_answer(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, content: bytes, status: int
+) -> None:
+    monkeypatch.setattr(Handler, "_json", lambda self, *_: self._send(status, "application/json", content))
+    codec = load(server.url, retries=1)
+    with pytest.raises(ReadFailed, match=r"no JSON|no chat completion|answered 500.*\(tried 2 times\)"):
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
 
 
 def test_without_log_probabilities_confidence_is_what_the_settings_say(server: Server, load: Load) -> None:
@@ -663,6 +736,22 @@ def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotte
         server.fault = lambda png, attempt: ""
         assert len(memory.age("b").moved) == 1
         assert "Titan ships on 14 March" in memory.recall("b", "Titan").spans[0].text
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS)
+def test_a_model_that_answers_nothing_costs_no_page_its_text(
+    server: Server, load: Load, database_path: Path, said: str
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 20)
+        memory.seal("b")
+        server.answer = lambda answer: NO_ANSWERS[said]
+        clock[0] += timedelta(days=8)
+        report = memory.age("b")
+        assert (report.moved, report.text_dropped, report.busy, len(report.unreadable)) == ([], [], [], 1)
+        assert memory.recall("b", "Titan").spans[0].source == "text"
 
 
 def test_a_page_sealed_without_its_text_keeps_it_until_it_was_read(

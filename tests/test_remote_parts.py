@@ -16,7 +16,7 @@ from safetensors.numpy import load as load_safetensors
 from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.placing import without_markup
-from foxing.encoder.remote.answers import LONGEST, Answer, BadAnswer, loop_start
+from foxing.encoder.remote.answers import LONGEST, Answer, BadAnswer, NoReading, loop_start
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.options import PROMPTS, Server
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
@@ -142,13 +142,49 @@ def test_special_tokens_and_fences_are_no_text() -> None:
 def test_without_log_probabilities_nothing_is_said_about_confidence() -> None:
     for logprobs in (None, [], "no", [{"token": "a"}], [{"token": "a", "logprob": "high"}]):
         assert Answer.of(completion("a", logprobs)).sure is None
-    assert Answer.of(completion(None)).text == ""
+    for logprob in (math.nan, math.inf, 10**400):
+        assert Answer.of(completion("a", [{"token": "a", "logprob": logprob}])).sure is None
+    assert Answer.of(completion("a", [{"token": "a", "logprob": -0.5, "bytes": 1 << 40}])).sure is None
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"choices": []}, {"choices": [{"message": {}}]}, completion(7)])
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {},
+        {"choices": []},
+        {"choices": [{"message": {}}]},
+        completion(7),
+        *({**completion("a"), "usage": {"prompt_tokens": tokens}} for tokens in (math.inf, math.nan, 10**400, -1, "x")),
+    ],
+)
 def test_what_is_no_chat_completion_is_refused(document: Any) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadAnswer) as caught:
         Answer.of(document)
+    assert not isinstance(caught.value, NoReading)
+
+
+@pytest.mark.parametrize(
+    ("content", "finish", "refusal", "said"),
+    [
+        (None, "stop", None, r"answered nothing, though the page is not empty \(it ended by 'stop' after 7 tokens\)"),
+        (" \n ", "length", None, "answered nothing.*'length'.*FOXING_REMOTE_MAX_TOKENS"),
+        ("```\n```<|im_end|>", "stop", None, "answered nothing"),
+        ("half of the pa", "content_filter", None, "its content filter stopped"),
+        (None, "stop", "I cannot read\n private letters.", "refuses to read the page: I cannot read private letters"),
+    ],
+)
+def test_no_answer_is_no_reading(content: str | None, finish: str, refusal: str | None, said: str) -> None:
+    document = completion(content, finish=finish)
+    document["choices"][0]["message"]["refusal"] = refusal
+    with pytest.raises(NoReading, match=said) as caught:
+        Answer.of(document)
+    assert caught.value.told
+    broken = completion("half")
+    broken["choices"][0] |= {"finish_reason": "error", "error": {"message": "upstream"}}
+    with pytest.raises(NoReading, match=r"broke off.*upstream"):
+        Answer.of(broken)
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
@@ -168,7 +204,7 @@ def soon(seconds: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "endless", [" ", "\n", " <|im_end|>", "<|im_end|> ", "<|det|>[[1, 2]]", "<|im", "```\n", "x\n"]
+    "endless", [" ", "\n", " <|im_end|>", "<|im_end|> ", "<|det|>[[1, 2]]<", "<|im", "```\n", "x\n"]
 )
 def test_an_answer_of_megabytes_is_cut_and_costs_no_more_than_others(endless: str) -> None:
     content = "Hello" + endless * (4_000_000 // len(endless)) + "."
@@ -184,6 +220,8 @@ def test_special_tokens_go_with_the_blanks_between_them_and_only_at_the_ends() -
     assert answer.text == "one <|c|> two"
     assert Answer.of(completion("<|a|>x" + " <|b|>" * 5000)).text == "x"
     assert Answer.of(completion("  two\n")).text == "  two\n"
+    placed = "<|ref|>one<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>"
+    assert Answer.of(completion(placed + "<|im_end|>")).text == placed
 
 
 def test_confidence_is_found_for_an_answer_that_is_cut() -> None:

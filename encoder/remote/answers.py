@@ -16,19 +16,30 @@ from foxing.renderer import DENSE_PAGE
 LOOP_LONGEST = 512  # characters of what is repeated
 LOOP_LEAST = 80  # characters that the repetitions take at least
 LOOP_TIMES = 4  # how often a text must come to be a loop
+MOST_TOKENS = 1 << 40  # that any answer can have cost
 
-#: Characters that are looked at, four for each cell of the densest page: a server may answer megabytes, and what is done
-#: with a text takes more than proportionally long.
+#: Characters that are looked at, four for each cell of the densest page: a server may answer megabytes, and what is
+#: done with a text takes more than proportionally long.
 LONGEST = 4 * DENSE_PAGE.cells
 
 #: A special token at an end of the answer, which servers leave in when asked to skip none; and a code fence around it.
-_SPECIAL = re.compile(r"<[|｜][^|｜<>\n]{1,40}[|｜]>")
+#: The marks of an answer that says what stands where are none of them.
+_SPECIAL = re.compile(r"<[|｜](?!/?(?:ref|det|grounding)\|)[^|｜<>\n]{1,40}[|｜]>")
 _LONGEST_SPECIAL = 44
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 class BadAnswer(ValueError):
     """This is no chat completion."""
+
+
+class NoReading(BadAnswer):
+    """A chat completion that says that there is none. The sentence goes on after the name of the server. `told`: the
+    model has done what it was asked to and would most likely do so again."""
+
+    def __init__(self, sentence: str, *, told: bool) -> None:
+        super().__init__(sentence)
+        self.told = told
 
 
 @dataclass(frozen=True)
@@ -44,23 +55,33 @@ class Answer:
 
     @classmethod
     def of(cls, document: Any) -> Self:
-        """Out of a chat completion. Raises `BadAnswer`."""
+        """Out of a chat completion about a page with something on it. Raises `BadAnswer`; `NoReading`
+        where the model answers nothing or will not answer."""
         try:
             choice = document["choices"][0]
-            content = choice["message"]["content"]
+            message = choice["message"]
+            content = message["content"] if "refusal" not in message else message.get("content")
             usage = document.get("usage") or {}
             logprobs = (choice.get("logprobs") or {}).get("content") or []
-            counts = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-            cut = choice.get("finish_reason") == "length"
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            counts = [count_of(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+            ended = choice.get("finish_reason")
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BadAnswer("the answer has no choices with a message, or makes no sense") from error
         if isinstance(content, list):
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
         if content is not None and not isinstance(content, str):
             raise BadAnswer(f"the content of the answer is no text ({type(content).__name__})")
+        check_told(choice, message, ended)
         text = (content or "")[:LONGEST]
-        cut |= len(text) < len(content or "")
-        return cls(text, sureness(text, logprobs), cut, *counts).trimmed()
+        cut = ended == "length" or len(text) < len(content or "")
+        answer = cls(text, sureness(text, logprobs), cut, *counts).trimmed()
+        if not answer.text.strip():
+            raise NoReading(
+                f"answered nothing, though the page is not empty (it ended by '{_short(ended)}' after {counts[1]:,} "
+                "tokens); check that the model takes images, and FOXING_REMOTE_MAX_TOKENS",
+                told=True,
+            )
+        return answer
 
     def head(self, length: int) -> Self:
         """The first `length` characters of it."""
@@ -81,6 +102,28 @@ class Answer:
         trimmed = self._part(start, stop)
         fenced = _FENCE.search(trimmed.text)
         return trimmed if fenced is None else trimmed._part(*fenced.span(1))
+
+
+def count_of(value: Any) -> int:
+    """How many tokens a server says that were. Raises `ValueError`, `OverflowError`."""
+    count = int(value)
+    if not 0 <= count <= MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return count
+
+
+def check_told(choice: Mapping[str, Any], message: Mapping[str, Any], ended: Any) -> None:
+    """Raises `BadAnswer` where the server says that this is not what was asked for."""
+    if refusal := message.get("refusal"):
+        raise NoReading(f"answered that the model refuses to read the page: {_short(refusal)}", told=True)
+    if ended == "content_filter":
+        raise NoReading("answered that its content filter stopped the reading of the page (content_filter)", told=True)
+    if ended == "error":
+        raise NoReading(f"answered that the reading broke off: {_short(choice.get('error') or 'error')}", told=False)
+
+
+def _short(said: Any) -> str:
+    return " ".join(str(said).split())[:300]
 
 
 def _closing(text: str, start: int, stop: int) -> int | None:
@@ -113,12 +156,14 @@ def sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
         if len(said) > 4 * LONGEST:  # bytes, four of a character at most: past the end of the text
             break
         try:
-            part = bytes(entry["bytes"]) if entry.get("bytes") is not None else str(entry["token"]).encode()
-            probability = math.exp(min(0.0, float(entry["logprob"])))
-        except (KeyError, TypeError, ValueError, AttributeError):
+            part = bytes([*entry["bytes"]]) if entry.get("bytes") is not None else str(entry["token"]).encode()
+            logarithm = float(entry["logprob"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return None
+        if math.isnan(logarithm) or logarithm == math.inf:
             return None
         said += part
-        sure += [probability] * len(part)
+        sure += [math.exp(min(0.0, logarithm))] * len(part)
     try:
         characters = getincrementaldecoder("utf-8")().decode(said, len(said) <= 4 * LONGEST)[: 2 * LONGEST]
     except UnicodeDecodeError:

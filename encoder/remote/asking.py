@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import RLock
 
 from foxing.encoder.contract import Reading
-from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens
 
 from .endpoint import Endpoint
@@ -71,6 +71,9 @@ class Asking:
         except CodecError:
             self.endpoint.meter.page(failed=True)
             raise
+        except Exception as error:  # whatever a server may bring about concerns this page alone
+            self.endpoint.meter.page(failed=True)
+            raise ReadFailed(f"the page could not be read: {type(error).__name__}: {error}; report this") from error
         self.endpoint.meter.page(failed=False)
         return reading
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL.Image import Image, Resampling, new
 
 from foxing.encoder.contract import Reading, TierSpec
-from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.placing import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
 from foxing.encoder.usage import RemoteUsage
@@ -157,7 +157,10 @@ class RemoteCodec:
                 told = np.full(len(text), self.options.default_confidence, dtype=np.float32)
             else:
                 text, told = believed(answer.text, answer.sure)
-            cells, sure = place_on_ink(*without_markup(text, told), ink)
+            text, told = without_markup(text, told)
+            if not text.strip():
+                raise ReadFailed(f"{self.endpoint.url} answered marks of places, no text; check FOXING_REMOTE_PROMPT")
+            cells, sure = place_on_ink(text, told, ink)
         return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
 
     def _check(self, tokens: VisionTokens) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from foxing.encoder.errors import CodecError, ReadFailed
 
-from .answers import Answer, BadAnswer
+from .answers import Answer, BadAnswer, NoReading
 from .completion import Completion
 from .meter import Meter
 from .options import RemoteOptions
@@ -78,11 +78,13 @@ COMPLETION = Call(
 
 
 class _Failure(Exception):
-    """A try that failed. `again`: whether another one may do better; `after_s`: what the server asks to wait."""
+    """A try that failed. `again`: whether another one may do better; `once`: one more at most; `after_s`: what the
+    server asks to wait."""
 
-    def __init__(self, sentence: str, *, again: bool = False, after_s: float | None = None) -> None:
+    def __init__(self, sentence: str, *, again: bool = False, once: bool = False, after_s: float | None = None) -> None:
         super().__init__(sentence)
         self.again = again
+        self.once = once
         self.after_s = after_s
 
 
@@ -115,15 +117,17 @@ class Endpoint:
 
     def ask(self, call: Call[A], body: Mapping[str, Any]) -> A:
         """The answer to a request, tried again after server errors, stalls and broken answers, with pauses that
-        double and that honour Retry-After. Raises `ReadFailed`."""
+        double and that honour Retry-After, and once where the model answers nothing or refuses. Raises `ReadFailed`."""
         pause_s = FIRST_PAUSE_S
+        told = False
         for attempt in range(self.options.retries + 1):
             begun = self._timing.seconds()
             try:
                 answer = self._try(call, body)
             except _Failure as failure:
                 self.meter.request(self._timing.seconds() - begun, failed=True)
-                wait_s = self._wait_s(failure, pause_s)
+                wait_s = None if told and failure.once else self._wait_s(failure, pause_s)
+                told |= failure.once
                 if wait_s is None or attempt == self.options.retries:
                     tries = f" (tried {attempt + 1} times)" if attempt else ""
                     raise ReadFailed(f"{failure}{tries}") from failure
@@ -159,6 +163,8 @@ class Endpoint:
         document = self._document(status, headers, content, call.advice)
         try:
             return call.read(document)
+        except NoReading as error:
+            raise _Failure(f"{self.url} {error}", again=True, once=error.told) from error
         except BadAnswer as error:
             raise _Failure(f"{self.url} answered something that is no {call.name}: {error}", again=True) from error
 
@@ -219,7 +225,7 @@ class Endpoint:
             )
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _Failure(f"{self.url} answered what is no JSON ({error})", again=True) from error
 
     def _refusal(self, status: int, headers: Mapping[str, str], message: str, advice: str) -> _Failure:
@@ -242,7 +248,7 @@ class Endpoint:
         try:
             status, _, content = self._send("GET", "/models", None)
             names = [str(model["id"]) for model in json.loads(content)["data"]] if status == 200 else []
-        except (_Failure, ValueError, KeyError, TypeError):
+        except (_Failure, ValueError, KeyError, TypeError, RecursionError):
             return ""
         return f"; it serves {', '.join(names[:10])}" if names else ""
 
@@ -268,6 +274,6 @@ def _message(content: bytes) -> str:
         document = json.loads(content)
         error = document.get("error", document)
         said = error.get("message") or error.get("detail") or error if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         said = content.decode("utf-8", "replace")
     return " ".join(str(said).split())[:300]
