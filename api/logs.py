@@ -52,5 +52,6 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root.setLevel(settings.log_level.upper())
     # Access lines come from the service itself, and each run of a job is in the metrics.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("apscheduler", "alembic"):
+    # httpx tells every request with its whole address, which may hold a key.
+    for name in ("apscheduler", "alembic", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

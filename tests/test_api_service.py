@@ -144,6 +144,8 @@ def test_a_log_line_is_one_json_object(root_logger: None) -> None:
     except RuntimeError:
         get_logger().exception("failed")
     get_logger().debug("not wanted")
+    for library in ("httpx", "httpcore.http11"):
+        logging.getLogger(library).info("POST http://bob:hunter2@host/v1")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ["한국어\nand a new line", "this is odd", "failed"]
     assert lines[0]["bank"] == "b"

@@ -520,6 +520,93 @@ def test_settings_that_are_missing_are_named() -> None:
     assert KEY not in repr(RemoteOptions(api_key=KEY))
 
 
+QUOTA = "exceeded token rate limit of your tier. Please go here: https://aka.ms/oai/quotaincrease to raise it."
+FIELD = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+BLIND = "No endpoints found that support image input"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said", "tries"),
+    [
+        (429, {"code": "429", "message": QUOTA}, r"429: exceeded token rate limit.*raise it\. \(tried 3 times\)", 3),
+        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (402, {"message": "Add credits."}, "402: Add credits.; .*nothing left to spend", 1),
+        (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*FOXING_REMOTE_EXTRA", 1),
+        (400, {"code": "model_not_found", "message": "No."}, f"No.; check FOXING_REMOTE_MODEL.*it serves {MODEL}", 1),
+        (400, {"message": "The model `m` does not exist."}, "FOXING_REMOTE_MODEL", 1),
+        (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check FOXING_REMOTE_MODEL", 1),
+        (200, {"code": 502, "message": "Provider returned error"}, r"Provider returned error \(tried 3 times\)", 3),
+        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*FOXING_REMOTE_EXTRA", 1),
+        (200, "overloaded", r"200 with an error: overloaded \(tried 3 times\)", 3),
+    ],
+)
+def test_a_refusal_is_judged_by_its_code_and_repeated_in_its_own_words(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, status: int, error: Any, said: str, tries: int
+) -> None:
+    def refuse(handler: Any, state: Server) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler._json(status, {"error": error})
+
+    monkeypatch.setattr(Handler, "_post", refuse)
+    codec = load(server.url, retries=2)
+    with pytest.raises(ReadFailed, match=said) as caught:
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert codec.usage.requests == tries
+    assert ("FOXING_REMOTE_MODEL" in str(caught.value)) == ("FOXING_REMOTE_MODEL" in said)
+
+
+SECRETS = ("hunter2", "sk-SECRET-123", "q-SECRET-456")
+
+
+def test_no_sentence_and_no_log_holds_a_secret(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+    statuses = [400, 401, 404, 429, 500, 301, 200]
+
+    def refuse(handler: Any, state: Server) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        asked.append((handler.path, handler.headers["Authorization"]))
+        told = f"no {handler.headers['Authorization']} {' '.join(SECRETS)} http://bob:hunter2@host/v1"
+        told += f" {'x' * 20} sk-SECRET-123" * 16  # a secret that is cut in two is one still
+        handler._json(statuses[0], {"error": {"message": told}, "choices": [{"message": {"refusal": told}}]})
+
+    monkeypatch.setattr(Handler, "_post", refuse)
+    address = server.url.replace("http://", "http://bob:hunter2@") + "?api-version=2024-02-01&api-key=q-SECRET-456"
+    codec = load(address, api_key="sk-SECRET-123", retries=0)
+    tokens = tokens_of(codec, pages_of(codec, 1))
+    shown = [repr(codec.options), str(codec.runs_on())]
+    caplog.set_level("INFO")
+    while statuses:
+        (error,) = codec.decode_each(tokens)
+        assert isinstance(error, ReadFailed)
+        assert server.url in str(error)
+        shown.append(str(error))
+        del statuses[0]
+    with pytest.raises(CodecError) as caught:
+        load("ftp://bob:hunter2@host?api-key=q-SECRET-456")
+    shown.append(str(caught.value))
+    assert "hunter2" not in caplog.text
+    for words in shown:
+        assert not any(secret[:6] in words for secret in SECRETS), words
+        assert "bob" not in words
+    assert codec.runs_on()["endpoint"] == server.url
+    paths, keys = zip(*asked, strict=True)
+    assert set(paths) == {"/v1/chat/completions?api-version=2024-02-01&api-key=q-SECRET-456"}
+    assert set(keys) == {"Basic " + base64.b64encode(b"bob:hunter2").decode()}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bob:hun/ter2@host/v1", "http://", "http://bob:hunter2@:80", "http://h:hunter2"]
+)
+def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
+    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is no address") as caught:
+        RemoteCodec.load(RemoteOptions(url=url, model=MODEL))
+    assert "hun" not in str(caught.value)
+
+
 def test_an_answer_that_loops_or_ends_early_is_told_from_a_reading(server: Server, load: Load) -> None:
     codec = load(server.url)
     page = sample_page(codec)

@@ -73,7 +73,8 @@ class Asking:
             raise
         except Exception as error:  # whatever a server may bring about concerns this page alone
             self.endpoint.meter.page(failed=True)
-            raise ReadFailed(f"the page could not be read: {type(error).__name__}: {error}; report this") from error
+            said = f"{type(error).__name__}: {self.endpoint.clean(str(error))}"
+            raise ReadFailed(f"the page could not be read: {said}; report this") from error
         self.endpoint.meter.page(failed=False)
         return reading
 

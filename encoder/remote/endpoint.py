@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from foxing.encoder.errors import CodecError, ReadFailed
 
+from .address import Address, without
 from .answers import Answer, BadAnswer, NoReading
 from .completion import Completion
 from .meter import Meter
 from .options import RemoteOptions
+from .refusals import Refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +27,7 @@ FIRST_PAUSE_S = 0.5  # doubles with every further try
 LONGEST_PAUSE_S = 30.0
 LONGEST_RETRY_AFTER_S = 120.0  # a server that asks for more is given up
 LARGEST_ANSWER_BYTES = 32 << 20
+LONGEST_SENTENCE = 300  # characters of what a server says that are repeated
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 
@@ -89,7 +92,9 @@ class _Failure(Exception):
 
 
 class Endpoint:
-    """An OpenAI-compatible API. Safe to share between threads; connections are opened with the first request."""
+    """An OpenAI-compatible API. Safe to share between threads; connections are opened with the first request.
+
+    `url`: as it may be shown. No sentence holds the key, or a name, password or query out of the address."""
 
     def __init__(self, options: RemoteOptions, timing: Timing | None = None) -> None:
         """Raises `CodecError` where the settings do not say what to ask."""
@@ -99,9 +104,9 @@ class Endpoint:
                 f"reading by a server needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible API, "
                 "as http://127.0.0.1:8000/v1, and FOXING_REMOTE_MODEL to a model with vision that it serves"
             )
-        if not options.url.startswith(("http://", "https://")):
-            raise CodecError(f"FOXING_REMOTE_URL begins with http:// or https://, not '{options.url}'")
-        self.url = options.url.rstrip("/").removesuffix("/completions").removesuffix("/chat")
+        self._address = Address.of(options.url)
+        self._secrets = tuple(secret for secret in (options.api_key, *self._address.secrets) if secret)
+        self.url = self._address.shown
         self.options = options
         self.meter = Meter(options.prompt_price, options.completion_price)
         self._timing = timing or Timing()
@@ -164,7 +169,7 @@ class Endpoint:
         try:
             return call.read(document)
         except NoReading as error:
-            raise _Failure(f"{self.url} {error}", again=True, once=error.told) from error
+            raise _Failure(f"{self.url} {self.clean(str(error))}", again=True, once=error.told) from error
         except BadAnswer as error:
             raise _Failure(f"{self.url} answered something that is no {call.name}: {error}", again=True) from error
 
@@ -175,7 +180,7 @@ class Endpoint:
         deadline = self._timing.seconds() + self.options.timeout_s
         content = bytearray()
         try:
-            with self._connected().stream(method, self.url + path, json=body) as response:
+            with self._connected().stream(method, self._address.at(path), json=body) as response:
                 for part in response.iter_bytes():
                     content += part
                     if len(content) > LARGEST_ANSWER_BYTES:
@@ -197,7 +202,8 @@ class Endpoint:
             what = str(error) or type(error).__name__
             raise _Failure(f"the connection to {self.url} broke ({what})", again=True) from error
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
-            raise _Failure(f"{self.url} cannot be asked ({error}); check FOXING_REMOTE_URL") from error
+            what = self.clean(str(error))
+            raise _Failure(f"{self.url} cannot be asked ({what}); check FOXING_REMOTE_URL") from error
 
     def _connected(self) -> "httpx.Client":
         import httpx
@@ -210,34 +216,43 @@ class Endpoint:
                 limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
                 # those who wait for a connection are not stalled
                 timeout = httpx.Timeout(options.timeout_s, pool=None)
-                self._client = httpx.Client(headers=key, timeout=timeout, limits=limits)
+                self._client = httpx.Client(headers=key, auth=self._address.auth, timeout=timeout, limits=limits)
             return self._client
 
     def _document(self, status: int, headers: Mapping[str, str], content: bytes, advice: str) -> Any:
         """The JSON of a good answer. Raises `_Failure` that says what a bad one means."""
         html = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
         if status >= 300:
-            raise self._refusal(status, headers, "" if html else _message(content), advice)
+            raise self._refusal(status, headers, Refusal() if html else Refusal.of(_json(content)), advice)
         if html:
             raise _Failure(
                 f"{self.url} answered an HTML page; FOXING_REMOTE_URL must be the base of an OpenAI-compatible API, "
                 "usually ending in /v1"
             )
         try:
-            return json.loads(content)
+            document = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise _Failure(f"{self.url} answered what is no JSON ({error})", again=True) from error
+        if isinstance(document, dict) and document.get("error") and not document.get("choices"):
+            refusal = Refusal.of(document)  # of gateways, whose status tells of themselves
+            raise self._refusal(refusal.status or 500, headers, refusal, advice, f"{status} with an error")
+        return document
 
-    def _refusal(self, status: int, headers: Mapping[str, str], message: str, advice: str) -> _Failure:
-        said = f": {message}" if message else ""
-        where = f"{self.url} answered {status}{said}"
-        if status < 400:
-            return _Failure(f"{where}: it redirects to {headers.get('location')}; set FOXING_REMOTE_URL to where it is")
+    def _refusal(
+        self, status: int, headers: Mapping[str, str], refusal: Refusal, advice: str, answered: str = ""
+    ) -> _Failure:
+        """What it means. `status`: what it is judged by; `advice`: see `Call`; `answered`: what came in place of
+        the status."""
+        said = f": {self.clean(refusal.message)[:LONGEST_SENTENCE]}" if refusal.message else ""
+        where = f"{self.url} answered {answered or status}{said}"
+        if 300 <= status < 400:
+            to = self.clean(headers.get("location", "nowhere").partition("?")[0])
+            return _Failure(f"{where}: it redirects to {to}; set FOXING_REMOTE_URL to where it is")
         if status in (401, 403):
             return _Failure(f"{where}; check FOXING_REMOTE_API_KEY and what it may do")
-        if status == 404 or (status == 400 and "model" in message.lower() and "not" in message.lower()):
+        if status == 404 or (status == 400 and refusal.no_model):
             return _Failure(f"{where}; check FOXING_REMOTE_MODEL and FOXING_REMOTE_URL{self._served()}")
-        if status == 429 and "quota" in message.lower():
+        if status == 402 or refusal.no_quota:
             return _Failure(f"{where}; the account behind FOXING_REMOTE_API_KEY has nothing left to spend")
         if status in _TRY_AGAIN:
             return _Failure(where, again=True, after_s=self._retry_after_s(headers))
@@ -247,7 +262,7 @@ class Endpoint:
         """What could have been asked for, as far as the server tells."""
         try:
             status, _, content = self._send("GET", "/models", None)
-            names = [str(model["id"]) for model in json.loads(content)["data"]] if status == 200 else []
+            names = [self.clean(str(model["id"])) for model in json.loads(content)["data"]] if status == 200 else []
         except (_Failure, ValueError, KeyError, TypeError, RecursionError):
             return ""
         return f"; it serves {', '.join(names[:10])}" if names else ""
@@ -267,13 +282,14 @@ class Endpoint:
             return None
         return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - self._timing.now()).total_seconds())
 
+    def clean(self, said: str) -> str:
+        """What a server or a package has said, without what is secret."""
+        return without(said, self._secrets)
 
-def _message(content: bytes) -> str:
-    """What a server says about an error: OpenAI's, vLLM's and FastAPI's way of saying it, else the beginning."""
+
+def _json(content: bytes) -> Any:
+    """What it says, or its text where it is no JSON."""
     try:
-        document = json.loads(content)
-        error = document.get("error", document)
-        said = error.get("message") or error.get("detail") or error if isinstance(error, dict) else error
-    except (ValueError, AttributeError, RecursionError):
-        said = content.decode("utf-8", "replace")
-    return " ".join(str(said).split())[:300]
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content.decode("utf-8", "replace")

@@ -31,7 +31,7 @@ class RemoteOptions:
     the server tells no log-probabilities. `extra`: fields merged into each request; a None takes one out.
     """
 
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # may hold a password
     model: str | None = None
     api_key: str | None = field(default=None, repr=False)
     server: Server = "openai"
