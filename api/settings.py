@@ -128,6 +128,7 @@ class Settings(BaseSettings):
 
     remote_url: str | None = Field(
         default=None,
+        repr=False,  # may hold a password
         description="Where a server reads: the base of the OpenAI-compatible API that reads pages, usually ending in "
         "/v1.",
     )
@@ -151,7 +152,17 @@ class Settings(BaseSettings):
         "font; 160 makes dense pages, which few models read.",
     )
     remote_timeout_s: float = Field(
-        default=120.0, gt=0, le=3600, description="Where a server reads: seconds that a request may take."
+        default=120.0,
+        gt=0,
+        le=3600,
+        description="Where a server reads: seconds that a request may take, from the connection to the end of the "
+        "answer.",
+    )
+    remote_page_timeout_s: float = Field(
+        default=180.0,
+        gt=0,
+        le=36_000,
+        description="Where a server reads: seconds that all tries for a page may take together, pauses included.",
     )
     remote_concurrency: int = Field(
         default=8, ge=1, le=1000, description="Where a server reads: requests that run at once."
@@ -235,6 +246,7 @@ class Settings(BaseSettings):
             prompt=self.remote_prompt,
             columns=self.remote_columns,
             timeout_s=self.remote_timeout_s,
+            page_timeout_s=self.remote_page_timeout_s,
             concurrency=self.remote_concurrency,
             retries=self.remote_retries,
             max_tokens=self.remote_max_tokens,

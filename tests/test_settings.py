@@ -76,17 +76,41 @@ def test_a_bad_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_remote_codec_gets_its_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {"URL": "http://h/v1", "MODEL": "m", "API_KEY": "sesame", "SERVER": "vllm", "PROMPT": "free-ocr"}
-    said |= {"COLUMNS": "160", "TIMEOUT_S": "9.5", "CONCURRENCY": "3", "RETRIES": "2", "MAX_TOKENS": "700"}
+    said = {"URL": "http://bob:hunter2@h/v1", "MODEL": "m", "API_KEY": "sesame", "SERVER": "vllm", "PROMPT": "free-ocr"}
+    said |= {
+        "COLUMNS": "160",
+        "TIMEOUT_S": "9.5",
+        "PAGE_TIMEOUT_S": "99",
+        "CONCURRENCY": "3",
+        "RETRIES": "2",
+        "MAX_TOKENS": "700",
+    }
     said |= {"DEFAULT_CONFIDENCE": "0.5", "EXTRA": '{"top_k": 1}', "PROMPT_PRICE": "1", "COMPLETION_PRICE": "2"}
     for name, value in said.items():
         monkeypatch.setenv(f"FOXING_REMOTE_{name}", value)
     remote = load_settings().codec_options.remote
     assert remote == RemoteOptions(
-        *("http://h/v1", "m", "sesame", "vllm", "free-ocr", 160, 9.5, 3, 2, 700, 0.5, {"top_k": 1}, 1.0, 2.0)
+        *(
+            "http://bob:hunter2@h/v1",
+            "m",
+            "sesame",
+            "vllm",
+            "free-ocr",
+            160,
+            9.5,
+            99.0,
+            3,
+            2,
+            700,
+            0.5,
+            {"top_k": 1},
+            1.0,
+            2.0,
+        )
     )
-    assert "sesame" not in repr(load_settings())
-    assert "sesame" not in repr(remote)
+    for words in (repr(load_settings()), repr(remote)):
+        assert "sesame" not in words
+        assert "hunter2" not in words
 
 
 def test_the_key_does_not_show_in_a_log() -> None:

@@ -1,14 +1,15 @@
 """Pages that are read by a server, many at once and each by itself."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from threading import RLock
 
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens
 
-from .endpoint import Endpoint
+from .endpoint import CLOSED, Endpoint
+from .pool import Pool, join
 
 
 class Asking:
@@ -22,35 +23,39 @@ class Asking:
         self.endpoint = endpoint
         self._check = check
         self._read = read
-        self._pool = ThreadPoolExecutor(endpoint.options.concurrency, thread_name_prefix="foxing-remote")
+        self._pool: Pool[VisionTokens, Reading] = Pool(endpoint.options.concurrency, "foxing-remote")
         self._asked: dict[VisionTokens, Future[Reading]] = {}
         self._lock = RLock()  # a future that is done already calls back at once
 
     def close(self) -> None:
-        """Waits for what is being read, and closes the connections."""
-        self._pool.shutdown(cancel_futures=True)
+        """Cancels what waits and what is being read, whose callers get `ReadFailed`, and closes the connections. Who
+        asks again opens new ones."""
+        threads = self._pool.close()
         self.endpoint.close()
+        join(threads)
 
     def all(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec.decode`. All pages are asked for before the first failure is raised."""
         for item in tokens:
             self._check(item)
-        futures = [self._pool.submit(self._counted, item) for item in tokens]
-        failures = [error for error in (future.exception() for future in futures) if error is not None]
-        if failures:
-            raise failures[0]
-        return [future.result() for future in futures]
+        outcomes = _outcomes([self._pool.submit(self._counted, item) for item in tokens])
+        readings = []
+        for outcome in outcomes:
+            if isinstance(outcome, CodecError):
+                raise outcome
+            readings.append(outcome)
+        return readings
 
     def each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.ElsewhereCodec.decode_each`."""
-        results: list[Future[Reading] | TokensError] = []
+        results: list[Future[Reading] | CodecError] = []
         for item in tokens:
             try:
                 self._check(item)
                 results.append(self._ask(item))
             except TokensError as error:
                 results.append(error)
-        return [item if isinstance(item, TokensError) else _outcome(item) for item in results]
+        return _outcomes(results)
 
     def _ask(self, tokens: VisionTokens) -> Future[Reading]:
         """A reading that is on its way; the one that was asked for already, if there is one."""
@@ -79,11 +84,21 @@ class Asking:
         return reading
 
 
+def _outcomes(asked: Sequence[Future[Reading] | CodecError]) -> list[Reading | CodecError]:
+    """Waits for all. An interrupt cancels those that wait."""
+    try:
+        return [item if isinstance(item, CodecError) else _outcome(item) for item in asked]
+    except BaseException:
+        for item in asked:
+            if isinstance(item, Future):
+                item.cancel()
+        raise
+
+
 def _outcome(future: Future[Reading]) -> Reading | CodecError:
-    """Errors that are no codec's are raised: they are faults, not failures."""
-    error = future.exception()
-    if error is None:
+    try:
         return future.result()
-    if isinstance(error, CodecError):
+    except CancelledError:
+        return ReadFailed(CLOSED)
+    except CodecError as error:
         return error
-    raise error

@@ -73,7 +73,8 @@ class RemoteCodec:
         return cls(options, Endpoint(options, timing))
 
     def close(self) -> None:
-        """Waits for what is being read, and closes the connections."""
+        """Cancels what waits and what is being read, whose callers get `ReadFailed`, and closes the connections. A
+        codec that is asked again opens new ones."""
         self._asking.close()
 
     @property

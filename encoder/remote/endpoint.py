@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from foxing.encoder.errors import CodecError, ReadFailed
 
 from .address import Address, without
 from .answers import Answer, BadAnswer, NoReading
+from .breaker import Breaker, Shut
 from .completion import Completion
 from .meter import Meter
 from .options import RemoteOptions
 from .refusals import Refusal
+from .wires import Wires
 
 if TYPE_CHECKING:
     import httpx
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
 FIRST_PAUSE_S = 0.5  # doubles with every further try
 LONGEST_PAUSE_S = 30.0
 LONGEST_RETRY_AFTER_S = 120.0  # a server that asks for more is given up
+LEAST_LEFT_S = 1.0  # no try is begun with less
+LEAST_MISSES = 5  # in a row, after which the server is left in peace
+LISTING_S = 10.0  # that the list of models may take where it is only an advice
 LARGEST_ANSWER_BYTES = 32 << 20
 LONGEST_SENTENCE = 300  # characters of what a server says that are repeated
+
+CLOSED = "the codec was closed before the page was read; ask for it again"
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 
@@ -36,7 +43,7 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 class Timing:
     """Where time and chance come from."""
 
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None  # None: really, though no longer than until the endpoint is closed
     chance: Callable[[], float] = random.random  # in [0, 1)
     seconds: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -82,13 +89,22 @@ COMPLETION = Call(
 
 class _Failure(Exception):
     """A try that failed. `again`: whether another one may do better; `once`: one more at most; `after_s`: what the
-    server asks to wait."""
+    server asks to wait; `missed`: whether nobody answered."""
 
-    def __init__(self, sentence: str, *, again: bool = False, once: bool = False, after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        again: bool = False,
+        once: bool = False,
+        after_s: float | None = None,
+        missed: bool = False,
+    ) -> None:
         super().__init__(sentence)
         self.again = again
         self.once = once
         self.after_s = after_s
+        self.missed = missed
 
 
 class Endpoint:
@@ -110,35 +126,64 @@ class Endpoint:
         self.options = options
         self.meter = Meter(options.prompt_price, options.completion_price)
         self._timing = timing or Timing()
+        self._breaker = Breaker(max(LEAST_MISSES, options.concurrency), self._timing.seconds)
+        self._wires = Wires()
+        self._closing = Event()
         self._client: httpx.Client | None = None
         self._lock = Lock()
 
     def close(self) -> None:
-        """Closes the connections; a later request opens new ones."""
+        """Cuts the connections and ends the pauses: what runs fails. A later request opens new ones."""
         with self._lock:
             client, self._client = self._client, None
+            closing, self._closing = self._closing, Event()
+        closing.set()
+        self._wires.cut()
         if client is not None:
             client.close()
 
     def ask(self, call: Call[A], body: Mapping[str, Any]) -> A:
         """The answer to a request, tried again after server errors, stalls and broken answers, with pauses that
-        double and that honour Retry-After, and once where the model answers nothing or refuses. Raises `ReadFailed`."""
+        double and that honour Retry-After, and once where the model answers nothing or refuses. All tries together
+        have `page_timeout_s`. Fails at once while the server does not answer anybody. Raises `ReadFailed`."""
+        try:
+            with self._breaker.page():
+                return self._asked(call, body, self._closing)
+        except Shut:
+            raise ReadFailed(
+                f"{self.url} did not answer the last pages; this one waits until it does: start the server, or set "
+                "FOXING_REMOTE_URL"
+            ) from None
+
+    def _asked(self, call: Call[A], body: Mapping[str, Any], closing: Event) -> A:
+        options = self.options
+        until = self._timing.seconds() + options.page_timeout_s
         pause_s = FIRST_PAUSE_S
         told = False
-        for attempt in range(self.options.retries + 1):
+        for attempt in range(options.retries + 1):
             begun = self._timing.seconds()
             try:
-                answer = self._try(call, body)
+                answer = self._try(call, body, until)
             except _Failure as failure:
-                self.meter.request(self._timing.seconds() - begun, failed=True)
+                ended = self._timing.seconds()
+                self.meter.request(ended - begun, failed=True)
+                if closing.is_set():
+                    raise ReadFailed(CLOSED) from failure
+                (self._breaker.missed if failure.missed else self._breaker.reached)()
                 wait_s = None if told and failure.once else self._wait_s(failure, pause_s)
                 told |= failure.once
-                if wait_s is None or attempt == self.options.retries:
-                    tries = f" (tried {attempt + 1} times)" if attempt else ""
-                    raise ReadFailed(f"{failure}{tries}") from failure
-                self._timing.sleep(wait_s)
+                late = wait_s is not None and ended + wait_s > until - LEAST_LEFT_S
+                if wait_s is None or late or attempt == options.retries:
+                    tries = f"tried {attempt + 1} times" if attempt else "tried once" if late else ""
+                    if late and attempt < options.retries:
+                        tries += f"; a page has {options.page_timeout_s:g} s, FOXING_REMOTE_PAGE_TIMEOUT_S"
+                    raise ReadFailed(f"{failure} ({tries})" if tries else str(failure)) from failure
+                (self._timing.sleep or closing.wait)(wait_s)
+                if closing.is_set():
+                    raise ReadFailed(CLOSED) from failure
                 pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
             else:
+                self._breaker.reached()
                 elapsed = self._timing.seconds() - begun
                 self.meter.request(elapsed, answer.prompt_tokens, answer.completion_tokens, failed=False)
                 return answer
@@ -147,7 +192,8 @@ class Endpoint:
     def models(self) -> list[str]:
         """What the server says it serves. Raises `ReadFailed`."""
         try:
-            status, headers, content = self._send("GET", "/models", None)
+            until = self._timing.seconds() + self.options.timeout_s
+            status, headers, content = self._send("GET", "/models", None, until)
             document = self._document(status, headers, content, "check FOXING_REMOTE_URL")
             return [str(model["id"]) for model in document["data"]]
         except _Failure as failure:
@@ -163,8 +209,8 @@ class Endpoint:
             return None if failure.after_s > LONGEST_RETRY_AFTER_S else max(failure.after_s, pause_s / 2)
         return pause_s * (0.5 + self._timing.chance() / 2)
 
-    def _try(self, call: Call[A], body: Mapping[str, Any]) -> A:
-        status, headers, content = self._send("POST", call.path, body)
+    def _try(self, call: Call[A], body: Mapping[str, Any], until: float) -> A:
+        status, headers, content = self._send("POST", call.path, body, until)
         document = self._document(status, headers, content, call.advice)
         try:
             return call.read(document)
@@ -173,37 +219,58 @@ class Endpoint:
         except BadAnswer as error:
             raise _Failure(f"{self.url} answered something that is no {call.name}: {error}", again=True) from error
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and content. The whole exchange has `timeout_s`, however slowly the server writes."""
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, until: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and content. Once a connection is made, the exchange has `timeout_s` and no longer than
+        `until`, however slowly the server writes, headers included: the connection is cut then. Before that, looking up
+        the name of the server takes as long as the system lets it."""
         import httpx
 
-        deadline = self._timing.seconds() + self.options.timeout_s
+        seconds = min(self.options.timeout_s, until - self._timing.seconds())
+        late = _Failure(
+            f"{self.url} did not answer within {round(seconds, 1):g} s; raise FOXING_REMOTE_TIMEOUT_S or lower "
+            "FOXING_REMOTE_CONCURRENCY",
+            again=True,
+            missed=True,
+        )
+        if seconds <= 0:
+            raise late
+        url = self._address.at(path)
+        timeout = httpx.Timeout(seconds, pool=None)  # those who wait for a connection are not stalled
         content = bytearray()
-        try:
-            with self._connected().stream(method, self._address.at(path), json=body) as response:
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > LARGEST_ANSWER_BYTES:
-                        raise _Failure(f"{self.url} answered more than {LARGEST_ANSWER_BYTES:,} bytes; is it the API?")
-                    if self._timing.seconds() > deadline:
-                        raise httpx.ReadTimeout("the answer went on for too long")
+        with self._wires.wire(seconds) as wire:
+            try:
+                client = self._connected()
+                with client.stream(method, url, json=body, timeout=timeout, extensions={"trace": wire}) as response:
+                    for part in response.iter_bytes():
+                        content += part
+                        if len(content) > LARGEST_ANSWER_BYTES:
+                            most = f"{LARGEST_ANSWER_BYTES:,}"
+                            raise _Failure(f"{self.url} answered more than {most} bytes; is it the API?")
+                if wire.was_cut:  # an answer without a length seems to be all there
+                    raise late
                 return response.status_code, response.headers, bytes(content)
-        except httpx.TimeoutException as error:
-            raise _Failure(
-                f"{self.url} did not answer within {self.options.timeout_s:g} s; raise FOXING_REMOTE_TIMEOUT_S or "
-                "lower FOXING_REMOTE_CONCURRENCY",
+            except httpx.TransportError as error:
+                raise (late if wire.was_cut else self._broken(error, late)) from error
+            except (httpx.InvalidURL, httpx.DecodingError, UnicodeError, RuntimeError) as error:
+                what = self.clean(str(error))
+                raise _Failure(f"{self.url} cannot be asked ({what}); check FOXING_REMOTE_URL") from error
+
+    def _broken(self, error: "httpx.TransportError", late: _Failure) -> _Failure:
+        """What it means that the exchange has ended before its end."""
+        import httpx
+
+        if isinstance(error, httpx.TimeoutException):
+            return late
+        if isinstance(error, httpx.ConnectError):
+            return _Failure(
+                f"nothing answers at {self.url} ({self.clean(str(error))}); start the server, or set FOXING_REMOTE_URL",
                 again=True,
-            ) from error
-        except httpx.ConnectError as error:
-            raise _Failure(
-                f"nothing answers at {self.url} ({error}); start the server, or set FOXING_REMOTE_URL", again=True
-            ) from error
-        except httpx.TransportError as error:
-            what = str(error) or type(error).__name__
-            raise _Failure(f"the connection to {self.url} broke ({what})", again=True) from error
-        except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
-            what = self.clean(str(error))
-            raise _Failure(f"{self.url} cannot be asked ({what}); check FOXING_REMOTE_URL") from error
+                missed=True,
+            )
+        what = self.clean(str(error)) or type(error).__name__
+        return _Failure(f"the connection to {self.url} broke ({what})", again=True)
 
     def _connected(self) -> "httpx.Client":
         import httpx
@@ -212,11 +279,9 @@ class Endpoint:
             if self._client is None:
                 options = self.options
                 key = {} if options.api_key is None else {"Authorization": f"Bearer {options.api_key}"}
-                most = options.concurrency
-                limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
-                # those who wait for a connection are not stalled
-                timeout = httpx.Timeout(options.timeout_s, pool=None)
-                self._client = httpx.Client(headers=key, auth=self._address.auth, timeout=timeout, limits=limits)
+                # a wire that is cut must not take another request along
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+                self._client = httpx.Client(headers=key, auth=self._address.auth, limits=limits)
             return self._client
 
     def _document(self, status: int, headers: Mapping[str, str], content: bytes, advice: str) -> Any:
@@ -261,7 +326,8 @@ class Endpoint:
     def _served(self) -> str:
         """What could have been asked for, as far as the server tells."""
         try:
-            status, _, content = self._send("GET", "/models", None)
+            until = self._timing.seconds() + LISTING_S
+            status, _, content = self._send("GET", "/models", None, until)
             names = [self.clean(str(model["id"])) for model in json.loads(content)["data"]] if status == 200 else []
         except (_Failure, ValueError, KeyError, TypeError, RecursionError):
             return ""

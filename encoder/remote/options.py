@@ -26,7 +26,8 @@ class RemoteOptions:
 
     `url`: the base of the API, usually ending in /v1. `server`: whose extras may be sent. `prompt`: a name of
     `PROMPTS`, or the words themselves. `columns`: of a page, 80 (printed) or 160 (dense).
-    `timeout_s`: of one request, all of it. `concurrency`: requests at once. `retries`: after a first try.
+    `timeout_s`: of one request, all of it; `page_timeout_s`: of all tries for a page, the pauses with them.
+    `concurrency`: requests at once. `retries`: after a first try.
     `max_tokens`: of an answer, None for what the ink on the page calls for. `default_confidence`: of a character, where
     the server tells no log-probabilities. `extra`: fields merged into each request; a None takes one out.
     """
@@ -38,6 +39,7 @@ class RemoteOptions:
     prompt: str = "transcribe"
     columns: int = 80
     timeout_s: float = 120.0
+    page_timeout_s: float = 180.0
     concurrency: int = 8
     retries: int = 4
     max_tokens: int | None = None

@@ -31,7 +31,7 @@ class ServedVisionCodec(VisionCodec):
         self._asking = Asking(endpoint, self._check, self._read)
 
     def close(self) -> None:
-        """Waits for what is being read, and closes the connections."""
+        """See `foxing.encoder.remote.codec.RemoteCodec.close`."""
         self._asking.close()
 
     @property

@@ -1,0 +1,283 @@
+"""The remote codec against servers that hang, trickle or are not there: it never waits for long, and lets itself be
+stopped."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from socket import create_server, socket
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
+from foxing.encoder.conformance import sample_page
+from foxing.encoder.remote.breaker import SHUT_S, Breaker, Shut
+from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
+from foxing.encoder.remote.pool import Pool, join
+from foxing.renderer import render
+
+BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"
+SOON_S = 10.0  # less than any timeout that is not to be waited for
+
+
+class Sockets:
+    """A server whose connections are given to `talk`, each in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.talk: Callable[[socket], None] = self.hang
+        self.asked = threading.Semaphore(0)
+        self.stopped = threading.Event()
+        self.connections: list[socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        self._loop = threading.Thread(target=self._accept)
+        self._loop.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self.stopped.is_set():
+                connection.close()
+                return
+            self.connections.append(connection)
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket) -> None:
+        with connection:
+            try:
+                connection.recv(1 << 20)
+                self.asked.release()
+                self.talk(connection)
+            except OSError:
+                pass  # the client has given up
+
+    def hang(self, connection: socket) -> None:
+        self.stopped.wait(60)
+
+    def trickle(self, connection: socket, beginning: bytes = b"HTTP/1.1 200 OK\r\n", part: bytes = b"X: 1\r\n") -> None:
+        connection.sendall(beginning)
+        while not self.stopped.wait(0.05):
+            connection.sendall(part)
+
+    def stop(self) -> None:
+        self.stopped.set()
+        with socket() as last:
+            last.connect(self._listener.getsockname())
+        self._loop.join()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def sockets() -> Iterator[Sockets]:
+    server = Sockets()
+    yield server
+    server.stop()
+
+
+class Clock:
+    """Time that passes in pauses alone."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(sleep=self.sleep, chance=lambda: 0.5, seconds=lambda: self.now)
+
+
+def options(url: str, **changed: Any) -> RemoteOptions:
+    return RemoteOptions(**{"url": url, "model": "m", "columns": 160, "timeout_s": 60.0, **changed})
+
+
+def tokens_of(codec: RemoteCodec, count: int) -> list[VisionTokens]:
+    pages = [sample_page(codec, number + 1) for number in range(count)]
+    return codec.encode([render(page.cells, codec.layout, "small") for page in pages], "small")
+
+
+# one page
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "),
+        (b"", b"H"),
+    ],
+    ids=["headers", "body", "body of a length", "nothing"],
+)
+def test_a_server_that_writes_slowly_has_as_long_as_one_that_writes_nothing(
+    sockets: Sockets, begun: tuple[bytes, bytes]
+) -> None:
+    sockets.talk = lambda connection: sockets.trickle(connection, *begun)
+    endpoint = Endpoint(options(sockets.url, timeout_s=0.4, retries=0))
+    started = monotonic()
+    with pytest.raises(ReadFailed, match=r"did not answer within 0\.4 s|broke"):
+        endpoint.ask(CHAT, {})
+    assert monotonic() - started < SOON_S / 2
+    endpoint.close()
+
+
+def test_all_tries_for_a_page_have_one_deadline(sockets: Sockets) -> None:
+    sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"4"))
+    clock = Clock()
+    endpoint = Endpoint(options(sockets.url, page_timeout_s=10.0, retries=20), clock.timing)
+    with pytest.raises(ReadFailed, match=r"\(tried 3 times; a page has 10 s, FOXING_REMOTE_PAGE_TIMEOUT_S\)"):
+        endpoint.ask(CHAT, {})
+    assert clock.pauses == [4.0, 4.0]
+    sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"12"))
+    with pytest.raises(ReadFailed, match=r"\(tried once; a page has 10 s"):
+        endpoint.ask(CHAT, {})
+    endpoint.close()
+
+
+# many pages
+
+
+def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
+    now = [0.0]
+    breaker = Breaker(3, lambda: now[0])
+    for _ in range(2):
+        breaker.missed()
+    breaker.reached()
+    for _ in range(3):
+        with breaker.page():
+            breaker.missed()
+    with pytest.raises(Shut), breaker.page():
+        pass
+    now[0] += SHUT_S
+    with breaker.page():
+        with pytest.raises(Shut), breaker.page():
+            pass
+        breaker.missed()
+    with pytest.raises(Shut), breaker.page():
+        pass
+    now[0] += SHUT_S
+    with pytest.raises(ZeroDivisionError), breaker.page():
+        raise ZeroDivisionError
+    with breaker.page():
+        breaker.reached()
+        with breaker.page():
+            pass
+
+
+def test_while_nothing_answers_further_pages_fail_at_once() -> None:
+    clock = Clock()
+    codec = RemoteCodec.load(options("http://127.0.0.1:9/v1", concurrency=1, retries=2), clock.timing)
+    failures = codec.decode_each(tokens_of(codec, 6))
+    assert all(isinstance(failure, ReadFailed) for failure in failures)
+    assert ["nothing answers" in str(failure) for failure in failures] == [True, True, False, False, False, False]
+    assert "did not answer the last pages" in str(failures[-1])
+    assert (codec.usage.requests, codec.usage.pages_failed) == (6, 6)
+    clock.now += SHUT_S
+    codec.decode_each(tokens_of(codec, 3))
+    assert codec.usage.requests == 9
+    codec.close()
+
+
+def test_refusals_open_no_breaker(sockets: Sockets) -> None:
+    sockets.talk = lambda connection: connection.sendall(BUSY)
+    codec = RemoteCodec.load(options(sockets.url, concurrency=1, retries=0), Clock().timing)
+    failures = codec.decode_each(tokens_of(codec, 8))
+    assert all("answered 503" in str(failure) for failure in failures)
+    codec.close()
+
+
+# stopping
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["requests", "pauses"])
+def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(sockets: Sockets, busy: bool) -> None:
+    if busy:
+        sockets.talk = lambda connection: connection.sendall(BUSY)
+    codec = RemoteCodec.load(options(sockets.url, concurrency=2, page_timeout_s=600.0))
+    tokens = tokens_of(codec, 6)
+    outcomes: list[Any] = []
+    callers = [threading.Thread(target=lambda: outcomes.extend(codec.decode_each(tokens))) for _ in range(2)]
+    started = monotonic()
+    for caller in callers:
+        caller.start()
+    for _ in range(2):
+        assert sockets.asked.acquire(timeout=SOON_S)
+    codec.close()
+    for caller in callers:
+        caller.join(SOON_S)
+    assert monotonic() - started < SOON_S
+    assert len(outcomes) == 12
+    assert all(isinstance(outcome, ReadFailed) for outcome in outcomes)
+    assert {"closed" in str(outcome) for outcome in outcomes} == {True}
+    assert sockets.asked.acquire(blocking=False) is False
+    sockets.talk = lambda connection: connection.sendall(ANSWER)
+    assert not any(isinstance(outcome, CodecError) for outcome in codec.decode_each(tokens))
+    codec.close()
+    codec.close()
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+sys.path[:0] = {path!r}
+from tests.test_remote_hung import RemoteCodec, options, tokens_of
+codec = RemoteCodec.load(options({url!r}, concurrency=1))
+tokens = tokens_of(codec, 3)
+def interrupt():
+    sys.stdin.read(1)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    codec.{call}(tokens)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("call", ["decode", "decode_each"])
+def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
+    sockets: Sockets, call: str, repository: Any
+) -> None:
+    code = INTERRUPTED.format(path=[str(repository), *sys.path], url=sockets.url, call=call)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert sockets.asked.acquire(timeout=60)
+        started = monotonic()
+        out, err = process.communicate("x", timeout=30)
+    assert monotonic() - started < SOON_S
+    assert out.startswith("interrupted"), err
+    assert process.returncode == 0, err
+
+
+def test_a_pool_runs_no_more_at_once_than_it_may_and_hands_errors_on() -> None:
+    pool: Pool[int, float] = Pool(2, "test")
+    running = threading.Semaphore(2)
+
+    def invert(number: int) -> float:
+        assert running.acquire(blocking=False)
+        try:
+            return 1 / number
+        finally:
+            running.release()
+
+    futures = [pool.submit(invert, number) for number in range(20)]
+    assert isinstance(futures[0].exception(), ZeroDivisionError)
+    assert np.allclose([future.result() for future in futures[1:]], 1 / np.arange(1, 20))
+    threads = pool.close()
+    assert len(threads) == 2
+    join(threads)
+    assert not any(thread.is_alive() for thread in threads)
