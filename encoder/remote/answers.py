@@ -77,7 +77,7 @@ class Answer:
         answer = cls(text, sureness(text, logprobs), cut, *counts).trimmed()
         if not answer.text.strip():
             raise NoReading(
-                f"answered nothing, though the page is not empty (it ended by '{_short(ended)}' after {counts[1]:,} "
+                f"answered nothing, though the page is not empty (it ended by '{short(ended)}' after {counts[1]:,} "
                 "tokens); check that the model takes images, and FOXING_REMOTE_MAX_TOKENS",
                 told=True,
             )
@@ -115,14 +115,15 @@ def count_of(value: Any) -> int:
 def check_told(choice: Mapping[str, Any], message: Mapping[str, Any], ended: Any) -> None:
     """Raises `BadAnswer` where the server says that this is not what was asked for."""
     if refusal := message.get("refusal"):
-        raise NoReading(f"answered that the model refuses to read the page: {_short(refusal)}", told=True)
+        raise NoReading(f"answered that the model refuses to read the page: {short(refusal)}", told=True)
     if ended == "content_filter":
         raise NoReading("answered that its content filter stopped the reading of the page (content_filter)", told=True)
-    if ended == "error":
-        raise NoReading(f"answered that the reading broke off: {_short(choice.get('error') or 'error')}", told=False)
+    if ended in ("error", "abort"):
+        raise NoReading(f"answered that the reading broke off: {short(choice.get('error') or ended)}", told=False)
 
 
-def _short(said: Any) -> str:
+def short(said: Any) -> str:
+    """What a server says, as it goes into a sentence."""
     return " ".join(str(said).split())[:300]
 
 

@@ -14,7 +14,9 @@ from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.tokens import VisionTokens
 from foxing.encoder.usage import RemoteUsage
+from foxing.renderer import BLANK
 
+from .batches import halving
 from .codec import VisionCodec
 from .model import READ, Given, VisionModel
 from .numbers import from_tokens
@@ -57,11 +59,20 @@ class ServedVisionCodec(VisionCodec):
         return [self._written(item, self.model.prompt(prompt, subject)) for item in tokens]
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        return self._reading(tokens.tier, self._written(tokens, self.model.prompt(READ)))
+        """Raises `ReadFailed` for a page without a text too: whether it has ink cannot be seen from its tokens, but
+        pages begin with the header of a message, and what is taken for a reading costs a page its exact text."""
+        reading = self._reading(tokens.tier, self._written(tokens, self.model.prompt(READ)))
+        if np.isin(reading.cells, (BLANK, ord(" "))).all():
+            raise ReadFailed(
+                f"{self.endpoint.url} wrote no text for a page, though none is empty; check by foxing codec check that "
+                "it runs the model of FOXING_CODEC_MODEL and takes embeddings (--enable-prompt-embeds)"
+            )
+        return reading
 
     def _written(self, tokens: VisionTokens, prompt: str) -> Written:
         options = self.endpoint.options
-        embeddings = self.model.prompt_embeddings(Given(tokens.tier, from_tokens(tokens)), prompt)
+        page = Given(tokens.tier, from_tokens(tokens))
+        (embeddings,) = halving(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
         limit = min(self.bound, options.max_tokens or self.bound, self.model.context - len(embeddings))
         body = prompt_embeds_request(str(options.model), embeddings, limit, self.model.ngram, options.extra)
         completion = self.endpoint.ask(COMPLETION, body)
@@ -80,7 +91,8 @@ def as_written(model: VisionModel, completion: Completion, default: float) -> Wr
     ids, best = completion.ids, completion.best_ids
     if ids is None or best is None:
         return _by_text(completion, default)
-    probabilities = np.exp(np.minimum(completion.logprobs, 0.0)).astype(np.float32)
+    told = np.exp(np.minimum(completion.logprobs, 0.0)).astype(np.float32)
+    probabilities = told if len(told) else np.full(len(ids), default, dtype=np.float32)
     if not completion.cut and not model.end_ids.intersection(ids):  # the server keeps the end to itself
         ids, best = [*ids, min(model.end_ids)], [*best, min(model.end_ids)]
         probabilities = np.append(probabilities, np.float32(default))

@@ -32,11 +32,13 @@ from foxing.encoder import (
 )
 from foxing.encoder.check import check_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.remote.answers import LONGEST, BadAnswer
 from foxing.encoder.remote.completion import Completion
-from foxing.encoder.remote.endpoint import Endpoint, Timing
+from foxing.encoder.remote.endpoint import CLOSED, Endpoint, Timing
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.loading import locate, transformers, weights_digest
+from foxing.encoder.vision.model import Given
 from foxing.encoder.vision.served import ServedVisionCodec, as_written
 from foxing.encoder.vision.writing import Written
 from foxing.memory import Memory, rewriting
@@ -159,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         state: Server = self.server.state
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         state.bodies.append(body)
-        if self.path != "/v1/completions":
+        if self.path.partition("?")[0] != "/v1/completions":
             return self._send(404, {"detail": "Not Found"})
         if self.headers.get("Authorization") != f"Bearer {KEY}":
             return self._send(401, {"error": "Unauthorized"})
@@ -392,6 +394,128 @@ def test_a_server_without_prompt_embeddings_is_named(served: Open, server: Serve
     server.answer = lambda document: {"choices": [{"message": {"content": "a chat"}}]}
     with pytest.raises(ReadFailed, match="no completion"):
         served(retries=0).decode(tokens[:1])
+
+
+def instead(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Words in the mouth of a server: the choice of its answer with other fields."""
+    return lambda document: {**document, "choices": [{**document["choices"][0], **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "tries", "said"),
+    [
+        ({"text": None, "logprobs": None, "finish_reason": None}, 2, "answered nothing"),
+        ({"text": " \n", "logprobs": None, "finish_reason": "length"}, 2, "answered nothing"),
+        ({"text": " \n", "logprobs": None, "finish_reason": "stop"}, 1, "wrote no text"),
+        ({"text": "half", "finish_reason": "content_filter"}, 2, "content filter"),
+        ({"text": "half", "finish_reason": "error"}, 4, "broke off"),
+        ({"text": "half", "finish_reason": "abort"}, 4, "broke off: abort"),
+    ],
+)
+def test_no_answer_is_no_reading(
+    served: Open, server: Server, tokens: list[VisionTokens], fields: dict[str, Any], tries: int, said: str
+) -> None:
+    server.answer = instead(**fields)
+    (failed,) = served(retries=3).decode_each(tokens[4:5])
+    assert isinstance(failed, ReadFailed)
+    assert said in str(failed)
+    assert len(server.bodies) == tries
+
+
+def test_a_text_that_ends_at_once_is_no_reading_of_a_page(
+    here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
+) -> None:
+    name = server.name(min(here.model.end_ids))
+    logprobs = {"tokens": [name], "token_logprobs": [-0.1], "top_logprobs": [{name: -0.1}]}
+    server.answer = instead(text="", logprobs=logprobs)
+    codec = served()
+    (failed,) = codec.decode_each(tokens[4:5])
+    assert isinstance(failed, ReadFailed)
+    assert f"{server.url} wrote no text" in str(failed)
+    assert (codec.usage.pages, codec.usage.pages_failed) == (0, 1)
+    written = codec.write(tokens[4:5], "describe")[0]
+    assert (written.text, written.ending) == ("", "end"), "to another question it is an answer"
+
+
+def test_numbers_that_are_none_are_not_believed(here: VisionCodec) -> None:
+    ids = here.model.ids("Read this.")
+    for wrong in (math.nan, math.inf):
+        told = completion(ids)
+        names, numbers = list(told.tokens), [wrong, *told.logprobs[1:]]
+        tops = [{name: number, "token_id:1": wrong} for name, number in zip(names, numbers, strict=True)]
+        logprobs = {"tokens": names, "token_logprobs": numbers, "top_logprobs": tops}
+        odd = Completion.of({"choices": [{"text": "Read this.", "logprobs": logprobs}]})
+        written = as_written(here.model, odd, 0.9)
+        assert written.text == "Read this."
+        assert written.confidence == pytest.approx(0.9)
+        assert odd.answer.sure is None
+    for usage in ({"prompt_tokens": math.inf}, {"completion_tokens": -1}, {"prompt_tokens": 1e300}):
+        with pytest.raises(BadAnswer):
+            Completion.of({"choices": [{"text": "a"}], "usage": usage})
+    with pytest.raises(BadAnswer):
+        Completion.of({"choices": [{"text": "a", "logprobs": {"tokens": ["a"], "token_logprobs": [10**400]}}]})
+    for token in (-1, 1 << 40):
+        assert completion([token]).ids is None
+
+
+def test_an_answer_that_never_ends_is_cut() -> None:
+    names = ["token_id:5"] * (2 * LONGEST)
+    logprobs = {"tokens": names, "token_logprobs": [-0.5] * len(names)}
+    whole = Completion.of({"choices": [{"text": "a" * (2 * LONGEST), "logprobs": logprobs, "finish_reason": "stop"}]})
+    assert (len(whole.text), len(whole.tokens), whole.cut) == (LONGEST, LONGEST, True)
+
+
+def test_what_nobody_expected_and_a_lack_of_memory_fail_a_page_alone(
+    here: VisionCodec, served: Open, tokens: list[VisionTokens], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = served(api_key=KEY)
+    given = here.model.prompt_embeddings
+    faults: list[Exception | None] = [RuntimeError(f"odd {KEY}"), torch.OutOfMemoryError("no"), None]
+
+    def embeddings(page: Given, prompt: str) -> torch.Tensor:
+        fault = faults[[item.tier for item in tokens[::2]].index(page.tier)]
+        if fault is not None:
+            raise fault
+        return given(page, prompt)
+
+    monkeypatch.setattr(here.model, "prompt_embeddings", embeddings)
+    odd, short, fine = codec.decode_each(tokens[::2])
+    assert isinstance(odd, ReadFailed)
+    assert str(odd) == "the page could not be read: RuntimeError: odd [hidden]; report this"
+    assert isinstance(short, ReadFailed)
+    assert "too little memory for a single page" in str(short)
+    assert not isinstance(fine, CodecError)
+    assert (codec.usage.pages, codec.usage.pages_failed) == (1, 2)
+
+
+def test_secrets_of_the_address_are_not_shown(served: Open, server: Server, tokens: list[VisionTokens]) -> None:
+    url = server.url.replace("://", "://ana:open-sesame@") + "/completions?sig=very-secret"
+    codec = served(url=url, api_key=None, retries=0)
+    assert codec.runs_on()["decoded by"] == f"{MODEL} at {server.url}"
+    server.answer = lambda document: {"error": {"message": f"no {url}", "code": 400}}
+    failures = [*codec.decode_each(tokens[4:5]), *served(url=url, retries=0).decode_each(tokens[4:5])]
+    for failure in failures:
+        assert isinstance(failure, ReadFailed)
+        assert "open-sesame" not in str(failure)
+        assert "very-secret" not in str(failure)
+
+
+def test_closing_cuts_off_what_is_read_and_asking_again_opens_it(
+    here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
+) -> None:
+    codec = served(concurrency=1)
+    server.fault = lambda attempt: "" if attempt else "stall"
+    results: list[Any] = []
+    asker = threading.Thread(target=lambda: results.extend(codec.decode_each(tokens[4:])))
+    asker.start()
+    while not server.bodies:
+        threading.Event().wait(0.01)
+    codec.close()
+    asker.join(10)
+    assert not asker.is_alive()
+    assert [str(result) for result in results] == [CLOSED, CLOSED]
+    (reading,) = codec.decode_each(tokens[4:5])
+    assert not isinstance(reading, CodecError)
 
 
 @pytest.mark.parametrize(
