@@ -255,12 +255,12 @@ def characters_table(figures: Figures) -> str:
         by_kind.setdefault(row["kind"], {})[row["tier"]] = row
     rows = [
         [
-            *(kind, f"{next(iter(tiers.values()))['characters']:,}"),
+            *(kind, *(f"{next(iter(tiers.values()))[count]:,}" for count in ("characters", "twins"))),
             *(f"{tiers[tier]['accuracy']:.2%} / {tiers[tier]['flagged_errors_share']:.0%}" for tier in CHARACTER_TIERS),
         ]
         for kind, tiers in by_kind.items()
     ]
-    return table(("kind", "characters", *(f"`{tier}`" for tier in CHARACTER_TIERS)), rows)
+    return table(("kind", "characters", "twins", *(f"`{tier}`" for tier in CHARACTER_TIERS)), rows)
 
 
 def rivals_table(figures: Figures) -> str:

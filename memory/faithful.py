@@ -28,6 +28,18 @@ def unread_share(grid: Cells) -> float:
     return float((grid[inked] == UNREADABLE).mean()) if inked.any() else 0.0
 
 
+def unseen_share(grid: Cells, reading: Reading) -> float:
+    """Share of the characters of `grid` for which `reading` has nothing: no character, or none that it is sure of being
+    blank."""
+    rows = min(len(grid), len(reading.cells))
+    inked = _inked(grid)
+    read = reading.cells[:rows]
+    doubtful = ~_inked(read) & (read != WIDE_TAIL) & (reading.confidence[:rows] < reading.flag_below)
+    nothing = np.ones_like(inked)
+    nothing[:rows] = (read == UNREADABLE) | doubtful
+    return float(nothing[inked].mean()) if inked.any() else 0.0
+
+
 def nothing_read(tier: str) -> str:
     """Why a page stays as it is."""
     return f"its tokens at '{tier}' read as nothing now, and neither text nor sharper tokens are given up for that"

@@ -24,7 +24,7 @@ from foxing.renderer import Cells, PageLayout, render, tier_rank
 from .database import Database
 from .decoding import PageDecoder, PageState, unpack_cells
 from .errors import TokensDamaged, Unreadable
-from .faithful import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share
+from .faithful import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share, unseen_share
 from .indexing import read_ahead, reindex
 from .remembering import Rememberer
 from .repositories import pages, wastebasket
@@ -154,7 +154,7 @@ class Rewriter:
             if reading is not None and not isinstance(reading, Reading):
                 unreadable[page_id] = str(reading)
                 continue
-            if reading is not None and unread_share(reading.cells) > UNREAD_SHARE:
+            if reading is not None and self._says_nothing(grids.get(page_id), reading):
                 unreadable[page_id] = nothing_read(change.tier)
                 continue
             if change.faithful and reading is not None and (share := lost(grids[page_id], reading)) > MOST_LOST:
@@ -167,6 +167,12 @@ class Rewriter:
             read = reading if texts[page_id] is None else None
             rewritten.append(Rewritten(change, blob, tokens[page_id].count, texts[page_id], read))
         return rewritten, unreadable
+
+    @staticmethod
+    def _says_nothing(grid: Cells | None, reading: Reading) -> bool:
+        """Whether too little was read. `grid`: what stands on the page, where it is known."""
+        share = unread_share(reading.cells) if grid is None else unseen_share(grid, reading)
+        return share > UNREAD_SHARE
 
     def drawable(self, page: PageRow) -> bool:
         """Whether the present codec encodes pages of this one's layout."""

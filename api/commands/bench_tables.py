@@ -75,11 +75,11 @@ def _show_ageing(console: Console, aged: Sequence[Row], direct: Sequence[Row]) -
 
 
 def _show_characters(console: Console, rows: Sequence[Row]) -> None:
-    numbers = ("characters", "read", "errors flagged")
+    numbers = ("characters", "twins", "others read", "errors flagged")
     shown = table("tier", "kind", *numbers, "wrong, some of them", right=numbers)
     for row in rows:
         shown.add_row(
-            *(row["tier"], row["kind"], f"{row['characters']:,}", f"{row['accuracy']:.2%}"),
+            *(row["tier"], row["kind"], f"{row['characters']:,}", f"{row['twins']:,}", f"{row['accuracy']:.2%}"),
             *(f"{row['flagged_errors_share']:.1%}", row["wrong"][:20]),
         )
     console.print(shown)

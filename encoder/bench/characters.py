@@ -84,13 +84,15 @@ OTHERS = "others"
 
 @dataclass(frozen=True)
 class CharacterRow:
-    """How a codec reads the characters of one kind at one tier. `characters`: how many there are; `accuracy`: share of
-    them that is read right; `flagged_errors_share`: of the others that is flagged, 1 where none is wrong; `wrong`: some
-    that are not read, in the order of Unicode."""
+    """How a codec reads the characters of one kind at one tier. `characters`: how many there are; `twins`: those of them
+    that are drawn like another character that the codec reads (Latin A, Greek Α, Cyrillic А), which nobody can tell
+    apart alone; `accuracy`: share of the others that is read right; `flagged_errors_share`: of what is wrong among them
+    that is flagged, 1 where nothing is; `wrong`: some of it, in the order of Unicode."""
 
     tier: str
     kind: str
     characters: int
+    twins: int
     accuracy: float
     flagged_errors_share: float
     wrong: str
@@ -112,12 +114,13 @@ def measure_characters(
     codec: Codec, tiers: Sequence[str], progress: Callable[[int, int], None] | None = None
 ) -> list[CharacterRow]:
     """A row for each kind that the codec reads and each of `tiers`. Raises `CodecError`."""
-    groups = _groups(characters_of(codec))
+    characters = characters_of(codec)
+    groups, twins = _groups(characters), _twins(characters)
     pages = _pages(codec, groups)
     rows: list[CharacterRow] = []
     for number, tier in enumerate(tiers):
         read = _read(codec, pages, tier)
-        rows += [_row(tier, kind, members, read) for kind, members in groups.items()]
+        rows += [_row(tier, kind, members, twins, read) for kind, members in groups.items()]
         if progress is not None:
             progress(number + 1, len(tiers))
     return rows
@@ -128,6 +131,16 @@ def _groups(characters: str) -> dict[str, str]:
     rest = set(characters).difference(*groups.values())
     groups[OTHERS] = "".join(c for c in characters if c in rest)
     return {kind: members for kind, members in groups.items() if members}
+
+
+def _twins(characters: str) -> set[str]:
+    """Those of `characters` that are drawn like another one."""
+    atlas = load_atlas()
+    drawn: dict[bytes, list[str]] = {}
+    for character in characters:
+        first, width = atlas.first_half[ord(character)], atlas.width[ord(character)]
+        drawn.setdefault(atlas.halves[first : first + width].tobytes(), []).append(character)
+    return {character for alike in drawn.values() if len(alike) > 1 for character in alike}
 
 
 def _pages(codec: Codec, groups: Mapping[str, str]) -> list[Page]:
@@ -168,14 +181,16 @@ def _read(codec: Codec, pages: Sequence[Page], tier: str) -> dict[str, tuple[boo
     return found
 
 
-def _row(tier: str, kind: str, members: str, read: Mapping[str, tuple[bool, bool]]) -> CharacterRow:
-    wrong = [c for c in members if not read[c][0]]
+def _row(tier: str, kind: str, members: str, twins: set[str], read: Mapping[str, tuple[bool, bool]]) -> CharacterRow:
+    alone = [c for c in members if c not in twins]
+    wrong = [c for c in alone if not read[c][0]]
     flagged = sum(read[c][1] for c in wrong)
     return CharacterRow(
         tier=tier,
         kind=kind,
         characters=len(members),
-        accuracy=1 - len(wrong) / len(members),
+        twins=len(members) - len(alone),
+        accuracy=1 - len(wrong) / max(1, len(alone)),
         flagged_errors_share=flagged / len(wrong) if wrong else 1.0,
         wrong="".join(wrong[:SHOWN]),
     )
