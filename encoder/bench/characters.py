@@ -84,10 +84,10 @@ OTHERS = "others"
 
 @dataclass(frozen=True)
 class CharacterRow:
-    """How a codec reads the characters of one kind at one tier. `characters`: how many there are; `twins`: those of them
-    that are drawn like another character that the codec reads (Latin A, Greek Α, Cyrillic А), which nobody can tell
-    apart alone; `accuracy`: share of the others that is read right; `flagged_errors_share`: of what is wrong among them
-    that is flagged, 1 where nothing is; `wrong`: some of it, in the order of Unicode."""
+    """How a codec reads the characters of one kind at one tier. `characters`: how many there are; `twins`: those that
+    are drawn like another character that the codec reads (Latin A, Greek Α, Cyrillic А), which nobody can tell apart
+    alone; `accuracy`: share of the others that is read right; `flagged_errors_share`: of what is wrong among them that
+    is flagged, 1 where nothing is; `wrong`: some of it, in the order of Unicode."""
 
     tier: str
     kind: str
