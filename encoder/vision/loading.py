@@ -12,11 +12,14 @@ from typing import Any
 import torch
 
 from foxing.encoder.errors import CodecError
+from foxing.renderer import PRINTED_PAGE, LayoutError, PageLayout
 
 DIGEST_CHARACTERS = 12  # of the sha256 that names weights in vision tokens
 CHUNK_BYTES = 4 << 20  # that are read at a time
 LONGEST_HEADER_BYTES = 100 << 20  # the limit that safetensors has
 FILES = ("*.json", "*.safetensors")
+#: Says how pages are laid out for a model that wants them otherwise than printed: `{"layout": {"columns": 32, …}}`.
+LAYOUT_FILE = "foxing.json"
 _LENGTH = struct.Struct("<Q")
 
 
@@ -79,6 +82,19 @@ def published_config(kind: Any, fields: dict[str, Any], place: Place) -> Any:
         return kind.from_dict(fields)
     except Exception as error:  # of many kinds, from checks of types and sizes
         raise CodecError(f"the config.json of {place.name} makes no sense ({_line(error)}); get it anew") from error
+
+
+def page_layout(place: Place) -> PageLayout:
+    """How pages are laid out for the model: what `foxing.json` beside the weights says, the printed page where there is
+    none. Raises `CodecError`."""
+    path = place.folder / LAYOUT_FILE
+    if not path.exists():
+        return PRINTED_PAGE
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))["layout"]
+        return PageLayout.from_dict({**PRINTED_PAGE.to_dict(), **given})
+    except (OSError, ValueError, KeyError, TypeError, LayoutError) as error:
+        raise CodecError(f"the {LAYOUT_FILE} of {place.name} gives no page layout ({error}); correct it") from error
 
 
 def load_tokenizer(place: Place) -> Any:

@@ -6,7 +6,7 @@ from foxing.encoder.options import CodecOptions
 from foxing.encoder.remote.endpoint import Endpoint
 
 from .codec import VisionCodec
-from .loading import locate, pick_dtype, weights_digest
+from .loading import locate, page_layout, pick_dtype, weights_digest
 from .model import VisionModel
 from .served import ServedVisionCodec
 
@@ -17,16 +17,22 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
     chosen = pick_device(device)
     place = locate(model, options.revision)
     loaded = kind.load(place, chosen, pick_dtype(options.dtype, chosen))
-    weights = weights_digest(place)
+    weights, layout = weights_digest(place), page_layout(place)
     source = place.name if options.revision is None else f"{place.name} at {options.revision}"
     if endpoint is None:
         return VisionCodec(
-            loaded, weights, source=source, token_dtype=options.token_dtype, batch_tokens=options.batch_tokens
+            loaded,
+            weights,
+            layout=layout,
+            source=source,
+            token_dtype=options.token_dtype,
+            batch_tokens=options.batch_tokens,
         )
     return ServedVisionCodec(
         loaded,
         weights,
         endpoint,
+        layout=layout,
         source=source,
         token_dtype=options.token_dtype,
         batch_tokens=options.batch_tokens,
