@@ -45,12 +45,14 @@ Sure = npt.NDArray[np.float32]
 
 def believed(text: str, sure: Sure, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Sure]:
     """The text as far as it is to be believed, with the confidence of each character: what repeats without end
-    (`looped`: bool[len(text)]) is `UNREADABLE`, and so is everything where the model was guessing."""
+    (`looped`: bool[len(text)]) is `UNREADABLE`, and so is everything where the model was guessing. What the model
+    itself writes as that has no confidence."""
     points = code_points(text)
     doubtful = np.zeros(len(points), dtype=bool) if looped is None else looped.copy()
     seen = ~doubtful & (points > 0x20)
     if seen.any() and float(sure[seen].mean()) < UNREAD_BELOW:
         doubtful |= points > 0x20
+    doubtful |= points == UNREADABLE
     doubtful &= points != 0x0A
     return _string(np.where(doubtful, np.uint32(UNREADABLE), points)), np.where(doubtful, np.float32(0), sure)
 

@@ -209,6 +209,12 @@ def test_a_text_that_was_guessed_is_unread() -> None:
     assert not reading("ab cd\nef", confidence=0.6).unread
 
 
+def test_what_the_model_calls_unreadable_has_no_confidence() -> None:
+    read = reading("ab\ufffd\ufffde")
+    assert read.cells[0, :5].tolist() == [ord("a"), ord("b"), UNREADABLE, UNREADABLE, ord("e")]
+    assert read.confidence[0, :5] == pytest.approx([0.9, 0.9, 0, 0, 0.9])
+
+
 def test_a_guess_is_as_unreadable_where_the_ink_is_known() -> None:
     page, ink = page_and_ink(WORDS * 5, "large", PRINTED_PAGE)
     text = "\n".join(lines_of(page))
