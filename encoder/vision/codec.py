@@ -25,6 +25,7 @@ from .writing import Written, write
 
 #: Confidence under which a character is flagged. Not measured: it depends on the weights.
 FLAG_BELOW = 0.8
+CELLS_A_MARK = 8  # at least; a model may say before its words where on the page they stand
 
 
 class VisionCodec:
@@ -55,8 +56,8 @@ class VisionCodec:
         self.layout = layout
         self.token_dtype = token_dtype
         self.batch_tokens = batch_tokens
-        #: Most tokens that the text of a page takes: one for each cell and each end of a row, and the end.
-        self.bound = layout.cells + layout.rows + 1
+        #: Most tokens that the text of a page takes: one for each cell and each end of a row, room for marks, the end.
+        self.bound = layout.cells + layout.cells // CELLS_A_MARK + layout.rows + 1
         self._lock = Lock()
         self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._spec(tier) for tier in model.tiers})
 
