@@ -14,7 +14,8 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ PLACES = tuple(mark(row, run) for row in range(TINY_PAGE.rows) for run in range(
 VOCABULARY = (*SPECIAL, UNKNOWN, *ALPHABET, *PLACES, *MARKS)
 HELD_OUT_SEED = 1_000_003  # of pages that are only read
 IGNORED = -100  # the target of what is no text
+#: Which heads of which layer of the decoder are taught where to look.
+POINTING_LAYER, POINTING_HEADS = 1, 2
 
 #: The published `config.json` with small numbers.
 CONFIG: dict[str, Any] = {
@@ -85,8 +88,8 @@ CONFIG: dict[str, Any] = {
 @dataclass(frozen=True)
 class ReaderOptions:
     """First the encoder learns alone, from what its vision tokens tell of the cells that they show; then the decoder
-    learns to read the tokens of pages that were looked at once; then both learn together. `encoder_until` and
-    `decoder_until`: shares of the time."""
+    learns as well, and reads most of the pages several times, since looking at them costs more; at last all pages are
+    new. `encoder_until` and `decoder_until`: shares of the time."""
 
     minutes: float = 60.0
     encoder_until: float = 0.2
@@ -97,15 +100,17 @@ class ReaderOptions:
     together_rate: float = 0.3  # share of the rates with which the last part begins
     weight_decay: float = 0.01
     megapixels: float = 2.2  # of the images of a step
-    looked_at: int = 400  # batches that are kept to be read again
-    look_share: float = 0.3  # of the decoder's steps that look at new pages
+    looked_at: int = 150  # batches that are kept to be read again
+    look_share: float = 0.3  # of the steps of the second part that look at new pages
     strange_share: float = 0.04  # of the pages: noise, or words of unknown characters
     strings_share: float = 0.15  # of the pages: a fifth of their words without meaning
     altered_share: float = 0.25  # of the images: shifted and noised a little
-    evaluate_every_s: float = 300.0
-    held_out_pages: int = 12
+    evaluate_every_s: float = 420.0
+    held_out_pages: int = 8
     seed: int = 1
-    tiers: Mapping[str, float] = field(default_factory=lambda: {"tiny": 0.45, "small": 0.3, "base": 0.22, "large": 0.03})
+    tiers: Mapping[str, float] = field(
+        default_factory=lambda: {"tiny": 0.27, "small": 0.33, "base": 0.22, "large": 0.18}
+    )
 
     def part(self, progress: float) -> tuple[str, float]:
         """Which part of the training it is at `progress` (0…1), and how far that has come."""
@@ -114,6 +119,12 @@ class ReaderOptions:
             if progress < stop:
                 return name, (progress - start) / (stop - start)
         return "together", (progress - self.decoder_until) / (1 - self.decoder_until)
+
+    def rate(self, part: str, done: float) -> float:
+        """Share of the rates at which `part` is trained when so much of it is done."""
+        if part == "together":
+            return self.together_rate * (1 - done) + 0.01
+        return 1.0 if part == "encoder" else min(1.0, 2 * (1 - done) + self.together_rate)
 
 
 def write_description(folder: Path) -> Place:
@@ -224,26 +235,6 @@ class Glance(nn.Module):
         return self.out(hidden), self.patch_out(patches.movedim(1, 3)[:, down.long()][:, :, across.long()])
 
 
-class Ahead(nn.Module):
-    """Reads the cells of a run from the state of the mark before it, half-way through the decoder. It only helps in
-    training: a mark names a place, so that its state learns soonest where in the image to look."""
-
-    def __init__(self, numbers: int) -> None:
-        super().__init__()
-        self.out = nn.Linear(numbers, RUN_CELLS * len(VOCABULARY))
-
-    def forward(self, states: Tensor, text: Tensor) -> Tensor:
-        """`states`: [B, T, numbers], of the tokens `text`, int64[B, T] → the loss, nats a cell."""
-        marks = (text >= VOCABULARY.index(PLACES[0])) & (text <= VOCABULARY.index(PLACES[-1]))
-        ended = torch.cat([text, text.new_full((len(text), RUN_CELLS), IGNORED)], dim=1)
-        following = torch.stack([ended[:, 1 + n : 1 + n + text.shape[1]] for n in range(RUN_CELLS)], dim=-1)[marks]
-        characters = (following >= VOCABULARY.index(UNKNOWN)) & (following < VOCABULARY.index(PLACES[0]))
-        characters &= following != VOCABULARY.index("\n")
-        target = following.masked_fill(characters.cumprod(dim=-1) == 0, IGNORED)
-        logits = self.out(states[marks]).unflatten(-1, (RUN_CELLS, -1))
-        return nn.functional.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=IGNORED)
-
-
 def _middles(side: int) -> tuple[Tensor, Tensor]:
     """Of rows and columns of the page, in a grid of `side` on a side."""
     rows, columns = TINY_PAGE.rows, TINY_PAGE.columns
@@ -253,12 +244,30 @@ def _middles(side: int) -> tuple[Tensor, Tensor]:
 @dataclass(frozen=True)
 class Batch:
     """Pages of one tier. `pixels`: float [B, 3, side, side]; `text`: int64[B, T], what is written, the end included,
-    `IGNORED` after it; `cells`: int64[B, rows, columns], what stands where."""
+    `IGNORED` after it; `places`: int64[B, T], in which cell of the page each character stands, -1 for what is none;
+    `cells`: int64[B, rows, columns], what stands where."""
 
     tier: str
     pixels: Tensor
     text: Tensor
+    places: Tensor
     cells: Tensor
+
+
+def _places(ids: Sequence[int]) -> list[int]:
+    """In which cell of the page each token stands, -1 for what is no character. Marks are in the order of the cells."""
+    first, stop, row_end = VOCABULARY.index(PLACES[0]), VOCABULARY.index(MARKS[0]), VOCABULARY.index("\n")
+    places, cell = [], -1
+    for token in ids:
+        if first <= token < stop:
+            cell = (token - first) * RUN_CELLS
+            places.append(-1)
+        elif token == row_end:
+            places.append(-1)
+        else:
+            places.append(cell)
+            cell += 1
+    return places
 
 
 class Batches:
@@ -279,12 +288,14 @@ class Batches:
         unknown, blank = self._ids[UNKNOWN], self._ids[" "]
         texts = [[self._ids.get(token, unknown) for token in written(lines)] for _, lines in drawn]
         text = torch.full((count, max(map(len, texts)) + 1), IGNORED)
+        places = torch.full_like(text, -1)
         cells = torch.full((count, TINY_PAGE.rows, TINY_PAGE.columns), blank)
         for index, (ids, (_, lines)) in enumerate(zip(texts, drawn, strict=True)):
             text[index, : len(ids) + 1] = torch.tensor([*ids, self._ids[SPECIAL[1]]])
+            places[index, : len(ids)] = torch.tensor(_places(ids), dtype=torch.int64)
             for row, line in enumerate(lines):
                 cells[index, row, : len(line)] = torch.tensor([self._ids.get(c, unknown) for c in line])
-        return Batch(tier, self._model.pixels([image for image, _ in drawn]), text, cells)
+        return Batch(tier, self._model.pixels([image for image, _ in drawn]), text, places, cells)
 
     def _page(self, tier: str) -> tuple[Image.Image, list[str]]:
         """An image and the rows that stand on it."""
@@ -322,12 +333,14 @@ class Trainer:
         self.options = options
         sam = self.network.model.vision_tower.sam_encoder
         self.glance = Glance(int(self.network.config.text_config.hidden_size), int(sam.config.output_channels))
-        sam.neck.register_forward_hook(self._keep_patches)
+        #: what some parts of the network gave last
+        self._given: dict[str, Tensor] = {}
+        sam.neck.register_forward_hook(partial(self._keep, "patches"))
         decoder = self.network.model.language_model
-        self.ahead = Ahead(int(self.network.config.text_config.hidden_size))
-        decoder.layers[len(decoder.layers) // 2 - 1].register_forward_hook(self._keep_states)
-        self._patches = self._states = torch.empty(0)
-        modules = (self.network, self.glance, self.ahead)
+        attention = decoder.layers[POINTING_LAYER].self_attn
+        attention.q_proj.register_forward_hook(partial(self._keep, "queries"))
+        attention.k_proj.register_forward_hook(partial(self._keep, "keys"))
+        modules = (self.network, self.glance)
         named = [pair for module in modules for pair in module.named_parameters()]
         named = [(name, parameter) for name, parameter in named if parameter.requires_grad]
         inner = ("_proj", "qkv", "attn.proj", "fc1", "fc2", "lin1", "lin2")
@@ -347,11 +360,8 @@ class Trainer:
         before, after = model.question(model.prompt(READ))
         self._before, self._after = torch.tensor(before), torch.tensor(after)
 
-    def _keep_patches(self, module: nn.Module, given: Any, patches: Tensor) -> None:
-        self._patches = patches
-
-    def _keep_states(self, module: nn.Module, given: Any, states: Tensor) -> None:
-        self._states = states
+    def _keep(self, name: str, module: nn.Module, taken: Any, given: Tensor) -> None:
+        self._given[name] = given
 
     def look(self, batch: Batch) -> Tensor:
         """What the encoder's two stages give for each patch of 64×64 px: float [B, side², numbers]."""
@@ -363,13 +373,14 @@ class Trainer:
         side = math.isqrt(seen.shape[1])
         tokens = self.network.model.multi_modal_projector(seen).unflatten(1, (side, side))
         cells = batch.cells.flatten()
-        fine, coarse = self.glance(tokens, self._patches)
-        return tuple(  # type: ignore[return-value]
-            nn.functional.cross_entropy(logits.float().flatten(0, 2), cells) for logits in (fine, coarse)
+        from_tokens, from_patches = (
+            nn.functional.cross_entropy(logits.float().flatten(0, 2), cells)
+            for logits in self.glance(tokens, self._given["patches"])
         )
+        return from_tokens, from_patches
 
     def text_loss(self, seen: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of the text that the decoder writes, nats a token, and of the cells read ahead from its marks."""
+        """Of the text that the decoder writes, nats a token, and of where some of its heads look for it."""
         network, count = self.network.model, len(seen)
         side = math.isqrt(seen.shape[1])
         tokens = network.multi_modal_projector(seen).unflatten(1, (side, side))
@@ -383,7 +394,35 @@ class Trainer:
         states = network.language_model(inputs_embeds=positions, use_cache=False).last_hidden_state
         logits = self.network.lm_head(states[:, -batch.text.shape[1] :])
         text = nn.functional.cross_entropy(logits.float().flatten(0, 1), batch.text.flatten(), ignore_index=IGNORED)
-        return text, self.ahead(self._states[:, -told.shape[1] :], batch.text[:, :-1])
+        return text, self._pointing_loss(batch, side)
+
+    def _pointing_loss(self, batch: Batch, side: int) -> Tensor:
+        """Of the attention of the pointing heads to the vision token that shows the middle of the cell that is to be
+        written next, nats a character."""
+        from transformers.models.unlimited_ocr.modeling_unlimited_ocr import apply_rotary_pos_emb
+
+        decoder = self.network.model.language_model
+        count, length = self._given["queries"].shape[:2]
+        queries, keys = (
+            self._given[name].float().view(count, length, decoder.config.num_attention_heads, -1).transpose(1, 2)
+            for name in ("queries", "keys")
+        )
+        cos, sin = decoder.rotary_emb(queries, position_ids=torch.arange(length)[None])
+        queries, keys = apply_rotary_pos_emb(queries, keys, cos, sin)
+        told = batch.text.shape[1] - 1
+        queries, keys = queries[:, :POINTING_HEADS, length - told :], keys[:, :POINTING_HEADS]
+        scores = queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[3])
+        later = torch.arange(length) > torch.arange(length - told, length)[:, None]
+        scores = scores.masked_fill(later, -torch.inf).permute(0, 2, 3, 1)  # [B, told, length, heads]
+        down, across = _middles(side)
+        place = batch.places[:, 1:].clamp(min=0)
+        row, column = down.long()[place // TINY_PAGE.columns], across.long()[place % TINY_PAGE.columns]
+        target = len(self._before) + row * (side + 1) + column
+        target = target.masked_fill(batch.places[:, 1:] < 0, IGNORED)[..., None].expand(-1, -1, POINTING_HEADS)
+        loss = nn.functional.cross_entropy(
+            scores.flatten(0, 1), target.flatten(0, 1), ignore_index=IGNORED, reduction="sum"
+        )
+        return loss / (target != IGNORED).sum().clamp(min=1)  # noise has no characters
 
     def step(self, loss: Tensor, warmth: float) -> None:
         """One step down `loss` with rates at `warmth` (0…1)."""
@@ -401,16 +440,12 @@ class Trainer:
         return {
             "network": self.network.state_dict(),
             "glance": self.glance.state_dict(),
-            "ahead": self.ahead.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer, _ in self._optimizers],
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.glance.load_state_dict(state["glance"])
-        if "ahead" not in state:
-            return
-        self.ahead.load_state_dict(state["ahead"])
         for (optimizer, _), one in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(one)
 
@@ -421,13 +456,19 @@ def held_out(tier: str, count: int) -> list[Page]:
     return [scribe.page() for _ in range(count)]
 
 
-def accuracy(model: DeepSeekOcr, tier: str, pages: Sequence[Page]) -> float:
-    """1 − Levenshtein distance / longer length over the characters of `pages`, read from their tokens."""
+def accuracies(model: DeepSeekOcr, count: int) -> dict[str, float]:
+    """By tier: 1 − Levenshtein distance / longer length over the characters of `count` held-out pages, read from their
+    tokens."""
     codec = VisionCodec(model, "0" * 12, layout=TINY_PAGE)
-    readings = codec.decode(codec.encode([draw(page, tier) for page in pages], tier))
-    pairs = [(page_text(page.cells), page_text(reading.cells)) for page, reading in zip(pages, readings, strict=True)]
-    wrong = sum(Levenshtein.distance(*pair) for pair in pairs)
-    return 1 - wrong / sum(max(map(len, pair)) for pair in pairs)
+    pages = {tier: held_out(tier, count) for tier in model.tiers}
+    tokens = [item for tier in pages for item in codec.encode([draw(page, tier) for page in pages[tier]], tier)]
+    texts = iter([page_text(reading.cells) for reading in codec.decode(tokens)])
+    report = {}
+    for tier, some in pages.items():
+        pairs = [(page_text(page.cells), next(texts)) for page in some]
+        wrong = sum(Levenshtein.distance(*pair) for pair in pairs)
+        report[tier] = round(1 - wrong / sum(max(map(len, pair)) for pair in pairs), 4)
+    return report
 
 
 def save(network: Any, folder: Path) -> None:
@@ -480,8 +521,7 @@ class Run:
         report: dict[str, float] = {}
         if reads:
             self.model.network.eval()
-            for tier in self.options.tiers:
-                report[tier] = round(accuracy(self.model, tier, held_out(tier, self.options.held_out_pages)), 4)
+            report = accuracies(self.model, self.options.held_out_pages)
             self.model.network.train()
         self.note({"loss": dict(losses), "held_out": report})
         score = sum(report.values()) / len(self.options.tiers)
@@ -511,26 +551,19 @@ def train(folder: Path, options: ReaderOptions) -> dict[str, float]:
         part, done = options.part(progress)
         part_steps = part_steps + 1 if part == part_before else 1
         part_before = part
-        warmth = min(1.0, part_steps / options.warmup_steps)
+        warmth = min(1.0, part_steps / options.warmup_steps) * options.rate(part, done)
         parts: dict[str, Tensor] = {}
         with torch.autocast("cpu", torch.bfloat16):
-            if part == "decoder":
-                if len(looked_at) < 8 or chance.random() < options.look_share:
-                    batch = batches.draw()
-                    with torch.no_grad():
-                        looked_at.append((trainer.look(batch), batch))
-                    del looked_at[: -options.looked_at]
-                    seen, batch = looked_at[-1]
-                else:
-                    seen, batch = looked_at[int(chance.integers(len(looked_at)))]
-                warmth *= min(1.0, 2 * (1 - done) + options.together_rate)
+            if part == "decoder" and len(looked_at) >= 8 and chance.random() > options.look_share:
+                seen, batch = looked_at[int(chance.integers(len(looked_at)))]
             else:
                 batch = batches.draw()
                 seen = trainer.look(batch)
                 parts["glance"], parts["patches"] = trainer.glance_loss(seen, batch)
-                warmth *= 1.0 if part == "encoder" else options.together_rate * (1 - done) + 0.01
+                looked_at.append((seen.detach(), replace(batch, pixels=torch.empty(0))))
+                del looked_at[: -options.looked_at]
             if part != "encoder":
-                parts["text"], parts["ahead"] = trainer.text_loss(seen, batch)
+                parts["text"], parts["pointing"] = trainer.text_loss(seen, batch)
         trainer.step(torch.stack(list(parts.values())).sum(), warmth)
         for name, loss in parts.items():
             key = f"{name}/{batch.tier}"
