@@ -37,18 +37,19 @@ TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 FLAGGED_ERRORS = 0.97  # of the wrong characters
 FLAGGED_SHARE = 0.027  # of all characters, at most; where more than that is wrong, this many times what is wrong:
 FLAGGED_PER_ERROR = 1.5
+FLAGGED_ANYWAY = 0.003  # of all characters, since few wrong ones say little about where others would be
 
 
 def threshold(right: Any, sure: Any) -> float:
-    """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters are, if not too many are flagged. What
-    the encoder did not doubt is never flagged."""
+    """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters are, if not too many are flagged, and
+    `FLAGGED_ANYWAY` of all. What the encoder did not doubt is never flagged."""
     wrong = np.sort(sure[~right])
     share = max(FLAGGED_SHARE, FLAGGED_PER_ERROR * len(wrong) / max(1, len(sure)))
     at_most = min(float(np.quantile(sure, min(1.0, share))), NO_DOUBT - 1e-4)
     if not len(wrong):
         return round(at_most, 4)
     enough = float(wrong[min(len(wrong) - 1, int(FLAGGED_ERRORS * len(wrong)))]) + 1e-4
-    return round(min(at_most, enough), 4)
+    return round(min(at_most, max(enough, float(np.quantile(sure, FLAGGED_ANYWAY)))), 4)
 
 
 def put_prior(model: NativeModel, path: Path) -> None:
