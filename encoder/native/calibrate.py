@@ -25,11 +25,12 @@ from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError
 from foxing.renderer import DENSE_PAGE, Page, render
 
-from .codec import BATCH_PAGES, Calibration, NativeCodec, PageReader, Seen, to_pixels
+from .codec import NativeCodec, PageReader, Seen, to_pixels
 from .doubts import NO_DOUBT, counted_slots, levels
 from .layers import NativeDims
 from .model import NativeModel
 from .prior import COLUMNS
+from .reading import BATCH_PAGES, Calibration
 from .symbols import LEFT
 from .weights import load_weights, save_weights
 
@@ -142,7 +143,7 @@ def _read_back(
     room = size * DENSE_PAGE.token_rows(tier)
     for batch in _batches(images):
         for cells, sure, guessed in zip(
-            *reader.decode(reader.encode(to_pixels(batch), tier, room, heat), tier), strict=True
+            *reader.unpacker.decode(reader.encode(to_pixels(batch), tier, room, heat), tier), strict=True
         ):
             readings.append(Reading(tier, cells, sure, 0.0))
             fillings.append(Reading(tier, cells, guessed.astype(np.float32), 0.0))

@@ -1,9 +1,9 @@
 """The characters that the native codec reads, as data: `data/charset.json` beside the weights.
 
-A pair of cells is one full-width character or two narrow ones. Both kinds are split in two lists, so that the softmax
-over the long list of rare ones is only taken where one of them stands; Hangul syllables are three jamo and need no
-list. A character that looks exactly like another full-width one (the compatibility ideographs of KS X 1001) is left
-out: no reader could tell them apart, so the typesetter escapes it.
+A pair of cells is one full-width character or two narrow ones. Both kinds are split in lists, so that the softmax over
+a long list of rare ones is only taken where one of them stands; Hangul syllables are three jamo and need no list. A
+character that looks exactly like another full-width one (the compatibility ideographs of KS X 1001) is left out: no
+reader could tell them apart, so the typesetter escapes it.
 
     python -m foxing.encoder.native.charset train/*.jsonl.gz     # counts, and writes data/charset.json
 """
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas, rasterize
+from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -77,16 +77,19 @@ IDEOGRAPH_SETS = ("gb2312", "euc_jp", "euc_kr")
 IDEOGRAPHS = ((0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 N_COMMON = 252  # with the classes for rare, full-width, Hangul and unreadable: 256
 N_WIDE = 3071  # with the class for rare: 3072
+N_OFTEN = 767  # with the class for the others: 768
 
 
 @dataclass(frozen=True)
 class Charset:
-    """`common` and `rare`: the narrow characters; `wide` and `rare_wide`: the full-width ones that are not Hangul."""
+    """`common` and `rare`: the narrow characters; `wide` and `rare_wide`: the full-width ones that are not Hangul;
+    `often`: those of `wide` that most texts are made of."""
 
     common: str
     rare: str
     wide: str
     rare_wide: str
+    often: str
 
     @property
     def n_cell(self) -> int:
@@ -119,6 +122,15 @@ class Charset:
     def rare_wide_class(self) -> int:
         return len(self.wide)
 
+    @property
+    def n_often(self) -> int:
+        """Classes of a full-width character at first sight: `often`, then `seldom_class`."""
+        return len(self.often) + 1
+
+    @property
+    def seldom_class(self) -> int:
+        return len(self.often)
+
     @cached_property
     def characters(self) -> str:
         """All characters, Hangul included, as the repertoire of a typesetter."""
@@ -147,6 +159,18 @@ class Charset:
         return table
 
     @cached_property
+    def often_class(self) -> npt.NDArray[np.int16]:
+        """int16[0x110000]: cell value → index in `often`, or `seldom_class`."""
+        table = np.full(_TABLE_SIZE, self.seldom_class, dtype=np.int16)
+        table[_points(self.often)] = np.arange(len(self.often))
+        return table
+
+    @cached_property
+    def often_places(self) -> npt.NDArray[np.int64]:
+        """Index in `often` → index in `wide`."""
+        return self.list_class[_points(self.often)].astype(np.int64)
+
+    @cached_property
     def rare_wide_index(self) -> npt.NDArray[np.int16]:
         """int16[0x110000]: cell value → index in `rare_wide`; 0 elsewhere."""
         table = np.zeros(_TABLE_SIZE, dtype=np.int16)
@@ -169,6 +193,16 @@ def load_charset(path: Path = CHARSET_PATH) -> Charset:
     return Charset.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
 
+def told_apart(characters: str) -> str:
+    """`characters` without those that are drawn like an earlier one: Greek Α and Cyrillic А after Latin A."""
+    atlas = load_atlas()
+    drawn: dict[bytes, str] = {}
+    for character in characters:
+        first, width = atlas.first_half[ord(character)], atlas.width[ord(character)]
+        drawn.setdefault(atlas.halves[first : first + width].tobytes(), character)
+    return "".join(drawn.values())
+
+
 def ideographs() -> Iterator[str]:
     """Those of `IDEOGRAPH_SETS`: rows of two bytes from 0xA1."""
     for name in IDEOGRAPH_SETS:
@@ -188,17 +222,15 @@ def build_charset(texts: Iterable[str]) -> Charset:
     members = [chr(c) for first, last in BLOCKS for c in range(first, last + 1)]
     members = list(dict.fromkeys(c for c in (*members, *sorted(set(ideographs()))) if atlas.width[ord(c)]))
     narrow = [c for c in members if atlas.width[ord(c)] == 1]
-    seen: dict[bytes, str] = {}
-    for character in members:
-        if atlas.width[ord(character)] == 2:
-            seen.setdefault(rasterize(np.array([[ord(character), WIDE_TAIL]], dtype=np.uint32)).tobytes(), character)
-    wide = sorted(seen.values(), key=lambda c: (-counts[c], c))
+    full_width = told_apart("".join(c for c in members if atlas.width[ord(c)] == 2))
+    wide = sorted(full_width, key=lambda c: (-counts[c], c))
     always = set(map(chr, range(0x20, 0x7F))) | set(RESERVED) | {"▶", "◆"}
     ranked = sorted(narrow, key=lambda c: (c not in always, -counts[c], c))
     return Charset(
         common="".join(sorted(ranked[:N_COMMON])),
         rare="".join(sorted(ranked[N_COMMON:])),
         wide="".join(sorted(wide[:N_WIDE])),
+        often="".join(sorted(wide[:N_OFTEN])),
         rare_wide="".join(sorted(wide[N_WIDE:])),
     )
 

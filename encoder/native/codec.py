@@ -1,12 +1,12 @@
 """The native codec: drives the network behind the codec contract."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,29 +14,24 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from foxing.encoder.contract import UNREADABLE, Reading, TierSpec
+from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named, pick_device
-from foxing.encoder.errors import CodecError, TokensError
+from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
-from .doubts import Doubts, Ints
+from .doubts import Ints
+from .earlier import earlier_reader
 from .model import NativeModel, resample
-from .packing import Packer
-from .prior import COLUMNS, Prior
-from .retired import retired_reader
-from .symbols import Alphabet, Symbols, seen_symbols
+from .prior import COLUMNS
+from .reading import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
+from .retired import RetiredReader, retired_reader
+from .scripts import Scripts
+from .symbols import Symbols, seen_symbols
 from .threads import shared_out
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
-NAME = "native"
-DTYPE = "uint8"
-BATCH_PAGES = 8
-DEFAULT_FLAG_BELOW = 0.8  # of a tier whose threshold was not measured
-DEFAULT_GUESSED = 0.1  # confidence of what the prior fills in, where it was not measured
-
-_T = TypeVar("_T", bound=Hashable)
 _Result = TypeVar("_Result")
 
 
@@ -74,9 +69,8 @@ class PageReader:
     def __init__(self, model: NativeModel, charset: Charset) -> None:
         self.model = model
         self.charset = charset
-        self._alphabet = Alphabet(charset)
-        arrays = model.prior.arrays()
-        self._packer = Packer(Prior(arrays), Doubts(arrays["doubts"]), charset, self._alphabet)
+        self.unpacker = Unpacker(model.prior.arrays(), charset)
+        self._scripts = Scripts(charset.characters)
         self._encoder = model.encoder
         if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:
             self._encoder = deepcopy(model.encoder).to(fast_dtype(self.device)).requires_grad_(False)
@@ -99,9 +93,9 @@ class PageReader:
 
         def events(part: Tensor) -> tuple[Ints, Ints]:
             seen = self._look(part, tier, heat)
-            return self._packer.events(seen.symbols, seen.rare, seen.sure, token_rows, room)
+            return self.unpacker.packer.events(seen.symbols, seen.rare, seen.sure, token_rows, room)
 
-        return self._packer.write(self._shared_out(events, pixels), len(pixels), token_rows, room)
+        return self.unpacker.packer.write(self._shared_out(events, pixels), len(pixels), token_rows, room)
 
     def _shared_out(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
         """`work` of all pages together, or one by one where threads share them out."""
@@ -119,45 +113,12 @@ class PageReader:
         seen = self._encoder(sized.to(fast_dtype(self.device)), tier, token_rows, token_pairs)
         found = (part.reshape(len(pixels), -1, COLUMNS).cpu() for part in seen_symbols(seen, self.charset, heat))
         symbols, rare, sure = (part.numpy() for part in found)
-        return Seen(symbols, rare, self._alphabet.cells(symbols, rare), sure)
-
-    def decode(
-        self, data: npt.NDArray[np.uint8], tier: str
-    ) -> tuple[Cells, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """The inverse of `encode`: cells uint32[B, rows, 160], confidence float32[B, rows, 160], and which of them the
-        prior filled in. Raises `TokensError` for bytes that `encode` does not write."""
-        packed = self._packer.unpack(data, DENSE_PAGE.rows_per_token(tier))
-        cells = self._alphabet.cells(packed.symbols, packed.rare)
-        return cells, np.where(cells == UNREADABLE, np.float32(0), packed.sure), packed.guessed
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """`temperatures`, by tier: what the encoder's logits are divided by before they become confidences; `thresholds`,
-    by "tier/bytes a token": the confidence under which a character is flagged; `guessed`, likewise: the share of what
-    the prior fills in that is right."""
-
-    temperatures: Mapping[str, float] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    guessed: Mapping[str, float] = field(default_factory=dict)
-
-    def temperature(self, tier: str) -> float:
-        return self.temperatures.get(tier, 1.0)
-
-    def flag_below(self, tier: str, size: int) -> float:
-        return self.thresholds.get(f"{tier}/{size}", DEFAULT_FLAG_BELOW)
-
-    def guess(self, tier: str, size: int) -> float:
-        return self.guessed.get(f"{tier}/{size}", DEFAULT_GUESSED)
-
-    @classmethod
-    def of(cls, info: Mapping[str, Any]) -> "Calibration":
-        """What `calibrate` noted in the weights."""
-        return cls(info.get("temperature", {}), info.get("flag_below", {}), info.get("guessed", {}))
-
-    def note(self) -> dict[str, Mapping[str, float]]:
-        """The inverse of `of`."""
-        return {"temperature": self.temperatures, "flag_below": self.thresholds, "guessed": self.guessed}
+        alphabet = self.unpacker.alphabet
+        cells = alphabet.cells(symbols, rare)
+        settled = np.stack([self._scripts.settled(page) for page in cells])
+        changed = settled != cells
+        symbols[changed], rare[changed] = alphabet.narrow(settled[changed])
+        return Seen(symbols, rare, settled, sure)
 
 
 class NativeCodec:
@@ -181,8 +142,9 @@ class NativeCodec:
         Raises `CodecError` for a tier or a size that the weights do not have."""
         self.reader = reader
         self.weights = weights
+        calibration = calibration or Calibration()
         self.repertoire: str | None = reader.charset.characters
-        self.calibration = calibration or Calibration()
+        self.calibration = calibration
         dims = reader.model.dims
         for tier in token_bytes or {}:
             if tier not in dims.tiers:
@@ -196,6 +158,7 @@ class NativeCodec:
             if size not in self.sizes[tier]:
                 offered = ", ".join(map(str, self.sizes[tier]))
                 raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}")
+        self._packed = PackedReader(reader.unpacker, weights, calibration, self.sizes)
         chosen = {tier: (token_bytes or {}).get(tier, sizes[0]) for tier, sizes in self.sizes.items()}
         self.tiers: Mapping[str, TierSpec] = MappingProxyType(
             {
@@ -242,7 +205,7 @@ class NativeCodec:
         size, across = self.tiers[tier].bytes_per_token, self.layout.token_rows(tier)
         heat = self.calibration.temperature(tier)
         result: dict[int, VisionTokens] = {}
-        for numbers in _batches([image.height for image in images]):
+        for numbers in batches([image.height for image in images]):
             pixels = to_pixels([images[i].convert("L") for i in numbers])
             for number, page in zip(numbers, self.reader.encode(pixels, tier, size * across, heat), strict=True):
                 shape = (len(page), across, size)
@@ -250,54 +213,16 @@ class NativeCodec:
         return [result[i] for i in range(len(images))]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec`. Tokens written by retired weights are read by those."""
+        """See `foxing.encoder.Codec`. Tokens that weights before these wrote are read as those read them."""
         result: dict[int, Reading] = {}
         written: dict[str, list[int]] = defaultdict(list)
         for number, item in enumerate(tokens):
             written[item.weights].append(number)
         for weights, numbers in written.items():
-            retired = None if weights == self.weights else retired_reader(weights, self.reader.device)
-            part = [tokens[i] for i in numbers]
-            readings = self._read(part) if retired is None else retired.decode(part)
+            before = None if weights == self.weights else self._before(weights)
+            readings = (before or self._packed).decode([tokens[i] for i in numbers])
             result.update(zip(numbers, readings, strict=True))
         return [result[i] for i in range(len(tokens))]
 
-    def _read(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        for item in tokens:
-            self._check(item)
-        result: dict[int, Reading] = {}
-        for numbers in _batches([(item.tier, item.shape) for item in tokens]):
-            first = tokens[numbers[0]]
-            data = [np.frombuffer(tokens[i].data, dtype=np.uint8).reshape(first.shape[0], -1) for i in numbers]
-            cells, confidence, guessed = self.reader.decode(np.stack(data), first.tier)
-            confidence[guessed] = self.calibration.guess(first.tier, first.shape[2])
-            threshold = self.calibration.flag_below(first.tier, first.shape[2])
-            for index, number in enumerate(numbers):
-                result[number] = Reading(first.tier, cells[index], confidence[index], threshold)
-        return [result[i] for i in range(len(tokens))]
-
-    def _check(self, tokens: VisionTokens) -> None:
-        """Raises `TokensError` where they are none of ours."""
-        if tokens.codec != self.name:
-            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
-        if tokens.weights != self.weights:
-            raise TokensError(
-                f"these tokens were written by the weights {tokens.weights}, which this version does not have (its own "
-                f"are {self.weights}); install the foxing version that wrote them"
-            )
-        if tokens.tier not in self.tiers:
-            raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
-        side = self.layout.token_rows(tokens.tier)
-        rows, columns, size = tokens.shape
-        if tokens.dtype != DTYPE or rows > side or columns != side or size not in self.sizes[tokens.tier]:
-            raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
-
-
-def _batches(keys: Sequence[_T]) -> Iterator[list[int]]:
-    """Positions of equal keys together, at most `BATCH_PAGES` at a time."""
-    groups: dict[_T, list[int]] = defaultdict(list)
-    for position, key in enumerate(keys):
-        groups[key].append(position)
-    for positions in groups.values():
-        for start in range(0, len(positions), BATCH_PAGES):
-            yield positions[start : start + BATCH_PAGES]
+    def _before(self, weights: str) -> PackedReader | RetiredReader | None:
+        return earlier_reader(weights) or retired_reader(weights, self.reader.device)

@@ -4,6 +4,7 @@ characters is read from its pixels, and the records that agents leave (JSON, log
 import json
 import random
 import string
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -11,12 +12,25 @@ import numpy as np
 
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter
 
-from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
+from .charset import HANGUL_FIRST, HANGUL_LAST, Charset, told_apart
 from .texts import entries
 
 HEX = "0123456789abcdef"
 SIGNS = "{}[]()<>:;,.=+-*/\\|&%$#@!?'\"`~^_"
+ENDS = (*(" ",) * 14, ", ", ". ", "! ", "? ", " – ", "… ", "\n", ": ", " (", ") ")  # of words
+LETTERS = 20  # that make a script
 EXTENSIONS = ("py", "json", "ts", "md", "txt", "log", "yaml", "toml", "rs", "go", "html", "cfg", "sh", "csv")
+
+
+def alphabets(charset: Charset) -> list[str]:
+    """The letters of each script that the charset has some of, ideographs and Hangul aside."""
+    scripts: dict[str, str] = {}
+    for letter in filter(str.isalpha, charset.common + charset.rare + charset.wide + charset.rare_wide):
+        name = unicodedata.name(letter, "")
+        if not name.startswith(("CJK", "HANGUL SYL")):
+            script = name.split(" ")[0]
+            scripts[script] = scripts.get(script, "") + letter
+    return [letters for letters in scripts.values() if len(letters) >= LETTERS]
 
 
 def identifier(generator: random.Random) -> str:
@@ -43,13 +57,22 @@ def identifier(generator: random.Random) -> str:
 
 
 class Drawer:
-    """Draws text of each kind from one random generator; `words` lends names to the records."""
+    """Draws text of each kind from one random generator; `words` lends names to the records, and what is said in each
+    of the languages `spoken` its words to chats."""
 
-    def __init__(self, charset: Charset, words: Sequence[str], generator: random.Random) -> None:
+    def __init__(
+        self,
+        charset: Charset,
+        words: Sequence[str],
+        generator: random.Random,
+        spoken: Sequence[Sequence[str]] = (),
+    ) -> None:
         self._charset = charset
-        self._narrow = charset.common + charset.rare
+        self._narrow = told_apart(charset.common + charset.rare)
         self._full = charset.wide + charset.rare_wide
         self._words = list(words) or ["word"]
+        self._spoken = [known for known in spoken if known]
+        self._alphabets = alphabets(charset)
         self._generator = generator
         self._setter = Typesetter(repertoire=Repertoire(charset.characters))
 
@@ -78,6 +101,34 @@ class Drawer:
     def hangul(self) -> str:
         points = range(HANGUL_FIRST, HANGUL_LAST + 1)
         return "".join(map(chr, self._generator.choices(points, k=self._generator.randint(20, 300))))
+
+    def chat(self) -> str:
+        """A message of words out of all that is said in a language, in any order, or of made-up words of one script."""
+        generator = self._generator
+        if self._spoken and generator.random() < 0.5:
+            known = generator.choice(self._spoken)
+            words = generator.choices(known, k=generator.randint(1, 40))
+        else:
+            letters = self._letters()
+            words = [
+                "".join(generator.choices(letters, k=min(14, 1 + int(generator.expovariate(0.22)))))
+                for _ in range(generator.randint(1, 30))
+            ]
+        style = generator.random()
+        if style < 0.15:
+            words = [word.upper() for word in words]
+        elif style < 0.6:
+            words = [word.capitalize() if generator.random() < 0.2 else word.lower() for word in words]
+        known_cells = self._charset.cell_class
+        said = "".join(word + generator.choice(ENDS) for word in words)
+        return "".join(c for c in said if known_cells[ord(c)] >= 0)
+
+    def _letters(self) -> str:
+        """As many letters of one script as a language has; of Latin ones, most of the time the plain ones too."""
+        letters = self._generator.choice(self._alphabets)
+        few = "".join(self._generator.sample(letters, min(len(letters), self._generator.randint(8, 60))))
+        plain = few[0].isascii() or "LATIN" in unicodedata.name(few[0], "")
+        return few[:10] + string.ascii_lowercase if plain and self._generator.random() < 0.8 else few
 
     def record(self) -> str:
         """JSON, a log, a listing of paths, a diff, source code, a table or commands, with words of the corpora."""

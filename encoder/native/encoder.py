@@ -13,10 +13,12 @@ from .layers import NativeDims, TextConv, TokenAttention, likeliest, mlp
 
 @dataclass(frozen=True)
 class Targets:
-    """Classes of a batch of grids, int64: `cells` and `lists` [B, L, 2]; `rare_wide` [B, L]; `jamo` [B, L, 3]."""
+    """Classes of a batch of grids, int64: `cells` and `lists` [B, L, 2]; `often` and `rare_wide` [B, L]; `jamo`
+    [B, L, 3]."""
 
     cells: Tensor
     lists: Tensor
+    often: Tensor
     rare_wide: Tensor
     jamo: Tensor
 
@@ -38,14 +40,16 @@ class Features:
     """What the encoder saw.
 
     `glance` and `logits`: [B, L, 2, K], what each cell shows, by itself and in its context; `kinds`: int64 [B, L, 2],
-    the likeliest of `logits`, or what was known. Which character it is: `rare` for cells of the rare class; `wide`,
-    `rare_wide` and `hangul` for pairs that hold a full-width character.
+    the likeliest of `logits`, or what was known. Which character it is: `rare` for cells of the rare class; `often` and
+    `hangul` for pairs that hold a full-width character, `wide` for those that are none of the frequent ones, and
+    `rare_wide` for those that are none of these either.
     """
 
     glance: Tensor
     logits: Tensor
     kinds: Tensor
     rare: Likely
+    often: Likely
     wide: Likely
     rare_wide: Likely
     hangul: Likely
@@ -58,12 +62,14 @@ class Glyphs(nn.Module):
         super().__init__()
         self.rare_class, self.rare_wide_class = charset.rare_class, charset.rare_wide_class
         self.wide_class, self.hangul_class = charset.wide_class, charset.hangul_class
+        self.seldom_class = charset.seldom_class
         self.first_norm = nn.LayerNorm(dims.n_cell)
         self.norm = nn.LayerNorm(dims.n_cell)
         self.glance = nn.Linear(dims.n_cell, charset.n_cell)
         self.cell = mlp(dims.n_cell, dims.n_cell, charset.n_cell)
         self.rare = nn.Linear(dims.n_cell, len(charset.rare))
         self.shape = nn.Linear(2 * dims.n_cell, dims.n_pair)
+        self.often = nn.Linear(dims.n_pair, charset.n_often)
         self.wide = nn.Linear(dims.n_pair, charset.n_wide)
         self.rare_wide = nn.Linear(dims.n_pair, len(charset.rare_wide))
         self.jamo = nn.Linear(dims.n_pair, N_LEAD + N_VOWEL + N_TAIL)
@@ -76,20 +82,28 @@ class Glyphs(nn.Module):
         wide_at, hangul_at = kinds[:, :, 0] == self.wide_class, kinds[:, :, 0] == self.hangul_class
         rare_at = kinds == self.rare_class
         rare_at[wide_at | hangul_at] = False
-        shapes = F.gelu(self.shape(cells[wide_at].flatten(1)))
-        wide = Likely(wide_at, self.wide(shapes))
-        lists = wide.best if target is None else target.lists[:, :, 0][wide_at]
-        rare_wide_at = wide_at.clone()
-        rare_wide_at[wide_at] = lists == self.rare_wide_class
+        shapes = F.relu(self.shape(cells[wide_at].flatten(1)))
+        often = Likely(wide_at, self.often(shapes))
+        seldom = (often.best if target is None else target.often[wide_at]) == self.seldom_class
+        wide = Likely(_of(wide_at, seldom), self.wide(shapes[seldom]))
+        rare = (wide.best if target is None else target.lists[:, :, 0][wide.at]) == self.rare_wide_class
         return Features(
             glance,
             logits,
             kinds,
             Likely(rare_at, self.rare(cells[rare_at])),
+            often,
             wide,
-            Likely(rare_wide_at, self.rare_wide(shapes[lists == self.rare_wide_class])),
-            Likely(hangul_at, self.jamo(F.gelu(self.shape(cells[hangul_at].flatten(1))))),
+            Likely(_of(wide.at, rare), self.rare_wide(shapes[seldom][rare])),
+            Likely(hangul_at, self.jamo(F.relu(self.shape(cells[hangul_at].flatten(1))))),
         )
+
+
+def _of(at: Tensor, chosen: Tensor) -> Tensor:
+    """`at` with only those of its M places that are `chosen`, bool [M]."""
+    result = at.clone()
+    result[at] = chosen
+    return result
 
 
 class PageEncoder(nn.Module):
@@ -114,7 +128,7 @@ class PageEncoder(nn.Module):
         self.glanced = nn.Linear(2 * charset.n_cell, dims.n_pair, bias=False)
         self.tier = nn.ParameterDict({name: nn.Parameter(torch.zeros(dims.n_pair)) for name in dims.tiers})
         self.across = TokenAttention(dims.n_pair, dims.n_heads)
-        self.along = nn.ModuleList(TextConv(dims.n_pair, dims.kernel, 1) for _ in range(dims.layers))
+        self.along = nn.ModuleList(TextConv(dims.n_pair, dims.kernel) for _ in range(dims.layers))
         for layer in (*self.stems.values(), self.local, self.compress):
             # biases of nought and full gain, or all cells look alike at first and nothing is learned
             assert isinstance(layer, nn.Conv2d)
@@ -144,9 +158,9 @@ class PageEncoder(nn.Module):
         in training."""
         patch = self.dims.tiers[tier].pair_px // 4
         x: Tensor = F.pixel_unshuffle(pixels, patch).to(memory_format=torch.channels_last)
-        x = F.gelu(self.stems[tier](x))
-        x = F.gelu(self.local(x))
-        x = F.gelu(self.compress(x))  # [B, C, R, 2·P]
+        x = F.relu(self.stems[tier](x))
+        x = F.relu(self.local(x))
+        x = F.relu(self.compress(x))  # [B, C, R, 2·P]
         cells = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, 2, x.shape[1])
         x = self.join(cells.flatten(2)) + self.tier[tier]
         x = self.across(x, token_rows, token_pairs)

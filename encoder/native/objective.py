@@ -29,6 +29,7 @@ def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
     return Targets(
         torch.from_numpy(classes.astype(np.int64)),
         torch.from_numpy(charset.list_class[grid].astype(np.int64)),
+        torch.from_numpy(charset.often_class[left].astype(np.int64)),
         torch.from_numpy(charset.rare_wide_index[left].astype(np.int64)),
         torch.from_numpy(jamo),
     )
@@ -37,12 +38,13 @@ def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
 def loss(seen: Features, target: Targets) -> Tensor:
     """Negative log-likelihood of the grid as the encoder sees it, nats a cell, and what the first glance costs; `seen`
     knew the kinds. Both halves of a full-width character are of its kind."""
-    full = seen.wide.at | seen.hangul.at
+    full = seen.often.at | seen.hangul.at
     classes = target.cells.clone()
     classes[:, :, 1][full] = classes[:, :, 0][full]
     total = _negative(seen.logits.flatten(0, 2), classes.flatten())
     total = total + GLANCE * _negative(seen.glance.flatten(0, 2), classes.flatten())
     total = total + _negative(seen.rare.logits, target.lists[seen.rare.at])
+    total = total + _negative(seen.often.logits, target.often[seen.often.at])
     total = total + _negative(seen.wide.logits, target.lists[:, :, 0][seen.wide.at])
     total = total + _negative(seen.rare_wide.logits, target.rare_wide[seen.rare_wide.at])
     total = total + _jamo(seen.hangul.logits, target.jamo[seen.hangul.at])

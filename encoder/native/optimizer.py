@@ -26,7 +26,8 @@ class MuonAdamW:
         self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
-            if parameter.ndim >= 2 and any(part in name for part in _INNER):
+            depthwise = parameter.ndim > 2 and parameter.shape[1] == 1
+            if parameter.ndim >= 2 and not depthwise and any(part in name for part in _INNER):
                 view = nn.Parameter(parameter.data.view(parameter.shape[0], -1))
                 self._views.append((parameter, view))
             else:

@@ -3,6 +3,7 @@
 import multiprocessing
 import random
 import sysconfig
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter, render
 
-from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
+from .charset import HANGUL_FIRST, HANGUL_LAST, Charset, told_apart
 from .drawn import Drawer
 from .encoder import Targets
 from .objective import targets
@@ -33,9 +34,10 @@ AHEAD = 6  # batches drawn before they are needed
 CODE_CHARACTERS = 2500  # of one message of source code
 STRUCK_SHARE = 0.02  # of the strips
 TYPOGRAPHIC_SHARE = 0.04  # of the strips
-SPRINKLED_SHARE = 0.25  # of the strips
+SPRINKLED_SHARE = 0.2  # of the strips
 SPRINKLED = (0.02, 0.08, 0.3)  # of the characters of such a strip
-NEIGHBOURS = 60  # characters next to each other in the charset, which are often of one script
+SPRINKLED_RUNS = (1, 1, 3, 8)  # cells that are sprinkled one after another
+NEIGHBOURS = 60  # characters next to each other in Unicode, which are often of one script
 #: Signs of ASCII → those that stand for them in print, in turn.
 PRINTED = {"'": "’’’‘", '"': "“”", "-": "—–-"}
 STALLED_S = 120  # without a batch, before the drawing process is asked whether it lives
@@ -92,6 +94,7 @@ class StripSource:
         setter = Typesetter(repertoire=Repertoire(charset.characters))
         self.cells: dict[str, Cells] = {}
         words: set[str] = set()
+        spoken: dict[str, set[str]] = defaultdict(set)
         self.prose = ""
         for name in shares.text_shares:
             path = folder / f"{name}.jsonl.gz"
@@ -106,31 +109,51 @@ class StripSource:
             self.cells[name] = np.concatenate([page.cells for page in pages])
             sample = " ".join(m["content"] for d in documents[:200] for m in d["messages"])[:200_000]
             words.update(w.lower() for w in sample.split() if w.isalpha() and w.isascii() and 1 < len(w) < 14)
+            spoken[name[:2]].update(w for w in sample.split() if len(w) < 24)
             if name.startswith("en"):
                 self.prose += sample.replace("\n", " ")
             print(f"{name}: {len(pages)} pages", flush=True)
-        self._narrow = printable(charset.common), printable(charset.rare)
-        self._full = printable(charset.wide), printable(charset.rare_wide), HANGUL
-        self.drawer = Drawer(charset, sorted(words), self.generator)
+        full_width = charset.wide + charset.rare_wide
+        signs = "".join(c for c in full_width if not "\u4e00" <= c <= "\u9fff")  # kana and emoji among them
+        narrow = told_apart(charset.common + charset.rare)
+        self._narrow = printable(narrow), printable("".join(c for c in narrow if c in charset.rare))
+        self._full = printable(signs), printable(full_width), printable(charset.rare_wide), HANGUL
+        self.drawer = Drawer(charset, sorted(words), self.generator, [sorted(known) for known in spoken.values()])
         self._choices = [*self.cells, *shares.drawn_shares]
         self._weights = [shares.text_shares[name] for name in self.cells] + list(shares.drawn_shares.values())
 
     def sprinkled(self, strip: Cells) -> Cells:
-        """`strip` with characters of all kinds among those of its text, so that each is read from its pixels in any
-        company."""
+        """`strip` with characters of all kinds among those of its text, alone or in runs, so that each is read from its
+        pixels in any company."""
         generator = np.random.default_rng(self.generator.getrandbits(32))
-        chosen = generator.random(strip.shape) < self.generator.choice(SPRINKLED)
+        run = self.generator.choice(SPRINKLED_RUNS)
+        chosen = generator.random(strip.shape) < self.generator.choice(SPRINKLED) / run
+        for _ in range(run - 1):
+            chosen[:, 1:] |= chosen[:, :-1] & (generator.random((len(strip), strip.shape[1] - 1)) < 1 - 0.5 / run)
         left = np.zeros(strip.shape, dtype=bool)
         left[:, :-1] = strip[:, 1:] == WIDE_TAIL
-        narrow = chosen & ~left & (strip > 0x20) & (strip != WIDE_TAIL) & (strip != BLANK)
+        narrow = ~left & (strip > 0x20) & (strip != WIDE_TAIL) & (strip != BLANK)
         result = strip.copy()
-        for at, lists in ((narrow, self._narrow), (chosen & left, self._full)):
-            known = self.generator.choice(lists)
-            if self.generator.random() < 0.5:
-                start = self.generator.randrange(len(known))
-                known = known[start : start + NEIGHBOURS]
-            result[at] = generator.choice(known, int(at.sum()))
+        if self.generator.random() < 0.5:  # pairs of narrow characters → full-width ones, and the other way round
+            pairs = np.zeros(strip.shape, dtype=bool)
+            pairs[:, ::2] = chosen[:, ::2] & narrow[:, ::2] & narrow[:, 1::2]
+            result[pairs] = generator.choice(self._near(self._full), int(pairs.sum()))
+            result[:, 1::2][pairs[:, ::2]] = WIDE_TAIL
+            pairs = chosen & left
+            pairs[:, 1:] |= pairs[:, :-1]
+            result[pairs] = generator.choice(self._near(self._narrow), int(pairs.sum()))
+        else:
+            for at, lists in ((chosen & narrow, self._narrow), (chosen & left, self._full)):
+                result[at] = generator.choice(self._near(lists), int(at.sum()))
         return result
+
+    def _near(self, lists: Sequence[Cells]) -> Cells:
+        """One of `lists`, or a small part of it."""
+        known = self.generator.choice(lists)
+        if self.generator.random() < 0.5:
+            start = self.generator.randrange(len(known))
+            known = known[start : start + NEIGHBOURS]
+        return known
 
     def strip(self, rows: int) -> Cells:
         name = self.generator.choices(self._choices, self._weights)[0]
@@ -150,7 +173,8 @@ class StripSource:
 
 
 def printable(characters: str) -> Cells:
-    return np.array([ord(c) for c in characters if c.isprintable() and c != " "], dtype=np.uint32)
+    """In the order of Unicode."""
+    return np.array(sorted(ord(c) for c in characters if c.isprintable() and c != " "), dtype=np.uint32)
 
 
 def typographic(strip: Cells) -> Cells:

@@ -49,15 +49,16 @@ def seen_symbols(seen: Features, charset: Charset, heat: float = 1.0) -> tuple[T
     rare = torch.zeros_like(symbols)
     share, rare[seen.rare.at] = _share(seen.rare.logits, seen.rare.best, heat), seen.rare.best
     sure[seen.rare.at] *= share
-    share, wide = _share(seen.wide.logits, seen.wide.best, heat), seen.wide.best
-    wide = wide.clamp_max(charset.rare_wide_class - 1)
-    rare_wide_at = seen.rare_wide.at[seen.wide.at]
-    rare_share, rare_wide = _share(seen.rare_wide.logits, seen.rare_wide.best, heat), seen.rare_wide.best
-    share[rare_wide_at] *= rare_share
-    wide[rare_wide_at] = charset.rare_wide_class + rare_wide
+    share, which = _share(seen.often.logits, seen.often.best, heat), seen.often.best
+    wide = torch.from_numpy(charset.often_places).to(symbols.device)[which.clamp_max(charset.seldom_class - 1)]
+    seldom, rare_wide = seen.wide.at[seen.often.at], seen.rare_wide.at[seen.often.at]
+    share[seldom] *= _share(seen.wide.logits, seen.wide.best, heat)
+    wide[seldom] = seen.wide.best
+    share[rare_wide] *= _share(seen.rare_wide.logits, seen.rare_wide.best, heat)
+    wide[rare_wide] = charset.rare_wide_class + seen.rare_wide.best
     shift = torch.tensor([LEFT, 0], device=symbols.device)
-    symbols[seen.wide.at] = wide_halves(wide) + shift
-    sure[seen.wide.at] = (kinds[..., 0][seen.wide.at] * share).unsqueeze(-1)
+    symbols[seen.often.at] = wide_halves(wide) + shift
+    sure[seen.often.at] = (kinds[..., 0][seen.often.at] * share).unsqueeze(-1)
     parts = torch.split(seen.hangul.logits, [N_LEAD, N_VOWEL, N_TAIL], dim=-1)
     jamo = [likeliest(part) for part in parts]
     symbols[seen.hangul.at] = syllable_halves(*jamo) + shift
@@ -113,8 +114,7 @@ class Alphabet:
 
     def symbols(self, cells: Cells) -> tuple[Symbols, Symbols]:
         """Cells of any shape whose last axis is a whole row → symbols and positions of rare characters."""
-        symbols = self._class[cells].astype(np.int64)
-        rare = np.where(symbols == self.rare_class, self._rare[cells], 0).astype(np.int64)
+        symbols, rare = self.narrow(cells)
         right = cells == WIDE_TAIL
         left = np.zeros_like(right)
         left[..., :-1] = right[..., 1:]
@@ -122,6 +122,11 @@ class Alphabet:
         symbols[left] = LEFT + halves[:, 0]
         symbols[right] = halves[:, 1]
         return symbols, rare
+
+    def narrow(self, cells: Cells) -> tuple[Symbols, Symbols]:
+        """Narrow characters of any shape → symbols and positions of rare characters."""
+        symbols = self._class[cells].astype(np.int64)
+        return symbols, np.where(symbols == self.rare_class, self._rare[cells], 0).astype(np.int64)
 
     def cells(self, symbols: Symbols, rare: Symbols) -> Cells:
         """The inverse of `symbols`; what stands for no character is unreadable."""

@@ -36,6 +36,7 @@ from .weights import load_weights, save_weights
 
 EVALUATED = (
     *("en_sgd", "en_irc", "en_swe_agent", "ko_nsmc", "ja_real_persona_chat", "zh_kdconv", "de_gesetze", "fr_tldr"),
+    "ru_tldr",
 )
 
 
@@ -87,6 +88,7 @@ class TrainingOptions:
             "full_width": 0.025,
             "ideographs": 0.025,
             "hangul": 0.015,
+            "chat": 0.09,
         }
     )
 
