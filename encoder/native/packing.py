@@ -27,7 +27,7 @@ from .threads import shared_out
 
 STREAM_ROWS = 5  # at most
 ROOMY_BITS = 6  # a cell
-CHUNK = 1600  # cells whose probabilities are in memory at once
+CHUNK = 400  # cells whose probabilities are in memory at once: what they take stays in the cache
 BLOCK = 16  # symbols that are added up together
 N_BLOCKS = N_SYMBOLS // BLOCK
 RARE_SLOTS = rans.SLOTS // MOST_RARE  # of each position in the list of rare characters
