@@ -1,0 +1,66 @@
+"""A server for each test, and remote codecs that ask it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from foxing.encoder import (
+    RemoteOptions,
+)
+from foxing.encoder.remote.codec import RemoteCodec
+from tests.remote.server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
+
+
+@pytest.fixture(scope="module")
+def native_reader() -> NativeReader:
+    return NativeReader()
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Reader], Server]]:
+    running: list[tuple[ThreadingHTTPServer, threading.Thread, Server]] = []
+
+    def serve(reader: Reader) -> Server:
+        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        state = Server(reader, url=f"http://127.0.0.1:{http.server_port}/v1")
+        http.state = state  # type: ignore[attr-defined]
+        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+        thread.start()
+        running.append((http, thread, state))
+        return state
+
+    yield serve
+    for http, thread, state in running:
+        state.stopped.set()
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def server(served: Callable[[Reader], Server], native_reader: NativeReader) -> Server:
+    return served(native_reader)
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+def load(pauses: Pauses) -> Iterator[Load]:
+    """Loads remote codecs for dense pages, which are closed at the end."""
+    loaded: list[RemoteCodec] = []
+
+    def load_one(url: str, **options: Any) -> RemoteCodec:
+        given: dict[str, Any] = {"model": MODEL, "columns": 160, "timeout_s": 20.0, **options}
+        codec = RemoteCodec.load(RemoteOptions(url=url, **given), pauses.timing)
+        loaded.append(codec)
+        return codec
+
+    yield load_one
+    for codec in loaded:
+        codec.close()

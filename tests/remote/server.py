@@ -1,0 +1,295 @@
+"""A real HTTP server that speaks the protocol of vLLM and SGLang, reads the images it is sent, and fails in every way
+servers fail."""
+
+import base64
+import json
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
+from io import BytesIO
+from typing import Any, Protocol
+
+import pytest
+from PIL import Image
+
+from foxing.encoder import (
+    Codec,
+    CodecError,
+    load_codec,
+)
+from foxing.encoder import VisionTokens as Tokens
+from foxing.encoder.native.texts import entries
+from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.endpoint import Timing
+from foxing.encoder.remote.requests import NGRAM
+from foxing.encoder.rivals import Tesseract
+from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
+
+MODEL = "reader-1"
+KEY = "correct-horse-battery"
+FAULTS = ("500", "429", "html", "truncated", "dropped")
+Tokenized = list[tuple[str, float]]  # text tokens, and how sure each is
+
+
+class Reader(Protocol):
+    """Reads what is on an image, mode "L"."""
+
+    def read(self, image: Image.Image) -> Tokenized: ...
+
+
+class NativeReader:
+    """Our own network as the model behind the server: it sees nothing but the pixels it is sent."""
+
+    def __init__(self) -> None:
+        self.codec = load_codec("native", "cpu")
+        self._read: dict[bytes, Tokenized] = {}
+        self._lock = threading.Lock()
+
+    def read(self, image: Image.Image) -> Tokenized:
+        with self._lock:
+            if image.tobytes() not in self._read:
+                self.read_ahead([image])
+            return self._read[image.tobytes()]
+
+    def read_ahead(self, images: Sequence[Image.Image]) -> None:
+        """Reads images of one tier, so that the answers are at hand."""
+        tier = next(name for name, side in TIER_SIDES_PX.items() if side == images[0].width)
+        for image, reading in zip(images, self.codec.decode(self.codec.encode(images, tier)), strict=True):
+            answer: Tokenized = []
+            for row, sure in zip(reading.cells, reading.confidence, strict=True):
+                letters = [(chr(c or 0x20), float(s)) for c, s in zip(row, sure, strict=True) if c != WIDE_TAIL]
+                answer += [*letters[: len(grid_text(row))], ("\n", 1.0)]
+            self._read[image.tobytes()] = answer
+
+
+class TesseractReader:
+    """Tesseract on the whole page; it says nothing of how sure it is."""
+
+    def __init__(self) -> None:
+        try:
+            engine: Any = Tesseract()
+        except CodecError as error:
+            pytest.skip(str(error))
+        self._engine = engine
+        self._lock = threading.Lock()
+
+    def read(self, image: Image.Image) -> Tokenized:
+        api = self._engine._engine("eng")
+        with self._lock:
+            import tesserocr
+
+            api.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
+            api.SetImage(image)
+            return [(api.GetUTF8Text(), math.nan)]
+
+
+@dataclass
+class Server:
+    """What the server does and has done. `fault`: (image, which try this is) → the fault, "" for none, or "stall";
+    `answer`: puts other words into the mouth of the reader."""
+
+    reader: Reader
+    fault: Callable[[bytes, int], str] = lambda png, attempt: ""
+    answer: Callable[[Tokenized], dict[str, Any]] | None = None
+    api: str = "openai"
+    key: str | None = None
+    tries: Counter[bytes] = field(default_factory=Counter)
+    answered: Counter[bytes] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    lock: Any = field(default_factory=threading.Lock)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def complete(self, answer: Tokenized) -> dict[str, Any]:
+        """A chat completion as vLLM and SGLang write it."""
+        if self.answer is not None:
+            return self.answer(answer)
+        logprobs = None
+        if answer and not math.isnan(answer[0][1]):
+            logprobs = {
+                "content": [
+                    {"token": t, "logprob": math.log(max(p, 1e-9)), "bytes": list(t.encode()), "top_logprobs": []}
+                    for t, p in answer
+                ]
+            }
+        return completion("".join(text for text, _ in answer), logprobs, tokens=len(answer))
+
+
+def completion(text: str | None, logprobs: Any = None, finish: str = "stop", tokens: int = 5) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": MODEL,
+        "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 300, "completion_tokens": tokens, "total_tokens": 300 + tokens},
+    }
+
+
+def checked(body: Any, api: str) -> bytes:
+    """The image of a request that is exactly what the API documents. Raises `ValueError`."""
+    fields = {"model", "messages", "temperature", "max_tokens", "logprobs", "stream"}
+    fields |= {"vllm": {"skip_special_tokens", "vllm_xargs"}, "sglang": {"skip_special_tokens", "custom_params"}}.get(
+        api, set()
+    )
+    if set(body) != fields:
+        raise ValueError(f"the fields are {sorted(body)}, not {sorted(fields)}")
+    if body["vllm_xargs" if api == "vllm" else "custom_params"] != NGRAM if api != "openai" else False:
+        raise ValueError("the n-grams are not as documented")
+    if type(body["max_tokens"]) is not int or body["max_tokens"] < 1 or body["temperature"] != 0:
+        raise ValueError("max_tokens or temperature make no sense")
+    if body["logprobs"] is not True or body["stream"] is not False:
+        raise ValueError("logprobs or stream make no sense")
+    (message,) = body["messages"]
+    image, text = message["content"]
+    if set(message) != {"role", "content"} or message["role"] != "user":
+        raise ValueError("there is more than one message of the user")
+    if set(text) != {"type", "text"} or text["type"] != "text" or not text["text"]:
+        raise ValueError("the prompt is no text")
+    if set(image) != {"type", "image_url"} or image["type"] != "image_url" or set(image["image_url"]) != {"url"}:
+        raise ValueError("the image is no image_url")
+    head, _, data = image["image_url"]["url"].partition(",")
+    if head != "data:image/png;base64":
+        raise ValueError("the image is no PNG in a data URL")
+    return base64.b64decode(data, validate=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Any
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self._json(200, {"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        else:
+            self._send(404, "text/html", b"<html>Not found</html>")
+
+    def do_POST(self) -> None:
+        state: Server = self.server.state
+        with state.lock:
+            state.at_once += 1
+            state.most_at_once = max(state.most_at_once, state.at_once)
+        try:
+            self._post(state)
+        finally:
+            with state.lock:
+                state.at_once -= 1
+
+    def _post(self, state: Server) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/chat/completions":
+            self._send(404, "text/html", b"<!doctype html><html>Not found</html>")
+            return
+        if state.key is not None and self.headers.get("Authorization") != f"Bearer {state.key}":
+            self._json(401, {"error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}})
+            return
+        if body["model"] != MODEL:
+            message = f"The model `{body['model']}` does not exist."
+            self._json(404, {"error": {"message": message, "type": "NotFoundError", "code": 404}})
+            return
+        try:
+            png = checked(body, state.api)
+            image = Image.open(BytesIO(png), formats=["PNG"]).convert("L")
+        except (ValueError, KeyError, TypeError) as error:
+            state.refused.append(str(error))
+            self._json(400, {"error": {"message": str(error), "type": "BadRequestError"}})
+            return
+        with state.lock:
+            fault = state.fault(png, state.tries[png])
+            state.tries[png] += 1
+            state.faults[fault] += 1
+        if fault:
+            self._fail(fault, state)
+            return
+        document = state.complete(state.reader.read(image))
+        with state.lock:
+            state.answered[png] += 1
+        self._json(200, document)
+
+    def _fail(self, fault: str, state: Server) -> None:
+        self.close_connection = True
+        if fault == "stall":
+            state.stopped.wait(30)
+        elif fault == "500":
+            self._json(500, {"error": {"message": "the engine is dead", "type": "InternalServerError"}})
+        elif fault == "429":
+            self._json(429, {"error": {"message": "slow down"}}, {"Retry-After": "7"})
+        elif fault == "html":
+            self._send(502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>")
+        elif fault == "truncated":
+            self._send(200, "application/json", json.dumps(completion("half an answer")).encode()[:60])
+
+    def _json(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
+        self._send(status, "application/json", json.dumps(document).encode(), headers)
+
+    def _send(self, status: int, kind: str, content: bytes, headers: dict[str, str] | None = None) -> None:
+        try:
+            self.send_response(status)
+            told = {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}
+            if self.close_connection:
+                told["Connection"] = "close"
+            for name, value in told.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+        except OSError:
+            pass  # the client has given up
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+Load = Callable[..., RemoteCodec]
+
+
+class Pauses(list[float]):
+    """Pauses that were asked for, and not made."""
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(sleep=self.append, chance=lambda: 0.5)
+
+
+def pages_of(codec: Codec, count: int) -> list[Page]:
+    """Short pages, each with its own number in it."""
+    native = load_codec("native", "cpu")
+    setter = Typesetter(codec.layout, Repertoire(native.repertoire))
+    said = "Note {}: the battery test in the cold room took longer than planned, and pallet {} arrived on Friday. "
+    return [
+        setter.page(entries([{"id": f"t{n}", "messages": [{"role": "user", "content": said.format(n, n * 7)}]}]))
+        for n in range(count)
+    ]
+
+
+def tokens_of(codec: Codec, pages: Sequence[Page], tier: str = "small") -> list[Tokens]:
+    return codec.encode([render(page.cells, page.layout, tier) for page in pages], tier)
+
+
+def refusal(words: str) -> dict[str, Any]:
+    document = completion(None)
+    document["choices"][0]["message"]["refusal"] = words
+    return document
+
+
+NO_ANSWERS = {
+    "answered nothing.*'stop'": completion(None),
+    "answered nothing.*'length'": completion("\n \n", finish="length"),
+    "its content filter": completion("The battery", finish="content_filter"),
+    "refuses to read the page: It looks private": refusal("It looks private."),
+}
+
+
+def drawn(what: str) -> str:
+    """One call in five fails and one in twenty stalls, the same ones in every run."""
+    share = int.from_bytes(sha256(what.encode()).digest()[:4], "big") / 2**32
+    if share < 0.05:
+        return "stall"
+    return FAULTS[int((share - 0.05) / 0.2 * len(FAULTS))] if share < 0.25 else ""

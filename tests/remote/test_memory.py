@@ -1,0 +1,185 @@
+"""A memory whose pages a remote model reads."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from foxing.api.cli import app
+from foxing.api.settings import load_settings
+from foxing.encoder import (
+    load_codec,
+)
+from foxing.encoder.remote.codec import RemoteCodec
+from foxing.memory import Memory, ReaderFailed
+from foxing.renderer import TIER_SIDES_PX, Entry, Typesetter, grid_text
+from tests.remote.server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
+
+START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+
+
+def remember(memory: Memory, count: int) -> None:
+    said = "note {}: Titan ships on 14 March, and the battery test in the cold room took longer than planned"
+    memory.store(
+        "b",
+        [
+            {"id": f"m{n}", "role": "user", "content": said.format(n), "created_at": START + timedelta(minutes=n)}
+            for n in range(count)
+        ],
+    )
+
+
+def test_printed_pages_age_out_of_their_image_and_are_read_whole(
+    server: Server, load: Load, database_path: Path
+) -> None:
+    codec = load(server.url, columns=80)
+    setter = Typesetter(codec.layout)
+    clock = [START + timedelta(hours=12)]
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 12)
+        memory.seal("b")
+        written = [
+            Entry(span.message_id, span.role, span.text, span.created_at, span.thread) for span in memory.export("b")
+        ]
+        lines = "\n".join(grid_text(row) for row in setter.page(written).cells)
+        server.answer = lambda answer: completion(lines)
+        for days, tier in ((8, "small"), (31, "tiny"), (366, "micro")):
+            clock[0] = START + timedelta(days=days)
+            (move,) = memory.age("b").moved
+            assert move.to_tier == tier
+            (page,) = memory.pages("b").pages
+            assert memory.page_tokens("b", page.id).image().size == (codec.tiers[tier].side_px,) * 2
+        assert [span.text for span in memory.export("b")] == [entry.content for entry in written]
+        assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
+
+
+def test_a_memory_stores_ages_and_recalls_through_a_server_that_fails(
+    server: Server, load: Load, database_path: Path
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url, retries=9, timeout_s=5.0)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 40)
+        memory.seal("b")
+        assert codec.usage.requests == 0  # fresh pages keep their text
+        assert memory.bank("b").pages == 1
+        server.fault = lambda png, attempt: drawn(f"{png.hex()}/{attempt}")
+        clock[0] += timedelta(days=8)
+        moved = memory.age("b").moved
+        assert [move.to_tier for move in moved] == ["small"]
+        asked = codec.usage.pages
+        clock[0] += timedelta(days=30)
+        assert [move.to_tier for move in memory.age("b").moved] == ["tiny"]
+        assert codec.usage.pages == asked + 1  # the new tokens are read; the old ones are an image already
+        found = memory.recall("b", "Titan", limit=3).spans
+        assert [span.source for span in found] == ["decoded"] * 3
+        assert all("Titan ships on 14 March" in span.text for span in found)
+        page = memory.pages("b").pages[0]
+        assert page.bytes > 1000
+        assert memory.page_tokens("b", page.id).dtype == "png"
+
+
+def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotten(
+    server: Server, load: Load, database_path: Path
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url, retries=1)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 20)
+        memory.seal("b")
+        server.fault = lambda png, attempt: "500"
+        clock[0] += timedelta(days=8)
+        report = memory.age("b")
+        assert (report.moved, report.busy, len(report.unreadable)) == ([], [], 1)
+        assert memory.recall("b", "Titan").spans[0].source == "text"
+        server.fault = lambda png, attempt: ""
+        assert len(memory.age("b").moved) == 1
+        server.fault = lambda png, attempt: "500"
+        span = memory.recall("b", "Titan").spans[0]
+        assert (span.text, span.confidence) == ("", 0)
+        tries = server.tries.total()
+        assert memory.recall("b", "Titan").spans[0].confidence == 0
+        assert server.tries.total() == tries  # not asked again a moment later
+        page = memory.pages("b").pages[0].id
+        with pytest.raises(ReaderFailed, match="500: the engine is dead"):
+            memory.read_page("b", page)
+        clock[0] += timedelta(days=30)
+        assert memory.age("b").moved == []
+        server.fault = lambda png, attempt: ""
+        assert len(memory.age("b").moved) == 1
+        assert "Titan ships on 14 March" in memory.recall("b", "Titan").spans[0].text
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS)
+def test_a_model_that_answers_nothing_costs_no_page_its_text(
+    server: Server, load: Load, database_path: Path, said: str
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 20)
+        memory.seal("b")
+        server.answer = lambda answer: NO_ANSWERS[said]
+        clock[0] += timedelta(days=8)
+        report = memory.age("b")
+        assert (report.moved, report.text_dropped, report.busy, len(report.unreadable)) == ([], [], [], 1)
+        assert memory.recall("b", "Titan").spans[0].source == "text"
+
+
+def test_a_page_sealed_without_its_text_keeps_it_until_it_was_read(
+    server: Server, load: Load, database_path: Path
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url, retries=0)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 20)
+        memory.set_policy("b", {**memory.policy("b").model_dump(mode="json"), "keep_text": "until:base"})
+        server.fault = lambda png, attempt: "500"
+        memory.seal("b")
+        assert memory.pages("b").pages[0].text_kept
+        server.fault = lambda png, attempt: ""
+        memory.age("b")
+        assert not memory.pages("b").pages[0].text_kept
+        assert "Titan ships on 14 March" in memory.recall("b", "Titan").spans[0].text
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["codec", *arguments])
+
+
+def test_codec_check_tells_what_ran_and_how_it_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"CODEC": "remote", "REMOTE_URL": server.url, "REMOTE_MODEL": MODEL, "REMOTE_COLUMNS": "160"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"FOXING_{name}", value)
+    result = invoke("check", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["codec"], document["weights"], document["passed"]) == ("remote", "png-160x80", True)
+    assert document["runs_on"]["endpoint"] == server.url
+    assert document["runs_on"]["model"] == MODEL
+    assert {"foxing", "httpx", "python"} <= set(document["runs_on"])
+    rows = document["tiers"]
+    assert [row["tier"] for row in rows] == list(TIER_SIDES_PX)
+    assert rows[0]["accuracy"] > 0.97
+    assert [row["prompt_tokens"] for row in rows] == [300] * 5
+    assert all(row["token_bytes"] > 1000 for row in rows)
+    assert "It works." in invoke("check").stdout
+    server.answer = lambda answer: completion("I see nothing.")
+    blind = invoke("check", "--json")
+    assert blind.exit_code == 1
+    assert json.loads(blind.stdout)["passed"] is False
+    monkeypatch.setenv("FOXING_REMOTE_MODEL", "other-model")
+    unknown = invoke("check")
+    assert unknown.exit_code == 1
+    assert f"it serves {MODEL}" in unknown.stderr.replace("\n", " ")
+    for model in (MODEL, "other-model"):
+        monkeypatch.setenv("FOXING_REMOTE_MODEL", model)
+        loaded = load_codec("remote", options=load_settings().codec_options)
+        assert isinstance(loaded, RemoteCodec)
+        loaded.close()

@@ -1,0 +1,210 @@
+"""The remote codec reads pages through a server, each once, whatever fails on the way."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foxing.encoder import (
+    Codec,
+    CodecError,
+    ElsewhereCodec,
+    ReadFailed,
+    TokensError,
+)
+from foxing.encoder import VisionTokens as Tokens
+from foxing.encoder.bench import accuracy
+from foxing.encoder.conformance import CHECKS, sample_page
+from foxing.renderer import TIER_SIDES_PX, render
+from tests.remote.server import (
+    FAULTS,
+    Load,
+    NativeReader,
+    Pauses,
+    Reader,
+    Server,
+    TesseractReader,
+    completion,
+    drawn,
+    pages_of,
+    tokens_of,
+)
+
+
+def faulty(tokens: Sequence[Tokens]) -> Callable[[bytes, int], str]:
+    """Faults of the calls for these pages, by the number of the page and of the try."""
+    number = {item.data: place for place, item in enumerate(tokens)}
+    return lambda png, attempt: drawn(f"8/{number[png]}/{attempt}")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conformance(server: Server, load: Load, check: Callable[[Codec], None]) -> None:
+    codec = load(server.url)
+    assert isinstance(codec, ElsewhereCodec)
+    check(codec)
+    assert server.refused == []
+
+
+def test_of_100_pages_each_is_read_once_though_a_quarter_of_the_calls_fail_or_stall(
+    server: Server, load: Load, native_reader: NativeReader, pauses: Pauses
+) -> None:
+    codec = load(server.url, timeout_s=5.0, retries=9)
+    pages = pages_of(codec, 100)
+    tokens = tokens_of(codec, pages)
+    native_reader.read_ahead([item.image() for item in tokens])  # so that only a stall takes as long as the timeout
+    server.fault = faulty(tokens)
+    readings = codec.decode_each(tokens)
+    for page, reading in zip(pages, readings, strict=True):
+        assert not isinstance(reading, CodecError)
+        assert accuracy(page.text, reading.text) > 0.97
+    assert server.answered == Counter({item.data: 1 for item in tokens})
+    faults = sum(count for fault, count in server.faults.items() if fault)
+    calls = 100 + faults
+    assert faults - server.faults["stall"] >= 0.2 * calls
+    assert server.faults["stall"] >= 0.05 * calls
+    assert set(FAULTS) <= set(server.faults)
+    assert codec.usage.requests == calls
+    assert (codec.usage.failures, codec.usage.pages, codec.usage.pages_failed) == (faults, 100, 0)
+    assert len(pauses) == faults
+    assert pauses.count(7.0) == server.faults["429"]
+    assert server.most_at_once <= 8 + server.faults["stall"]  # those that stalled were given up by the client alone
+
+
+def test_what_is_not_tried_again_is_reported_and_the_other_pages_are_read(
+    server: Server, load: Load, native_reader: NativeReader
+) -> None:
+    codec = load(server.url, timeout_s=5.0, retries=0)
+    pages = pages_of(codec, 100)
+    tokens = tokens_of(codec, pages)
+    native_reader.read_ahead([item.image() for item in tokens])
+    server.fault = faulty(tokens)
+    readings = codec.decode_each(tokens)
+    failed = [reading for reading in readings if isinstance(reading, ReadFailed)]
+    read = [
+        (page, reading) for page, reading in zip(pages, readings, strict=True) if not isinstance(reading, CodecError)
+    ]
+    assert len(failed) + len(read) == 100
+    assert len(failed) == sum(count for fault, count in server.faults.items() if fault) >= 25
+    assert all(accuracy(page.text, reading.text) > 0.97 for page, reading in read)
+    assert set(server.answered.values()) == {1}
+    assert len(server.answered) == len(read)
+    sentences = " ".join(map(str, failed))
+    for words in ("500: the engine is dead", "did not answer within 5 s", "no JSON", "the connection to", "429: slow"):
+        assert words in sentences
+
+
+def test_one_page_that_several_want_at_once_is_read_once(server: Server, load: Load) -> None:
+    codec = load(server.url)
+    token = tokens_of(codec, pages_of(codec, 1))[0]
+    gate = threading.Event()
+
+    def wait(png: bytes, attempt: int) -> str:
+        gate.wait(20)
+        return ""
+
+    server.fault = wait
+    results: list[Any] = []
+    threads = [threading.Thread(target=lambda: results.extend(codec.decode_each([token, token]))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8
+    assert len({id(reading) for reading in results}) <= server.answered[token.data] <= 4
+    codec.decode([token, token])
+    assert server.answered[token.data] >= 3  # asked for twice, read twice
+
+
+def test_no_more_requests_run_at_once_than_are_allowed(server: Server, load: Load) -> None:
+    codec = load(server.url, concurrency=3)
+    codec.decode(tokens_of(codec, pages_of(codec, 12)))
+    assert 1 <= server.most_at_once <= 3
+
+
+def test_pauses_double_and_what_the_server_asks_for_is_honoured(server: Server, load: Load, pauses: Pauses) -> None:
+    codec = load(server.url, retries=4)
+    token = tokens_of(codec, pages_of(codec, 1))
+    server.fault = lambda png, attempt: "429" if attempt == 2 else "500"
+    with pytest.raises(ReadFailed, match=r"500: the engine is dead \(tried 5 times\)"):
+        codec.decode(token)
+    assert pauses == [0.375, 0.75, 7.0, 3.0]
+
+
+@pytest.mark.parametrize("api", ["openai", "vllm", "sglang"])
+def test_requests_are_what_the_servers_document(server: Server, load: Load, api: str) -> None:
+    server.api = api
+    codec = load(server.url, server=api)
+    codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert server.refused == []
+
+
+def test_costs_are_counted(server: Server, load: Load) -> None:
+    codec = load(server.url, prompt_price=2.0, completion_price=10.0)
+    codec.decode(tokens_of(codec, pages_of(codec, 3)))
+    usage = codec.usage
+    assert (usage.requests, usage.pages, usage.prompt_tokens) == (3, 3, 900)
+    assert usage.completion_tokens > 100
+    assert usage.cost == pytest.approx((900 * 2 + usage.completion_tokens * 10) / 1e6)
+    assert usage.seconds > 0
+
+
+def test_an_empty_page_is_not_asked_for(server: Server, load: Load) -> None:
+    codec = load(server.url)
+    empty = render(np.zeros((8, 160), np.uint32), codec.layout, "small")
+    reading = codec.decode(codec.encode([empty], "small"))[0]
+    assert reading.text == ""
+    assert codec.usage.requests == 0
+
+
+def test_an_answer_that_loops_or_ends_early_is_told_from_a_reading(server: Server, load: Load) -> None:
+    codec = load(server.url)
+    page = sample_page(codec)
+    token = tokens_of(codec, [page])
+    server.answer = lambda answer: completion("".join(t for t, _ in answer)[:300] + " and so on" * 900, finish="length")
+    loop = codec.decode(token)[0]
+    server.answer = lambda answer: completion("".join(t for t, _ in answer)[:300])
+    early = codec.decode(token)[0]
+    for reading in (loop, early):
+        assert reading.unread
+        assert reading.text.startswith(page.text[:250])
+        assert reading.mean_confidence < 0.5
+    assert "so on and so on and" not in loop.text
+
+
+def test_without_log_probabilities_confidence_is_what_the_settings_say(server: Server, load: Load) -> None:
+    codec = load(server.url, default_confidence=0.85)
+    server.answer = lambda answer: completion("".join(text for text, _ in answer))
+    reading = codec.decode(tokens_of(codec, [sample_page(codec)]))[0]
+    assert reading.confidence[reading.cells > 0x20].max() == pytest.approx(0.85)
+
+
+def test_pages_of_another_grid_are_refused_without_asking(server: Server, load: Load) -> None:
+    dense, wide = load(server.url), load(server.url, columns=80)
+    tokens = tokens_of(wide, pages_of(wide, 1))
+    with pytest.raises(TokensError, match="FOXING_REMOTE_COLUMNS"):
+        dense.decode(tokens)
+    good = tokens_of(dense, pages_of(dense, 1))
+    first, second = dense.decode_each([*tokens, *good])
+    assert isinstance(first, TokensError)
+    assert not isinstance(second, CodecError)
+    damaged = replace(good[0], data=good[0].data[:200])
+    assert isinstance(dense.decode_each([damaged])[0], TokensError)
+    assert server.tries.total() == 1
+
+
+def test_tesseract_behind_the_protocol_reads_pages_of_large_cells(
+    served: Callable[[Reader], Server], load: Load
+) -> None:
+    server = served(TesseractReader())
+    codec = load(server.url, columns=80)
+    assert list(codec.tiers) == list(TIER_SIDES_PX)
+    page = sample_page(codec, 6)
+    reading = codec.decode(tokens_of(codec, [page], "large"))[0]
+    assert accuracy(page.text, reading.text) > 0.9
+    assert not reading.unread
+    assert server.refused == []

@@ -1,0 +1,226 @@
+"""What a server refuses, garbles or leaves out is named, and no secret is in it."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from foxing.encoder import (
+    CodecError,
+    CodecOptions,
+    ReadFailed,
+    RemoteOptions,
+    load_codec,
+)
+from foxing.encoder.conformance import sample_page
+from foxing.encoder.remote.codec import RemoteCodec
+from tests.remote.server import (
+    KEY,
+    MODEL,
+    NO_ANSWERS,
+    Handler,
+    Load,
+    NativeReader,
+    Pauses,
+    Reader,
+    Server,
+    completion,
+    pages_of,
+    tokens_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"path": ""}, "HTML page|404"),
+        ({"path": "/nowhere"}, "404.*FOXING_REMOTE_URL"),
+        ({"model": "other-model"}, f"does not exist.*FOXING_REMOTE_MODEL.*it serves {MODEL}"),
+        ({"api_key": "wrong"}, "401: Incorrect API key provided; check FOXING_REMOTE_API_KEY"),
+        ({"extra": {"stream": True}}, "400: logprobs or stream make no sense.*FOXING_REMOTE_EXTRA"),
+    ],
+)
+def test_a_server_that_is_asked_wrongly_says_so_at_once(
+    server: Server, load: Load, pauses: Pauses, changed: dict[str, Any], said: str
+) -> None:
+    server.key = KEY
+    url = server.url.replace("/v1", changed.pop("path", "/v1"))
+    codec = load(url, **{"api_key": KEY, **changed})
+    with pytest.raises(ReadFailed, match=said) as caught:
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert KEY not in str(caught.value)
+    assert pauses == []
+
+
+def test_a_server_that_answers_a_web_page_is_none(load: Load, served: Callable[[Reader], Server]) -> None:
+    server = served(NativeReader())
+    server.answer = lambda answer: {"html": 1}
+    codec = load(server.url, retries=1)
+    with pytest.raises(ReadFailed, match=r"no chat completion.*tried 2 times"):
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+
+
+def test_a_server_that_is_not_there_is_named(load: Load, pauses: Pauses) -> None:
+    codec = load("http://127.0.0.1:9/v1", retries=2)
+    with pytest.raises(ReadFailed, match=r"nothing answers at http://127.0.0.1:9/v1 .*start the server"):
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert len(pauses) == 2
+
+
+def test_settings_that_are_missing_are_named() -> None:
+    with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
+        load_codec("remote")
+    with pytest.raises(CodecError, match="FOXING_REMOTE_MODEL"):
+        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="http://127.0.0.1:9/v1")))
+    with pytest.raises(CodecError, match="http://"):
+        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="127.0.0.1:9", model=MODEL)))
+    assert KEY not in repr(RemoteOptions(api_key=KEY))
+
+
+QUOTA = "exceeded token rate limit of your tier. Please go here: https://aka.ms/oai/quotaincrease to raise it."
+FIELD = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+SECRETS = ("hunter2", "sk-SECRET-123", "q-SECRET-456")
+BLIND = "No endpoints found that support image input"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said", "tries"),
+    [
+        (429, {"code": "429", "message": QUOTA}, r"429: exceeded token rate limit.*raise it\. \(tried 3 times\)", 3),
+        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (402, {"message": "Add credits."}, "402: Add credits.; .*nothing left to spend", 1),
+        (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*FOXING_REMOTE_EXTRA", 1),
+        (400, {"code": "model_not_found", "message": "No."}, f"No.; check FOXING_REMOTE_MODEL.*it serves {MODEL}", 1),
+        (400, {"message": "The model `m` does not exist."}, "FOXING_REMOTE_MODEL", 1),
+        (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check FOXING_REMOTE_MODEL", 1),
+        (200, {"code": 502, "message": "Provider returned error"}, r"Provider returned error \(tried 3 times\)", 3),
+        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*FOXING_REMOTE_EXTRA", 1),
+        (200, "overloaded", r"200 with an error: overloaded \(tried 3 times\)", 3),
+    ],
+)
+def test_a_refusal_is_judged_by_its_code_and_repeated_in_its_own_words(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, status: int, error: Any, said: str, tries: int
+) -> None:
+    def refuse(handler: Any, state: Server) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler._json(status, {"error": error})
+
+    monkeypatch.setattr(Handler, "_post", refuse)
+    codec = load(server.url, retries=2)
+    with pytest.raises(ReadFailed, match=said) as caught:
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert codec.usage.requests == tries
+    assert ("FOXING_REMOTE_MODEL" in str(caught.value)) == ("FOXING_REMOTE_MODEL" in said)
+
+
+def test_no_sentence_and_no_log_holds_a_secret(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+    statuses = [400, 401, 404, 429, 500, 301, 200]
+
+    def refuse(handler: Any, state: Server) -> None:
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        asked.append((handler.path, handler.headers["Authorization"]))
+        told = f"no {handler.headers['Authorization']} {' '.join(SECRETS)} http://bob:hunter2@host/v1"
+        told += f" {'x' * 20} sk-SECRET-123" * 16  # a secret that is cut in two is one still
+        handler._json(statuses[0], {"error": {"message": told}, "choices": [{"message": {"refusal": told}}]})
+
+    monkeypatch.setattr(Handler, "_post", refuse)
+    address = server.url.replace("http://", "http://bob:hunter2@") + "?api-version=2024-02-01&api-key=q-SECRET-456"
+    codec = load(address, api_key="sk-SECRET-123", retries=0)
+    tokens = tokens_of(codec, pages_of(codec, 1))
+    shown = [repr(codec.options), str(codec.runs_on())]
+    caplog.set_level("INFO")
+    while statuses:
+        (error,) = codec.decode_each(tokens)
+        assert isinstance(error, ReadFailed)
+        assert server.url in str(error)
+        shown.append(str(error))
+        del statuses[0]
+    with pytest.raises(CodecError) as caught:
+        load("ftp://bob:hunter2@host?api-key=q-SECRET-456")
+    shown.append(str(caught.value))
+    assert "hunter2" not in caplog.text
+    for words in shown:
+        assert not any(secret[:6] in words for secret in SECRETS), words
+        assert "bob" not in words
+    assert codec.runs_on()["endpoint"] == server.url
+    paths, keys = zip(*asked, strict=True)
+    assert set(paths) == {"/v1/chat/completions?api-version=2024-02-01&api-key=q-SECRET-456"}
+    assert set(keys) == {"Basic " + base64.b64encode(b"bob:hunter2").decode()}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bob:hun/ter2@host/v1", "http://", "http://bob:hunter2@:80", "http://h:hunter2"]
+)
+def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
+    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is no address") as caught:
+        RemoteCodec.load(RemoteOptions(url=url, model=MODEL))
+    assert "hun" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS)
+def test_a_model_that_answers_nothing_is_asked_once_more_and_then_reported(
+    server: Server, load: Load, pauses: Pauses, said: str
+) -> None:
+    codec = load(server.url)
+    token = tokens_of(codec, [sample_page(codec)])
+    server.answer = lambda answer: NO_ANSWERS[said]
+    with pytest.raises(ReadFailed, match=rf"{server.url} .*{said}.*\(tried 2 times\)"):
+        codec.decode(token)
+    assert len(pauses) == 1
+    assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
+    server.answer = lambda answer: NO_ANSWERS[said] if codec.usage.requests == 2 else completion("The battery test")
+    assert codec.decode(token)[0].text
+
+
+def test_marks_of_places_alone_are_no_reading(server: Server, load: Load) -> None:
+    codec = load(server.url)
+    server.answer = lambda answer: completion("<|ref|><|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>")
+    with pytest.raises(ReadFailed, match="marks of places, no text"):
+        codec.decode(tokens_of(codec, [sample_page(codec)]))
+
+
+def test_what_nobody_expected_fails_one_page_and_is_counted(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = load(server.url)
+    tokens = tokens_of(codec, pages_of(codec, 3))
+    ask = codec.endpoint.ask
+
+    def break_down(call: Any, body: Any) -> Any:
+        answer = ask(call, body)
+        if "Note 1" in answer.text:
+            raise ZeroDivisionError("a fault of ours")
+        return answer
+
+    monkeypatch.setattr(codec.endpoint, "ask", break_down)
+    first, second, third = codec.decode_each(tokens)
+    assert isinstance(second, ReadFailed)
+    assert isinstance(second.__cause__, ZeroDivisionError)
+    assert not isinstance(first, CodecError)
+    assert not isinstance(third, CodecError)
+    assert (codec.usage.pages, codec.usage.pages_failed) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": 1e999}}',
+        b'{"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": ' + b"9" * 4000 + b"}}",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_means_harm_is_a_bad_answer(
+    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, content: bytes, status: int
+) -> None:
+    monkeypatch.setattr(Handler, "_json", lambda self, *_: self._send(status, "application/json", content))
+    codec = load(server.url, retries=1)
+    with pytest.raises(ReadFailed, match=r"no JSON|no chat completion|answered 500.*\(tried 2 times\)"):
+        codec.decode(tokens_of(codec, pages_of(codec, 1)))
+    assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
