@@ -8,7 +8,7 @@ Killed at any point, a page is whole, before or after.
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from statistics import fmean
 from typing import Any
@@ -23,12 +23,12 @@ from .decoding import PageDecoder, PageState, pack_cells
 from .errors import Unreadable
 from .faithful import MOST_LOST, lost, roomier, too_little, too_much, unread_share
 from .indexing import read_ahead, reindex
+from .leasing import Contents, leased
 from .page_rows import Ranges, keepsake_rows, span_rows, transcribed
 from .remembering import Rememberer
 from .repositories import messages, pages, wastebasket
 from .repositories.messages import Message
 from .repositories.pages import KeepsakeRow, PageRow, SpanRow
-from .rewriting import Contents, lease_of
 
 
 @dataclass(frozen=True)
@@ -95,32 +95,21 @@ class Retypesetter:
         """Leases pages of one bank, typesets and encodes them at the tier named, and swaps. A page that cannot be read,
         would lose by it, or of which something lies in the wastebasket at `now`, stays as it is: what waits there fits
         the page as it was."""
-        owner = uuid.uuid4().hex
-        clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
-        until = clock + lease_of(self.codec)
-        with self.database.write() as connection:
-            leased = [
-                (page, tier) for page, tier in wanted if pages.lease(connection, page, owner, clock, until, pinned=True)
-            ]
-            ids = [page.id for page, _ in leased]
-            left = waiting(connection, ids, now)
-            contents = pages.contents(connection, ids)
-        try:
+        with leased(self.database, self.codec, [page for page, _ in wanted], pinned=True) as ours:
+            with self.database.read() as connection:
+                left = waiting(connection, sorted(ours.ids), now)
             new: dict[int, list[_New]] = {}
-            ready = [(page, tier) for page, tier in leased if page.id not in left]
-            parts = self._parts([page for page, _ in ready], contents, left)
+            ready = [(page, tier) for page, tier in wanted if page.id in ours.ids and page.id not in left]
+            parts = self._parts([page for page, _ in ready], ours.contents, left)
             for page, tier in ready:
                 if page.id in parts:
-                    found = self._typeset(page, tier, parts[page.id], keeps_text=contents[page.id][1] is not None)
+                    found = self._typeset(page, tier, parts[page.id], keeps_text=ours.contents[page.id][1] is not None)
                     if isinstance(found, str):
                         left[page.id] = found
                     else:
                         new[page.id] = found
             done = self._swap(bank_id, [(page, tier) for page, tier in ready if page.id in new], new)
             return RetypesetOutcome(done, left)
-        finally:
-            with self.database.write() as connection:
-                pages.release(connection, [page.id for page, _ in leased], owner)
 
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
         """About how many pages a page would become, and the bytes of their tokens."""
@@ -191,7 +180,7 @@ class Retypesetter:
         of the new pages takes the place of the old one, under its id."""
         faded = {page.id for page, _ in ready if new[page.id][0].text is None}
         with self.database.read() as connection:
-            read_ahead(connection, self.rememberer, _messages_on(connection, faded), faded)
+            read_ahead(connection, self.rememberer, pages.messages_on(connection, faded), faded)
         done: list[Retypeset] = []
         states: dict[int, PageState] = {}
         touched: set[int] = set()
@@ -293,8 +282,3 @@ def waiting(connection: Connection, page_ids: Sequence[int], now: datetime) -> d
         page_id: f"what ageing dropped of this page can be brought back until {until.isoformat()}; reencode it then"
         for page_id, until in wastebasket.latest_purge(connection, page_ids, now).items()
     }
-
-
-def _messages_on(connection: Connection, page_ids: set[int]) -> set[int]:
-    spans = pages.spans_of_pages(connection, sorted(page_ids))
-    return {span.message_id for parts in spans.values() for span in parts}

@@ -1,17 +1,13 @@
 """Writing sealed pages anew: leased, drawn from the best that the memory still has of them, encoded outside any
 transaction, compared and swapped. Ageing and reencoding differ only in what they ask for."""
 
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import Connection
+from datetime import datetime
 
 from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
-    ElsewhereCodec,
     LoweringCodec,
     Reading,
     TokensError,
@@ -26,15 +22,12 @@ from .decoding import PageDecoder, PageState, unpack_cells
 from .errors import TokensDamaged, Unreadable
 from .faithful import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share, unseen_share
 from .indexing import read_ahead, reindex
+from .leasing import Contents, leased
 from .remembering import Rememberer
 from .repositories import pages, wastebasket
 from .repositories.pages import PageRow
 
 BATCH = 8  # pages leased, encoded and swapped together
-LEASE = timedelta(seconds=60)
-LEASE_ELSEWHERE = timedelta(minutes=15)  # where a server reads the pages, which may be tried again and again
-
-Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
 
 
 @dataclass(frozen=True)
@@ -108,20 +101,12 @@ class Rewriter:
     ) -> Outcome:
         """Leases, encodes and swaps pages of one bank. `waste`: where old tokens and texts go, None to let go of them;
         `pinned`: whether pinned pages are changed as well. A page that cannot be read stays as it is."""
-        owner = uuid.uuid4().hex
-        clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
-        until = clock + lease_of(self.codec)
-        with self.database.write() as connection:
-            leased = [c for c in changes if pages.lease(connection, c.page, owner, clock, until, pinned=pinned)]
-            contents = pages.contents(connection, [change.page.id for change in leased])
-        if not leased:
-            return Outcome([], {})
-        try:
-            rewritten, unreadable = self._rewritten(leased, contents)
-            return Outcome(self._swap(bank_id, rewritten, contents, waste), unreadable)
-        finally:
-            with self.database.write() as connection:
-                pages.release(connection, [change.page.id for change in leased], owner)
+        with leased(self.database, self.codec, [change.page for change in changes], pinned=pinned) as ours:
+            changes = [change for change in changes if change.page.id in ours.ids]
+            if not changes:
+                return Outcome([], {})
+            rewritten, unreadable = self._rewritten(changes, ours.contents)
+            return Outcome(self._swap(bank_id, rewritten, ours.contents, waste), unreadable)
 
     def expected_token_bytes(self, page: PageRow, tier: str) -> int:
         """Bytes that new tokens of the page would take at `tier`."""
@@ -188,7 +173,7 @@ class Rewriter:
         """Writes the pages that nobody else changed meanwhile, and what the memory can still read of them."""
         faded = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
         with self.database.read() as connection:
-            read_ahead(connection, self.rememberer, _messages_on(connection, faded), faded)
+            read_ahead(connection, self.rememberer, pages.messages_on(connection, faded), faded)
         done: list[Rewritten] = []
         with self.database.write() as connection:
             for item in rewritten:
@@ -214,7 +199,7 @@ class Rewriter:
                         purge_at=waste.purge_at,
                     )
                 done.append(item)
-            reindex(connection, bank_id, self.rememberer, _messages_on(connection, faded), faded)
+            reindex(connection, bank_id, self.rememberer, pages.messages_on(connection, faded), faded)
         return done
 
     def _best_grids(self, changes: Sequence[Change], contents: Contents) -> tuple[dict[int, Cells], dict[int, str]]:
@@ -274,13 +259,3 @@ class Rewriter:
         page = change.page
         image = render(grid[: page.rows_used], PageLayout.from_dict(page.layout), change.tier)
         return roomier(self.decoder, image, change.tier, grid)
-
-
-def lease_of(codec: Codec) -> timedelta:
-    """How long a batch of pages may be in the hands of one process."""
-    return LEASE_ELSEWHERE if isinstance(codec, ElsewhereCodec) else LEASE
-
-
-def _messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
-    spans = pages.spans_of_pages(connection, list(page_ids))
-    return {span.message_id for parts in spans.values() for span in parts}

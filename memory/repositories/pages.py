@@ -207,6 +207,11 @@ def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int,
     return _spans(connection, schema.spans.c.page_id, page_ids, lambda s: s.page_id)
 
 
+def messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
+    """The messages of which something stands on these pages."""
+    return {span.message_id for parts in spans_of_pages(connection, sorted(page_ids)).values() for span in parts}
+
+
 def spans_of_messages(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
     """Message id → its parts in the order of its text."""
     return _spans(connection, schema.spans.c.message_id, message_ids, lambda s: s.message_id)
