@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from foxing.encoder.native.charset import load_charset
-from foxing.encoder.native.scripts import Scripts
-from foxing.renderer import DENSE_PAGE
+from foxing.encoder.native.scripts import Scripts, glyph, script_of
+from foxing.encoder.native.texts import entries
+from foxing.memory.page_rows import transcribed
+from foxing.renderer import DENSE_PAGE, Repertoire, Typesetter
 
 
 @pytest.fixture(scope="module")
 def scripts() -> Scripts:
-    return Scripts(load_charset().characters)
+    charset = load_charset()
+    return Scripts(charset.common, charset.rare)
 
 
 def settled(scripts: Scripts, text: str) -> str:
@@ -54,6 +57,18 @@ def test_a_word_is_of_the_script_of_the_letters_that_can_be_told(scripts: Script
 )
 def test_what_can_be_told_or_is_all_of_one_kind_stays(scripts: Scripts, text: str) -> None:
     assert settled(scripts, text) == text
+
+
+def test_of_signs_that_are_drawn_alike_one_is_read_and_the_others_are_escaped(scripts: Scripts) -> None:
+    charset = load_charset()
+    assert settled(scripts, "\u2212 \u2010 \u212a \u222a \u2032") == "– - K υ \u2032"
+    page = Typesetter(repertoire=Repertoire(charset.characters)).page(
+        entries([{"id": "t", "messages": [{"role": "user", "content": "x − y"}]}])
+    )
+    assert "⟦2212⟧" in page.text
+    assert transcribed(page)[0].text == "x − y"
+    drawn = [glyph(c) for c in charset.characters if script_of(c) < 0]
+    assert len(drawn) == len(set(drawn))
 
 
 def test_words_go_on_in_the_next_row(scripts: Scripts) -> None:

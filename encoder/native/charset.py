@@ -2,8 +2,8 @@
 
 A pair of cells is one full-width character or two narrow ones. Both kinds are split in lists, so that the softmax over
 a long list of rare ones is only taken where one of them stands; Hangul syllables are three jamo and need no list. A
-character that looks exactly like another full-width one (the compatibility ideographs of KS X 1001) is left out: no
-reader could tell them apart, so the typesetter escapes it.
+character that looks exactly like another full-width one (the compatibility ideographs of KS X 1001) is left out, and of
+narrow signs that look alike one is read: no reader could tell them apart, so the typesetter escapes the others.
 
     python -m foxing.encoder.native.charset train/*.jsonl.gz     # counts, and writes data/charset.json
 """
@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
+
+from .scripts import glyph, look_alikes
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -133,9 +135,16 @@ class Charset:
 
     @cached_property
     def characters(self) -> str:
-        """All characters, Hangul included, as the repertoire of a typesetter."""
+        """All characters, Hangul included, as the repertoire of a typesetter: without the signs that are drawn like
+        another character."""
         hangul = "".join(map(chr, range(HANGUL_FIRST, HANGUL_LAST + 1)))
-        return self.common + self.rare + self.wide + self.rare_wide + hangul
+        narrow = "".join(c for c in self.common + self.rare if c not in self.look_alikes)
+        return narrow + self.wide + self.rare_wide + hangul
+
+    @cached_property
+    def look_alikes(self) -> dict[str, str]:
+        """Signs that are no part of `characters` → what is read in their place."""
+        return look_alikes(self.common, self.rare)
 
     @cached_property
     def cell_class(self) -> npt.NDArray[np.int16]:
@@ -195,11 +204,9 @@ def load_charset(path: Path = CHARSET_PATH) -> Charset:
 
 def told_apart(characters: str) -> str:
     """`characters` without those that are drawn like an earlier one: Greek Α and Cyrillic А after Latin A."""
-    atlas = load_atlas()
     drawn: dict[bytes, str] = {}
     for character in characters:
-        first, width = atlas.first_half[ord(character)], atlas.width[ord(character)]
-        drawn.setdefault(atlas.halves[first : first + width].tobytes(), character)
+        drawn.setdefault(glyph(character), character)
     return "".join(drawn.values())
 
 

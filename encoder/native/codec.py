@@ -70,7 +70,7 @@ class PageReader:
         self.model = model
         self.charset = charset
         self.unpacker = Unpacker(model.prior.arrays(), charset)
-        self._scripts = Scripts(charset.characters)
+        self._scripts = Scripts(charset.common, charset.rare)
         self._encoder = model.encoder
         if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:
             self._encoder = deepcopy(model.encoder).to(fast_dtype(self.device)).requires_grad_(False)

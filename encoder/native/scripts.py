@@ -1,5 +1,9 @@
-"""Letters of several scripts that are drawn alike: Latin A, Greek Α, Cyrillic А. Their pixels do not say which of them
-stands on a page; the other letters of the word do.
+"""Characters that are drawn alike. Their pixels do not say which of them stands on a page.
+
+Of signs that are drawn alike (the dashes – ‒ −), and of signs drawn like a letter, the codec reads one; the typesetter
+writes the others as escapes, so that they come back as themselves.
+
+Of letters of several scripts (Latin A, Greek Α, Cyrillic А) the other letters of the word say which it is.
 
 Words that hold letters of one script only, as far as those can be told, are of that script: in `пoд` the `o` is
 Cyrillic. A word without any such letter keeps what the network saw, unless that is a mixture (`Hа`): then most of its
@@ -7,7 +11,6 @@ letters say, or else the words beside it. Greek needs two letters that are Greek
 """
 
 import unicodedata
-from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,26 +19,57 @@ from foxing.renderer import Cells, load_atlas
 
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 GREEK = SCRIPTS.index("GREEK")
-LAST = 0x2000  # no letter that has twins in another script lies after it
+LAST = 0x3000  # no narrow character that is drawn like another one lies after it
 TOLD = np.array([1, 2, 1])  # letters that a word needs, that can be told, to be of each script
 
 Ints = npt.NDArray[np.int64]
 
 
-class Scripts:
-    """The letters of a repertoire, and which are drawn alike."""
+def script_of(letter: str) -> int:
+    """Its place in `SCRIPTS`, or -1. Letters that modify others (ʹ) are none."""
+    whole = letter.isalpha() and unicodedata.category(letter) != "Lm"
+    name = unicodedata.name(letter, "").split(" ")[0] if whole else ""
+    return SCRIPTS.index(name) if name in SCRIPTS else -1
 
-    def __init__(self, characters: Iterable[str]) -> None:
-        atlas = load_atlas()
+
+def glyph(character: str) -> bytes:
+    atlas = load_atlas()
+    first, width = atlas.first_half[ord(character)], atlas.width[ord(character)]
+    return atlas.halves[first : first + width].tobytes()
+
+
+def look_alikes(common: str, rare: str) -> dict[str, str]:
+    """Signs that are drawn like another character → the one that is read in their place: a letter, else one of `common`
+    before one of `rare`, else one that does not stand for technical drawings or phonetics."""
+    drawn: dict[bytes, list[str]] = {}
+    for character in common + rare:
+        drawn.setdefault(glyph(character), []).append(character)
+    result: dict[str, str] = {}
+    for alike in drawn.values():
+        signs = [c for c in alike if script_of(c) < 0]
+        read = min(alike, key=lambda c: (script_of(c) < 0, c not in common, _special(c), c))
+        result.update((sign, read) for sign in signs if sign != read)
+    return result
+
+
+def _special(character: str) -> bool:
+    return "\u2300" <= character <= "\u23ff" or unicodedata.category(character) == "Lm"
+
+
+class Scripts:
+    """The narrow characters of a charset, and which are drawn alike."""
+
+    def __init__(self, common: str, rare: str) -> None:
+        self._read = np.arange(LAST, dtype=np.uint32)
+        for sign, read in look_alikes(common, rare).items():
+            self._read[ord(sign)] = ord(read)
         drawn: dict[bytes, dict[int, int]] = {}
         self._script = np.full(LAST, -1, dtype=np.int8)
-        for character in sorted(c for c in characters if ord(c) < LAST and c.isalpha()):
-            script = unicodedata.name(character).split(" ")[0]
-            if script in SCRIPTS:
-                point = ord(character)
-                self._script[point] = SCRIPTS.index(script)
-                glyph = atlas.halves[atlas.first_half[point]].tobytes()
-                drawn.setdefault(glyph, {}).setdefault(SCRIPTS.index(script), point)
+        for character in sorted(c for c in common + rare if ord(c) < LAST):
+            script, point = script_of(character), ord(character)
+            if script >= 0:
+                self._script[point] = script
+                drawn.setdefault(glyph(character), {}).setdefault(script, point)
         #: of each letter: itself in each script, where that has one that is drawn alike
         self._twins = np.repeat(np.arange(LAST, dtype=np.uint32)[:, None], len(SCRIPTS), axis=1)
         self._alike = np.zeros(LAST, dtype=bool)
@@ -45,8 +79,12 @@ class Scripts:
                 self._twins[point, list(alike)] = list(alike.values())
 
     def settled(self, cells: Cells) -> Cells:
-        """A page's cells, uint32 [rows, 160], with each word of letters that are drawn alike in one script."""
-        points = np.where(cells < LAST, cells, 0).ravel()
+        """A page's cells, uint32 [rows, 160], with the signs that are read, and with each word of letters that are
+        drawn alike in one script."""
+        low = cells < LAST
+        points = self._read[np.where(low, cells, 0)]
+        cells = np.where(low, points, cells)
+        points = points.ravel()
         script = self._script[points].astype(np.int64)
         if not (script > 0).any():
             return cells
