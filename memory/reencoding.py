@@ -3,7 +3,7 @@
 The tier stays, unless the codec lacks it, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and
 encoded as it was read, so a misreading stays one, and may no longer be flagged. A page that would lose by it gets
 larger tokens, or stays as it is and is reported. The wastebasket is left as it is: what waits there can be read by
-retired weights, should it be brought back. A page laid out for another codec is typeset again.
+earlier weights, should it be brought back. A page laid out for another codec is typeset again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

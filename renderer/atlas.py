@@ -34,6 +34,11 @@ class Atlas:
     def has_glyph(self, character: str) -> bool:
         return bool(self.width[ord(character)])
 
+    def drawing(self, character: str) -> bytes:
+        """Its glyph as bytes: equal for characters that are drawn alike. Empty where it has none."""
+        first, width = self.first_half[ord(character)], self.width[ord(character)]
+        return self.halves[first : first + width].tobytes()
+
 
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:

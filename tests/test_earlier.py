@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from foxing.encoder import CodecError, TokensError, VisionTokens, load_codec
@@ -100,8 +101,6 @@ def test_a_file_whose_prior_is_gone_says_so(tmp_path: Path) -> None:
     path.write_bytes(kept.read_bytes())
     arrays = load_file(path)
     arrays["out_bias"] = np.zeros(416, dtype=np.int32)
-    from safetensors import safe_open
-
     with safe_open(path, framework="np") as file:
         metadata = file.metadata()
     save_file(arrays, path, metadata)

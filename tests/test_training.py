@@ -14,15 +14,15 @@ from PIL import Image
 from foxing.encoder import CodecError
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import Charset, load_charset
-from foxing.encoder.native.drawn import Drawer
-from foxing.encoder.native.layers import NativeDims
+from foxing.encoder.native.drawn import Drawer, alphabets
+from foxing.encoder.native.layers import NativeDims, TextConv
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.objective import targets
 from foxing.encoder.native.strange import inked_cells, strange_image
-from foxing.encoder.native.strips import strip_rows
+from foxing.encoder.native.strips import StripSource, strip_rows
 from foxing.encoder.native.train import Trainer, TrainingOptions, train
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import BLANK, DENSE_PAGE, load_atlas
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, load_atlas
 
 OPTIONS = TrainingOptions(
     minutes=0.02,
@@ -95,6 +95,7 @@ def test_every_character_is_drawn_and_has_a_class() -> None:
         drawer.ideographs,
         drawer.hangul,
         drawer.record,
+        drawer.chat,
     ):
         cells = drawer.cells(text, 16)
         assert cells.shape == (16, DENSE_PAGE.columns)
@@ -152,3 +153,44 @@ def test_the_recipes_of_the_released_weights_can_be_read(repository: Path) -> No
     recipes = sorted((repository / "encoder" / "native" / "recipes").glob("*.json"))
     assert recipes
     assert all(TrainingOptions.from_recipe(path).minutes > 0 for path in recipes)
+
+
+def test_a_layer_adds_the_same_with_and_without_gradients() -> None:
+    torch.manual_seed(3)
+    layer = TextConv(16, 5)
+    torch.nn.init.normal_(layer.out.weight)
+    x = torch.randn(2, 7, 16)
+    learning = layer(x)
+    with torch.inference_mode():
+        reading = layer(x.clone())
+    assert torch.allclose(learning, reading, atol=1e-5)
+    assert not torch.allclose(learning, x, atol=0.1)
+
+
+def test_sprinkled_strips_are_pages_still(texts: Path) -> None:
+    source = StripSource(texts / "train", load_charset(), OPTIONS)
+    strip = source.strip(16)
+    seen: set[int] = set()
+    for _ in range(60):
+        sprinkled = source.sprinkled(strip)
+        assert sprinkled.shape == strip.shape
+        right = sprinkled == WIDE_TAIL
+        assert not right[:, 0].any()
+        left = np.roll(right, -1, axis=1)
+        assert not (left & right).any()
+        width = load_atlas().width[np.where(sprinkled == BLANK, 0x20, sprinkled)]
+        assert np.array_equal(width == 2, left)  # every full-width character has its tail, and nothing else has one
+        assert not (np.flatnonzero(left.reshape(-1)) % 2).any()
+        seen |= set(sprinkled[(sprinkled != strip)].tolist())
+    assert len(seen) > 1000
+    targets([sprinkled], load_charset())
+
+
+def test_chats_have_words_of_every_script(texts: Path) -> None:
+    charset = load_charset()
+    drawer = Drawer(charset, ["fox"], random.Random(5), [["лиса", "стена"]])
+    said = [drawer.chat() for _ in range(200)]
+    assert any("лиса" in text.lower() for text in said)
+    assert any("\n" in text for text in said)
+    for letters in alphabets(charset):
+        assert any(sum(c in letters for c in text) > len(text) / 2 for text in said), letters[:5]

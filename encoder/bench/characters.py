@@ -138,8 +138,7 @@ def _twins(characters: str) -> set[str]:
     atlas = load_atlas()
     drawn: dict[bytes, list[str]] = {}
     for character in characters:
-        first, width = atlas.first_half[ord(character)], atlas.width[ord(character)]
-        drawn.setdefault(atlas.halves[first : first + width].tobytes(), []).append(character)
+        drawn.setdefault(atlas.drawing(character), []).append(character)
     return {character for alike in drawn.values() if len(alike) > 1 for character in alike}
 
 

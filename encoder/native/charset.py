@@ -22,7 +22,7 @@ import numpy.typing as npt
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
 
-from .scripts import glyph, look_alikes
+from .scripts import look_alikes
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -91,7 +91,7 @@ class Charset:
     rare: str
     wide: str
     rare_wide: str
-    often: str
+    often: str = ""
 
     @property
     def n_cell(self) -> int:
@@ -142,8 +142,13 @@ class Charset:
         return narrow + self.wide + self.rare_wide + hangul
 
     @cached_property
+    def told(self) -> str:
+        """The narrow characters that can be told from one another without what stands beside them."""
+        return told_apart("".join(c for c in self.common + self.rare if c not in self.look_alikes))
+
+    @cached_property
     def look_alikes(self) -> dict[str, str]:
-        """Signs that are no part of `characters` → what is read in their place."""
+        """Characters that are no part of `characters` → what is read in their place."""
         return look_alikes(self.common, self.rare)
 
     @cached_property
@@ -204,9 +209,10 @@ def load_charset(path: Path = CHARSET_PATH) -> Charset:
 
 def told_apart(characters: str) -> str:
     """`characters` without those that are drawn like an earlier one: Greek Α and Cyrillic А after Latin A."""
+    atlas = load_atlas()
     drawn: dict[bytes, str] = {}
     for character in characters:
-        drawn.setdefault(glyph(character), character)
+        drawn.setdefault(atlas.drawing(character), character)
     return "".join(drawn.values())
 
 

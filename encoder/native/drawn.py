@@ -12,7 +12,7 @@ import numpy as np
 
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter
 
-from .charset import HANGUL_FIRST, HANGUL_LAST, Charset, told_apart
+from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from .texts import entries
 
 HEX = "0123456789abcdef"
@@ -68,7 +68,7 @@ class Drawer:
         spoken: Sequence[Sequence[str]] = (),
     ) -> None:
         self._charset = charset
-        self._narrow = told_apart(charset.common + charset.rare)
+        self._narrow = charset.told
         self._full = charset.wide + charset.rare_wide
         self._words = list(words) or ["word"]
         self._spoken = [known for known in spoken if known]
@@ -121,7 +121,7 @@ class Drawer:
             words = [word.capitalize() if generator.random() < 0.2 else word.lower() for word in words]
         known_cells = self._charset.cell_class
         said = "".join(word + generator.choice(ENDS) for word in words)
-        return "".join(c for c in said if known_cells[ord(c)] >= 0)
+        return "".join(c for c in said if known_cells[ord(c)] >= 0 or c == "\n")
 
     def _letters(self) -> str:
         """As many letters of one script as a language has; of Latin ones, most of the time the plain ones too."""

@@ -4,7 +4,7 @@ Reading needs no encoder: what stays in the package of earlier weights is their 
 were, their charset, and their prior, unless it is that of the present weights. Each is one small file
 `data/earlier/<digest>.safetensors`. Weights of the network before, which knew no prior, are `retired`.
 
-    python -m foxing.encoder.native.earlier native.safetensors    # writes data/earlier/<digest>.safetensors
+    python -m foxing.encoder.native.earlier before.safetensors    # once the present weights are in their place
 """
 
 import hashlib
@@ -73,14 +73,15 @@ def load_earlier(path: Path) -> PackedReader:
 
 
 def keep(path: Path, folder: Path = EARLIER_FOLDER) -> Path:
-    """Keeps what reading needs of the whole weights in `path`. Returns the file written. Raises `CodecError` when they
+    """Keeps what reading needs of the whole weights in `path`, beside the present ones, which must be in their place
+    already: of the prior only what differs from theirs is written. Returns the file. Raises `CodecError` when they
     cannot be read, or have no prior."""
     metadata, arrays = _opened(path, PRIOR)
     if set(arrays) != {*blank_arrays(), "doubts"}:
         raise CodecError(f"{path.name} is of format {metadata.get('format')!r} and has no prior to read tokens with")
     present = _prior_of(WEIGHTS_PATH)
     ours = {name: array for name, array in arrays.items() if not np.array_equal(array, present.get(name, array[:0]))}
-    charset: dict[str, str] = {"often": "", **json.loads(metadata["charset"])}
+    charset: dict[str, str] = json.loads(metadata["charset"])
     tiers = json.loads(metadata["dims"])["tiers"]
     digest = weights_digest(path)
     noted = {

@@ -158,9 +158,9 @@ class PageEncoder(nn.Module):
         in training."""
         patch = self.dims.tiers[tier].pair_px // 4
         x: Tensor = F.pixel_unshuffle(pixels, patch).to(memory_format=torch.channels_last)
-        x = F.relu(self.stems[tier](x))
-        x = F.relu(self.local(x))
-        x = F.relu(self.compress(x))  # [B, C, R, 2·P]
+        x = F.relu_(self.stems[tier](x))
+        x = F.relu_(self.local(x))
+        x = F.relu_(self.compress(x))  # [B, C, R, 2·P]
         cells = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, 2, x.shape[1])
         x = self.join(cells.flatten(2)) + self.tier[tier]
         x = self.across(x, token_rows, token_pairs)

@@ -52,7 +52,7 @@ class NativeDims:
 
 class TextConv(nn.Module):
     """A residual convolution along the text, across the ends of rows: each channel by itself, then all of them.
-    [B, L, D] → [B, L, D]."""
+    [B, L, D] → [B, L, D]; in inference mode into the tensor that it is given."""
 
     def __init__(self, n_channels: int, kernel: int) -> None:
         super().__init__()
@@ -103,8 +103,8 @@ def likeliest(logits: Tensor) -> Tensor:
 
 
 def plus(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
-    """x + layer(y), [B, L, D], of a layer without biases; overwrites `x` where no gradients are wanted, which saves the
-    time of two copies."""
+    """x + layer(y), [B, L, D], of a layer without biases; in inference mode it overwrites `x`, which saves the time of
+    two copies."""
     if torch.is_inference_mode_enabled():
         return x.flatten(0, 1).addmm_(y.flatten(0, 1), layer.weight.t()).view_as(x)
     mixed: Tensor = layer(y)

@@ -21,7 +21,7 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter, render
 
-from .charset import HANGUL_FIRST, HANGUL_LAST, Charset, told_apart
+from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from .drawn import Drawer
 from .encoder import Targets
 from .objective import targets
@@ -115,8 +115,7 @@ class StripSource:
             print(f"{name}: {len(pages)} pages", flush=True)
         full_width = charset.wide + charset.rare_wide
         signs = "".join(c for c in full_width if not "\u4e00" <= c <= "\u9fff")  # kana and emoji among them
-        narrow = told_apart(charset.common + charset.rare)
-        self._narrow = printable(narrow), printable("".join(c for c in narrow if c in charset.rare))
+        self._narrow = printable(charset.told), printable("".join(c for c in charset.told if c in charset.rare))
         self._full = printable(signs), printable(full_width), printable(charset.rare_wide), HANGUL
         self.drawer = Drawer(charset, sorted(words), self.generator, [sorted(known) for known in spoken.values()])
         self._choices = [*self.cells, *shares.drawn_shares]

@@ -76,12 +76,16 @@ def _share(logits: Tensor, best: Tensor, heat: float) -> Tensor:
 def _sums(logits: Tensor, best: Tensor, heat: float) -> tuple[Tensor, Tensor]:
     """[M, K] and the likeliest, [M] → its logit, and what exp((logit - its) / heat) add up to, float32 [M] each."""
     top = logits.gather(-1, best[:, None]).float()
-    total = torch.empty(len(logits), device=logits.device)
-    rows = max(1, NUMBERS_AT_ONCE // logits.shape[-1] if logits.device.type == "cpu" else len(logits))
+    if logits.device.type != "cpu":
+        return top.squeeze(-1), (logits.float() - top).div_(heat).exp_().sum(-1)
+    total = np.empty(len(logits), dtype=np.float32)
+    rows = max(1, NUMBERS_AT_ONCE // logits.shape[-1])
     for first in range(0, len(logits), rows):
         part = slice(first, first + rows)
-        total[part] = (logits[part].float() - top[part]).div_(heat).exp_().sum(-1)
-    return top.squeeze(-1), total
+        shares = (logits[part].float() - top[part]).numpy()  # whose exponentials take half the time of torch's
+        shares *= np.float32(1 / heat)
+        total[part] = np.exp(shares, out=shares).sum(-1)
+    return top.squeeze(-1), torch.from_numpy(total)
 
 
 class Alphabet:

@@ -6,12 +6,12 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from remote.server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
 
 from foxing.encoder import (
     RemoteOptions,
 )
 from foxing.encoder.remote.codec import RemoteCodec
-from tests.remote.server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
 
 
 @pytest.fixture(scope="module")

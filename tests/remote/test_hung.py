@@ -233,7 +233,7 @@ def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(
 INTERRUPTED = """
 import os, signal, sys, threading
 sys.path[:0] = {path!r}
-from tests.remote.test_hung import RemoteCodec, options, tokens_of
+from remote.test_hung import RemoteCodec, options, tokens_of
 codec = RemoteCodec.load(options({url!r}, concurrency=1))
 tokens = tokens_of(codec, 3)
 def interrupt():

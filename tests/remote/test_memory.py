@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from remote.server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
 from typer.testing import CliRunner
 
 from foxing.api.cli import app
@@ -16,7 +17,6 @@ from foxing.encoder import (
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.memory import Memory, ReaderFailed
 from foxing.renderer import TIER_SIDES_PX, Entry, Typesetter, grid_text
-from tests.remote.server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
 
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 

@@ -8,19 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from foxing.encoder import (
-    Codec,
-    CodecError,
-    ElsewhereCodec,
-    ReadFailed,
-    TokensError,
-)
-from foxing.encoder import VisionTokens as Tokens
-from foxing.encoder.bench import accuracy
-from foxing.encoder.conformance import CHECKS, sample_page
-from foxing.renderer import TIER_SIDES_PX, render
-from tests.remote.server import (
+from remote.server import (
     FAULTS,
     Load,
     NativeReader,
@@ -33,6 +21,18 @@ from tests.remote.server import (
     pages_of,
     tokens_of,
 )
+
+from foxing.encoder import (
+    Codec,
+    CodecError,
+    ElsewhereCodec,
+    ReadFailed,
+    TokensError,
+)
+from foxing.encoder import VisionTokens as Tokens
+from foxing.encoder.bench import accuracy
+from foxing.encoder.conformance import CHECKS, sample_page
+from foxing.renderer import TIER_SIDES_PX, render
 
 
 def faulty(tokens: Sequence[Tokens]) -> Callable[[bytes, int], str]:

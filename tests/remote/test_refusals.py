@@ -5,17 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from foxing.encoder import (
-    CodecError,
-    CodecOptions,
-    ReadFailed,
-    RemoteOptions,
-    load_codec,
-)
-from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.codec import RemoteCodec
-from tests.remote.server import (
+from remote.server import (
     KEY,
     MODEL,
     NO_ANSWERS,
@@ -29,6 +19,16 @@ from tests.remote.server import (
     pages_of,
     tokens_of,
 )
+
+from foxing.encoder import (
+    CodecError,
+    CodecOptions,
+    ReadFailed,
+    RemoteOptions,
+    load_codec,
+)
+from foxing.encoder.conformance import sample_page
+from foxing.encoder.remote.codec import RemoteCodec
 
 
 @pytest.mark.parametrize(

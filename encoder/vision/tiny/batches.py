@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..deepseek import DeepSeekOcr
+from foxing.encoder.vision.deepseek import DeepSeekOcr
+
 from .network import MARKS, PLACES, SPECIAL, UNKNOWN, VOCABULARY
 from .pages import RUN_CELLS, TINY_PAGE, Scribe, draw, page_lines, written
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from foxing.encoder.contract import UNREADABLE
+from foxing.encoder.vision.deepseek import PUBLISHED_TYPE, DeepSeekOcr, model_config
+from foxing.encoder.vision.loading import LAYOUT_FILE, Place, read_config, transformers
 
-from ..deepseek import PUBLISHED_TYPE, DeepSeekOcr, model_config
-from ..loading import LAYOUT_FILE, Place, read_config, transformers
 from .pages import ALPHABET, RUN_CELLS, TINY_PAGE, Scribe, draw, mark
 
 SPECIAL = ("<|begin|>", "<|end|>")

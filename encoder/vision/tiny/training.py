@@ -23,12 +23,12 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
+from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.loading import load_tokenizer
+from foxing.encoder.vision.model import READ
 from foxing.renderer import Page
 
-from ..codec import VisionCodec
-from ..deepseek import DeepSeekOcr
-from ..loading import load_tokenizer
-from ..model import READ
 from .batches import IGNORED, Batch, Batches, ReaderOptions
 from .network import Glance, middles, new_network, save, write_description
 from .pages import TINY_PAGE, Scribe, draw, page_text
