@@ -250,6 +250,25 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
 
 
+def test_pages_are_free_again_when_ageing_fails_in_the_middle(database_path: Path) -> None:
+    codec = Hooked()
+    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+        memory.store("ana", [message(str(n), n) for n in range(3)])
+        memory.seal("ana")
+
+        def fail() -> None:
+            raise MemoryError("the machine is full")
+
+        codec.before_encode = once(fail)
+        with pytest.raises(MemoryError):
+            memory.age("ana", now=START + 10 * DAY)
+        assert memory.pages("ana").pages[0].tier == "base"
+
+        report = memory.age("ana", now=START + 10 * DAY)
+
+        assert (len(report.moved), report.busy) == (1, [])
+
+
 def test_an_interrupted_reader_leaves_the_others_their_answers(database_path: Path) -> None:
     codec = Hooked()
     with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
