@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from foxing.encoder.errors import CodecError, TokensError
@@ -215,8 +216,8 @@ def _shares(weights: Tensor, symbols: Ints) -> tuple[Doubles, Doubles, Doubles]:
     own, and of all, [N] each. All are whole numbers below 2^24."""
     at, block, place = np.arange(len(weights)), symbols // BLOCK, symbols % BLOCK
     blocks = weights.view(-1, N_BLOCKS, BLOCK)
-    by_block = blocks.sum(-1).numpy().cumsum(1)
-    own = blocks.numpy()[at, block].cumsum(1, dtype=np.float64)
+    by_block = blocks.sum(-1).cumsum(1).numpy()
+    own = _cumulated(blocks.numpy()[at, block])
     high = by_block[at, block] - own[:, -1] + own[at, place]
     return high - weights.numpy()[at, symbols], high, by_block[:, -1].astype(np.float64)
 
@@ -226,17 +227,23 @@ def _found(weights: Tensor, slots: Ints) -> tuple[Ints, Doubles, Doubles, Double
     The block of the symbol is looked for first."""
     at = np.arange(len(weights))
     blocks = weights.view(-1, N_BLOCKS, BLOCK)
-    by_block = blocks.sum(-1).numpy().cumsum(1, dtype=np.float64)
+    by_block = blocks.sum(-1).cumsum(1, dtype=torch.float64).numpy()
     total, target = by_block[:, -1], slots[:, None]
     stops = np.floor(by_block * SCALED / total[:, None]) + BLOCK * np.arange(1, N_BLOCKS + 1)
     block = np.minimum((stops <= target).sum(-1), N_BLOCKS - 1)
     own = blocks.numpy()[at, block]
-    sums = own.cumsum(1, dtype=np.float64)
+    sums = _cumulated(own)
     sums += (by_block[at, block] - sums[:, -1])[:, None]
     stops = np.floor(sums * SCALED / total[:, None]) + (block * BLOCK)[:, None] + np.arange(1, BLOCK + 1)
     place = np.minimum((stops <= target).sum(-1), BLOCK - 1)
     high = sums[at, place]
     return block * BLOCK + place, high - own[at, place], high, total
+
+
+def _cumulated(numbers: npt.NDArray[np.float32]) -> Doubles:
+    """Sums along the rows, by torch, which is several times as fast where rows are short."""
+    sums: Doubles = torch.from_numpy(numbers).cumsum(1, dtype=torch.float64).numpy()
+    return sums
 
 
 def _slots(low: Doubles, high: Doubles, total: Doubles, symbols: Ints) -> tuple[Ints, Ints]:

@@ -138,7 +138,7 @@ class Prior:
         self._out = WholeLayer(arrays["out"], arrays["out_bias"] + MIDDLE * out.sum(0))
         steps = np.arange(WEIGHT_BITS * NAT)
         weights = np.maximum(1, np.floor(np.exp(-steps / NAT) * (1 << WEIGHT_BITS))).astype(np.float32)
-        self._weights = torch.from_numpy(weights)[None]
+        self._weights = torch.from_numpy(weights)
 
     @torch.inference_mode()
     def weights(self, rows: Ints) -> Tensor:
@@ -147,5 +147,5 @@ class Prior:
         x = self._hidden(torch.from_numpy(found))
         x = x.bitwise_right_shift_(SCALE_SHIFT).clamp_(0, TOP).sub_(MIDDLE).to(torch.int8)
         x = self._out(x).bitwise_right_shift_(LOGIT_SHIFT)
-        steps = x.sub_(x.amax(-1, keepdim=True)).neg_().clamp_max_(self._weights.shape[1] - 1)
-        return self._weights.expand(len(steps), -1).gather(1, steps.long())
+        steps = x.sub_(x.amax(-1, keepdim=True)).neg_().clamp_max_(len(self._weights) - 1)
+        return self._weights.index_select(0, steps.view(-1).long()).view_as(steps)
