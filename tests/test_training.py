@@ -96,6 +96,8 @@ def test_every_character_is_drawn_and_has_a_class() -> None:
         drawer.hangul,
         drawer.record,
         drawer.chat,
+        drawer.figure,
+        drawer.formula,
     ):
         cells = drawer.cells(text, 16)
         assert cells.shape == (16, DENSE_PAGE.columns)
@@ -189,7 +191,7 @@ def test_sprinkled_strips_are_pages_still(texts: Path) -> None:
 def test_chats_have_words_of_every_script(texts: Path) -> None:
     charset = load_charset()
     drawer = Drawer(charset, ["fox"], random.Random(5), [["лиса", "стена"]])
-    said = [drawer.chat() for _ in range(200)]
+    said = [drawer.chat() for _ in range(1000)]
     assert any("лиса" in text.lower() for text in said)
     assert any("\n" in text for text in said)
     for letters in alphabets(charset):

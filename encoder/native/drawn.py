@@ -12,6 +12,7 @@ import numpy as np
 
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter
 
+from . import signs
 from .charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from .texts import entries
 
@@ -103,13 +104,15 @@ class Drawer:
         return "".join(map(chr, self._generator.choices(points, k=self._generator.randint(20, 300))))
 
     def chat(self) -> str:
-        """A message of words out of all that is said in a language, in any order, or of made-up words of one script."""
+        """A message of words out of all that is said in a language, in any order, or of made-up words of a language or
+        of one script."""
         generator = self._generator
-        if self._spoken and generator.random() < 0.5:
+        kind = generator.random()
+        if self._spoken and kind < 0.4:
             known = generator.choice(self._spoken)
             words = generator.choices(known, k=generator.randint(1, 40))
         else:
-            letters = self._letters()
+            letters = generator.choice(signs.ALPHABETS) if kind < 0.8 else self._letters()
             words = [
                 "".join(generator.choices(letters, k=min(14, 1 + int(generator.expovariate(0.22)))))
                 for _ in range(generator.randint(1, 30))
@@ -120,6 +123,8 @@ class Drawer:
         elif style < 0.6:
             words = [word.capitalize() if generator.random() < 0.2 else word.lower() for word in words]
         known_cells = self._charset.cell_class
+        if generator.random() < 0.2:
+            words.insert(generator.randint(0, len(words)), generator.choice(signs.EMOJI))
         said = "".join(word + generator.choice(ENDS) for word in words)
         return "".join(c for c in said if known_cells[ord(c)] >= 0 or c == "\n")
 
@@ -129,6 +134,14 @@ class Drawer:
         few = "".join(self._generator.sample(letters, min(len(letters), self._generator.randint(8, 60))))
         plain = few[0].isascii() or "LATIN" in unicodedata.name(few[0], "")
         return few[:10] + string.ascii_lowercase if plain and self._generator.random() < 0.8 else few
+
+    def figure(self) -> str:
+        """A tree of folders, a box, or a list with marks."""
+        draw = self._generator.choice((signs.tree, signs.tree, signs.box, signs.marked, signs.marked))
+        return draw(self._generator, self._name if draw is signs.tree else self._word)
+
+    def formula(self) -> str:
+        return signs.formula(self._generator, self._word)
 
     def record(self) -> str:
         """JSON, a log, a listing of paths, a diff, source code, a table or commands, with words of the corpora."""

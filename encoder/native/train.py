@@ -88,7 +88,9 @@ class TrainingOptions:
             "full_width": 0.025,
             "ideographs": 0.025,
             "hangul": 0.015,
-            "chat": 0.09,
+            "chat": 0.12,
+            "figure": 0.03,
+            "formula": 0.03,
         }
     )
 
