@@ -52,6 +52,39 @@ RUSSIAN = (
     "Добрый день, можно перенести завтрашнюю встречу на три часа дня?",
     "Да, конечно. Комната та же, на третьем этаже, а документы я пришлю сегодня вечером.",
 )
+#: Languages and signs that no file of the training is in.
+OTHERS = {
+    "Greek": (
+        "Πού βρίσκεται το εισιτήριο; Το άφησα δίπλα στη λάμπα χθες το βράδυ.",
+        "Η πτήση φεύγει στις 14:30 από την πύλη 7, μην αργήσεις.",
+    ),
+    "Ukrainian": ("Де квиток? Я залишив його біля лампи вчора ввечері.", "Їжак п'є чай о 14:30, ґанок ще мокрий."),
+    "Vietnamese": (
+        "Vé ở đâu rồi? Tối qua tôi để nó cạnh cái đèn.",
+        "Chuyến bay khởi hành lúc 14:30 từ cổng số 7, đừng đến muộn nhé.",
+    ),
+    "Polish": (
+        "Gdzie jest bilet? Zostawiłem go wczoraj wieczorem obok lampy, źle się czuję.",
+        "Zażółć gęślą jaźń, proszę o 14:30.",
+    ),
+    "Czech": (
+        "Kde je lístek? Včera večer jsem ho nechal vedle lampy.",
+        "Příliš žluťoučký kůň úpěl ďábelské ódy v 14:30.",
+    ),
+    "Turkish": (
+        "Bilet nerede? Dün akşam lambanın yanına bıraktım.",
+        "Uçak 14:30'da 7 numaralı kapıdan kalkıyor, İstanbul'a geç kalma.",
+    ),
+    "formulas": (
+        "∀ε>0 ∃δ>0: |x−a|<δ ⇒ |f(x)−L|<ε; ∑ α²β³ ≤ π²/6 ≈ 1.645, √2 ∉ ℚ.",
+        "∫₀^∞ e^{−x²} dx = √π/2 → λ·μ ± σ × ∂f/∂x ⊂ ℝⁿ, 25 °C, 3 kΩ, 10 µm",
+    ),
+    "trees and boxes": (
+        "src/\n├── api/\n│   ├── main.py\n│   └── deploy.sh ✅\n└── README.md → done",
+        "┌────┬────┐\n│ a  │ b  │\n├────┼────┤\n│ 12 │ 7  │\n└────┴────┘ ░▒▓█",
+        "🚀 shipped today, 🎉 and ❤ to all • ☑ tests ☐ docs ★ 4 of 5",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +134,13 @@ def test_it_reads_what_people_and_agents_write(codec: Codec, lines: tuple[str, .
     page = page_of(codec, lines, 3)
     reading = codec.decode(codec.encode([render(page.cells, page.layout, tier)], tier))[0]
     assert accuracy(page.text, reading.text) >= bar
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_it_reads_what_it_was_never_shown_a_text_of(codec: Codec, kind: str) -> None:
+    page = page_of(codec, OTHERS[kind], 3)
+    reading = codec.decode(codec.encode([render(page.cells, page.layout, "base")], "base"))[0]
+    assert accuracy(page.text, reading.text) >= 0.97
 
 
 @pytest.mark.parametrize("condition", ["shift 1 px", "blur 0.5 px", "noise 8/255"])

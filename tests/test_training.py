@@ -96,6 +96,7 @@ def test_every_character_is_drawn_and_has_a_class() -> None:
         drawer.hangul,
         drawer.record,
         drawer.chat,
+        drawer.mixed,
         drawer.figure,
         drawer.formula,
     ):

@@ -71,6 +71,7 @@ class Drawer:
         self._charset = charset
         self._narrow = charset.told
         self._full = charset.wide + charset.rare_wide
+        self._signs = "".join(c for c in self._full if not "\u4e00" <= c <= "\u9fff")
         self._words = list(words) or ["word"]
         self._spoken = [known for known in spoken if known]
         self._alphabets = alphabets(charset)
@@ -95,6 +96,20 @@ class Drawer:
 
     def full_width(self) -> str:
         return self._sprinkled(self._full)
+
+    def mixed(self) -> str:
+        """Narrow and full-width characters of all kinds, a few at a time, between words: two narrow signs beside each
+        other have the place of a full-width one."""
+        generator = self._generator
+        kinds = (self._narrow, self._narrow, self._signs, self._signs, self._full)
+        parts = []
+        for _ in range(generator.randint(10, 60)):
+            characters = generator.choice(kinds)
+            if generator.random() < 0.3:
+                start = generator.randrange(len(characters))
+                characters = characters[start : start + 60]
+            parts += ["".join(generator.choices(characters, k=generator.choice((1, 2, 2, 3, 5)))), self._word()]
+        return generator.choice((" ", " ", "")).join(parts)
 
     def ideographs(self) -> str:
         return "".join(self._generator.choices(self._charset.rare_wide, k=self._generator.randint(20, 300)))

@@ -89,6 +89,7 @@ class TrainingOptions:
             "ideographs": 0.025,
             "hangul": 0.015,
             "chat": 0.12,
+            "mixed": 0.04,
             "figure": 0.03,
             "formula": 0.03,
         }
