@@ -16,7 +16,7 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.drawn import Drawer, alphabets
 from foxing.encoder.native.layers import NativeDims, TextConv
-from foxing.encoder.native.model import NativeModel
+from foxing.encoder.native.model import NativeModel, patches, resample
 from foxing.encoder.native.objective import targets
 from foxing.encoder.native.strange import inked_cells, strange_image
 from foxing.encoder.native.strips import StripSource, strip_rows
@@ -197,3 +197,14 @@ def test_chats_have_words_of_every_script(texts: Path) -> None:
     assert any("\n" in text for text in said)
     for letters in alphabets(charset):
         assert any(sum(c in letters for c in text) > len(text) / 2 for text in said), letters[:5]
+
+
+@pytest.mark.parametrize(("tier", "side"), [("base", 1024), ("small", 640), ("micro", 320)])
+def test_reading_is_shown_the_patches_that_training_is(tier: str, side: int) -> None:
+    dims = NativeDims().tiers[tier]
+    pixels = torch.randint(0, 256, (2, 1, side // 4, side), dtype=torch.uint8)
+    shown = patches(pixels, dims, 20, torch.float32)
+    trained = resample(1 - pixels.float() / 255, dims, 20)
+    expected = torch.nn.functional.pixel_unshuffle(trained, dims.pair_px // 4)
+    assert shown.shape == expected.shape
+    assert (shown - expected).abs().max() <= 0.51 / 255 + 1e-5

@@ -23,7 +23,7 @@ from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 from .charset import Charset
 from .doubts import Ints
 from .earlier import earlier_reader
-from .model import NativeModel, resample
+from .model import NativeModel, patches
 from .prior import COLUMNS
 from .reading import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
 from .retired import RetiredReader, retired_reader
@@ -45,11 +45,6 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 def to_pixels(images: Sequence[Image]) -> Tensor:
     """Images of mode "L", all of one size, as uint8 [B, 1, H, W], paper 255."""
     return torch.from_numpy(np.stack([np.asarray(image, dtype=np.uint8) for image in images])).unsqueeze(1)
-
-
-def to_ink(pixels: Tensor) -> Tensor:
-    """uint8, paper 255 → float32, ink 1, paper 0."""
-    return 1 - pixels.float() / 255
 
 
 @dataclass(frozen=True)
@@ -109,8 +104,8 @@ class PageReader:
     def _look(self, pixels: Tensor, tier: str, heat: float) -> Seen:
         token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
         rows = pixels.shape[-2] // TOKEN_SIDE_PX * token_rows
-        sized = resample(to_ink(pixels.to(self.device)), self.model.dims.tiers[tier], rows)
-        seen = self._encoder(sized.to(fast_dtype(self.device)), tier, token_rows, token_pairs)
+        shown = patches(pixels.to(self.device), self.model.dims.tiers[tier], rows, fast_dtype(self.device))
+        seen = self._encoder.read(shown, tier, token_rows, token_pairs)
         found = (part.reshape(len(pixels), -1, COLUMNS).cpu() for part in seen_symbols(seen, self.charset, heat))
         symbols, rare, sure = (part.numpy() for part in found)
         alphabet = self.unpacker.alphabet

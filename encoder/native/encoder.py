@@ -156,9 +156,14 @@ class PageEncoder(nn.Module):
     ) -> Features:
         """`pixels`: float [B, 1, R·pair_px, P·pair_px], ink 1, paper 0. `target`: the classes where they are known, as
         in training."""
-        patch = self.dims.tiers[tier].pair_px // 4
-        x: Tensor = F.pixel_unshuffle(pixels, patch).to(memory_format=torch.channels_last)
-        x = F.relu_(self.stems[tier](x))
+        patches = F.pixel_unshuffle(pixels, self.dims.tiers[tier].pair_px // 4)
+        return self.read(patches.to(memory_format=torch.channels_last), tier, token_rows, token_pairs, target)
+
+    def read(
+        self, patches: Tensor, tier: str, token_rows: int, token_pairs: int, target: Targets | None = None
+    ) -> Features:
+        """As `forward`, of patches of a quarter of a pair of cells, [B, patch², 4·R, 4·P], channels last."""
+        x: Tensor = F.relu_(self.stems[tier](patches))
         x = F.relu_(self.local(x))
         x = F.relu_(self.compress(x))  # [B, C, R, 2·P]
         cells = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, 2, x.shape[1])

@@ -85,7 +85,8 @@ class TokenAttention(nn.Module):
         b, length, d = x.shape
         rows, down, across = length // PAIRS, length // PAIRS // token_rows, PAIRS // token_pairs
         grid = x.reshape(b, down, token_rows, across, token_pairs, d)
-        tokens = self.norm(grid.mean(dim=(2, 4))).reshape(b, down * across, d)
+        means = F.avg_pool2d(x.view(b, rows, PAIRS, d).permute(0, 3, 1, 2), (token_rows, token_pairs))
+        tokens = self.norm(means.permute(0, 2, 3, 1).reshape(b, down * across, d))
         q, k, v = self.qkv(tokens).reshape(b, down * across, 3, self.n_heads, d // self.n_heads).permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, down * across, d)
         spread: Tensor = self.out(y).reshape(b, down, 1, across, 1, d)

@@ -32,15 +32,18 @@ def seen_symbols(seen: Features, charset: Charset, heat: float = 1.0) -> tuple[T
     symbols = seen.kinds.flatten()
     top, total = _sums(logits, symbols, heat)
     sure = total.reciprocal()
-    # what begins no full-width character after all shows the likeliest of the others
-    at = torch.isin(symbols, full_width).nonzero().squeeze(-1)
+    full = torch.isin(seen.kinds, full_width)
+    left = full[:, :, 0]
+    # a right cell that seems to begin a full-width character shows the likeliest of the others
+    at = torch.stack([torch.zeros_like(left), full[:, :, 1] & ~left], dim=-1).flatten().nonzero().squeeze(-1)
     others = logits[at].float()
-    kinds = ((others[:, full_width] - top[at, None]) / heat).exp() / total[at, None]
     others[:, full_width] = -torch.inf
     best, symbols[at] = others.max(-1)
     sure[at] = ((best - top[at]) / heat).exp() / total[at]
+    # how likely each kind of full-width character is where a pair shows one
+    at = torch.stack([left, torch.zeros_like(left)], dim=-1).flatten().nonzero().squeeze(-1)
     share_of_kind = torch.zeros(len(symbols), 2, device=symbols.device)
-    share_of_kind[at] = kinds
+    share_of_kind[at] = ((logits[at[:, None], full_width].float() - top[at, None]) / heat).exp() / total[at, None]
     symbols, sure = symbols.view(seen.kinds.shape), sure.view(seen.kinds.shape)
     kinds = share_of_kind.view(*seen.kinds.shape, 2)[:, :, 0]
     named = torch.zeros_like(symbols, dtype=torch.bool)
