@@ -179,7 +179,7 @@ class _Filling:
         )
 
     def _tablerows(self) -> str:
-        changes = [f"{self.chance.choice('+−')}{self.chance.uniform(0, 9):.1f} %" for _ in self.depots]
+        changes = [f"{self.chance.choice('+-')}{self.chance.uniform(0, 9):.1f} %" for _ in self.depots]
         rows = zip(self.depots, changes, strict=True)
         return "\n".join(f"| {name} | {count:,} | {value} | {change} |" for (name, count, value), change in rows)
 

@@ -1,10 +1,12 @@
 """Messages that stand on several pages, sealed in parts, at several tiers; and pages sealed without their text."""
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
@@ -78,10 +80,11 @@ def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
 
 
 def test_a_page_sealed_without_its_text_is_indexed_as_it_reads(memory: Memory, database_path: Path) -> None:
-    code = "xq7-vzk-93"
+    generator = random.Random(4)  # more than a page of `micro` has room for
+    said = [" ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(60)) for _ in range(12)]
     messages = [
-        {"id": str(n), "role": "user", "content": f"{WORDS}Unusual: {code}{n} gjpqy.", "created_at": START}
-        for n in range(12)
+        {"id": str(n), "role": "user", "content": f"{WORDS}{words}.", "created_at": START}
+        for n, words in enumerate(said)
     ]
     memory.store("ana", messages)
     memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large"})

@@ -35,6 +35,8 @@ def settled(scripts: Scripts, text: str) -> str:
         ("столе \u0048а", "столе На"),
         ("п\u006fд \u006fкном", "под окном"),
         ("\u0424\u0418\u004f \u041d\u0430", "ФИО На"),
+        ("\u0054\u006f άφησα δίπλα", "Το άφησα δίπλα"),
+        ("ότι \u006f λόγος", "ότι ο λόγος"),
         ("слово⟦\u04100⟧слово", "слово⟦A0⟧слово"),
     ],
 )
@@ -46,7 +48,18 @@ def test_a_word_is_of_the_script_of_the_letters_that_can_be_told(scripts: Script
 @pytest.mark.parametrize(
     "text",
     [
-        *("the cat sat", "HTTP порт", "порт TCP занят", "A α B", "Да, HTTP", "λ x", "日 А", "¶"),
+        *(
+            "the cat sat",
+            "HTTP порт",
+            "порт TCP занят",
+            "A α B",
+            "λόγος To be",
+            "γάμμα",
+            "Да, HTTP",
+            "λ x",
+            "日 А",
+            "¶",
+        ),
         *("ΔT and μA", "ΔΔCT", "γδT cells", "αβγABC", "μΔT", "ΔPΔT", "kΩ jω iħ", "ωτj"),
         *("HTTPный", "APIшка", "SIMка", "SMSка", "IPшник", "IPадрес", "XSSка", "CSSом", "SEOшник", "EXPECть"),
         *("VPNа нет", "DNSа", "по URLе", "у DHCPа", "COVIDный", "the SPAЦE", "EXPECт", "HTTPа"),

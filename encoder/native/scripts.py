@@ -23,6 +23,7 @@ LATIN, GREEK = SCRIPTS.index("LATIN"), SCRIPTS.index("GREEK")
 SELDOM = "\u03f9\u03f2\u037f\u03f3\u03fa\u0376\u037b\u03fd\u0405\u0455\u00d0"
 LAST = 0x3000  # no narrow character that is drawn like another one lies after it
 GREEK_TOLD = 3  # small letters that make a word Greek
+GREEK_WORDS = ("ο", "Ο", "Το", "ΤΟ", "Η")  # articles without a letter that can be told, Greek among Greek words
 BESIDE = 2  # cells from one word to the next, at most, for the one to tell of the other
 OPENING, CLOSING, ESCAPED = ord("⟦"), ord("⟧"), 6  # signs around an escape, and its digits at most
 
@@ -94,6 +95,11 @@ class Scripts:
             chosen = self._script_of_word(points[at], script[at], words.beside(number))
             if chosen >= 0:
                 flat[at] = self._twins[points[at], chosen]
+        for number in words.short() if (script == GREEK).any() else ():
+            at = slice(words.starts[number], words.stops[number])
+            greek = self._twins[points[at], GREEK]
+            if "".join(map(chr, greek.tolist())) in GREEK_WORDS and words.beside(number) == {GREEK}:
+                flat[at] = greek
         for start in np.flatnonzero(flat == OPENING):
             inside = flat[start + 1 : start + 2 + ESCAPED]
             if CLOSING in inside:
@@ -136,6 +142,10 @@ class _Words:
         # words end in what is no letter, which belongs to no word
         least = np.minimum.reduceat(np.where(self._script < 0, len(SCRIPTS), self._script), self.starts)
         return np.flatnonzero(most != least)
+
+    def short(self) -> Ints:
+        """The numbers of the words of one letter or two."""
+        return np.flatnonzero(self.stops - self.starts <= 2)
 
     def beside(self, number: int) -> set[int]:
         """The scripts of the words right before and after one, as far as each is of one."""
