@@ -147,6 +147,11 @@ class Charset:
         return told_apart("".join(c for c in self.common + self.rare if c not in self.look_alikes))
 
     @cached_property
+    def full_width_signs(self) -> str:
+        """The full-width characters that are neither ideographs nor Hangul: kana, emoji and others."""
+        return "".join(c for c in self.wide + self.rare_wide if not "\u4e00" <= c <= "\u9fff")
+
+    @cached_property
     def look_alikes(self) -> dict[str, str]:
         """Characters that are no part of `characters` → what is read in their place."""
         return look_alikes(self.common, self.rare)
@@ -181,8 +186,8 @@ class Charset:
 
     @cached_property
     def often_places(self) -> npt.NDArray[np.int64]:
-        """Index in `often` → index in `wide`."""
-        return self.list_class[_points(self.often)].astype(np.int64)
+        """Class of `often` → index in `wide`; 0 for `seldom_class`."""
+        return np.append(self.list_class[_points(self.often)], 0).astype(np.int64)
 
     @cached_property
     def rare_wide_index(self) -> npt.NDArray[np.int16]:

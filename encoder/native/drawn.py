@@ -71,7 +71,7 @@ class Drawer:
         self._charset = charset
         self._narrow = charset.told
         self._full = charset.wide + charset.rare_wide
-        self._signs = "".join(c for c in self._full if not "\u4e00" <= c <= "\u9fff")
+        self._signs = charset.full_width_signs
         self._words = list(words) or ["word"]
         self._spoken = [known for known in spoken if known]
         self._alphabets = alphabets(charset)

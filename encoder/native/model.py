@@ -54,7 +54,7 @@ class NativeModel(nn.Module):
 
 def patches(pixels: Tensor, dims: TierDims, rows: int, dtype: torch.dtype) -> Tensor:
     """A tier's image, uint8 [B, 1, H, W], paper 255, as `PageEncoder.read` takes it: what `resample` and
-    `pixel_unshuffle` make of it, in a third of the time, since the pixels of a row of a patch move as one number."""
+    `pixel_unshuffle` make of it, in less time, since the pixels of a row of a patch move as one number."""
     size = (rows * dims.pair_px, PAIRS * dims.pair_px)
     if pixels.shape[-2:] != size:
         sized = F.interpolate(pixels.float(), size=size, mode="bilinear", align_corners=False)

@@ -113,10 +113,9 @@ class StripSource:
             if name.startswith("en"):
                 self.prose += sample.replace("\n", " ")
             print(f"{name}: {len(pages)} pages", flush=True)
-        full_width = charset.wide + charset.rare_wide
-        signs = "".join(c for c in full_width if not "\u4e00" <= c <= "\u9fff")  # kana and emoji among them
         self._narrow = printable(charset.told), printable("".join(c for c in charset.told if c in charset.rare))
-        self._full = printable(signs), printable(full_width), printable(charset.rare_wide), HANGUL
+        full = (charset.full_width_signs, charset.wide + charset.rare_wide, charset.rare_wide)
+        self._full = *map(printable, full), HANGUL
         self.drawer = Drawer(charset, sorted(words), self.generator, [sorted(known) for known in spoken.values()])
         self._choices = [*self.cells, *shares.drawn_shares]
         self._weights = [shares.text_shares[name] for name in self.cells] + list(shares.drawn_shares.values())

@@ -233,6 +233,7 @@ def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(
 INTERRUPTED = """
 import os, signal, sys, threading
 sys.path[:0] = {path!r}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from remote.test_hung import RemoteCodec, options, tokens_of
 codec = RemoteCodec.load(options({url!r}, concurrency=1))
 tokens = tokens_of(codec, 3)
@@ -257,7 +258,10 @@ def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
     ) as process:
         assert sockets.asked.acquire(timeout=60)
         started = monotonic()
-        out, err = process.communicate("x", timeout=30)
+        try:
+            out, err = process.communicate("x", timeout=30)
+        finally:
+            process.kill()
     assert monotonic() - started < SOON_S
     assert out.startswith("interrupted"), err
     assert process.returncode == 0, err
