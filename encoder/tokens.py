@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from safetensors.numpy import save as save_safetensors
 
@@ -19,7 +18,7 @@ CHECKSUM_BYTES = 8
 _LENGTH = struct.Struct("<H")
 
 #: Bits of one number.
-DTYPE_BITS = {"uint4": 4, "uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
+DTYPE_BITS = {"uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
 #: An "int8" token has a scale for so many numbers: float32, little-endian, all of them before its numbers.
 SCALED_NUMBERS = 128
 SCALE_BYTES = 4
@@ -35,7 +34,7 @@ def is_variable(dtype: str) -> bool:
 def bytes_of(dtype: str, numbers: int) -> int:
     """Bytes of a token of `numbers` numbers, its scales included; not for a dtype that is variable."""
     scales = -(-numbers // SCALED_NUMBERS) * SCALE_BYTES if dtype == "int8" else 0
-    return scales - (-numbers * DTYPE_BITS[dtype] // 8)
+    return scales + numbers * DTYPE_BITS[dtype] // 8
 
 
 def numbers_in(dtype: str, token_bytes: int) -> int:
@@ -50,8 +49,8 @@ def numbers_in(dtype: str, token_bytes: int) -> int:
 class VisionTokens:
     """The vision tokens of a page, row by row.
 
-    `shape`: (token rows, token columns, numbers a token); `data`: the numbers in `dtype`, packed without gaps, two to
-    a byte for "uint4" with the first in the low bits, a token's numbers next to each other. A number of "int8" counts
+    `shape`: (token rows, token columns, numbers a token); `data`: the numbers in `dtype`, packed without gaps, a
+    token's numbers next to each other. A number of "int8" counts
     times the scale of its run of `SCALED_NUMBERS`. With the dtype "png" the data are an image of as many rows and
     columns of tokens, and a token has one "number".
     """
@@ -171,12 +170,3 @@ def png_bytes(image: Image.Image) -> bytes:
     buffer = BytesIO()
     indexed.save(buffer, "PNG", bits=4)
     return buffer.getvalue()
-
-
-def unpack_uint4(data: bytes, n_tokens: int, n_numbers: int) -> npt.NDArray[np.uint8]:
-    """Two numbers a byte, the first in the low bits, each token from a byte of its own → uint8[n_tokens, n_numbers]."""
-    packed = np.frombuffer(data, dtype=np.uint8).reshape(n_tokens, -1)
-    numbers = np.empty((n_tokens, packed.shape[1] * 2), dtype=np.uint8)
-    numbers[:, ::2] = packed & 15
-    numbers[:, 1::2] = packed >> 4
-    return numbers[:, :n_numbers]

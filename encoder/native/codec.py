@@ -1,6 +1,5 @@
 """The native codec: drives the network behind the codec contract."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,11 +21,9 @@ from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
 from .doubts import Ints
-from .earlier import earlier_reader
 from .model import NativeModel, patches
 from .prior import COLUMNS
 from .reading import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
-from .retired import RetiredReader, retired_reader
 from .scripts import Scripts
 from .symbols import Symbols, seen_symbols
 from .threads import shared_out
@@ -208,16 +205,4 @@ class NativeCodec:
         return [result[i] for i in range(len(images))]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec`. Tokens that weights before these wrote are read as those read them."""
-        result: dict[int, Reading] = {}
-        written: dict[str, list[int]] = defaultdict(list)
-        for number, item in enumerate(tokens):
-            written[item.weights].append(number)
-        for weights, numbers in written.items():
-            before = None if weights == self.weights else self._before(weights)
-            readings = (before or self._packed).decode([tokens[i] for i in numbers])
-            result.update(zip(numbers, readings, strict=True))
-        return [result[i] for i in range(len(tokens))]
-
-    def _before(self, weights: str) -> PackedReader | RetiredReader | None:
-        return earlier_reader(weights) or retired_reader(weights, self.reader.device)
+        return self._packed.decode(tokens)
