@@ -1,1 +1,1 @@
-"""The HTTP service (`foxing.api.app`) and the `foxing` command (`foxing.api.cli`)."""
+"""The HTTP service (`foxing.api.app`) and the `foxing` command (`foxing.api.cli.main`)."""

@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from foxing.memory import Memory
 
 from .auth import Gate
-from .deps import Service
-from .handlers import add_handlers
+from .dependencies import Service
+from .exception_handlers import add_handlers
 from .logs import get_logger
 from .metrics import Metrics
 from .middleware import Guard, Observe
-from .openapi import DESCRIPTION, TAGS, describe
+from .openapi.document import DESCRIPTION, TAGS, describe
 from .opening import open_memory
 from .routes import ROUTERS
 from .scheduler import Clock

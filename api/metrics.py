@@ -2,7 +2,7 @@
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from foxing.memory.types import AgeReport, SealReport, Stored, TickReport
+from foxing.memory.models import AgeReport, SealReport, Stored, TickReport
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 

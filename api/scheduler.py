@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from foxing.memory import Memory
-from foxing.memory.types import TickReport
+from foxing.memory.models import TickReport
 
 from .logs import get_logger
 from .metrics import Metrics

@@ -1,10 +1,10 @@
-"""Bodies of requests. Answers are the values of `foxing.memory.types`."""
+"""Bodies of requests. Answers are the values of `foxing.memory.models`."""
 
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from foxing.memory.types import Fidelity, Limit, NewMessage, Value
+from foxing.memory.models import Fidelity, Limit, NewMessage, Value
 
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
 

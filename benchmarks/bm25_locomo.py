@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.terms import query_terms, terms
+from foxing.memory.text.terms import query_terms, terms
 
 BUDGET = 2048  # text tokens
 Ranker = Callable[[str], Counter[str]]

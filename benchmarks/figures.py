@@ -24,11 +24,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from foxing.api.demo_conversation import demo_conversation
+from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
-from foxing.encoder.plot import NAMES, plot_curve, plot_rates
-from foxing.encoder.rivals import RivalRow
+from foxing.encoder.bench.baselines import RivalRow
+from foxing.encoder.bench.plot import NAMES, plot_curve, plot_rates
 from foxing.renderer import TIERS, Entry, Repertoire, Typesetter, render
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ Figures = dict[str, Any]
 
 def foxing(*arguments: str) -> Any:
     """What `foxing … --json` answers, whatever this machine's settings are."""
-    command = [sys.executable, "-W", "ignore", "-m", "foxing.api.cli", *arguments, "--json"]
+    command = [sys.executable, "-W", "ignore", "-m", "foxing.api.cli.main", *arguments, "--json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
     with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:  # without a foxing.toml
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from foxing.api.cli import app
+from foxing.api.cli.main import app
 
 HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->

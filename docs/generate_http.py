@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from foxing.api import problems
-from foxing.api.examples import BANK, MESSAGE_ID, PAGE_ID, problem_example
+from foxing.api.openapi.docs_page import Json, examples_of, operations, schema_names
+from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, problem_example
 from foxing.api.problems import ProblemKind
-from foxing.api.reference import Json, examples_of, operations, schema_names
 
 HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->

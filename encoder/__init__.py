@@ -3,6 +3,7 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
+from .capabilities import StorageEffect
 from .contract import (
     UNREAD_SHARE,
     UNREADABLE,
@@ -22,7 +23,6 @@ from .errors import CodecError, ReadFailed, TokensError
 from .options import CodecOptions
 from .registry import CODECS, CodecEntry, load_codec
 from .remote.options import RemoteOptions
-from .storage import StorageEffect
 from .tokens import VisionTokens
 
 __all__ = [

@@ -11,8 +11,8 @@ from PIL.Image import Image
 
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
+from .capabilities import StorageEffect
 from .errors import CodecError
-from .storage import StorageEffect
 from .tokens import VisionTokens, is_variable, numbers_in
 from .usage import RemoteUsage
 

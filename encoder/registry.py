@@ -68,20 +68,20 @@ def _native(device: str, options: CodecOptions) -> Codec:
 
 def _deepseek_ocr(device: str, options: CodecOptions) -> Codec:
     from .vision.deepseek import HUB_ID, DeepSeekOcr
-    from .vision.opening import open_codec
+    from .vision.factory import open_codec
 
     return open_codec(DeepSeekOcr, options.model or HUB_ID, device, options)
 
 
 def _got_ocr2(device: str, options: CodecOptions) -> Codec:
+    from .vision.factory import open_codec
     from .vision.got import HUB_ID, GotOcr2
-    from .vision.opening import open_codec
 
     return open_codec(GotOcr2, options.model or HUB_ID, device, options)
 
 
 def _qwen_vl(device: str, options: CodecOptions) -> Codec:
-    from .vision.opening import open_codec
+    from .vision.factory import open_codec
     from .vision.qwen import HUB_ID, QwenVl
 
     return open_codec(QwenVl, options.model or HUB_ID, device, options)

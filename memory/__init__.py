@@ -18,8 +18,7 @@ from .errors import (
     Unreadable,
 )
 from .memory import Memory
-from .policy import Policy, Step
-from .types import (
+from .models import (
     AgeReport,
     BankInfo,
     Banks,
@@ -35,6 +34,7 @@ from .types import (
     Stored,
     TickReport,
 )
+from .policy import Policy, Step
 
 __all__ = [
     "AgeReport",

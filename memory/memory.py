@@ -11,21 +11,13 @@ from typing import Any, Self
 from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, VisionTokens, load_codec
 from foxing.renderer import FoxingError, tier_rank
 
-from .ageing import Ager
-from .database import Database
-from .decoding import PageDecoder
 from .errors import InvalidInput, InvalidTime, NotFound
-from .imaging import ImageRecaller
-from .policy import Policy
-from .recalling import Recaller, check_limit, decode_cursor, encode_cursor, time_cursor
-from .reencoding import Reencoder
-from .remembering import Rememberer, recalled
-from .repositories import banks, messages, pages
-from .rewriting import Rewriter
-from .sealing import Sealer
-from .statistics import bank_info, page_infos
-from .storing import store
-from .types import (
+from .ingest.seal import Sealer
+from .ingest.store import store
+from .lifecycle.age import Ager
+from .lifecycle.reencode import Reencoder
+from .lifecycle.rewrite import Rewriter
+from .models import (
     AgeReport,
     BankInfo,
     Banks,
@@ -43,7 +35,15 @@ from .types import (
     Stored,
     TickReport,
 )
-from .viewing import PageViewer
+from .pages.decoder import PageDecoder
+from .pages.view import PageViewer
+from .policy import Policy
+from .recall.assemble import Rememberer, recalled
+from .recall.images import ImageRecaller
+from .recall.search import Recaller, check_limit, decode_cursor, encode_cursor, time_cursor
+from .statistics import bank_info, page_infos
+from .storage.database import Database
+from .storage.repositories import banks, messages, pages
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer, ValidationError, field_validator, m
 from foxing.renderer import TIERS, tier_rank
 
 from .errors import InvalidPolicy
-from .types import Tier, Value
+from .models import Tier, Value
 
 LONGEST = timedelta(days=36_525)  # a hundred years
 _KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")

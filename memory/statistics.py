@@ -6,10 +6,10 @@ from sqlalchemy import Connection
 
 from foxing.renderer import tier_rank
 
-from .repositories import banks, index, messages, pages, wastebasket
-from .repositories.banks import Bank
-from .repositories.pages import PageRow
-from .types import BankBytes, BankInfo, PageInfo, TierStatistics
+from .models import BankBytes, BankInfo, PageInfo, TierStatistics
+from .storage.repositories import banks, index, messages, pages, wastebasket
+from .storage.repositories.banks import Bank
+from .storage.repositories.pages import PageRow
 
 
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:

@@ -1,8 +1,8 @@
-"""Runs migrations on the connection that `foxing.memory.database` hands over."""
+"""Runs migrations on the connection that `foxing.memory.storage.database` hands over."""
 
 from alembic import context
 
-from foxing.memory.schema import metadata
+from foxing.memory.storage.schema import metadata
 
 
 def run() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from foxing.api.app import create_app
-from foxing.api.serving import BackgroundServer
+from foxing.api.server import BackgroundServer
 from foxing.api.settings import InvalidSettings, load_settings
 from foxing.memory import Memory
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from foxing.api.app import create_app
-from foxing.api.serving import BackgroundServer
+from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 

@@ -8,15 +8,14 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from foxing.api import examples
 from foxing.api.app import create_app
+from foxing.api.openapi import examples
 from foxing.api.routes.health import Health
 from foxing.api.schemas import AgeRequest, RecallRequest, SealRequest, StoreRequest
-from foxing.api.serving import BackgroundServer
+from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
-from foxing.memory.policy import Policy
-from foxing.memory.types import (
+from foxing.memory.models import (
     AgeReport,
     BankInfo,
     Banks,
@@ -29,6 +28,7 @@ from foxing.memory.types import (
     SealReport,
     Stored,
 )
+from foxing.memory.policy import Policy
 
 PATHS = {
     "/v1/banks": {"get"},

@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.numpy import load as load_safetensors
 
 from foxing.api.app import create_app
-from foxing.api.serving import BackgroundServer
+from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.encoder import Codec, Reading, VisionTokens, load_codec
 from foxing.memory import Memory, Policy

@@ -16,7 +16,7 @@ import pytest
 from foxing.api.app import create_app
 from foxing.api.logs import configure_logs
 from foxing.api.problems import INTERNAL, KINDS, kind_of, problem_of
-from foxing.api.serving import BackgroundServer, StartFailed
+from foxing.api.server import BackgroundServer, StartFailed
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 from foxing.memory import errors as memory_errors

@@ -18,7 +18,7 @@ from foxing.api.app import create_app
 from foxing.api.logs import configure_logs, get_logger
 from foxing.api.metrics import Metrics
 from foxing.api.scheduler import Clock
-from foxing.api.serving import BackgroundServer
+from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from foxing.api.cli import app
+from benchmarks.bank import bench_bank
+from foxing.api.cli.main import app
 from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
     AGEING_TIERS,
@@ -34,10 +35,9 @@ from foxing.encoder.bench import (
     offered_sizes,
     texts_of,
 )
-from foxing.encoder.plot import PUBLISHED, plot_curve, plot_rates
-from foxing.encoder.rivals import RIVALS, Rival, comparable, compare, load_rivals, page_rows, tessdata_folder
+from foxing.encoder.bench.baselines import RIVALS, Rival, comparable, compare, load_rivals, page_rows, tessdata_folder
+from foxing.encoder.bench.plot import PUBLISHED, plot_curve, plot_rates
 from foxing.memory import Memory
-from foxing.memory.bench_bank import bench_bank
 from foxing.renderer import Page, render
 
 SENTENCES = (

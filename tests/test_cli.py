@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from foxing.api.cli import app
-from foxing.api.commands.shared import marked, printable
+from foxing.api.cli.context import marked, printable
+from foxing.api.cli.main import app
 from foxing.memory import Memory
 
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -98,7 +98,7 @@ def test_every_command_has_help() -> None:
 
 
 def test_help_does_not_load_the_network() -> None:
-    code = "import sys, foxing.api.cli; print([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
+    code = "import sys, foxing.api.cli.main; print([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
@@ -133,7 +133,7 @@ def test_codec_list_names_every_codec_and_what_it_needs(foxing: Foxing, monkeypa
 
 def test_codec_list_loads_no_model() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from foxing.api.cli import app; "
+        "import sys; from typer.testing import CliRunner; from foxing.api.cli.main import app; "
         "r = CliRunner().invoke(app, ['codec', 'list']); assert r.exit_code == 0, r.output; "
         "print([m for m in ('torch', 'transformers', 'httpx') if m in sys.modules])"
     )
@@ -331,7 +331,7 @@ def test_what_may_be_misread_is_underlined() -> None:
 
 
 def _start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "foxing.api.cli", *arguments]
+    command = [sys.executable, "-m", "foxing.api.cli.main", *arguments]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
     )

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
 from foxing.encoder.bench import CONDITIONS, accuracy, compared, measure
+from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
-from foxing.encoder.native.texts import entries
 from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
 from foxing.renderer import Page, Repertoire, Typesetter, render
 

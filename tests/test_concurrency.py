@@ -16,7 +16,7 @@ from PIL.Image import Image
 
 from foxing.encoder import Reading, VisionTokens, load_codec
 from foxing.memory import Memory, Policy, Recalled
-from foxing.memory.decoding import DecodeQueue
+from foxing.memory.pages.decoder import DecodeQueue
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -12,8 +12,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from foxing.memory import DatabaseTooNew, Memory, StorageError
-from foxing.memory.database import Database, alembic_config
-from foxing.memory.schema import metadata
+from foxing.memory.storage.database import Database, alembic_config
+from foxing.memory.storage.schema import metadata
 
 
 def test_migrations_make_the_tables_that_the_code_expects(database_path: Path) -> None:

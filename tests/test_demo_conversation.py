@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from foxing.api.demo import QUESTION, run_demo
-from foxing.api.demo_conversation import DECIDED_AT, ENDS_AT, SEED, STARTS_AT, demo_conversation
+from foxing.api.demo.conversation import DECIDED_AT, ENDS_AT, SEED, STARTS_AT, demo_conversation
+from foxing.api.demo.run import QUESTION, run_demo
 from foxing.encoder import load_codec
 from foxing.memory import InvalidInput, NewMessage
 from foxing.renderer import DENSE_PAGE, Entry, Typesetter

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from foxing.api.cli import app
+from foxing.api.cli.main import app
 from foxing.api.metrics import Metrics
 from foxing.api.settings import ENV_PREFIX, Settings, load_settings
 from foxing.memory.policy import Policy

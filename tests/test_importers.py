@@ -13,7 +13,7 @@ import pytest
 
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.importers import ImportReport, import_file
+from foxing.memory.ingest.importers.jsonl import ImportReport, import_file
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -199,7 +199,7 @@ def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Pat
     path = write_lines(tmp_path / "long.jsonl", *lines)
     program = (
         "import sys; from pathlib import Path; from foxing.memory import Memory; "
-        "from foxing.memory.importers import import_file; "
+        "from foxing.memory.ingest.importers.jsonl import import_file; "
         "import_file(Memory(sys.argv[1]), Path(sys.argv[2]), bank='b', "
         "progress=lambda done, total: print(done, flush=True))"
     )

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from foxing.memory.keepsakes import find_keepsakes, within_budget
+from foxing.memory.ingest.keepsakes import find_keepsakes, within_budget
 
 
 def kept(text: str) -> list[str]:

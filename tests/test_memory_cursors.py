@@ -11,8 +11,8 @@ import pytest
 from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
-from foxing.memory.database import Database
-from foxing.memory.repositories import banks, index
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, index
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

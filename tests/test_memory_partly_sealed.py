@@ -11,7 +11,7 @@ from string import ascii_lowercase
 import pytest
 
 from foxing.memory import Memory, Policy
-from foxing.memory.terms import terms
+from foxing.memory.text.terms import terms
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -75,7 +75,7 @@ def test_rebuilding_the_atlas_gives_the_packaged_one(repository: Path, tmp_path:
     version = fonttools.TTFont(fonts / "unifont.otf")["name"].getDebugName(5)
     if version != "Version 15.1.01":
         pytest.skip(f"the packaged atlas was made from Unifont 15.1.01, and this is {version}")
-    from foxing.renderer.build_atlas import build
+    from training.glyph_atlas import build
 
     output = tmp_path / "unifont.npz"
     count = build(fonts, output)

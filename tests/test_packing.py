@@ -5,17 +5,27 @@ import numpy as np
 import pytest
 import torch
 
+from foxing.encoder.bench.documents import entries
 from foxing.encoder.errors import CodecError, TokensError
-from foxing.encoder.native import rans, whole
 from foxing.encoder.native.charset import Charset
-from foxing.encoder.native.doubts import LEVELS, N_AFTER, NO_DOUBT, SHOWN, Doubts, counted_slots, even_slots, levels
-from foxing.encoder.native.layers import likeliest
-from foxing.encoder.native.packing import Packer, stream_rows
-from foxing.encoder.native.prior import FIRST_ROW, Prior, context_ids, hashed, windows
-from foxing.encoder.native.symbols import Alphabet
-from foxing.encoder.native.texts import entries
+from foxing.encoder.native.entropy import integer_layers as whole
+from foxing.encoder.native.entropy import rans
+from foxing.encoder.native.entropy.alphabet import Alphabet
+from foxing.encoder.native.entropy.confidence import (
+    LEVELS,
+    N_AFTER,
+    NO_DOUBT,
+    SHOWN,
+    Doubts,
+    counted_slots,
+    even_slots,
+    levels,
+)
+from foxing.encoder.native.entropy.integer_layers import WholeLayer
+from foxing.encoder.native.entropy.packer import Packer, stream_rows
+from foxing.encoder.native.entropy.prior import FIRST_ROW, Prior, context_ids, hashed, windows
+from foxing.encoder.native.network.layers import likeliest
 from foxing.encoder.native.weights import load_weights
-from foxing.encoder.native.whole import WholeLayer
 from foxing.renderer import BLANK, Repertoire, Typesetter
 
 TIGHT, WIDE = 8 * 30, 8 * 250  # bytes of a token row of `tiny`, for 1.2 and 10 bits a cell

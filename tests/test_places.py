@@ -9,10 +9,10 @@ import torch
 from foxing.encoder import CodecError
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
-from foxing.encoder.native.drawn import Drawer
-from foxing.encoder.native.places import N_LEFT, N_RIGHT, check, syllable_halves, wide_halves
-from foxing.encoder.native.symbols import N_SYMBOLS, Alphabet
+from foxing.encoder.native.entropy.alphabet import N_SYMBOLS, Alphabet
+from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check, syllable_halves, wide_halves
 from foxing.renderer import BLANK, WIDE_TAIL
+from training.native.synthetic import Drawer
 
 CHARSET = load_charset()
 FULL_WIDTH = len(CHARSET.wide) + len(CHARSET.rare_wide)

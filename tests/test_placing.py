@@ -7,17 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from foxing.encoder.alignment import MISFIT, UNREAD_BELOW, believed, ink_of, place_lines, place_on_ink, without_markup
+from foxing.encoder.bench.documents import entries
 from foxing.encoder.contract import UNREADABLE, Reading
-from foxing.encoder.native.texts import entries
-from foxing.encoder.placing import (
-    MISFIT,
-    UNREAD_BELOW,
-    believed,
-    ink_of,
-    place_lines,
-    place_on_ink,
-    without_markup,
-)
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,

@@ -23,7 +23,7 @@ import pytest
 from PIL.Image import Image
 from typer.testing import CliRunner
 
-from foxing.api.cli import app
+from foxing.api.cli.main import app
 from foxing.encoder import Reading, ResizableCodec, VisionTokens, load_codec
 from foxing.encoder.bench import accuracy
 from foxing.encoder.contract import UNREADABLE
@@ -286,7 +286,7 @@ def test_a_second_run_has_nothing_to_do(memory: Memory, database: Path) -> None:
 
 
 def test_a_run_that_is_stopped_is_gone_on_with(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foxing.memory.reencoding.BATCH", 1)
+    monkeypatch.setattr("foxing.memory.lifecycle.reencode.BATCH", 1)
     calls: list[None] = []
 
     def stop_at_the_second() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import load_charset
-from foxing.encoder.native.scripts import Scripts, script_of
-from foxing.encoder.native.texts import entries
-from foxing.memory.page_rows import transcribed
+from foxing.encoder.native.confusables import Scripts, script_of
+from foxing.memory.pages.spans import transcribed
 from foxing.renderer import DENSE_PAGE, Cells, Repertoire, Typesetter, load_atlas
 
 

@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from foxing.memory.terms import LONGEST_TERM, query_terms, term_runs, terms
+from foxing.memory.text.terms import LONGEST_TERM, query_terms, term_runs, terms
 
 
 def found(text: str) -> set[str]:

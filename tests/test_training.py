@@ -14,15 +14,15 @@ from PIL import Image
 from foxing.encoder import CodecError
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import Charset, load_charset
-from foxing.encoder.native.drawn import Drawer, alphabets
-from foxing.encoder.native.layers import NativeDims, TextConv
 from foxing.encoder.native.model import NativeModel, patches, resample
-from foxing.encoder.native.objective import targets
-from foxing.encoder.native.strange import inked_cells, strange_image
-from foxing.encoder.native.strips import StripSource, strip_rows
-from foxing.encoder.native.train import Trainer, TrainingOptions, train
+from foxing.encoder.native.network.layers import NativeDims, TextConv
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, load_atlas
+from training.native.dataset import StripSource, strip_rows
+from training.native.negatives import inked_cells, strange_image
+from training.native.objective import targets
+from training.native.synthetic import Drawer, alphabets
+from training.native.train import Trainer, TrainingOptions, train
 
 OPTIONS = TrainingOptions(
     minutes=0.02,

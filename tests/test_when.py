@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from foxing.memory.errors import InvalidTime
-from foxing.memory.when import Window, parse_since, parse_until, split_query
+from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 6, 17, 5, 30, tzinfo=UTC)  # a Wednesday, 14:30 in Seoul

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Security
 
-from foxing.memory.types import AgeReport, SealReport
+from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import answer, bearer, problems
+from foxing.memory.models import AgeReport, SealReport
 
-from .. import examples
-from ..deps import BankPath, ServiceDep
-from ..openapi import answer, bearer, problems
 from ..schemas import AgeRequest, SealRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])

@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter, Security
 
-from foxing.memory.types import BankInfo, Banks
-
-from .. import examples
-from ..deps import BankPath, CursorQuery, LimitQuery, ServiceDep
-from ..openapi import answer, bearer, problems
+from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import answer, bearer, problems
+from foxing.memory.models import BankInfo, Banks
 
 router = APIRouter(prefix="/v1/banks", tags=["banks"], dependencies=[Security(bearer)])
 

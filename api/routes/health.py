@@ -5,13 +5,13 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import HTMLResponse
 
-from foxing.memory.types import Value
+from foxing.api.dependencies import ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.docs_page import reference_page
+from foxing.api.openapi.document import answer, bearer, problem_answer
+from foxing.memory.models import Value
 
-from .. import examples
-from ..deps import ServiceDep
 from ..metrics import METRICS_MEDIA_TYPE
-from ..openapi import answer, bearer, problem_answer
-from ..reference import reference_page
 
 router = APIRouter(tags=["service"])
 

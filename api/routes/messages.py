@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Security
 
-from foxing.memory.types import Recalled, Stored
+from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import answer, bearer, problems
+from foxing.memory.models import Recalled, Stored
 
-from .. import examples
-from ..deps import BankPath, ServiceDep
-from ..openapi import answer, bearer, problems
 from ..schemas import StoreRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)])

@@ -4,11 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, Security
 
-from foxing.memory.types import PageInfo, PageReading, Pages, Tier
-
-from .. import examples
-from ..deps import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
-from ..openapi import answer, bearer, binary_answer, problems
+from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import answer, bearer, binary_answer, problems
+from foxing.memory.models import PageInfo, PageReading, Pages, Tier
 
 router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"], dependencies=[Security(bearer)])
 

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import answer, bearer, problems
 from foxing.memory.policy import Policy
-
-from .. import examples
-from ..deps import BankPath, ServiceDep
-from ..openapi import answer, bearer, problems
 
 router = APIRouter(prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)])
 

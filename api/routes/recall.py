@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import bearer, problems
 from foxing.memory.errors import InvalidInput
-from foxing.memory.types import Recall, RecallImages
+from foxing.memory.models import Recall, RecallImages
 
-from .. import examples
-from ..deps import BankPath, ServiceDep
-from ..openapi import bearer, problems
 from ..schemas import FORMAT_TEXT_ONLY, RecallRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])

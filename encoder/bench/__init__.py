@@ -6,7 +6,20 @@ is a unit of storage and of recall; it saves an LLM context only where the LLM l
 
 from .characters import CharacterRow, measure_characters
 from .conditions import CONDITIONS
-from .measure import (
+from .corpus import (
+    DEVELOPMENT_PAGES,
+    Texts,
+    development,
+    held_out,
+    identifier_texts,
+    load_development,
+    load_pages,
+    load_texts,
+    named_file,
+    pages_of,
+    texts_of,
+)
+from .measurement import (
     AGEING_TIERS,
     BATCH_PAGES,
     CONDITIONS_TIER,
@@ -21,19 +34,6 @@ from .measure import (
 )
 from .rows import BenchRow
 from .speed import CodecSpeed, TierSpeed, measure_speed
-from .texts import (
-    DEVELOPMENT_PAGES,
-    Texts,
-    development,
-    held_out,
-    identifier_texts,
-    load_development,
-    load_pages,
-    load_texts,
-    named_file,
-    pages_of,
-    texts_of,
-)
 
 __all__ = [
     "AGEING_TIERS",

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from foxing.encoder.contract import Codec
-from foxing.encoder.native.texts import entries
 from foxing.renderer import RESERVED, WIDE_TAIL, Page, Repertoire, Typesetter, load_atlas, render
+
+from .documents import entries
 
 SEED = 29
 MESSAGE_CHARACTERS = 300

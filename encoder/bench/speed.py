@@ -11,7 +11,7 @@ from foxing.encoder.options import CodecOptions
 from foxing.encoder.registry import CODECS
 from foxing.renderer import Page, render
 
-from .measure import BATCH_PAGES
+from .measurement import BATCH_PAGES
 
 REPEATS = 3  # the median counts
 

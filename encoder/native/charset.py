@@ -22,7 +22,7 @@ import numpy.typing as npt
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import BLANK, RESERVED, WIDE_TAIL, load_atlas
 
-from .scripts import look_alikes
+from .confusables import look_alikes
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
@@ -256,7 +256,7 @@ def build_charset(texts: Iterable[str]) -> Charset:
 def main() -> None:
     import argparse
 
-    from .texts import read_messages
+    from foxing.encoder.bench.documents import read_messages
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)

@@ -20,13 +20,13 @@ from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
-from .doubts import Ints
+from .confusables import Scripts
+from .decoder import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
+from .entropy.alphabet import Symbols, seen_symbols
+from .entropy.confidence import Ints
+from .entropy.prior import COLUMNS
 from .model import NativeModel, patches
-from .prior import COLUMNS
-from .reading import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
-from .scripts import Scripts
-from .symbols import Symbols, seen_symbols
-from .threads import shared_out
+from .parallel import shared_out
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
 _Result = TypeVar("_Result")

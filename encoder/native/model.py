@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .charset import Charset
-from .doubts import even_slots
-from .encoder import PageEncoder
-from .layers import PAIRS, NativeDims, TierDims
-from .places import check
-from .prior import blank_arrays
+from .entropy.confidence import even_slots
+from .entropy.halves import check
+from .entropy.prior import blank_arrays
+from .network.encoder import PageEncoder
+from .network.layers import PAIRS, NativeDims, TierDims
 
 
 class PriorWeights(nn.Module):

@@ -13,8 +13,8 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 
 from .charset import Charset
-from .layers import NativeDims
 from .model import NativeModel
+from .network.layers import NativeDims
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
 FORMAT = "foxing-native-2"

@@ -8,9 +8,9 @@ from types import MappingProxyType
 import numpy as np
 from PIL.Image import Image, Resampling, new
 
+from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
-from foxing.encoder.placing import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
 from foxing.encoder.usage import RemoteUsage
 from foxing.renderer import (
@@ -26,11 +26,11 @@ from foxing.renderer import (
     tier_rank,
 )
 
-from .answers import Answer, loop_start
-from .asking import Asking
+from .dispatch import Asking
 from .endpoint import CHAT, Endpoint, Timing
 from .options import RemoteOptions
 from .requests import chat_request
+from .responses import Answer, loop_start
 
 NAME = "remote"
 #: By their columns. Remote readers want printed characters larger than those of the dense page.

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from foxing.encoder.errors import CodecError, ReadFailed
 
 from .address import Address, without
-from .answers import Answer, BadAnswer, NoReading
-from .breaker import Breaker, Shut
-from .completion import Completion
-from .meter import Meter
+from .circuit_breaker import Breaker, Shut
+from .completions import Completion
+from .connections import Wires
+from .error_responses import Refusal
 from .options import RemoteOptions
-from .refusals import Refusal
-from .wires import Wires
+from .responses import Answer, BadAnswer, NoReading
+from .usage import Meter
 
 if TYPE_CHECKING:
     import httpx

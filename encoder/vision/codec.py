@@ -8,20 +8,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from foxing.encoder.alignment import believed, place_lines, without_markup
+from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.options import DEFAULT_BATCH_TOKENS
-from foxing.encoder.placing import believed, place_lines, without_markup
-from foxing.encoder.storage import StorageEffect
 from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
-from .batches import batches, halving
-from .effects import storage_effects
+from .batching import batches, halving
+from .generation import Written, write
 from .model import READ, Given, VisionModel
-from .numbers import STORED, from_tokens, to_bytes
-from .writing import Written, write
+from .quantization import STORED, from_tokens, to_bytes
+from .storage_effects import storage_effects
 
 #: Confidence under which a character is flagged. Not measured: it depends on the weights.
 FLAG_BELOW = 0.8

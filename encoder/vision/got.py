@@ -10,7 +10,7 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.renderer import TOKEN_SIDE_PX
 
-from .chat import END_OF_TURN, Chat
+from .chat_template import END_OF_TURN, Chat
 from .loading import Place, load_network, load_tokenizer, published_config, read_config, transformers
 from .model import Given, VisionModel
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.renderer import TIER_SIDES_PX
 
-from .chat import Chat
+from .chat_template import Chat
 from .loading import Place, load_network, load_tokenizer, published_config, read_config, transformers
 from .model import READ, Given, VisionModel
 

@@ -22,11 +22,11 @@ from foxing.encoder import (
     load_codec,
 )
 from foxing.encoder import VisionTokens as Tokens
-from foxing.encoder.native.texts import entries
+from foxing.encoder.bench.baselines import Tesseract
+from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
-from foxing.encoder.rivals import Tesseract
 from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
 
 MODEL = "reader-1"

@@ -15,10 +15,10 @@ import pytest
 
 from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.breaker import SHUT_S, Breaker, Shut
+from foxing.encoder.remote.circuit_breaker import SHUT_S, Breaker, Shut
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
-from foxing.encoder.remote.pool import Pool, join
+from foxing.encoder.remote.thread_pool import Pool, join
 from foxing.renderer import render
 
 BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()

@@ -9,7 +9,7 @@ import pytest
 from remote.server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
 from typer.testing import CliRunner
 
-from foxing.api.cli import app
+from foxing.api.cli.main import app
 from foxing.api.settings import load_settings
 from foxing.encoder import (
     load_codec,

@@ -14,12 +14,12 @@ import torch
 from safetensors.numpy import load as load_safetensors
 
 from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
+from foxing.encoder.alignment import without_markup
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.placing import without_markup
-from foxing.encoder.remote.answers import LONGEST, Answer, BadAnswer, NoReading, loop_start
 from foxing.encoder.remote.codec import RemoteCodec
 from foxing.encoder.remote.options import PROMPTS, Server
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
+from foxing.encoder.remote.responses import LONGEST, Answer, BadAnswer, NoReading, loop_start
 from foxing.encoder.tokens import png_bytes
 from foxing.renderer import PageLayout, render
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from foxing.encoder import CodecError, ReadFailed, Reading
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.vision.batches import batches, halving
+from foxing.encoder.vision.batching import batches, halving
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.memory.decoding import DecodeQueue
+from foxing.memory.pages.decoder import DecodeQueue
 from foxing.renderer import PageLayout, render
 
 

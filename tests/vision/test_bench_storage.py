@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from foxing.api.cli import app
+from foxing.api.cli.main import app
 from foxing.encoder import StoringCodec, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.renderer import PageLayout

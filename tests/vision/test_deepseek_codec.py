@@ -14,15 +14,15 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from foxing.encoder import Codec, CodecError, SituatedCodec, TokensError, VisionTokens, load_codec
-from foxing.encoder.check import check_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.generation import characters, write
 from foxing.encoder.vision.loading import locate, weights_digest
 from foxing.encoder.vision.model import READ, Given
-from foxing.encoder.vision.numbers import from_tokens, to_bytes
-from foxing.encoder.vision.writing import characters, write
+from foxing.encoder.vision.quantization import from_tokens, to_bytes
 from foxing.renderer import PRINTED_PAGE, PageLayout, render
 
 TOKENS = {"large": (400, 421), "base": (256, 273), "small": (100, 111), "tiny": (64, 73)}

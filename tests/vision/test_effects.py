@@ -12,12 +12,12 @@ from foxing.encoder.conformance import sample_page
 from foxing.encoder.tokens import SCALED_NUMBERS, bytes_of
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.effects import DTYPES, storage_effects
 from foxing.encoder.vision.got import GotOcr2
 from foxing.encoder.vision.loading import locate
 from foxing.encoder.vision.model import VisionModel
-from foxing.encoder.vision.numbers import from_tokens, to_bytes
+from foxing.encoder.vision.quantization import from_tokens, to_bytes
 from foxing.encoder.vision.qwen import QwenVl
+from foxing.encoder.vision.storage_effects import DTYPES, storage_effects
 from foxing.renderer import PageLayout, render
 
 KINDS: dict[str, tuple[type[VisionModel], str]] = {

@@ -30,18 +30,19 @@ from foxing.encoder import (
     VisionTokens,
     load_codec,
 )
-from foxing.encoder.check import check_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
-from foxing.encoder.remote.answers import LONGEST, BadAnswer
-from foxing.encoder.remote.completion import Completion
+from foxing.encoder.diagnostics import check_codec
+from foxing.encoder.remote.completions import Completion
 from foxing.encoder.remote.endpoint import CLOSED, Endpoint, Timing
+from foxing.encoder.remote.responses import LONGEST, BadAnswer
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.generation import Written
 from foxing.encoder.vision.loading import locate, transformers, weights_digest
 from foxing.encoder.vision.model import Given
-from foxing.encoder.vision.served import ServedVisionCodec, as_written
-from foxing.encoder.vision.writing import Written
-from foxing.memory import Memory, rewriting
+from foxing.encoder.vision.remote_decoding import ServedVisionCodec, as_written
+from foxing.memory import Memory
+from foxing.memory.lifecycle import rewrite as rewriting
 from foxing.renderer import PageLayout, render
 
 MODEL = "deepseek-ai/DeepSeek-OCR"

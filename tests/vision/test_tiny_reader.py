@@ -1,6 +1,6 @@
 """A bank over weights of DeepSeek-OCR's shape that read: stored, aged and recalled from vision tokens alone.
 
-The weights in `data/tiny-reader` were trained on pages of a small vocabulary by `foxing.encoder.vision.tiny.training`;
+The weights in `data/tiny-reader` were trained on pages of a small vocabulary by `training.tiny_reader.training`;
 docs/LOG.md has the command and the curve. The pages here are drawn from a seed that no training uses.
 """
 
@@ -20,9 +20,9 @@ from foxing.encoder import load_codec
 from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.tiny.pages import TINY_PAGE, Scribe, draw, page_text
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
+from training.tiny_reader.pages import TINY_PAGE, Scribe, draw, page_text
 
 WEIGHTS = Path(__file__).parent / "data" / "tiny-reader"
 BANK = "ana"

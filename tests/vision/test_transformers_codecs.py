@@ -13,12 +13,12 @@ from PIL import Image, ImageChops
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.generation import characters, write
 from foxing.encoder.vision.got import GotOcr2
 from foxing.encoder.vision.loading import locate, weights_digest
 from foxing.encoder.vision.model import READ, Given, VisionModel
-from foxing.encoder.vision.numbers import from_tokens
+from foxing.encoder.vision.quantization import from_tokens
 from foxing.encoder.vision.qwen import QwenVl
-from foxing.encoder.vision.writing import characters, write
 from foxing.renderer import PageLayout, render
 
 KINDS: dict[str, type[VisionModel]] = {

@@ -11,11 +11,11 @@ import torch
 
 from foxing.encoder import VisionTokens
 from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.generation import Written
 from foxing.encoder.vision.got import GotOcr2
 from foxing.encoder.vision.loading import locate, weights_digest
 from foxing.encoder.vision.model import READ, VisionModel
 from foxing.encoder.vision.qwen import QwenVl
-from foxing.encoder.vision.writing import Written
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
 

@@ -14,9 +14,9 @@ import torch
 from foxing.encoder import VisionTokens
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.generation import Written
 from foxing.encoder.vision.loading import locate, weights_digest
 from foxing.encoder.vision.model import READ
-from foxing.encoder.vision.writing import Written
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
 

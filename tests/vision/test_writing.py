@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foxing.encoder.vision.writing import LOOP_TOKENS, MAX_BLOCKS, Guard, characters, looping
+from foxing.encoder.vision.generation import LOOP_TOKENS, MAX_BLOCKS, Guard, characters, looping
 
 
 def run(guard: Guard, wanted: list[list[int]], vocabulary: int = 50) -> list[list[int]]:

@@ -1,0 +1,103 @@
+"""`seal`, `age` and `policy`: how a bank fades."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .context import BankOption, JsonOption, moment, plain, state_of, table, write_json
+
+if TYPE_CHECKING:
+    from foxing.memory.models import AgeReport
+
+NowOption = Annotated[str | None, typer.Option(help="The time to take it for.", show_default="the clock")]
+
+
+def seal(context: typer.Context, bank: BankOption, now: NowOption = None, as_json: JsonOption = False) -> None:
+    """Seal the open messages of a bank now."""
+    state = state_of(context)
+    with state.memory() as memory, state.progress("sealing pages") as progress:
+        report = memory.seal(bank, now=moment(now, "--now"), progress=progress)
+    state.answer(
+        report,
+        lambda console: console.print(
+            f"{len(report.pages)} pages sealed with {report.messages} messages; {report.open_messages} are open"
+        ),
+    )
+
+
+def age(
+    context: typer.Context,
+    bank: BankOption,
+    now: NowOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would move, be forgotten and be saved.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the pages of a bank to the tiers that their age calls for."""
+    state = state_of(context)
+    with state.memory() as memory, state.progress("ageing pages") as progress:
+        report = memory.age(bank, now=moment(now, "--now"), dry_run=dry_run, progress=progress)
+    state.answer(report, lambda console: _show(console, report))
+
+
+def _show(console: Console, report: "AgeReport") -> None:
+    rows = table("page", "from", "to", "messages", "tokens", "bytes", "text", right=("messages", "tokens", "bytes"))
+    for move in report.moved:
+        rows.add_row(
+            *(move.page_id, move.from_tier, move.to_tier, f"{move.messages:,}"),
+            f"{move.vision_tokens_before:,} → {move.vision_tokens_after:,}",
+            f"{move.bytes_before:,} → {move.bytes_after:,}",
+            "dropped" if move.drops_text else "",
+        )
+    if report.moved:
+        console.print(rows)
+    would = "would move" if report.dry_run else "moved"
+    console.print(
+        f"{len(report.moved)} pages {would}; vision tokens {report.vision_tokens_before:,} → "
+        f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
+        f"{report.purged} entries of the wastebasket {'would be purged' if report.dry_run else 'purged'}",
+        soft_wrap=True,
+    )
+    for left in report.unreadable:
+        console.print(f"{left.page_id} stays: {left.reason}", soft_wrap=True)
+
+
+def policy(
+    context: typer.Context,
+    bank: BankOption,
+    set_from: Annotated[
+        Path | None,
+        typer.Option("--set", help="A JSON file with the new policy; - reads stdin.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the ageing policy of a bank, or set it."""
+    state = state_of(context)
+    fields = None if set_from is None else _read_policy(set_from)
+    with state.memory() as memory:
+        held = memory.policy(bank) if fields is None else memory.set_policy(bank, fields)
+    if state.as_json:
+        write_json(held)
+    else:
+        sys.stdout.write(json.dumps(plain(held), indent=2, ensure_ascii=False) + "\n")
+
+
+def _read_policy(path: Path) -> dict[str, Any]:
+    from foxing.memory.errors import InvalidPolicy
+
+    name = "stdin" if str(path) == "-" else str(path)
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        fields = json.loads(text)
+    except OSError as error:
+        raise InvalidPolicy(f"{name} cannot be read ({error.strerror}); name a JSON file") from error
+    except ValueError as error:
+        raise InvalidPolicy(f"{name} is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidPolicy(f"{name} must hold one JSON object; `foxing policy --bank …` prints one to begin with")
+    return fields

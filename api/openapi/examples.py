@@ -1,0 +1,195 @@
+"""Examples for the description of the interface. Tests hold them against the values they are examples of."""
+
+from typing import Any
+
+from foxing.api.problems import TYPE_PREFIX
+
+Json = dict[str, Any]
+
+BANK = "agent-7"
+PAGE_ID = "pg_01jqz6v3m8t5x2w9k4"
+MESSAGE_ID = "msg_01jqz5d8e2"
+
+STORE_REQUEST: Json = {
+    "thread": "titan-planning",
+    "messages": [
+        {
+            "id": MESSAGE_ID,
+            "role": "user",
+            "name": "Mina",
+            "content": "We ship Titan on 14 March, whatever happens.",
+            "created_at": "2026-02-03T09:15:00Z",
+        },
+        {"role": "assistant", "content": "Noted: Titan ships on 14 March.", "created_at": "2026-02-03T09:15:04+00:00"},
+    ],
+}
+STORED: Json = {"ids": [MESSAGE_ID, "msg_01jqz5d8e3"], "stored": 2, "duplicates": 0}
+
+SPAN: Json = {
+    "message_id": MESSAGE_ID,
+    "thread": "titan-planning",
+    "role": "user",
+    "name": "Mina",
+    "created_at": "2026-02-03T09:15:00Z",
+    "text": "We ship Titan on 14 March, whatever happers.",
+    "confidence": 0.9874,
+    "uncertain": [[41, 42, 0.5312]],
+    "tier": "tiny",
+    "source": "decoded",
+    "page_ids": [PAGE_ID],
+    "score": 7.31,
+}
+MESSAGE: Json = {**SPAN, "score": None}
+RECALL_REQUEST: Json = {
+    "query": "what did we decide about project Titan?",
+    "since": "3 weeks ago",
+    "timezone": "Europe/Berlin",
+    "max_tokens": 2048,
+}
+RECALL_IMAGES_REQUEST: Json = {"query": "project Titan", "format": "images", "reader": "native", "limit": 4}
+RECALL_WINDOW_REQUEST: Json = {"since": "2026-02-01T00:00:00Z", "until": "2026-02-08T00:00:00Z", "limit": 100}
+RECALL: Json = {"spans": [SPAN], "text_tokens": 12, "next_cursor": None}
+RECALL_IMAGES: Json = {
+    "images": [
+        {
+            "page_id": PAGE_ID,
+            "tier": "tiny",
+            "media_type": "image/png",
+            "data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+            "width": 512,
+            "height": 512,
+            "tokens": 64,
+            "message_ids": [MESSAGE_ID],
+        }
+    ],
+    "vision_tokens": 64,
+    "open_spans": [],
+    "next_cursor": None,
+}
+
+PAGE: Json = {
+    "id": PAGE_ID,
+    "bank": BANK,
+    "threads": ["titan-planning"],
+    "tier": "tiny",
+    "pinned": False,
+    "sealed_at": "2026-02-04T18:00:00Z",
+    "first_at": "2026-02-03T09:15:00Z",
+    "last_at": "2026-02-04T17:42:10Z",
+    "messages": 148,
+    "vision_tokens": 64,
+    "bytes": 8412,
+    "text_kept": False,
+    "confidence": 0.9874,
+    "codec": "native",
+    "keepsakes": 6,
+}
+PAGES: Json = {"pages": [PAGE], "next_cursor": None}
+PAGE_READING: Json = {
+    "page_id": PAGE_ID,
+    "tier": "tiny",
+    "source": "decoded",
+    "text": "We ship Titan on 14 March, whatever happers.",
+    "lines": [{"row": 1, "text": "We ship Titan on 14 March, whatever happers.", "confidence": 0.9874}],
+    "uncertain": [[41, 42, 0.5312]],
+    "confidence": 0.9874,
+    "messages": [MESSAGE],
+}
+
+BANK_INFO: Json = {
+    "id": BANK,
+    "created_at": "2025-03-01T08:00:00Z",
+    "messages": 4210,
+    "open_messages": 37,
+    "threads": 61,
+    "pages": 28,
+    "tiers": {
+        "small": {"pages": 4, "vision_tokens": 400, "token_bytes": 51200},
+        "tiny": {"pages": 24, "vision_tokens": 1536, "token_bytes": 196608},
+    },
+    "bytes": {
+        "tokens": 247808,
+        "text": 5120,
+        "index": 61440,
+        "keepsakes": 4096,
+        "metadata": 73728,
+        "wastebasket": 0,
+        "total": 392192,
+    },
+    "first_at": "2025-03-01T08:00:00Z",
+    "last_at": "2026-02-04T17:42:10Z",
+}
+BANKS: Json = {"banks": [BANK_INFO], "next_cursor": None}
+
+POLICY: Json = {
+    "fresh": "base",
+    "steps": [
+        {"after": "P7D", "tier": "small"},
+        {"after": "P30D", "tier": "tiny"},
+        {"after": "P365D", "tier": "micro"},
+    ],
+    "keep_text": "fresh",
+    "seal_after": "P30D",
+    "undo_window": "P7D",
+}
+
+SEAL_REQUEST: Json = {}
+SEAL_REPORT: Json = {"pages": [PAGE_ID], "messages": 148, "open_messages": 0}
+AGE_REQUEST: Json = {"dry_run": True, "now": "2026-03-10T00:00:00Z"}
+AGE_REPORT: Json = {
+    "now": "2026-03-10T00:00:00Z",
+    "dry_run": True,
+    "moved": [
+        {
+            "page_id": PAGE_ID,
+            "from_tier": "small",
+            "to_tier": "tiny",
+            "messages": 148,
+            "drops_text": False,
+            "vision_tokens_before": 100,
+            "vision_tokens_after": 64,
+            "bytes_before": 12800,
+            "bytes_after": 8192,
+        }
+    ],
+    "text_dropped": [],
+    "busy": [],
+    "unreadable": [],
+    "purged": 0,
+    "vision_tokens_before": 100,
+    "vision_tokens_after": 64,
+    "bytes_before": 12800,
+    "bytes_after": 8192,
+}
+
+HEALTH: Json = {"status": "ok"}
+
+#: Slug → what its detail may say.
+PROBLEM_DETAILS: dict[str, str] = {
+    "invalid-request": "the request has 1 error: body.messages.0.created_at: a time needs its offset; write "
+    "2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
+    "invalid-json": "the body is not JSON: Expecting value at character 12",
+    "unauthorized": "a key is needed: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the "
+    "service",
+    "not-found": "there is no bank 'agent-7'",
+    "conflict": "the message id 'msg_01jqz5d8e2' stands for other content; give new content a new id",
+    "forgotten": "this page is held at 'tiny'; what 'base' showed is gone",
+    "body-too-large": "a request body may have 16777216 bytes; send fewer messages in one request, or raise "
+    "FOXING_MAX_BODY_BYTES",
+    "unsupported-media-type": "send the body as JSON with the header 'Content-Type: application/json', "
+    "not 'text/plain'",
+    "time-travel-forbidden": "this service keeps its own time: leave 'now' out, or set FOXING_TIME_TRAVEL=true",
+    "internal": "this is a fault in Foxing, not in the request; the log has it under the request id 4f1c",
+    "storage": "the database cannot be written: the disk is full; what was stored before is whole",
+}
+
+
+def problem_example(slug: str, title: str, status: int) -> Json:
+    return {
+        "type": TYPE_PREFIX + slug,
+        "title": title,
+        "status": status,
+        "detail": PROBLEM_DETAILS[slug],
+        "instance": f"/v1/banks/{BANK}",
+        "request_id": "4f1c0b7e2d9a4c55a1f06c3b8e7d2f10",
+    }

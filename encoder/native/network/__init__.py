@@ -1,0 +1,1 @@
+"""The network of the native codec: pixels to what each cell shows."""

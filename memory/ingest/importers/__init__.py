@@ -1,0 +1,1 @@
+"""Importers of conversation files."""

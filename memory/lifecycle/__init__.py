@@ -1,0 +1,1 @@
+"""What becomes of sealed pages: ageing, reencoding, relayout."""

@@ -1,0 +1,1 @@
+"""What a sealed page holds, and how it is read."""

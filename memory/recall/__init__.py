@@ -1,0 +1,1 @@
+"""Recall: from a query or a time window to spans or page images."""

@@ -1,0 +1,1 @@
+"""Text analysis without a database: index terms and times."""

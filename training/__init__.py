@@ -1,0 +1,1 @@
+"""Training of the released weights and the glyph atlas. Not part of the installed package."""
