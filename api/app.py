@@ -9,12 +9,12 @@ from fastapi import FastAPI
 
 from foxing.memory import Memory
 
-from .auth import Gate
+from .auth import Authenticator
 from .dependencies import Service
 from .exception_handlers import add_handlers
 from .logs import get_logger
 from .metrics import Metrics
-from .middleware import Guard, Observe
+from .middleware import RequestGuard, RequestLogging
 from .openapi.document import DESCRIPTION, TAGS, describe
 from .opening import open_memory
 from .routes import ROUTERS
@@ -65,7 +65,7 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
         app.include_router(router)
     add_handlers(app)
     # The last one added is the outermost.
-    app.add_middleware(Guard, gate=Gate(settings), max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(Observe, metrics=metrics)
+    app.add_middleware(RequestGuard, gate=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestLogging, metrics=metrics)
     app.openapi = lambda: describe(app, ROUTERS)  # type: ignore[method-assign]
     return app

@@ -14,7 +14,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 SCHEME = "bearer "
 
 
-class Gate:
+class Authenticator:
     """Lets a request in, or raises `RequestError` (401, 421)."""
 
     def __init__(self, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from foxing.memory.models import AgeReport, SealReport, Stored, TickReport
+from foxing.memory.models import AgeReport, SealReport, StoreResult, TickReport
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -63,7 +63,7 @@ class Metrics:
         self.requests.labels(known, route, str(status)).inc()
         self.latency.labels(known, route).observe(seconds)
 
-    def stored_messages(self, stored: Stored) -> None:
+    def stored_messages(self, stored: StoreResult) -> None:
         self.stored.inc(stored.stored)
         self.duplicates.inc(stored.duplicates)
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .auth import Gate
+from .auth import Authenticator
 from .logs import get_logger
 from .metrics import Metrics
 from .problems import (
@@ -40,7 +40,7 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     return JSONResponse(problem.document(), problem.status, headers, MEDIA_TYPE)
 
 
-class Observe:
+class RequestLogging:
     """Gives every request an id, logs and counts it, and turns what nothing else caught into a problem document."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -99,11 +99,11 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path_format", "unmatched"))
 
 
-class Guard:
+class RequestGuard:
     """Refuses what must not reach the application: callers without the key, bodies too large, not JSON or not UTF-8.
     A body is read here whole, and handed on."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, gate: Authenticator, max_body_bytes: int) -> None:
         self.app = app
         self.gate = gate
         self.max_body_bytes = max_body_bytes

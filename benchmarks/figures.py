@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
-from foxing.encoder.bench.baselines import RivalRow
+from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES, plot_curve, plot_rates
 from foxing.renderer import TIERS, Entry, Repertoire, Typesetter, render
 
@@ -134,7 +134,7 @@ def draw_pictures(figures: Figures) -> None:
     for suffix in ("png", "svg"):
         if "codec" in figures:
             rows = [BenchRow(**row) for row in figures["codec"]["rows"]]
-            rivals = [RivalRow(**row) for row in figures.get("rivals", {}).get("rows", ())]
+            rivals = [BaselineRow(**row) for row in figures.get("rivals", {}).get("rows", ())]
             plot_curve(rows, IMAGES / f"curve.{suffix}", rivals)
         if "sizes" in figures:
             plot_rates([BenchRow(**row) for row in figures["sizes"]["rows"]], IMAGES / f"rates.{suffix}")

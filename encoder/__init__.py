@@ -3,22 +3,15 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
-from .capabilities import StorageEffect
-from .contract import (
-    UNREAD_SHARE,
-    UNREADABLE,
-    Codec,
-    ElsewhereCodec,
-    LoweringCodec,
-    Reading,
+from .capabilities import (
+    DescribableCodec,
+    DownscalableCodec,
+    QuantizableCodec,
+    RemoteCodec,
     ResizableCodec,
-    SituatedCodec,
-    StoringCodec,
-    TierSpec,
-    can_draw_for,
-    expected_bytes,
-    token_grid,
+    StorageEffect,
 )
+from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
 from .errors import CodecError, ReadFailed, TokensError
 from .options import CodecOptions
 from .registry import CODECS, CodecEntry, load_codec
@@ -33,15 +26,15 @@ __all__ = [
     "CodecEntry",
     "CodecError",
     "CodecOptions",
-    "ElsewhereCodec",
-    "LoweringCodec",
+    "DescribableCodec",
+    "DownscalableCodec",
+    "QuantizableCodec",
     "ReadFailed",
     "Reading",
+    "RemoteCodec",
     "RemoteOptions",
     "ResizableCodec",
-    "SituatedCodec",
     "StorageEffect",
-    "StoringCodec",
     "TierSpec",
     "TokensError",
     "VisionTokens",

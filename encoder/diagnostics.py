@@ -11,8 +11,9 @@ from typing import Any
 from foxing.renderer import render
 
 from .bench import accuracy
+from .capabilities import DescribableCodec, RemoteCodec
 from .conformance import sample_page
-from .contract import Codec, ElsewhereCodec, SituatedCodec
+from .contract import Codec
 
 #: The sharpest tier reads plain English so well, or the codec does not work here.
 LEAST_ACCURACY = 0.9
@@ -70,7 +71,7 @@ def check_codec(codec: Codec, progress: Callable[[int, int], None] | None = None
 
 def runs_on(codec: Codec) -> dict[str, str]:
     """The codec's own words about what computes, then this machine and the packages."""
-    said = dict(codec.runs_on()) if isinstance(codec, SituatedCodec) else {}
+    said = dict(codec.runs_on()) if isinstance(codec, DescribableCodec) else {}
     said["python"] = f"{platform.python_version()} on {sys.platform} {platform.machine()}"
     for name in _PACKAGES:
         try:
@@ -84,7 +85,7 @@ def _tiers(codec: Codec) -> Iterator[TierCheck]:
     page = sample_page(codec)
     for tier, spec in codec.tiers.items():
         image = render(page.cells, page.layout, tier)
-        asked = codec.usage.prompt_tokens if isinstance(codec, ElsewhereCodec) else None
+        asked = codec.usage.prompt_tokens if isinstance(codec, RemoteCodec) else None
         begun = perf_counter()
         tokens = codec.encode([image], tier)[0]
         between = perf_counter()
@@ -97,7 +98,7 @@ def _tiers(codec: Codec) -> Iterator[TierCheck]:
             characters=len(page.text),
             vision_tokens=tokens.count,
             positions=spec.positions,
-            prompt_tokens=codec.usage.prompt_tokens - (asked or 0) if isinstance(codec, ElsewhereCodec) else None,
+            prompt_tokens=codec.usage.prompt_tokens - (asked or 0) if isinstance(codec, RemoteCodec) else None,
             token_bytes=len(tokens.to_bytes()),
             accuracy=accuracy(page.text, reading.text),
             confidence=reading.mean_confidence,

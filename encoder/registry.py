@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from threading import Lock
 from time import monotonic
 
-from .contract import Codec, ResizableCodec
+from .capabilities import ResizableCodec
+from .contract import Codec
 from .errors import CodecError
 from .options import CodecOptions
 
@@ -88,9 +89,9 @@ def _qwen_vl(device: str, options: CodecOptions) -> Codec:
 
 
 def _remote(device: str, options: CodecOptions) -> Codec:
-    from .remote.codec import RemoteCodec
+    from .remote.codec import EndpointCodec
 
-    return RemoteCodec.load(options.remote)
+    return EndpointCodec.load(options.remote)
 
 
 _ENTRIES = (

@@ -27,20 +27,23 @@ from .models import (
     PageLeft,
     PageReading,
     Pages,
-    Recall,
-    Recalled,
-    RecallImages,
+    RecalledImages,
+    RecalledMessage,
+    RecallResult,
     ReencodingReport,
     SealReport,
-    Stored,
+    StoreResult,
     TickReport,
 )
 from .pages.decoder import PageDecoder
+from .pages.message_parts import recalled
 from .pages.view import PageViewer
 from .policy import Policy
-from .recall.assemble import Rememberer, recalled
+from .recall.assemble import MessageAssembler
+from .recall.cursors import decode_cursor, encode_cursor, time_cursor
 from .recall.images import ImageRecaller
-from .recall.search import Recaller, check_limit, decode_cursor, encode_cursor, time_cursor
+from .recall.query import check_limit
+from .recall.search import Recaller
 from .statistics import bank_info, page_infos
 from .storage.database import Database
 from .storage.repositories import banks, messages, pages
@@ -90,7 +93,7 @@ class Memory:
             raise
         others = partial(_writer, device=device, options=codec_options)
         self._decoder = PageDecoder(self._load, partial(others, shipped=True))
-        self._rememberer = Rememberer(self._decoder)
+        self._rememberer = MessageAssembler(self._decoder)
         self._sealer = Sealer(self._database, self._decoder, self._rememberer)
         self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._rememberer))
         self._reencoder = Reencoder.reading(self._database, PageDecoder(self._load, others))
@@ -150,7 +153,7 @@ class Memory:
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
-    ) -> Stored:
+    ) -> StoreResult:
         """Remembers messages, all or none; the bank comes into being with its first one. They are readable at once.
 
         The same id with the same message again adds nothing. A message without `created_at` is dated now, one without
@@ -167,7 +170,7 @@ class Memory:
             max_bytes=self._max_message_bytes,
         )
 
-    def message(self, bank: str, message_id: str) -> Recalled:
+    def message(self, bank: str, message_id: str) -> RecalledMessage:
         """One message as remembered. Raises `NotFound`."""
         with self._database.read() as connection:
             found = messages.by_keys(connection, banks.get(connection, bank).id, [message_id])
@@ -176,7 +179,7 @@ class Memory:
             message = found[message_id]
             return recalled(message, self._rememberer.messages(connection, [message])[message.id])
 
-    def export(self, bank: str) -> Iterator[Recalled]:
+    def export(self, bank: str) -> Iterator[RecalledMessage]:
         """Every message in time order, as remembered now."""
         cursor: str | None = None
         while True:
@@ -202,7 +205,7 @@ class Memory:
         cursor: str | None = None,
         max_tokens: int | None = None,
         fidelity: Fidelity = "remembered",
-    ) -> Recall:
+    ) -> RecallResult:
         """The messages that answer `query`, best first, or without words those of the time window in time order.
 
         `since`, `until`: times or words (“3 weeks ago”, “지난달”), read against `now` and `timezone`; a time said in
@@ -239,7 +242,7 @@ class Memory:
         limit: int = 20,
         cursor: str | None = None,
         reader: str = "native",
-    ) -> RecallImages:
+    ) -> RecalledImages:
         """The same, as images of the pages that hold the answers, each page once, laid out for `reader`."""
         return self._imager.recall(
             bank,
@@ -339,7 +342,7 @@ class Memory:
         after = time_cursor(decode_cursor(cursor, mark)) if cursor else None
         with self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
-            rows = pages.page_of(connection, bank_id, tier=tier, after=after, limit=limit + 1)
+            rows = pages.list_by_time(connection, bank_id, tier=tier, after=after, limit=limit + 1)
             shown = rows[:limit]
             infos = page_infos(connection, bank, shown)
         more = len(rows) > limit
@@ -383,7 +386,7 @@ class Memory:
         check_limit(limit)
         after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
         with self._database.read() as connection:
-            rows = banks.page_of(connection, after, limit + 1)
+            rows = banks.list_after(connection, after, limit + 1)
             infos = [bank_info(connection, row) for row in rows[:limit]]
         more = len(rows) > limit
         return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)

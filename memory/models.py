@@ -36,7 +36,7 @@ class NewMessage(Value):
     thread: str | None = Field(None, max_length=200, description="The conversation it belongs to.")
 
 
-class Stored(Value):
+class StoreResult(Value):
     """What storing did."""
 
     ids: list[str] = Field(description="Ids of the messages, in the order given.")
@@ -44,7 +44,7 @@ class Stored(Value):
     duplicates: int = Field(description="How many were there already with the same content.")
 
 
-class Recalled(Value):
+class RecalledMessage(Value):
     """A message as remembered."""
 
     message_id: str
@@ -61,10 +61,10 @@ class Recalled(Value):
     score: float | None = Field(description="How well it answers the query; null without one.")
 
 
-class Recall(Value):
+class RecallResult(Value):
     """What a recall found."""
 
-    spans: list[Recalled]
+    spans: list[RecalledMessage]
     text_tokens: int = Field(description="Text tokens of all spans.")
     next_cursor: str | None
 
@@ -82,12 +82,12 @@ class RecalledImage(Value):
     message_ids: list[str]
 
 
-class RecallImages(Value):
+class RecalledImages(Value):
     """What a recall found, as page images. Open messages have no page yet; they stand in `open_spans` as text."""
 
     images: list[RecalledImage]
     vision_tokens: int
-    open_spans: list[Recalled]
+    open_spans: list[RecalledMessage]
     next_cursor: str | None
 
 
@@ -172,7 +172,7 @@ class PageReading(Value):
     lines: list[Line]
     uncertain: list[UncertainRun]
     confidence: float
-    messages: list[Recalled]
+    messages: list[RecalledMessage]
 
 
 class SealReport(Value):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from foxing.renderer import tier_rank
 
 from .models import BankBytes, BankInfo, PageInfo, TierStatistics
-from .storage.repositories import banks, index, messages, pages, wastebasket
+from .storage.repositories import banks, idempotency, index, messages, pages, wastebasket
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import PageRow
 
@@ -58,7 +58,7 @@ def bank_info(connection: Connection, bank: Bank) -> BankInfo:
         "metadata": totals.metadata_bytes
         + pages.metadata_bytes(connection, bank.id)
         + banks.thread_bytes(connection, bank.id)
-        + wastebasket.answer_bytes(connection, bank.id),
+        + idempotency.answer_bytes(connection, bank.id),
         "wastebasket": wastebasket.size_bytes(connection, bank.id),
     }
     return BankInfo(

@@ -1,25 +1,20 @@
 """`bench`: the figures of the documentation, measured here and now."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from .codec_bench_tables import show_codec
-from .context import JsonOption, state_of, table
+from .context import JsonOption, state_of
 
 if TYPE_CHECKING:
     from foxing.encoder import Codec
-    from foxing.encoder.bench import Texts
-    from foxing.encoder.bench.baselines import RivalRow
-
-bench_commands = typer.Typer(name="bench", help="Measure codec, recall and service.", no_args_is_help=True)
+    from foxing.encoder.bench import PageSet
+    from foxing.encoder.bench.baselines import BaselineRow
 
 
-@bench_commands.command("codec")
 def codec(
     context: typer.Context,
     texts: Annotated[
@@ -63,8 +58,7 @@ def codec(
         bool,
         typer.Option(
             "--speed",
-            help="Also loading, drawing, encoding and decoding by themselves, and a bank of each group on SQLite that "
-            "is sealed and ages: pages a second, and bits a character with index, keepsakes and metadata.",
+            help="Also loading, drawing, encoding and decoding by themselves.",
         ),
     ] = False,
     plot: Annotated[
@@ -84,12 +78,11 @@ def codec(
     kind of characters and tier. For a codec over a vision-language
     model `storage` tells what storing tokens in each dtype does to the logits of its decoder.
     """
-    from foxing.encoder import CodecError, StoringCodec, load_codec
-    from foxing.encoder.bench import measure_characters
+    from foxing.encoder import CodecError, QuantizableCodec, load_codec
+    from foxing.encoder.bench import measure_characters, measure_speed
     from foxing.encoder.bench import plot as drawing
-    from foxing.encoder.bench.baselines import load_rivals
-
-    from .bench_plan import compare_with, plan_rows, run_plan, speed_of, storage_of, warm_up
+    from foxing.encoder.bench.baselines import load_baselines
+    from foxing.encoder.bench.plan import compare_with, plan_rows, run_plan, storage_of, warm_up
 
     state = state_of(context)
     settings = state.settings()
@@ -99,20 +92,20 @@ def codec(
             raise CodecError(f"the {chosen.name} codec has no tier '{name}'; it has {', '.join(chosen.tiers)}")
     tiers = list(dict.fromkeys(tier or chosen.tiers))
     groups = _groups(chosen, texts, pages, skip, identifiers)
-    engines, missing = load_rivals() if rivals else ([], {})
+    engines, missing = load_baselines() if rivals else ([], {})
     document: dict[str, Any] = {}
     with state.progress("measuring") as progress:
         warm_up(chosen, groups, tiers)
         plan = plan_rows(chosen, groups, tiers, sizes=sizes, degraded=degraded, ageing=ageing)
         rows = run_plan(plan, progress)
     document["rows"] = [row.to_dict() for row in rows]
-    if isinstance(chosen, StoringCodec):
+    if isinstance(chosen, QuantizableCodec):
         with state.progress("storage") as progress:
             document["storage"] = storage_of(chosen, groups, tiers, progress)
     if characters:
         with state.progress("characters") as progress:
             document["characters"] = [row.to_dict() for row in measure_characters(chosen, tiers, progress)]
-    compared: list[RivalRow] = []
+    compared: list[BaselineRow] = []
     if rivals:
         with state.progress("rivals") as progress:
             compared, skipped = compare_with(engines, chosen, groups, tiers, rival_pages, progress)
@@ -120,7 +113,9 @@ def codec(
         document["not_compared"] = [*({"engine": name, "why": why} for name, why in missing.items()), *skipped]
     if speed:
         with state.progress("speed") as progress:
-            document |= speed_of(chosen, groups, tiers, settings.device, progress)
+            speed_row = measure_speed(chosen, next(iter(groups.values())).pages, tiers, settings.device)
+            progress(1, 1)
+        document["speed"] = speed_row.to_dict()
     for path in plot or ():
         drawing.plot_curve(rows, path, compared)
     for path in plot_rates or ():
@@ -130,12 +125,12 @@ def codec(
 
 def _groups(
     chosen: "Codec", texts: Sequence[str] | None, pages: int, skip: int | None, identifiers: int
-) -> "dict[str, Texts]":
+) -> "dict[str, PageSet]":
     """What is measured, by group. Raises `CodecError` when nothing is."""
     from foxing.encoder import CodecError
-    from foxing.encoder.bench import Texts, identifier_texts, load_texts, named_file, texts_of
+    from foxing.encoder.bench import PageSet, identifier_texts, load_texts, named_file, texts_of
 
-    groups: dict[str, Texts] = {}
+    groups: dict[str, PageSet] = {}
     if texts:
         groups = load_texts([named_file(said) for said in texts], chosen, skip=skip, limit=pages)
     elif not identifiers:
@@ -149,53 +144,3 @@ def _groups(
     if not groups:
         raise CodecError("no page is left to measure; give longer texts, or a smaller --skip")
     return groups
-
-
-@bench_commands.command("recall")
-def recall(
-    context: typer.Context,
-    locomo: Annotated[
-        Path | None, typer.Option(help="LoCoMo with its questions; without: facts in a large bank.", show_default=False)
-    ] = None,
-    tier: Annotated[str, typer.Option(help="For LoCoMo: open, small, tiny or micro.")] = "small",
-    messages: Annotated[int, typer.Option(min=10, help="Messages in the large bank.")] = 50_000,
-    as_json: JsonOption = False,
-) -> None:
-    """How fast a fact is recalled from a large bank, or how much of LoCoMo's evidence is, beside BM25 over the text."""
-    from benchmarks.recall import EvidenceRecall, RecallSpeed, bench_locomo, bench_recall_speed
-    from foxing.memory import Memory
-
-    state = state_of(context)
-    result: EvidenceRecall | RecallSpeed
-    with (
-        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db") as memory,
-        state.progress("measuring") as progress,
-    ):
-        if locomo is not None:
-            result = bench_locomo(memory, locomo, tier, lambda _, done, total: progress(done, total))
-        else:
-            result = bench_recall_speed(memory, messages, lambda _, done, total: progress(done, total))
-    state.answer(result, lambda console: _show_fields(console, result.model_dump()))
-
-
-@bench_commands.command("service")
-def service(
-    context: typer.Context,
-    requests: Annotated[int, typer.Option(min=10, help="How many messages are stored.")] = 500,
-    as_json: JsonOption = False,
-) -> None:
-    """How long storing one message over HTTP takes, on a new SQLite database."""
-    from benchmarks.service import bench_store
-
-    state = state_of(context)
-    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, state.progress("storing") as progress:
-        result = bench_store(Path(folder), requests, progress)
-    state.answer(result, lambda console: _show_fields(console, result.model_dump()))
-
-
-def _show_fields(console: Console, fields: dict[str, object]) -> None:
-    shown = table("figure", "value", right=("value",))
-    for name, value in fields.items():
-        shown.add_row(name.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value}")
-    console.print(shown)

@@ -29,7 +29,7 @@ def show_codec(console: Console, document: Mapping[str, Any]) -> None:
     if "rivals" in document:
         _show_rivals(console, document["rivals"], document["not_compared"])
     if "speed" in document:
-        _show_speed(console, document["speed"], document["bank"])
+        _show_speed(console, document["speed"])
     console.print(
         "A native vision token is a unit of storage and of recall; it saves an LLM context only where the LLM looks at "
         "page images.",
@@ -112,7 +112,7 @@ def _show_rivals(console: Console, rows: Sequence[Row], missing: Sequence[Row]) 
         console.print(f"Not compared: {what}: {row['why']}", soft_wrap=True, markup=False)
 
 
-def _show_speed(console: Console, speed: Row, banks: Sequence[Row]) -> None:
+def _show_speed(console: Console, speed: Row) -> None:
     numbers = ("drawn pages/s", "enc ms", "dec ms")
     shown = table("tier", *numbers, right=numbers)
     for row in speed["tiers"]:
@@ -121,12 +121,3 @@ def _show_speed(console: Console, speed: Row, banks: Sequence[Row]) -> None:
         )
     console.print(shown)
     console.print(f"Weights loaded in {speed['load_ms']:.0f} ms.")
-    counted = ("pages", "pages/s", "tokens", "text", "index", "keepsakes", "metadata", "all bits/char", "zstd")
-    shown = table("bank at", "text", *counted, right=counted)
-    for row in banks:
-        parts = ("token_bits", "text_bits", "index_bits", "keepsake_bits", "metadata_bits", "total_bits", "zstd_bits")
-        shown.add_row(
-            *(row["tier"], row["language"], f"{row['pages']}", f"{row['pages_per_second']:.1f}"),
-            *(f"{row[name]:.2f}" for name in parts),
-        )
-    console.print(shown)

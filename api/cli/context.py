@@ -17,7 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from foxing.api.settings import Settings
     from foxing.memory import Memory
-    from foxing.memory.models import Recalled, UncertainRun
+    from foxing.memory.models import RecalledMessage, UncertainRun
     from foxing.renderer import FoxingError
 
 PIPE_COLUMNS = 240
@@ -157,7 +157,7 @@ def marked(text: str, uncertain: "Sequence[UncertainRun]") -> Text:
     return shown
 
 
-def show_span(console: Console, span: "Recalled") -> None:
+def show_span(console: Console, span: "RecalledMessage") -> None:
     """A message as remembered, for people."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     held = span.source if span.tier is None else f"{span.source} at {span.tier}"

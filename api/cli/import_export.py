@@ -15,7 +15,7 @@ from rich.console import Console
 from .context import BankOption, JsonOption, TimezoneOption, plain, state_of, write_json
 
 if TYPE_CHECKING:
-    from foxing.memory.models import Recalled
+    from foxing.memory.models import RecalledMessage
 
 
 class Format(StrEnum):
@@ -91,7 +91,7 @@ def export_messages(
         )
 
 
-def exported(message: "Recalled") -> dict[str, Any]:
+def exported(message: "RecalledMessage") -> dict[str, Any]:
     """The fields that `import` takes, and how the message is remembered."""
     fields: dict[str, Any] = plain(message)
     fields["id"] = fields.pop("message_id")

@@ -12,7 +12,6 @@ from . import lifecycle as ageing
 from . import recall as reading
 from . import reencode, service, tools
 from .codec import codec_commands
-from .codec_bench import bench_commands
 from .context import state_of
 
 
@@ -71,9 +70,7 @@ app.command("seal")(ageing.seal)
 app.command("age")(ageing.age)
 app.command("policy")(ageing.policy)
 app.command("reencode")(reencode.reencode)
-app.command("train")(tools.train)
 app.add_typer(codec_commands)
-app.add_typer(bench_commands)
 app.add_typer(tools.database_commands)
 
 

@@ -1,14 +1,11 @@
-"""`demo`, `train` and `db`: beside the work of every day."""
+"""`demo` and `db`."""
 
-import sys
-from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from .context import JsonOption, state_of, write_json
+from .context import JsonOption, state_of
 
 database_commands = typer.Typer(name="db", help="The database itself.", no_args_is_help=True)
 
@@ -23,37 +20,6 @@ def demo(
 
     state = state_of(context)
     run_demo(output, state.console, state.as_json)
-
-
-def train(
-    context: typer.Context,
-    data: Annotated[Path, typer.Option(help="A folder with train/*.jsonl.gz and eval/*.jsonl.gz.", show_default=False)],
-    run: Annotated[Path, typer.Option(help="The folder for weights, state and log.")] = Path("runs/native"),
-    minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="How long to train.", show_default="90, or as the recipe says")
-    ] = None,
-    recipe: Annotated[
-        Path | None, typer.Option(help="A JSON file with options of the training.", show_default=False)
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Train the native codec. With --json: the held-out accuracies on stdout, everything else on stderr."""
-    from foxing.encoder.errors import CodecError
-    from training.native.train import TrainingOptions
-    from training.native.train import train as train_codec
-
-    state = state_of(context)
-    latest = run / "latest.safetensors"
-    if resume and not latest.exists():
-        raise CodecError(f"there is nothing to resume in {run}: begin without --resume")
-    options = TrainingOptions() if recipe is None else TrainingOptions.from_recipe(recipe)
-    if minutes is not None:
-        options = replace(options, minutes=minutes)
-    with redirect_stdout(sys.stderr if state.as_json else sys.stdout):
-        report: dict[str, Any] = train_codec(data, run, options, resume=latest if resume else None)
-    if state.as_json:
-        write_json({"run": str(run), "held_out": report})
 
 
 @database_commands.command("upgrade")

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foxing.encoder import Codec
-from foxing.memory import InvalidInput, Memory, NewMessage, PageInfo, Recall, Recalled
+from foxing.memory import InvalidInput, Memory, NewMessage, PageInfo, RecalledMessage, RecallResult
 from foxing.renderer import Entry, FoxingError, Page, Repertoire, Typesetter, grid_text, render, tier_rank
 
 from .conversation import ENDS_AT, demo_conversation
@@ -231,7 +231,7 @@ def _measure(memory: Memory, originals: Originals) -> list[TierRow]:
     return rows
 
 
-def _shown_page(memory: Memory, originals: Originals, answer: Recall) -> Page:
+def _shown_page(memory: Memory, originals: Originals, answer: RecallResult) -> Page:
     """The page that the best answer stands on, else the fullest."""
     ids = [page_id for span in answer.spans for page_id in span.page_ids if page_id in originals.pages]
     return originals.pages[ids[0]] if ids else max(originals.pages.values(), key=lambda page: page.cells.size)
@@ -254,7 +254,9 @@ def write_page(page: Page, codec: Codec, output: Path) -> list[Path]:
     return files
 
 
-def _show(console: Console, rows: Sequence[TierRow], answer: Recall, files: Sequence[Path], seconds: float) -> None:
+def _show(
+    console: Console, rows: Sequence[TierRow], answer: RecallResult, files: Sequence[Path], seconds: float
+) -> None:
     table = Table(title="What is left of it", title_justify="left", caption_justify="left")
     for name in ("tier", "pages", "characters", "vision tokens", "token bytes", "zstd -19", "bits/char", "accuracy"):
         table.add_column(name, justify="left" if name == "tier" else "right")
@@ -279,7 +281,7 @@ def _show(console: Console, rows: Sequence[TierRow], answer: Recall, files: Sequ
     )
 
 
-def _span_text(span: Recalled) -> Text:
+def _span_text(span: RecalledMessage) -> Text:
     """The span with its runs that may be misread marked."""
     tier = f", {span.tier}" if span.tier else ""
     text = Text(f"\n{span.created_at.astimezone(ENDS_AT.tzinfo):%Y-%m-%d %H:%M} {span.name or span.role}", style="cyan")
@@ -291,7 +293,7 @@ def _span_text(span: Recalled) -> Text:
 
 
 def _write_json(
-    said: Sequence[NewMessage], rows: Sequence[TierRow], answer: Recall, files: Sequence[Path], seconds: float
+    said: Sequence[NewMessage], rows: Sequence[TierRow], answer: RecallResult, files: Sequence[Path], seconds: float
 ) -> None:
     tiers: list[dict[str, Any]] = [
         {**vars(row), "bits_per_character": round(row.bits_per_character, 3), "accuracy": round(row.accuracy, 5)}

@@ -40,7 +40,7 @@ TAGS: list[Json] = [
     {"name": "service", "description": "The service itself."},
 ]
 
-#: Declares the key; `Guard` checks it before a request is routed.
+#: Declares the key; `RequestGuard` checks it before a request is routed.
 bearer = HTTPBearer(
     scheme_name="key", description="The FOXING_API_KEY of the service, where one is set.", auto_error=False
 )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header, Path, Security
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import answer, bearer, problems
-from foxing.memory.models import Recalled, Stored
+from foxing.memory.models import RecalledMessage, StoreResult
 
 from ..schemas import StoreRequest
 
@@ -40,7 +40,7 @@ async def store_messages(
         Body(openapi_examples={"turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST}}),
     ],
     idempotency_key: IdempotencyKey = None,
-) -> Stored:
+) -> StoreResult:
     """All messages are stored, or none. The bank comes into being with its first message. A message whose id and
     content are there already is not stored again; the same id with other content is a conflict (409)."""
     stored = await service.quick(
@@ -59,6 +59,6 @@ async def store_messages(
 )
 async def get_message(
     bank: BankPath, message_id: Annotated[str, Path(description="The message's id.")], service: ServiceDep
-) -> Recalled:
+) -> RecalledMessage:
     """Read from its open page, from kept text, or decoded from the tier that the memory still holds."""
     return await service.codec(service.memory.message, bank, message_id)

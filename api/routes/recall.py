@@ -9,7 +9,7 @@ from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, problems
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import Recall, RecallImages
+from foxing.memory.models import RecalledImages, RecallResult
 
 from ..schemas import FORMAT_TEXT_ONLY, RecallRequest
 
@@ -39,7 +39,7 @@ async def recall(
     bank: BankPath,
     service: ServiceDep,
     body: Annotated[RecallRequest, Body(openapi_examples=_REQUESTS)],
-) -> Recall | RecallImages:
+) -> RecallResult | RecalledImages:
     """With a query: the messages that answer it, best first. Without one: the window in time order, every message
     once. Spans that were decoded say how sure the reading is, and which runs of characters may be misread."""
     service.check_now(body.now)
@@ -67,7 +67,7 @@ async def recall(
     return found
 
 
-async def _recall_images(bank: str, service: ServiceDep, body: RecallRequest) -> RecallImages:
+async def _recall_images(bank: str, service: ServiceDep, body: RecallRequest) -> RecalledImages:
     misplaced = [name for name in FORMAT_TEXT_ONLY if name in body.model_fields_set]
     if misplaced:
         raise InvalidInput(f"{' and '.join(misplaced)} cannot be used with format 'images': leave it out")

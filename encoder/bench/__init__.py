@@ -8,7 +8,7 @@ from .characters import CharacterRow, measure_characters
 from .conditions import CONDITIONS
 from .corpus import (
     DEVELOPMENT_PAGES,
-    Texts,
+    PageSet,
     development,
     held_out,
     identifier_texts,
@@ -44,7 +44,7 @@ __all__ = [
     "BenchRow",
     "CharacterRow",
     "CodecSpeed",
-    "Texts",
+    "PageSet",
     "TierSpeed",
     "accuracy",
     "aged",

@@ -46,7 +46,7 @@ _MARKS = str.maketrans("", "", "¶⇥▒⟦⟧▶◆")
 
 
 @dataclass(frozen=True)
-class RivalRow:
+class BaselineRow:
     """How one engine reads the pages of one group from one tier's images, beside our codec on the same images.
 
     `accuracy`, `own_accuracy`: of the engine and of our codec, compared as this module says. `ms`: of the engine, a
@@ -71,7 +71,7 @@ class RivalRow:
         return asdict(self)
 
 
-class Rival(Protocol):
+class Baseline(Protocol):
     """An engine, ready to read."""
 
     name: str
@@ -159,14 +159,14 @@ class Tesseract:
         return self._engines[name]
 
 
-RIVALS: dict[str, Callable[[], Rival]] = {"RapidOCR": RapidOcr, "Tesseract": Tesseract}
+BASELINES: dict[str, Callable[[], Baseline]] = {"RapidOCR": RapidOcr, "Tesseract": Tesseract}
 
 
-def load_rivals() -> tuple[list[Rival], dict[str, str]]:
+def load_baselines() -> tuple[list[Baseline], dict[str, str]]:
     """The engines that are installed, and why the others are not there, by name. Raises `CodecError` without any."""
-    there: list[Rival] = []
+    there: list[Baseline] = []
     missing: dict[str, str] = {}
-    for name, load in RIVALS.items():
+    for name, load in BASELINES.items():
         try:
             there.append(load())
         except CodecError as error:
@@ -176,7 +176,7 @@ def load_rivals() -> tuple[list[Rival], dict[str, str]]:
     return there, missing
 
 
-def compare(codec: Codec, rival: Rival, pages: Sequence[Page], tier: str, language: str) -> RivalRow:
+def compare(codec: Codec, rival: Baseline, pages: Sequence[Page], tier: str, language: str) -> BaselineRow:
     """`rival` and our codec read `pages` from the same images of `tier`. Raises `CodecError`."""
     images = [render(page.cells, page.layout, tier) for page in pages]
     begun = perf_counter()
@@ -197,7 +197,7 @@ def compare(codec: Codec, rival: Rival, pages: Sequence[Page], tier: str, langua
 
     vision_tokens = sum(item.count for item in tokens[: len(pages)])
     ms, own_ms = seconds * 1e3 / len(pages), own_s * 1e3 / len(batch)
-    return RivalRow(
+    return BaselineRow(
         engine=rival.name,
         version=rival.version,
         tier=tier,

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 @dataclass
-class Texts:
+class PageSet:
     """What is measured of one group: dense pages, and the messages that stand on them."""
 
     pages: list[Page] = field(default_factory=list)
@@ -60,17 +60,17 @@ def named_file(said: str) -> tuple[str | None, Path]:
 
 def load_texts(
     files: Sequence[tuple[str | None, Path]], codec: Codec, *, skip: int | None = None, limit: int | None = None
-) -> dict[str, Texts]:
+) -> dict[str, PageSet]:
     """The held-out dense pages of JSON Lines of messages by group, at most `limit` of each file.
 
     `files`: (group, file); without a group a file goes by the "lang" of its first document. `skip`: pages left out at
     the beginning of each file, None for what `held_out` says. Raises `CodecError` for a file that cannot be read.
     """
-    result: dict[str, Texts] = {}
+    result: dict[str, PageSet] = {}
     for group, path in files:
         documents = _documents(path)
         language, pages = _pages(documents, codec, skip, limit)
-        texts = result.setdefault(group or language, Texts())
+        texts = result.setdefault(group or language, PageSet())
         texts.pages += pages
         texts.messages += _messages_on(pages, documents)
     return result
@@ -98,10 +98,10 @@ def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page
     return result
 
 
-def texts_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> Texts:
+def texts_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> PageSet:
     """The dense pages of documents, none left out, and the messages that stand on them."""
     pages = pages_of(documents, codec, limit)
-    return Texts(pages, _messages_on(pages, documents))
+    return PageSet(pages, _messages_on(pages, documents))
 
 
 def pages_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> list[Page]:
@@ -109,7 +109,7 @@ def pages_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | Non
     return dense_pages(documents, _typesetter(codec), limit)
 
 
-def identifier_texts(codec: Codec, pages: int) -> Texts:
+def identifier_texts(codec: Codec, pages: int) -> PageSet:
     """`pages` dense pages of random hexadecimal, UUIDs and digits: nothing on them can be guessed. The same on every
     run."""
     document = {"id": IDENTIFIERS, "messages": list(_identifier_messages(pages, codec.layout.cells))}

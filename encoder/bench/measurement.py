@@ -11,7 +11,8 @@ import zstandard
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from foxing.encoder.contract import Codec, Reading, ResizableCodec
+from foxing.encoder.capabilities import ResizableCodec
+from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.errors import CodecError
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.encoder.tokens import VisionTokens

@@ -8,7 +8,7 @@ from typing import Any
 from foxing.encoder.errors import CodecError
 
 from . import BenchRow
-from .baselines import RivalRow
+from .baselines import BaselineRow
 
 #: Published elsewhere: (text tokens ÷ vision tokens, accuracy). DeepSeek-OCR on Fox, English pages, 64 and 100 tokens
 #: of 2,560 bytes (arXiv 2510.18234, table 2); C3, text latents, not optical (arXiv 2511.15244).
@@ -50,7 +50,7 @@ _ERROR_TICKS = {0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %", 1e-4: "
 _RIVAL_MARKERS = ("x", "+", "1", "2")
 
 
-def plot_curve(rows: Sequence[BenchRow], path: Path, rivals: Sequence[RivalRow] = ()) -> None:
+def plot_curve(rows: Sequence[BenchRow], path: Path, rivals: Sequence[BaselineRow] = ()) -> None:
     """Draws the clean, direct rows of a bench, and what other engines read of the same images, beside what others
     published. Raises `CodecError` without matplotlib."""
     pyplot = _pyplot()

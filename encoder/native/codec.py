@@ -21,7 +21,7 @@ from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
 from .confusables import Scripts
-from .decoder import DTYPE, NAME, Calibration, PackedReader, Unpacker, batches
+from .decoder import DTYPE, NAME, Calibration, TokenDecoder, Unpacker, batches
 from .entropy.alphabet import Symbols, seen_symbols
 from .entropy.confidence import Ints
 from .entropy.prior import COLUMNS
@@ -55,7 +55,7 @@ class Seen:
     sure: npt.NDArray[np.float32]
 
 
-class PageReader:
+class NetworkRunner:
     """Runs a `NativeModel` over batches of pages of one size; knows no files. On a CPU, threads share out the pages."""
 
     def __init__(self, model: NativeModel, charset: Charset) -> None:
@@ -125,7 +125,7 @@ class NativeCodec:
 
     def __init__(
         self,
-        reader: PageReader,
+        reader: NetworkRunner,
         weights: str,
         calibration: Calibration | None = None,
         token_bytes: Mapping[str, int] | None = None,
@@ -150,7 +150,7 @@ class NativeCodec:
             if size not in self.sizes[tier]:
                 offered = ", ".join(map(str, self.sizes[tier]))
                 raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}")
-        self._packed = PackedReader(reader.unpacker, weights, calibration, self.sizes)
+        self._packed = TokenDecoder(reader.unpacker, weights, calibration, self.sizes)
         chosen = {tier: (token_bytes or {}).get(tier, sizes[0]) for tier, sizes in self.sizes.items()}
         self.tiers: Mapping[str, TierSpec] = MappingProxyType(
             {
@@ -174,14 +174,14 @@ class NativeCodec:
         chosen = pick_device(device)
         model, charset, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
-        return cls(PageReader(model, charset), weights_digest(path), Calibration.of(info), token_bytes)
+        return cls(NetworkRunner(model, charset), weights_digest(path), Calibration.of(info), token_bytes)
 
     def sized(self, token_bytes: Mapping[str, int]) -> "NativeCodec":
         """The same weights, in memory once, that write tokens of other sizes. Raises `CodecError`."""
         return NativeCodec(self.reader, self.weights, self.calibration, token_bytes)
 
     def runs_on(self) -> dict[str, str]:
-        """See `foxing.encoder.SituatedCodec`."""
+        """See `foxing.encoder.DescribableCodec`."""
         return {"device": named(self.reader.device)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:

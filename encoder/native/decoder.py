@@ -68,14 +68,14 @@ class Unpacker:
     def decode(
         self, data: npt.NDArray[np.uint8], tier: str
     ) -> tuple[Cells, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """The inverse of `PageReader.encode`: cells uint32[B, rows, 160], confidence float32[B, rows, 160], and which
-        of them the prior filled in. Raises `TokensError` for bytes that it does not write."""
+        """The inverse of `NetworkRunner.encode`: cells uint32[B, rows, 160], confidence float32[B, rows, 160], and
+        which of them the prior filled in. Raises `TokensError` for bytes that it does not write."""
         packed = self.packer.unpack(data, DENSE_PAGE.rows_per_token(tier))
         cells = self.alphabet.cells(packed.symbols, packed.rare)
         return cells, np.where(cells == UNREADABLE, np.float32(0), packed.sure), packed.guessed
 
 
-class PackedReader:
+class TokenDecoder:
     """Decodes the tokens of one set of weights. Safe to share between threads."""
 
     def __init__(

@@ -9,10 +9,10 @@ import numpy as np
 from PIL.Image import Image, Resampling, new
 
 from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
+from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
-from foxing.encoder.usage import RemoteUsage
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
@@ -48,8 +48,8 @@ _TYPICAL = (
 )
 
 
-class RemoteCodec:
-    """See `foxing.encoder.ElsewhereCodec` and `foxing.encoder.LoweringCodec`. Tokens are images and can be read by
+class EndpointCodec:
+    """See `foxing.encoder.RemoteCodec` and `foxing.encoder.DownscalableCodec`. Tokens are images and can be read by
     any model; they name the grid of cells, so that a page of another grid is refused."""
 
     name = NAME
@@ -68,7 +68,7 @@ class RemoteCodec:
         self._asking = Asking(endpoint, self._check, self._reading)
 
     @classmethod
-    def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "RemoteCodec":
+    def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "EndpointCodec":
         """The codec that reads where `options` say. Nothing is asked yet. Raises `CodecError`."""
         return cls(options, Endpoint(options, timing))
 
@@ -83,7 +83,7 @@ class RemoteCodec:
         return self.endpoint.meter.usage
 
     def runs_on(self) -> dict[str, str]:
-        """See `foxing.encoder.SituatedCodec`."""
+        """See `foxing.encoder.DescribableCodec`."""
         return {"endpoint": self.endpoint.url, "server": self.options.server, "model": str(self.options.model)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
@@ -114,11 +114,11 @@ class RemoteCodec:
         return self._asking.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """See `foxing.encoder.ElsewhereCodec`."""
+        """See `foxing.encoder.RemoteCodec`."""
         return self._asking.each(tokens)
 
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
-        """See `foxing.encoder.LoweringCodec`."""
+        """See `foxing.encoder.DownscalableCodec`."""
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
         images = []

@@ -47,7 +47,7 @@ class Asking:
         return readings
 
     def each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """See `foxing.encoder.ElsewhereCodec.decode_each`."""
+        """See `foxing.encoder.RemoteCodec.decode_each`."""
         results: list[Future[Reading] | CodecError] = []
         for item in tokens:
             try:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from threading import Lock
 
-from foxing.encoder.usage import RemoteUsage
+from foxing.encoder.capabilities import RemoteUsage
 
 
 class Meter:

@@ -74,7 +74,7 @@ class VisionCodec:
         )
 
     def runs_on(self) -> dict[str, str]:
-        """See `foxing.encoder.SituatedCodec`."""
+        """See `foxing.encoder.DescribableCodec`."""
         precision = str(self.model.dtype).removeprefix("torch.")
         said = {"device": named(self.model.device), "model": self.source, "computes in": precision}
         return {name: words for name, words in said.items() if words}
@@ -119,7 +119,7 @@ class VisionCodec:
         return [result[i] for i in range(len(tokens))]
 
     def storage_effects(self, images: Sequence[Image.Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
-        """See `foxing.encoder.StoringCodec`."""
+        """See `foxing.encoder.QuantizableCodec`."""
         with self._lock:
             return storage_effects(self.model, images, texts, tier)
 

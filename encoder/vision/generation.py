@@ -54,7 +54,7 @@ class Runs:
             self._followed[tuple(self.written[-self.ngram : -1])].add(token)
 
 
-class Guard:
+class RepetitionGuard:
     """Greedy choice without repetition: a logits processor that forbids a token that would complete a run of `ngram`
     tokens for the second time, notes the probability of what is chosen, and stops sequences that loop."""
 
@@ -104,7 +104,7 @@ def write(model: VisionModel, pages: Sequence[Given], prompt: str, bound: int) -
     longest = max(map(len, rows))
     ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    guard = Guard(model.ngram, len(pages))
+    guard = RepetitionGuard(model.ngram, len(pages))
     package = transformers()
     chosen = model.network.generate(
         input_ids=ids,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed
 from foxing.encoder.remote.completions import Completion
@@ -13,7 +14,6 @@ from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.remote.responses import loop_start
 from foxing.encoder.tokens import VisionTokens
-from foxing.encoder.usage import RemoteUsage
 from foxing.renderer import BLANK
 
 from .batching import halving
@@ -24,7 +24,7 @@ from .quantization import from_tokens
 
 
 class ServedVisionCodec(VisionCodec):
-    """See `foxing.encoder.ElsewhereCodec`. Its tokens are those of `VisionCodec`: either reads what the other wrote."""
+    """See `foxing.encoder.RemoteCodec`. Its tokens are those of `VisionCodec`: either reads what the other wrote."""
 
     def __init__(self, model: VisionModel, weights: str, endpoint: Endpoint, **options: Any) -> None:
         """`endpoint`: a server that runs the same weights and takes embeddings; `options`: those of `VisionCodec`."""
@@ -33,7 +33,7 @@ class ServedVisionCodec(VisionCodec):
         self._asking = Asking(endpoint, self._check, self._read)
 
     def close(self) -> None:
-        """See `foxing.encoder.remote.codec.RemoteCodec.close`."""
+        """See `foxing.encoder.remote.codec.EndpointCodec.close`."""
         self._asking.close()
 
     @property
@@ -49,7 +49,7 @@ class ServedVisionCodec(VisionCodec):
         return self._asking.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """See `foxing.encoder.ElsewhereCodec`."""
+        """See `foxing.encoder.RemoteCodec`."""
         return self._asking.each(tokens)
 
     def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:

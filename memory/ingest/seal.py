@@ -9,10 +9,11 @@ from typing import Any
 
 from foxing.encoder import Codec, Reading
 from foxing.memory.models import SealReport
-from foxing.memory.pages.decoder import PageDecoder, PageState, pack_cells
+from foxing.memory.pages.content import PageState, pack_cells
+from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.spans import keepsake_rows, span_rows, transcribed
 from foxing.memory.policy import Policy
-from foxing.memory.recall.assemble import Rememberer
+from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.indexing import read_ahead, reindex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
@@ -39,10 +40,10 @@ class _Draft:
 class Sealer:
     """Seals the open messages of banks."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, rememberer: Rememberer) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
         self.database = database
         self.decoder = decoder
-        self.rememberer = rememberer
+        self.assembler = assembler
 
     @property
     def codec(self) -> Codec:
@@ -126,7 +127,7 @@ class Sealer:
         faded = {i for i, _, whole in progress if whole and (not keeps_text or i in begun)}
         if faded:
             with self.database.read() as connection:
-                read_ahead(connection, self.rememberer, faded, ())
+                read_ahead(connection, self.assembler, faded, ())
         texts = [pack_cells(draft.page.cells) for draft in drafts]
         rows = [_rows(draft) for draft in drafts]
         purge_at = wastebasket.purge_time(now, policy.undo_window)
@@ -162,7 +163,7 @@ class Sealer:
                     states[page.id] = PageState.of(reading)
                     wastebasket.drop(connection, page, tokens=None, text=text, dropped_at=now, purge_at=purge_at)
             messages.mark_sealed(connection, progress)
-            reindex(connection, bank.id, self.rememberer, faded, states)
+            reindex(connection, bank.id, self.assembler, faded, states)
         return keys, sum(whole for _, _, whole in progress)
 
 

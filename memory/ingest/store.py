@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.models import NewMessage, Stored
+from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
-from foxing.memory.recall.indexing import index_terms
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, index, messages, wastebasket
+from foxing.memory.storage.repositories import banks, idempotency, index, messages
+from foxing.memory.text.terms import index_terms
 
 DEFAULT_THREAD = "main"
 MAX_MESSAGES = 10_000  # in one call
@@ -86,7 +86,7 @@ def store(
     idempotency_key: str | None,
     now: datetime,
     max_bytes: int,
-) -> Stored:
+) -> StoreResult:
     """See `Memory.store`."""
     check_bank_name(bank_name)
     if not items:
@@ -104,13 +104,13 @@ def store(
     with database.write() as connection:
         bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
         if idempotency_key is not None:
-            before = wastebasket.find_answer(connection, bank.id, idempotency_key)
+            before = idempotency.find_answer(connection, bank.id, idempotency_key)
             if before is not None:
                 if before[0] != request_digest:
                     raise Conflict(
                         f"the idempotency key '{idempotency_key}' was used for other messages; use a new one"
                     )
-                return Stored.model_validate(before[1])
+                return StoreResult.model_validate(before[1])
         known = messages.by_keys(connection, bank.id, keys)
         fresh: dict[str, tuple[NewMessage, Mapping[str, int]]] = {}
         for key, message, counts in zip(keys, accepted, words, strict=True):
@@ -123,10 +123,10 @@ def store(
                 fresh[key] = (message, counts)
         if fresh:
             _insert(connection, bank.id, fresh, thread, now)
-        answer = Stored(ids=keys, stored=len(fresh), duplicates=len(keys) - len(fresh))
+        answer = StoreResult(ids=keys, stored=len(fresh), duplicates=len(keys) - len(fresh))
         if idempotency_key is not None:
-            wastebasket.forget_answers(connection, bank.id, now - IDEMPOTENCY_WINDOW)
-            wastebasket.remember_answer(
+            idempotency.forget_answers(connection, bank.id, now - IDEMPOTENCY_WINDOW)
+            idempotency.remember_answer(
                 connection, bank.id, idempotency_key, request_digest, answer.model_dump(mode="json"), now
             )
     return answer

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.encoder import Codec, ElsewhereCodec
+from foxing.encoder import Codec, RemoteCodec
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import PageRow
@@ -26,11 +26,11 @@ class Leased:
 
 
 @contextmanager
-def leased(database: Database, codec: Codec, wanted: Sequence[PageRow], *, pinned: bool) -> Iterator[Leased]:
+def lease_pages(database: Database, codec: Codec, wanted: Sequence[PageRow], *, pinned: bool) -> Iterator[Leased]:
     """Leases those of the pages that are free and unchanged; with `pinned` pinned ones as well."""
     owner = uuid.uuid4().hex
     clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
-    until = clock + (LEASE_ELSEWHERE if isinstance(codec, ElsewhereCodec) else LEASE)
+    until = clock + (LEASE_ELSEWHERE if isinstance(codec, RemoteCodec) else LEASE)
     with database.write() as connection:
         ids = [page.id for page in wanted if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
         contents = pages.contents(connection, ids)

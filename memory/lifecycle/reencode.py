@@ -17,13 +17,13 @@ from sqlalchemy import Connection
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
 from foxing.memory.models import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.recall.assemble import Rememberer
+from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, tier_rank
 
-from .relayout import Retypesetter, waiting
+from .relayout import PageRelayout, waiting
 from .rewrite import BATCH, Change, Rewriter
 
 _LOOKAHEAD = 64  # pages whose tokens are looked at together
@@ -50,7 +50,7 @@ class _Stale:
 class Reencoder:
     """Moves banks to the present codec and its weights."""
 
-    def __init__(self, database: Database, rewriter: Rewriter, retypesetter: Retypesetter) -> None:
+    def __init__(self, database: Database, rewriter: Rewriter, retypesetter: PageRelayout) -> None:
         self.database = database
         self.rewriter = rewriter
         self.retypesetter = retypesetter
@@ -58,8 +58,8 @@ class Reencoder:
     @classmethod
     def reading(cls, database: Database, decoder: PageDecoder) -> Self:
         """One that reads by `decoder`, which had better know the codecs that wrote the pages."""
-        rememberer = Rememberer(decoder)
-        return cls(database, Rewriter(database, decoder, rememberer), Retypesetter(database, decoder, rememberer))
+        assembler = MessageAssembler(decoder)
+        return cls(database, Rewriter(database, decoder, assembler), PageRelayout(database, decoder, assembler))
 
     @property
     def codec(self) -> Codec:
@@ -122,7 +122,7 @@ class Reencoder:
         """Every page of a bank, and whether it is to be written anew: None for no, a sentence where it cannot be. Into
         `samples` goes a row of tokens of each kind."""
         after = 0
-        while rows := pages.by_id(connection, bank_id, after, _LOOKAHEAD):
+        while rows := pages.list_after(connection, bank_id, after, _LOOKAHEAD):
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
                 yield row, self._found(row, contents[row.id][0], samples)

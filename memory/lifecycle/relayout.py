@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, expected_bytes
 from foxing.memory.errors import Unreadable
-from foxing.memory.pages.decoder import PageDecoder, PageState, pack_cells
+from foxing.memory.pages.content import PageState, pack_cells
+from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.spans import Ranges, keepsake_rows, span_rows, transcribed
-from foxing.memory.recall.assemble import Rememberer
+from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.indexing import read_ahead, reindex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages, wastebasket
@@ -28,11 +29,11 @@ from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanR
 from foxing.renderer import Entry, Page, PageLayout, Repertoire, Span, Typesetter, render, transcribe
 
 from .fidelity import MOST_LOST, lost, roomier, too_little, too_much, unread_share
-from .leases import Contents, leased
+from .leases import Contents, lease_pages
 
 
 @dataclass(frozen=True)
-class Retypeset:
+class RelaidPage:
     """What has become of a page. `pages`: how many it is now; `confidence`: their mean."""
 
     page: PageRow
@@ -42,11 +43,11 @@ class Retypeset:
 
 
 @dataclass(frozen=True)
-class RetypesetOutcome:
+class RelayoutOutcome:
     """What came of a batch. `left`: page id → why it was left as it is. A page in neither was in the hands of another
     process, or was changed meanwhile."""
 
-    done: list[Retypeset]
+    done: list[RelaidPage]
     left: dict[int, str]
 
 
@@ -75,13 +76,13 @@ class _New:
         return 1.0 if self.reading is None else self.reading.mean_confidence
 
 
-class Retypesetter:
+class PageRelayout:
     """Typesets pages for the codec of `decoder`, which can also read what the codecs before it wrote."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, rememberer: Rememberer) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
         self.database = database
         self.decoder = decoder
-        self.rememberer = rememberer
+        self.assembler = assembler
 
     @property
     def codec(self) -> Codec:
@@ -91,11 +92,11 @@ class Retypesetter:
     def typesetter(self) -> Typesetter:
         return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
 
-    def run(self, bank_id: int, wanted: Sequence[tuple[PageRow, str]], now: datetime) -> RetypesetOutcome:
+    def run(self, bank_id: int, wanted: Sequence[tuple[PageRow, str]], now: datetime) -> RelayoutOutcome:
         """Leases pages of one bank, typesets and encodes them at the tier named, and swaps. A page that cannot be read,
         would lose by it, or of which something lies in the wastebasket at `now`, stays as it is: what waits there fits
         the page as it was."""
-        with leased(self.database, self.codec, [page for page, _ in wanted], pinned=True) as ours:
+        with lease_pages(self.database, self.codec, [page for page, _ in wanted], pinned=True) as ours:
             with self.database.read() as connection:
                 left = waiting(connection, sorted(ours.ids), now)
             new: dict[int, list[_New]] = {}
@@ -109,7 +110,7 @@ class Retypesetter:
                     else:
                         new[page.id] = found
             done = self._swap(bank_id, [(page, tier) for page, tier in ready if page.id in new], new)
-            return RetypesetOutcome(done, left)
+            return RelayoutOutcome(done, left)
 
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
         """About how many pages a page would become, and the bytes of their tokens."""
@@ -175,13 +176,13 @@ class Retypesetter:
 
     def _swap(
         self, bank_id: int, ready: Sequence[tuple[PageRow, str]], new: Mapping[int, Sequence[_New]]
-    ) -> list[Retypeset]:
+    ) -> list[RelaidPage]:
         """Writes those pages that nobody else changed meanwhile, and what the memory can still read of them. The first
         of the new pages takes the place of the old one, under its id."""
         faded = {page.id for page, _ in ready if new[page.id][0].text is None}
         with self.database.read() as connection:
-            read_ahead(connection, self.rememberer, pages.messages_on(connection, faded), faded)
-        done: list[Retypeset] = []
+            read_ahead(connection, self.assembler, pages.messages_on(connection, faded), faded)
+        done: list[RelaidPage] = []
         states: dict[int, PageState] = {}
         touched: set[int] = set()
         with self.database.write() as connection:
@@ -205,14 +206,14 @@ class Retypesetter:
                         states[page_id] = PageState.of(item.reading)
                         touched |= {message.id for message in item.messages}
                 done.append(
-                    Retypeset(
+                    RelaidPage(
                         page,
                         len(written),
                         sum(len(item.tokens.to_bytes()) for item in written.values()),
                         fmean(item.confidence for item in written.values()),
                     )
                 )
-            reindex(connection, bank_id, self.rememberer, touched, states)
+            reindex(connection, bank_id, self.assembler, touched, states)
         return done
 
     def _values(self, page: PageRow, tier: str, new: _New) -> dict[str, Any]:

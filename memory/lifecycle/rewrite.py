@@ -8,7 +8,7 @@ from datetime import datetime
 from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
-    LoweringCodec,
+    DownscalableCodec,
     Reading,
     TokensError,
     VisionTokens,
@@ -16,8 +16,9 @@ from foxing.encoder import (
     expected_bytes,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.pages.decoder import PageDecoder, PageState, unpack_cells
-from foxing.memory.recall.assemble import Rememberer
+from foxing.memory.pages.content import PageState, unpack_cells
+from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.indexing import read_ahead, reindex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, wastebasket
@@ -25,7 +26,7 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import Cells, PageLayout, render, tier_rank
 
 from .fidelity import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share, unseen_share
-from .leases import Contents, leased
+from .leases import Contents, lease_pages
 
 BATCH = 8  # pages leased, encoded and swapped together
 
@@ -87,10 +88,10 @@ class Waste:
 class Rewriter:
     """Carries changes out, a batch at a time. Killed at any point, every page is whole, before its change or after."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, rememberer: Rememberer) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
         self.database = database
         self.decoder = decoder
-        self.rememberer = rememberer
+        self.assembler = assembler
 
     @property
     def codec(self) -> Codec:
@@ -101,7 +102,7 @@ class Rewriter:
     ) -> Outcome:
         """Leases, encodes and swaps pages of one bank. `waste`: where old tokens and texts go, None to let go of them;
         `pinned`: whether pinned pages are changed as well. A page that cannot be read stays as it is."""
-        with leased(self.database, self.codec, [change.page for change in changes], pinned=pinned) as ours:
+        with lease_pages(self.database, self.codec, [change.page for change in changes], pinned=pinned) as ours:
             changes = [change for change in changes if change.page.id in ours.ids]
             if not changes:
                 return Outcome([], {})
@@ -173,7 +174,7 @@ class Rewriter:
         """Writes the pages that nobody else changed meanwhile, and what the memory can still read of them."""
         faded = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
         with self.database.read() as connection:
-            read_ahead(connection, self.rememberer, pages.messages_on(connection, faded), faded)
+            read_ahead(connection, self.assembler, pages.messages_on(connection, faded), faded)
         done: list[Rewritten] = []
         with self.database.write() as connection:
             for item in rewritten:
@@ -199,7 +200,7 @@ class Rewriter:
                         purge_at=waste.purge_at,
                     )
                 done.append(item)
-            reindex(connection, bank_id, self.rememberer, pages.messages_on(connection, faded), faded)
+            reindex(connection, bank_id, self.assembler, pages.messages_on(connection, faded), faded)
         return done
 
     def _best_grids(self, changes: Sequence[Change], contents: Contents) -> tuple[dict[int, Cells], dict[int, str]]:
@@ -231,7 +232,7 @@ class Rewriter:
     def _lowered(self, changes: Sequence[Change], contents: Contents) -> dict[int, VisionTokens]:
         """New tokens of the pages whose old tokens are the best image that the memory has of them."""
         codec = self.codec
-        if not isinstance(codec, LoweringCodec):
+        if not isinstance(codec, DownscalableCodec):
             return {}
         lowered: dict[int, VisionTokens] = {}
         for change in changes:

@@ -3,133 +3,21 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Condition, Lock
+from threading import Lock
 from time import monotonic
-from typing import Self
 
 import numpy as np
-import numpy.typing as npt
-import zstandard
 
-from foxing.encoder import Codec, CodecError, ElsewhereCodec, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.renderer import BLANK, Cells, PageLayout
+from foxing.renderer import BLANK, PageLayout
 
-BATCH = 16  # token sequences in one call of the codec
+from .content import PageState, unpack_cells
+from .decode_queue import DecodeQueue
+
 CACHED_PAGES = 256  # about 100 kB each
-ZSTD_LEVEL = 19
 FAILED_FOR_S = 10.0  # how long a page that could not be read elsewhere is not asked for again
-
-
-def pack_cells(cells: Cells) -> bytes:
-    """A grid as the exact text that is kept: zstd with a checksum over the UTF-8 of its cells."""
-    text = cells.astype("<u4").tobytes().decode("utf-32-le")
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(text.encode())
-
-
-def unpack_cells(blob: bytes, columns: int) -> Cells:
-    """The inverse of `pack_cells`. Raises `TokensDamaged`."""
-    try:
-        text = zstandard.ZstdDecompressor().decompress(blob).decode()
-        return np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint32).reshape(-1, columns)
-    except (zstandard.ZstdError, ValueError) as error:
-        raise TokensDamaged(f"the kept text of a page is damaged ({error}); restore a backup") from error
-
-
-@dataclass
-class PageState:
-    """A page as far as it is read. `cells`, `confidence`: [rows, columns]; `known`: bool[n], of the bands
-    that can be read by themselves."""
-
-    tier: str
-    source: str  # "text" or "decoded"
-    flag_below: float
-    cells: Cells
-    confidence: npt.NDArray[np.float32]
-    known: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, reading: Reading) -> Self:
-        """A page that is read whole."""
-        known = np.ones(1, dtype=bool)
-        return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
-
-
-@dataclass(eq=False)
-class _Ticket:
-    tokens: VisionTokens
-    result: Reading | Exception | None = None
-
-
-class DecodeQueue:
-    """Brings decoding requests of all threads into batches. Whoever finds the codec free decodes for all that wait. For
-    a codec that reads elsewhere nobody waits: it limits itself."""
-
-    def __init__(self, load: Callable[[], Codec]) -> None:
-        self._load = load
-        self._waiting: list[_Ticket] = []
-        self._busy = False
-        self._changed = Condition()
-
-    @property
-    def depth(self) -> int:
-        """Token sequences that wait."""
-        return len(self._waiting)
-
-    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """For each what `Codec.decode` gives, or why these tokens cannot be read, ever (`TokensError`) or this time
-        (`ReadFailed`); blocks until all are done. Other errors are raised."""
-        codec = self._load()
-        if isinstance(codec, ElsewhereCodec):
-            return codec.decode_each(tokens)
-        tickets = [_Ticket(item) for item in tokens]
-        with self._changed:
-            self._waiting.extend(tickets)
-        try:
-            for ticket in tickets:
-                self._await(ticket)
-        except BaseException:  # an interrupt: nobody waits for the rest
-            with self._changed:
-                self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
-            raise
-        results: list[Reading | CodecError] = []
-        for ticket in tickets:
-            if isinstance(ticket.result, (Reading, TokensError, ReadFailed)):
-                results.append(ticket.result)
-            else:
-                assert ticket.result is not None
-                raise ticket.result
-        return results
-
-    def _await(self, ticket: _Ticket) -> None:
-        while True:
-            with self._changed:
-                while self._busy and ticket.result is None:
-                    self._changed.wait()
-                if ticket.result is not None:
-                    return
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                self._busy = True
-            try:
-                self._run(batch)
-            finally:
-                with self._changed:
-                    # after an interrupt, those who wait for the rest of the batch go on with it
-                    self._waiting = [other for other in batch if other.result is None] + self._waiting
-                    self._busy = False
-                    self._changed.notify_all()
-
-    def _run(self, batch: list[_Ticket]) -> None:
-        try:
-            for ticket, reading in zip(batch, self._load().decode([t.tokens for t in batch]), strict=True):
-                ticket.result = reading
-        except Exception as error:
-            if len(batch) == 1:
-                batch[0].result = error
-                return
-            for ticket in batch:  # one bad page must not fail the others
-                self._run([ticket])
 
 
 @dataclass(frozen=True)

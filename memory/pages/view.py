@@ -6,13 +6,15 @@ from typing import Any
 from foxing.encoder import Codec, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.models import Line, PageReading
-from foxing.memory.recall.assemble import Rememberer, recalled, uncertain_runs
+from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import Cells, PageLayout, grid_text, render, tier_rank
 
-from .decoder import PageDecoder, PageState
+from .content import PageState
+from .decoder import PageDecoder
+from .message_parts import recalled, uncertain_runs
 
 Content = tuple[PageRow, bytes, bytes | None]  # the page, its tokens, its kept text
 
@@ -62,7 +64,7 @@ class PageViewer:
                 "uncertain": uncertain_runs(flat, flat < reading.flag_below),
                 "confidence": round(reading.mean_confidence, 4),
                 "messages": [
-                    recalled(found[span.message_id], Rememberer.part(state, row, span, kept)) for span in parts
+                    recalled(found[span.message_id], MessageAssembler.part(state, row, span, kept)) for span in parts
                 ],
             }
         )

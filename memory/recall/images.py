@@ -6,14 +6,16 @@ from io import BytesIO
 from typing import Any
 
 from foxing.memory.errors import InvalidInput, Unreadable
-from foxing.memory.models import Recalled, RecalledImage, RecallImages
+from foxing.memory.models import RecalledImage, RecalledImages, RecalledMessage
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.message_parts import recalled
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.renderer import PageLayout, render
 
-from .assemble import recalled
-from .search import Recaller, ask, check_limit, decode_cursor, encode_cursor
+from .cursors import decode_cursor, encode_cursor
+from .query import ask, check_limit
+from .search import Recaller
 
 READERS = ("native",)
 
@@ -39,7 +41,7 @@ class ImageRecaller:
         limit: int,
         cursor: str | None,
         reader: str,
-    ) -> RecallImages:
+    ) -> RecalledImages:
         """See `Memory.recall_images`."""
         check_limit(limit)
         if reader not in READERS:
@@ -47,12 +49,12 @@ class ImageRecaller:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             question = ask(connection, bank, query, since, until, now, timezone, thread)
-            nothing = RecallImages(images=[], vision_tokens=0, open_spans=[], next_cursor=None)
+            nothing = RecalledImages(images=[], vision_tokens=0, open_spans=[], next_cursor=None)
             if question is None:
                 return nothing
             position: list[Any] | None = decode_cursor(cursor, question.fingerprint) if cursor else None
             wanted: dict[int, list[str]] = {}
-            open_spans: list[Recalled] = []
+            open_spans: list[RecalledMessage] = []
             following: list[Any] | None = None
             full = False
             for batch in self.recaller.candidates(connection, bank.id, question, position, limit):
@@ -67,13 +69,13 @@ class ImageRecaller:
                     for page_id in on:
                         wanted.setdefault(page_id, []).append(candidate.message.key)
                     if candidate.message.open:
-                        found = self.recaller.rememberer.messages(connection, [candidate.message])
+                        found = self.recaller.assembler.messages(connection, [candidate.message])
                         open_spans.append(recalled(candidate.message, found[candidate.message.id], candidate.score))
                     following = candidate.position
                 if full:
                     break
             images = self._images(connection, wanted)
-        return RecallImages(
+        return RecalledImages(
             images=images,
             vision_tokens=sum(image.tokens for image in images),
             open_spans=open_spans,

@@ -148,3 +148,8 @@ def _stem(word: str) -> str:
     with _stemmer_lock:
         stem: str = _stemmer.stemWord(word[:LONGEST_TERM])
     return stem
+
+
+def index_terms(text: str, name: str | None) -> Counter[str]:
+    """The words of a message and of its speaker's name."""
+    return terms(text) + terms(name or "")

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from foxing.encoder.bench import calibration_error, compared, load_development
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError
-from foxing.encoder.native.codec import NativeCodec, PageReader, Seen, to_pixels
+from foxing.encoder.native.codec import NativeCodec, NetworkRunner, Seen, to_pixels
 from foxing.encoder.native.decoder import BATCH_PAGES, Calibration
 from foxing.encoder.native.entropy.alphabet import LEFT
 from foxing.encoder.native.entropy.confidence import NO_DOUBT, counted_slots, levels
@@ -71,7 +71,7 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     tiers = {name: replace(tier, sizes=present[name].sizes) for name, tier in model.dims.tiers.items()}
     model.dims = replace(model.dims, tiers=tiers)
     model.half().float().eval().requires_grad_(False)
-    reader = PageReader(model, charset)
+    reader = NetworkRunner(model, charset)
     codec = NativeCodec(reader, "calibration")
     pages = [page for part in load_development(sorted(data.glob("*.jsonl.gz")), codec).values() for page in part]
     images = {tier: [render(page.cells, page.layout, tier) for page in pages] for tier in codec.tiers}
@@ -86,7 +86,7 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
         temperatures[tier] = min(errors, key=lambda heat: errors[heat])
         doubted += tried[temperatures[tier]]
     model.prior.get_buffer("doubts").copy_(torch.from_numpy(_doubt_slots(doubted)))
-    reader = PageReader(model, charset)
+    reader = NetworkRunner(model, charset)
     thresholds: dict[str, float] = {}
     guesses: dict[str, float] = {}
     for tier, sizes in codec.sizes.items():
@@ -113,7 +113,7 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     return found
 
 
-def _look(reader: PageReader, images: Sequence[Image], tier: str, heat: float) -> list[Seen]:
+def _look(reader: NetworkRunner, images: Sequence[Image], tier: str, heat: float) -> list[Seen]:
     return [reader.look(to_pixels(batch), tier, heat) for batch in _batches(images)]
 
 
@@ -135,7 +135,7 @@ def _doubt_slots(seen: Sequence[Seen]) -> Any:
 
 
 def _read_back(
-    reader: PageReader, pages: Sequence[Page], images: Sequence[Image], tier: str, size: int, heat: float
+    reader: NetworkRunner, pages: Sequence[Page], images: Sequence[Image], tier: str, size: int, heat: float
 ) -> tuple[Any, Any, Any]:
     """For every character: whether it is read right, how sure the reading is, and whether the prior filled it in."""
     readings, fillings = [], []

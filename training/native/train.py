@@ -23,7 +23,7 @@ from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset, load_charset
-from foxing.encoder.native.codec import PageReader, to_pixels
+from foxing.encoder.native.codec import NetworkRunner, to_pixels
 from foxing.encoder.native.model import NativeModel, resample
 from foxing.encoder.native.network.encoder import Targets
 from foxing.encoder.native.network.layers import NativeDims
@@ -106,7 +106,7 @@ class TrainingOptions:
 
 def cell_accuracy(model: NativeModel, pages: Sequence[Cells], tier: str, charset: Charset) -> float:
     """Share of the characters of `pages` that the encoder sees right, blanks aside."""
-    reader = PageReader(model, charset)
+    reader = NetworkRunner(model, charset)
     right = total = 0
     for start in range(0, len(pages), 4):
         part = pages[start : start + 4]

@@ -49,7 +49,7 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     return bank
 
 
-def page_of(connection: Connection, after: str | None, limit: int) -> list[Bank]:
+def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
     """Banks by name, those after the name `after`."""
     query = select(schema.banks).order_by(_t.name).limit(limit)
     if after is not None:

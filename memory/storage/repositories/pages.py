@@ -80,7 +80,7 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     return result
 
 
-def page_of(
+def list_by_time(
     connection: Connection, bank_id: int, *, tier: str | None, after: tuple[datetime, int] | None, limit: int
 ) -> list[PageRow]:
     """Pages of a bank by the time of their last message."""
@@ -107,7 +107,7 @@ def ageing_candidates(
     return [_page(row) for row in connection.execute(query)]
 
 
-def by_id(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
+def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
     """Pages of a bank in the order of their ids, those after `after_id`."""
     query = _select.where(_t.bank_id == bank_id, _t.id > after_id).order_by(_t.id).limit(limit)
     return [_page(row) for row in connection.execute(query)]

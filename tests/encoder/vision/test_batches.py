@@ -15,7 +15,7 @@ from foxing.encoder.vision.batching import batches, halving
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.memory.pages.decoder import DecodeQueue
+from foxing.memory.pages.decode_queue import DecodeQueue
 from foxing.renderer import PageLayout, render
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from remote.server import (
+from support.endpoint_server import (
     KEY,
     MODEL,
     NO_ANSWERS,
@@ -28,7 +28,7 @@ from foxing.encoder import (
     load_codec,
 )
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_no_sentence_and_no_log_holds_a_secret(
 )
 def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
     with pytest.raises(CodecError, match="FOXING_REMOTE_URL is no address") as caught:
-        RemoteCodec.load(RemoteOptions(url=url, model=MODEL))
+        EndpointCodec.load(RemoteOptions(url=url, model=MODEL))
     assert "hun" not in str(caught.value)
 
 

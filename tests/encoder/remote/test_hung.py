@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from socket import create_server, socket
 from time import monotonic
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.circuit_breaker import SHUT_S, Breaker, Shut
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
 from foxing.encoder.remote.thread_pool import Pool, join
 from foxing.renderer import render
@@ -105,7 +106,7 @@ def options(url: str, **changed: Any) -> RemoteOptions:
     return RemoteOptions(**{"url": url, "model": "m", "columns": 160, "timeout_s": 60.0, **changed})
 
 
-def tokens_of(codec: RemoteCodec, count: int) -> list[VisionTokens]:
+def tokens_of(codec: EndpointCodec, count: int) -> list[VisionTokens]:
     pages = [sample_page(codec, number + 1) for number in range(count)]
     return codec.encode([render(page.cells, codec.layout, "small") for page in pages], "small")
 
@@ -180,7 +181,7 @@ def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
 
 def test_while_nothing_answers_further_pages_fail_at_once() -> None:
     clock = Clock()
-    codec = RemoteCodec.load(options("http://127.0.0.1:9/v1", concurrency=1, retries=2), clock.timing)
+    codec = EndpointCodec.load(options("http://127.0.0.1:9/v1", concurrency=1, retries=2), clock.timing)
     failures = codec.decode_each(tokens_of(codec, 6))
     assert all(isinstance(failure, ReadFailed) for failure in failures)
     assert ["nothing answers" in str(failure) for failure in failures] == [True, True, False, False, False, False]
@@ -194,7 +195,7 @@ def test_while_nothing_answers_further_pages_fail_at_once() -> None:
 
 def test_refusals_open_no_breaker(sockets: Sockets) -> None:
     sockets.talk = lambda connection: connection.sendall(BUSY)
-    codec = RemoteCodec.load(options(sockets.url, concurrency=1, retries=0), Clock().timing)
+    codec = EndpointCodec.load(options(sockets.url, concurrency=1, retries=0), Clock().timing)
     failures = codec.decode_each(tokens_of(codec, 8))
     assert all("answered 503" in str(failure) for failure in failures)
     codec.close()
@@ -207,7 +208,7 @@ def test_refusals_open_no_breaker(sockets: Sockets) -> None:
 def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(sockets: Sockets, busy: bool) -> None:
     if busy:
         sockets.talk = lambda connection: connection.sendall(BUSY)
-    codec = RemoteCodec.load(options(sockets.url, concurrency=2, page_timeout_s=600.0))
+    codec = EndpointCodec.load(options(sockets.url, concurrency=2, page_timeout_s=600.0))
     tokens = tokens_of(codec, 6)
     outcomes: list[Any] = []
     callers = [threading.Thread(target=lambda: outcomes.extend(codec.decode_each(tokens))) for _ in range(2)]
@@ -234,8 +235,8 @@ INTERRUPTED = """
 import os, signal, sys, threading
 sys.path[:0] = {path!r}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-from remote.test_hung import RemoteCodec, options, tokens_of
-codec = RemoteCodec.load(options({url!r}, concurrency=1))
+from test_hung import EndpointCodec, options, tokens_of
+codec = EndpointCodec.load(options({url!r}, concurrency=1))
 tokens = tokens_of(codec, 3)
 def interrupt():
     sys.stdin.read(1)
@@ -252,7 +253,7 @@ except KeyboardInterrupt:
 def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
     sockets: Sockets, call: str, repository: Any
 ) -> None:
-    code = INTERRUPTED.format(path=[str(repository), *sys.path], url=sockets.url, call=call)
+    code = INTERRUPTED.format(path=[str(Path(__file__).parent), str(repository), *sys.path], url=sockets.url, call=call)
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -15,8 +15,8 @@ import pytest
 from PIL.Image import Image
 
 from foxing.encoder import Reading, VisionTokens, load_codec
-from foxing.memory import Memory, Policy, Recalled
-from foxing.memory.pages.decoder import DecodeQueue
+from foxing.memory import Memory, Policy, RecalledMessage
+from foxing.memory.pages.decode_queue import DecodeQueue
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -164,7 +164,7 @@ def test_two_processes_do_the_work_once(database_path: Path) -> None:
         assert exported == [str(number) for number in range(100)]
 
 
-def at_hour(memory: Memory, number: int) -> list[Recalled]:
+def at_hour(memory: Memory, number: int) -> list[RecalledMessage]:
     start = START + number * HOUR
     return memory.recall("ana", since=start, until=start + HOUR).spans
 
@@ -190,7 +190,7 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_p
 
     assert codec.batches == [1, 4]
 
-    def said(answers: list[list[Recalled]]) -> list[list[tuple[str, str]]]:
+    def said(answers: list[list[RecalledMessage]]) -> list[list[tuple[str, str]]]:
         return [[(span.message_id, span.text) for span in spans] for spans in answers]
 
     assert said(together) == said(alone)

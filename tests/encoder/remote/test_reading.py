@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from remote.server import (
+from support.endpoint_server import (
     FAULTS,
     Load,
     NativeReader,
@@ -25,8 +25,8 @@ from remote.server import (
 from foxing.encoder import (
     Codec,
     CodecError,
-    ElsewhereCodec,
     ReadFailed,
+    RemoteCodec,
     TokensError,
 )
 from foxing.encoder import VisionTokens as Tokens
@@ -44,7 +44,7 @@ def faulty(tokens: Sequence[Tokens]) -> Callable[[bytes, int], str]:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conformance(server: Server, load: Load, check: Callable[[Codec], None]) -> None:
     codec = load(server.url)
-    assert isinstance(codec, ElsewhereCodec)
+    assert isinstance(codec, RemoteCodec)
     check(codec)
     assert server.refused == []
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
-from foxing.encoder import StoringCodec, load_codec
+from foxing.encoder import QuantizableCodec, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.renderer import PageLayout
 
@@ -33,8 +33,8 @@ def chosen(
 
 
 def test_the_bench_tells_what_storage_does_to_logits(chosen: VisionCodec) -> None:
-    assert isinstance(chosen, StoringCodec)
-    assert not isinstance(load_codec("native", "cpu"), StoringCodec)
+    assert isinstance(chosen, QuantizableCodec)
+    assert not isinstance(load_codec("native", "cpu"), QuantizableCodec)
     arguments = ["codec", "bench", "--pages", "1", "--tier", "small", "--tier", "tiny"]
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.output

@@ -22,11 +22,11 @@ from foxing.memory.models import (
     PageInfo,
     PageReading,
     Pages,
-    Recall,
-    Recalled,
-    RecallImages,
+    RecalledImages,
+    RecalledMessage,
+    RecallResult,
     SealReport,
-    Stored,
+    StoreResult,
 )
 from foxing.memory.policy import Policy
 
@@ -156,13 +156,13 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     ("model", "example"),
     [
         (StoreRequest, examples.STORE_REQUEST),
-        (Stored, examples.STORED),
-        (Recalled, examples.MESSAGE),
+        (StoreResult, examples.STORED),
+        (RecalledMessage, examples.MESSAGE),
         (RecallRequest, examples.RECALL_REQUEST),
         (RecallRequest, examples.RECALL_WINDOW_REQUEST),
         (RecallRequest, examples.RECALL_IMAGES_REQUEST),
-        (Recall, examples.RECALL),
-        (RecallImages, examples.RECALL_IMAGES),
+        (RecallResult, examples.RECALL),
+        (RecalledImages, examples.RECALL_IMAGES),
         (PageInfo, examples.PAGE),
         (Pages, examples.PAGES),
         (PageReading, examples.PAGE_READING),

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from foxing.encoder import Codec, CodecError, SituatedCodec, TokensError, VisionTokens, load_codec
+from foxing.encoder import Codec, CodecError, DescribableCodec, TokensError, VisionTokens, load_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.options import CodecOptions
@@ -243,7 +243,7 @@ def test_the_codec_opens_by_name(deepseek_folder: Path) -> None:
     assert isinstance(codec, VisionCodec)
     assert codec.model.dtype == torch.float32
     assert codec.batch_tokens == 5000
-    assert isinstance(codec, SituatedCodec)
+    assert isinstance(codec, DescribableCodec)
     assert codec.runs_on()["model"] == str(deepseek_folder)
     assert codec.runs_on()["computes in"] == "float32"
     assert codec.tiers["small"].dtype == "float8_e4m3"

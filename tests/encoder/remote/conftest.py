@@ -6,12 +6,12 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from remote.server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
+from support.endpoint_server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
 
 from foxing.encoder import (
     RemoteOptions,
 )
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,11 @@ def pauses() -> Pauses:
 @pytest.fixture
 def load(pauses: Pauses) -> Iterator[Load]:
     """Loads remote codecs for dense pages, which are closed at the end."""
-    loaded: list[RemoteCodec] = []
+    loaded: list[EndpointCodec] = []
 
-    def load_one(url: str, **options: Any) -> RemoteCodec:
+    def load_one(url: str, **options: Any) -> EndpointCodec:
         given: dict[str, Any] = {"model": MODEL, "columns": 160, "timeout_s": 20.0, **options}
-        codec = RemoteCodec.load(RemoteOptions(url=url, **given), pauses.timing)
+        codec = EndpointCodec.load(RemoteOptions(url=url, **given), pauses.timing)
         loaded.append(codec)
         return codec
 

@@ -1,41 +1,38 @@
-"""What `bench codec` measures beside one row a tier, in the order in which it does."""
+"""What `foxing codec bench` measures beside one row a tier, in the order in which it does."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from benchmarks.bank import bench_bank
-from foxing.encoder import Codec, StoringCodec
-from foxing.encoder.bench import (
+from foxing.encoder import Codec, QuantizableCodec
+from foxing.renderer import grid_text, render
+
+from . import (
     AGEING_TIERS,
     CONDITIONS,
     CONDITIONS_TIER,
     BenchRow,
-    Texts,
+    PageSet,
     aged,
     measure,
     measure_sizes,
-    measure_speed,
     offered_sizes,
 )
-from foxing.encoder.bench.baselines import Rival, RivalRow, compare
-from foxing.memory import Memory
-from foxing.renderer import Entry, grid_text, render
+from .baselines import Baseline, BaselineRow, compare
 
-from .context import Advance
+#: Told steps done and steps to do.
+Advance = Callable[[int, int], None]
 
 Work = tuple[int, Callable[[], Iterator[BenchRow]]]  # how many rows, and what gives them
 
 
 def plan_rows(
-    codec: Codec, groups: Mapping[str, Texts], tiers: Sequence[str], *, sizes: bool, degraded: bool, ageing: bool
+    codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], *, sizes: bool, degraded: bool, ageing: bool
 ) -> list[Work]:
     """Everything that makes rows: the plain ones of all groups first."""
 
-    def one(texts: Texts, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
+    def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
         yield measure(codec, texts.pages, tier, name, condition)
 
     plan: list[Work] = [(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
@@ -52,7 +49,7 @@ def plan_rows(
     return plan
 
 
-def warm_up(codec: Codec, groups: Mapping[str, Texts], tiers: Sequence[str]) -> None:
+def warm_up(codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str]) -> None:
     """One page through each tier, so that no row counts what is set up only once."""
     page = next(iter(groups.values())).pages[:1]
     for tier in tiers:
@@ -71,15 +68,15 @@ def run_plan(plan: Sequence[Work], progress: Advance) -> list[BenchRow]:
 
 
 def compare_with(
-    engines: Sequence[Rival],
+    engines: Sequence[Baseline],
     codec: Codec,
-    groups: Mapping[str, Texts],
+    groups: Mapping[str, PageSet],
     tiers: Sequence[str],
     pages: int,
     progress: Advance,
-) -> tuple[list[RivalRow], list[dict[str, str]]]:
+) -> tuple[list[BaselineRow], list[dict[str, str]]]:
     """How each engine reads the first `pages` of each group at each tier, and what it cannot read at all."""
-    rows: list[RivalRow] = []
+    rows: list[BaselineRow] = []
     skipped: list[dict[str, str]] = []
     work = [(engine, name) for engine in engines for name in groups]
     for number, (engine, name) in enumerate(work):
@@ -94,26 +91,8 @@ def compare_with(
     return rows, skipped
 
 
-def speed_of(
-    codec: Codec, groups: Mapping[str, Texts], tiers: Sequence[str], device: str, progress: Advance
-) -> dict[str, Any]:
-    """`speed`: the codec by itself, on the pages of the first group; `bank`: a bank of each group, on SQLite."""
-    speed = measure_speed(codec, next(iter(groups.values())).pages, tiers, device)
-    progress(1, 1 + len(groups))
-    banks: list[dict[str, Any]] = []
-    with (
-        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db", codec=codec) as memory,
-    ):
-        for number, (name, texts) in enumerate(groups.items()):
-            rows = bench_bank(memory, f"bench-{number}", name, [_message(entry) for entry in texts.messages])
-            banks += [row.model_dump() for row in rows]
-            progress(number + 2, 1 + len(groups))
-    return {"speed": speed.to_dict(), "bank": banks}
-
-
 def storage_of(
-    codec: StoringCodec, groups: Mapping[str, Texts], tiers: Sequence[str], progress: Advance
+    codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Advance
 ) -> list[dict[str, Any]]:
     """What storing tokens in each dtype does at each tier, measured on the first page of each group."""
     pages = [texts.pages[0] for texts in groups.values()]
@@ -124,13 +103,3 @@ def storage_of(
         rows += [{"tier": tier, **asdict(effect)} for effect in codec.storage_effects(images, lines, tier)]
         progress(number + 1, len(tiers))
     return rows
-
-
-def _message(entry: Entry) -> dict[str, Any]:
-    return {
-        "role": entry.role,
-        "content": entry.content,
-        "created_at": entry.created_at,
-        "thread": entry.thread,
-        "name": entry.name,
-    }

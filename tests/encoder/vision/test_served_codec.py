@@ -22,9 +22,9 @@ import torch
 from foxing.encoder import (
     CodecError,
     CodecOptions,
-    ElsewhereCodec,
-    LoweringCodec,
+    DownscalableCodec,
     ReadFailed,
+    RemoteCodec,
     RemoteOptions,
     TokensError,
     VisionTokens,
@@ -364,9 +364,9 @@ def test_a_page_that_fails_does_not_fail_the_others(
     here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
 ) -> None:
     codec = served(retries=0, concurrency=1)
-    assert isinstance(codec, ElsewhereCodec)
-    assert not isinstance(codec, LoweringCodec), "vision tokens are no image that a lower tier could be made of"
-    assert not isinstance(here, ElsewhereCodec)
+    assert isinstance(codec, RemoteCodec)
+    assert not isinstance(codec, DownscalableCodec), "vision tokens are no image that a lower tier could be made of"
+    assert not isinstance(here, RemoteCodec)
     faults = iter(["", "500", ""])
     server.fault = lambda attempt: next(faults)
     foreign = replace(tokens[4], weights="0123456789ab")

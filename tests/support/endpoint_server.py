@@ -24,7 +24,7 @@ from foxing.encoder import (
 from foxing.encoder import VisionTokens as Tokens
 from foxing.encoder.bench.baselines import Tesseract
 from foxing.encoder.bench.documents import entries
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
 from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
@@ -247,7 +247,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-Load = Callable[..., RemoteCodec]
+Load = Callable[..., EndpointCodec]
 
 
 class Pauses(list[float]):

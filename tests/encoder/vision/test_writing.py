@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from foxing.encoder.vision.generation import LOOP_TOKENS, MAX_BLOCKS, Guard, characters, looping
+from foxing.encoder.vision.generation import LOOP_TOKENS, MAX_BLOCKS, RepetitionGuard, characters, looping
 
 
-def run(guard: Guard, wanted: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
+def run(guard: RepetitionGuard, wanted: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
     """Greedy decoding of one sequence for each list, by a model that wants these tokens, and the next number after."""
     ids = torch.zeros(len(wanted), 1, dtype=torch.long)
     for step in range(max(map(len, wanted))):
@@ -23,7 +23,7 @@ def run(guard: Guard, wanted: list[list[int]], vocabulary: int = 50) -> list[lis
 
 
 def test_a_run_of_tokens_is_written_once_only() -> None:
-    guard = Guard(4, 2)
+    guard = RepetitionGuard(4, 2)
     chosen = run(guard, [[7] * 9, list(range(9))])
     assert chosen[1] == list(range(9))
     assert chosen[0][:4] == [7] * 4
@@ -34,7 +34,7 @@ def test_a_run_of_tokens_is_written_once_only() -> None:
 
 
 def test_the_probability_of_a_forced_choice_is_the_model_s_own() -> None:
-    guard = Guard(4, 1)
+    guard = RepetitionGuard(4, 1)
     run(guard, [[7] * 6])
     probabilities = guard.probabilities()[0]
     total = np.exp(10.0) + np.exp(5.0) + 48
@@ -43,7 +43,7 @@ def test_the_probability_of_a_forced_choice_is_the_model_s_own() -> None:
 
 
 def test_a_sequence_that_keeps_repeating_itself_is_stopped() -> None:
-    guard = Guard(3, 2)
+    guard = RepetitionGuard(3, 2)
     ids = torch.zeros(2, 1, dtype=torch.long)
     for step in range(60):
         scores = torch.zeros(2, 100)

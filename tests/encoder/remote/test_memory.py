@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from remote.server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
+from support.endpoint_server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
@@ -14,7 +14,7 @@ from foxing.api.settings import load_settings
 from foxing.encoder import (
     load_codec,
 )
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 from foxing.memory import Memory, ReaderFailed
 from foxing.renderer import TIER_SIDES_PX, Entry, Typesetter, grid_text
 
@@ -181,5 +181,5 @@ def test_codec_check_tells_what_ran_and_how_it_read(
     for model in (MODEL, "other-model"):
         monkeypatch.setenv("FOXING_REMOTE_MODEL", model)
         loaded = load_codec("remote", options=load_settings().codec_options)
-        assert isinstance(loaded, RemoteCodec)
+        assert isinstance(loaded, EndpointCodec)
         loaded.close()

@@ -29,7 +29,7 @@ from foxing.encoder.bench import accuracy
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, NotFound, ReencodingReport
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 BANK = "ana"
 END = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -35,7 +35,15 @@ from foxing.encoder.bench import (
     offered_sizes,
     texts_of,
 )
-from foxing.encoder.bench.baselines import RIVALS, Rival, comparable, compare, load_rivals, page_rows, tessdata_folder
+from foxing.encoder.bench.baselines import (
+    BASELINES,
+    Baseline,
+    comparable,
+    compare,
+    load_baselines,
+    page_rows,
+    tessdata_folder,
+)
 from foxing.encoder.bench.plot import PUBLISHED, plot_curve, plot_rates
 from foxing.memory import Memory
 from foxing.renderer import Page, render
@@ -261,7 +269,7 @@ def test_engines_are_compared_without_what_they_cannot_know() -> None:
     assert [row.shape for row in small] == [(16, 1280)] * 8
 
 
-@pytest.mark.parametrize("name", list(RIVALS))
+@pytest.mark.parametrize("name", list(BASELINES))
 def test_an_engine_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
     rival = engine(name)
     assert rival.cannot_read(short_page.text, "en") is None
@@ -286,21 +294,21 @@ def test_an_engine_that_is_not_installed_says_what_to_install(
     monkeypatch.setitem(sys.modules, module, None)
     name = {"rapidocr": "RapidOCR", "tesserocr": "Tesseract"}[module]
     with pytest.raises(CodecError, match=f"pip install {needed}"):
-        RIVALS[name]()
+        BASELINES[name]()
 
 
 def test_without_any_engine_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     monkeypatch.setitem(sys.modules, "tesserocr", None)
     with pytest.raises(CodecError, match=r"RapidOCR is not installed.*Tesseract is not installed"):
-        load_rivals()
+        load_baselines()
 
 
-def engine(name: str) -> Rival:
+def engine(name: str) -> Baseline:
     """The engine; the test is skipped where it is not installed."""
     if name == "Tesseract" and tessdata_folder("eng") is None:
         pytest.skip("Tesseract has no language data here")
     try:
-        return RIVALS[name]()
+        return BASELINES[name]()
     except CodecError as error:
         pytest.skip(str(error))

@@ -16,7 +16,7 @@ from safetensors.numpy import load as load_safetensors
 from foxing.encoder import CodecError, RemoteOptions, TokensError, VisionTokens
 from foxing.encoder.alignment import without_markup
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.codec import RemoteCodec
+from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.options import PROMPTS, Server
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
 from foxing.encoder.remote.responses import LONGEST, Answer, BadAnswer, NoReading, loop_start
@@ -28,8 +28,8 @@ WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Kell
 
 
 @pytest.fixture(scope="module")
-def codec() -> RemoteCodec:
-    return RemoteCodec.load(OPTIONS)
+def codec() -> EndpointCodec:
+    return EndpointCodec.load(OPTIONS)
 
 
 def completion(content: Any, logprobs: Any = None, finish: str = "stop") -> dict[str, Any]:
@@ -235,7 +235,7 @@ def test_confidence_is_found_for_an_answer_that_is_cut() -> None:
 # tokens that are an image
 
 
-def test_tokens_that_are_an_image_come_back_from_their_bytes_and_can_be_cut(codec: RemoteCodec) -> None:
+def test_tokens_that_are_an_image_come_back_from_their_bytes_and_can_be_cut(codec: EndpointCodec) -> None:
     page = sample_page(codec)
     image = render(page.cells, codec.layout, "small")
     tokens = codec.encode([image], "small")[0]
@@ -260,7 +260,7 @@ def test_tokens_that_claim_to_be_an_image_and_are_none_are_refused() -> None:
         VisionTokens("native", "w", "small", (1, 10, 1), "uint8", bytes(10)).image()
 
 
-def test_a_lower_tier_is_made_of_the_image_alone(codec: RemoteCodec) -> None:
+def test_a_lower_tier_is_made_of_the_image_alone(codec: EndpointCodec) -> None:
     page = sample_page(codec, 5)
     before = codec.encode([render(page.cells, codec.layout, "large")], "large")
     after = codec.lower(before, "tiny", [page.rows_used])[0]
