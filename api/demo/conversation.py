@@ -223,4 +223,4 @@ def _exchanges(name: str) -> list[Exchange]:
 
 
 def _read(name: str) -> str:
-    return (files("foxing.api") / "demo_data" / name).read_text(encoding="utf-8")
+    return (files("foxing.api.demo") / "data" / name).read_text(encoding="utf-8")
