@@ -153,7 +153,7 @@ def test_missing_texts_and_bad_recipes_are_named(tmp_path: Path) -> None:
 
 
 def test_the_recipes_of_the_released_weights_can_be_read(repository: Path) -> None:
-    recipes = sorted((repository / "encoder" / "native" / "recipes").glob("*.json"))
+    recipes = sorted((repository / "training" / "native" / "recipes").glob("*.json"))
     assert recipes
     assert all(TrainingOptions.from_recipe(path).minutes > 0 for path in recipes)
 
