@@ -1,0 +1,116 @@
+"""The layout of the code: small files and functions, small folders, and no import cycles between packages."""
+
+import ast
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOMS = ("renderer", "encoder", "memory", "api", "migrations", "integrations")
+SCRIPTS = ("training", "benchmarks")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+MAX_PARAMETERS = 6
+MAX_FILES_PER_FOLDER = 15
+#: Signatures that a framework dictates: options of a command, parameters of a route, the steps of a migration.
+DECLARATIVE = ("api/cli/", "api/routes/", "migrations/", "tests/")
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """Python files of the checkout, by path."""
+    root = Path(__file__).resolve().parents[1]
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("needs a git checkout")
+    paths = [path for path in listed.stdout.split() if (root / path).is_file()]
+    return {path: (root / path).read_text(encoding="utf-8") for path in paths}
+
+
+def functions(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    arguments = function.args
+    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def test_files_are_short(sources: dict[str, str]) -> None:
+    lines = {path: text.count("\n") for path, text in sources.items()}
+    assert {path: count for path, count in lines.items() if count > MAX_FILE_LINES} == {}
+
+
+def test_functions_are_short_and_take_few_parameters(sources: dict[str, str]) -> None:
+    long = [
+        f"{path}: {function.name}"
+        for path, text in sources.items()
+        if not path.startswith(DECLARATIVE)
+        for function in functions(text)
+        if (function.end_lineno or 0) - function.lineno + 1 > MAX_FUNCTION_LINES
+        or parameters(function) > MAX_PARAMETERS
+    ]
+    assert long == []
+
+
+def test_folders_are_small(sources: dict[str, str]) -> None:
+    files = Counter(str(PurePosixPath(path).parent) for path in sources)
+    assert {folder: count for folder, count in files.items() if count > MAX_FILES_PER_FOLDER} == {}
+
+
+def module_of(path: str) -> str:
+    parts = PurePosixPath(path).with_suffix("").parts
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(("foxing", *parts) if parts[0] in ROOMS else parts)
+
+
+def imports(path: str, source: str, modules: set[str]) -> Iterator[str]:
+    """Modules of the project that a file imports, function-level imports included."""
+    package = module_of(path).split(".")
+    if not path.endswith("__init__.py"):
+        package = package[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+        name = ".".join(filter(None, (base, node.module)))
+        for alias in node.names:
+            found = next((m for m in (f"{name}.{alias.name}", name) if m in modules), None)
+            if found is not None:
+                yield found
+
+
+def test_packages_import_each_other_one_way(sources: dict[str, str]) -> None:
+    paths = {module_of(path): path for path in sources if path.split("/")[0] in (*ROOMS, *SCRIPTS)}
+
+    folders = {PurePosixPath(path).parent for path in paths.values()}
+    with_subfolders = {parent for folder in folders for parent in folder.parents}
+
+    def unit(module: str) -> str:
+        """A folder counts as one package, and so does a file beside subfolders."""
+        path = PurePosixPath(paths[module])
+        return str(path if path.parent in with_subfolders else path.parent)
+
+    graph: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        if unit(module).endswith("/__init__.py"):
+            continue  # re-exports from everywhere below it
+        targets = graph.setdefault(unit(module), set())
+        targets |= {unit(found) for found in imports(path, sources[path], set(paths))}
+        targets -= {unit(module)} | {target for target in targets if target.endswith("/__init__.py")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' → '.join(error.args[1])}")
