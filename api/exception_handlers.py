@@ -78,11 +78,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         return _respond(request, METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
     if error.status_code == HTTPStatus.BAD_REQUEST:
         # json.loads failed, but not with a syntax error: the nesting is too deep or a number has too many digits.
-        return _respond(
-            request,
-            INVALID_JSON,
-            "the body is nested too deeply or holds a number that is too large",
-        )
+        return _respond(request, INVALID_JSON, "the body is nested too deeply or holds a number that is too large")
     kind = ProblemKind(HTTP_ERROR.slug, error.status_code, HTTPStatus(error.status_code).phrase)
     headers = dict(error.headers) if error.headers else None
     return _respond(request, kind, str(error.detail), headers=headers)

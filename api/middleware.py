@@ -30,7 +30,7 @@ REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: Text that holds no lone surrogate: an escaped backslash, or the escapes of a surrogate pair.
+#: Escapes that are not lone surrogates: a backslash, or a surrogate pair.
 _BACKSLASH_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
