@@ -22,8 +22,8 @@ R = TypeVar("R")
 class Service:
     """The memory behind the HTTP API, and the threads that call it.
 
-    The memory is synchronous, so each call runs in a thread. Calls with codec work take seconds, others milliseconds;
-    each kind has a thread limit of its own, so that recalls waiting for the codec never delay storing.
+    The memory is synchronous, so each call runs in a thread. Calls with codec work may take seconds, others take
+    milliseconds; separate thread limits ensure that recalls waiting for the codec never delay storing.
     """
 
     def __init__(self, memory: Memory, settings: Settings, metrics: Metrics) -> None:

@@ -36,7 +36,7 @@ class AgeRequest(Value):
     )
     dry_run: bool = Field(
         default=False,
-        description="Change nothing; report what would move, be forgotten and be saved.",
+        description="Change nothing; report what would move or be forgotten, and how much it would save.",
     )
 
 
