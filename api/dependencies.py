@@ -1,4 +1,4 @@
-"""What the endpoints are given."""
+"""Dependencies and parameters that the endpoints share."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,34 +20,33 @@ R = TypeVar("R")
 
 
 class Service:
-    """The memory behind the HTTP interface, and the threads that call it.
+    """The memory behind the HTTP API, and the threads that call it.
 
-    The memory is synchronous, so every call leaves the event loop for a thread. Calls with codec work, which may take
-    seconds, and the others, which take milliseconds, draw on separate numbers of threads: however many recalls wait
-    for the codec, storing goes on.
+    The memory is synchronous, so each call runs in a thread. Calls with codec work may take seconds, others take
+    milliseconds; separate thread limits ensure that recalls waiting for the codec never delay storing.
     """
 
     def __init__(self, memory: Memory, settings: Settings, metrics: Metrics) -> None:
         self.memory = memory
         self.settings = settings
         self.metrics = metrics
-        self._quick = anyio.CapacityLimiter(settings.threads)
-        self._codec = anyio.CapacityLimiter(settings.codec_threads)
+        self._limiter = anyio.CapacityLimiter(settings.threads)
+        self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
 
-    async def quick(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs a call that does no codec work."""
-        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._quick)
+    async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of a call that does no codec work."""
+        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)
 
-    async def codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs a call that may encode or decode."""
-        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec)
+    async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of a call that may encode or decode."""
+        return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
 
     def check_now(self, now: datetime | None) -> None:
-        """Raises `TimeTravelForbidden` when a request may not say what time it is."""
+        """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""
         if now is not None and not self.settings.time_travel:
             raise TimeTravelForbidden(
-                "this service keeps its own time: leave 'now' out, or set FOXING_TIME_TRAVEL=true (a dry run of "
-                "ageing takes 'now' in any case)"
+                "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true (a dry run of ageing "
+                "always accepts it)"
             )
 
 
@@ -58,7 +57,7 @@ async def get_service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 
-BankPath = Annotated[str, Path(description="The bank.", examples=["agent-7"])]
-PagePath = Annotated[str, Path(description="The page's id.")]
-CursorQuery = Annotated[str | None, Query(description="The `next_cursor` of the answer before.")]
-LimitQuery = Annotated[int, Query(ge=1, le=500, description="The most entries to answer.")]
+BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"])]
+PagePath = Annotated[str, Path(description="Id of the page.")]
+CursorQuery = Annotated[str | None, Query(description="The `next_cursor` of the previous response.")]
+LimitQuery = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries.")]

@@ -1,4 +1,4 @@
-"""Turns everything that goes wrong while a request is handled into a problem document."""
+"""Exception handlers that answer every failed request with a problem document."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,17 +29,18 @@ from .problems import (
 )
 from .routes import ROUTERS
 
-#: Most entries of `errors`; a body of ten thousand wrong messages is not answered in full.
+#: Maximum length of `errors`: a body may hold ten thousand invalid messages.
 MAX_FIELD_ERRORS = 20
 
-_ADVICE = {
-    "timezone_aware": "a time needs its offset; write 2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    "extra_forbidden": "there is no such field; leave it out",
-    "missing": "it is needed, and missing",
+#: Pydantic error type → message that replaces pydantic's.
+_MESSAGES = {
+    "timezone_aware": "a time needs an offset; write 2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
+    "extra_forbidden": "there is no such field; remove it",
+    "missing": "the field is required but missing",
 }
 
 
-def add_handlers(app: FastAPI) -> None:
+def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(FoxingError, on_foxing_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_error)
@@ -55,14 +56,14 @@ async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
 
 async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    reasons = list(error.errors())
-    if reasons and reasons[0]["type"] == "json_invalid":
-        cause = reasons[0].get("ctx", {}).get("error", "it cannot be parsed")
-        detail = f"the body is not JSON: {cause} at character {reasons[0]['loc'][-1]}"
+    errors = list(error.errors())
+    if errors and errors[0]["type"] == "json_invalid":
+        cause = errors[0].get("ctx", {}).get("error", "it cannot be parsed")
+        detail = f"the body is not valid JSON: {cause} at character {errors[0]['loc'][-1]}"
         return _respond(request, INVALID_JSON, detail)
-    fields = [field_error(reason) for reason in reasons[:MAX_FIELD_ERRORS]]
-    count = f"{len(reasons)} error{'s' if len(reasons) != 1 else ''}"
-    first = f"{fields[0].where}: {fields[0].message}" if fields else "it cannot be used"
+    fields = [field_error(entry) for entry in errors[:MAX_FIELD_ERRORS]]
+    count = f"{len(errors)} error{'s' if len(errors) != 1 else ''}"
+    first = f"{fields[0].where}: {fields[0].message}" if fields else "the request is invalid"
     return _respond(request, INVALID_REQUEST, f"the request has {count}: {first}", errors=fields)
 
 
@@ -73,24 +74,25 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         return _respond(request, NO_SUCH_PATH, f"there is no path {path}; /docs lists the paths")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(allowed_methods(path))
-        detail = f"{path} takes {allowed}, not {request.method}"
+        detail = f"{path} supports {allowed}, not {request.method}"
         return _respond(request, METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        # What json.loads refuses other than by a syntax error: nesting too deep, a number with too many digits.
-        return _respond(request, INVALID_JSON, "the body cannot be read as JSON: it is nested too deeply or too large")
+        # json.loads failed, but not with a syntax error: the nesting is too deep or a number has too many digits.
+        return _respond(request, INVALID_JSON, "the body is nested too deeply or holds a number that is too large")
     kind = ProblemKind(HTTP_ERROR.slug, error.status_code, HTTPStatus(error.status_code).phrase)
     headers = dict(error.headers) if error.headers else None
     return _respond(request, kind, str(error.detail), headers=headers)
 
 
-def field_error(reason: Mapping[str, Any]) -> FieldError:
-    where = ".".join(str(part) for part in reason["loc"])
-    message = _ADVICE.get(reason["type"]) or str(reason["msg"]).removeprefix("Value error, ")
+def field_error(entry: Mapping[str, Any]) -> FieldError:
+    """The problem document's form of an entry of pydantic's `ValidationError.errors()`."""
+    where = ".".join(str(part) for part in entry["loc"])
+    message = _MESSAGES.get(entry["type"]) or str(entry["msg"]).removeprefix("Value error, ")
     return FieldError(where=encodable(where), message=encodable(message))
 
 
 def allowed_methods(path: str) -> list[str]:
-    """The methods of all routes whose path matches."""
+    """The methods of all routes that match `path`, sorted."""
     return sorted(
         {
             method

@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, on stderr."""
+"""Structured logs: one event per line, on stderr."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ _SHARED: tuple[Processor, ...] = (
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
-    """The logger of the service. It writes through the standard library, so that handlers set there apply."""
+    """The logger of the service. It writes through the standard library, so the handlers configured there apply."""
     logger = structlog.wrap_logger(
         logging.getLogger(LOGGER_NAME),
         processors=[
@@ -35,7 +35,8 @@ def get_logger() -> structlog.stdlib.BoundLogger:
 
 
 def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Sends everything logged in this process, by libraries too, to `stream` (default: stderr) as the settings say."""
+    """Sends everything that this process logs, libraries included, to `stream` (default: stderr). The settings give
+    the format and the level."""
     renderer: list[Processor]
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
@@ -50,8 +51,8 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    # Access lines come from the service itself, and each run of a job is in the metrics.
+    # The service logs requests itself, and the metrics count ticks.
     logging.getLogger("uvicorn.access").disabled = True
-    # httpx tells every request with its whole address, which may hold a key.
+    # httpx logs the full URL of each request, which may hold a key.
     for name in ("apscheduler", "alembic", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457), and which error is which problem: the one place that knows HTTP statuses."""
+"""Problem documents (RFC 9457). `KINDS` maps each error to its problem, and so to its HTTP status."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,12 +16,12 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class FieldError(BaseModel):
-    """One thing wrong in a request."""
+    """One error in a request."""
 
     model_config = ConfigDict(frozen=True)
 
-    where: str = Field(description="Where it stands, as 'body.messages.0.created_at'.")
-    message: str = Field(description="What is wrong, and what to do.")
+    where: str = Field(description="Path of the field, for example `body.messages.0.created_at`.")
+    message: str = Field(description="What is wrong and how to correct it.")
 
 
 class Problem(BaseModel):
@@ -29,30 +29,33 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    type: str = Field(description="Stable name of the problem.", examples=[TYPE_PREFIX + "not-found"])
-    title: str = Field(description="The problem in a few words, always the same for a type.", examples=["Not found"])
-    status: int = Field(description="The HTTP status.", examples=[404])
-    detail: str = Field(description="What happened this time, and what to do.")
-    instance: str | None = Field(default=None, description="The path that was called.")
-    request_id: str | None = Field(default=None, description="The `X-Request-ID` under which the log tells more.")
-    errors: list[FieldError] | None = Field(default=None, description="Everything wrong in the request, where known.")
+    type: str = Field(description="Stable identifier of the kind of problem.", examples=[TYPE_PREFIX + "not-found"])
+    title: str = Field(description="Short summary, always the same for a `type`.", examples=["Not found"])
+    status: int = Field(description="HTTP status.", examples=[404])
+    detail: str = Field(description="What happened and what to do about it.")
+    instance: str | None = Field(default=None, description="Path of the request.")
+    request_id: str | None = Field(default=None, description="The `X-Request-ID` of the request, also in the log.")
+    errors: list[FieldError] | None = Field(default=None, description="The errors in the request, if it is invalid.")
 
     def document(self) -> dict[str, Any]:
-        """As JSON-able values, without what is not there."""
+        """A JSON object without the fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """`slug` is the stable name; `title` never changes with the occasion."""
+    """A kind of problem that a client can tell apart."""
 
+    #: Stable name; the last part of `Problem.type`.
     slug: str
+    #: HTTP status.
     status: int
+    #: Short summary, the same for every occurrence.
     title: str
 
 
 class RequestError(FoxingError):
-    """A request refused before it reached the memory."""
+    """A request that is refused before it reaches the memory."""
 
     def __init__(self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -60,53 +63,65 @@ class RequestError(FoxingError):
         self.headers = headers or {}
 
 
-INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request does not make sense")
-INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not JSON")
+INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JSON")
 INVALID_ENCODING: Final = ProblemKind("invalid-encoding", 400, "The body is not UTF-8")
-INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not Unicode")
-UNSUPPORTED_MEDIA: Final = ProblemKind("unsupported-media-type", 415, "The body must be JSON")
-BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")
-UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The key is missing or wrong")
-WRONG_HOST: Final = ProblemKind("wrong-host", 421, "This service does not answer to that host name")
-NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "No such path")
-METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not take this method")
 HTTP_ERROR: Final = ProblemKind("http-error", 400, "The request was refused")
-INTERNAL: Final = ProblemKind("internal", 500, "Something went wrong in Foxing")
+UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong")
+TIME_TRAVEL_FORBIDDEN: Final = ProblemKind("time-travel-forbidden", 403, "Setting the time is not allowed")
+NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "No such path")
+NOT_FOUND: Final = ProblemKind("not-found", 404, "Not found")
+METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not support this method")
+CONFLICT: Final = ProblemKind("conflict", 409, "The id or key is already in use")
+FORGOTTEN: Final = ProblemKind("forgotten", 410, "The memory no longer holds this")
+BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")
+MESSAGE_TOO_LARGE: Final = ProblemKind("message-too-large", 413, "The message is too large")
+UNSUPPORTED_MEDIA: Final = ProblemKind("unsupported-media-type", 415, "The body must be JSON")
+WRONG_HOST: Final = ProblemKind("wrong-host", 421, "The service does not answer to this host name")
+INVALID_REQUEST: Final = ProblemKind("invalid-request", 422, "The request is invalid")
+INVALID_INPUT: Final = ProblemKind("invalid-input", 422, "The input is invalid")
+INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Unicode")
+INVALID_TIME: Final = ProblemKind("invalid-time", 422, "The time is invalid")
+INVALID_POLICY: Final = ProblemKind("invalid-policy", 422, "The policy is invalid")
+INVALID_CURSOR: Final = ProblemKind("invalid-cursor", 422, "The cursor does not belong to this list")
+INTERNAL: Final = ProblemKind("internal", 500, "Internal error")
+TOKENS_UNREADABLE: Final = ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")
+CODEC: Final = ProblemKind("codec", 500, "The codec cannot do this")
+INVALID_SETTINGS: Final = ProblemKind("invalid-settings", 500, "A setting is invalid")
+STORAGE: Final = ProblemKind("storage", 503, "The database cannot be used")
+DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
+READER_FAILED: Final = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
 
-#: Read from the first line down: a subclass stands before its base.
+#: The problem that each error becomes. The first class that matches counts, so subclasses precede their bases.
 KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
-    (memory_errors.InvalidTime, ProblemKind("invalid-time", 422, "The time cannot be used")),
-    (memory_errors.InvalidPolicy, ProblemKind("invalid-policy", 422, "The policy cannot be used")),
-    (memory_errors.InvalidCursor, ProblemKind("invalid-cursor", 422, "The cursor is not of this list")),
-    (memory_errors.MessageTooLarge, ProblemKind("message-too-large", 413, "The message is too large")),
-    (memory_errors.InvalidInput, ProblemKind("invalid-input", 422, "The input does not make sense")),
-    (memory_errors.NotFound, ProblemKind("not-found", 404, "Not found")),
-    (memory_errors.Conflict, ProblemKind("conflict", 409, "Already used for something else")),
-    (memory_errors.Forgotten, ProblemKind("forgotten", 410, "The memory no longer holds it")),
-    (memory_errors.TimeTravelForbidden, ProblemKind("time-travel-forbidden", 403, "The time cannot be set")),
-    (memory_errors.DatabaseTooNew, ProblemKind("database-too-new", 503, "The database is of a newer version")),
-    (memory_errors.StorageError, ProblemKind("storage", 503, "The database cannot be used")),
-    (memory_errors.ReaderFailed, ProblemKind("reader-failed", 503, "The page could not be read this time")),
-    (memory_errors.Unreadable, ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")),
-    (ReadFailed, ProblemKind("reader-failed", 503, "The page could not be read this time")),
-    (TokensError, ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")),
-    (CodecError, ProblemKind("codec", 500, "The codec cannot do this")),
-    (InvalidSettings, ProblemKind("invalid-settings", 500, "A setting cannot be used")),
+    (memory_errors.InvalidTime, INVALID_TIME),
+    (memory_errors.InvalidPolicy, INVALID_POLICY),
+    (memory_errors.InvalidCursor, INVALID_CURSOR),
+    (memory_errors.MessageTooLarge, MESSAGE_TOO_LARGE),
+    (memory_errors.InvalidInput, INVALID_INPUT),
+    (memory_errors.NotFound, NOT_FOUND),
+    (memory_errors.Conflict, CONFLICT),
+    (memory_errors.Forgotten, FORGOTTEN),
+    (memory_errors.TimeTravelForbidden, TIME_TRAVEL_FORBIDDEN),
+    (memory_errors.DatabaseTooNew, DATABASE_TOO_NEW),
+    (memory_errors.StorageError, STORAGE),
+    (memory_errors.ReaderFailed, READER_FAILED),
+    (memory_errors.Unreadable, TOKENS_UNREADABLE),
+    (ReadFailed, READER_FAILED),
+    (TokensError, TOKENS_UNREADABLE),
+    (CodecError, CODEC),
+    (InvalidSettings, INVALID_SETTINGS),
 )
 
 
 def kind_of(error: FoxingError) -> ProblemKind:
-    """The problem that an error is."""
+    """The kind of problem that an error is; `INTERNAL` if it is none of `KINDS`."""
     if isinstance(error, RequestError):
         return error.kind
-    for error_class, kind in KINDS:
-        if isinstance(error, error_class):
-            return kind
-    return INTERNAL
+    return next((kind for error_class, kind in KINDS if isinstance(error, error_class)), INTERNAL)
 
 
 def problem_of(error: FoxingError, *, instance: str | None = None, request_id: str | None = None) -> Problem:
-    """The problem document of an error; its message is the detail."""
+    """The problem document of an error, whose message becomes the detail."""
     return make_problem(kind_of(error), str(error), instance=instance, request_id=request_id)
 
 
@@ -118,6 +133,7 @@ def make_problem(
     request_id: str | None = None,
     errors: list[FieldError] | None = None,
 ) -> Problem:
+    """The problem document of `kind`. Lone surrogates in `detail` and `instance` are escaped."""
     return Problem(
         type=TYPE_PREFIX + kind.slug,
         title=kind.title,
@@ -130,5 +146,5 @@ def make_problem(
 
 
 def encodable(text: str) -> str:
-    """`text` with lone surrogates written as escapes: they cannot be sent, and an error may quote them."""
+    """`text` with lone surrogates escaped: UTF-8 cannot encode them, and an error message may quote them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,5 +1,5 @@
-"""The clock: calls `Memory.tick` at an interval. What a tick does, and that several at once do it once, is the
-memory's affair."""
+"""The clock of ageing: calls `Memory.tick` at a fixed interval. The memory ensures that concurrent ticks, in this
+process or another, do the work once."""
 
 import time
 from datetime import UTC, datetime
@@ -14,14 +14,15 @@ from .metrics import Metrics
 
 
 class Clock:
-    """Ticks in a thread of its own from `start` to `stop`. A tick that fails is logged and counted, and the next one
-    comes all the same; a tick that takes longer than the interval is not overtaken."""
+    """Ticks in a background thread from `start` to `stop`. A failed tick is logged and counted and does not stop the
+    clock; ticks never overlap."""
 
     def __init__(self, memory: Memory, interval_s: float, metrics: Metrics) -> None:
         self._memory = memory
         self._metrics = metrics
-        #: How many ticks came to their end, and how many failed as a whole.
+        #: Number of completed ticks.
         self.ticks = 0
+        #: Number of ticks that raised.
         self.failures = 0
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._job = self._scheduler.add_job(
@@ -29,39 +30,49 @@ class Clock:
         )
 
     def start(self, *, at_once: bool = False) -> None:
-        """The first tick comes after one interval, or with `at_once` now."""
+        """Starts the clock. The first tick comes after one interval, or immediately with `at_once`."""
         if at_once:
             self._job.modify(next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Returns when a tick that is running has come to its end."""
+        """Stops the clock, after waiting for a running tick."""
         self._scheduler.shutdown(wait=True)
 
     def tick(self) -> TickReport | None:
-        """One tick now; None when it failed."""
-        log = get_logger()
-        begun = time.perf_counter()
+        """Runs one tick now. Returns None if it failed."""
+        started = time.perf_counter()
         try:
             report = self._memory.tick()
         except Exception:
-            # Whatever it was, the next tick must come: the service stands on it.
+            # Whatever went wrong, the clock must go on: the service depends on the next tick.
             self.failures += 1
-            self._metrics.tick_failures.inc()
-            log.exception("tick failed")
+            self._metrics.ageing.tick_failures.inc()
+            get_logger().exception("tick failed")
             return None
         self.ticks += 1
-        self._metrics.tick(report, time.time())
-        for bank, reason in report.failed_banks.items():
-            log.error("bank failed in tick", bank=bank, reason=reason)
-        for bank, left in report.unreadable.items():
-            log.warning("pages stay as they are", bank=bank, pages=len(left), first=left[0].page_id, why=left[0].reason)
-        if report.sealed_pages or report.moved_pages or report.purged:
-            log.info(
-                "tick",
-                sealed_pages=report.sealed_pages,
-                moved_pages=report.moved_pages,
-                purged=report.purged,
-                duration_ms=round((time.perf_counter() - begun) * 1000, 1),
-            )
+        self._metrics.ageing.record_tick(report, time.time())
+        _log_tick(report, time.perf_counter() - started)
         return report
+
+
+def _log_tick(report: TickReport, duration_s: float) -> None:
+    log = get_logger()
+    for bank, reason in report.failed_banks.items():
+        log.error("bank failed in tick", bank=bank, reason=reason)
+    for bank, pages in report.unreadable.items():
+        log.warning(
+            "unreadable pages left unchanged",
+            bank=bank,
+            pages=len(pages),
+            first=pages[0].page_id,
+            reason=pages[0].reason,
+        )
+    if report.sealed_pages or report.moved_pages or report.purged:
+        log.info(
+            "tick",
+            sealed_pages=report.sealed_pages,
+            moved_pages=report.moved_pages,
+            purged=report.purged,
+            duration_ms=round(duration_s * 1000, 1),
+        )

@@ -1,4 +1,4 @@
-"""Bodies of requests. Answers are the values of `foxing.memory.models`."""
+"""Request bodies. Responses are the values of `foxing.memory.models`."""
 
 from typing import Literal
 
@@ -6,62 +6,73 @@ from pydantic import AwareDatetime, Field
 
 from foxing.memory.models import Fidelity, Limit, NewMessage, Value
 
+#: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
 
 
 class StoreRequest(Value):
-    """Messages to remember: all of them are stored, or none."""
+    """Messages to store, all or none."""
 
-    messages: list[NewMessage] = Field(min_length=1, description="In the order they were said.")
+    messages: list[NewMessage] = Field(min_length=1, description="Messages in the order of the conversation.")
     thread: str | None = Field(
-        default=None, max_length=200, description="The conversation of the messages that name none of their own."
+        default=None, max_length=200, description="Thread of the messages that do not name one themselves."
     )
 
 
 class SealRequest(Value):
-    """When sealing happens."""
+    """Options for sealing."""
 
     now: AwareDatetime | None = Field(
-        default=None, description="The time to take it for; only where FOXING_TIME_TRAVEL allows it."
+        default=None, description="Time to use as the current time; only if FOXING_TIME_TRAVEL allows it."
     )
 
 
 class AgeRequest(Value):
-    """When ageing happens, and whether it does."""
+    """Options for ageing."""
 
     now: AwareDatetime | None = Field(
-        default=None, description="The time to take it for; in a dry run, or where FOXING_TIME_TRAVEL allows it."
+        default=None,
+        description="Time to use as the current time; only in a dry run or if FOXING_TIME_TRAVEL allows it.",
     )
     dry_run: bool = Field(
-        default=False, description="Only tell what would move, what would be forgotten and what it saves."
+        default=False,
+        description="Change nothing; report what would move or be forgotten, and how much it would save.",
     )
 
 
 class RecallRequest(Value):
-    """What to recall: messages that answer a query, or those of a time window in time order, or both."""
+    """Messages to recall: those that answer a query, those of a time window in time order, or both."""
 
     query: str | None = Field(
         default=None,
-        description="What is asked for, in words. A time said in it counts too. Without it: the whole window.",
+        description="Question or search terms. A time mentioned in the query counts too. Without a query, the whole "
+        "time window is recalled.",
     )
-    since: str | None = Field(default=None, description="Begin of the window: RFC 3339, or words as “3 weeks ago”.")
-    until: str | None = Field(default=None, description="End of the window, likewise.")
+    since: str | None = Field(
+        default=None, description="Start of the time window: an RFC 3339 time, or words such as “3 weeks ago”."
+    )
+    until: str | None = Field(default=None, description="End of the time window, in the same form.")
     now: AwareDatetime | None = Field(
-        default=None, description="The time that words are read against; only where FOXING_TIME_TRAVEL allows it."
+        default=None,
+        description="Time that words are relative to; only if FOXING_TIME_TRAVEL allows it. Default: the current time.",
     )
     timezone: str | None = Field(
-        default=None, description="The time zone that words are read in, as 'Europe/Berlin'; UTC if left out."
+        default=None, description="Time zone that words are read in, for example 'Europe/Berlin'. Default: UTC."
     )
-    thread: str | None = Field(default=None, description="Only this conversation.")
-    limit: Limit = Field(default=20, description="The most spans (or images) to answer.")
-    cursor: str | None = Field(default=None, description="The `next_cursor` of the answer before.")
-    max_tokens: int | None = Field(default=None, ge=1, description="The most text tokens of all spans together.")
+    thread: str | None = Field(default=None, description="Restricts recall to this thread.")
+    limit: Limit = Field(default=20, description="Maximum number of spans or images.")
+    cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Maximum number of text tokens in all spans together."
+    )
     fidelity: Fidelity = Field(
         default="remembered",
-        description="remembered: the best the memory has; verbatim: only text that is kept exactly.",
+        description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
     )
-    format: Literal["text", "images"] = Field(default="text", description="Spans of text, or page images for a reader.")
+    format: Literal["text", "images"] = Field(
+        default="text", description="text: spans of text; images: page images for a reader."
+    )
     reader: str | None = Field(
         default=None,
-        description="The model that will look at the images; 'native' if left out. Only with format 'images'.",
+        description="Model that will look at the images; only with format 'images'. Default: 'native'.",
     )

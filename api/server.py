@@ -1,4 +1,4 @@
-"""Running the service: in this thread until it is told to stop, or beside other work."""
+"""The uvicorn server that runs the application, in the calling thread or in the background."""
 
 import socket
 import threading
@@ -13,24 +13,26 @@ from foxing.renderer import FoxingError
 
 from .settings import InvalidSettings
 
-#: Seconds that requests in progress are given to end when the service is told to stop.
-GRACE_S = 30
-BACKLOG = 2048  # connections that wait to be accepted
+GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
+BACKLOG = 2048  # connections waiting to be accepted
 
 
 class StartFailed(FoxingError):
     """The service could not start; the log says why."""
 
+    def __init__(self) -> None:
+        super().__init__("the service could not start; the log says why")
+
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `InvalidSettings` for an address that cannot be had."""
+    """A listening socket; port 0 picks a free port. Raises `InvalidSettings` if the address is not available."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise InvalidSettings(f"'{host}' is no address to listen on ({error.strerror}); change --host") from error
+        raise InvalidSettings(f"cannot resolve the address '{host}' ({error.strerror}); change --host") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -44,6 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
+    """The base URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -57,18 +60,18 @@ def make_server(app: FastAPI) -> uvicorn.Server:
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then lets requests in progress end. Raises `StartFailed`."""
+    """Serves until SIGTERM or SIGINT, then finishes requests in progress. Raises `StartFailed`."""
     server = make_server(app)
-    with suppress(SystemExit):  # how uvicorn ends when the application does not start
+    with suppress(SystemExit):  # uvicorn exits if the application does not start
         server.run(sockets=[listener])
     if not server.started:
-        raise StartFailed("the service could not start; the log says why")
+        raise StartFailed
 
 
 class BackgroundServer:
-    """A service in a thread, on a free port of 127.0.0.1, as long as the `with` block lasts. `url` is where it is.
+    """A service at `url`, on a free port of 127.0.0.1, that runs in a thread for the length of a `with` block.
 
-    For tests, benchmarks and notebooks. Raises `StartFailed`.
+    For tests, benchmarks and notebooks. Entering the block raises `StartFailed`.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -83,7 +86,7 @@ class BackgroundServer:
             self._thread.join(0.005)
             if not self._thread.is_alive():
                 self._listener.close()
-                raise StartFailed("the service could not start; the log says why")
+                raise StartFailed
         return self
 
     def __exit__(
@@ -94,5 +97,5 @@ class BackgroundServer:
         self._listener.close()
 
     def _run(self) -> None:
-        with suppress(SystemExit):  # as above; `__enter__` tells
+        with suppress(SystemExit):  # `__enter__` raises instead
             self._server.run(sockets=[self._listener])

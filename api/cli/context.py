@@ -40,7 +40,7 @@ class State:
     @contextmanager
     def memory(self) -> Iterator["Memory"]:
         """The memory that the settings name, closed at the end."""
-        from foxing.api.opening import open_memory
+        from foxing.api.memory_factory import open_memory
 
         with open_memory(self.settings()) as memory:
             yield memory

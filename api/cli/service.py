@@ -27,7 +27,7 @@ def serve(
     """
     from foxing.api.app import create_app
     from foxing.api.logs import configure_logs
-    from foxing.api.opening import open_memory
+    from foxing.api.memory_factory import open_memory
     from foxing.api.server import listen, run, url_of
 
     state = state_of(context)
@@ -61,8 +61,8 @@ def worker(
     of --once on stdout, or the number of ticks at the end.
     """
     from foxing.api.logs import configure_logs
+    from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
-    from foxing.api.opening import open_memory
     from foxing.api.scheduler import Clock
 
     state = state_of(context)

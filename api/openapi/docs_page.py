@@ -1,10 +1,10 @@
-"""The page at `/docs`: the OpenAPI document as HTML. It loads nothing from elsewhere, so it works without network."""
+"""The page at `/docs`: the OpenAPI document as self-contained HTML that works offline."""
 
 import json
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
@@ -14,35 +14,59 @@ h1, h2 { font-weight: 600; } h2 { margin-top: 3rem; border-bottom: 1px solid #d8
 details { margin: .5rem 0; border: 1px solid #d8cdb8; border-radius: 4px; background: #fdfaf4; }
 summary { padding: .5rem .75rem; cursor: pointer; } details > div { padding: 0 .75rem .75rem; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f3ecdf; padding: .6rem; overflow: auto; }
-.method { display: inline-block; width: 4rem; font-weight: 700; } .what { color: #665; }
+.method { display: inline-block; width: 4rem; font-weight: 700; } .note { color: #665; }
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 """
 
 
-def operations(document: Json) -> Iterator[tuple[Json, list[tuple[str, str, Json]]]]:
-    """Each tag of an OpenAPI document with its operations: (method in capitals, path, operation)."""
+class Operation(NamedTuple):
+    """One method of one path."""
+
+    #: In upper case.
+    method: str
+    path: str
+    #: The OpenAPI operation object.
+    operation: Json
+
+
+class TagOperations(NamedTuple):
+    """A tag and its operations."""
+
+    #: The OpenAPI tag object.
+    tag: Json
+    operations: list[Operation]
+
+
+class Example(NamedTuple):
+    """An example of a request or response body."""
+
+    #: Empty if the example has none.
+    summary: str
+    value: Any
+
+
+def operations(document: Json) -> Iterator[TagOperations]:
+    """The tags of an OpenAPI document, each with its operations, in the order of the document."""
     for tag in document.get("tags", []):
-        yield (
-            tag,
-            [
-                (method.upper(), path, operation)
-                for path, methods in document["paths"].items()
-                for method, operation in methods.items()
-                if tag["name"] in operation.get("tags", [])
-            ],
-        )
+        tagged = [
+            Operation(method.upper(), path, operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+            if tag["name"] in operation.get("tags", [])
+        ]
+        yield TagOperations(tag, tagged)
 
 
-def examples_of(content: Json) -> list[tuple[str, Any]]:
-    """The examples of a body or an answer: (summary, empty where there is none; value)."""
-    found = [(example.get("summary", ""), example["value"]) for example in content.get("examples", {}).values()]
+def examples_of(content: Json) -> list[Example]:
+    """The examples of an OpenAPI media type object."""
+    examples = [Example(entry.get("summary", ""), entry["value"]) for entry in content.get("examples", {}).values()]
     if "example" in content:
-        found.append(("", content["example"]))
-    return found
+        examples.append(Example("", content["example"]))
+    return examples
 
 
 def schema_names(schema: Json) -> list[str]:
-    """The named schemas that a schema is, or may be."""
+    """The names of the schemas that `schema` refers to, directly or through `anyOf`."""
     return [
         part["$ref"].rpartition("/")[2]
         for part in [schema, *schema.get("anyOf", [])]
@@ -51,7 +75,7 @@ def schema_names(schema: Json) -> list[str]:
 
 
 def reference_page(document: Json) -> str:
-    """A self-contained HTML page that describes every operation of an OpenAPI document."""
+    """A self-contained HTML page with every operation and schema of an OpenAPI document."""
     return _reference_page(json.dumps(document))
 
 
@@ -64,11 +88,11 @@ def _reference_page(text: str) -> str:
         f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>",
         f"<h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>",
         *(f"<p>{_prose(block)}</p>" for block in info.get("description", "").strip().split("\n\n")),
-        "<p>The same for programs: <a href=openapi.json>openapi.json</a>.</p>",
+        "<p>Machine-readable version: <a href=openapi.json>openapi.json</a>.</p>",
     ]
-    for tag, listed in operations(document):
-        parts.append(f"<h2>{escape(tag['name'])}</h2><p class=what>{_prose(tag['description'])}</p>")
-        parts += [_operation(*operation) for operation in listed]
+    for tag, tagged in operations(document):
+        parts.append(f"<h2>{escape(tag['name'])}</h2><p class=note>{_prose(tag['description'])}</p>")
+        parts += [_operation(*operation) for operation in tagged]
     schemas = document.get("components", {}).get("schemas", {})
     parts.append("<h2>schemas</h2>")
     for name in sorted(schemas):
@@ -91,21 +115,22 @@ def _operation(method: str, path: str, operation: Json) -> str:
         body.append(f"<p><strong>{escape(str(status))}</strong> {_prose(response['description'])}</p>")
         if status.startswith("2"):
             for media_type, content in response.get("content", {}).items():
-                body.append(_content("answer", media_type, content))
+                body.append(_content("response", media_type, content))
     head = (
         f"<span class=method>{method}</span> <code>{escape(path)}</code> "
-        f"<span class=what>{escape(operation.get('summary', ''))}</span>"
+        f"<span class=note>{escape(operation.get('summary', ''))}</span>"
     )
     return _details(head, "\n".join(body), operation.get("operationId", ""))
 
 
-def _content(what: str, media_type: str, content: Json) -> str:
+def _content(label: str, media_type: str, content: Json) -> str:
     examples = [value for _, value in examples_of(content)]
-    shown = "".join(f"<pre>{_json(e) if not isinstance(e, str) else escape(e)}</pre>" for e in examples)
-    return f"<p class=what>{what}, <code>{escape(media_type)}</code>{_reference(content.get('schema', {}))}</p>{shown}"
+    blocks = "".join(f"<pre>{_json(e) if not isinstance(e, str) else escape(e)}</pre>" for e in examples)
+    links = _schema_links(content.get("schema", {}))
+    return f"<p class=note>{label}, <code>{escape(media_type)}</code>{links}</p>{blocks}"
 
 
-def _reference(schema: Json) -> str:
+def _schema_links(schema: Json) -> str:
     return "".join(f" <a href='#schema-{escape(name)}'>{escape(name)}</a>" for name in schema_names(schema))
 
 
@@ -114,7 +139,7 @@ def _details(head: str, body: str, anchor: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text with its `code` marked up."""
+    """Escaped text, with `code` in backticks as code elements."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))
 

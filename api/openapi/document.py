@@ -1,7 +1,7 @@
-"""The description of the interface: which problems an endpoint may answer, and the parts all endpoints share."""
+"""The OpenAPI document of the service, and the response descriptions that endpoints share."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -10,11 +10,15 @@ from fastapi.security import HTTPBearer
 
 from foxing.api.problems import (
     BODY_TOO_LARGE,
+    CONFLICT,
+    FORGOTTEN,
     INTERNAL,
     INVALID_JSON,
     INVALID_REQUEST,
-    KINDS,
     MEDIA_TYPE,
+    NOT_FOUND,
+    STORAGE,
+    TIME_TRAVEL_FORBIDDEN,
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
     Problem,
@@ -24,63 +28,68 @@ from foxing.api.problems import (
 from .examples import Json, problem_example
 
 DESCRIPTION = """\
-Optical memory for agents: messages are typeset onto pages, pages are kept as vision tokens, and fade through lower
-tiers as they age. Recall reads what the memory still holds and says how sure it is of what it read.
+Optical memory for LLM agents: messages are typeset onto pages, and pages are stored as vision tokens that move to lower
+tiers and fade as they age. Recall returns what the memory still holds and how confident each reading is.
 
-Times carry their offset (RFC 3339). Lists answer `next_cursor`, null at the end, which goes back as `cursor`. Errors
-are problem documents (RFC 9457) whose `type` never changes and whose `detail` says what to do.
+Times carry an offset (RFC 3339). Lists return `next_cursor`, to be passed as `cursor` for the next part and null at the
+end. Errors are problem documents (RFC 9457) with a stable `type` and a `detail` that says what to do.
 """
 
 TAGS: list[Json] = [
-    {"name": "messages", "description": "Storing messages, and one message as remembered."},
+    {"name": "messages", "description": "Storing messages, and reading single messages as remembered."},
     {"name": "recall", "description": "Finding messages by query and time."},
-    {"name": "pages", "description": "Pages, and how they are held."},
+    {"name": "pages", "description": "Pages, their contents and their tiers."},
     {"name": "banks", "description": "Isolated memories. Nothing crosses banks."},
     {"name": "ageing", "description": "Sealing open messages, and moving pages to lower tiers."},
-    {"name": "service", "description": "The service itself."},
+    {"name": "service", "description": "Health, metrics and the API reference."},
 ]
 
-#: Declares the key; `RequestGuard` checks it before a request is routed.
+#: Declares the API key in the document. `RequestGuard` checks it, before a request is routed.
 bearer = HTTPBearer(
-    scheme_name="key", description="The FOXING_API_KEY of the service, where one is set.", auto_error=False
+    scheme_name="key", description="The FOXING_API_KEY of the service, if one is set.", auto_error=False
 )
 
-_BY_STATUS: dict[int, ProblemKind] = {
-    **{kind.status: kind for _, kind in reversed(KINDS)},
-    **{
-        kind.status: kind
-        for kind in (INVALID_REQUEST, INVALID_JSON, UNAUTHORIZED, UNSUPPORTED_MEDIA, BODY_TOO_LARGE, INTERNAL)
-    },
+
+class StatusProblem(NamedTuple):
+    """What the document says of a status."""
+
+    #: Shown as the example.
+    kind: ProblemKind
+    description: str
+
+
+_PROBLEMS: Mapping[int, StatusProblem] = {
+    400: StatusProblem(INVALID_JSON, "The body is not valid JSON or not UTF-8."),
+    401: StatusProblem(UNAUTHORIZED, "The API key is missing or wrong."),
+    403: StatusProblem(TIME_TRAVEL_FORBIDDEN, "The settings do not allow `now`."),
+    404: StatusProblem(NOT_FOUND, "The bank, page or message does not exist."),
+    409: StatusProblem(CONFLICT, "The id or the idempotency key was used with different content."),
+    410: StatusProblem(FORGOTTEN, "The memory no longer holds the requested version."),
+    413: StatusProblem(BODY_TOO_LARGE, "The body or a message is too large."),
+    415: StatusProblem(UNSUPPORTED_MEDIA, "The body is not declared as JSON."),
+    422: StatusProblem(INVALID_REQUEST, "The request is invalid."),
+    500: StatusProblem(INTERNAL, "A bug in Foxing, or vision tokens that cannot be read."),
+    503: StatusProblem(STORAGE, "The database or the remote decoder is unavailable."),
 }
-_BY_STATUS[503] = next(kind for _, kind in KINDS if kind.slug == "storage")
-
-_MEANING = {
-    400: "The body is not JSON, or not UTF-8.",
-    401: "The key is missing or wrong.",
-    403: "`now` was given where the settings do not allow it.",
-    404: "The bank, page or message does not exist.",
-    409: "The id or the idempotency key was used for something else.",
-    410: "The memory no longer holds it.",
-    413: "The body or a message is too large.",
-    415: "The body is not declared as JSON.",
-    422: "Something in the request does not make sense.",
-    500: "A fault in Foxing, or vision tokens that cannot be read.",
-    503: "The database, or what reads pages elsewhere, cannot be used at the moment.",
-}
-_ALWAYS = (401, 422, 500, 503)
-_WITH_BODY = (400, 413, 415)
+_V1_STATUSES = (401, 422, 500, 503)
+_BODY_STATUSES = (400, 413, 415)
 
 
-def problems(*statuses: int, body: bool = False) -> dict[int | str, Json]:
-    """The problem answers of an endpoint, beside those that every endpoint may give."""
-    listed = sorted({*statuses, *_ALWAYS, *(_WITH_BODY if body else ())})
-    return {status: problem_answer(status) for status in listed}
+def v1_problem_responses(*statuses: int, body: bool = False) -> dict[int | str, Json]:
+    """The error responses of an endpoint under /v1: `statuses`, those common to all such endpoints and, with `body`,
+    those common to all with a request body."""
+    return problem_responses(*statuses, *_V1_STATUSES, *(_BODY_STATUSES if body else ()))
 
 
-def problem_answer(status: int) -> Json:
-    kind = _BY_STATUS[status]
+def problem_responses(*statuses: int) -> dict[int | str, Json]:
+    """Error responses with an example each, ordered by status."""
+    return {status: _problem_response(status) for status in sorted(set(statuses))}
+
+
+def _problem_response(status: int) -> Json:
+    kind, description = _PROBLEMS[status]
     return {
-        "description": _MEANING[status],
+        "description": description,
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
@@ -90,18 +99,19 @@ def problem_answer(status: int) -> Json:
     }
 
 
-def answer(status: int, description: str, example: Any) -> dict[int | str, Json]:
-    """The answer of an endpoint when all is well, with an example."""
+def json_response(status: int, description: str, example: Any) -> dict[int | str, Json]:
+    """The success response of an endpoint that returns JSON."""
     return {status: {"description": description, "content": {"application/json": {"example": example}}}}
 
 
-def binary_answer(media_type: str, description: str) -> dict[int | str, Json]:
+def binary_response(media_type: str, description: str) -> dict[int | str, Json]:
+    """The success response of an endpoint that returns bytes."""
     schema = {"type": "string", "contentMediaType": media_type, "format": "binary"}
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
-def describe(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
-    """The OpenAPI document of `app`, which has `routers`; made once."""
+def openapi_document(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
+    """The OpenAPI document of `app`, which includes `routers`. Built once and cached."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -121,14 +131,14 @@ def describe(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
 
 
 def _restore_examples(document: Json, routers: Iterable[APIRouter]) -> None:
-    """Puts the examples of answers in as they were given: FastAPI leaves out every null, and a client must see that
+    """Restores the response examples of the routes. FastAPI drops nulls from them, but clients must see that
     `next_cursor` is null at the end, not missing."""
     for route in (route for router in routers for route in router.routes):
         if not isinstance(route, APIRoute) or not route.include_in_schema:
             continue
         for method in route.methods or ():
-            answers = document["paths"][route.path_format][method.lower()]["responses"]
-            for status, given in route.responses.items():
-                for media_type, content in given.get("content", {}).items():
-                    shown = {key: content[key] for key in ("example", "examples") if key in content}
-                    answers[str(status)]["content"][media_type].update(shown)
+            responses = document["paths"][route.path_format][method.lower()]["responses"]
+            for status, declared in route.responses.items():
+                for media_type, content in declared.get("content", {}).items():
+                    examples = {key: content[key] for key in ("example", "examples") if key in content}
+                    responses[str(status)]["content"][media_type].update(examples)

@@ -1,4 +1,4 @@
-"""Examples for the description of the interface. Tests hold them against the values they are examples of."""
+"""Examples for the OpenAPI document. Tests validate each against its model."""
 
 from typing import Any
 
@@ -164,27 +164,29 @@ AGE_REPORT: Json = {
 
 HEALTH: Json = {"status": "ok"}
 
-#: Slug → what its detail may say.
+#: Problem slug → example of a detail.
 PROBLEM_DETAILS: dict[str, str] = {
-    "invalid-request": "the request has 1 error: body.messages.0.created_at: a time needs its offset; write "
+    "invalid-request": "the request has 1 error: body.messages.0.created_at: a time needs an offset; write "
     "2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    "invalid-json": "the body is not JSON: Expecting value at character 12",
-    "unauthorized": "a key is needed: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the "
-    "service",
+    "invalid-json": "the body is not valid JSON: Expecting value at character 12",
+    "unauthorized": "an API key is required: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of "
+    "the service",
     "not-found": "there is no bank 'agent-7'",
-    "conflict": "the message id 'msg_01jqz5d8e2' stands for other content; give new content a new id",
-    "forgotten": "this page is held at 'tiny'; what 'base' showed is gone",
-    "body-too-large": "a request body may have 16777216 bytes; send fewer messages in one request, or raise "
+    "conflict": "the id 'msg_01jqz5d8e2' belongs to another message; messages cannot be changed, so "
+    "store it under a new id",
+    "forgotten": "the page is held at 'tiny'; its 'base' version is forgotten",
+    "body-too-large": "the request body is larger than 16777216 bytes; send fewer messages per request, or raise "
     "FOXING_MAX_BODY_BYTES",
     "unsupported-media-type": "send the body as JSON with the header 'Content-Type: application/json', "
     "not 'text/plain'",
-    "time-travel-forbidden": "this service keeps its own time: leave 'now' out, or set FOXING_TIME_TRAVEL=true",
-    "internal": "this is a fault in Foxing, not in the request; the log has it under the request id 4f1c",
-    "storage": "the database cannot be written: the disk is full; what was stored before is whole",
+    "time-travel-forbidden": "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
+    "internal": "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
+    "storage": "the database cannot be written: the disk is full; what was stored before is intact",
 }
 
 
 def problem_example(slug: str, title: str, status: int) -> Json:
+    """An example of a problem document."""
     return {
         "type": TYPE_PREFIX + slug,
         "title": title,

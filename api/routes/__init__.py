@@ -1,4 +1,4 @@
-"""The endpoints, a module for each noun."""
+"""The endpoints, one module per resource."""
 
 from fastapi import APIRouter
 

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Body, Security
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
-from foxing.api.openapi.document import answer, bearer, problems
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.schemas import AgeRequest, SealRequest
 from foxing.memory.models import AgeReport, SealReport
-
-from ..schemas import AgeRequest, SealRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])
 
@@ -17,44 +16,50 @@ router = APIRouter(prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Sec
 @router.post(
     "/seal",
     operation_id="seal",
-    summary="Seal open messages now",
-    responses={**answer(200, "The new pages.", examples.SEAL_REPORT), **problems(403, 404, body=True)},
+    summary="Seal open messages",
+    responses={
+        **json_response(200, "The new pages.", examples.SEAL_REPORT),
+        **v1_problem_responses(403, 404, body=True),
+    },
 )
 async def seal(
     bank: BankPath,
     service: ServiceDep,
     body: Annotated[
         SealRequest | None,
-        Body(openapi_examples={"now": {"summary": "Everything that is open", "value": examples.SEAL_REQUEST}}),
+        Body(openapi_examples={"now": {"summary": "Seal all open messages", "value": examples.SEAL_REQUEST}}),
     ] = None,
 ) -> SealReport:
-    """Typesets all open messages onto pages and encodes them; answers when that is done. The body may be left out."""
+    """Typesets all open messages onto pages, encodes them and responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
-    report = await service.codec(service.memory.seal, bank, now=request.now)
-    service.metrics.seal(report)
+    report = await service.run_codec(service.memory.seal, bank, now=request.now)
+    service.metrics.ageing.record_seal(report)
     return report
 
 
 @router.post(
     "/age",
     operation_id="age",
-    summary="Age pages now",
-    responses={**answer(200, "What moved, or would move.", examples.AGE_REPORT), **problems(403, 404, body=True)},
+    summary="Age pages",
+    responses={
+        **json_response(200, "What moved or, in a dry run, would move.", examples.AGE_REPORT),
+        **v1_problem_responses(403, 404, body=True),
+    },
 )
 async def age(
     bank: BankPath,
     service: ServiceDep,
     body: Annotated[
         AgeRequest | None,
-        Body(openapi_examples={"preview": {"summary": "A look ahead", "value": examples.AGE_REQUEST}}),
+        Body(openapi_examples={"preview": {"summary": "Preview", "value": examples.AGE_REQUEST}}),
     ] = None,
 ) -> AgeReport:
-    """Moves every page to the tier that its age calls for, and answers when that is done. With `dry_run` nothing
-    changes, and `now` may be given whatever the settings say. The body may be left out."""
+    """Moves each page to the tier that its age calls for and responds when done. With `dry_run` nothing changes, and
+    `now` is always allowed. The body is optional."""
     request = body or AgeRequest()
     if not request.dry_run:
         service.check_now(request.now)
-    report = await service.codec(service.memory.age, bank, now=request.now, dry_run=request.dry_run)
-    service.metrics.age(report)
+    report = await service.run_codec(service.memory.age, bank, now=request.now, dry_run=request.dry_run)
+    service.metrics.ageing.record_age(report)
     return report

@@ -1,10 +1,10 @@
-"""Banks."""
+"""Listing banks and their statistics."""
 
 from fastapi import APIRouter, Security
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
 from foxing.api.openapi import examples
-from foxing.api.openapi.document import answer, bearer, problems
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.memory.models import BankInfo, Banks
 
 router = APIRouter(prefix="/v1/banks", tags=["banks"], dependencies=[Security(bearer)])
@@ -14,19 +14,20 @@ router = APIRouter(prefix="/v1/banks", tags=["banks"], dependencies=[Security(be
     "",
     operation_id="list_banks",
     summary="List banks",
-    responses={**answer(200, "Banks with their statistics.", examples.BANKS), **problems()},
+    responses={**json_response(200, "The banks and their statistics.", examples.BANKS), **v1_problem_responses()},
 )
 async def list_banks(service: ServiceDep, limit: LimitQuery = 50, cursor: CursorQuery = None) -> Banks:
-    """All banks, each with what it holds and how many bytes that takes."""
-    return await service.quick(service.memory.banks, limit=limit, cursor=cursor)
+    """All banks, each with its contents and their size in bytes."""
+    return await service.run(service.memory.banks, limit=limit, cursor=cursor)
 
 
 @router.get(
     "/{bank}",
     operation_id="get_bank",
-    summary="Statistics of a bank",
-    responses={**answer(200, "What the bank holds.", examples.BANK_INFO), **problems(404)},
+    summary="Get the statistics of a bank",
+    responses={**json_response(200, "The statistics of the bank.", examples.BANK_INFO), **v1_problem_responses(404)},
 )
 async def get_bank(bank: BankPath, service: ServiceDep) -> BankInfo:
-    """Messages, threads, pages by tier, and the bytes of tokens, text, index, keepsakes, metadata and wastebasket."""
-    return await service.quick(service.memory.bank, bank)
+    """The number of messages, threads and pages by tier, and the bytes taken by tokens, text, index, keepsakes,
+    metadata and wastebasket."""
+    return await service.run(service.memory.bank, bank)

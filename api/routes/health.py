@@ -1,4 +1,4 @@
-"""The service itself: whether it lives, whether it can work, its figures, its description."""
+"""Liveness, readiness, metrics and the API reference."""
 
 from typing import Literal
 
@@ -6,18 +6,17 @@ from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import HTMLResponse
 
 from foxing.api.dependencies import ServiceDep
+from foxing.api.metrics import METRICS_MEDIA_TYPE
 from foxing.api.openapi import examples
 from foxing.api.openapi.docs_page import reference_page
-from foxing.api.openapi.document import answer, bearer, problem_answer
+from foxing.api.openapi.document import bearer, json_response, problem_responses
 from foxing.memory.models import Value
-
-from ..metrics import METRICS_MEDIA_TYPE
 
 router = APIRouter(tags=["service"])
 
 
 class Health(Value):
-    """That all is well."""
+    """The result of a health check that passed."""
 
     status: Literal["ok"] = "ok"
 
@@ -25,35 +24,35 @@ class Health(Value):
 @router.get(
     "/healthz",
     operation_id="healthz",
-    summary="Whether the process lives",
-    responses={**answer(200, "It does.", examples.HEALTH), 500: problem_answer(500)},
+    summary="Liveness",
+    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(500)},
 )
 async def healthz() -> Health:
-    """Answers as long as the event loop turns; touches neither database nor codec."""
+    """Succeeds while the event loop is running. Does not touch the database or the codec."""
     return Health()
 
 
 @router.get(
     "/readyz",
     operation_id="readyz",
-    summary="Whether the service can work",
-    responses={**answer(200, "It can.", examples.HEALTH), 500: problem_answer(500), 503: problem_answer(503)},
+    summary="Readiness",
+    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(500, 503)},
 )
 async def readyz(service: ServiceDep) -> Health:
-    """Whether database and codec are usable; otherwise the problem says what to do."""
-    await service.codec(service.memory.check)
+    """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
+    await service.run_codec(service.memory.check)
     return Health()
 
 
 @router.get(
     "/metrics",
     operation_id="metrics",
-    summary="Figures for Prometheus",
+    summary="Prometheus metrics",
     response_class=Response,
     dependencies=[Security(bearer)],
     responses={
         200: {
-            "description": "The text format of Prometheus.",
+            "description": "Metrics in the Prometheus text format.",
             "content": {
                 "text/plain": {
                     "schema": {"type": "string"},
@@ -61,8 +60,7 @@ async def readyz(service: ServiceDep) -> Health:
                 }
             },
         },
-        401: problem_answer(401),
-        500: problem_answer(500),
+        **problem_responses(401, 500),
     },
 )
 async def metrics(service: ServiceDep) -> Response:

@@ -1,4 +1,4 @@
-"""Storing messages, and one message as remembered."""
+"""Storing messages, and reading single messages as remembered."""
 
 from typing import Annotated
 
@@ -6,10 +6,9 @@ from fastapi import APIRouter, Body, Header, Path, Security
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
-from foxing.api.openapi.document import answer, bearer, problems
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.schemas import StoreRequest
 from foxing.memory.models import RecalledMessage, StoreResult
-
-from ..schemas import StoreRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)])
 
@@ -19,8 +18,8 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="Makes a repetition of the request answer what the first one did, and store nothing. The same key "
-        "with another body is a conflict.",
+        description="Makes retries safe: a repeated request stores nothing and gets the response of the first. The "
+        "same key with a different body is a conflict.",
     ),
 ]
 
@@ -30,7 +29,10 @@ IdempotencyKey = Annotated[
     operation_id="store_messages",
     summary="Store messages",
     status_code=201,
-    responses={**answer(201, "The messages are stored.", examples.STORED), **problems(409, body=True)},
+    responses={
+        **json_response(201, "The messages are stored.", examples.STORED),
+        **v1_problem_responses(409, body=True),
+    },
 )
 async def store_messages(
     bank: BankPath,
@@ -41,24 +43,24 @@ async def store_messages(
     ],
     idempotency_key: IdempotencyKey = None,
 ) -> StoreResult:
-    """All messages are stored, or none. The bank comes into being with its first message. A message whose id and
-    content are there already is not stored again; the same id with other content is a conflict (409)."""
-    stored = await service.quick(
+    """Stores all messages or none, and creates the bank with its first message. A message that is already stored under
+    its id is not stored again; the same id with different content is a conflict (409)."""
+    result = await service.run(
         service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key
     )
-    service.metrics.stored_messages(stored)
-    return stored
+    service.metrics.memory.record_store(result)
+    return result
 
 
-# An id may hold slashes, so it takes the rest of the path.
+# Message ids may contain slashes.
 @router.get(
     "/{message_id:path}",
     operation_id="get_message",
-    summary="One message as remembered",
-    responses={**answer(200, "The message.", examples.MESSAGE), **problems(404, 410)},
+    summary="Get a message as remembered",
+    responses={**json_response(200, "The message.", examples.MESSAGE), **v1_problem_responses(404, 410)},
 )
 async def get_message(
-    bank: BankPath, message_id: Annotated[str, Path(description="The message's id.")], service: ServiceDep
+    bank: BankPath, message_id: Annotated[str, Path(description="Id of the message.")], service: ServiceDep
 ) -> RecalledMessage:
-    """Read from its open page, from kept text, or decoded from the tier that the memory still holds."""
-    return await service.codec(service.memory.message, bank, message_id)
+    """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds."""
+    return await service.run_codec(service.memory.message, bank, message_id)

@@ -6,44 +6,45 @@ from fastapi import APIRouter, Body, Security
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
-from foxing.api.openapi.document import answer, bearer, problems
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.memory.policy import Policy
 
 router = APIRouter(prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)])
 
-_SUMMARY = "The default policy, spelt out"
+_EXAMPLE_SUMMARY = "The default policy"
 
 
 @router.get(
     "",
     operation_id="get_policy",
-    summary="The ageing policy of a bank",
-    responses={**answer(200, "The policy in force.", examples.POLICY), **problems(404)},
+    summary="Get the ageing policy of a bank",
+    responses={**json_response(200, "The current policy.", examples.POLICY), **v1_problem_responses(404)},
 )
 async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
-    """When which tier, how long exact text is kept, when open messages are sealed. Durations are ISO 8601."""
-    return await service.quick(service.memory.policy, bank)
+    """The ages at which pages move to lower tiers, how long exact text is kept and when open messages are sealed.
+    Durations are ISO 8601."""
+    return await service.run(service.memory.policy, bank)
 
 
-# The fields go to the memory as they came: it is the memory that says, in full, what is wrong with a policy.
+# The body is passed on unparsed: the error messages of the memory explain an invalid policy best.
 @router.put(
     "",
     operation_id="set_policy",
     summary="Set the ageing policy of a bank",
-    responses={**answer(200, "The policy, now in force.", examples.POLICY), **problems(404, body=True)},
+    responses={**json_response(200, "The new policy.", examples.POLICY), **v1_problem_responses(404, body=True)},
     openapi_extra={
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/Policy"},
-                    "examples": {"default": {"summary": _SUMMARY, "value": examples.POLICY}},
+                    "examples": {"default": {"summary": _EXAMPLE_SUMMARY, "value": examples.POLICY}},
                 }
             },
         }
     },
 )
 async def set_policy(bank: BankPath, service: ServiceDep, body: Annotated[dict[str, Any], Body()]) -> Policy:
-    """Replaces the policy; what is left out takes its default. It counts from the next run of ageing on. A page never
-    goes back to a sharper tier by a change of policy."""
-    return await service.quick(service.memory.set_policy, bank, body)
+    """Replaces the policy; omitted fields take their defaults. The new policy applies from the next ageing run on and
+    never moves a page back to a sharper tier."""
+    return await service.run(service.memory.set_policy, bank, body)

@@ -1,29 +1,41 @@
 """Recall."""
 
-from collections import Counter
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Body, Security
 
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
-from foxing.api.openapi.document import bearer, problems
+from foxing.api.openapi.document import bearer, v1_problem_responses
+from foxing.api.schemas import FORMAT_TEXT_ONLY, RecallRequest
 from foxing.memory.errors import InvalidInput
 from foxing.memory.models import RecalledImages, RecallResult
-
-from ..schemas import FORMAT_TEXT_ONLY, RecallRequest
 
 router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
 
 _REQUESTS = {
-    "query": {"summary": "A question, with a time in words", "value": examples.RECALL_REQUEST},
-    "window": {"summary": "Everything of a week, in time order", "value": examples.RECALL_WINDOW_REQUEST},
+    "query": {"summary": "A question with a time in words", "value": examples.RECALL_REQUEST},
+    "window": {"summary": "All messages of a week, in time order", "value": examples.RECALL_WINDOW_REQUEST},
     "images": {"summary": "Page images for a reader", "value": examples.RECALL_IMAGES_REQUEST},
 }
-_ANSWERS = {
+_RESPONSES = {
     "text": {"summary": "format: text", "value": examples.RECALL},
     "images": {"summary": "format: images", "value": examples.RECALL_IMAGES},
 }
+
+
+class _Selection(TypedDict):
+    """The parameters that both formats of recall share."""
+
+    query: str | None
+    since: str | None
+    until: str | None
+    now: datetime | None
+    timezone: str | None
+    thread: str | None
+    limit: int
+    cursor: str | None
 
 
 @router.post(
@@ -31,8 +43,8 @@ _ANSWERS = {
     operation_id="recall",
     summary="Recall messages",
     responses={
-        200: {"description": "What the memory holds.", "content": {"application/json": {"examples": _ANSWERS}}},
-        **problems(403, 404, body=True),
+        200: {"description": "What the memory holds.", "content": {"application/json": {"examples": _RESPONSES}}},
+        **v1_problem_responses(403, 404, body=True),
     },
 )
 async def recall(
@@ -40,49 +52,42 @@ async def recall(
     service: ServiceDep,
     body: Annotated[RecallRequest, Body(openapi_examples=_REQUESTS)],
 ) -> RecallResult | RecalledImages:
-    """With a query: the messages that answer it, best first. Without one: the window in time order, every message
-    once. Spans that were decoded say how sure the reading is, and which runs of characters may be misread."""
+    """With a query, the messages that answer it, best first. Without one, all messages of the time window in time
+    order, each once. Decoded spans report the confidence of the reading and the runs of characters that may be
+    misread."""
     service.check_now(body.now)
     if body.format == "images":
         return await _recall_images(bank, service, body)
     if body.reader is not None:
-        raise InvalidInput("'reader' belongs to format 'images': leave it out, or ask for that format")
-    found = await service.codec(
-        service.memory.recall,
-        bank,
-        body.query,
-        since=body.since,
-        until=body.until,
-        now=body.now,
-        timezone=body.timezone,
-        thread=body.thread,
-        limit=body.limit,
-        cursor=body.cursor,
-        max_tokens=body.max_tokens,
-        fidelity=body.fidelity,
+        raise InvalidInput("'reader' requires format 'images': omit it, or request that format")
+    selection = _selection(body)
+    result = await service.run_codec(
+        lambda: service.memory.recall(bank, **selection, max_tokens=body.max_tokens, fidelity=body.fidelity)
     )
-    service.metrics.recalls.labels("text").inc()
-    for source, count in Counter(span.source for span in found.spans).items():
-        service.metrics.recalled_spans.labels(source).inc(count)
-    return found
+    service.metrics.memory.record_recall(result)
+    return result
 
 
 async def _recall_images(bank: str, service: ServiceDep, body: RecallRequest) -> RecalledImages:
-    misplaced = [name for name in FORMAT_TEXT_ONLY if name in body.model_fields_set]
-    if misplaced:
-        raise InvalidInput(f"{' and '.join(misplaced)} cannot be used with format 'images': leave it out")
-    images = await service.codec(
-        service.memory.recall_images,
-        bank,
-        body.query,
-        since=body.since,
-        until=body.until,
-        now=body.now,
-        timezone=body.timezone,
-        thread=body.thread,
-        limit=body.limit,
-        cursor=body.cursor,
-        reader=body.reader or "native",
+    unsupported = [name for name in FORMAT_TEXT_ONLY if name in body.model_fields_set]
+    if unsupported:
+        raise InvalidInput(f"format 'images' does not support {' and '.join(unsupported)}; omit it")
+    selection = _selection(body)
+    result = await service.run_codec(
+        lambda: service.memory.recall_images(bank, **selection, reader=body.reader or "native")
     )
-    service.metrics.recalls.labels("images").inc()
-    return images
+    service.metrics.memory.record_image_recall()
+    return result
+
+
+def _selection(body: RecallRequest) -> _Selection:
+    return {
+        "query": body.query,
+        "since": body.since,
+        "until": body.until,
+        "now": body.now,
+        "timezone": body.timezone,
+        "thread": body.thread,
+        "limit": body.limit,
+        "cursor": body.cursor,
+    }

@@ -1,4 +1,4 @@
-"""Storing over HTTP, what is refused, and messages as remembered, against a running server."""
+"""Storing messages, and reading single messages as remembered."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support.service import check_problem, ok, serve
 
-from foxing.api.app import create_app
-from foxing.api.server import BackgroundServer
-from foxing.api.settings import load_settings
 from foxing.memory import Memory
 
 JSON = {"Content-Type": "application/json"}
@@ -21,32 +19,15 @@ MESSAGES = "/v1/banks/agent-7/messages"
 
 @pytest.fixture
 def client(database_path: Path) -> Iterator[httpx.Client]:
-    settings = load_settings({"max_message_bytes": 1 << 20, "max_body_bytes": 3 << 20, "ageing_enabled": False})
     with (
-        Memory(database_path, max_message_bytes=settings.max_message_bytes) as memory,
-        BackgroundServer(create_app(settings, memory)) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
+        Memory(database_path, max_message_bytes=1 << 20) as memory,
+        serve(memory, max_message_bytes=1 << 20, max_body_bytes=3 << 20) as client,
     ):
         yield client
 
 
-def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """The problem document of an answer that must be one."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = response.json()
-    assert document["type"] == f"urn:foxing:problem:{slug}"
-    assert document["status"] == status
-    assert document["title"]
-    assert len(document["detail"]) > 10
-    assert "Traceback" not in response.text
-    return document
-
-
-def everything(client: httpx.Client, bank: str = "agent-7") -> list[dict[str, Any]]:
-    response = client.post(f"/v1/banks/{bank}/recall", json={"limit": 500})
-    assert response.status_code == 200, response.text
-    spans: list[dict[str, Any]] = response.json()["spans"]
+def all_spans(client: httpx.Client) -> list[dict[str, Any]]:
+    spans: list[dict[str, Any]] = ok(client.post("/v1/banks/agent-7/recall", json={"limit": 500}))["spans"]
     return spans
 
 
@@ -80,67 +61,67 @@ def test_stored_messages_are_readable_at_once(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\x00\x07\x1b[31m", "한국어 🙂 é", " \n\t ", "⟦¶⟧"])
-def test_every_string_comes_back(client: httpx.Client, content: str) -> None:
+def test_every_string_is_returned_unchanged(client: httpx.Client, content: str) -> None:
     assert client.post(MESSAGES, json={"messages": [{"id": "m", "role": "tool", "content": content}]}).is_success
     assert client.get(f"{MESSAGES}/m").json()["text"] == content
 
 
-def test_very_old_times_come_back(client: httpx.Client) -> None:
+def test_very_old_times_are_returned_unchanged(client: httpx.Client) -> None:
     at = "0001-01-02T00:00:00Z"
     stored = client.post(MESSAGES, json={"messages": [{"role": "user", "content": "old", "created_at": at}]})
     assert stored.status_code == 201
-    assert [span["created_at"] for span in everything(client)] == [at]
+    assert [span["created_at"] for span in all_spans(client)] == [at]
 
 
-def test_an_id_may_hold_slashes_and_spaces(client: httpx.Client) -> None:
+def test_an_id_may_contain_slashes_and_spaces(client: httpx.Client) -> None:
     identity = "session/1 #?%/é"
     assert client.post(MESSAGES, json={"messages": [{"id": identity, "role": "user", "content": "x"}]}).is_success
     path = httpx.URL(str(client.base_url)).copy_with(raw_path=f"{MESSAGES}/session%2F1%20%23%3F%25%2F%C3%A9".encode())
     assert client.get(path).json()["message_id"] == identity
 
 
-def test_the_same_id_and_content_again_adds_nothing(client: httpx.Client) -> None:
+def test_storing_the_same_message_again_adds_nothing(client: httpx.Client) -> None:
     body = {"messages": [{"id": "a", "role": "user", "content": "once"}]}
     assert client.post(MESSAGES, json=body).json()["stored"] == 1
     again = client.post(MESSAGES, json=body)
     assert again.status_code == 201
     assert again.json() == {"ids": ["a"], "stored": 0, "duplicates": 1}
-    assert len(everything(client)) == 1
+    assert len(all_spans(client)) == 1
 
 
-def test_the_same_id_with_other_content_is_a_conflict_and_stores_nothing(client: httpx.Client) -> None:
+def test_the_same_id_with_different_content_is_a_conflict_and_stores_nothing(client: httpx.Client) -> None:
     client.post(MESSAGES, json={"messages": [{"id": "a", "role": "user", "content": "once"}]})
     body = {"messages": [{"role": "user", "content": "new"}, {"id": "a", "role": "user", "content": "twice"}]}
-    problem(client.post(MESSAGES, json=body), 409, "conflict")
-    assert [span["text"] for span in everything(client)] == ["once"]
+    check_problem(client.post(MESSAGES, json=body), 409, "conflict")
+    assert [span["text"] for span in all_spans(client)] == ["once"]
 
 
-def test_an_idempotency_key_repeats_the_answer(client: httpx.Client) -> None:
-    body = {"messages": [{"role": "user", "content": "no id of its own"}]}
+def test_an_idempotency_key_repeats_the_response(client: httpx.Client) -> None:
+    body = {"messages": [{"role": "user", "content": "no id"}]}
     headers = {"Idempotency-Key": "k-1"}
     first = client.post(MESSAGES, json=body, headers=headers)
     second = client.post(MESSAGES, json=body, headers=headers)
     assert first.json() == second.json()
-    assert len(everything(client)) == 1
+    assert len(all_spans(client)) == 1
     other = {"messages": [{"role": "user", "content": "something else"}]}
-    problem(client.post(MESSAGES, json=other, headers=headers), 409, "conflict")
+    check_problem(client.post(MESSAGES, json=other, headers=headers), 409, "conflict")
 
 
 def test_concurrent_requests_with_one_key_store_once(client: httpx.Client) -> None:
     body = {"messages": [{"role": "user", "content": "raced"}]}
 
     def send(_: int) -> dict[str, Any]:
-        answer: dict[str, Any] = client.post(MESSAGES, json=body, headers={"Idempotency-Key": "race"}).json()
-        return answer
+        stored: dict[str, Any] = client.post(MESSAGES, json=body, headers={"Idempotency-Key": "race"}).json()
+        return stored
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(send, range(16)))
-    assert all(answer == answers[0] for answer in answers)
-    assert len(everything(client)) == 1
+        responses = list(pool.map(send, range(16)))
+    assert all(response == responses[0] for response in responses)
+    assert len(all_spans(client)) == 1
 
 
 @pytest.mark.parametrize(
-    ("message", "where", "said"),
+    ("message", "where", "expected"),
     [
         ({"role": "robot", "content": "x"}, "role", "'user'"),
         ({"role": "user"}, "content", "missing"),
@@ -151,28 +132,30 @@ def test_concurrent_requests_with_one_key_store_once(client: httpx.Client) -> No
         ({"role": "user", "content": 7}, "content", "string"),
     ],
 )
-def test_a_wrong_message_is_named(client: httpx.Client, message: dict[str, Any], where: str, said: str) -> None:
+def test_the_error_names_the_invalid_field(
+    client: httpx.Client, message: dict[str, Any], where: str, expected: str
+) -> None:
     good = {"role": "user", "content": "good"}
-    document = problem(client.post(MESSAGES, json={"messages": [good, message]}), 422, "invalid-request")
+    document = check_problem(client.post(MESSAGES, json={"messages": [good, message]}), 422, "invalid-request")
     assert document["errors"][0]["where"] == f"body.messages.1.{where}"
-    assert said in document["errors"][0]["message"]
-    assert said in document["detail"]
-    problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
+    assert expected in document["errors"][0]["message"]
+    assert expected in document["detail"]
+    check_problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
 
 
 def test_a_time_in_the_future_is_refused(client: httpx.Client) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     body = {"messages": [{"role": "user", "content": "x", "created_at": tomorrow}]}
-    assert "future" in problem(client.post(MESSAGES, json=body), 422, "invalid-time")["detail"]
+    assert "future" in check_problem(client.post(MESSAGES, json=body), 422, "invalid-time")["detail"]
 
 
 def test_a_time_outside_the_calendar_is_refused(client: httpx.Client) -> None:
     body = {"messages": [{"role": "user", "content": "x", "created_at": "0001-01-01T00:00:00+09:00"}]}
-    problem(client.post(MESSAGES, json=body), 422, "invalid-time")
+    check_problem(client.post(MESSAGES, json=body), 422, "invalid-time")
 
 
 @pytest.mark.parametrize("text", [r"\ud800", r"half \uDFFF of it", r"\\\ud83d", r"\udc00\ud800", r"\ud83d\\ude00"])
-def test_half_characters_are_explained(client: httpx.Client, text: str) -> None:
+def test_lone_surrogates_are_refused(client: httpx.Client, text: str) -> None:
     bodies = {
         "POST messages": f'{{"messages": [{{"role": "user", "content": "{text}"}}]}}',
         "POST recall": f'{{"query": "{text}"}}',
@@ -182,16 +165,16 @@ def test_half_characters_are_explained(client: httpx.Client, text: str) -> None:
     for call, body in bodies.items():
         method, path = call.split()
         response = client.request(method, f"/v1/banks/agent-7/{path}", content=body, headers=JSON)
-        assert "surrogate" in problem(response, 422, "invalid-text")["detail"]
+        assert "surrogate" in check_problem(response, 422, "invalid-text")["detail"]
 
 
 @pytest.mark.parametrize(
     ("text", "content"), [(r"\ud83d\ude00", "😀"), (r"\\ud800", r"\ud800"), (r"\\\ud83d\ude00\\", "\\😀\\")]
 )
-def test_whole_characters_may_be_escaped(client: httpx.Client, text: str, content: str) -> None:
+def test_surrogate_pairs_and_backslashes_may_be_escaped(client: httpx.Client, text: str, content: str) -> None:
     body = f'{{"messages": [{{"role": "user", "content": "{text}"}}]}}'
     assert client.post(MESSAGES, content=body, headers=JSON).status_code == 201
-    assert [span["text"] for span in everything(client)] == [content]
+    assert [span["text"] for span in all_spans(client)] == [content]
 
 
 @pytest.mark.parametrize(
@@ -209,29 +192,29 @@ def test_whole_characters_may_be_escaped(client: httpx.Client, text: str, conten
         (b'{"messages": NaN}', 422, "invalid-request"),
     ],
 )
-def test_a_body_that_is_no_request_is_refused(client: httpx.Client, body: bytes, status: int, slug: str) -> None:
-    problem(client.post(MESSAGES, content=body, headers=JSON), status, slug)
+def test_an_invalid_body_is_refused(client: httpx.Client, body: bytes, status: int, slug: str) -> None:
+    check_problem(client.post(MESSAGES, content=body, headers=JSON), status, slug)
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_a_body_that_is_not_declared_as_json_is_refused(client: httpx.Client, media_type: str | None) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
     body = json.dumps({"messages": [{"role": "user", "content": "x"}]}).encode()
-    problem(client.post(MESSAGES, content=body, headers=headers), 415, "unsupported-media-type")
+    check_problem(client.post(MESSAGES, content=body, headers=headers), 415, "unsupported-media-type")
 
 
-def test_a_message_over_the_limit_is_refused_whole(client: httpx.Client) -> None:
+def test_a_message_over_the_limit_stores_nothing(client: httpx.Client) -> None:
     small = {"role": "user", "content": "small"}
     huge = {"role": "tool", "content": "x" * ((1 << 20) + 1)}
-    problem(client.post(MESSAGES, json={"messages": [small, huge]}), 413, "message-too-large")
-    problem(client.get("/v1/banks/agent-7"), 404, "not-found")
+    check_problem(client.post(MESSAGES, json={"messages": [small, huge]}), 413, "message-too-large")
+    check_problem(client.get("/v1/banks/agent-7"), 404, "not-found")
     fits = {"role": "tool", "content": "x" * (1 << 20)}
     assert client.post(MESSAGES, json={"messages": [fits]}).status_code == 201
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(client: httpx.Client) -> None:
     body = b'{"messages": [' + b" " * (4 << 20) + b"]}"
-    document = problem(client.post(MESSAGES, content=body, headers=JSON), 413, "body-too-large")
+    document = check_problem(client.post(MESSAGES, content=body, headers=JSON), 413, "body-too-large")
     assert "FOXING_MAX_BODY_BYTES" in document["detail"]
 
     def chunks() -> Iterator[bytes]:
@@ -241,26 +224,25 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(client: httpx.Client
     try:
         response = client.post(MESSAGES, content=chunks(), headers=JSON)
     except httpx.TransportError:
-        pass  # the server hung up on the rest; some clients see that first
+        pass  # the server closed the connection before the client had sent everything
     else:
-        problem(response, 413, "body-too-large")
+        check_problem(response, 413, "body-too-large")
     assert client.get("/healthz").is_success
 
 
 @pytest.mark.parametrize("bank", ["a%20b", "%C3%A9", "x" * 201, "%00", "a%0Ab"])
-def test_a_bank_name_that_cannot_be_is_refused(client: httpx.Client, bank: str) -> None:
+def test_an_invalid_bank_name_is_refused(client: httpx.Client, bank: str) -> None:
     body = {"messages": [{"role": "user", "content": "x"}]}
-    problem(client.post(f"/v1/banks/{bank}/messages", json=body), 422, "invalid-input")
+    check_problem(client.post(f"/v1/banks/{bank}/messages", json=body), 422, "invalid-input")
 
 
 def test_an_unknown_message_is_not_found(client: httpx.Client) -> None:
-    problem(client.get(f"{MESSAGES}/nothing"), 404, "not-found")
+    check_problem(client.get(f"{MESSAGES}/nothing"), 404, "not-found")
     client.post(MESSAGES, json={"messages": [{"role": "user", "content": "x"}]})
-    problem(client.get(f"{MESSAGES}/nothing"), 404, "not-found")
+    check_problem(client.get(f"{MESSAGES}/nothing"), 404, "not-found")
 
 
-def test_storing_goes_on_while_other_requests_wait(client: httpx.Client) -> None:
-    """Requests in many threads at once all end, and nothing is lost."""
+def test_concurrent_requests_all_store_their_messages(client: httpx.Client) -> None:
 
     def send(number: int) -> int:
         body = {"messages": [{"id": f"m{number}", "role": "user", "content": f"message {number}"}]}
@@ -268,4 +250,4 @@ def test_storing_goes_on_while_other_requests_wait(client: httpx.Client) -> None
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(send, range(64))) == {201}
-    assert len(everything(client)) == 64
+    assert len(all_spans(client)) == 64

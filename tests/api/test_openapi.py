@@ -1,20 +1,15 @@
-"""The description of the interface is complete, and its examples are true."""
+"""The OpenAPI document is complete, and its examples are valid."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import BaseModel
 
-from foxing.api.app import create_app
 from foxing.api.openapi import examples
 from foxing.api.routes.health import Health
 from foxing.api.schemas import AgeRequest, RecallRequest, SealRequest, StoreRequest
-from foxing.api.server import BackgroundServer
-from foxing.api.settings import load_settings
-from foxing.memory import Memory
 from foxing.memory.models import (
     AgeReport,
     BankInfo,
@@ -52,17 +47,9 @@ PATHS = {
 
 
 @pytest.fixture
-def client(database_path: Path) -> Iterator[httpx.Client]:
-    app = create_app(load_settings({"ageing_enabled": False}), Memory(database_path))
-    with BackgroundServer(app) as server, httpx.Client(base_url=server.url) as client:
-        yield client
-    app.state.service.memory.close()
-
-
-@pytest.fixture
 def document(client: httpx.Client) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json()
-    return found
+    loaded: dict[str, Any] = client.get("/openapi.json").json()
+    return loaded
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -73,7 +60,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_the_paths_are_those_of_the_design(document: dict[str, Any]) -> None:
+def test_the_document_lists_every_path(document: dict[str, Any]) -> None:
     assert {path: set(methods) for path, methods in document["paths"].items()} == PATHS
 
 
@@ -89,9 +76,9 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
     assert len(identities) == len(set(identities))
 
 
-def test_every_success_has_an_example_or_is_binary(document: dict[str, Any]) -> None:
+def test_every_success_response_has_an_example_or_is_binary(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        successes = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        successes = [r for status, r in operation["responses"].items() if status.startswith("2")]
         assert len(successes) == 1, name
         for media_type, content in successes[0]["content"].items():
             if media_type in ("application/json", "text/plain"):
@@ -101,7 +88,7 @@ def test_every_success_has_an_example_or_is_binary(document: dict[str, Any]) -> 
                 assert content["schema"]["format"] == "binary", name
 
 
-def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
     bodies = [
         (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
     ]
@@ -112,9 +99,9 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
             assert "value" in example, name
 
 
-def test_every_failure_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
+def test_every_error_response_is_a_problem_with_an_example(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        failures = {status: a for status, a in operation["responses"].items() if not status.startswith("2")}
+        failures = {status: r for status, r in operation["responses"].items() if not status.startswith("2")}
         assert "500" in failures, name
         if "/v1/" in name:
             assert {"401", "422", "503"} <= set(failures), name
@@ -122,21 +109,21 @@ def test_every_failure_is_a_problem_with_an_example(document: dict[str, Any]) ->
             assert "404" in failures, name
         if "requestBody" in operation:
             assert {"400", "413", "415"} <= set(failures), name
-        for status, answer in failures.items():
-            content = answer["content"]
+        for status, response in failures.items():
+            content = response["content"]
             assert list(content) == ["application/problem+json"], (name, status)
             assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
             assert content["application/problem+json"]["example"]["status"] == int(status)
 
 
-def test_calls_with_data_ask_for_the_key(document: dict[str, Any]) -> None:
+def test_operations_on_data_require_the_key(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     for name, operation in operations(document):
-        wanted = "/v1/" in name or name == "get /metrics"
-        assert bool(operation.get("security")) == wanted, name
+        protected = "/v1/" in name or name == "get /metrics"
+        assert bool(operation.get("security")) == protected, name
 
 
-def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
     def references(value: Any) -> Iterator[str]:
         if isinstance(value, dict):
             if isinstance(value.get("$ref"), str):
@@ -181,7 +168,7 @@ def test_an_example_is_valid(model: type[BaseModel], example: dict[str, Any]) ->
     assert set(value.model_dump()) >= set(example)
 
 
-def test_the_policy_example_is_the_default() -> None:
+def test_the_policy_example_is_the_default_policy() -> None:
     assert Policy.model_validate(examples.POLICY) == Policy()
     assert Policy().model_dump(mode="json") == examples.POLICY
 

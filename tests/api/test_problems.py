@@ -1,22 +1,21 @@
-"""What is not a request of the interface, and what goes wrong inside, is a problem document too."""
+"""Problem documents for requests outside the API and for internal errors."""
 
 import io
 import json
 import logging
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.service import check_problem, serve
 
-from foxing.api.app import create_app
 from foxing.api.logs import configure_logs
 from foxing.api.problems import INTERNAL, KINDS, kind_of, problem_of
-from foxing.api.server import BackgroundServer, StartFailed
+from foxing.api.server import StartFailed
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 from foxing.memory import errors as memory_errors
@@ -24,42 +23,21 @@ from foxing.renderer import FoxingError
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path) as memory:
-        yield memory
-
-
-@pytest.fixture
-def client(memory: Memory) -> Iterator[httpx.Client]:
-    app = create_app(load_settings({"ageing_enabled": False}), memory)
-    with BackgroundServer(app) as server, httpx.Client(base_url=server.url) as client:
-        yield client
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What the service logs, as configured by its settings."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def log(root_logger: logging.Logger) -> io.StringIO:
+    """The log of the service, at level debug."""
     stream = io.StringIO()
     configure_logs(load_settings({"log_level": "debug"}), stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return stream
 
 
-def entries(log: io.StringIO, event: str) -> list[dict[str, Any]]:
+def log_entries(log: io.StringIO, event: str) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     return [line for line in lines if line["event"] == event]
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/banks/", "/v1/banks/b/pages/", "/nothing", "/v1/banks/b/undo"])
 def test_an_unknown_path(client: httpx.Client, path: str) -> None:
-    response = client.get(path)
-    assert response.status_code == 404
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["type"] == "urn:foxing:problem:no-such-path"
-    assert response.json()["instance"] == path
+    assert check_problem(client.get(path), 404, "no-such-path")["instance"] == path
 
 
 @pytest.mark.parametrize(
@@ -72,26 +50,22 @@ def test_an_unknown_path(client: httpx.Client, path: str) -> None:
         ("GET", "/v1/banks/b/recall", "POST"),
     ],
 )
-def test_a_method_the_path_does_not_take(client: httpx.Client, method: str, path: str, allowed: str) -> None:
+def test_a_method_that_the_path_does_not_support(client: httpx.Client, method: str, path: str, allowed: str) -> None:
     response = client.request(method, path)
-    assert response.status_code == 405
+    assert allowed in check_problem(response, 405, "method-not-allowed")["detail"]
     assert response.headers["allow"] == allowed
-    assert response.json()["type"] == "urn:foxing:problem:method-not-allowed"
-    assert allowed in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
     "path",
     ["/v1/banks?limit=0", "/v1/banks?limit=501", "/v1/banks?limit=many", "/v1/banks/b/pages?tier=huge"],
 )
-def test_a_wrong_parameter(client: httpx.Client, path: str) -> None:
-    response = client.get(path)
-    assert response.status_code == 422
-    assert response.json()["type"] == "urn:foxing:problem:invalid-request"
-    assert response.json()["errors"][0]["where"].startswith("query.")
+def test_an_invalid_parameter(client: httpx.Client, path: str) -> None:
+    document = check_problem(client.get(path), 422, "invalid-request")
+    assert document["errors"][0]["where"].startswith("query.")
 
 
-def test_an_unknown_tier_is_told_the_tiers(client: httpx.Client) -> None:
+def test_the_error_for_an_unknown_tier_lists_the_tiers(client: httpx.Client) -> None:
     assert "'micro'" in client.get("/v1/banks/b/pages?tier=huge").json()["detail"]
 
 
@@ -113,40 +87,35 @@ def test_an_unknown_bank(client: httpx.Client) -> None:
     ]
     for method, path, body in calls:
         response = client.request(method, f"/v1/banks/nobody{path}", json=body)
-        assert (path, response.status_code) == (path, 404)
-        assert response.json()["type"] == "urn:foxing:problem:not-found"
-        assert "nobody" in response.json()["detail"]
+        assert "nobody" in check_problem(response, 404, "not-found")["detail"], path
 
 
-def test_a_foreign_cursor(client: httpx.Client) -> None:
+def test_a_cursor_of_another_list(client: httpx.Client) -> None:
     client.post("/v1/banks/b/messages", json={"messages": [{"role": "user", "content": "x"}]})
     for path in ("/v1/banks?cursor=zzz", "/v1/banks/b/pages?cursor=zzz"):
-        response = client.get(path)
-        assert response.status_code == 422
-        assert response.json()["type"] == "urn:foxing:problem:invalid-cursor"
-    response = client.post("/v1/banks/b/recall", json={"cursor": "zzz"})
-    assert response.json()["type"] == "urn:foxing:problem:invalid-cursor"
+        check_problem(client.get(path), 422, "invalid-cursor")
+    check_problem(client.post("/v1/banks/b/recall", json={"cursor": "zzz"}), 422, "invalid-cursor")
 
 
 def test_every_request_has_an_id(client: httpx.Client, log: io.StringIO) -> None:
-    own = client.get("/v1/banks/x", headers={"X-Request-ID": "trace-42"})
-    assert own.headers["x-request-id"] == "trace-42"
-    assert own.json()["request_id"] == "trace-42"
-    made = [client.get("/healthz", headers=h).headers["x-request-id"] for h in ({}, {"X-Request-ID": "not\tone"})]
-    assert all(re.fullmatch(r"[0-9a-f]{32}", identity) for identity in made)
-    assert made[0] != made[1]
-    entry = entries(log, "request")[0]
+    chosen = client.get("/v1/banks/x", headers={"X-Request-ID": "trace-42"})
+    assert chosen.headers["x-request-id"] == "trace-42"
+    assert chosen.json()["request_id"] == "trace-42"
+    generated = [client.get("/healthz", headers=h).headers["x-request-id"] for h in ({}, {"X-Request-ID": "not\tone"})]
+    assert all(re.fullmatch(r"[0-9a-f]{32}", identity) for identity in generated)
+    assert generated[0] != generated[1]
+    entry = log_entries(log, "request")[0]
     assert (entry["request_id"], entry["method"], entry["status"], entry["bank"]) == ("trace-42", "GET", 404, "x")
     assert entry["path"] == "/v1/banks/{bank}"
     assert entry["duration_ms"] >= 0
     assert entry["level"] == "info"
 
 
-def test_a_fault_inside_is_logged_and_not_shown(
+def test_an_internal_error_is_logged_and_not_shown(
     client: httpx.Client, memory: Memory, database_path: Path, log: io.StringIO
 ) -> None:
     memory.store("b", [{"role": "user", "content": "x"}])
-    # a table that is not there any more: nothing a caller could have done
+    # A missing table is an error that no caller can cause.
     with closing(sqlite3.connect(database_path)) as connection:
         connection.execute("DROP TABLE keepsakes")
     response = client.get("/v1/banks/b")
@@ -154,32 +123,31 @@ def test_a_fault_inside_is_logged_and_not_shown(
     assert response.status_code in (500, 503)
     assert response.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in response.text
-    failed = entries(log, "request failed")
-    assert failed[0]["request_id"] == document["request_id"] == response.headers["x-request-id"]
-    assert "Traceback" in failed[0]["exception"]
+    failures = log_entries(log, "request failed")
+    assert failures[0]["request_id"] == document["request_id"] == response.headers["x-request-id"]
+    assert "Traceback" in failures[0]["exception"]
     assert client.get("/healthz").is_success
 
 
 def test_a_service_that_cannot_open_its_database_does_not_start(tmp_path: Path, log: io.StringIO) -> None:
-    (tmp_path / "no.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    (tmp_path / "no.db").write_bytes(b"this is not a database" * 100)
     with (
         pytest.raises(StartFailed),
-        BackgroundServer(create_app(load_settings({"database_url": str(tmp_path / "no.db")}))),
+        serve(database_url=str(tmp_path / "no.db")),
     ):
         pass
     assert "no SQLite database" in log.getvalue()
 
 
 def test_a_service_opens_and_closes_its_own_memory(database_path: Path) -> None:
-    app = create_app(load_settings({"database_url": str(database_path), "ageing_enabled": False}))
-    with BackgroundServer(app) as server:
+    with serve(database_url=str(database_path)) as client:
         body = {"messages": [{"role": "user", "content": "x"}]}
-        assert httpx.post(f"{server.url}/v1/banks/b/messages", json=body).status_code == 201
+        assert client.post("/v1/banks/b/messages", json=body).status_code == 201
     with Memory(database_path) as memory:
         assert memory.bank("b").messages == 1
 
 
-def test_every_error_of_the_memory_has_a_kind_of_its_own_name() -> None:
+def test_every_memory_error_has_the_problem_kind_that_it_names() -> None:
     classes = [
         value
         for value in vars(memory_errors).values()
@@ -191,12 +159,12 @@ def test_every_error_of_the_memory_has_a_kind_of_its_own_name() -> None:
         if error_class is not memory_errors.MemoryFault:
             assert kind.slug == error_class.problem
     assert kind_of(FoxingError("anything")) is INTERNAL
-    order = [known for known, _ in KINDS]
-    for place, known in enumerate(order):
-        assert not any(issubclass(later, known) for later in order[place + 1 :])
+    classes_in_order = [error_class for error_class, _ in KINDS]
+    for place, earlier in enumerate(classes_in_order):
+        assert not any(issubclass(later, earlier) for later in classes_in_order[place + 1 :])
 
 
-def test_a_problem_document_leaves_out_what_it_does_not_know() -> None:
+def test_a_problem_document_omits_empty_fields_and_escapes_surrogates() -> None:
     document = problem_of(memory_errors.NotFound("there is no bank 'b\ud800'")).document()
     assert set(document) == {"type", "title", "status", "detail"}
     json.dumps(document, ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what a bad one is told."""
+"""Sources of settings, their precedence, and errors."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from foxing.encoder import RemoteOptions
 
 
 @pytest.fixture(autouse=True)
-def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -24,7 +24,9 @@ def test_defaults() -> None:
     assert settings.key is None
 
 
-def test_environment_wins_over_file_and_overrides_over_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_override_the_environment_which_overrides_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "foxing.toml").write_text('port = 1111\nhost = "127.0.0.2"\nageing_enabled = false\n')
     monkeypatch.setenv("FOXING_PORT", "2222")
     monkeypatch.setenv("FOXING_HOST", "127.0.0.3")
@@ -34,7 +36,7 @@ def test_environment_wins_over_file_and_overrides_over_both(tmp_path: Path, monk
     assert not settings.ageing_enabled
 
 
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOXING_API_KEY", "")
     monkeypatch.setenv("FOXING_PORT", "")
     settings = load_settings()
@@ -43,7 +45,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "expected"),
     [
         ("PORT", "seven", "FOXING_PORT"),
         ("PORT", "70000", "less than or equal to 65535"),
@@ -56,81 +58,86 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("REMOTE_EXTRA", "[1]", "FOXING_REMOTE_EXTRA"),
     ],
 )
-def test_a_bad_value_is_named_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+def test_the_error_names_the_invalid_setting_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(f"FOXING_{name}", value)
     with pytest.raises(InvalidSettings) as caught:
         load_settings()
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["FOXING_API_KEY", "FOXING_REMOTE_API_KEY"])
-def test_a_bad_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_error_for_an_invalid_key_does_not_show_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "two words")
     with pytest.raises(InvalidSettings, match=name) as caught:
         load_settings()
     assert "two words" not in str(caught.value)
 
 
-def test_the_remote_codec_gets_its_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {"URL": "http://bob:hunter2@h/v1", "MODEL": "m", "API_KEY": "sesame", "SERVER": "vllm", "PROMPT": "free-ocr"}
-    said |= {
+def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "URL": "http://bob:hunter2@h/v1",
+        "MODEL": "m",
+        "API_KEY": "sesame",
+        "SERVER": "vllm",
+        "PROMPT": "free-ocr",
         "COLUMNS": "160",
         "TIMEOUT_S": "9.5",
         "PAGE_TIMEOUT_S": "99",
         "CONCURRENCY": "3",
         "RETRIES": "2",
         "MAX_TOKENS": "700",
+        "DEFAULT_CONFIDENCE": "0.5",
+        "EXTRA": '{"top_k": 1}',
+        "PROMPT_PRICE": "1",
+        "COMPLETION_PRICE": "2",
     }
-    said |= {"DEFAULT_CONFIDENCE": "0.5", "EXTRA": '{"top_k": 1}', "PROMPT_PRICE": "1", "COMPLETION_PRICE": "2"}
-    for name, value in said.items():
+    for name, value in values.items():
         monkeypatch.setenv(f"FOXING_REMOTE_{name}", value)
     remote = load_settings().codec_options.remote
     assert remote == RemoteOptions(
-        *(
-            "http://bob:hunter2@h/v1",
-            "m",
-            "sesame",
-            "vllm",
-            "free-ocr",
-            160,
-            9.5,
-            99.0,
-            3,
-            2,
-            700,
-            0.5,
-            {"top_k": 1},
-            1.0,
-            2.0,
-        )
+        url="http://bob:hunter2@h/v1",
+        model="m",
+        api_key="sesame",
+        server="vllm",
+        prompt="free-ocr",
+        columns=160,
+        timeout_s=9.5,
+        page_timeout_s=99.0,
+        concurrency=3,
+        retries=2,
+        max_tokens=700,
+        default_confidence=0.5,
+        extra={"top_k": 1},
+        prompt_price=1.0,
+        completion_price=2.0,
     )
-    for words in (repr(load_settings()), repr(remote)):
-        assert "sesame" not in words
-        assert "hunter2" not in words
+    for shown in (repr(load_settings()), repr(remote)):
+        assert "sesame" not in shown
+        assert "hunter2" not in shown
 
 
-def test_the_key_does_not_show_in_a_log() -> None:
+def test_the_key_does_not_appear_in_the_repr() -> None:
     settings = load_settings({"api_key": "correct-horse-battery"})
     assert settings.key == "correct-horse-battery"
     assert "correct-horse" not in repr(settings)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [("prot = 1", "no setting 'prot'"), ("port = ", "foxing.toml cannot be read"), ("\xff", "cannot be read")],
 )
-def test_a_bad_file_is_explained(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_file_is_reported(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "foxing.toml").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InvalidSettings, match=said):
+    with pytest.raises(InvalidSettings, match=expected):
         load_settings()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "memory.example.org"])
-def test_other_machines_are_served_only_with_a_key(host: str) -> None:
+def test_a_host_other_than_loopback_requires_a_key(host: str) -> None:
     with pytest.raises(InvalidSettings, match="FOXING_API_KEY"):
         load_settings({"host": host}).check_host()
     assert load_settings({"host": host, "api_key": "correct-horse-battery"}).check_host().host == host

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from foxing.api.opening import open_memory
+from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
 from foxing.encoder.options import CodecOptions

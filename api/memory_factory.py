@@ -1,4 +1,4 @@
-"""Opening the memory that the settings name."""
+"""Opens the memory that the settings describe."""
 
 from foxing.memory import Memory
 
@@ -6,7 +6,7 @@ from .settings import Settings
 
 
 def open_memory(settings: Settings) -> Memory:
-    """Open, and migrated to this version. Raises `StorageError` or `DatabaseTooNew`."""
+    """An open memory whose database is migrated to this version. Raises `StorageError` or `DatabaseTooNew`."""
     return Memory(
         settings.database_url,
         codec=settings.codec,

@@ -1,0 +1,42 @@
+"""Fixtures for tests of the service."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.service import serve, store_conversation
+
+from foxing.memory import Memory
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path) as memory:
+        yield memory
+
+
+@pytest.fixture
+def client(memory: Memory) -> Iterator[httpx.Client]:
+    """A client of a service over the empty `memory`."""
+    with serve(memory) as client:
+        yield client
+
+
+@pytest.fixture
+def bank_client(memory: Memory) -> Iterator[httpx.Client]:
+    """A client of a service that allows time travel, over a bank with a conversation."""
+    store_conversation(memory)
+    with serve(memory, time_travel=True) as client:
+        yield client
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, restored after the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)

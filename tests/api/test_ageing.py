@@ -1,0 +1,88 @@
+"""Sealing, ageing and policies."""
+
+from typing import Any
+
+import httpx
+import pytest
+from support.service import BANK_PATH, LATER, NOW, check_problem, ok, seal, serve, store_conversation
+
+from foxing.memory import Memory, Policy
+
+
+def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
+    page_id = seal(bank_client)
+    listed = ok(bank_client.get(f"{BANK_PATH}/pages"))
+    assert [page["id"] for page in listed["pages"]] == [page_id]
+    assert listed["next_cursor"] is None
+    page = ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))
+    assert page == listed["pages"][0]
+    assert (page["tier"], page["text_kept"], page["pinned"], page["messages"]) == ("base", True, False, 24)
+    assert ok(bank_client.get(f"{BANK_PATH}/messages/m3"))["source"] == "text"
+
+    preview = ok(bank_client.post(f"{BANK_PATH}/age", json={"dry_run": True, "now": LATER}))
+    assert [move["to_tier"] for move in preview["moved"]] == ["tiny"]
+    assert ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))["tier"] == "base"
+
+    report = ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))
+    assert not report["dry_run"]
+    assert [(m["from_tier"], m["to_tier"], m["drops_text"]) for m in report["moved"]] == [("base", "tiny", True)]
+    assert report["vision_tokens_after"] == preview["vision_tokens_after"] < report["vision_tokens_before"]
+    page = ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))
+    assert (page["tier"], page["text_kept"]) == ("tiny", False)
+    assert ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))["moved"] == []
+
+    message = ok(bank_client.get(f"{BANK_PATH}/messages/m3"))
+    assert (message["source"], message["tier"], message["page_ids"]) == ("decoded", "tiny", [page_id])
+    assert 0 < message["confidence"] <= 1
+    assert ok(bank_client.get(f"{BANK_PATH}/pages?tier=base"))["pages"] == []
+    assert len(ok(bank_client.get(f"{BANK_PATH}/pages?tier=tiny"))["pages"]) == 1
+    bank = ok(bank_client.get(BANK_PATH))
+    assert bank["tiers"]["tiny"]["pages"] == 1
+    assert bank["bytes"]["total"] == sum(size for name, size in bank["bytes"].items() if name != "total")
+
+
+def test_a_policy_is_set_and_applied(bank_client: httpx.Client) -> None:
+    assert ok(bank_client.get(f"{BANK_PATH}/policy"))["steps"][0] == {"after": "P7D", "tier": "small"}
+    policy = {"fresh": "large", "steps": [{"after": "PT1H", "tier": "micro"}], "keep_text": "until:micro"}
+    stored = ok(bank_client.put(f"{BANK_PATH}/policy", json=policy))
+    assert Policy.model_validate(stored) == Policy.model_validate(policy)
+    assert ok(bank_client.get(f"{BANK_PATH}/policy")) == stored
+    seal(bank_client)
+    moved = ok(bank_client.post(f"{BANK_PATH}/age", json={"now": NOW}))["moved"]
+    assert [(move["from_tier"], move["to_tier"]) for move in moved] == [("large", "micro")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({"steps": [{"after": "P7D", "tier": "large"}]}, "lower tiers"),
+        ({"steps": [{"after": "P9D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]}, "ascend"),
+        ({"steps": [{"after": "P7D", "tier": "huge"}]}, "'micro'"),
+        ({"keep_text": "sometimes"}, "keep_text"),
+        ({"undo_window": "a week"}, "undo_window"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_an_invalid_policy_is_refused_with_a_reason(
+    bank_client: httpx.Client, policy: dict[str, Any], expected: str
+) -> None:
+    before = ok(bank_client.get(f"{BANK_PATH}/policy"))
+    response = bank_client.put(f"{BANK_PATH}/policy", json=policy)
+    assert expected in check_problem(response, 422, "invalid-policy")["detail"]
+    assert ok(bank_client.get(f"{BANK_PATH}/policy")) == before
+
+
+def test_a_policy_must_be_an_object(bank_client: httpx.Client) -> None:
+    check_problem(bank_client.put(f"{BANK_PATH}/policy", json=[1]), 422, "invalid-request")
+
+
+def test_without_time_travel_only_a_dry_run_accepts_now(memory: Memory) -> None:
+    store_conversation(memory)
+    with serve(memory) as client:
+        for path in ("seal", "age", "recall"):
+            response = client.post(f"{BANK_PATH}/{path}", json={"now": LATER})
+            assert "FOXING_TIME_TRAVEL" in check_problem(response, 403, "time-travel-forbidden")["detail"]
+        assert ok(client.post(f"{BANK_PATH}/age", json={"now": LATER, "dry_run": True}))["dry_run"]
+        assert ok(client.get(BANK_PATH))["open_messages"] == 24
+        assert len(ok(client.post(f"{BANK_PATH}/seal"))["pages"]) == 1  # without a body
+        assert ok(client.post(f"{BANK_PATH}/age", content=b""))["dry_run"] is False

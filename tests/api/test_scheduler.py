@@ -1,0 +1,67 @@
+"""The clock of the service."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.service import metric_samples, serve
+
+from foxing.api.metrics import Metrics
+from foxing.api.scheduler import Clock
+from foxing.memory import Memory
+
+WAIT_S = 60.0
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until another thread makes `condition` true."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.01)
+
+
+def test_the_clock_seals_and_ages(memory: Memory) -> None:
+    memory.store("b", [{"role": "user", "content": "soon a page", "created_at": datetime.now(UTC) - timedelta(days=9)}])
+    memory.set_policy("b", {"seal_after": "PT1S", "steps": [{"after": "PT2S", "tier": "tiny"}]})
+    with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
+        eventually(lambda: [page.tier for page in memory.pages("b").pages] == ["tiny"])
+        eventually(lambda: metric_samples(client).get("foxing_pages_aged_total{trigger=tick}") == 1)
+        samples = metric_samples(client)
+    assert samples["foxing_pages_sealed_total{trigger=tick}"] == 1
+    assert samples["foxing_ticks_total"] >= 1
+    assert samples["foxing_tick_failures_total"] == 0
+    assert time.time() - samples["foxing_last_tick_timestamp_seconds"] < WAIT_S
+
+
+def test_a_failed_tick_is_counted_and_does_not_stop_the_clock(
+    memory: Memory, database_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve(memory, ageing_enabled=True, ageing_interval_s=0.02) as client:
+        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
+            connection.execute("ALTER TABLE banks RENAME TO elsewhere")
+        eventually(lambda: metric_samples(client)["foxing_tick_failures_total"] >= 2)
+        assert client.get("/healthz").status_code == 200
+        before = metric_samples(client)["foxing_ticks_total"]
+        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
+            connection.execute("ALTER TABLE elsewhere RENAME TO banks")
+        eventually(lambda: metric_samples(client)["foxing_ticks_total"] > before)
+    assert any("tick failed" in record.getMessage() for record in caplog.records)
+
+
+def test_the_clock_can_be_disabled(memory: Memory) -> None:
+    with serve(memory, ageing_enabled=False, ageing_interval_s=0.01) as client:
+        time.sleep(0.1)
+        assert metric_samples(client)["foxing_ticks_total"] == 0
+
+
+def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
+    clock = Clock(memory, 3600, Metrics())
+    clock.start(at_once=True)
+    eventually(lambda: clock.ticks == 1)
+    clock.stop()
+    assert clock.failures == 0
