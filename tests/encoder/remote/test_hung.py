@@ -16,10 +16,10 @@ import pytest
 
 from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.circuit_breaker import SHUT_S, Breaker, Shut
+from foxing.encoder.remote.circuit_breaker import OPEN_S, CircuitBreaker, CircuitOpen
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
-from foxing.encoder.remote.thread_pool import Pool, join
+from foxing.encoder.remote.thread_pool import DaemonThreadPool, join_threads
 from foxing.renderer import render
 
 BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()
@@ -99,7 +99,7 @@ class Clock:
 
     @property
     def timing(self) -> Timing:
-        return Timing(sleep=self.sleep, chance=lambda: 0.5, seconds=lambda: self.now)
+        return Timing(sleep=self.sleep, chance=lambda: 0.5, clock=lambda: self.now)
 
 
 def options(url: str, **changed: Any) -> RemoteOptions:
@@ -154,27 +154,27 @@ def test_all_tries_for_a_page_have_one_deadline(sockets: Sockets) -> None:
 
 def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
     now = [0.0]
-    breaker = Breaker(3, lambda: now[0])
+    breaker = CircuitBreaker(3, lambda: now[0])
     for _ in range(2):
-        breaker.missed()
-    breaker.reached()
+        breaker.record_silence()
+    breaker.record_response()
     for _ in range(3):
         with breaker.page():
-            breaker.missed()
-    with pytest.raises(Shut), breaker.page():
+            breaker.record_silence()
+    with pytest.raises(CircuitOpen), breaker.page():
         pass
-    now[0] += SHUT_S
+    now[0] += OPEN_S
     with breaker.page():
-        with pytest.raises(Shut), breaker.page():
+        with pytest.raises(CircuitOpen), breaker.page():
             pass
-        breaker.missed()
-    with pytest.raises(Shut), breaker.page():
+        breaker.record_silence()
+    with pytest.raises(CircuitOpen), breaker.page():
         pass
-    now[0] += SHUT_S
+    now[0] += OPEN_S
     with pytest.raises(ZeroDivisionError), breaker.page():
         raise ZeroDivisionError
     with breaker.page():
-        breaker.reached()
+        breaker.record_response()
         with breaker.page():
             pass
 
@@ -187,7 +187,7 @@ def test_while_nothing_answers_further_pages_fail_at_once() -> None:
     assert ["nothing answers" in str(failure) for failure in failures] == [True, True, False, False, False, False]
     assert "did not answer the last pages" in str(failures[-1])
     assert (codec.usage.requests, codec.usage.pages_failed) == (6, 6)
-    clock.now += SHUT_S
+    clock.now += OPEN_S
     codec.decode_each(tokens_of(codec, 3))
     assert codec.usage.requests == 9
     codec.close()
@@ -269,7 +269,7 @@ def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
 
 
 def test_a_pool_runs_no_more_at_once_than_it_may_and_hands_errors_on() -> None:
-    pool: Pool[int, float] = Pool(2, "test")
+    pool: DaemonThreadPool[int, float] = DaemonThreadPool(2, "test")
     running = threading.Semaphore(2)
 
     def invert(number: int) -> float:
@@ -284,5 +284,5 @@ def test_a_pool_runs_no_more_at_once_than_it_may_and_hands_errors_on() -> None:
     assert np.allclose([future.result() for future in futures[1:]], 1 / np.arange(1, 20))
     threads = pool.close()
     assert len(threads) == 2
-    join(threads)
+    join_threads(threads)
     assert not any(thread.is_alive() for thread in threads)

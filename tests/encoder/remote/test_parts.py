@@ -19,7 +19,7 @@ from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.options import PROMPTS, Server
 from foxing.encoder.remote.requests import NGRAM, chat_request, prompt_embeds_request
-from foxing.encoder.remote.responses import LONGEST, Answer, BadAnswer, NoReading, loop_start
+from foxing.encoder.remote.responses import LONGEST, BadAnswer, ChatCompletion, NoReading, loop_start
 from foxing.encoder.tokens import png_bytes
 from foxing.renderer import PageLayout, render
 
@@ -119,7 +119,7 @@ def test_a_character_is_as_sure_as_the_least_sure_token_with_a_byte_of_it() -> N
         {"token": "\\xec", "logprob": math.log(0.9), "bytes": whole[:4]},
         {"token": "\\x8b", "logprob": math.log(0.5), "bytes": whole[4:]},
     ]
-    answer = Answer.of(completion("two 점심", [token("two", 0.25), token(" ", 1.0), *halves]))
+    answer = ChatCompletion.parse(completion("two 점심", [token("two", 0.25), token(" ", 1.0), *halves]))
     assert answer.sure is not None
     assert answer.sure.tolist() == pytest.approx([0.25, 0.25, 0.25, 1.0, 0.9, 0.5])
     assert (answer.prompt_tokens, answer.completion_tokens, answer.cut) == (120, 7, False)
@@ -132,19 +132,19 @@ def test_special_tokens_and_fences_are_no_text() -> None:
         "```text\na b\n```<|im_end|>",
         "<|assistant|>\n```\na b\n```\n<｜end▁of▁sentence｜>",
     ):
-        assert Answer.of(completion(content)).text == "a b"
-    answer = Answer.of(completion("```text\na b\n```", logprobs))
+        assert ChatCompletion.parse(completion(content)).text == "a b"
+    answer = ChatCompletion.parse(completion("```text\na b\n```", logprobs))
     assert answer.sure is not None
     assert answer.sure.tolist() == pytest.approx([0.75] * 3)
-    assert Answer.of(completion([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).text == "ab"
+    assert ChatCompletion.parse(completion([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).text == "ab"
 
 
 def test_without_log_probabilities_nothing_is_said_about_confidence() -> None:
     for logprobs in (None, [], "no", [{"token": "a"}], [{"token": "a", "logprob": "high"}]):
-        assert Answer.of(completion("a", logprobs)).sure is None
+        assert ChatCompletion.parse(completion("a", logprobs)).sure is None
     for logprob in (math.nan, math.inf, 10**400):
-        assert Answer.of(completion("a", [{"token": "a", "logprob": logprob}])).sure is None
-    assert Answer.of(completion("a", [{"token": "a", "logprob": -0.5, "bytes": 1 << 40}])).sure is None
+        assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": logprob}])).sure is None
+    assert ChatCompletion.parse(completion("a", [{"token": "a", "logprob": -0.5, "bytes": 1 << 40}])).sure is None
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_without_log_probabilities_nothing_is_said_about_confidence() -> None:
 )
 def test_what_is_no_chat_completion_is_refused(document: Any) -> None:
     with pytest.raises(BadAnswer) as caught:
-        Answer.of(document)
+        ChatCompletion.parse(document)
     assert not isinstance(caught.value, NoReading)
 
 
 @pytest.mark.parametrize(
     ("content", "finish", "refusal", "said"),
     [
-        (None, "stop", None, r"answered nothing, though the page is not empty \(it ended by 'stop' after 7 tokens\)"),
+        (None, "stop", None, r"answered nothing, though the page is not empty \(it ended with 'stop' after 7 tokens\)"),
         (" \n ", "length", None, "answered nothing.*'length'.*FOXING_REMOTE_MAX_TOKENS"),
         ("```\n```<|im_end|>", "stop", None, "answered nothing"),
         ("half of the pa", "content_filter", None, "its content filter stopped"),
@@ -179,12 +179,12 @@ def test_no_answer_is_no_reading(content: str | None, finish: str, refusal: str 
     document = completion(content, finish=finish)
     document["choices"][0]["message"]["refusal"] = refusal
     with pytest.raises(NoReading, match=said) as caught:
-        Answer.of(document)
-    assert caught.value.told
+        ChatCompletion.parse(document)
+    assert caught.value.deliberate
     broken = completion("half")
     broken["choices"][0] |= {"finish_reason": "error", "error": {"message": "upstream"}}
     with pytest.raises(NoReading, match=r"broke off.*upstream"):
-        Answer.of(broken)
+        ChatCompletion.parse(broken)
 
 
 def test_a_loop_is_found_where_it_begins_to_repeat() -> None:
@@ -209,24 +209,24 @@ def soon(seconds: float) -> Iterator[None]:
 def test_an_answer_of_megabytes_is_cut_and_costs_no_more_than_others(endless: str) -> None:
     content = "Hello" + endless * (4_000_000 // len(endless)) + "."
     with soon(2.0):
-        answer = Answer.of(completion(content))
+        answer = ChatCompletion.parse(completion(content))
         without_markup(answer.text, np.ones(len(answer.text), dtype=np.float32))
     assert answer.text.startswith("Hello")
     assert (len(answer.text) <= LONGEST, answer.cut) == (True, True)
 
 
 def test_special_tokens_go_with_the_blanks_between_them_and_only_at_the_ends() -> None:
-    answer = Answer.of(completion("<|a|>\n <|b|> one <|c|> two\n<|d|>\n\n<｜e｜> \n"))
+    answer = ChatCompletion.parse(completion("<|a|>\n <|b|> one <|c|> two\n<|d|>\n\n<｜e｜> \n"))
     assert answer.text == "one <|c|> two"
-    assert Answer.of(completion("<|a|>x" + " <|b|>" * 5000)).text == "x"
-    assert Answer.of(completion("  two\n")).text == "  two\n"
+    assert ChatCompletion.parse(completion("<|a|>x" + " <|b|>" * 5000)).text == "x"
+    assert ChatCompletion.parse(completion("  two\n")).text == "  two\n"
     placed = "<|ref|>one<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>"
-    assert Answer.of(completion(placed + "<|im_end|>")).text == placed
+    assert ChatCompletion.parse(completion(placed + "<|im_end|>")).text == placed
 
 
 def test_confidence_is_found_for_an_answer_that_is_cut() -> None:
     logprobs = [token("점심 ", 0.5)] * LONGEST
-    answer = Answer.of(completion("점심 " * LONGEST, logprobs))
+    answer = ChatCompletion.parse(completion("점심 " * LONGEST, logprobs))
     assert answer.cut
     assert answer.sure is not None
     assert answer.sure.tolist() == pytest.approx([0.5] * len(answer.text))

@@ -93,7 +93,7 @@ def test_what_is_not_tried_again_is_reported_and_the_other_pages_are_read(
     assert set(server.answered.values()) == {1}
     assert len(server.answered) == len(read)
     sentences = " ".join(map(str, failed))
-    for words in ("500: the engine is dead", "did not answer within 5 s", "no JSON", "the connection to", "429: slow"):
+    for words in ("500: the engine is dead", "did not answer within 5 s", "invalid JSON", "the connection to", "429: slow"):
         assert words in sentences
 
 

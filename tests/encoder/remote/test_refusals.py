@@ -88,15 +88,15 @@ BLIND = "No endpoints found that support image input"
     ("status", "error", "said", "tries"),
     [
         (429, {"code": "429", "message": QUOTA}, r"429: exceeded token rate limit.*raise it\. \(tried 3 times\)", 3),
-        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
-        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
-        (402, {"message": "Add credits."}, "402: Add credits.; .*nothing left to spend", 1),
+        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
+        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
+        (402, {"message": "Add credits."}, "402: Add credits.; .*out of credit", 1),
         (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*FOXING_REMOTE_EXTRA", 1),
         (400, {"code": "model_not_found", "message": "No."}, f"No.; check FOXING_REMOTE_MODEL.*it serves {MODEL}", 1),
         (400, {"message": "The model `m` does not exist."}, "FOXING_REMOTE_MODEL", 1),
         (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check FOXING_REMOTE_MODEL", 1),
         (200, {"code": 502, "message": "Provider returned error"}, r"Provider returned error \(tried 3 times\)", 3),
-        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
         (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*FOXING_REMOTE_EXTRA", 1),
         (200, "overloaded", r"200 with an error: overloaded \(tried 3 times\)", 3),
     ],
@@ -158,7 +158,7 @@ def test_no_sentence_and_no_log_holds_a_secret(
     "url", ["http://bob:hun/ter2@host/v1", "http://", "http://bob:hunter2@:80", "http://h:hunter2"]
 )
 def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is no address") as caught:
+    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is not a valid address") as caught:
         EndpointCodec.load(RemoteOptions(url=url, model=MODEL))
     assert "hun" not in str(caught.value)
 
@@ -181,7 +181,7 @@ def test_a_model_that_answers_nothing_is_asked_once_more_and_then_reported(
 def test_marks_of_places_alone_are_no_reading(server: Server, load: Load) -> None:
     codec = load(server.url)
     server.answer = lambda answer: completion("<|ref|><|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>")
-    with pytest.raises(ReadFailed, match="marks of places, no text"):
+    with pytest.raises(ReadFailed, match="positions but no text"):
         codec.decode(tokens_of(codec, [sample_page(codec)]))
 
 
@@ -221,6 +221,6 @@ def test_json_that_means_harm_is_a_bad_answer(
 ) -> None:
     monkeypatch.setattr(Handler, "_json", lambda self, *_: self._send(status, "application/json", content))
     codec = load(server.url, retries=1)
-    with pytest.raises(ReadFailed, match=r"no JSON|no chat completion|answered 500.*\(tried 2 times\)"):
+    with pytest.raises(ReadFailed, match=r"invalid JSON|no chat completion|answered 500.*\(tried 2 times\)"):
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
