@@ -46,11 +46,11 @@ def read_locomo(file: Path) -> list[Conversation]:
 
 
 def _conversation(sample: Mapping[str, Any]) -> Conversation:
+    sample_id, asked, _ = str(sample["sample_id"]), sample["qa"], sample["conversation"]
     messages = [message for message, _ in locomo_messages(sample, UTC)]
     ids = {str(message.id) for message in messages}
     questions = [
-        Question(str(question["question"]), frozenset(_evidence(question, str(sample["sample_id"])) & ids))
-        for question in sample["qa"]
+        Question(str(question["question"]), frozenset(_evidence(question, sample_id) & ids)) for question in asked
     ]
     return Conversation(messages, [question for question in questions if question.evidence])
 

@@ -37,7 +37,7 @@ def _replace_block(text: str, name: str, content: str) -> str:
     return re.sub(rf"{_marker(name)}.*?<!-- /figures -->", lambda _: block, text, flags=re.DOTALL)
 
 
-def write_tables(figures: Figures, documents: Sequence[Path] = DOCUMENTS) -> None:
+def write_tables(figures: Figures, documents: Sequence[Path]) -> None:
     for document in documents:
         text = document.read_text(encoding="utf-8")
         document.write_text(with_tables(text, figures), encoding="utf-8")
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"the tables are made with different weights; measure again: {figures.weights}", file=sys.stderr)
     if (DRAWN | {PICTURES}) & set(parts):
         draw_pictures(figures, IMAGES)
-    write_tables(figures)
+    write_tables(figures, DOCUMENTS)
 
 
 if __name__ == "__main__":
