@@ -8,7 +8,7 @@ OPEN_S = 15.0
 
 
 class CircuitOpen(Exception):
-    """The server has stopped responding and is not asked for now."""
+    """The server is unresponsive; the page is rejected without a request."""
 
 
 class CircuitBreaker:
