@@ -1,1 +1,1 @@
-"""Benchmarks of recall, of a bank and of the service. Not part of the installed package."""
+"""Benchmarks of recall, of a bank and of the service, and the figures of the documentation. Not in the wheel."""

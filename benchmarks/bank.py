@@ -1,33 +1,47 @@
-"""Measuring a bank: how fast its pages are sealed and age, and what the database holds of a character at each tier."""
+"""A bank by tier: how fast its pages are sealed and aged, and how many bits a character the database holds.
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+python -m benchmarks.bank --texts en=dialogue.jsonl.gz de=laws.jsonl.gz --json
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TypedDict
 
 import zstandard
 
-from foxing.memory.memory import Memory
-from foxing.memory.models import BankBytes, Value
+from foxing.api.settings import load_settings
+from foxing.encoder import Codec, load_codec
+from foxing.encoder.bench import PageSet, load_texts, measure, named_file
+from foxing.memory import Memory
+from foxing.memory.models import BankBytes
 from foxing.memory.policy import Policy, Step
+from foxing.renderer import Entry, FoxingError
 
-Progress = Callable[[int, int], None]
-STEPS = ("small", "tiny", "micro")
-OLD_ENOUGH = timedelta(days=1)  # for every step, also of messages that are dated now
-#: What ageing drops goes at once, so that only what the tier needs is counted.
+from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+
+AGED_TIERS = ("small", "tiny", "micro")
+AGE = timedelta(days=1)  # how far the clock moves before ageing: enough for every step
+#: Ageing purges what it drops at once, so that only what the tier needs is counted.
 NO_UNDO = timedelta(0)
 
 
-class BankRow(Value):
-    """A bank with all of its pages at one tier. Bits are those of one character of its messages; `pages_per_second` is
-    of sealing them (at the fresh tier, where exact text is kept as well) or of ageing them from the tier before,
-    encoding, decoding, indexing and the database included."""
+@dataclass(frozen=True)
+class BankRow:
+    """A bank with all of its pages at one tier. Bits are per character of its messages."""
 
     language: str
     tier: str
     pages: int
     messages: int
     characters: int
+    #: Sealing at the fresh tier, which also keeps exact text; ageing from the previous tier at the others. Includes
+    #: encoding, decoding, indexing and the database.
     pages_per_second: float
     token_bits: float
     text_bits: float
@@ -35,33 +49,31 @@ class BankRow(Value):
     keepsake_bits: float
     metadata_bits: float
     total_bits: float
+    #: zstd -19 over the contents of all messages at once.
     zstd_bits: float
 
 
-def bench_bank(
-    memory: Memory, bank: str, language: str, messages: Sequence[Mapping[str, Any]], progress: Progress | None = None
-) -> list[BankRow]:
-    """Fills `bank` with `messages`, which are of `language`, seals it, and ages it tier by tier through what it can
-    still decode. A row for the fresh tier and for each tier after it. Beside it zstd -19 over all contents at once."""
-    contents = [str(message["content"]) for message in messages]
+class BankMessage(TypedDict, total=False):
+    """A message as `Memory.store` takes it."""
+
+    role: str
+    content: str
+    created_at: datetime
+    thread: str
+    name: str | None
+
+
+def measure_bank(memory: Memory, bank: str, language: str, messages: Sequence[BankMessage]) -> list[BankRow]:
+    """Stores `messages`, seals them, and ages the pages tier by tier from their decoded text. A row for the fresh tier
+    and for each tier below it."""
+    contents = [message["content"] for message in messages]
     characters = max(1, sum(map(len, contents)))
     zstd_bytes = len(zstandard.ZstdCompressor(level=19).compress("\n".join(contents).encode(errors="surrogatepass")))
-    _ = memory.codec  # its loading is not timed
+    _ = memory.codec  # loads the codec, outside of what is timed
     memory.store(bank, messages)
-    fresh = memory.policy(bank).served_by(memory.codec.tiers).fresh
-    steps: list[str] = [fresh, *(tier for tier in STEPS if tier in memory.codec.tiers and tier != fresh)]
-    late = memory.now() + OLD_ENOUGH
-    rows = []
-    for number, tier in enumerate(steps):
-        if number:
-            step = Step.model_validate({"after": timedelta(seconds=1), "tier": tier})
-            memory.set_policy(bank, Policy(steps=(step,), undo_window=NO_UNDO))
-        begun = perf_counter()
-        if number:
-            memory.age(bank, now=late)
-        else:
-            memory.seal(bank)
-        seconds = perf_counter() - begun
+    rows: list[BankRow] = []
+    for tier in _tiers(memory, bank):
+        seconds = _age_to(memory, bank, tier) if rows else _seal(memory, bank)
         info = memory.bank(bank)
         rows.append(
             BankRow(
@@ -75,9 +87,30 @@ def bench_bank(
                 **_bits(info.bytes, characters),
             )
         )
-        if progress is not None:
-            progress(number + 1, len(steps))
     return rows
+
+
+def _tiers(memory: Memory, bank: str) -> list[str]:
+    served = memory.codec.tiers
+    fresh = memory.policy(bank).served_by(served).fresh
+    return [fresh, *(tier for tier in AGED_TIERS if tier in served and tier != fresh)]
+
+
+def _seal(memory: Memory, bank: str) -> float:
+    """Seconds that sealing takes."""
+    start = perf_counter()
+    memory.seal(bank)
+    return perf_counter() - start
+
+
+def _age_to(memory: Memory, bank: str, tier: str) -> float:
+    """Seconds that ageing all pages to `tier` takes."""
+    step = Step.model_validate({"after": timedelta(seconds=1), "tier": tier})
+    memory.set_policy(bank, Policy(steps=(step,), undo_window=NO_UNDO))
+    now = memory.now() + AGE
+    start = perf_counter()
+    memory.age(bank, now=now)
+    return perf_counter() - start
 
 
 def _bits(held: BankBytes, characters: int) -> dict[str, float]:
@@ -89,3 +122,78 @@ def _bits(held: BankBytes, characters: int) -> dict[str, float]:
         "metadata_bits": held.metadata * 8 / characters,
         "total_bits": held.total * 8 / characters,
     }
+
+
+def measure_groups(codec: Codec, groups: Mapping[str, PageSet], progress: Advance | None = None) -> list[BankRow]:
+    """Measures a bank of the messages of each group, in a new SQLite database."""
+    first_page = next(iter(groups.values())).pages[:1]
+    for tier in codec.tiers:
+        measure(codec, first_page, tier, "")  # so that no figure includes what is set up on first use
+    rows: list[BankRow] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
+        Memory(Path(folder) / "bench.db", codec=codec) as memory,
+    ):
+        for number, (language, group) in enumerate(groups.items()):
+            rows += measure_bank(memory, f"bench-{number}", language, [_message(entry) for entry in group.messages])
+            if progress is not None:
+                progress(number + 1, len(groups))
+    return rows
+
+
+def _message(entry: Entry) -> BankMessage:
+    return {
+        "role": entry.role,
+        "content": entry.content,
+        "created_at": entry.created_at,
+        "thread": entry.thread,
+        "name": entry.name,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bank",
+        description="Measure, for a bank at each tier, pages sealed or aged a second and bits a character held by the "
+        "database. Uses the codec of the settings (FOXING_CODEC).",
+    )
+    parser.add_argument(
+        "--texts",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="[NAME=]FILE",
+        help="JSON Lines of messages. Files with the same name form one bank; without a name, the name is the 'lang' "
+        "of the file's first document.",
+    )
+    parser.add_argument(
+        "--pages", type=at_least(1), default=20, metavar="N", help="Dense pages per file, at most (default: 20)."
+    )
+    parser.add_argument(
+        "--skip",
+        type=at_least(0),
+        metavar="N",
+        help="Pages to leave out at the start of each file (default: 3, or half of a short file).",
+    )
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+        codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+        files = [named_file(text) for text in options.texts]
+        groups = load_texts(files, codec, skip=options.skip, limit=options.pages)
+        groups = {name: group for name, group in groups.items() if group.pages}
+        if not groups:
+            parser.error("no page is left to measure; give longer texts, or a smaller --skip")
+        with progress_bar("measuring") as progress:
+            rows = [asdict(row) for row in measure_groups(codec, groups, progress)]
+    except FoxingError as error:
+        sys.exit(f"error: {error}")
+    if options.as_json:
+        write_json({"bank": rows})
+    else:
+        show_rows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,99 +1,77 @@
-"""Evidence recall of lexical search on LoCoMo: plain BM25 over the full text, and BM25 over Foxing's index terms.
+"""Share of LoCoMo's evidence that BM25 finds: over plain words, and over Foxing's index terms.
 
-    python benchmarks/bm25_locomo.py locomo_dev.json.gz
+    python -m benchmarks.bm25_locomo locomo_dev.json.gz
 
-For each question the turns of its conversation are ranked and taken in that order until the text tokens are used up;
-printed is the share of evidence turns taken, averaged over the questions that name evidence.
+For each question, the turns of its conversation are ranked and taken in that order until the text tokens are used up.
+Prints the share of evidence turns taken, averaged over the questions that name evidence.
 """
 
 import argparse
-import gzip
-import json
-import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.models import NewMessage
 from foxing.memory.text.terms import query_terms, terms
 
-BUDGET = 2048  # text tokens
-Ranker = Callable[[str], Counter[str]]
+from .bm25 import Bm25, plain_words, take_within
+from .locomo import Conversation, read_locomo
+
+BUDGET_TOKENS = 2048  # text tokens
+#: Values of k1 and b.
+PARAMETERS = ((1.2, 0.75), (1.5, 0.75), (0.9, 0.4))
 
 
-def plain(text: str) -> Counter[str]:
-    return Counter(re.findall(r"\w+", text.lower()))
+@dataclass(frozen=True)
+class Analysis:
+    """How text becomes terms."""
+
+    name: str
+    of_message: Callable[[str], Counter[str]]
+    of_query: Callable[[str], Counter[str]]
+    #: Whether the speaker's name is part of a message.
+    names: bool
 
 
-class Bm25:
-    def __init__(self, documents: Iterable[Counter[str]], k1: float = 1.2, b: float = 0.75) -> None:
-        self.k1, self.b = k1, b
-        self.postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        self.lengths: list[int] = []
-        for index, counts in enumerate(documents):
-            self.lengths.append(sum(counts.values()))
-            for term, count in counts.items():
-                self.postings[term].append((index, count))
-        self.mean = sum(self.lengths) / len(self.lengths)
-
-    def rank(self, query: Counter[str]) -> list[int]:
-        scores: dict[int, float] = defaultdict(float)
-        for term in query:
-            found = self.postings.get(term, [])
-            idf = math.log(1 + (len(self.lengths) - len(found) + 0.5) / (len(found) + 0.5))
-            for index, count in found:
-                norm = self.k1 * (1 - self.b + self.b * self.lengths[index] / self.mean)
-                scores[index] += idf * count * (self.k1 + 1) / (count + norm)
-        return sorted(scores, key=lambda index: (-scores[index], index))
+ANALYSES = tuple(
+    Analysis(name, of_message, of_query, names)
+    for names in (False, True)
+    for name, of_message, of_query in (("plain words", plain_words, plain_words), ("index terms", terms, query_terms))
+)
 
 
-def turns(sample: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(dia_id, speaker, text), captions of images in brackets."""
-    conversation, found = sample["conversation"], []
-    for key in conversation:
-        if re.fullmatch(r"session_\d+", key):
-            for turn in conversation[key]:
-                caption = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                found.append((turn["dia_id"], turn["speaker"], turn["text"] + caption))
-    return found
+def evidence_recall(conversations: Sequence[Conversation], analysis: Analysis, k1: float, b: float) -> float:
+    """The share of evidence found within `BUDGET_TOKENS`, averaged over questions."""
 
+    def document(message: NewMessage) -> Counter[str]:
+        return analysis.of_message(f"{message.name} {message.content}" if analysis.names else message.content)
 
-def evidence_recall(
-    samples: list[dict[str, Any]], index: Ranker, ask: Ranker, names: bool, k1: float, b: float
-) -> float:
     shares = []
-    for sample in samples:
-        said = turns(sample)
-        cost = [count_text_tokens(text) for _, _, text in said]
-        bm25 = Bm25((index(f"{speaker} {text}" if names else text) for _, speaker, text in said), k1, b)
-        ids = {dia_id for dia_id, _, _ in said}
-        for question in sample["qa"]:
-            wanted = {e for line in question.get("evidence", []) for e in re.split(r"[;,\s]+", line)} & ids
-            if not wanted:
-                continue
-            taken, left = set(), BUDGET
-            for turn in bm25.rank(ask(question["question"])):
-                if cost[turn] > left:
-                    break
-                left -= cost[turn]
-                taken.add(said[turn][0])
-            shares.append(len(wanted & taken) / len(wanted))
-    return sum(shares) / len(shares)
+    for conversation in conversations:
+        cost = {str(message.id): count_text_tokens(message.content) for message in conversation.messages}
+        index = Bm25({str(message.id): document(message) for message in conversation.messages}, k1, b)
+        for question in conversation.questions:
+            ranked = index.rank(analysis.of_query(question.text))
+            found = question.evidence & take_within(BUDGET_TOKENS, ranked, cost)
+            shares.append(len(found) / len(question.evidence))
+    return fmean(shares)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("file", type=Path, help="LoCoMo as JSON, may be gzipped")
-    path = parser.parse_args().file
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        samples = json.load(file)
-    for names in (False, True):
-        for title, index, ask in (("plain words", plain, plain), ("index terms", terms, query_terms)):
-            for k1, b in ((1.2, 0.75), (1.5, 0.75), (0.9, 0.4)):
-                share = evidence_recall(samples, index, ask, names, k1, b)
-                print(f"{title}, names {'in' if names else 'not in'} the text, k1={k1} b={b}: {share:.4f}", flush=True)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bm25_locomo",
+        description="Measure how much of LoCoMo's evidence BM25 finds within 2,048 text tokens.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="LoCoMo as JSON, gzipped or not.")
+    conversations = read_locomo(parser.parse_args(arguments).file)
+    for analysis in ANALYSES:
+        for k1, b in PARAMETERS:
+            share = evidence_recall(conversations, analysis, k1, b)
+            included = "in" if analysis.names else "not in"
+            print(f"{analysis.name}, names {included} the text, k1={k1} b={b}: {share:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,37 @@
-"""Measuring recall: a fact in a large bank, and LoCoMo's questions beside BM25 over the full text."""
+"""Recall: how fast one fact is found in a large bank, and how much of LoCoMo's evidence is found beside BM25.
 
-import gzip
-import json
+python -m benchmarks.recall --json
+python -m benchmarks.recall --locomo locomo_dev.json.gz --tier tiny --json
+"""
+
+import argparse
 import random
-import re
+import sys
+import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from math import log
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.errors import InvalidInput
-from foxing.memory.ingest.importers.locomo import locomo_messages
-from foxing.memory.memory import Memory
-from foxing.memory.models import Value
+from foxing.memory import Memory
+from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy, Step
+from foxing.renderer import FoxingError
 
-Progress = Callable[[str, int, int], None]
+from .bm25 import Bm25, plain_words, take_within
+from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+from .locomo import Conversation, Question, read_locomo
 
 BUDGET_TOKENS = 2048  # text tokens of all spans of an answer
 START = datetime(2024, 1, 1, tzinfo=UTC)
+BETWEEN_MESSAGES = timedelta(minutes=7)
+MESSAGES_PER_THREAD = 200
+MESSAGES_PER_STORE = 2000
 QUESTIONS = 40
+#: In place of a tier: messages that are not sealed.
 OPEN = "open"
 SMALL_ONLY = Policy(steps=(Step(after=timedelta(days=1), tier="small"),))
 
@@ -38,174 +45,193 @@ _ENDINGS = (
 )
 
 
-class RecallSpeed(Value):
-    """How long recalls of one fact take in a large bank. Milliseconds; cold: nothing of the pages is decoded before."""
+@dataclass(frozen=True)
+class RecallSpeed:
+    """How long recalling one fact from a large bank takes."""
 
     messages: int
     pages: int
     questions: int
+    #: Share of questions whose message is the first span.
     found_first: float
+    #: Milliseconds while the page is not decoded yet.
     cold_p50_ms: float
     cold_p95_ms: float
+    #: Milliseconds of the same recall again.
     warm_p50_ms: float
 
 
-class EvidenceRecall(Value):
-    """Share of LoCoMo's evidence messages recalled within `BUDGET_TOKENS`, everything held at `tier`."""
+@dataclass(frozen=True)
+class EvidenceRecall:
+    """Share of LoCoMo's evidence messages recalled within `BUDGET_TOKENS`, averaged over questions."""
 
+    #: The tier that everything is held at, or "open".
     tier: str
     conversations: int
     questions: int
     remembered: float
+    #: The share that BM25 finds over the full text.
     full_text_bm25: float
+    #: `remembered` ÷ `full_text_bm25`.
     ratio: float
 
 
-def _facts(messages: int) -> Iterator[dict[str, Any]]:
-    """Small talk with a fact in each message that no other has: a code word and a number."""
+@dataclass(frozen=True)
+class Fact:
+    """A message that holds a code word and a number which no other holds."""
+
+    message: NewMessage
+    code_word: str
+
+    @property
+    def question(self) -> str:
+        return f"what was the count with the code word {self.code_word}?"
+
+
+def _facts(messages: int) -> Iterator[Fact]:
+    """Small talk with one fact in each message; the same on every run."""
     generator = random.Random(11)
     syllables = [a + b for a in "bdklmnr" for b in "aeiou"]
     parts = [part.split("|") for part in (_SUBJECTS, _VERBS, _OBJECTS, _ENDINGS)]
     for number in range(messages):
         words = [generator.choice(part) for part in parts]
         code = "".join(generator.choices(syllables, k=5))
-        yield {
-            "id": str(number),
-            "role": "assistant" if number % 2 else "user",
-            "thread": f"day {number // 200}",
-            "content": f"{' '.join(words)}; the code word was {code} and the count {generator.randrange(10_000)}.",
-            "created_at": START + timedelta(minutes=7 * number),
-        }
+        message = NewMessage(
+            id=str(number),
+            role="assistant" if number % 2 else "user",
+            thread=f"day {number // MESSAGES_PER_THREAD}",
+            content=f"{' '.join(words)}; the code word was {code} and the count {generator.randrange(10_000)}.",
+            created_at=START + number * BETWEEN_MESSAGES,
+        )
+        yield Fact(message, code)
 
 
-def bench_recall_speed(memory: Memory, messages: int, progress: Progress | None = None) -> RecallSpeed:
-    """Fills a bank with `messages` messages, ages all of it to `small`, and asks for facts out of it."""
+def measure_recall_speed(memory: Memory, messages: int, progress: Advance | None = None) -> RecallSpeed:
+    """Stores `messages` messages in one bank, ages all of them to `small`, and asks for facts among them."""
     bank = "bench"
-    everything = list(_facts(messages))
-    for start in range(0, messages, 2000):
-        memory.store(bank, everything[start : start + 2000])
+    facts = list(_facts(messages))
+    for start in range(0, messages, MESSAGES_PER_STORE):
+        memory.store(bank, [fact.message for fact in facts[start : start + MESSAGES_PER_STORE]])
         if progress is not None:
-            progress("store", min(messages, start + 2000), messages)
+            progress(min(messages, start + MESSAGES_PER_STORE), messages)
     memory.set_policy(bank, SMALL_ONLY)
-    memory.seal(bank, progress=(lambda d, t: progress("seal", d, t)) if progress else None)
-    late = START + timedelta(minutes=7 * messages, days=40)
-    memory.age(bank, now=late, progress=(lambda d, t: progress("age", d, t)) if progress else None)
-    asked = random.Random(5).sample(everything, min(QUESTIONS, messages))
-    codes = [str(message["content"]).split(" word was ")[1].split()[0] for message in asked]
-    questions = [f"what was the count with the code word {code}?" for code in codes]
-    memory.recall(bank, "is anybody there", limit=1)  # loads code and weights, not the pages that are asked for
-    cold, warm, first = [], [], 0
-    for wanted, question in zip(asked, questions, strict=True):
-        begun = time.perf_counter()
-        spans = memory.recall(bank, question, limit=5).spans
-        cold.append((time.perf_counter() - begun) * 1e3)
-        first += bool(spans) and spans[0].message_id == wanted["id"]
-        begun = time.perf_counter()
-        memory.recall(bank, question, limit=5)
-        warm.append((time.perf_counter() - begun) * 1e3)
+    memory.seal(bank, progress=progress)
+    memory.age(bank, now=START + messages * BETWEEN_MESSAGES + timedelta(days=40), progress=progress)
+    memory.recall(bank, "is anybody there", limit=1)  # loads code and weights, but not the pages asked for
+    asked = random.Random(5).sample(facts, min(QUESTIONS, messages))
+    cold_ms, warm_ms, first = [], [], 0
+    for fact in asked:
+        found, elapsed_ms = _timed_recall(memory, bank, fact)
+        cold_ms.append(elapsed_ms)
+        first += found
+        warm_ms.append(_timed_recall(memory, bank, fact)[1])
     return RecallSpeed(
         messages=messages,
         pages=memory.bank(bank).pages,
-        questions=len(questions),
-        found_first=first / len(questions),
-        cold_p50_ms=median(cold),
-        cold_p95_ms=sorted(cold)[int(0.95 * (len(cold) - 1))],
-        warm_p50_ms=median(warm),
+        questions=len(asked),
+        found_first=first / len(asked),
+        cold_p50_ms=median(cold_ms),
+        cold_p95_ms=sorted(cold_ms)[int(0.95 * (len(cold_ms) - 1))],
+        warm_p50_ms=median(warm_ms),
     )
 
 
-def bench_locomo(memory: Memory, file: Path, tier: str, progress: Progress | None = None) -> EvidenceRecall:
-    """Imports LoCoMo, one bank a conversation, ages it to `tier` without its text, and asks its questions.
+def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
+    """Whether the first span is the message of the fact, and the milliseconds that recall took."""
+    start = time.perf_counter()
+    spans = memory.recall(bank, fact.question, limit=5).spans
+    elapsed_ms = (time.perf_counter() - start) * 1e3
+    return bool(spans) and spans[0].message_id == fact.message.id, elapsed_ms
 
-    Per question the messages recalled within the budget are compared with its evidence; the mean over questions. Beside
-    it the same with a plain BM25 (lower-case words, k1 1.2, b 0.75) over the full text. `tier` is small, tiny or micro,
-    or "open" for messages that are not sealed. Raises `InvalidInput` for another file.
+
+def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | None = None) -> EvidenceRecall:
+    """Stores LoCoMo, one bank a conversation, ages it to `tier` without keeping its text, and asks its questions.
+
+    `tier`: small, tiny or micro, or "open" for messages that are not sealed. The baseline is BM25 over the full text:
+    lower-case words with speakers' names, k1 1.2, b 0.75. Raises `InvalidInput` for a file that is not LoCoMo.
     """
     policy = Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}) if tier != OPEN else None
-    ours: list[float] = []
-    theirs: list[float] = []
-    samples = _read_locomo(file)
-    for number, sample in enumerate(samples):
+    conversations = read_locomo(file)
+    remembered: list[float] = []
+    baseline: list[float] = []
+    for number, conversation in enumerate(conversations):
         bank = f"locomo-{number}"
-        said = [message for message, _ in locomo_messages(sample, UTC)]
-        memory.store(bank, said)
+        memory.store(bank, conversation.messages)
         if policy is not None:
             memory.set_policy(bank, policy)
             memory.seal(bank)
             memory.age(bank)
-        prefix = f"{sample['sample_id']}/"
-        baseline = PlainBm25({str(m.id): f"{m.name} {m.content}" for m in said}, {str(m.id): m.content for m in said})
-        for question in sample["qa"]:
-            evidence = {prefix + turn for turn in _evidence(question)} & baseline.ids
-            if not evidence:
-                continue
-            words = str(question["question"])
-            spans = memory.recall(bank, words, limit=500, max_tokens=BUDGET_TOKENS).spans
-            ours.append(len(evidence & {span.message_id for span in spans}) / len(evidence))
-            theirs.append(len(evidence & baseline.within(words, BUDGET_TOKENS)) / len(evidence))
+        full_text = _FullTextSearch(conversation)
+        for question in conversation.questions:
+            spans = memory.recall(bank, question.text, limit=500, max_tokens=BUDGET_TOKENS).spans
+            remembered.append(_share(question, {span.message_id for span in spans}))
+            baseline.append(_share(question, full_text.within_budget(question)))
         if progress is not None:
-            progress("ask", number + 1, len(samples))
-    remembered, full = sum(ours) / len(ours), sum(theirs) / len(theirs)
+            progress(number + 1, len(conversations))
+    ours, theirs = sum(remembered) / len(remembered), sum(baseline) / len(baseline)
     return EvidenceRecall(
         tier=tier,
-        conversations=len(samples),
-        questions=len(ours),
-        remembered=remembered,
-        full_text_bm25=full,
-        ratio=remembered / full,
+        conversations=len(conversations),
+        questions=len(remembered),
+        remembered=ours,
+        full_text_bm25=theirs,
+        ratio=ours / theirs,
     )
 
 
-def _evidence(question: dict[str, Any]) -> set[str]:
-    """Turns that the question names, such as D3:7; some lines hold several."""
-    return {turn for line in question.get("evidence", []) for turn in re.split(r"[;,\s]+", str(line)) if turn}
+def _share(question: Question, message_ids: set[str]) -> float:
+    return len(question.evidence & message_ids) / len(question.evidence)
 
 
-class PlainBm25:
-    """The baseline: BM25 over lower-case words of the full text, speakers' names included."""
+class _FullTextSearch:
+    """BM25 over the full text of a conversation."""
 
-    K1, B = 1.2, 0.75
+    def __init__(self, conversation: Conversation) -> None:
+        messages = conversation.messages
+        self._index = Bm25({str(m.id): plain_words(f"{m.name} {m.content}") for m in messages})
+        self._cost = {str(m.id): count_text_tokens(m.content) for m in messages}
 
-    def __init__(self, documents: Mapping[str, str], texts: Mapping[str, str]) -> None:
-        """`documents`: id → what is searched; `texts`: id → what counts against the budget."""
-        self.ids = set(documents)
-        self._cost = {key: count_text_tokens(text) for key, text in texts.items()}
-        words = {key: Counter(self._words(text)) for key, text in documents.items()}
-        self._lengths = {key: counts.total() for key, counts in words.items()}
-        self._mean = sum(self._lengths.values()) / max(1, len(words))
-        self._postings: dict[str, list[tuple[str, int]]] = {}
-        for key, counts in words.items():
-            for word, count in counts.items():
-                self._postings.setdefault(word, []).append((key, count))
-
-    @staticmethod
-    def _words(text: str) -> list[str]:
-        return re.findall(r"\w+", text.lower())
-
-    def within(self, query: str, budget: int) -> set[str]:
-        """The best messages, in their order, until the next one would go over `budget` text tokens."""
-        scores: Counter[str] = Counter()
-        for word in set(self._words(query)):
-            found = self._postings.get(word, [])
-            weight = log(1 + (len(self.ids) - len(found) + 0.5) / (len(found) + 0.5))
-            for key, count in found:
-                held_back = self.K1 * (1 - self.B + self.B * self._lengths[key] / self._mean)
-                scores[key] += weight * count * (self.K1 + 1) / (count + held_back)  # type: ignore[assignment]
-        taken: set[str] = set()
-        for key, _ in scores.most_common():
-            if self._cost[key] > budget:
-                break
-            budget -= self._cost[key]
-            taken.add(key)
-        return taken
+    def within_budget(self, question: Question) -> set[str]:
+        return take_within(BUDGET_TOKENS, self._index.rank(plain_words(question.text)), self._cost)
 
 
-def _read_locomo(file: Path) -> list[dict[str, Any]]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opener(file, "rt", encoding="utf-8") as stream:
-            samples: list[dict[str, Any]] = json.load(stream)
-        _ = [(sample["sample_id"], sample["qa"], sample["conversation"]) for sample in samples]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{file.name} is no LoCoMo file with questions ({error})") from error
-    return samples
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.recall",
+        description="Measure how fast a fact is recalled from a large bank, or with --locomo how much of LoCoMo's "
+        "evidence is recalled within 2,048 text tokens, beside BM25 over the full text.",
+    )
+    parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped.")
+    parser.add_argument(
+        "--tier",
+        choices=(OPEN, "small", "tiny", "micro"),
+        default="small",
+        help="Tier to hold LoCoMo at; 'open' does not seal it (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--messages",
+        type=at_least(10),
+        default=50_000,
+        metavar="N",
+        help="Messages in the large bank (default: %(default)s).",
+    )
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    result: EvidenceRecall | RecallSpeed
+    with (
+        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
+        Memory(Path(folder) / "bench.db") as memory,
+        progress_bar("measuring") as progress,
+    ):
+        try:
+            if options.locomo is not None:
+                result = measure_locomo(memory, options.locomo, options.tier, progress)
+            else:
+                result = measure_recall_speed(memory, options.messages, progress)
+        except FoxingError as error:
+            sys.exit(f"error: {error}")
+    (write_json if options.as_json else show_fields)(asdict(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,15 @@
-"""Measuring the service: how long storing one message over HTTP takes."""
+"""How long storing one message over HTTP takes.
 
+python -m benchmarks.service --requests 500 --json
+"""
+
+import argparse
 import http.client
 import json
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
@@ -11,13 +17,15 @@ from urllib.parse import urlsplit
 from foxing.api.app import create_app
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
-from foxing.memory.models import Value
+
+from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
 
 SENTENCE = "We agreed that message {} goes out on Friday, after the figures of March have been looked at again."
 
 
-class StoreSpeed(Value):
-    """Milliseconds of `POST /v1/banks/{bank}/messages` with one message, one client, on SQLite."""
+@dataclass(frozen=True)
+class StoreSpeed:
+    """Milliseconds of `POST /v1/banks/{bank}/messages` with one message, from one client, on SQLite."""
 
     requests: int
     p50_ms: float
@@ -25,31 +33,53 @@ class StoreSpeed(Value):
     max_ms: float
 
 
-def bench_store(folder: Path, requests: int, progress: Callable[[int, int], None] | None = None) -> StoreSpeed:
+def measure_store(folder: Path, requests: int, progress: Advance | None = None) -> StoreSpeed:
     """Serves a new database in `folder` on the loopback interface and stores `requests` messages one after another."""
     settings = load_settings({"database_url": f"sqlite:///{folder / 'bench.db'}", "log_level": "ERROR"})
-    times: list[float] = []
+    times_ms: list[float] = []
     with BackgroundServer(create_app(settings)) as server:
         address = urlsplit(server.url)
         connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port)
         for number in range(requests + 1):
-            body = json.dumps({"messages": [{"role": "user", "content": SENTENCE.format(number)}]})
-            begun = time.perf_counter()
-            connection.request(
-                "POST", "/v1/banks/bench/messages", body=body, headers={"Content-Type": "application/json"}
-            )
-            response = connection.getresponse()
-            answer = response.read()
-            times.append((time.perf_counter() - begun) * 1e3)
-            if response.status != http.client.CREATED:
-                raise RuntimeError(f"the service answered {response.status}: {answer.decode(errors='replace')}")
+            times_ms.append(_store_ms(connection, SENTENCE.format(number)))
             if progress is not None:
                 progress(number, requests)
         connection.close()
-    times = sorted(times[1:])  # the first one makes the bank
+    times_ms = sorted(times_ms[1:])  # the first one creates the bank
     return StoreSpeed(
         requests=requests,
-        p50_ms=round(median(times), 2),
-        p95_ms=round(times[int(0.95 * (len(times) - 1))], 2),
-        max_ms=round(times[-1], 2),
+        p50_ms=round(median(times_ms), 2),
+        p95_ms=round(times_ms[int(0.95 * (len(times_ms) - 1))], 2),
+        max_ms=round(times_ms[-1], 2),
     )
+
+
+def _store_ms(connection: http.client.HTTPConnection, content: str) -> float:
+    body = json.dumps({"messages": [{"role": "user", "content": content}]})
+    start = time.perf_counter()
+    connection.request("POST", "/v1/banks/bench/messages", body=body, headers={"Content-Type": "application/json"})
+    response = connection.getresponse()
+    answer = response.read()
+    elapsed_ms = (time.perf_counter() - start) * 1e3
+    if response.status != http.client.CREATED:
+        raise RuntimeError(f"the service answered {response.status}: {answer.decode(errors='replace')}")
+    return elapsed_ms
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.service",
+        description="Measure how long storing one message over HTTP takes, on a new SQLite database.",
+    )
+    parser.add_argument(
+        "--requests", type=at_least(10), default=500, metavar="N", help="Messages to store (default: %(default)s)."
+    )
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("storing") as progress:
+        result = asdict(measure_store(Path(folder), options.requests, progress))
+    (write_json if options.as_json else show_fields)(result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,1 @@
-"""The remote codec: pages are kept as images and read by a vision model behind an OpenAI-compatible endpoint."""
+"""The `remote` codec: stores pages as images, which a vision model behind an OpenAI-compatible endpoint reads."""

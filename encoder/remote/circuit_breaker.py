@@ -1,35 +1,35 @@
-"""Leaving a server in peace that does not answer."""
+"""Circuit breaker for an unresponsive server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-SHUT_S = 15.0
+OPEN_S = 15.0
 
 
-class Shut(Exception):
-    """The server is not asked now."""
+class CircuitOpen(Exception):
+    """The server is unresponsive; the page is rejected without a request."""
 
 
-class Breaker:
-    """Counts the tries in a row that reached nobody. After `most` of them further pages fail at once for `SHUT_S`; then
-    one at a time tries whether the server is back. `seconds`: a clock."""
+class CircuitBreaker:
+    """Opens after `threshold` attempts in a row without a response, and then rejects pages for `OPEN_S` seconds. After
+    that one page at a time probes whether the server is back. `clock` returns seconds."""
 
-    def __init__(self, most: int, seconds: Callable[[], float]) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._missed = 0
-        self._until = 0.0
+    def __init__(self, threshold: int, clock: Callable[[], float]) -> None:
+        self._threshold = threshold
+        self._clock = clock
+        self._unanswered = 0
+        self._open_until = 0.0
         self._probing = False
         self._lock = Lock()
 
     @contextmanager
     def page(self) -> Iterator[None]:
-        """Around asking for a page. Raises `Shut`."""
+        """Wraps the request for one page. Raises `CircuitOpen`."""
         with self._lock:
-            probe = self._missed >= self._most
-            if probe and (self._probing or self._seconds() < self._until):
-                raise Shut
+            probe = self._unanswered >= self._threshold
+            if probe and (self._probing or self._clock() < self._open_until):
+                raise CircuitOpen
             self._probing |= probe
         try:
             yield
@@ -38,13 +38,13 @@ class Breaker:
                 with self._lock:
                     self._probing = False
 
-    def reached(self) -> None:
-        """Somebody answered, whatever it was."""
+    def record_response(self) -> None:
+        """The server responded, with whatever status."""
         with self._lock:
-            self._missed = 0
+            self._unanswered = 0
 
-    def missed(self) -> None:
-        """Nobody answered, or not in time."""
+    def record_silence(self) -> None:
+        """The server did not respond in time."""
         with self._lock:
-            self._missed += 1
-            self._until = self._seconds() + SHUT_S
+            self._unanswered += 1
+            self._open_until = self._clock() + OPEN_S

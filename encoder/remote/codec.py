@@ -1,4 +1,4 @@
-"""The remote codec: keeps the image of a page at its tier, and has it read when it is wanted."""
+"""The remote codec: stores the image of a page at its tier, and reads it through a server on demand."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -6,6 +6,7 @@ from random import Random
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image, Resampling, new
 
 from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
@@ -26,21 +27,21 @@ from foxing.renderer import (
     tier_rank,
 )
 
-from .dispatch import Asking
+from .dispatch import PageDispatcher
 from .endpoint import CHAT, Endpoint, Timing
 from .options import RemoteOptions
 from .requests import chat_request
-from .responses import Answer, loop_start
+from .responses import ChatCompletion, loop_start
 
 NAME = "remote"
-#: By their columns. Remote readers want printed characters larger than those of the dense page.
+#: Columns → layout. Vision models need larger characters than those of the dense page.
 LAYOUTS = {layout.columns: layout for layout in (PRINTED_PAGE, DENSE_PAGE)}
-FLAG_BELOW = 0.8  # not measured: it depends on the model that reads
-#: Text tokens that a cell with ink may take: full-width characters of rare scripts take three for two cells.
+FLAG_BELOW = 0.8  # not measured: the right value depends on the model
+#: Maximum text tokens per cell with ink: full-width characters of rare scripts take three for two cells.
 TOKENS_PER_CELL = 1.5
 SPARE_TOKENS = 128
-#: An answer with so many times the letters that the page has room for does not end by itself.
-TOO_LONG = 1.2
+#: With more letters than this per cell with ink, a text was generated without end.
+MAX_LETTERS_PER_CELL = 1.2
 
 _TYPICAL = (
     "The battery test in a cold room took longer than planned, so we moved it from 14 February to the second week of "
@@ -49,8 +50,8 @@ _TYPICAL = (
 
 
 class EndpointCodec:
-    """See `foxing.encoder.RemoteCodec` and `foxing.encoder.DownscalableCodec`. Tokens are images and can be read by
-    any model; they name the grid of cells, so that a page of another grid is refused."""
+    """See `foxing.encoder.RemoteCodec` and `foxing.encoder.DownscalableCodec`. Tokens are images, which any model can
+    read; they name their grid of cells, and those of another grid are rejected."""
 
     name = NAME
     repertoire: str | None = None
@@ -61,25 +62,25 @@ class EndpointCodec:
         self.endpoint = endpoint
         if options.columns not in LAYOUTS:
             columns = " or ".join(map(str, LAYOUTS))
-            raise CodecError(f"FOXING_REMOTE_COLUMNS is {columns}, not {options.columns}")
+            raise CodecError(f"FOXING_REMOTE_COLUMNS must be {columns}, not {options.columns}")
         self.layout = LAYOUTS[options.columns]
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier(self.layout, tier) for tier in TIERS})
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier_spec(self.layout, tier) for tier in TIERS})
         self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
-        self._asking = Asking(endpoint, self._check, self._reading)
+        self._dispatcher = PageDispatcher(endpoint, self._check, self._read_page)
 
     @classmethod
     def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "EndpointCodec":
-        """The codec that reads where `options` say. Nothing is asked yet. Raises `CodecError`."""
+        """A codec for the server in `options`, which is not contacted yet. Raises `CodecError`."""
         return cls(options, Endpoint(options, timing))
 
     def close(self) -> None:
-        """Cancels what waits and what is being read, whose callers get `ReadFailed`, and closes the connections. A
-        codec that is asked again opens new ones."""
-        self._asking.close()
+        """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the
+        connections. Later calls open new ones."""
+        self._dispatcher.close()
 
     @property
     def usage(self) -> RemoteUsage:
-        """What was asked since the codec was loaded, and what it cost."""
+        """Requests since the codec was loaded, and their cost."""
         return self.endpoint.meter.usage
 
     def runs_on(self) -> dict[str, str]:
@@ -87,6 +88,7 @@ class EndpointCodec:
         return {"endpoint": self.endpoint.url, "server": self.options.server, "model": str(self.options.model)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        """See `foxing.encoder.Codec`."""
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
         side = self.tiers[tier].side_px
@@ -95,7 +97,8 @@ class EndpointCodec:
             if image.width != side or not (cropped or image.height == side):
                 less = f", or less by a multiple of {TOKEN_SIDE_PX}" if self.layout.cropped else ""
                 raise CodecError(
-                    f"an image for '{tier}' is {side} px wide and {side} high{less}, not {image.width}×{image.height}"
+                    f"an image for '{tier}' must be {side} px wide and {side} px high{less}, "
+                    f"not {image.width}×{image.height} px"
                 )
         return [
             VisionTokens(
@@ -110,12 +113,12 @@ class EndpointCodec:
         ]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec`. All pages are asked for before the first failure is raised."""
-        return self._asking.all(tokens)
+        """See `foxing.encoder.Codec`. Raises the first failure after every page has been attempted."""
+        return self._dispatcher.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.RemoteCodec`."""
-        return self._asking.each(tokens)
+        return self._dispatcher.each(tokens)
 
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
         """See `foxing.encoder.DownscalableCodec`."""
@@ -129,71 +132,79 @@ class EndpointCodec:
             images.append(self._resized(item, tier, used))
         return self.encode(images, tier)
 
-    def _resized(self, tokens: VisionTokens, tier: str, used: int) -> Image:
-        """The image of `tokens` with the rows that a page with `used` rows has at `tier`."""
+    def _resized(self, tokens: VisionTokens, tier: str, rows_used: int) -> Image:
+        """The image of `tokens`, cropped and resized to that of a page with `rows_used` rows at `tier`."""
         image = tokens.image()
-        wanted = self.layout.cropped_rows(used, tier)
-        height = wanted * image.width / self.layout.rows  # a page is as high as it is wide
-        paper = new("L", (image.width, max(image.height, -(-wanted * image.width // self.layout.rows))), 255)
+        rows = self.layout.cropped_rows(rows_used, tier)
+        height = rows * image.width / self.layout.rows  # a full page is square
+        paper = new("L", (image.width, max(image.height, -(-rows * image.width // self.layout.rows))), 255)
         paper.paste(image)
         side = self.tiers[tier].side_px
-        size = (side, self.layout.bands(used, tier) * TOKEN_SIDE_PX if self.layout.cropped else side)
+        size = (side, self.layout.bands(rows_used, tier) * TOKEN_SIDE_PX if self.layout.cropped else side)
         return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
 
-    def _reading(self, tokens: VisionTokens) -> Reading:
-        """Asks for one page. Raises `ReadFailed`, `TokensError`."""
+    def _read_page(self, tokens: VisionTokens) -> Reading:
+        """Reads one page. Raises `ReadFailed`, `TokensError`."""
         layout = self.layout
         rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
         image = tokens.image()
         if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
-            raise TokensError(f"an image of {image.width}×{image.height} px is no page of '{tokens.tier}'")
+            raise TokensError(f"an image of {image.width}×{image.height} px is not a page of '{tokens.tier}'")
         ink = ink_of(image, rows, layout)
         cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
-        sure = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
-        if ink.any():  # an empty page need not be asked for
-            limit = self.options.max_tokens or int(TOKENS_PER_CELL * ink.sum()) + rows + SPARE_TOKENS
-            answer = _ended(self.endpoint.ask(CHAT, chat_request(self.options, tokens.data, limit)), int(ink.sum()))
-            if answer.sure is None:
-                text = answer.text
-                told = np.full(len(text), self.options.default_confidence, dtype=np.float32)
-            else:
-                text, told = believed(answer.text, answer.sure)
-            text, told = without_markup(text, told)
-            if not text.strip():
-                raise ReadFailed(f"{self.endpoint.url} answered marks of places, no text; check FOXING_REMOTE_PROMPT")
-            cells, sure = place_on_ink(text, told, ink)
-        return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
+        confidence = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
+        if ink.any():  # an empty page costs no request
+            inked = int(ink.sum())
+            limit = self.options.max_tokens or int(TOKENS_PER_CELL * inked) + rows + SPARE_TOKENS
+            completion = self.endpoint.ask(CHAT, chat_request(self.options, tokens.data, limit))
+            cells, confidence = place_on_ink(*self._text_of(_without_loop(completion, inked)), ink)
+        return Reading(tokens.tier, cells, confidence, self.tiers[tokens.tier].flag_below)
+
+    def _text_of(self, completion: ChatCompletion) -> tuple[str, npt.NDArray[np.float32]]:
+        """The text on the page, and float32[len(text)], the confidence of each character. Raises `ReadFailed`."""
+        if completion.sure is None:
+            text = completion.text
+            confidence = np.full(len(text), self.options.default_confidence, dtype=np.float32)
+        else:
+            text, confidence = believed(completion.text, completion.sure)
+        text, confidence = without_markup(text, confidence)
+        if not text.strip():
+            raise ReadFailed(f"{self.endpoint.url} returned positions but no text; check FOXING_REMOTE_PROMPT")
+        return text, confidence
 
     def _check(self, tokens: VisionTokens) -> None:
-        """Raises `TokensError` where they are none of ours."""
+        """Raises `TokensError` for tokens that this codec cannot read."""
         if tokens.codec != self.name:
-            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
+            raise TokensError(f"these tokens were written by the codec '{tokens.codec}', but this is '{self.name}'")
         if tokens.weights != self.weights:
             raise TokensError(
-                f"these tokens are an image of another grid ({tokens.weights}, here {self.weights}); set "
-                "FOXING_REMOTE_COLUMNS to that of the pages"
+                f"these tokens are images of another grid ({tokens.weights}, not {self.weights}); set "
+                "FOXING_REMOTE_COLUMNS to the columns of the pages"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
         side = self.layout.token_rows(tokens.tier)
         rows_fit = tokens.shape[0] <= side if self.layout.cropped else tokens.shape[0] == side
         if tokens.dtype != PNG or not rows_fit or tokens.shape[1] != side:
-            raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
+            raise TokensError(
+                f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
+            )
 
 
-def _ended(answer: Answer, inked: int) -> Answer:
-    """The answer up to where it begins to go round in circles, if it does not end by itself."""
-    text = answer.text
-    endless = answer.cut or sum(not letter.isspace() for letter in text) > TOO_LONG * inked
+def _without_loop(completion: ChatCompletion, inked: int) -> ChatCompletion:
+    """`completion` up to where it starts to loop, if it does not end by itself. `inked`: cells with ink."""
+    text = completion.text
+    letters = sum(not character.isspace() for character in text)
+    endless = completion.cut or letters > MAX_LETTERS_PER_CELL * inked
     start = loop_start(text) if endless else None
-    return answer if start is None else answer.head(start)
+    return completion if start is None else completion.head(start)
 
 
 @lru_cache(maxsize=32)
-def _tier(layout: PageLayout, tier: str) -> TierSpec:
-    """Bytes are those of a page full of English."""
+def _tier_spec(layout: PageLayout, tier: str) -> TierSpec:
+    """The tier; its bytes are those of a page full of English."""
     tokens = layout.vision_tokens(layout.rows, tier)
-    words = Random(0).choices(_TYPICAL.split(), k=layout.cells)  # a text that repeats itself would make a smaller PNG
+    words = Random(0).choices(_TYPICAL.split(), k=layout.cells)  # repeated text would make a smaller PNG
     page = render(code_points(" ".join(words)[: layout.cells]).reshape(layout.rows, layout.columns), layout, tier)
     return TierSpec(
         name=tier,

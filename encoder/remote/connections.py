@@ -1,4 +1,4 @@
-"""The connections of requests that run, which can be cut from another thread."""
+"""Connections of requests in progress, which another thread can abort."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -7,63 +7,64 @@ from threading import Lock, Timer
 from typing import Any
 
 
-class Wire:
-    """What one request is sent through. It is given to httpx as the extension `trace`, which tells of every connection
-    that is made; a connection serves one request."""
+class RequestConnection:
+    """The sockets that one request uses. httpx takes it as the extension `trace`, which is called with every
+    connection made; a connection serves one request."""
 
     def __init__(self) -> None:
-        self.was_cut = False
+        self.aborted = False
         self._sockets: list[socket] = []
         self._lock = Lock()
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         stream: Any = info.get("return_value") if event.endswith(".complete") else None
         if hasattr(stream, "get_extra_info"):
-            end = stream.get_extra_info("socket")
-            if isinstance(end, socket):
+            connected = stream.get_extra_info("socket")
+            if isinstance(connected, socket):
                 with self._lock:
-                    self._sockets.append(end)
-                    if self.was_cut:
-                        _shut(end)
+                    self._sockets.append(connected)
+                    if self.aborted:
+                        _shut_down(connected)
 
-    def cut(self) -> None:
-        """Whoever reads or writes gets to know at once that the connection has ended."""
+    def abort(self) -> None:
+        """Shuts the connection down; a read or write in progress fails at once."""
         with self._lock:
-            self.was_cut = True
-            for end in self._sockets:
-                _shut(end)
+            self.aborted = True
+            for connected in self._sockets:
+                _shut_down(connected)
 
 
-class Wires:
-    """Those of all requests that run."""
+class Connections:
+    """The connections of all requests in progress."""
 
     def __init__(self) -> None:
-        self._wires: set[Wire] = set()
+        self._open: set[RequestConnection] = set()
         self._lock = Lock()
 
     @contextmanager
-    def wire(self, seconds: float) -> Iterator[Wire]:
-        """One that is cut after so many seconds."""
-        wire = Wire()
-        timer = Timer(seconds, wire.cut)
+    def connection(self, timeout_s: float) -> Iterator[RequestConnection]:
+        """A connection for one request, aborted after `timeout_s`."""
+        connection = RequestConnection()
+        timer = Timer(timeout_s, connection.abort)
         timer.daemon = True
         with self._lock:
-            self._wires.add(wire)
+            self._open.add(connection)
         timer.start()
         try:
-            yield wire
+            yield connection
         finally:
             timer.cancel()
             with self._lock:
-                self._wires.discard(wire)
+                self._open.discard(connection)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
+        """Aborts all of them."""
         with self._lock:
-            wires = [*self._wires]
-        for wire in wires:
-            wire.cut()
+            connections = [*self._open]
+        for connection in connections:
+            connection.abort()
 
 
-def _shut(end: socket) -> None:
-    with suppress(OSError):  # it has ended by itself
-        socket.shutdown(end, SHUT_RDWR)
+def _shut_down(connected: socket) -> None:
+    with suppress(OSError):  # already closed
+        socket.shutdown(connected, SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Pages that are read by a server, many at once and each by itself."""
+"""Reading many pages through a server at once, each independently of the others."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -9,36 +9,38 @@ from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens
 
 from .endpoint import CLOSED, Endpoint
-from .thread_pool import Pool, join
+from .thread_pool import DaemonThreadPool, join_threads
 
 
-class Asking:
-    """Reads pages through an endpoint, as many at once as it may be asked."""
+class PageDispatcher:
+    """Reads pages through an endpoint, up to the endpoint's `concurrency` at once."""
 
     def __init__(
         self, endpoint: Endpoint, check: Callable[[VisionTokens], None], read: Callable[[VisionTokens], Reading]
     ) -> None:
-        """`check` raises `TokensError` for tokens that cannot be read; `read` asks for one page and raises
+        """`check` raises `TokensError` for tokens that cannot be read; `read` requests one page and raises
         `CodecError`."""
         self.endpoint = endpoint
         self._check = check
         self._read = read
-        self._pool: Pool[VisionTokens, Reading] = Pool(endpoint.options.concurrency, "foxing-remote")
-        self._asked: dict[VisionTokens, Future[Reading]] = {}
-        self._lock = RLock()  # a future that is done already calls back at once
+        self._pool: DaemonThreadPool[VisionTokens, Reading] = DaemonThreadPool(
+            endpoint.options.concurrency, "foxing-remote"
+        )
+        self._in_flight: dict[VisionTokens, Future[Reading]] = {}
+        self._lock = RLock()  # a future that is already done runs its callback at once
 
     def close(self) -> None:
-        """Cancels what waits and what is being read, whose callers get `ReadFailed`, and closes the connections. Who
-        asks again opens new ones."""
+        """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the
+        connections. Later calls open new ones."""
         threads = self._pool.close()
         self.endpoint.close()
-        join(threads)
+        join_threads(threads)
 
     def all(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec.decode`. All pages are asked for before the first failure is raised."""
+        """See `foxing.encoder.Codec.decode`. Raises the first failure after every page has been attempted."""
         for item in tokens:
             self._check(item)
-        outcomes = _outcomes([self._pool.submit(self._counted, item) for item in tokens])
+        outcomes = _wait([self._pool.submit(self._read_counted, item) for item in tokens])
         readings = []
         for outcome in outcomes:
             if isinstance(outcome, CodecError):
@@ -52,46 +54,50 @@ class Asking:
         for item in tokens:
             try:
                 self._check(item)
-                results.append(self._ask(item))
+                results.append(self._submit_once(item))
             except TokensError as error:
                 results.append(error)
-        return _outcomes(results)
+        return _wait(results)
 
-    def _ask(self, tokens: VisionTokens) -> Future[Reading]:
-        """A reading that is on its way; the one that was asked for already, if there is one."""
+    def _submit_once(self, tokens: VisionTokens) -> Future[Reading]:
+        """The future of a page; the existing one if the page is already in flight."""
         with self._lock:
-            future = self._asked.get(tokens)
+            future = self._in_flight.get(tokens)
             if future is None:
-                future = self._asked[tokens] = self._pool.submit(self._counted, tokens)
+                future = self._in_flight[tokens] = self._pool.submit(self._read_counted, tokens)
                 future.add_done_callback(lambda _: self._forget(tokens))
             return future
 
     def _forget(self, tokens: VisionTokens) -> None:
         with self._lock:
-            self._asked.pop(tokens, None)
+            self._in_flight.pop(tokens, None)
 
-    def _counted(self, tokens: VisionTokens) -> Reading:
+    def _read_counted(self, tokens: VisionTokens) -> Reading:
         try:
             reading = self._read(tokens)
         except CodecError:
-            self.endpoint.meter.page(failed=True)
+            self.endpoint.meter.count_page(failed=True)
             raise
-        except Exception as error:  # whatever a server may bring about concerns this page alone
-            self.endpoint.meter.page(failed=True)
-            said = f"{type(error).__name__}: {self.endpoint.clean(str(error))}"
-            raise ReadFailed(f"the page could not be read: {said}; report this") from error
-        self.endpoint.meter.page(failed=False)
+        except Exception as error:  # an unforeseen failure must not affect other pages
+            self.endpoint.meter.count_page(failed=True)
+            cause = f"{type(error).__name__}: {self.endpoint.clean(str(error))}"
+            raise ReadFailed(f"the page could not be read: {cause}; report this") from error
+        self.endpoint.meter.count_page(failed=False)
         return reading
 
 
-def _outcomes(asked: Sequence[Future[Reading] | CodecError]) -> list[Reading | CodecError]:
-    """Waits for all. An interrupt cancels those that wait."""
+#: The former name, until every importer uses the new one.
+Asking = PageDispatcher
+
+
+def _wait(pages: Sequence[Future[Reading] | CodecError]) -> list[Reading | CodecError]:
+    """Waits for all pages. An interrupt cancels the queued ones."""
     try:
-        return [item if isinstance(item, CodecError) else _outcome(item) for item in asked]
+        return [page if isinstance(page, CodecError) else _outcome(page) for page in pages]
     except BaseException:
-        for item in asked:
-            if isinstance(item, Future):
-                item.cancel()
+        for page in pages:
+            if isinstance(page, Future):
+                page.cancel()
         raise
 
 

@@ -1,4 +1,4 @@
-"""What a server says when it does not do what it is asked."""
+"""Error responses of OpenAI-compatible servers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,41 +6,43 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """`message`: its sentence, on one line; `codes`: what it calls the error."""
+class ErrorResponse:
+    """Why a server rejected a request."""
 
+    #: The server's message, on one line.
     message: str = ""
+    #: The error's `code`, `type` and `status`, where given.
     codes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, document: Any) -> Self:
-        """OpenAI's, vLLM's and FastAPI's way of saying it; else all of it is the sentence."""
+    def parse(cls, document: Any) -> Self:
+        """Reads the error formats of OpenAI, vLLM and FastAPI; of anything else, all of it is the message."""
         error = (document.get("error") or document) if isinstance(document, Mapping) else document
         if not isinstance(error, Mapping):
-            return cls(_line(error))
+            return cls(_one_line(error))
         message = error.get("message") or error.get("detail") or error
         codes = (error.get("code"), error.get("type"), error.get("status"))
-        return cls(_line(message), tuple(str(code) for code in codes if code is not None))
+        return cls(_one_line(message), tuple(str(code) for code in codes if code is not None))
 
     @property
     def status(self) -> int | None:
-        """The HTTP status among its codes."""
-        known = (_STATUS.get(code, int(code) if code.isdecimal() and len(code) == 3 else 0) for code in self.codes)
+        """The HTTP status that the codes stand for."""
+        known = (_STATUSES.get(code, int(code) if code.isdecimal() and len(code) == 3 else 0) for code in self.codes)
         return next((status for status in known if 400 <= status < 600), None)
 
     @property
-    def no_model(self) -> bool:
-        """Whether there is no such model, as against one that does not take the request."""
+    def model_missing(self) -> bool:
+        """Whether the server does not have the model, as opposed to the model rejecting the request."""
         return "model_not_found" in self.codes or "does not exist" in self.message.lower()
 
     @property
-    def no_quota(self) -> bool:
-        """Whether the account is empty, as against a limit that time lifts."""
+    def quota_exhausted(self) -> bool:
+        """Whether the account is out of credit, as opposed to a rate limit that time lifts."""
         return "insufficient_quota" in self.codes
 
 
-#: By the names that errors have where their status is not told.
-_STATUS = {
+#: Error code → HTTP status, for gateways that report errors with status 200.
+_STATUSES = {
     "authentication_error": 401,
     "invalid_api_key": 401,
     "insufficient_quota": 429,
@@ -52,5 +54,5 @@ _STATUS = {
 }
 
 
-def _line(said: Any) -> str:
-    return " ".join(str(said).split())
+def _one_line(value: Any) -> str:
+    return " ".join(str(value).split())

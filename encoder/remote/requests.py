@@ -1,4 +1,4 @@
-"""The bodies of requests, as the servers document them."""
+"""Request bodies, as the servers document them."""
 
 import base64
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from .options import PROMPTS, RemoteOptions, Server
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: No n-gram of this many tokens comes twice within the window; the cells of tables are exempt. vLLM and SGLang take
-#: this for DeepSeek-OCR, started with its logits processor; without that it does nothing.
+#: No n-gram of this many tokens repeats within the window; the token ids are those of table cells, which are exempt.
+#: Takes effect in vLLM and SGLang started with DeepSeek-OCR's logits processor.
 NGRAM = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [128821, 128822]}
 
 _EXTRAS: Mapping[Server, Mapping[str, Any]] = {
@@ -24,7 +24,7 @@ _EXTRAS: Mapping[Server, Mapping[str, Any]] = {
 
 
 def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[str, Any]:
-    """The body of `POST /chat/completions` that has a page read: its image, then the prompt."""
+    """The body of `POST /chat/completions` that asks for the text of a page: its image, then the prompt."""
     image = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     content = [
         {"type": "image_url", "image_url": {"url": image}},
@@ -44,22 +44,22 @@ def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[st
 def prompt_embeds_request(
     model: str, embeddings: "Tensor", max_tokens: int, ngram: int, extra: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The body of vLLM's `POST /completions` that goes on from a prompt given as embeddings.
+    """The body of a `POST /completions` to vLLM whose prompt is given as embeddings.
 
-    `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it in: special
-    tokens and words through its embedding table, stored vision tokens in the places of the image. No chat template is
-    applied to it. `ngram`: a run of so many tokens is written once only, where the server has DeepSeek-OCR's logits
-    processor. The answer names tokens by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
-    what it is sent: only for one that trusts its clients. Raises `CodecError` for a tensor that it would refuse.
+    `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it: the
+    embeddings of special tokens and words, with stored vision tokens in the places of the image. No chat template is
+    applied. `ngram`: a run of this many tokens is generated at most once, if the server runs DeepSeek-OCR's logits
+    processor. The response names tokens by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
+    what it is sent, so it must trust its clients. Raises `CodecError` for a tensor that the server would reject.
     """
     import torch
 
     if embeddings.ndim != 2 or 0 in embeddings.shape:
-        raise CodecError(f"prompt embeddings have the shape [length, hidden], not {tuple(embeddings.shape)}")
+        raise CodecError(f"prompt embeddings must have the shape [length, hidden], not {tuple(embeddings.shape)}")
     if embeddings.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise CodecError(f"prompt embeddings are float32, float16 or bfloat16, not {embeddings.dtype}")
+        raise CodecError(f"prompt embeddings must be float32, float16 or bfloat16, not {embeddings.dtype}")
     buffer = BytesIO()
-    torch.save(embeddings.detach().cpu().clone(), buffer)  # a view would be saved with all of its storage
+    torch.save(embeddings.detach().cpu().clone(), buffer)  # a view would be saved with its whole storage
     body: dict[str, Any] = {
         "model": model,
         "prompt": "",  # the field is required
@@ -76,7 +76,7 @@ def prompt_embeds_request(
 
 
 def merged(body: Mapping[str, Any], *extras: Mapping[str, Any]) -> dict[str, Any]:
-    """`body` with the fields of `extras`, the last one winning; a field that is None in them is taken out."""
+    """`body` with the fields of `extras` merged in, the last one winning. Fields that end up None are removed."""
     result = dict(body)
     for extra in extras:
         result |= extra

@@ -1,4 +1,4 @@
-"""What a server answers: the text, how sure the model was of each character, and whether it came to an end."""
+"""Chat completions: the text, the confidence of each character, and whether the text was cut off."""
 
 import math
 import re
@@ -13,173 +13,188 @@ from rapidfuzz.distance import Levenshtein
 
 from foxing.renderer import DENSE_PAGE
 
-LOOP_LONGEST = 512  # characters of what is repeated
-LOOP_LEAST = 80  # characters that the repetitions take at least
-LOOP_TIMES = 4  # how often a text must come to be a loop
-MOST_TOKENS = 1 << 40  # that any answer can have cost
+LOOP_MAX_PERIOD = 512  # characters
+LOOP_MIN_CHARS = 80  # of all repetitions together
+LOOP_MIN_REPEATS = 4
+MAX_TOKEN_COUNT = 1 << 40  # a larger count in a response is invalid
+MAX_QUOTE_CHARS = 300
 
-#: Characters that are looked at, four for each cell of the densest page: a server may answer megabytes, and what is
-#: done with a text takes more than proportionally long.
+#: Maximum number of characters kept of a response, four for each cell of the densest page: a server may send
+#: megabytes, and processing takes more than linear time.
 LONGEST = 4 * DENSE_PAGE.cells
 
-#: A special token at an end of the answer, which servers leave in when asked to skip none; and a code fence around it.
-#: The marks of an answer that says what stands where are none of them.
+#: A special token at either end of the text, which servers keep if asked to skip none. The marks of grounding answers
+#: are not among them.
 _SPECIAL = re.compile(r"<[|｜](?!/?(?:ref|det|grounding)\|)[^|｜<>\n]{1,40}[|｜]>")
-_LONGEST_SPECIAL = 44
+_MAX_SPECIAL_CHARS = 44
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 class BadAnswer(ValueError):
-    """This is no chat completion."""
+    """The response is not a valid completion."""
 
 
 class NoReading(BadAnswer):
-    """A chat completion that says that there is none. The sentence goes on after the name of the server. `told`: the
-    model has done what it was asked to and would most likely do so again."""
+    """A valid completion without a reading of the page. The message is a predicate whose subject is the server.
+    `deliberate`: the model did what it was asked to, and another attempt will most likely end the same way."""
 
-    def __init__(self, sentence: str, *, told: bool) -> None:
-        super().__init__(sentence)
-        self.told = told
+    def __init__(self, message: str, *, deliberate: bool) -> None:
+        super().__init__(message)
+        self.deliberate = deliberate
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`sure`: float32[len(text)] in [0, 1], None where the server tells no log-probabilities. `cut`: the answer ended
-    because it was as long as it may be, or longer than anyone looks at."""
+class ChatCompletion:
+    """The response to a request to read a page."""
 
     text: str
+    #: float32[len(text)] in [0, 1]: confidence of each character; None if the server returns no log-probabilities.
     sure: npt.NDArray[np.float32] | None
+    #: Whether the text was cut off at `max_tokens` or at `LONGEST`.
     cut: bool
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     @classmethod
-    def of(cls, document: Any) -> Self:
-        """Out of a chat completion about a page with something on it. Raises `BadAnswer`; `NoReading`
-        where the model answers nothing or will not answer."""
+    def parse(cls, document: Any) -> Self:
+        """Parses the JSON of a response about a page that is not empty. Raises `BadAnswer`, or `NoReading` if the
+        model returned no text or refused."""
         try:
             choice = document["choices"][0]
             message = choice["message"]
             content = message["content"] if "refusal" not in message else message.get("content")
             usage = document.get("usage") or {}
             logprobs = (choice.get("logprobs") or {}).get("content") or []
-            counts = [count_of(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-            ended = choice.get("finish_reason")
+            counts = [token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+            finish = choice.get("finish_reason")
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise BadAnswer("the answer has no choices with a message, or makes no sense") from error
+            raise BadAnswer("it has no choices with a message, or fields with invalid values") from error
         if isinstance(content, list):
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
         if content is not None and not isinstance(content, str):
-            raise BadAnswer(f"the content of the answer is no text ({type(content).__name__})")
-        check_told(choice, message, ended)
+            raise BadAnswer(f"its content is not text but {type(content).__name__}")
+        check_finish(choice, message, finish)
         text = (content or "")[:LONGEST]
-        cut = ended == "length" or len(text) < len(content or "")
-        answer = cls(text, sureness(text, logprobs), cut, *counts).trimmed()
-        if not answer.text.strip():
+        cut = finish == "length" or len(text) < len(content or "")
+        completion = cls(text, character_confidence(text, logprobs), cut, *counts).trimmed()
+        if not completion.text.strip():
             raise NoReading(
-                f"answered nothing, though the page is not empty (it ended by '{short(ended)}' after {counts[1]:,} "
+                f"answered nothing, though the page is not empty (it ended with '{quote(finish)}' after {counts[1]:,} "
                 "tokens); check that the model takes images, and FOXING_REMOTE_MAX_TOKENS",
-                told=True,
+                deliberate=True,
             )
-        return answer
+        return completion
 
     def head(self, length: int) -> Self:
-        """The first `length` characters of it."""
-        return self._part(0, length)
+        """The same, cut to the first `length` characters."""
+        return self._slice(0, length)
 
-    def _part(self, start: int, stop: int) -> Self:
+    def _slice(self, start: int, stop: int) -> Self:
         return replace(self, text=self.text[start:stop], sure=None if self.sure is None else self.sure[start:stop])
 
     def trimmed(self) -> Self:
-        """Without special tokens at its ends and without a code fence around it."""
+        """The same, without special tokens at either end and without a code fence around the text."""
         text = self.text
         start, stop = 0, len(text)
-        while (found := _SPECIAL.match(text, start)) is not None:
-            start = found.end()
+        while (match := _SPECIAL.match(text, start)) is not None:
+            start = match.end()
             start += len(text) - start - len(text[start:].lstrip())
-        while (place := _closing(text, start, stop)) is not None:
-            stop = start + len(text[start:place].rstrip())
-        trimmed = self._part(start, stop)
+        while (token := _trailing_special(text, start, stop)) is not None:
+            stop = start + len(text[start:token].rstrip())
+        trimmed = self._slice(start, stop)
         fenced = _FENCE.search(trimmed.text)
-        return trimmed if fenced is None else trimmed._part(*fenced.span(1))
+        return trimmed if fenced is None else trimmed._slice(*fenced.span(1))
 
 
-def count_of(value: Any) -> int:
-    """How many tokens a server says that were. Raises `ValueError`, `OverflowError`."""
+def token_count(value: Any) -> int:
+    """A token count in a response. Raises `ValueError`, `OverflowError`, `TypeError`."""
     count = int(value)
-    if not 0 <= count <= MOST_TOKENS:
-        raise ValueError("no number of tokens")
+    if not 0 <= count <= MAX_TOKEN_COUNT:
+        raise ValueError("not a number of tokens")
     return count
 
 
-def check_told(choice: Mapping[str, Any], message: Mapping[str, Any], ended: Any) -> None:
-    """Raises `BadAnswer` where the server says that this is not what was asked for."""
+def check_finish(choice: Mapping[str, Any], message: Mapping[str, Any], finish: Any) -> None:
+    """Raises `NoReading` if the model refused, a content filter stopped it, or generation failed."""
     if refusal := message.get("refusal"):
-        raise NoReading(f"answered that the model refuses to read the page: {short(refusal)}", told=True)
-    if ended == "content_filter":
-        raise NoReading("answered that its content filter stopped the reading of the page (content_filter)", told=True)
-    if ended in ("error", "abort"):
-        raise NoReading(f"answered that the reading broke off: {short(choice.get('error') or ended)}", told=False)
+        raise NoReading(f"answered that the model refuses to read the page: {quote(refusal)}", deliberate=True)
+    if finish == "content_filter":
+        raise NoReading("answered that its content filter stopped the reading (content_filter)", deliberate=True)
+    if finish in ("error", "abort"):
+        raise NoReading(
+            f"answered that the reading broke off: {quote(choice.get('error') or finish)}", deliberate=False
+        )
 
 
-def short(said: Any) -> str:
-    """What a server says, as it goes into a sentence."""
-    return " ".join(str(said).split())[:300]
+def quote(value: Any) -> str:
+    """`value` on one line of at most `MAX_QUOTE_CHARS` characters, for an error message."""
+    return " ".join(str(value).split())[:MAX_QUOTE_CHARS]
 
 
-def _closing(text: str, start: int, stop: int) -> int | None:
-    """Where the special token begins with which `text[start:stop]` ends, blanks after it aside."""
+def _trailing_special(text: str, start: int, stop: int) -> int | None:
+    """The position of the special token that `text[start:stop]` ends with, trailing whitespace aside."""
     end = start + len(text[start:stop].rstrip())
-    opening = text.rfind("<", max(start, end - _LONGEST_SPECIAL), end)
+    opening = text.rfind("<", max(start, end - _MAX_SPECIAL_CHARS), end)
     return opening if opening >= 0 and _SPECIAL.fullmatch(text, opening, end) else None
 
 
 def loop_start(text: str) -> int | None:
-    """Where the end of `text` begins to repeat itself: past the first time that what is repeated stands there. None
-    where it does not."""
-    letters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")[::-1]
-    for period in range(1, min(LOOP_LONGEST, len(letters) // LOOP_TIMES) + 1):
-        different = np.flatnonzero(letters[period:] != letters[:-period])
-        same = int(different[0]) if len(different) else len(letters) - period
-        if same >= max(LOOP_LEAST, (LOOP_TIMES - 1) * period):
+    """The position from which `text` repeats itself to its end, after the first occurrence of what is repeated; None if
+    it does not."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")[::-1]
+    for period in range(1, min(LOOP_MAX_PERIOD, len(codes) // LOOP_MIN_REPEATS) + 1):
+        different = np.flatnonzero(codes[period:] != codes[:-period])
+        same = int(different[0]) if len(different) else len(codes) - period
+        if same >= max(LOOP_MIN_CHARS, (LOOP_MIN_REPEATS - 1) * period):
             return len(text) - same
     return None
 
 
-def sureness(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
-    """Of each character of `text`: that of the least sure token that has a byte of it. A token is as sure as a whole,
-    so every character of a long one is taken for as unsure as the token is."""
+def character_confidence(text: str, logprobs: Any) -> npt.NDArray[np.float32] | None:
+    """float32[len(text)] in [0, 1]: for each character the lowest probability of the tokens that hold a byte of it;
+    None without usable log-probabilities. All characters of a long token share its probability. Characters that the
+    tokens do not spell have confidence 0."""
     if not isinstance(logprobs, Sequence) or not logprobs or not text:
         return None
-    said = bytearray()
-    sure: list[float] = []
-    for entry in logprobs:
-        if len(said) > 4 * LONGEST:  # bytes, four of a character at most: past the end of the text
-            break
-        try:
-            part = bytes([*entry["bytes"]]) if entry.get("bytes") is not None else str(entry["token"]).encode()
-            logarithm = float(entry["logprob"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            return None
-        if math.isnan(logarithm) or logarithm == math.inf:
-            return None
-        said += part
-        sure += [math.exp(min(0.0, logarithm))] * len(part)
+    spelled = _token_bytes(logprobs)
+    if spelled is None:
+        return None
+    written, probabilities = spelled
     try:
-        characters = getincrementaldecoder("utf-8")().decode(said, len(said) <= 4 * LONGEST)[: 2 * LONGEST]
+        characters = getincrementaldecoder("utf-8")().decode(written, len(written) <= 4 * LONGEST)[: 2 * LONGEST]
     except UnicodeDecodeError:
         return None
-    of_bytes = np.array(sure[: len(characters.encode())], dtype=np.float32)
+    of_bytes = np.array(probabilities[: len(characters.encode())], dtype=np.float32)
     starts = np.cumsum([0, *(len(character.encode()) for character in characters)])[:-1]
     of_characters = np.minimum.reduceat(of_bytes, starts) if len(starts) else of_bytes
     if characters == text:
         return of_characters
-    found = characters.find(text)  # special tokens at its ends are left out of the text
-    if found >= 0:
-        return of_characters[found : found + len(text)]
+    offset = characters.find(text)  # the text lacks special tokens at its ends
+    if offset >= 0:
+        return of_characters[offset : offset + len(text)]
     result = np.zeros(len(text), dtype=np.float32)
     for operation in Levenshtein.opcodes(characters, text):
         if operation.tag == "equal":
             source, target = (operation.src_start, operation.src_end), (operation.dest_start, operation.dest_end)
             result[slice(*target)] = of_characters[slice(*source)]
     return result
+
+
+def _token_bytes(logprobs: Sequence[Any]) -> tuple[bytearray, list[float]] | None:
+    """The UTF-8 bytes that the tokens spell, and the probability of the token of each byte; None if an entry is
+    invalid. Entries past the end of the longest text that is kept are ignored."""
+    written = bytearray()
+    probabilities: list[float] = []
+    for entry in logprobs:
+        if len(written) > 4 * LONGEST:  # a character has at most four bytes
+            break
+        try:
+            part = bytes([*entry["bytes"]]) if entry.get("bytes") is not None else str(entry["token"]).encode()
+            logprob = float(entry["logprob"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return None
+        if math.isnan(logprob) or logprob == math.inf:
+            return None
+        written += part
+        probabilities += [math.exp(min(0.0, logprob))] * len(part)
+    return written, probabilities

@@ -1,4 +1,4 @@
-"""Threads for requests, which keep nobody waiting."""
+"""Thread pool that never delays process exit."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,29 +29,30 @@ class _Task(Generic[T, R]):
             self.future.set_result(result)
 
 
-class Pool(Generic[T, R]):
-    """Runs calls, `most` at once. Unlike that of `concurrent.futures` it does not hold up the end of the process until
-    what runs has ended, which may take minutes; and after `close` it goes on with new threads when it is asked to."""
+class DaemonThreadPool(Generic[T, R]):
+    """Runs up to `max_threads` calls at once. Unlike `concurrent.futures.ThreadPoolExecutor`, it does not keep the
+    process alive until running calls end, which may take minutes, and it can be used again after `close`."""
 
-    def __init__(self, most: int, name: str) -> None:
-        self._most = most
+    def __init__(self, max_threads: int, name: str) -> None:
+        self._max_threads = max_threads
         self._name = name
         self._tasks: SimpleQueue[_Task[T, R] | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._lock = Lock()
 
     def submit(self, call: Callable[[T], R], item: T) -> Future[R]:
+        """Schedules `call(item)`."""
         task = _Task(call, item)
         with self._lock:
             self._tasks.put(task)
-            if len(self._threads) < self._most:
+            if len(self._threads) < self._max_threads:
                 name = f"{self._name}_{len(self._threads)}"
-                self._threads.append(Thread(target=_work, args=(self._tasks,), name=name, daemon=True))
+                self._threads.append(Thread(target=_run_tasks, args=(self._tasks,), name=name, daemon=True))
                 self._threads[-1].start()
         return task.future
 
     def close(self) -> list[Thread]:
-        """Cancels what waits and lets the threads end, which come back, with what they are at."""
+        """Cancels queued calls. Returns the threads, each of which ends after the call it is running."""
         with self._lock:
             tasks, self._tasks = self._tasks, SimpleQueue()
             threads, self._threads = self._threads, []
@@ -65,14 +66,14 @@ class Pool(Generic[T, R]):
         return threads
 
 
-def _work(tasks: "SimpleQueue[_Task[T, R] | None]") -> None:
+def _run_tasks(tasks: "SimpleQueue[_Task[T, R] | None]") -> None:
     while (task := tasks.get()) is not None:
         task.run()
-        del task  # while it waits, nothing is held on to
+        del task  # keeps no page alive while the thread is idle
 
 
-def join(threads: list[Thread]) -> None:
-    """Waits for those that end soon."""
+def join_threads(threads: list[Thread]) -> None:
+    """Waits up to `JOIN_S` seconds in total for the threads to end."""
     until = monotonic() + JOIN_S
     for thread in threads:
         if thread is not current_thread():

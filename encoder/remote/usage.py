@@ -1,4 +1,4 @@
-"""Counting what reading elsewhere costs."""
+"""Counters for requests, pages, tokens and cost."""
 
 from dataclasses import replace
 from threading import Lock
@@ -6,8 +6,8 @@ from threading import Lock
 from foxing.encoder.capabilities import RemoteUsage
 
 
-class Meter:
-    """Counts for all threads. Prices are those of a million tokens."""
+class UsageMeter:
+    """Thread-safe `RemoteUsage` counters. Prices are per million tokens."""
 
     def __init__(self, prompt_price: float, completion_price: float) -> None:
         self._prices = (prompt_price, completion_price)
@@ -16,10 +16,13 @@ class Meter:
 
     @property
     def usage(self) -> RemoteUsage:
+        """The counts so far."""
         return self._usage
 
-    def request(self, seconds: float, prompt_tokens: int = 0, completion_tokens: int = 0, *, failed: bool) -> None:
-        """A request has ended."""
+    def count_request(
+        self, seconds: float, prompt_tokens: int = 0, completion_tokens: int = 0, *, failed: bool
+    ) -> None:
+        """Counts a request that has ended."""
         prompt_price, completion_price = self._prices
         with self._lock:
             now = self._usage
@@ -33,8 +36,8 @@ class Meter:
                 cost=now.cost + (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6,
             )
 
-    def page(self, *, failed: bool) -> None:
-        """A page was read, or given up."""
+    def count_page(self, *, failed: bool) -> None:
+        """Counts a page that was read or given up."""
         with self._lock:
             now = self._usage
             self._usage = replace(now, pages=now.pages + (not failed), pages_failed=now.pages_failed + failed)

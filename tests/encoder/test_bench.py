@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmarks.bank import bench_bank
 from foxing.api.cli.main import app
 from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
@@ -45,7 +44,6 @@ from foxing.encoder.bench.baselines import (
     tessdata_folder,
 )
 from foxing.encoder.bench.plot import PUBLISHED, plot_curve, plot_rates
-from foxing.memory import Memory
 from foxing.renderer import Page, render
 
 SENTENCES = (
@@ -231,18 +229,6 @@ def test_speed_is_told_for_each_tier(codec: Codec, short_page: Page) -> None:
     speed = measure_speed(codec, [short_page], ["small"], "cpu").to_dict()
     assert speed["load_ms"] > 0
     assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
-
-
-def test_a_bank_is_measured_with_all_that_it_holds(codec: Codec, database_path: Path) -> None:
-    with Memory(database_path, codec=codec) as memory:
-        rows = bench_bank(memory, "bench", "en", [{"role": "user", "content": text} for text in SENTENCES * 4])
-    assert [row.tier for row in rows] == ["base", "small", "tiny", "micro"]
-    for row in rows:
-        parts = (row.token_bits, row.text_bits, row.index_bits, row.keepsake_bits, row.metadata_bits)
-        assert row.total_bits == pytest.approx(sum(parts))
-        assert row.index_bits > 0
-        assert row.pages == 1
-    assert [row.text_bits > 0 for row in rows] == [True, False, False, False]
 
 
 def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
-"""A real HTTP server that speaks the protocol of vLLM and SGLang, reads the images it is sent, and fails in every way
-servers fail."""
+"""An HTTP server that speaks the protocol of vLLM and SGLang, reads the images it is sent, and fails on request."""
 
 import base64
 import json
@@ -29,20 +28,20 @@ from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
 from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
 
-MODEL = "reader-1"
+MODEL = "ocr-1"
 KEY = "correct-horse-battery"
 FAULTS = ("500", "429", "html", "truncated", "dropped")
-Tokenized = list[tuple[str, float]]  # text tokens, and how sure each is
+Tokenized = list[tuple[str, float]]  # text tokens and their probabilities
 
 
-class Reader(Protocol):
-    """Reads what is on an image, mode "L"."""
+class Model(Protocol):
+    """Reads the text of an image of mode "L"."""
 
     def read(self, image: Image.Image) -> Tokenized: ...
 
 
-class NativeReader:
-    """Our own network as the model behind the server: it sees nothing but the pixels it is sent."""
+class NativeModel:
+    """The native network as the model behind the server; it sees only the pixels it is sent."""
 
     def __init__(self) -> None:
         self.codec = load_codec("native", "cpu")
@@ -56,7 +55,7 @@ class NativeReader:
             return self._read[image.tobytes()]
 
     def read_ahead(self, images: Sequence[Image.Image]) -> None:
-        """Reads images of one tier, so that the answers are at hand."""
+        """Reads images of one tier in one batch and keeps the answers."""
         tier = next(name for name, side in TIER_SIDES_PX.items() if side == images[0].width)
         for image, reading in zip(images, self.codec.decode(self.codec.encode(images, tier)), strict=True):
             answer: Tokenized = []
@@ -66,8 +65,8 @@ class NativeReader:
             self._read[image.tobytes()] = answer
 
 
-class TesseractReader:
-    """Tesseract on the whole page; it says nothing of how sure it is."""
+class TesseractModel:
+    """Tesseract on the whole page, without log-probabilities."""
 
     def __init__(self) -> None:
         try:
@@ -89,20 +88,26 @@ class TesseractReader:
 
 @dataclass
 class Server:
-    """What the server does and has done. `fault`: (image, which try this is) → the fault, "" for none, or "stall";
-    `answer`: puts other words into the mouth of the reader."""
+    """What the server does, and what it has done."""
 
-    reader: Reader
+    model: Model
+    #: (PNG, number of the attempt) → one of `FAULTS`, "stall", or "" for none.
     fault: Callable[[bytes, int], str] = lambda png, attempt: ""
+    #: What the model read → the response, in place of a correct one.
     answer: Callable[[Tokenized], dict[str, Any]] | None = None
+    #: The server software whose request fields are accepted.
     api: str = "openai"
+    #: The API key to require.
     key: str | None = None
-    tries: Counter[bytes] = field(default_factory=Counter)
+    #: Requests by PNG.
+    attempts: Counter[bytes] = field(default_factory=Counter)
+    #: Successful responses by PNG.
     answered: Counter[bytes] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    refused: list[str] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
+    #: Why requests were invalid.
+    rejected: list[str] = field(default_factory=list)
+    in_progress: int = 0
+    max_in_progress: int = 0
     lock: Any = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
     url: str = ""
@@ -134,8 +139,8 @@ def completion(text: str | None, logprobs: Any = None, finish: str = "stop", tok
     }
 
 
-def checked(body: Any, api: str) -> bytes:
-    """The image of a request that is exactly what the API documents. Raises `ValueError`."""
+def image_of(body: Any, api: str) -> bytes:
+    """The PNG of a request that is exactly what the API documents. Raises `ValueError`."""
     fields = {"model", "messages", "temperature", "max_tokens", "logprobs", "stream"}
     fields |= {"vllm": {"skip_special_tokens", "vllm_xargs"}, "sglang": {"skip_special_tokens", "custom_params"}}.get(
         api, set()
@@ -143,22 +148,22 @@ def checked(body: Any, api: str) -> bytes:
     if set(body) != fields:
         raise ValueError(f"the fields are {sorted(body)}, not {sorted(fields)}")
     if body["vllm_xargs" if api == "vllm" else "custom_params"] != NGRAM if api != "openai" else False:
-        raise ValueError("the n-grams are not as documented")
+        raise ValueError("the n-gram options are not as documented")
     if type(body["max_tokens"]) is not int or body["max_tokens"] < 1 or body["temperature"] != 0:
-        raise ValueError("max_tokens or temperature make no sense")
+        raise ValueError("max_tokens or temperature is invalid")
     if body["logprobs"] is not True or body["stream"] is not False:
-        raise ValueError("logprobs or stream make no sense")
+        raise ValueError("logprobs or stream is invalid")
     (message,) = body["messages"]
     image, text = message["content"]
     if set(message) != {"role", "content"} or message["role"] != "user":
-        raise ValueError("there is more than one message of the user")
+        raise ValueError("there is not exactly one user message")
     if set(text) != {"type", "text"} or text["type"] != "text" or not text["text"]:
-        raise ValueError("the prompt is no text")
+        raise ValueError("the prompt is not text")
     if set(image) != {"type", "image_url"} or image["type"] != "image_url" or set(image["image_url"]) != {"url"}:
-        raise ValueError("the image is no image_url")
+        raise ValueError("the image is not an image_url")
     head, _, data = image["image_url"]["url"].partition(",")
     if head != "data:image/png;base64":
-        raise ValueError("the image is no PNG in a data URL")
+        raise ValueError("the image is not a PNG in a data URL")
     return base64.b64decode(data, validate=True)
 
 
@@ -175,13 +180,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         state: Server = self.server.state
         with state.lock:
-            state.at_once += 1
-            state.most_at_once = max(state.most_at_once, state.at_once)
+            state.in_progress += 1
+            state.max_in_progress = max(state.max_in_progress, state.in_progress)
         try:
             self._post(state)
         finally:
             with state.lock:
-                state.at_once -= 1
+                state.in_progress -= 1
 
     def _post(self, state: Server) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -196,20 +201,20 @@ class Handler(BaseHTTPRequestHandler):
             self._json(404, {"error": {"message": message, "type": "NotFoundError", "code": 404}})
             return
         try:
-            png = checked(body, state.api)
+            png = image_of(body, state.api)
             image = Image.open(BytesIO(png), formats=["PNG"]).convert("L")
         except (ValueError, KeyError, TypeError) as error:
-            state.refused.append(str(error))
+            state.rejected.append(str(error))
             self._json(400, {"error": {"message": str(error), "type": "BadRequestError"}})
             return
         with state.lock:
-            fault = state.fault(png, state.tries[png])
-            state.tries[png] += 1
+            fault = state.fault(png, state.attempts[png])
+            state.attempts[png] += 1
             state.faults[fault] += 1
         if fault:
             self._fail(fault, state)
             return
-        document = state.complete(state.reader.read(image))
+        document = state.complete(state.model.read(image))
         with state.lock:
             state.answered[png] += 1
         self._json(200, document)
@@ -233,25 +238,25 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, kind: str, content: bytes, headers: dict[str, str] | None = None) -> None:
         try:
             self.send_response(status)
-            told = {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}
+            all_headers = {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}
             if self.close_connection:
-                told["Connection"] = "close"
-            for name, value in told.items():
+                all_headers["Connection"] = "close"
+            for name, value in all_headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
         except OSError:
-            pass  # the client has given up
+            pass  # the client has disconnected
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
 
-Load = Callable[..., EndpointCodec]
+LoadCodec = Callable[..., EndpointCodec]
 
 
 class Pauses(list[float]):
-    """Pauses that were asked for, and not made."""
+    """Records pauses instead of making them."""
 
     @property
     def timing(self) -> Timing:
@@ -259,12 +264,12 @@ class Pauses(list[float]):
 
 
 def pages_of(codec: Codec, count: int) -> list[Page]:
-    """Short pages, each with its own number in it."""
+    """Short pages, each with its number in the text."""
     native = load_codec("native", "cpu")
     setter = Typesetter(codec.layout, Repertoire(native.repertoire))
-    said = "Note {}: the battery test in the cold room took longer than planned, and pallet {} arrived on Friday. "
+    text = "Note {}: the battery test in the cold room took longer than planned, and pallet {} arrived on Friday. "
     return [
-        setter.page(entries([{"id": f"t{n}", "messages": [{"role": "user", "content": said.format(n, n * 7)}]}]))
+        setter.page(entries([{"id": f"t{n}", "messages": [{"role": "user", "content": text.format(n, n * 7)}]}]))
         for n in range(count)
     ]
 
@@ -273,13 +278,14 @@ def tokens_of(codec: Codec, pages: Sequence[Page], tier: str = "small") -> list[
     return codec.encode([render(page.cells, page.layout, tier) for page in pages], tier)
 
 
-def refusal(words: str) -> dict[str, Any]:
+def refusal(text: str) -> dict[str, Any]:
     document = completion(None)
-    document["choices"][0]["message"]["refusal"] = words
+    document["choices"][0]["message"]["refusal"] = text
     return document
 
 
-NO_ANSWERS = {
+#: Pattern of the error message → a response without a reading.
+EMPTY_ANSWERS = {
     "answered nothing.*'stop'": completion(None),
     "answered nothing.*'length'": completion("\n \n", finish="length"),
     "its content filter": completion("The battery", finish="content_filter"),
@@ -287,9 +293,9 @@ NO_ANSWERS = {
 }
 
 
-def drawn(what: str) -> str:
-    """One call in five fails and one in twenty stalls, the same ones in every run."""
-    share = int.from_bytes(sha256(what.encode()).digest()[:4], "big") / 2**32
+def random_fault(seed: str) -> str:
+    """One call in five fails and one in twenty stalls; the same seed gives the same fault."""
+    share = int.from_bytes(sha256(seed.encode()).digest()[:4], "big") / 2**32
     if share < 0.05:
         return "stall"
     return FAULTS[int((share - 0.05) / 0.2 * len(FAULTS))] if share < 0.25 else ""

@@ -1,4 +1,4 @@
-"""A server for each test, and remote codecs that ask it."""
+"""A model server for each test, and remote codecs that use it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,26 +6,24 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from support.endpoint_server import MODEL, Handler, Load, NativeReader, Pauses, Reader, Server
+from support.endpoint_server import MODEL, Handler, LoadCodec, Model, NativeModel, Pauses, Server
 
-from foxing.encoder import (
-    RemoteOptions,
-)
+from foxing.encoder import RemoteOptions
 from foxing.encoder.remote.codec import EndpointCodec
 
 
 @pytest.fixture(scope="module")
-def native_reader() -> NativeReader:
-    return NativeReader()
+def native_model() -> NativeModel:
+    return NativeModel()
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[[Reader], Server]]:
+def served() -> Iterator[Callable[[Model], Server]]:
     running: list[tuple[ThreadingHTTPServer, threading.Thread, Server]] = []
 
-    def serve(reader: Reader) -> Server:
+    def serve(model: Model) -> Server:
         http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        state = Server(reader, url=f"http://127.0.0.1:{http.server_port}/v1")
+        state = Server(model, url=f"http://127.0.0.1:{http.server_port}/v1")
         http.state = state  # type: ignore[attr-defined]
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))
         thread.start()
@@ -41,8 +39,8 @@ def served() -> Iterator[Callable[[Reader], Server]]:
 
 
 @pytest.fixture
-def server(served: Callable[[Reader], Server], native_reader: NativeReader) -> Server:
-    return served(native_reader)
+def server(served: Callable[[Model], Server], native_model: NativeModel) -> Server:
+    return served(native_model)
 
 
 @pytest.fixture
@@ -51,8 +49,8 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def load(pauses: Pauses) -> Iterator[Load]:
-    """Loads remote codecs for dense pages, which are closed at the end."""
+def load(pauses: Pauses) -> Iterator[LoadCodec]:
+    """Loads remote codecs for dense pages; closes them after the test."""
     loaded: list[EndpointCodec] = []
 
     def load_one(url: str, **options: Any) -> EndpointCodec:

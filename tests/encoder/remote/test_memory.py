@@ -1,4 +1,4 @@
-"""A memory whose pages a remote model reads."""
+"""A memory whose pages are read through a server."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.endpoint_server import MODEL, NO_ANSWERS, Load, Server, completion, drawn
+from support.endpoint_server import EMPTY_ANSWERS, MODEL, LoadCodec, Server, completion, random_fault
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
 from foxing.api.settings import load_settings
-from foxing.encoder import (
-    load_codec,
-)
+from foxing.encoder import load_codec
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.memory import Memory, ReaderFailed
 from foxing.renderer import TIER_SIDES_PX, Entry, Typesetter, grid_text
@@ -22,18 +20,18 @@ START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
 
 def remember(memory: Memory, count: int) -> None:
-    said = "note {}: Titan ships on 14 March, and the battery test in the cold room took longer than planned"
+    text = "note {}: Titan ships on 14 March, and the battery test in the cold room took longer than planned"
     memory.store(
         "b",
         [
-            {"id": f"m{n}", "role": "user", "content": said.format(n), "created_at": START + timedelta(minutes=n)}
+            {"id": f"m{n}", "role": "user", "content": text.format(n), "created_at": START + timedelta(minutes=n)}
             for n in range(count)
         ],
     )
 
 
-def test_printed_pages_age_out_of_their_image_and_are_read_whole(
-    server: Server, load: Load, database_path: Path
+def test_printed_pages_age_from_their_image_and_stay_exact(
+    server: Server, load: LoadCodec, database_path: Path
 ) -> None:
     codec = load(server.url, columns=80)
     setter = Typesetter(codec.layout)
@@ -56,8 +54,8 @@ def test_printed_pages_age_out_of_their_image_and_are_read_whole(
         assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
 
 
-def test_a_memory_stores_ages_and_recalls_through_a_server_that_fails(
-    server: Server, load: Load, database_path: Path
+def test_a_memory_ages_and_recalls_through_a_failing_server(
+    server: Server, load: LoadCodec, database_path: Path
 ) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=9, timeout_s=5.0)
@@ -66,14 +64,14 @@ def test_a_memory_stores_ages_and_recalls_through_a_server_that_fails(
         memory.seal("b")
         assert codec.usage.requests == 0  # fresh pages keep their text
         assert memory.bank("b").pages == 1
-        server.fault = lambda png, attempt: drawn(f"{png.hex()}/{attempt}")
+        server.fault = lambda png, attempt: random_fault(f"{png.hex()}/{attempt}")
         clock[0] += timedelta(days=8)
         moved = memory.age("b").moved
         assert [move.to_tier for move in moved] == ["small"]
         asked = codec.usage.pages
         clock[0] += timedelta(days=30)
         assert [move.to_tier for move in memory.age("b").moved] == ["tiny"]
-        assert codec.usage.pages == asked + 1  # the new tokens are read; the old ones are an image already
+        assert codec.usage.pages == asked + 1  # the new tokens are read; the old ones already are an image
         found = memory.recall("b", "Titan", limit=3).spans
         assert [span.source for span in found] == ["decoded"] * 3
         assert all("Titan ships on 14 March" in span.text for span in found)
@@ -82,9 +80,7 @@ def test_a_memory_stores_ages_and_recalls_through_a_server_that_fails(
         assert memory.page_tokens("b", page.id).dtype == "png"
 
 
-def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotten(
-    server: Server, load: Load, database_path: Path
-) -> None:
+def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCodec, database_path: Path) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=1)
     with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
@@ -100,9 +96,9 @@ def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotte
         server.fault = lambda png, attempt: "500"
         span = memory.recall("b", "Titan").spans[0]
         assert (span.text, span.confidence) == ("", 0)
-        tries = server.tries.total()
+        tries = server.attempts.total()
         assert memory.recall("b", "Titan").spans[0].confidence == 0
-        assert server.tries.total() == tries  # not asked again a moment later
+        assert server.attempts.total() == tries  # not requested again right away
         page = memory.pages("b").pages[0].id
         with pytest.raises(ReaderFailed, match="500: the engine is dead"):
             memory.read_page("b", page)
@@ -113,24 +109,24 @@ def test_while_the_server_is_down_pages_stay_as_they_are_and_nothing_is_forgotte
         assert "Titan ships on 14 March" in memory.recall("b", "Titan").spans[0].text
 
 
-@pytest.mark.parametrize("said", NO_ANSWERS)
-def test_a_model_that_answers_nothing_costs_no_page_its_text(
-    server: Server, load: Load, database_path: Path, said: str
+@pytest.mark.parametrize("message", EMPTY_ANSWERS)
+def test_no_page_loses_its_text_when_the_model_returns_nothing(
+    server: Server, load: LoadCodec, database_path: Path, message: str
 ) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url)
     with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 20)
         memory.seal("b")
-        server.answer = lambda answer: NO_ANSWERS[said]
+        server.answer = lambda answer: EMPTY_ANSWERS[message]
         clock[0] += timedelta(days=8)
         report = memory.age("b")
         assert (report.moved, report.text_dropped, report.busy, len(report.unreadable)) == ([], [], [], 1)
         assert memory.recall("b", "Titan").spans[0].source == "text"
 
 
-def test_a_page_sealed_without_its_text_keeps_it_until_it_was_read(
-    server: Server, load: Load, database_path: Path
+def test_a_page_to_be_sealed_without_text_keeps_it_until_read_back(
+    server: Server, load: LoadCodec, database_path: Path
 ) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=0)
@@ -150,7 +146,7 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["codec", *arguments])
 
 
-def test_codec_check_tells_what_ran_and_how_it_read(
+def test_codec_check_reports_the_endpoint_and_the_accuracy(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

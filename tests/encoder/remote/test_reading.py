@@ -1,4 +1,4 @@
-"""The remote codec reads pages through a server, each once, whatever fails on the way."""
+"""Reading pages through a server: each page once, whatever fails on the way."""
 
 import threading
 from collections import Counter
@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from support.endpoint_server import (
     FAULTS,
-    Load,
-    NativeReader,
+    LoadCodec,
+    Model,
+    NativeModel,
     Pauses,
-    Reader,
     Server,
-    TesseractReader,
+    TesseractModel,
     completion,
-    drawn,
     pages_of,
+    random_fault,
     tokens_of,
 )
 
@@ -36,26 +36,26 @@ from foxing.renderer import TIER_SIDES_PX, render
 
 
 def faulty(tokens: Sequence[Tokens]) -> Callable[[bytes, int], str]:
-    """Faults of the calls for these pages, by the number of the page and of the try."""
-    number = {item.data: place for place, item in enumerate(tokens)}
-    return lambda png, attempt: drawn(f"8/{number[png]}/{attempt}")
+    """Random faults for these pages, by page number and attempt."""
+    number = {item.data: index for index, item in enumerate(tokens)}
+    return lambda png, attempt: random_fault(f"8/{number[png]}/{attempt}")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(server: Server, load: Load, check: Callable[[Codec], None]) -> None:
+def test_conformance(server: Server, load: LoadCodec, check: Callable[[Codec], None]) -> None:
     codec = load(server.url)
     assert isinstance(codec, RemoteCodec)
     check(codec)
-    assert server.refused == []
+    assert server.rejected == []
 
 
-def test_of_100_pages_each_is_read_once_though_a_quarter_of_the_calls_fail_or_stall(
-    server: Server, load: Load, native_reader: NativeReader, pauses: Pauses
+def test_100_pages_are_read_once_each_while_a_quarter_of_the_calls_fail(
+    server: Server, load: LoadCodec, native_model: NativeModel, pauses: Pauses
 ) -> None:
     codec = load(server.url, timeout_s=5.0, retries=9)
     pages = pages_of(codec, 100)
     tokens = tokens_of(codec, pages)
-    native_reader.read_ahead([item.image() for item in tokens])  # so that only a stall takes as long as the timeout
+    native_model.read_ahead([item.image() for item in tokens])  # so that only stalls reach the timeout
     server.fault = faulty(tokens)
     readings = codec.decode_each(tokens)
     for page, reading in zip(pages, readings, strict=True):
@@ -71,16 +71,18 @@ def test_of_100_pages_each_is_read_once_though_a_quarter_of_the_calls_fail_or_st
     assert (codec.usage.failures, codec.usage.pages, codec.usage.pages_failed) == (faults, 100, 0)
     assert len(pauses) == faults
     assert pauses.count(7.0) == server.faults["429"]
-    assert server.most_at_once <= 8 + server.faults["stall"]  # those that stalled were given up by the client alone
+    assert (
+        server.max_in_progress <= 8 + server.faults["stall"]
+    )  # the client has given up the stalled ones, the server has not
 
 
-def test_what_is_not_tried_again_is_reported_and_the_other_pages_are_read(
-    server: Server, load: Load, native_reader: NativeReader
+def test_failures_without_retries_are_reported_and_other_pages_are_read(
+    server: Server, load: LoadCodec, native_model: NativeModel
 ) -> None:
     codec = load(server.url, timeout_s=5.0, retries=0)
     pages = pages_of(codec, 100)
     tokens = tokens_of(codec, pages)
-    native_reader.read_ahead([item.image() for item in tokens])
+    native_model.read_ahead([item.image() for item in tokens])
     server.fault = faulty(tokens)
     readings = codec.decode_each(tokens)
     failed = [reading for reading in readings if isinstance(reading, ReadFailed)]
@@ -92,12 +94,18 @@ def test_what_is_not_tried_again_is_reported_and_the_other_pages_are_read(
     assert all(accuracy(page.text, reading.text) > 0.97 for page, reading in read)
     assert set(server.answered.values()) == {1}
     assert len(server.answered) == len(read)
-    sentences = " ".join(map(str, failed))
-    for words in ("500: the engine is dead", "did not answer within 5 s", "no JSON", "the connection to", "429: slow"):
-        assert words in sentences
+    messages = " ".join(map(str, failed))
+    for part in (
+        "500: the engine is dead",
+        "did not answer within 5 s",
+        "invalid JSON",
+        "the connection to",
+        "429: slow",
+    ):
+        assert part in messages
 
 
-def test_one_page_that_several_want_at_once_is_read_once(server: Server, load: Load) -> None:
+def test_a_page_requested_concurrently_is_read_once(server: Server, load: LoadCodec) -> None:
     codec = load(server.url)
     token = tokens_of(codec, pages_of(codec, 1))[0]
     gate = threading.Event()
@@ -117,16 +125,16 @@ def test_one_page_that_several_want_at_once_is_read_once(server: Server, load: L
     assert len(results) == 8
     assert len({id(reading) for reading in results}) <= server.answered[token.data] <= 4
     codec.decode([token, token])
-    assert server.answered[token.data] >= 3  # asked for twice, read twice
+    assert server.answered[token.data] >= 3  # decode reads a page as often as it is given
 
 
-def test_no_more_requests_run_at_once_than_are_allowed(server: Server, load: Load) -> None:
+def test_concurrency_is_limited(server: Server, load: LoadCodec) -> None:
     codec = load(server.url, concurrency=3)
     codec.decode(tokens_of(codec, pages_of(codec, 12)))
-    assert 1 <= server.most_at_once <= 3
+    assert 1 <= server.max_in_progress <= 3
 
 
-def test_pauses_double_and_what_the_server_asks_for_is_honoured(server: Server, load: Load, pauses: Pauses) -> None:
+def test_pauses_double_and_honour_retry_after(server: Server, load: LoadCodec, pauses: Pauses) -> None:
     codec = load(server.url, retries=4)
     token = tokens_of(codec, pages_of(codec, 1))
     server.fault = lambda png, attempt: "429" if attempt == 2 else "500"
@@ -136,14 +144,14 @@ def test_pauses_double_and_what_the_server_asks_for_is_honoured(server: Server, 
 
 
 @pytest.mark.parametrize("api", ["openai", "vllm", "sglang"])
-def test_requests_are_what_the_servers_document(server: Server, load: Load, api: str) -> None:
+def test_requests_are_as_the_servers_document(server: Server, load: LoadCodec, api: str) -> None:
     server.api = api
     codec = load(server.url, server=api)
     codec.decode(tokens_of(codec, pages_of(codec, 1)))
-    assert server.refused == []
+    assert server.rejected == []
 
 
-def test_costs_are_counted(server: Server, load: Load) -> None:
+def test_costs_are_counted(server: Server, load: LoadCodec) -> None:
     codec = load(server.url, prompt_price=2.0, completion_price=10.0)
     codec.decode(tokens_of(codec, pages_of(codec, 3)))
     usage = codec.usage
@@ -153,7 +161,7 @@ def test_costs_are_counted(server: Server, load: Load) -> None:
     assert usage.seconds > 0
 
 
-def test_an_empty_page_is_not_asked_for(server: Server, load: Load) -> None:
+def test_an_empty_page_costs_no_request(server: Server, load: LoadCodec) -> None:
     codec = load(server.url)
     empty = render(np.zeros((8, 160), np.uint32), codec.layout, "small")
     reading = codec.decode(codec.encode([empty], "small"))[0]
@@ -161,7 +169,7 @@ def test_an_empty_page_is_not_asked_for(server: Server, load: Load) -> None:
     assert codec.usage.requests == 0
 
 
-def test_an_answer_that_loops_or_ends_early_is_told_from_a_reading(server: Server, load: Load) -> None:
+def test_a_text_that_loops_or_ends_early_counts_as_unread(server: Server, load: LoadCodec) -> None:
     codec = load(server.url)
     page = sample_page(codec)
     token = tokens_of(codec, [page])
@@ -176,14 +184,14 @@ def test_an_answer_that_loops_or_ends_early_is_told_from_a_reading(server: Serve
     assert "so on and so on and" not in loop.text
 
 
-def test_without_log_probabilities_confidence_is_what_the_settings_say(server: Server, load: Load) -> None:
+def test_default_confidence_applies_without_log_probabilities(server: Server, load: LoadCodec) -> None:
     codec = load(server.url, default_confidence=0.85)
     server.answer = lambda answer: completion("".join(text for text, _ in answer))
     reading = codec.decode(tokens_of(codec, [sample_page(codec)]))[0]
     assert reading.confidence[reading.cells > 0x20].max() == pytest.approx(0.85)
 
 
-def test_pages_of_another_grid_are_refused_without_asking(server: Server, load: Load) -> None:
+def test_pages_of_another_grid_are_rejected_without_a_request(server: Server, load: LoadCodec) -> None:
     dense, wide = load(server.url), load(server.url, columns=80)
     tokens = tokens_of(wide, pages_of(wide, 1))
     with pytest.raises(TokensError, match="FOXING_REMOTE_COLUMNS"):
@@ -194,17 +202,15 @@ def test_pages_of_another_grid_are_refused_without_asking(server: Server, load: 
     assert not isinstance(second, CodecError)
     damaged = replace(good[0], data=good[0].data[:200])
     assert isinstance(dense.decode_each([damaged])[0], TokensError)
-    assert server.tries.total() == 1
+    assert server.attempts.total() == 1
 
 
-def test_tesseract_behind_the_protocol_reads_pages_of_large_cells(
-    served: Callable[[Reader], Server], load: Load
-) -> None:
-    server = served(TesseractReader())
+def test_tesseract_behind_the_server_reads_printed_pages(served: Callable[[Model], Server], load: LoadCodec) -> None:
+    server = served(TesseractModel())
     codec = load(server.url, columns=80)
     assert list(codec.tiers) == list(TIER_SIDES_PX)
     page = sample_page(codec, 6)
     reading = codec.decode(tokens_of(codec, [page], "large"))[0]
     assert accuracy(page.text, reading.text) > 0.9
     assert not reading.unread
-    assert server.refused == []
+    assert server.rejected == []

@@ -1,4 +1,4 @@
-"""What a server refuses, garbles or leaves out is named, and no secret is in it."""
+"""Error messages for rejected, invalid and empty responses, which never hold a secret."""
 
 import base64
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from support.endpoint_server import (
+    EMPTY_ANSWERS,
     KEY,
     MODEL,
-    NO_ANSWERS,
     Handler,
-    Load,
-    NativeReader,
+    LoadCodec,
+    Model,
+    NativeModel,
     Pauses,
-    Reader,
     Server,
     completion,
     pages_of,
@@ -32,43 +32,43 @@ from foxing.encoder.remote.codec import EndpointCodec
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"path": ""}, "HTML page|404"),
         ({"path": "/nowhere"}, "404.*FOXING_REMOTE_URL"),
         ({"model": "other-model"}, f"does not exist.*FOXING_REMOTE_MODEL.*it serves {MODEL}"),
         ({"api_key": "wrong"}, "401: Incorrect API key provided; check FOXING_REMOTE_API_KEY"),
-        ({"extra": {"stream": True}}, "400: logprobs or stream make no sense.*FOXING_REMOTE_EXTRA"),
+        ({"extra": {"stream": True}}, "400: logprobs or stream is invalid.*FOXING_REMOTE_EXTRA"),
     ],
 )
-def test_a_server_that_is_asked_wrongly_says_so_at_once(
-    server: Server, load: Load, pauses: Pauses, changed: dict[str, Any], said: str
+def test_a_misconfigured_request_fails_without_retries(
+    server: Server, load: LoadCodec, pauses: Pauses, changed: dict[str, Any], message: str
 ) -> None:
     server.key = KEY
     url = server.url.replace("/v1", changed.pop("path", "/v1"))
     codec = load(url, **{"api_key": KEY, **changed})
-    with pytest.raises(ReadFailed, match=said) as caught:
+    with pytest.raises(ReadFailed, match=message) as caught:
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert KEY not in str(caught.value)
     assert pauses == []
 
 
-def test_a_server_that_answers_a_web_page_is_none(load: Load, served: Callable[[Reader], Server]) -> None:
-    server = served(NativeReader())
+def test_a_response_that_is_not_a_completion_is_retried(load: LoadCodec, served: Callable[[Model], Server]) -> None:
+    server = served(NativeModel())
     server.answer = lambda answer: {"html": 1}
     codec = load(server.url, retries=1)
     with pytest.raises(ReadFailed, match=r"no chat completion.*tried 2 times"):
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
 
 
-def test_a_server_that_is_not_there_is_named(load: Load, pauses: Pauses) -> None:
+def test_an_unreachable_server_is_named(load: LoadCodec, pauses: Pauses) -> None:
     codec = load("http://127.0.0.1:9/v1", retries=2)
     with pytest.raises(ReadFailed, match=r"nothing answers at http://127.0.0.1:9/v1 .*start the server"):
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert len(pauses) == 2
 
 
-def test_settings_that_are_missing_are_named() -> None:
+def test_missing_settings_are_named() -> None:
     with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
         load_codec("remote")
     with pytest.raises(CodecError, match="FOXING_REMOTE_MODEL"):
@@ -85,24 +85,30 @@ BLIND = "No endpoints found that support image input"
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "said", "tries"),
+    ("status", "error", "message", "attempts"),
     [
         (429, {"code": "429", "message": QUOTA}, r"429: exceeded token rate limit.*raise it\. \(tried 3 times\)", 3),
-        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
-        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
-        (402, {"message": "Add credits."}, "402: Add credits.; .*nothing left to spend", 1),
+        (429, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
+        (429, {"type": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
+        (402, {"message": "Add credits."}, "402: Add credits.; .*out of credit", 1),
         (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*FOXING_REMOTE_EXTRA", 1),
         (400, {"code": "model_not_found", "message": "No."}, f"No.; check FOXING_REMOTE_MODEL.*it serves {MODEL}", 1),
         (400, {"message": "The model `m` does not exist."}, "FOXING_REMOTE_MODEL", 1),
         (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check FOXING_REMOTE_MODEL", 1),
         (200, {"code": 502, "message": "Provider returned error"}, r"Provider returned error \(tried 3 times\)", 3),
-        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "nothing left to spend", 1),
+        (200, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
         (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*FOXING_REMOTE_EXTRA", 1),
         (200, "overloaded", r"200 with an error: overloaded \(tried 3 times\)", 3),
     ],
 )
-def test_a_refusal_is_judged_by_its_code_and_repeated_in_its_own_words(
-    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, status: int, error: Any, said: str, tries: int
+def test_an_error_response_is_judged_by_its_code_and_quoted(
+    server: Server,
+    load: LoadCodec,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    error: Any,
+    message: str,
+    attempts: int,
 ) -> None:
     def refuse(handler: Any, state: Server) -> None:
         handler.rfile.read(int(handler.headers["Content-Length"]))
@@ -110,24 +116,24 @@ def test_a_refusal_is_judged_by_its_code_and_repeated_in_its_own_words(
 
     monkeypatch.setattr(Handler, "_post", refuse)
     codec = load(server.url, retries=2)
-    with pytest.raises(ReadFailed, match=said) as caught:
+    with pytest.raises(ReadFailed, match=message) as caught:
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
-    assert codec.usage.requests == tries
-    assert ("FOXING_REMOTE_MODEL" in str(caught.value)) == ("FOXING_REMOTE_MODEL" in said)
+    assert codec.usage.requests == attempts
+    assert ("FOXING_REMOTE_MODEL" in str(caught.value)) == ("FOXING_REMOTE_MODEL" in message)
 
 
-def test_no_sentence_and_no_log_holds_a_secret(
-    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_no_error_message_and_no_log_holds_a_secret(
+    server: Server, load: LoadCodec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked: list[tuple[str, str | None]] = []
+    requests: list[tuple[str, str | None]] = []
     statuses = [400, 401, 404, 429, 500, 301, 200]
 
     def refuse(handler: Any, state: Server) -> None:
         handler.rfile.read(int(handler.headers["Content-Length"]))
-        asked.append((handler.path, handler.headers["Authorization"]))
-        told = f"no {handler.headers['Authorization']} {' '.join(SECRETS)} http://bob:hunter2@host/v1"
-        told += f" {'x' * 20} sk-SECRET-123" * 16  # a secret that is cut in two is one still
-        handler._json(statuses[0], {"error": {"message": told}, "choices": [{"message": {"refusal": told}}]})
+        requests.append((handler.path, handler.headers["Authorization"]))
+        text = f"no {handler.headers['Authorization']} {' '.join(SECRETS)} http://bob:hunter2@host/v1"
+        text += f" {'x' * 20} sk-SECRET-123" * 16  # cutting the message must not leave half a secret
+        handler._json(statuses[0], {"error": {"message": text}, "choices": [{"message": {"refusal": text}}]})
 
     monkeypatch.setattr(Handler, "_post", refuse)
     address = server.url.replace("http://", "http://bob:hunter2@") + "?api-version=2024-02-01&api-key=q-SECRET-456"
@@ -145,11 +151,11 @@ def test_no_sentence_and_no_log_holds_a_secret(
         load("ftp://bob:hunter2@host?api-key=q-SECRET-456")
     shown.append(str(caught.value))
     assert "hunter2" not in caplog.text
-    for words in shown:
-        assert not any(secret[:6] in words for secret in SECRETS), words
-        assert "bob" not in words
+    for text in shown:
+        assert not any(secret[:6] in text for secret in SECRETS), text
+        assert "bob" not in text
     assert codec.runs_on()["endpoint"] == server.url
-    paths, keys = zip(*asked, strict=True)
+    paths, keys = zip(*requests, strict=True)
     assert set(paths) == {"/v1/chat/completions?api-version=2024-02-01&api-key=q-SECRET-456"}
     assert set(keys) == {"Basic " + base64.b64encode(b"bob:hunter2").decode()}
 
@@ -157,36 +163,36 @@ def test_no_sentence_and_no_log_holds_a_secret(
 @pytest.mark.parametrize(
     "url", ["http://bob:hun/ter2@host/v1", "http://", "http://bob:hunter2@:80", "http://h:hunter2"]
 )
-def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is no address") as caught:
+def test_an_invalid_address_is_not_repeated(url: str) -> None:
+    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is not a valid address") as caught:
         EndpointCodec.load(RemoteOptions(url=url, model=MODEL))
     assert "hun" not in str(caught.value)
 
 
-@pytest.mark.parametrize("said", NO_ANSWERS)
-def test_a_model_that_answers_nothing_is_asked_once_more_and_then_reported(
-    server: Server, load: Load, pauses: Pauses, said: str
-) -> None:
+@pytest.mark.parametrize("message", EMPTY_ANSWERS)
+def test_an_empty_answer_is_retried_once(server: Server, load: LoadCodec, pauses: Pauses, message: str) -> None:
     codec = load(server.url)
     token = tokens_of(codec, [sample_page(codec)])
-    server.answer = lambda answer: NO_ANSWERS[said]
-    with pytest.raises(ReadFailed, match=rf"{server.url} .*{said}.*\(tried 2 times\)"):
+    server.answer = lambda answer: EMPTY_ANSWERS[message]
+    with pytest.raises(ReadFailed, match=rf"{server.url} .*{message}.*\(tried 2 times\)"):
         codec.decode(token)
     assert len(pauses) == 1
     assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)
-    server.answer = lambda answer: NO_ANSWERS[said] if codec.usage.requests == 2 else completion("The battery test")
+    server.answer = lambda answer: (
+        EMPTY_ANSWERS[message] if codec.usage.requests == 2 else completion("The battery test")
+    )
     assert codec.decode(token)[0].text
 
 
-def test_marks_of_places_alone_are_no_reading(server: Server, load: Load) -> None:
+def test_positions_without_text_are_not_a_reading(server: Server, load: LoadCodec) -> None:
     codec = load(server.url)
     server.answer = lambda answer: completion("<|ref|><|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>")
-    with pytest.raises(ReadFailed, match="marks of places, no text"):
+    with pytest.raises(ReadFailed, match="positions but no text"):
         codec.decode(tokens_of(codec, [sample_page(codec)]))
 
 
-def test_what_nobody_expected_fails_one_page_and_is_counted(
-    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch
+def test_an_unexpected_error_fails_one_page_and_is_counted(
+    server: Server, load: LoadCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codec = load(server.url)
     tokens = tokens_of(codec, pages_of(codec, 3))
@@ -195,7 +201,7 @@ def test_what_nobody_expected_fails_one_page_and_is_counted(
     def break_down(call: Any, body: Any) -> Any:
         answer = ask(call, body)
         if "Note 1" in answer.text:
-            raise ZeroDivisionError("a fault of ours")
+            raise ZeroDivisionError("a bug")
         return answer
 
     monkeypatch.setattr(codec.endpoint, "ask", break_down)
@@ -216,11 +222,11 @@ def test_what_nobody_expected_fails_one_page_and_is_counted(
     ],
 )
 @pytest.mark.parametrize("status", [200, 500])
-def test_json_that_means_harm_is_a_bad_answer(
-    server: Server, load: Load, monkeypatch: pytest.MonkeyPatch, content: bytes, status: int
+def test_hostile_json_fails_the_page(
+    server: Server, load: LoadCodec, monkeypatch: pytest.MonkeyPatch, content: bytes, status: int
 ) -> None:
     monkeypatch.setattr(Handler, "_json", lambda self, *_: self._send(status, "application/json", content))
     codec = load(server.url, retries=1)
-    with pytest.raises(ReadFailed, match=r"no JSON|no chat completion|answered 500.*\(tried 2 times\)"):
+    with pytest.raises(ReadFailed, match=r"invalid JSON|no chat completion|answered 500.*\(tried 2 times\)"):
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert (codec.usage.failures, codec.usage.pages_failed) == (2, 1)

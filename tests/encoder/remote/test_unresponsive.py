@@ -1,5 +1,4 @@
-"""The remote codec against servers that hang, trickle or are not there: it never waits for long, and lets itself be
-stopped."""
+"""The remote codec with servers that hang, trickle or are down: it never waits for long, and can be stopped."""
 
 import json
 import subprocess
@@ -11,25 +10,23 @@ from socket import create_server, socket
 from time import monotonic
 from typing import Any
 
-import numpy as np
 import pytest
 
 from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.circuit_breaker import SHUT_S, Breaker, Shut
+from foxing.encoder.remote.circuit_breaker import OPEN_S
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
-from foxing.encoder.remote.thread_pool import Pool, join
 from foxing.renderer import render
 
 BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"
-SOON_S = 10.0  # less than any timeout that is not to be waited for
+SOON_S = 10.0  # less than any timeout that must not be waited for
 
 
 class Sockets:
-    """A server whose connections are given to `talk`, each in a thread of its own."""
+    """A server that passes each connection to `talk`, in its own thread."""
 
     def __init__(self) -> None:
         self.talk: Callable[[socket], None] = self.hang
@@ -59,7 +56,7 @@ class Sockets:
                 self.asked.release()
                 self.talk(connection)
             except OSError:
-                pass  # the client has given up
+                pass  # the client has disconnected
 
     def hang(self, connection: socket) -> None:
         self.stopped.wait(60)
@@ -87,7 +84,7 @@ def sockets() -> Iterator[Sockets]:
 
 
 class Clock:
-    """Time that passes in pauses alone."""
+    """Time that only passes in pauses."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -99,7 +96,7 @@ class Clock:
 
     @property
     def timing(self) -> Timing:
-        return Timing(sleep=self.sleep, chance=lambda: 0.5, seconds=lambda: self.now)
+        return Timing(sleep=self.sleep, chance=lambda: 0.5, clock=lambda: self.now)
 
 
 def options(url: str, **changed: Any) -> RemoteOptions:
@@ -111,23 +108,18 @@ def tokens_of(codec: EndpointCodec, count: int) -> list[VisionTokens]:
     return codec.encode([render(page.cells, codec.layout, "small") for page in pages], "small")
 
 
-# one page
-
-
 @pytest.mark.parametrize(
-    "begun",
+    "sent",
     [
         (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
         (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "),
         (b"", b"H"),
     ],
-    ids=["headers", "body", "body of a length", "nothing"],
+    ids=["headers", "body", "body with a length", "nothing"],
 )
-def test_a_server_that_writes_slowly_has_as_long_as_one_that_writes_nothing(
-    sockets: Sockets, begun: tuple[bytes, bytes]
-) -> None:
-    sockets.talk = lambda connection: sockets.trickle(connection, *begun)
+def test_timeout_holds_for_a_server_that_sends_slowly(sockets: Sockets, sent: tuple[bytes, bytes]) -> None:
+    sockets.talk = lambda connection: sockets.trickle(connection, *sent)
     endpoint = Endpoint(options(sockets.url, timeout_s=0.4, retries=0))
     started = monotonic()
     with pytest.raises(ReadFailed, match=r"did not answer within 0\.4 s|broke"):
@@ -136,7 +128,7 @@ def test_a_server_that_writes_slowly_has_as_long_as_one_that_writes_nothing(
     endpoint.close()
 
 
-def test_all_tries_for_a_page_have_one_deadline(sockets: Sockets) -> None:
+def test_all_attempts_for_a_page_share_one_deadline(sockets: Sockets) -> None:
     sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"4"))
     clock = Clock()
     endpoint = Endpoint(options(sockets.url, page_timeout_s=10.0, retries=20), clock.timing)
@@ -149,37 +141,7 @@ def test_all_tries_for_a_page_have_one_deadline(sockets: Sockets) -> None:
     endpoint.close()
 
 
-# many pages
-
-
-def test_a_breaker_lets_one_probe_through_at_a_time() -> None:
-    now = [0.0]
-    breaker = Breaker(3, lambda: now[0])
-    for _ in range(2):
-        breaker.missed()
-    breaker.reached()
-    for _ in range(3):
-        with breaker.page():
-            breaker.missed()
-    with pytest.raises(Shut), breaker.page():
-        pass
-    now[0] += SHUT_S
-    with breaker.page():
-        with pytest.raises(Shut), breaker.page():
-            pass
-        breaker.missed()
-    with pytest.raises(Shut), breaker.page():
-        pass
-    now[0] += SHUT_S
-    with pytest.raises(ZeroDivisionError), breaker.page():
-        raise ZeroDivisionError
-    with breaker.page():
-        breaker.reached()
-        with breaker.page():
-            pass
-
-
-def test_while_nothing_answers_further_pages_fail_at_once() -> None:
+def test_pages_fail_at_once_while_the_server_is_unresponsive() -> None:
     clock = Clock()
     codec = EndpointCodec.load(options("http://127.0.0.1:9/v1", concurrency=1, retries=2), clock.timing)
     failures = codec.decode_each(tokens_of(codec, 6))
@@ -187,13 +149,13 @@ def test_while_nothing_answers_further_pages_fail_at_once() -> None:
     assert ["nothing answers" in str(failure) for failure in failures] == [True, True, False, False, False, False]
     assert "did not answer the last pages" in str(failures[-1])
     assert (codec.usage.requests, codec.usage.pages_failed) == (6, 6)
-    clock.now += SHUT_S
+    clock.now += OPEN_S
     codec.decode_each(tokens_of(codec, 3))
     assert codec.usage.requests == 9
     codec.close()
 
 
-def test_refusals_open_no_breaker(sockets: Sockets) -> None:
+def test_error_responses_do_not_open_the_circuit(sockets: Sockets) -> None:
     sockets.talk = lambda connection: connection.sendall(BUSY)
     codec = EndpointCodec.load(options(sockets.url, concurrency=1, retries=0), Clock().timing)
     failures = codec.decode_each(tokens_of(codec, 8))
@@ -201,11 +163,8 @@ def test_refusals_open_no_breaker(sockets: Sockets) -> None:
     codec.close()
 
 
-# stopping
-
-
 @pytest.mark.parametrize("busy", [False, True], ids=["requests", "pauses"])
-def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(sockets: Sockets, busy: bool) -> None:
+def test_close_fails_pending_pages_and_the_codec_can_be_used_again(sockets: Sockets, busy: bool) -> None:
     if busy:
         sockets.talk = lambda connection: connection.sendall(BUSY)
     codec = EndpointCodec.load(options(sockets.url, concurrency=2, page_timeout_s=600.0))
@@ -234,8 +193,8 @@ def test_closing_ends_what_runs_and_what_waits_and_the_codec_can_be_asked_again(
 INTERRUPTED = """
 import os, signal, sys, threading
 sys.path[:0] = {path!r}
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-from test_hung import EndpointCodec, options, tokens_of
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+from test_unresponsive import EndpointCodec, options, tokens_of
 codec = EndpointCodec.load(options({url!r}, concurrency=1))
 tokens = tokens_of(codec, 3)
 def interrupt():
@@ -250,7 +209,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("call", ["decode", "decode_each"])
-def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
+def test_the_process_exits_after_an_interrupt_while_a_request_hangs(
     sockets: Sockets, call: str, repository: Any
 ) -> None:
     code = INTERRUPTED.format(path=[str(Path(__file__).parent), str(repository), *sys.path], url=sockets.url, call=call)
@@ -266,23 +225,3 @@ def test_after_an_interrupt_the_process_ends_though_a_request_hangs(
     assert monotonic() - started < SOON_S
     assert out.startswith("interrupted"), err
     assert process.returncode == 0, err
-
-
-def test_a_pool_runs_no_more_at_once_than_it_may_and_hands_errors_on() -> None:
-    pool: Pool[int, float] = Pool(2, "test")
-    running = threading.Semaphore(2)
-
-    def invert(number: int) -> float:
-        assert running.acquire(blocking=False)
-        try:
-            return 1 / number
-        finally:
-            running.release()
-
-    futures = [pool.submit(invert, number) for number in range(20)]
-    assert isinstance(futures[0].exception(), ZeroDivisionError)
-    assert np.allclose([future.result() for future in futures[1:]], 1 / np.arange(1, 20))
-    threads = pool.close()
-    assert len(threads) == 2
-    join(threads)
-    assert not any(thread.is_alive() for thread in threads)

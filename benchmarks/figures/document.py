@@ -1,0 +1,83 @@
+"""docs/figures.json: what was measured, by measurement, as typed rows."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bank import BankRow
+from benchmarks.recall import EvidenceRecall, RecallSpeed
+from benchmarks.service import StoreSpeed
+from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
+from foxing.encoder.bench.baselines import BaselineRow
+
+#: The JSON of one measurement.
+Measurement = Mapping[str, Any]
+#: The key of each measurement that says what it was made with.
+MEASURED = "measured"
+
+
+class Figures:
+    """Measurements by name; each holds `measured`, which says what it was made with, beside its results."""
+
+    def __init__(self, document: Mapping[str, Measurement]) -> None:
+        self._document = dict(document)
+
+    @classmethod
+    def load(cls, path: Path, names: Iterable[str]) -> "Figures":
+        """Those of `names` that the file holds, in the order of `names`."""
+        document: Mapping[str, Measurement] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return cls({name: document[name] for name in names if MEASURED in document.get(name, {})})
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._document
+
+    def add(self, name: str, measurement: Measurement) -> None:
+        """Adds or replaces a measurement."""
+        self._document[name] = measurement
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The digest of the codec's weights, by measurement."""
+        return {name: measurement[MEASURED]["weights"] for name, measurement in self._document.items()}
+
+    @property
+    def codec(self) -> list[BenchRow]:
+        return [BenchRow(**row) for row in self._document["codec"]["rows"]]
+
+    @property
+    def sizes(self) -> list[BenchRow]:
+        return [BenchRow(**row) for row in self._document["sizes"]["rows"]]
+
+    @property
+    def characters(self) -> list[CharacterRow]:
+        return [CharacterRow(**row) for row in self._document["characters"]["rows"]]
+
+    @property
+    def rivals(self) -> list[BaselineRow]:
+        """What other engines read; empty if that was not measured."""
+        return [BaselineRow(**row) for row in self._document.get("rivals", {}).get("rows", ())]
+
+    @property
+    def codec_speed(self) -> CodecSpeed:
+        speed = self._document["speed"]["speed"]
+        return CodecSpeed(speed["load_ms"], tuple(TierSpeed(**row) for row in speed["tiers"]))
+
+    @property
+    def bank(self) -> list[BankRow]:
+        return [BankRow(**row) for row in self._document["speed"]["bank"]]
+
+    @property
+    def locomo(self) -> list[EvidenceRecall]:
+        return [EvidenceRecall(**row) for row in self._document["recall"]["locomo"].values()]
+
+    @property
+    def recall_speed(self) -> RecallSpeed:
+        return RecallSpeed(**self._document["recall"]["speed"])
+
+    @property
+    def service(self) -> StoreSpeed:
+        return StoreSpeed(**{name: value for name, value in self._document["service"].items() if name != MEASURED})

@@ -1,0 +1,134 @@
+"""Measuring: each measurement runs the commands that users can run, in processes of their own."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from foxing.encoder import load_codec
+
+from .document import MEASURED, Measurement
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Group → files. Agent traces are English as well, but are a group of their own.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "en": ("en_sgd", "en_irc"),
+    "agent": ("en_swe_agent", "en_tau_bench"),
+    "ko": ("ko_nsmc", "ko_songys", "ko_tldr"),
+    "ja": ("ja_real_persona_chat", "ja_tldr"),
+    "zh": ("zh_kdconv", "zh_tldr"),
+    "de": ("de_gesetze", "de_tldr"),
+    "fr": ("fr_tldr",),
+    "ru": ("ru_tldr",),
+}
+RIVAL_GROUPS = ("en", "agent", "zh")
+SPEED_GROUPS = ("en", "agent", "ko")
+CHARACTER_TIERS = ("base", "small", "tiny")
+RIVAL_TIERS = ("large", "small")
+LOCOMO_TIERS = ("small", "tiny")
+#: Maximum dense pages of a file, for accuracy.
+PAGES = 8
+REPEATED_PAGES = 3  # for other sizes of a token, altered images and repeated ageing
+SPEED_PAGES = 4
+IDENTIFIER_PAGES = 4  # pages of random identifiers
+
+
+def run_json(module: str, *arguments: str) -> Any:
+    """The JSON that `python -m MODULE … --json` writes, whatever settings this machine has. Exits if it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOXING_")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments, "--json"]
+    with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:  # without a foxing.toml
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[3:])} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def _codec_bench(*arguments: str) -> Any:
+    return run_json("foxing.api.cli.main", "codec", "bench", *arguments)
+
+
+def _texts(data: Path, groups: Sequence[str]) -> list[str]:
+    """The files of `groups`, as NAME=FILE."""
+    return [f"{group}={data / 'eval' / f'{name}.jsonl.gz'}" for group in groups for name in GROUPS[group]]
+
+
+def _repeated(option: str, values: Sequence[str]) -> list[str]:
+    return [part for value in values for part in (option, value)]
+
+
+def _codec_bench_on(data: Path, pages: int, *options: str, groups: Sequence[str] = tuple(GROUPS)) -> Any:
+    """Runs `foxing codec bench` on at most `pages` pages of each file of `groups`."""
+    return _codec_bench(*_repeated("--texts", _texts(data, groups)), "--pages", str(pages), *options)
+
+
+def measure_codec(data: Path) -> Measurement:
+    return {"rows": _codec_bench_on(data, PAGES, "--identifiers", str(IDENTIFIER_PAGES))["rows"]}
+
+
+def measure_sizes(data: Path) -> Measurement:
+    """Every size of a token, altered images and repeated ageing, on fewer pages."""
+    options = ("--identifiers", "1", "--sizes", "--degraded", "--ageing")
+    return {"rows": _codec_bench_on(data, REPEATED_PAGES, *options)["rows"]}
+
+
+def measure_characters(_: Path) -> Measurement:
+    tiers = _repeated("--tier", CHARACTER_TIERS)
+    return {"rows": _codec_bench("--identifiers", "1", "--characters", *tiers)["characters"]}
+
+
+def measure_rivals(data: Path) -> Measurement:
+    tiers = _repeated("--tier", RIVAL_TIERS)
+    answer = _codec_bench_on(data, 1, "--rivals", *tiers, groups=RIVAL_GROUPS)
+    return {"rows": answer["rivals"], "not_compared": answer["not_compared"]}
+
+
+def measure_speed(data: Path) -> Measurement:
+    """The codec alone, and a bank with everything around it."""
+    speed = _codec_bench_on(data, SPEED_PAGES, "--speed", groups=SPEED_GROUPS)["speed"]
+    bank = run_json("benchmarks.bank", "--texts", *_texts(data, SPEED_GROUPS), "--pages", str(SPEED_PAGES))["bank"]
+    return {"speed": speed, "bank": bank}
+
+
+def measure_recall(data: Path) -> Measurement:
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    return {
+        "locomo": {tier: run_json("benchmarks.recall", "--locomo", locomo, "--tier", tier) for tier in LOCOMO_TIERS},
+        "speed": run_json("benchmarks.recall"),
+    }
+
+
+def measure_service(_: Path) -> Measurement:
+    return dict(run_json("benchmarks.service", "--requests", "500"))
+
+
+#: Measurement → what makes it from the folder of data, in the order in which they are made.
+MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
+    "codec": measure_codec,
+    "sizes": measure_sizes,
+    "characters": measure_characters,
+    "rivals": measure_rivals,
+    "speed": measure_speed,
+    "recall": measure_recall,
+    "service": measure_service,
+}
+
+
+def run_measurement(name: str, data: Path) -> Measurement:
+    """The results of a measurement, and what it was made with."""
+    conditions = {
+        "weights": load_codec("native").weights,
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "day": datetime.now(UTC).date().isoformat(),
+    }
+    return {MEASURED: conditions, **MEASUREMENTS[name](data)}

@@ -1,0 +1,209 @@
+"""The tables of the documentation, as Markdown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor
+
+from benchmarks.bank import BankRow
+from foxing.encoder.bench import BenchRow, CharacterRow
+from foxing.encoder.bench.baselines import BaselineRow
+from foxing.encoder.bench.plot import NAMES
+from foxing.renderer import TIERS
+
+from .document import Figures
+from .measurements import CHARACTER_TIERS
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _accuracy(value: float) -> str:
+    """With as many digits as it takes to differ from 100 %; rounded down, so that 100 % means no error."""
+    return f"{floor(value * 1e5) / 1e3:.3f}%" if value > 0.999 else f"{value:.2%}"
+
+
+def _group(row: BenchRow | BaselineRow | BankRow) -> str:
+    return _group_name(row.language)
+
+
+def _group_name(language: str) -> str:
+    return str(NAMES.get(language, language))
+
+
+def _bits(row: BenchRow) -> str:
+    return f"{row.bits_per_character:.2f} ({row.zstd_bits_per_character:.2f})"
+
+
+def codec_table(figures: Figures) -> str:
+    head = (
+        *("tier", "text", "accuracy", "text tokens ÷ vision tokens", "chars/4 ÷ vision tokens", "bytes a token"),
+        *("bits a character (zstd -19)", "calibration error", "flagged: of all / of errors"),
+        *("silent errors per 10,000", "encode + decode, ms", "pages"),
+    )
+    rows = [
+        [
+            *(f"`{row.tier}`", _group(row), _accuracy(row.accuracy), f"{row.compression:.1f}×"),
+            *(f"{row.chars_per_4_per_token:.1f}×", f"{row.bytes_per_token}", _bits(row)),
+            *(f"{row.calibration_error:.3f}", f"{row.flagged_share:.1%} / {row.flagged_errors_share:.0%}"),
+            *(f"{row.silent_errors_per_10k:.1f}", f"{row.encode_ms + row.decode_ms:.0f}", f"{row.pages}"),
+        ]
+        for row in figures.codec
+    ]
+    return markdown_table(head, rows)
+
+
+def summary_table(figures: Figures) -> str:
+    """Accuracy alone, with a row for each tier and a column for each group."""
+    rows = figures.codec
+    languages = list(dict.fromkeys(row.language for row in rows))
+    accuracy = {(row.tier, row.language): row.accuracy for row in rows}
+    head = ["tier", *map(_group_name, languages)]
+    tiers = list(dict.fromkeys(row.tier for row in rows))
+    lines = [[f"`{tier}`", *(_accuracy(accuracy[tier, language]) for language in languages)] for tier in tiers]
+    return markdown_table(head, lines)
+
+
+def sizes_table(figures: Figures) -> str:
+    rows = [row for row in figures.sizes if row.condition == "clean" and row.path == "direct"]
+    rows.sort(key=lambda row: (TIERS.index(row.tier), row.bytes_per_token))
+    pages = {row.language: row.pages for row in rows}
+    languages = list(dict.fromkeys(row.language for row in figures.sizes if row.language in pages))
+    head = ["tier", "bytes a token"]
+    head += [f"{_group_name(language)} ({pages[language]} pages): accuracy, bits" for language in languages]
+    by_place = {(row.tier, row.bytes_per_token, row.language): row for row in rows}
+    lines = []
+    for tier, size, default in dict.fromkeys((row.tier, row.bytes_per_token, row.default_size) for row in rows):
+        cells = [by_place.get((tier, size, language)) for language in languages]
+        shown = ["" if row is None else f"{_accuracy(row.accuracy)}, {_bits(row)}" for row in cells]
+        lines.append([f"`{tier}`", f"**{size}**" if default else f"{size}", *shown])
+    return markdown_table(head, lines)
+
+
+def degraded_table(figures: Figures) -> str:
+    head = ("image at `small`", "text", "accuracy", "bits a character (zstd -19)", "pages")
+    rows = [row for row in figures.sizes if row.condition != "clean"]
+    shown = [[row.condition, _group(row), _accuracy(row.accuracy), _bits(row), f"{row.pages}"] for row in rows]
+    return markdown_table(head, shown)
+
+
+def ageing_table(figures: Figures) -> str:
+    rows = figures.sizes
+    direct = {
+        (row.tier, row.language): row.accuracy
+        for row in rows
+        if row.condition == "clean" and row.path == "direct" and row.default_size
+    }
+    shown = []
+    for row in rows:
+        if row.path == "aged":
+            directly = direct[row.tier, row.language]
+            lost = (directly - row.accuracy) * 100
+            accuracies = (_accuracy(row.accuracy), _accuracy(directly), f"{lost:.2f}")
+            shown.append([f"`{row.tier}`", _group(row), *accuracies, _bits(row), f"{row.pages}"])
+    head = ("tier", "text", "aged tier by tier", "directly", "points lost", "bits a character (zstd -19)", "pages")
+    return markdown_table(head, shown)
+
+
+def characters_table(figures: Figures) -> str:
+    by_kind: dict[str, dict[str, CharacterRow]] = {}
+    for row in figures.characters:
+        by_kind.setdefault(row.kind, {})[row.tier] = row
+    lines = []
+    for kind, tiers in by_kind.items():
+        first = next(iter(tiers.values()))
+        read = [f"{tiers[tier].accuracy:.2%} / {tiers[tier].flagged_errors_share:.0%}" for tier in CHARACTER_TIERS]
+        lines.append([kind, f"{first.characters:,}", f"{first.twins:,}", *read])
+    return markdown_table(("kind", "characters", "twins", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
+
+
+def rivals_table(figures: Figures) -> str:
+    head = ("image", "text", "engine", "accuracy", "Foxing's", "ms a page", "Foxing's, ms", "ratio", "pages")
+    rows = [
+        [
+            *(f"`{row.tier}`", _group(row), f"{row.engine} {row.version}", f"{row.accuracy:.2%}"),
+            *(_accuracy(row.own_accuracy), f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
+            f"{row.pages}",
+        ]
+        for row in figures.rivals
+    ]
+    return markdown_table(head, rows)
+
+
+def speed_table(figures: Figures) -> str:
+    speed = figures.codec_speed
+    rows = [
+        [f"`{row.tier}`", f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"]
+        for row in speed.tiers
+    ]
+    table = markdown_table(("tier", "pages drawn a second", "encode, ms a page", "decode, ms a page"), rows)
+    return f"{table}\n\nWeights are loaded in {speed.load_ms:.0f} ms."
+
+
+def bank_table(figures: Figures) -> str:
+    head = (
+        *("bank at", "text", "pages", "sealed or aged a second", "bits a character: tokens", "kept text", "index"),
+        *("keepsakes", "metadata", "all", "zstd -19 of all text"),
+    )
+    rows = []
+    for row in figures.bank:
+        bits = (row.token_bits, row.text_bits, row.index_bits, row.keepsake_bits, row.metadata_bits)
+        shown = [f"{value:.2f}" for value in (*bits, row.total_bits, row.zstd_bits)]
+        rows.append([f"`{row.tier}`", _group(row), f"{row.pages}", f"{row.pages_per_second:.1f}", *shown])
+    return markdown_table(head, rows)
+
+
+def recall_table(figures: Figures) -> str:
+    rows = [
+        [
+            f"LoCoMo evidence within 2,048 text tokens, everything at `{result.tier}`",
+            f"{result.remembered:.3f} of the evidence; BM25 over the full text {result.full_text_bm25:.3f} "
+            f"({result.ratio:.0%})",
+            f"{result.questions} questions",
+        ]
+        for result in figures.locomo
+    ]
+    speed = figures.recall_speed
+    rows += [
+        [
+            f"recall of one fact in {speed.messages:,} messages, cold page, p50 (p95)",
+            f"{speed.cold_p50_ms:.0f} ms ({speed.cold_p95_ms:.0f} ms)",
+            f"{speed.questions} questions, {speed.found_first:.0%} found first",
+        ],
+        ["the same again, p50", f"{speed.warm_p50_ms:.0f} ms", ""],
+    ]
+    return markdown_table(("figure", "measured", "on"), rows)
+
+
+def service_table(figures: Figures) -> str:
+    service = figures.service
+    row = [
+        "store of one message over HTTP, p50 (p95)",
+        f"{service.p50_ms:.1f} ms ({service.p95_ms:.1f} ms)",
+        f"{service.requests} requests, SQLite",
+    ]
+    return markdown_table(("figure", "measured", "on"), [row])
+
+
+@dataclass(frozen=True)
+class DocumentedTable:
+    #: The measurement that the table is made from.
+    measurement: str
+    make: Callable[[Figures], str]
+
+
+#: Name in the marker `<!-- figures:NAME -->` → table.
+TABLES: Mapping[str, DocumentedTable] = {
+    "summary": DocumentedTable("codec", summary_table),
+    "codec": DocumentedTable("codec", codec_table),
+    "sizes": DocumentedTable("sizes", sizes_table),
+    "degraded": DocumentedTable("sizes", degraded_table),
+    "characters": DocumentedTable("characters", characters_table),
+    "ageing": DocumentedTable("sizes", ageing_table),
+    "rivals": DocumentedTable("rivals", rivals_table),
+    "speed": DocumentedTable("speed", speed_table),
+    "bank": DocumentedTable("speed", bank_table),
+    "recall": DocumentedTable("recall", recall_table),
+    "service": DocumentedTable("service", service_table),
+}

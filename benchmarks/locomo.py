@@ -1,0 +1,61 @@
+"""LoCoMo: long conversations, and questions with the messages that answer them."""
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.importers.locomo import locomo_messages
+from foxing.memory.models import NewMessage
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that names its evidence."""
+
+    text: str
+    #: Ids of the messages that answer it; at least one.
+    evidence: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation and the questions about it."""
+
+    messages: list[NewMessage]
+    questions: list[Question]
+
+
+def read_locomo(file: Path) -> list[Conversation]:
+    """The conversations of a JSON file, gzipped or not, without questions that name no evidence. Raises `InvalidInput`
+    if it cannot be read or is not LoCoMo with questions."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opener(file, "rt", encoding="utf-8") as stream:
+            conversations = [_conversation(sample) for sample in json.load(stream)]
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{file.name} is not a LoCoMo file with questions ({error})") from error
+    if not any(conversation.questions for conversation in conversations):
+        raise InvalidInput(f"{file.name} has no questions with evidence")
+    return conversations
+
+
+def _conversation(sample: Mapping[str, Any]) -> Conversation:
+    sample_id, asked, _ = str(sample["sample_id"]), sample["qa"], sample["conversation"]
+    messages = [message for message, _ in locomo_messages(sample, UTC)]
+    ids = {str(message.id) for message in messages}
+    questions = [
+        Question(str(question["question"]), frozenset(_evidence(question, sample_id) & ids)) for question in asked
+    ]
+    return Conversation(messages, [question for question in questions if question.evidence])
+
+
+def _evidence(question: Mapping[str, Any], sample_id: str) -> set[str]:
+    """Message ids from turn numbers such as D3:7, of which a line may hold several."""
+    lines = question.get("evidence", [])
+    return {f"{sample_id}/{turn}" for line in lines for turn in re.split(r"[;,\s]+", str(line)) if turn}

@@ -1,0 +1,101 @@
+"""The figures of the documentation."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import __main__ as command
+from benchmarks.figures import measurements
+from benchmarks.figures.document import Figures
+from benchmarks.figures.measurements import MEASUREMENTS, run_json, run_measurement
+from benchmarks.figures.tables import TABLES
+
+SERVICE = {"measured": {"weights": "w1"}, "requests": 500, "p50_ms": 1.46, "p95_ms": 1.87, "max_ms": 67.74}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Figures and one document with a table, in place of those of the repository."""
+    (tmp_path / "figures.json").write_text(json.dumps({"service": SERVICE}), encoding="utf-8")
+    document = tmp_path / "page.md"
+    document.write_text("Before\n<!-- figures:service -->\nold\n<!-- /figures -->\nAfter\n", encoding="utf-8")
+    monkeypatch.setattr(command, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(command, "IMAGES", tmp_path / "images")
+    monkeypatch.setattr(command, "DOCUMENTS", (document,))
+    return tmp_path
+
+
+def test_documents_hold_the_tables_of_the_stored_figures() -> None:
+    figures = Figures.load(command.FIGURES, MEASUREMENTS)
+    used = set()
+    for document in command.DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        assert command.with_tables(text, figures) == text, document.name
+        used |= {name for name in TABLES if f"<!-- figures:{name} -->" in text}
+    assert used == set(TABLES)
+
+
+def test_stored_figures_round_trip(tmp_path: Path) -> None:
+    Figures.load(command.FIGURES, MEASUREMENTS).save(tmp_path / "figures.json")
+    assert (tmp_path / "figures.json").read_bytes() == command.FIGURES.read_bytes()
+
+
+def test_none_only_writes_tables(workspace: Path) -> None:
+    before = (workspace / "figures.json").read_bytes()
+    command.main(["--only", "none"])
+    text = (workspace / "page.md").read_text(encoding="utf-8")
+    assert text.startswith("Before\n<!-- figures:service -->\n| figure | measured | on |\n")
+    assert "| store of one message over HTTP, p50 (p95) | 1.5 ms (1.9 ms) | 500 requests, SQLite |" in text
+    assert text.endswith("\n<!-- /figures -->\nAfter\n")
+    assert (workspace / "figures.json").read_bytes() == before
+    assert not (workspace / "images").exists()
+
+
+def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def answer(*arguments: str) -> dict[str, object]:
+        calls.append(arguments)
+        return {"requests": 500, "p50_ms": 2.0, "p95_ms": 3.0, "max_ms": 4.0}
+
+    monkeypatch.setattr(measurements, "run_json", answer)
+    command.main(["--only", "service"])
+    assert calls == [("benchmarks.service", "--requests", "500")]
+    stored = json.loads((workspace / "figures.json").read_text(encoding="utf-8"))["service"]
+    assert list(stored) == ["measured", "requests", "p50_ms", "p95_ms", "max_ms"]
+    assert list(stored["measured"]) == ["weights", "cores", "processor", "python", "day"]
+    assert "2.0 ms (3.0 ms)" in (workspace / "page.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.startswith("service: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "modules"),
+    [
+        ("codec", ["foxing.api.cli.main codec bench --texts"]),
+        ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en="]),
+        ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
+    ],
+)
+def test_each_measurement_runs_its_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, modules: list[str]
+) -> None:
+    calls: list[str] = []
+
+    def answer(*arguments: str) -> dict[str, list[object]]:
+        calls.append(" ".join(arguments))
+        return {"rows": [], "speed": [], "bank": []}
+
+    monkeypatch.setattr(measurements, "run_json", answer)
+    run_measurement(name, tmp_path)
+    assert len(calls) == len(modules)
+    assert all(call.startswith(module) for call, module in zip(calls, modules, strict=True))
+
+
+def test_benchmarks_run_in_their_own_process_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_LOG_LEVEL", "nonsense")
+    assert run_json("benchmarks.service", "--requests", "10")["requests"] == 10
+    with pytest.raises(SystemExit, match=r"benchmarks\.service --requests 1 --json failed:[^$]*must be at least 10"):
+        run_json("benchmarks.service", "--requests", "1")
