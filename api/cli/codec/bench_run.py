@@ -1,7 +1,7 @@
 """One run of `codec bench`, and its results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,24 @@ class BaselineEngines:
 
 
 @dataclass(frozen=True)
+class NotCompared:
+    """An engine that was not compared with."""
+
+    engine: str
+    why: str
+    #: The group that it cannot read; None if the engine is not available at all.
+    language: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
 class BaselineComparison:
     """Results of other OCR engines on the same images."""
 
     rows: Sequence[BaselineRow]
-    #: What was not compared: "engine", "why", and "language" unless the engine is not available at all.
-    not_compared: Sequence[Mapping[str, str]]
+    not_compared: Sequence[NotCompared]
 
 
 @dataclass
@@ -53,12 +65,12 @@ class BenchResult:
         """The JSON document of `codec bench --json`."""
         document: dict[str, Any] = {"rows": [row.to_dict() for row in self.rows]}
         if self.storage is not None:
-            document["storage"] = self.storage
+            document["storage"] = [dict(row) for row in self.storage]
         if self.characters is not None:
             document["characters"] = [row.to_dict() for row in self.characters]
         if self.baselines is not None:
             document["rivals"] = [row.to_dict() for row in self.baselines.rows]
-            document["not_compared"] = self.baselines.not_compared
+            document["not_compared"] = [item.to_dict() for item in self.baselines.not_compared]
         if self.speed is not None:
             document["speed"] = self.speed.to_dict()
         return document
@@ -105,8 +117,9 @@ class BenchRun:
         """Results of `engines` on the first `pages` pages of each group."""
         with self.state.progress("baselines") as progress:
             rows, skipped = compare_with(engines.loaded, self.codec, self.groups, self.tiers, pages, progress)
-        unavailable = [{"engine": name, "why": why} for name, why in engines.unavailable.items()]
-        return BaselineComparison(rows, [*unavailable, *skipped])
+        unavailable = [NotCompared(name, why) for name, why in engines.unavailable.items()]
+        unreadable = [NotCompared(item["engine"], item["why"], item["language"]) for item in skipped]
+        return BaselineComparison(rows, [*unavailable, *unreadable])
 
     def measure_speed(self, device: str) -> CodecSpeed:
         """Times of loading, drawing, encoding and decoding on the pages of the first group."""

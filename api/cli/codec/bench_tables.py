@@ -105,8 +105,8 @@ def _show_baselines(console: Console, comparison: "BaselineComparison") -> None:
         )
     console.print(shown)
     for item in comparison.not_compared:
-        subject = f"{item['engine']}, {item['language']}" if "language" in item else item["engine"]
-        console.print(f"Not compared: {subject}: {item['why']}", soft_wrap=True, markup=False)
+        subject = item.engine if item.language is None else f"{item.engine}, {item.language}"
+        console.print(f"Not compared: {subject}: {item.why}", soft_wrap=True, markup=False)
 
 
 def _show_speed(console: Console, speed: "CodecSpeed") -> None:
