@@ -1,10 +1,10 @@
-"""Writes the pages of this folder that follow from the code: cli.md, http.md, settings.md and openapi.json.
+"""Generates the reference pages of this folder: cli.md, http.md, python.md, settings.md and openapi.json.
 
-    .venv/bin/python docs/generate.py            writes them
-    .venv/bin/python docs/generate.py --check    writes nothing; exits 1 and names each page that is out of date
+    .venv/bin/python docs/generate.py            write the pages
+    .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
 
-What they say depends on the code and on the versions of the libraries that describe it, which openapi.json names; it
-does not depend on the terminal, the environment or a foxing.toml.
+The pages depend on the code and on the versions of the libraries that describe it, which openapi.json records, but not
+on the terminal, the environment or a foxing.toml.
 """
 
 import argparse
@@ -15,25 +15,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from generate_cli import cli_page
-from generate_http import http_page
-from generate_settings import settings_page
+from generators.cli import cli_page
+from generators.http import http_page
+from generators.python import python_page
+from generators.settings import settings_page
 
 from foxing.api.app import create_app
 from foxing.api.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent
 MADE_WITH = "x-made-with"
-LIBRARIES = ("fastapi", "pydantic", "typer")
+LIBRARIES = ("fastapi", "griffe", "pydantic", "typer")
 
 
 def made_with() -> dict[str, str]:
-    """The libraries whose description of the code the pages repeat."""
+    """The versions of the libraries whose output is part of the pages."""
     return {name: version(name) for name in LIBRARIES}
 
 
 def openapi() -> dict[str, Any]:
-    """The OpenAPI document of the service, whatever the settings of this machine."""
+    """The OpenAPI document of the service, independent of the settings of this machine."""
     return create_app(Settings.model_construct()).openapi()
 
 
@@ -46,20 +47,22 @@ def openapi_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "http.md": lambda: http_page(openapi()),
+    "python.md": python_page,
     "settings.md": settings_page,
     "openapi.json": openapi_page,
 }
 
 
 def is_current(path: Path, page: str) -> bool:
-    """Whether `path` holds `page`, written with these or other versions of the libraries."""
+    """Whether `path` holds `page`; the recorded library versions may differ."""
     if not path.is_file():
         return False
     written = path.read_text(encoding="utf-8")
-    return written == page or (path.suffix == ".json" and _plain(written) == _plain(page))
+    return written == page or (path.suffix == ".json" and _without_versions(written) == _without_versions(page))
 
 
-def _plain(text: str) -> Any:
+def _without_versions(text: str) -> Any:
+    """The JSON document without the library versions; `text` itself if it is not an OpenAPI document."""
     try:
         document = json.loads(text)
         document["info"].pop(MADE_WITH, None)
@@ -69,7 +72,7 @@ def _plain(text: str) -> Any:
 
 
 def written_with(folder: Path) -> dict[str, str]:
-    """What `made_with` was when the pages in `folder` were written; empty when that cannot be told."""
+    """The library versions recorded in `folder`; empty if there are none."""
     try:
         versions: dict[str, str] = json.loads((folder / "openapi.json").read_text(encoding="utf-8"))["info"][MADE_WITH]
         return versions
@@ -78,7 +81,7 @@ def written_with(folder: Path) -> dict[str, str]:
 
 
 def check(folder: Path) -> int:
-    """0 when every page is current; else 1, with each stale page named on stderr."""
+    """Returns 0 if every page is current; otherwise names each stale page on stderr and returns 1."""
     stale = [name for name, page in PAGES.items() if not is_current(folder / name, page())]
     for name in stale:
         print(f"docs/{name} is out of date; run: make docs", file=sys.stderr)
@@ -90,9 +93,11 @@ def check(folder: Path) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Writes the pages of docs/ that follow from the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each stale page")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are (default: docs)")
+    parser = argparse.ArgumentParser(description="Generate the reference pages of docs/.")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with status 1 and name each stale page"
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the pages (default: docs)")
     options = parser.parse_args(arguments)
     if options.check:
         return check(options.folder)

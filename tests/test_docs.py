@@ -1,5 +1,6 @@
-"""The documentation says what the code does: generated pages are current, and what the others name is there."""
+"""The documentation matches the code: generated pages are current, and other pages name only what exists."""
 
+import importlib
 import json
 import os
 import re
@@ -19,9 +20,11 @@ from foxing.api.settings import ENV_PREFIX, Settings, load_settings
 from foxing.memory.policy import Policy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-GENERATED = ("cli.md", "http.md", "settings.md", "openapi.json")
+GENERATED = ("cli.md", "http.md", "python.md", "settings.md", "openapi.json")
+PACKAGES = ("foxing.memory", "foxing.encoder", "foxing.renderer")
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-WRITTEN = [page for page in PAGES if page.name not in GENERATED]
+# LOG.md is history: it may name commands and settings that no longer exist.
+WRITTEN = [page for page in PAGES if page.name not in (*GENERATED, "LOG.md")]
 
 _CODE_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(?:img|source)[^>]*\ssrc(?:set)?=\"([^\"]+)\"")
@@ -38,32 +41,33 @@ def generate(*arguments: str, cwd: Path, **environment: str) -> subprocess.Compl
     )
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    found = _CODE_BLOCK.findall(page.read_text(encoding="utf-8"))
-    return [text for name, text in found if name == language]
+def code_blocks(page: Path, *languages: str) -> list[str]:
+    """The texts of the page's code blocks in `languages`."""
+    blocks = _CODE_BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [text for name, text in blocks if name in languages]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
-    found: dict[str, int] = {}
+    """The anchors that GitHub gives the page's headings."""
+    counts: dict[str, int] = {}
     names = set()
     for heading in re.findall(r"^#+ (.+)$", _CODE_BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE):
         kept = (c for c in heading.lower() if c in " -_" or unicodedata.category(c)[0] in "LN")
         name = "".join(kept).replace(" ", "-")
-        count = found.get(name, 0)
-        found[name] = count + 1
+        count = counts.get(name, 0)
+        counts[name] = count + 1
         names.add(f"{name}-{count}" if count else name)
     return names
 
 
 def test_the_generated_pages_are_current(tmp_path: Path) -> None:
-    done = generate("--check", cwd=tmp_path)
-    if done.returncode == 1 and "libraries changed" in done.stderr:
-        pytest.skip(f"the pages were written with other versions; {done.stderr.splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
+    checked = generate("--check", cwd=tmp_path)
+    if checked.returncode == 1 and "libraries changed" in checked.stderr:
+        pytest.skip(f"the pages were generated with other versions; {checked.stderr.splitlines()[-1]}")
+    assert checked.returncode == 0, checked.stderr
 
 
-def test_terminal_environment_and_settings_make_no_difference_and_stale_pages_are_named(tmp_path: Path) -> None:
+def test_pages_do_not_depend_on_the_environment_and_stale_pages_are_named(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
     (tmp_path / "foxing.toml").write_text('port = 1\napi_key = "secret"\n', encoding="utf-8")
@@ -84,33 +88,53 @@ def test_terminal_environment_and_settings_make_no_difference_and_stale_pages_ar
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """The commands as typer has them, with their full names."""
-    waiting = [("foxing", typer.main.get_command(app))]
-    while waiting:
-        name, command = waiting.pop()
+    """(full name, click command) of every command."""
+    pending = [("foxing", typer.main.get_command(app))]
+    while pending:
+        name, command = pending.pop()
         inner = getattr(command, "commands", None)
         if inner is None:
             yield name, command
         else:
-            waiting += [(f"{name} {key}", value) for key, value in inner.items()]
+            pending += [(f"{name} {key}", value) for key, value in inner.items()]
 
 
-def test_the_reference_of_the_command_has_every_command_and_option() -> None:
+def test_the_cli_reference_has_every_command_and_option() -> None:
     text = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (foxing .+?)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
     assert set(sections) == set(known)
     for name, command in known.items():
-        there = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}
+        options = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}
         rows = re.findall(r"^\| `(-[^`]*)` \|", sections[name], re.MULTILINE)
-        written = {word for row in rows for word in re.split(r"[ ,]+", row) if word.startswith("-")}
-        assert written == there, name
+        documented = {word for row in rows for word in re.split(r"[ ,]+", row) if word.startswith("-")}
+        assert documented == options, name
 
 
-def test_the_settings_example_is_all_settings_with_their_defaults(
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_python_reference_has_every_exported_name(package: str) -> None:
+    text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
+    section = re.split(r"^## ", text, flags=re.MULTILINE)
+    (own,) = [part for part in section if part.startswith(f"{package}\n")]
+    headings = set(re.findall(r"^### (\w+)$", own, re.MULTILINE))
+    rows = set(re.findall(r"^\| `(\w+)` \|", own, re.MULTILINE))
+    assert set(importlib.import_module(package).__all__) <= headings | rows
+
+
+def test_the_python_reference_has_signatures_fields_and_their_documentation() -> None:
+    text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
+    assert "class Memory(\n    database: str | Path | None = None,\n    *,\n" in text
+    assert "#### Memory.recall\n" in text
+    fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
+    new_message = text.partition("### NewMessage\n")[2].partition("\n### ")[0]
+    assert "| `content` | `str` |" in new_message
+    assert fields["UNREADABLE"].rstrip(" |").rpartition("| ")[2]
+
+
+def test_the_settings_example_has_every_setting_with_its_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (example,) = blocks(REPOSITORY / "docs" / "settings.md", "toml")
+    (example,) = code_blocks(REPOSITORY / "docs" / "settings.md", "toml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
     assert load_settings() == Settings.model_construct()
@@ -119,7 +143,7 @@ def test_the_settings_example_is_all_settings_with_their_defaults(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
     broken = []
     for groups in _LINK.findall(text):
@@ -134,27 +158,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
-def test_commands_settings_and_metrics_that_are_named_exist(page: Path) -> None:
+def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {"FOXING_DATA"}
     assert set(re.findall(r"\bFOXING_[A-Z_]+\b", text)) <= settings
     metrics = set(re.findall(r"^# TYPE (\w+)", Metrics().expose().decode(), re.MULTILINE))
-    named = {re.sub("_bucket$", "", name) for name in re.findall(r"\bfoxing_[a-z_]+\b", text)}
-    assert named <= metrics
+    mentioned = {re.sub("_bucket$", "", name) for name in re.findall(r"\bfoxing_[a-z_]+\b", text)}
+    assert mentioned <= metrics
+    shell = "".join(code_blocks(page, "sh", "bash", "shell", "console"))
+    usages = [*re.findall(r"`(foxing [^`\n]+)`", text), *re.findall(r"^.*?\b(foxing [a-z].*)$", shell, re.M)]
     known = {name.split()[1] for name, _ in commands()}
-    code = [
-        *re.findall(r"`(foxing [^`\n]+)`", text),
-        *re.findall(r"^.*?\b(foxing [a-z].*)$", "".join(_shell(page)), re.M),
-    ]
-    assert {line.split()[1] for line in code if not line.split()[1].startswith("-")} <= known
+    assert {usage.split()[1] for usage in usages if not usage.split()[1].startswith("-")} <= known
 
 
-def _shell(page: Path) -> list[str]:
-    return [text for language in ("sh", "bash", "shell", "console") for text in blocks(page, language)]
-
-
-def test_the_policies_in_the_operations_page_can_be_used() -> None:
-    examples = [json.loads(text) for text in blocks(REPOSITORY / "docs" / "operations.md", "json")]
+def test_the_policies_in_the_operations_page_are_valid() -> None:
+    examples = [json.loads(text) for text in code_blocks(REPOSITORY / "docs" / "operations.md", "json")]
     assert len(examples) >= 3
     for example in examples:
         Policy.parse(example)

@@ -1,4 +1,4 @@
-"""What holds the package together: the import rules, its versions, and the files that must go with it."""
+"""The package as a whole: import rules, versions, and the files it ships."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_imports_go_one_way(repository: Path) -> None:
     assert "Rooms: imports go one way KEPT" in done.stdout
 
 
-def test_the_renderer_and_the_memory_come_up_without_torch(repository: Path) -> None:
+def test_the_renderer_and_the_memory_do_not_import_torch(repository: Path) -> None:
     program = (
         "import sys, foxing.renderer, foxing.memory; sys.exit('torch was imported' if 'torch' in sys.modules else 0)"
     )
@@ -33,48 +33,46 @@ def test_the_renderer_and_the_memory_come_up_without_torch(repository: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package(
-    repository: Path, project: dict[str, Any]
-) -> None:
+def test_the_latest_changelog_entry_is_the_version_of_the_package(repository: Path, project: dict[str, Any]) -> None:
     lines = (repository / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
     entries = [line for line in lines if line.startswith("## [") and not line.startswith("## [Unreleased]")]
-    newest = entries[0].removeprefix("## [").partition("]")[0]
-    assert newest == project["project"]["version"] == metadata("foxing")["Version"]
+    latest = entries[0].removeprefix("## [").partition("]")[0]
+    assert latest == project["project"]["version"] == metadata("foxing")["Version"]
 
 
-def test_the_licences_go_with_the_package(repository: Path, project: dict[str, Any]) -> None:
+def test_the_package_ships_its_licences(repository: Path, project: dict[str, Any]) -> None:
     files = project["project"]["license-files"]
     assert {"LICENSE", "renderer/data/OFL.txt"} <= set(files)
     assert all((repository / name).is_file() for name in files)
     assert "Apache License" in (repository / "LICENSE").read_text(encoding="utf-8")
-    glyphs = (repository / "renderer" / "data" / "OFL.txt").read_text(encoding="utf-8")
-    assert "Roman Czyborra" in glyphs
-    assert "SIL OPEN FONT LICENSE Version 1.1" in glyphs
+    font_licence = (repository / "renderer" / "data" / "OFL.txt").read_text(encoding="utf-8")
+    assert "Roman Czyborra" in font_licence
+    assert "SIL OPEN FONT LICENSE Version 1.1" in font_licence
 
 
-def test_every_room_is_in_the_wheel_and_linked_for_the_editable_install(
+def test_every_package_is_in_the_wheel_and_linked_for_the_editable_install(
     repository: Path, project: dict[str, Any]
 ) -> None:
     build = project["tool"]["hatch"]["build"]
-    rooms = build["targets"]["wheel"]["only-include"]
-    assert set(rooms) >= {"memory", "renderer", "encoder", "api", "migrations"}
-    assert set(rooms) <= set(build["targets"]["sdist"]["only-include"])
+    packages = build["targets"]["wheel"]["only-include"]
+    assert set(packages) >= {"memory", "renderer", "encoder", "api", "migrations"}
+    assert set(packages) <= set(build["targets"]["sdist"]["only-include"])
     links = {link.name: link for link in (repository / ".src" / "foxing").iterdir()}
-    for room in rooms:
-        assert build["targets"]["wheel"]["sources"][room].startswith("foxing/")
-        link = links[build["targets"]["wheel"]["sources"][room].removeprefix("foxing/")]
+    for package in packages:
+        assert build["targets"]["wheel"]["sources"][package].startswith("foxing/")
+        link = links[build["targets"]["wheel"]["sources"][package].removeprefix("foxing/")]
         assert link.is_symlink()
-        assert link.readlink() == Path("..") / ".." / room, "links are relative, so that a clone can be anywhere"
+        assert link.readlink() == Path("..") / ".." / package, "links must be relative, so that a clone can be anywhere"
 
 
-def test_rebuilding_the_atlas_gives_the_packaged_one(repository: Path, tmp_path: Path) -> None:
-    fonttools = pytest.importorskip("fontTools.ttLib", reason="needs fonttools (the extra 'atlas')")
+def test_rebuilding_the_glyph_atlas_reproduces_the_packaged_one(repository: Path, tmp_path: Path) -> None:
+    fonttools = pytest.importorskip("fontTools.ttLib", reason="needs fonttools (extra 'atlas')")
     fonts = Path("/usr/share/fonts/opentype/unifont")
     if not (fonts / "unifont_upper.otf").is_file():
         pytest.skip("needs GNU Unifont (Debian's fonts-unifont)")
     version = fonttools.TTFont(fonts / "unifont.otf")["name"].getDebugName(5)
     if version != "Version 15.1.01":
-        pytest.skip(f"the packaged atlas was made from Unifont 15.1.01, and this is {version}")
+        pytest.skip(f"the packaged atlas was built from Unifont 15.1.01, not from {version}")
     from training.glyph_atlas import build
 
     output = tmp_path / "unifont.npz"

@@ -1,1 +1,1 @@
-"""The commands of `foxing`. Their modules import what is heavy inside their functions, so that help answers at once."""
+"""The commands of `foxing`. Modules import heavy packages inside functions, so that `--help` answers at once."""

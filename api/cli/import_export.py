@@ -1,10 +1,9 @@
-"""`import` and `export`: messages in from files, and out again."""
+"""`import` and `export`: messages from files and to files."""
 
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .context import BankOption, JsonOption, TimezoneOption, plain, state_of, write_json
+from .context import BankOption, JsonOption, TimezoneOption, state_of
+from .output import jsonable, write_json
 
 if TYPE_CHECKING:
     from foxing.memory.models import RecalledMessage
@@ -26,63 +26,63 @@ class Format(StrEnum):
 
 def import_messages(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Files to read; gzipped ones too.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Files to import, plain or gzipped.", show_default=False)],
     bank: BankOption,
-    file_format: Annotated[Format, typer.Option("--format", help="What the files hold.")] = Format.auto,
+    file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Store the messages of files, with their own times. Importing a file again adds nothing.
+    """Import messages from files, with their original times. Importing a file again adds nothing.
 
-    JSON Lines hold one conversation a line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one message
-    a line as `export` writes them.
+    JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
+    message per line as written by `export`.
     """
     from foxing.memory.ingest.importers.jsonl import import_file
 
     state = state_of(context)
-    reports: list[dict[str, Any]] = []
+    reports = []
     with state.memory() as memory:
         for path in files:
             with state.progress(path.name) as progress:
                 report = import_file(
                     memory, path, bank=bank, format=file_format.value, timezone=timezone, progress=progress
                 )
-            reports.append({"file": str(path), **fields_of(report)})
+            reports.append((path, report))
 
     def show(console: Console) -> None:
-        for report in reports:
+        for path, report in reports:
             console.print(
-                f"{report['file']}: {report['messages']} messages in {report['threads']} threads, "
-                f"{report['stored']} stored, {report['duplicates']} known already",
+                f"{path}: {report.messages} messages in {report.threads} threads, "
+                f"{report.stored} stored, {report.duplicates} already stored",
                 soft_wrap=True,
                 markup=False,
             )
 
-    state.answer({"files": reports}, show)
+    state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
 
 
 def export_messages(
     context: typer.Context,
     bank: BankOption,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; stdout if left out.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="File to write; stdout if omitted.", show_default=False)
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write every message of a bank in time order, as remembered: JSON Lines, one message a line.
+    """Export every message of a bank, as remembered, in time order: JSON Lines, one message per line.
 
-    With --json: one document {"messages": […]}, or with --output as well, how many were written.
+    With --json, the output is one document {"messages": […]}; with --output as well, the number of messages written.
     """
     state = state_of(context)
     with state.memory() as memory:
         messages = memory.export(bank)
         if output is None and state.as_json:
-            write_json({"messages": [exported(message) for message in messages]})
+            write_json({"messages": [_exported(message) for message in messages]})
             return
         count = 0
-        with _writing(output) as file:
+        with _open_output(output) as file:
             for message in messages:
-                file.write(json.dumps(exported(message), ensure_ascii=False) + "\n")
+                file.write(json.dumps(_exported(message), ensure_ascii=False) + "\n")
                 count += 1
     if output is not None:
         state.answer(
@@ -91,19 +91,19 @@ def export_messages(
         )
 
 
-def exported(message: "RecalledMessage") -> dict[str, Any]:
-    """The fields that `import` takes, and how the message is remembered."""
-    fields: dict[str, Any] = plain(message)
+def _exported(message: "RecalledMessage") -> dict[str, Any]:
+    """The JSON object of a message: the fields that `import` takes, then how the message is remembered."""
+    fields: dict[str, Any] = jsonable(message)
     fields["id"] = fields.pop("message_id")
     fields["content"] = fields.pop("text")
-    first = ("id", "thread", "role", "name", "created_at", "content")
-    rest = ("source", "tier", "confidence", "uncertain", "page_ids")
-    return {name: fields[name] for name in first + rest}
+    importable = ("id", "thread", "role", "name", "created_at", "content")
+    remembered = ("source", "tier", "confidence", "uncertain", "page_ids")
+    return {name: fields[name] for name in importable + remembered}
 
 
 @contextmanager
-def _writing(path: Path | None) -> Iterator[IO[str]]:
-    """stdout, or a file that appears under its name when it is complete."""
+def _open_output(path: Path | None) -> Iterator[IO[str]]:
+    """stdout, or a file that gets its name only when it is complete. Raises `InvalidInput`."""
     from foxing.memory.errors import InvalidInput
 
     if path is None:
@@ -118,9 +118,3 @@ def _writing(path: Path | None) -> Iterator[IO[str]]:
         raise InvalidInput(f"{path} cannot be written ({error.strerror}); choose another --output") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def fields_of(report: object) -> dict[str, Any]:
-    fields: dict[str, Any]
-    fields = asdict(report) if is_dataclass(report) and not isinstance(report, type) else plain(report)
-    return fields

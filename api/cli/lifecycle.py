@@ -1,4 +1,4 @@
-"""`seal`, `age` and `policy`: how a bank fades."""
+"""`seal`, `age` and `policy`: how the pages of a bank age."""
 
 import json
 import sys
@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .context import BankOption, JsonOption, moment, plain, state_of, table, write_json
+from .context import BankOption, JsonOption, parse_time, state_of
+from .output import jsonable, table, write_json
 
 if TYPE_CHECKING:
     from foxing.memory.models import AgeReport
 
-NowOption = Annotated[str | None, typer.Option(help="The time to take it for.", show_default="the clock")]
+NowOption = Annotated[
+    str | None, typer.Option(help="Time to use in place of the current one.", show_default="the current time")
+]
 
 
 def seal(context: typer.Context, bank: BankOption, now: NowOption = None, as_json: JsonOption = False) -> None:
-    """Seal the open messages of a bank now."""
+    """Seal the open messages of a bank."""
     state = state_of(context)
     with state.memory() as memory, state.progress("sealing pages") as progress:
-        report = memory.seal(bank, now=moment(now, "--now"), progress=progress)
+        report = memory.seal(bank, now=parse_time(now, "--now"), progress=progress)
     state.answer(
         report,
         lambda console: console.print(
-            f"{len(report.pages)} pages sealed with {report.messages} messages; {report.open_messages} are open"
+            f"{len(report.pages)} pages sealed with {report.messages} messages; {report.open_messages} still open"
         ),
     )
 
@@ -34,14 +37,14 @@ def age(
     bank: BankOption,
     now: NowOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would move, be forgotten and be saved.")
+        bool, typer.Option("--dry-run", help="Only show what would move, be forgotten and be saved.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move the pages of a bank to the tiers that their age calls for."""
+    """Move the pages of a bank to the tiers that the policy sets for their age."""
     state = state_of(context)
     with state.memory() as memory, state.progress("ageing pages") as progress:
-        report = memory.age(bank, now=moment(now, "--now"), dry_run=dry_run, progress=progress)
+        report = memory.age(bank, now=parse_time(now, "--now"), dry_run=dry_run, progress=progress)
     state.answer(report, lambda console: _show(console, report))
 
 
@@ -56,15 +59,15 @@ def _show(console: Console, report: "AgeReport") -> None:
         )
     if report.moved:
         console.print(rows)
-    would = "would move" if report.dry_run else "moved"
+    moved, purged = ("would move", "would be purged") if report.dry_run else ("moved", "purged")
     console.print(
-        f"{len(report.moved)} pages {would}; vision tokens {report.vision_tokens_before:,} → "
+        f"{len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
-        f"{report.purged} entries of the wastebasket {'would be purged' if report.dry_run else 'purged'}",
+        f"{report.purged} wastebasket entries {purged}",
         soft_wrap=True,
     )
-    for left in report.unreadable:
-        console.print(f"{left.page_id} stays: {left.reason}", soft_wrap=True)
+    for page in report.unreadable:
+        console.print(f"page {page.page_id} is left as it is: {page.reason}", soft_wrap=True)
 
 
 def policy(
@@ -72,22 +75,23 @@ def policy(
     bank: BankOption,
     set_from: Annotated[
         Path | None,
-        typer.Option("--set", help="A JSON file with the new policy; - reads stdin.", show_default=False),
+        typer.Option("--set", help="JSON file with the new policy; - reads stdin.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the ageing policy of a bank, or set it."""
+    """Show or set the ageing policy of a bank."""
     state = state_of(context)
     fields = None if set_from is None else _read_policy(set_from)
     with state.memory() as memory:
-        held = memory.policy(bank) if fields is None else memory.set_policy(bank, fields)
+        current = memory.policy(bank) if fields is None else memory.set_policy(bank, fields)
     if state.as_json:
-        write_json(held)
+        write_json(current)
     else:
-        sys.stdout.write(json.dumps(plain(held), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(jsonable(current), indent=2, ensure_ascii=False) + "\n")
 
 
 def _read_policy(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`, or on stdin for `-`. Raises `InvalidPolicy`."""
     from foxing.memory.errors import InvalidPolicy
 
     name = "stdin" if str(path) == "-" else str(path)
@@ -99,5 +103,5 @@ def _read_policy(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidPolicy(f"{name} is not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise InvalidPolicy(f"{name} must hold one JSON object; `foxing policy --bank …` prints one to begin with")
+        raise InvalidPolicy(f"{name} must hold one JSON object; start from the output of `foxing policy --bank …`")
     return fields

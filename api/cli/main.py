@@ -7,16 +7,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from . import import_export as messages
-from . import lifecycle as ageing
-from . import recall as reading
-from . import reencode, service, tools
+from .banks import banks
 from .codec import codec_commands
 from .context import state_of
+from .database import database_commands
+from .demo import demo
+from .import_export import export_messages, import_messages
+from .lifecycle import age, policy, seal
+from .pages import pages, read
+from .recall import recall
+from .reencode import reencode
+from .serve import serve
+from .worker import worker
 
 
-class Commands(TyperGroup):
-    """Says an error of Foxing in one sentence, or as a problem document, instead of a traceback."""
+class ErrorReportingGroup(TyperGroup):
+    """Reports a `FoxingError` as one sentence, or a problem document, instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         from foxing.renderer import FoxingError
@@ -28,7 +34,7 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Commands,
+    cls=ErrorReportingGroup,
     name="foxing",
     help="Long-context optical memory for LLM agents: conversations kept as page images that fade with age.",
     no_args_is_help=True,
@@ -37,8 +43,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"foxing {version('foxing')}")
         raise typer.Exit
 
@@ -51,33 +57,33 @@ def options(
         typer.Option(help="Path or SQLAlchemy URL of the database (FOXING_DATABASE_URL).", show_default=False),
     ] = None,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     state_of(context).database = database
 
 
-app.command("demo")(tools.demo)
-app.command("serve")(service.serve)
-app.command("worker")(service.worker)
-app.command("import")(messages.import_messages)
-app.command("export")(messages.export_messages)
-app.command("recall")(reading.recall)
-app.command("read")(reading.read)
-app.command("pages")(reading.pages)
-app.command("banks")(reading.banks)
-app.command("seal")(ageing.seal)
-app.command("age")(ageing.age)
-app.command("policy")(ageing.policy)
-app.command("reencode")(reencode.reencode)
+app.command("demo")(demo)
+app.command("serve")(serve)
+app.command("worker")(worker)
+app.command("import")(import_messages)
+app.command("export")(export_messages)
+app.command("recall")(recall)
+app.command("read")(read)
+app.command("pages")(pages)
+app.command("banks")(banks)
+app.command("seal")(seal)
+app.command("age")(age)
+app.command("policy")(policy)
+app.command("reencode")(reencode)
 app.add_typer(codec_commands)
-app.add_typer(tools.database_commands)
+app.add_typer(database_commands)
 
 
 def main() -> None:
     """Entry point of the `foxing` command."""
     for stream in (sys.stdout, sys.stderr):
-        # Whatever the locale says: messages are Unicode, and a terminal that cannot show one shows an escape.
+        # Messages are Unicode, whatever the locale: a stream that cannot encode a character gets an escape.
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")

@@ -1,1 +1,1 @@
-"""The demo: a year of conversation that is remembered, fades and is recalled."""
+"""The demo: a year of conversation that is stored, ages and is recalled."""

@@ -87,7 +87,7 @@ def measure_characters(_: Path) -> Measurement:
 
 def measure_rivals(data: Path) -> Measurement:
     tiers = _repeated("--tier", RIVAL_TIERS)
-    answer = _codec_bench_on(data, 1, "--rivals", *tiers, groups=RIVAL_GROUPS)
+    answer = _codec_bench_on(data, 1, "--baselines", *tiers, groups=RIVAL_GROUPS)
     return {"rows": answer["rivals"], "not_compared": answer["not_compared"]}
 
 

@@ -1,3 +1,5 @@
+"""The demo: its conversation, and what it prints."""
+
 import io
 import json
 import re
@@ -23,23 +25,24 @@ def conversation() -> list[NewMessage]:
 
 
 def sentences(messages: list[NewMessage]) -> list[str]:
+    """Sentences and lines of more than 40 characters."""
     parts = [part for m in messages for part in re.split(r"(?<=[.?!])\s+|\n", m.content)]
     return [part for part in parts if len(part) > 40]
 
 
-def test_it_is_the_same_every_time_and_another_with_another_seed(conversation: list[NewMessage]) -> None:
+def test_the_conversation_depends_only_on_the_seed(conversation: list[NewMessage]) -> None:
     assert demo_conversation(SEED) == conversation
     assert demo_conversation(SEED + 1) != conversation
 
 
-def test_it_fills_twenty_dense_pages(conversation: list[NewMessage]) -> None:
+def test_the_conversation_fills_twenty_dense_pages(conversation: list[NewMessage]) -> None:
     entries = [Entry(m.id or "", m.role, m.content, m.created_at or ENDS_AT, m.thread or "") for m in conversation]
     pages = Typesetter().pages(entries)
     assert sum(page.cells.size for page in pages) >= 270_000
     assert sum(page.cells.size == DENSE_PAGE.cells for page in pages) >= 20
 
 
-def test_it_lasts_over_a_year_in_order(conversation: list[NewMessage]) -> None:
+def test_the_conversation_spans_more_than_a_year_in_order(conversation: list[NewMessage]) -> None:
     times = [m.created_at for m in conversation if m.created_at is not None]
     assert len(times) == len(conversation) == len({m.id for m in conversation})
     assert all(a <= b for a, b in pairwise(times))
@@ -50,7 +53,7 @@ def test_it_lasts_over_a_year_in_order(conversation: list[NewMessage]) -> None:
     assert min(count for month, count in months.items() if month != (2025, 2)) > 30
 
 
-def test_the_decision_was_made_three_weeks_before_the_end(conversation: list[NewMessage]) -> None:
+def test_the_decision_is_three_weeks_before_the_end(conversation: list[NewMessage]) -> None:
     decision = next(m for m in conversation if "decision 12 (6 March 2026)" in m.content)
     assert decision.created_at is not None
     assert abs(decision.created_at - DECIDED_AT) < timedelta(hours=1)
@@ -58,20 +61,20 @@ def test_the_decision_was_made_three_weeks_before_the_end(conversation: list[New
     assert len({m.created_at.date() for m in conversation if m.thread == "titan" and m.created_at}) >= 25
 
 
-def test_it_is_varied(conversation: list[NewMessage]) -> None:
+def test_the_conversation_is_varied(conversation: list[NewMessage]) -> None:
     text = "\n".join(m.content for m in conversation)
     assert {m.role for m in conversation} == {"user", "assistant", "tool"}
     assert len({m.thread for m in conversation}) >= 15
-    for needed in ("```python", "```sql", "| --- |".replace(" ", ""), '{"tool_call"', "https://", "₩", " ms", "€"):
-        assert needed in text
+    for expected in ("```python", "```sql", "| --- |".replace(" ", ""), '{"tool_call"', "https://", "₩", " ms", "€"):
+        assert expected in text
     assert len(re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-", text)) > 100
     assert sum("가" <= c <= "힣" for c in text) > 5_000
-    said = sentences(conversation)
-    assert len(set(said)) > 0.7 * len(said)
-    assert max(Counter(said).values()) <= 12
+    all_sentences = sentences(conversation)
+    assert len(set(all_sentences)) > 0.7 * len(all_sentences)
+    assert max(Counter(all_sentences).values()) <= 12
 
 
-def test_every_slot_is_filled_and_every_character_can_be_read(conversation: list[NewMessage]) -> None:
+def test_every_slot_is_filled_and_every_character_is_in_the_repertoire(conversation: list[NewMessage]) -> None:
     text = "\n".join(m.content for m in conversation)
     assert not re.search(r"\{(:?[a-z]+(:[a-z])?|(n|dec|rows|list|let) [^}]*)\}", text.replace("{fetch}", ""))
     repertoire = load_codec().repertoire
@@ -79,8 +82,8 @@ def test_every_slot_is_filled_and_every_character_can_be_read(conversation: list
     assert set(text) - set(repertoire) <= {"\n"}
 
 
-def test_the_demo_answers_from_what_is_left(conversation: list[NewMessage], tmp_path: Path) -> None:
-    """With its last weeks: the whole year takes a minute."""
+def test_the_demo_answers_from_aged_pages(conversation: list[NewMessage], tmp_path: Path) -> None:
+    """Uses the last weeks only: the whole year takes a minute."""
     weeks = [m for m in conversation if m.created_at is not None and m.created_at > DECIDED_AT - timedelta(weeks=2)]
     screen = io.StringIO()
     assert run_demo(tmp_path / "out", Console(file=screen, width=120), False, weeks) == 0
@@ -93,7 +96,9 @@ def test_the_demo_answers_from_what_is_left(conversation: list[NewMessage], tmp_
         assert (tmp_path / "out" / f"page-{tier}.txt").read_text(encoding="utf-8").strip()
 
 
-def test_the_demo_as_json(conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_prints_json(
+    conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_demo(tmp_path, Console(file=io.StringIO()), True, conversation[-20:])
     document = json.loads(capsys.readouterr().out)
     assert document["messages"] == 20
@@ -103,7 +108,7 @@ def test_the_demo_as_json(conversation: list[NewMessage], tmp_path: Path, capsys
     assert len(document["files"]) == 10
 
 
-def test_an_output_that_cannot_be_made_is_told_before_the_year_begins(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_created_fails_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match="choose another --output"):
         run_demo(tmp_path / "file" / "out", Console(file=io.StringIO()), False)

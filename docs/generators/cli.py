@@ -1,11 +1,11 @@
 """The reference of the `foxing` command, from the functions behind it.
 
-It reads their signatures rather than what typer prints: how typer words types and ranges, and where it breaks lines,
-changes with its version and with the terminal.
+It reads their signatures rather than the output of typer, whose wording and line breaks depend on its version and on
+the terminal.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,77 +17,83 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from foxing.api.cli.main import app
 
+from .markdown import escaped, paragraphs, table
+
 HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->
 # The `foxing` command
 
-Every command that works on a memory opens the database that `--database`, `FOXING_DATABASE_URL` or `foxing.toml` names
-([settings](settings.md)), and brings it up to date first. `--database` and `--version` stand before the name of the
-command, every other option after it.
+Every command that works on a memory opens the database named by `--database`, `FOXING_DATABASE_URL` or `foxing.toml`
+([settings](settings.md)) and upgrades it first. `--database` and `--version` go before the name of the command, all
+other options after it.
 
-Answers go to stdout; progress, remarks and errors to stderr. With `--json` the answer is one JSON document, and what
-went wrong is told on stderr as a problem document ([problems](http.md#problems)). The exit status is 0 when all went
-well, 1 when the work could not be done, 2 when the command line or a setting is wrong.
+Results go to stdout; progress, remarks and errors to stderr. With `--json`, the result is one JSON document, and an
+error is a problem document on stderr ([problems](http.md#problems)). The exit status is 0 on success, 1 on failure and
+2 if the command line or a setting is invalid.
 
-`foxing --install-completion` sets up completion of commands and options in your shell; `--show-completion` prints what
-it would set up.
+`foxing --install-completion` installs completion of commands and options in your shell; `--show-completion` prints the
+completion script.
 """
 _KINDS = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH", bool: ""}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """An option or argument. `annotation`: its type, without `None`; `default`: None where there is none."""
+    """An option or argument of a command."""
 
     name: str
     info: OptionInfo | ArgumentInfo
+    #: Its type, without `None`.
     annotation: Any
     default: Any
     required: bool
 
     @property
-    def many(self) -> bool:
+    def multiple(self) -> bool:
+        """Whether it takes more than one value."""
         return get_origin(self.annotation) is list
 
     @property
     def kind(self) -> str:
-        """What stands for its value."""
-        single = get_args(self.annotation)[0] if self.many else self.annotation
+        """The placeholder of its value."""
+        if self.info.metavar:
+            return self.info.metavar
+        single = get_args(self.annotation)[0] if self.multiple else self.annotation
         if isinstance(single, type) and issubclass(single, Enum):
             return "|".join(str(choice.value) for choice in single)
         return _KINDS[single]
 
     @property
-    def written(self) -> str:
-        """How it is written on the command line."""
+    def usage(self) -> str:
+        """The usage, e.g. `--bank, -b TEXT`."""
         if isinstance(self.info, ArgumentInfo):
-            return self.name.upper() + ("…" if self.many else "")
+            return self.name.upper() + ("…" if self.multiple else "")
         return f"{', '.join(self.names)} {self.kind}".rstrip()
 
     @property
     def names(self) -> list[str]:
-        """Of an option, the long one first."""
-        # in an Annotated, what stands where the default would be is the first name
+        """The names of an option, the longest first."""
+        # Inside Annotated, typer takes the first name for the default.
         given = [name for name in (self.info.default, *(self.info.param_decls or ())) if isinstance(name, str)]
         long = self.name.replace("_", "-")
-        made = [f"--{long}", f"--no-{long}"] if self.annotation is bool else [f"--{long}"]
-        return sorted(given or made, key=len, reverse=True)
+        derived = [f"--{long}", f"--no-{long}"] if self.annotation is bool else [f"--{long}"]
+        return sorted(given or derived, key=len, reverse=True)
 
     @property
     def default_shown(self) -> str:
-        told = self.info.show_default
+        shown = self.info.show_default
         if self.required:
-            return "needed"
-        if isinstance(told, str):
-            return told
-        if not told or self.default is None or self.default is False:
+            return "required"
+        if isinstance(shown, str):
+            return shown
+        if not shown or self.default is None or self.default is False:
             return ""
         default = self.default.value if isinstance(self.default, Enum) else self.default
         return f"`{default.as_posix() if isinstance(default, Path) else default}`"
 
     @property
-    def what(self) -> str:
-        """Its help, and the bounds of its value."""
+    def description(self) -> str:
+        """Its help, the bounds of its value, and whether it may be repeated."""
         low, high = self.info.min, self.info.max
         bounds = ""
         if low is not None and high is not None:
@@ -96,9 +102,9 @@ class Parameter:
             bounds = f" At least {low:,g}."
         elif high is not None:
             bounds = f" At most {high:,g}."
-        told = self.info.help or ""
-        repeated = self.many and isinstance(self.info, OptionInfo) and "more than once" not in told
-        return f"{told}{bounds}{' May be given more than once.' if repeated else ''}"
+        help_text = self.info.help or ""
+        repeated = self.multiple and isinstance(self.info, OptionInfo) and "more than once" not in help_text
+        return f"{help_text}{bounds}{' May be given more than once.' if repeated else ''}"
 
 
 def cli_page() -> str:
@@ -109,21 +115,21 @@ def cli_page() -> str:
     assert callback.callback is not None
     parts += ["## Options before the command", _table("option", _parameters(callback.callback))]
     for name, function in _commands(app, "foxing"):
-        found = list(_parameters(function))
-        arguments = [p for p in found if isinstance(p.info, ArgumentInfo)]
-        given = [p for p in found if isinstance(p.info, OptionInfo)]
+        parameters = list(_parameters(function))
+        arguments = [p for p in parameters if isinstance(p.info, ArgumentInfo)]
+        options = [p for p in parameters if isinstance(p.info, OptionInfo)]
         usage = " ".join(
             [
                 name,
-                *(p.written if p.required else f"[{p.written}]" for p in arguments),
-                *(f"{p.names[0]} {p.kind}" for p in given if p.required),
-                *(["[options]"] if any(not p.required for p in given) else []),
+                *(p.usage if p.required else f"[{p.usage}]" for p in arguments),
+                *(f"{p.names[0]} {p.kind}" for p in options if p.required),
+                *(["[options]"] if any(not p.required for p in options) else []),
             ]
         )
-        parts += [f"## {name}", f"    {usage}", _paragraphs(function)]
+        parts += [f"## {name}", f"    {usage}", paragraphs(inspect.cleandoc(function.__doc__ or ""))]
         if arguments:
             parts.append(_table("argument", arguments))
-        parts.append(_table("option", given))
+        parts.append(_table("option", options))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -143,36 +149,20 @@ def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
         hint = hints[name]
         infos = [part for part in get_args(hint)[1:] if isinstance(part, (OptionInfo, ArgumentInfo))]
         if get_origin(hint) is not Annotated or not infos:
-            continue  # the context
+            continue  # the typer context
         required = parameter.default is inspect.Parameter.empty
         yield Parameter(name, infos[0], _bare(get_args(hint)[0]), None if required else parameter.default, required)
 
 
 def _bare(annotation: Any) -> Any:
-    """The type without `None`."""
+    """The annotation without `None`."""
     if get_origin(annotation) in (Union, UnionType):
-        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-        assert len(kinds) == 1, f"an option has one type, not {annotation}"
-        return kinds[0]
+        types = [part for part in get_args(annotation) if part is not NoneType]
+        assert len(types) == 1, f"an option has one type, not {annotation}"
+        return types[0]
     return annotation
 
 
-def _paragraphs(function: Callable[..., Any]) -> str:
-    text = inspect.cleandoc(function.__doc__ or "")
-    return "\n\n".join(_visible(" ".join(block.split())) for block in text.split("\n\n"))
-
-
-def _table(head: str, parameters: Iterator[Parameter] | list[Parameter]) -> str:
-    rows = [f"| {head} | default | what it does |", "|---|---|---|"]
-    for p in parameters:
-        rows.append(f"| `{_cell(p.written)}` | {_cell(p.default_shown)} | {_cell(_visible(p.what))} |")
-    return "\n".join(rows)
-
-
-def _visible(text: str) -> str:
-    """Nothing of it is taken for HTML."""
-    return text.replace("<", "&lt;")
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _table(head: str, parameters: Iterable[Parameter]) -> str:
+    rows = [(f"`{p.usage}`", p.default_shown, escaped(p.description)) for p in parameters]
+    return table((head, "default", "description"), rows)

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foxing.api import problems
@@ -10,87 +10,88 @@ from foxing.api.openapi.docs_page import Json, examples_of, operations, schema_n
 from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, problem_example
 from foxing.api.problems import ProblemKind
 
+from .markdown import table
+
 HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->
 # The HTTP interface
 
-The same for programs is [openapi.json](openapi.json). A running service has it at `/openapi.json`, and a reference of
-its own version at `/docs`.
+[openapi.json](openapi.json) is the machine-readable form of this page. A running service serves its own at
+`/openapi.json`, and a reference at `/docs`.
 """
 RULES = """\
-- Every call with a body takes JSON in UTF-8 with `Content-Type: application/json`. A field that the call does not know
-  is an error.
-- Where the service has a key (`FOXING_API_KEY`), add `-H "Authorization: Bearer $FOXING_API_KEY"` to the examples.
-  `/healthz`, `/readyz`, `/docs` and `/openapi.json` need none.
-- A time is written `2026-03-02T09:15:00Z` or `2026-03-02T18:15:00+09:00`, a length of time as in ISO 8601: `P7D`,
-  `PT30S`.
-- Every answer has an `X-Request-ID`: the one that was sent, or a new one. The log has the request under it.
-- Every call under `/v1` may answer the [problems](#problems) 401, 422, 500 and 503, one with a body also 400, 413 and
-  415; what else it may answer stands with the call.
+- Request bodies are JSON in UTF-8 with `Content-Type: application/json`. An unknown field is an error.
+- If the service has a key (`FOXING_API_KEY`), add `-H "Authorization: Bearer $FOXING_API_KEY"` to the examples.
+  `/healthz`, `/readyz`, `/docs` and `/openapi.json` need no key.
+- Times are written `2026-03-02T09:15:00Z` or `2026-03-02T18:15:00+09:00`, durations as in ISO 8601: `P7D`, `PT30S`.
+- Every response has an `X-Request-ID`: the one that the client sent, or a new one. Log entries of the request carry it.
+- Every call under `/v1` can fail with the [problems](#problems) 401, 422, 500 and 503, and one with a body also with
+  400, 413 and 415. Further problems are listed with the call.
 """
 PATH_VALUES = {"bank": BANK, "page_id": PAGE_ID, "message_id": MESSAGE_ID}
 PROBLEM_VALUES = ("Problem", "FieldError")
 BASE = "http://127.0.0.1:8765"
 
-#: Slug → what the caller does about it.
+#: What the caller should do, by slug of the problem.
 ADVICE = {
-    "invalid-request": "Correct the fields that `errors` names; nothing was stored.",
-    "invalid-json": "Send a JSON document; `detail` says where it breaks off.",
-    "invalid-encoding": "Send the body in UTF-8; nothing was stored.",
-    "invalid-text": "Leave out the lone surrogate, or send both halves of the pair.",
+    "invalid-request": "Correct the fields listed in `errors`. Nothing was stored.",
+    "invalid-json": "Send a valid JSON document; `detail` gives the position of the error.",
+    "invalid-encoding": "Send the body in UTF-8. Nothing was stored.",
+    "invalid-text": "Remove the lone surrogate, or send both halves of the pair.",
     "unsupported-media-type": "Send `Content-Type: application/json`.",
-    "body-too-large": "Send fewer messages in one request, or raise `FOXING_MAX_BODY_BYTES`.",
+    "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`.",
     "unauthorized": "Send `Authorization: Bearer <key>` with the key of the service.",
-    "wrong-host": "Call the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to serve other names.",
-    "no-such-path": "Look the path up here.",
-    "method-not-allowed": "Use a method that the header `Allow` names.",
-    "http-error": "`detail` says why; the status may be another one.",
-    "internal": "Report it with what the log has under `request_id`.",
-    "invalid-time": "Give the time an offset, one that lies not in the future, or words that are a time.",
-    "invalid-policy": "Correct what `detail` names: ages must ascend, tiers must go down.",
-    "invalid-cursor": "Pass `next_cursor` as it came, with the same question; or begin without one.",
+    "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",
+    "no-such-path": "Check the path against this page.",
+    "method-not-allowed": "Use a method listed in the `Allow` header.",
+    "http-error": "See `detail`; the status can differ.",
+    "internal": "Report a bug, with the log entries of this `request_id`.",
+    "invalid-time": "Give a time with an offset that is not in the future, or words that denote a time.",
+    "invalid-policy": "Correct what `detail` names: ages must increase and tiers must decrease.",
+    "invalid-cursor": "Pass `next_cursor` unchanged with the same parameters, or start without a cursor.",
     "message-too-large": "Split the message, or raise `FOXING_MAX_MESSAGE_BYTES`.",
-    "invalid-input": "Correct what `detail` names; nothing was stored.",
-    "not-found": "Check the bank's name, or list what there is.",
-    "conflict": "Give new content a new id, a new request a new idempotency key. Messages cannot be changed.",
-    "forgotten": "Ask for the tier that the page is held at, or a lower one.",
-    "time-travel-forbidden": "Leave `now` out; for a test, set `FOXING_TIME_TRAVEL=true`.",
-    "database-too-new": "Upgrade Foxing, or restore a backup from before the upgrade.",
-    "storage": "`detail` says whether the file is read-only, full, locked or damaged. What was stored before is whole; "
-    "repeat the request when it is put right.",
-    "reader-failed": "Repeat the request when what reads pages elsewhere answers again; `detail` says what it said.",
-    "tokens-unreadable": "Restore the page from a backup, or go back to the codec and the weights that wrote it; where "
-    "another codec did, `foxing reencode` moves it.",
-    "codec": "`detail` says what the codec lacks: its weights, the device, or the tier.",
-    "invalid-settings": "Correct the setting that `detail` names, and start the service again.",
+    "invalid-input": "Correct what `detail` names. Nothing was stored.",
+    "not-found": "Check the bank and the id, or list what exists.",
+    "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
+    "forgotten": "Request the tier at which the page is held, or a lower one.",
+    "time-travel-forbidden": "Omit `now`, or set `FOXING_TIME_TRAVEL=true` for a test.",
+    "database-too-new": "Upgrade Foxing, or restore a backup made before the upgrade.",
+    "storage": "See `detail`: the database is read-only, full, locked or damaged. What was stored before is intact; "
+    "retry the request once the cause is fixed.",
+    "reader-failed": "Retry the request when the model behind the endpoint responds again; `detail` has its answer.",
+    "tokens-unreadable": "Restore the page from a backup, or return to the codec and weights that wrote it. Pages of "
+    "another codec can be moved with `foxing reencode`.",
+    "codec": "See `detail`: the codec lacks its weights, the device or the tier.",
+    "invalid-settings": "Correct the setting that `detail` names and restart the service.",
 }
 
 
 def http_page(document: Json) -> str:
-    """Markdown: every call with its fields, an example of request and answer; the values; the problems."""
+    """Markdown: every call with its fields and examples, then the schemas, then the problems."""
     info = document["info"]
     schemas: Mapping[str, Json] = document["components"]["schemas"]
-    everywhere = _always(document)
+    common = _common_statuses(document)
     parts = [HEAD, info["description"], RULES, _contents(document)]
     for tag, listed in operations(document):
         parts += [f"## Calls: {tag['name']}", tag["description"]]
         for method, path, operation in listed:
-            parts += _call(method, path, operation, schemas, everywhere)
-    parts += ["## Values", "What answers hold, and the parts of requests."]
-    every = [operation for _, listed in operations(document) for *_, operation in listed]
-    only_asked = {n for o in every for n in _body_names(o)} - {n for o in every for n in _answer_names(o)}
-    for name in sorted(set(schemas) - only_asked - set(PROBLEM_VALUES)):
+            parts += _call(method, path, operation, schemas, common)
+    parts += ["## Values", "The objects in responses, and parts of requests."]
+    calls = [operation for _, listed in operations(document) for *_, operation in listed]
+    only_requested = {n for o in calls for n in _body_names(o)} - {n for o in calls for n in _answer_names(o)}
+    for name in sorted(set(schemas) - only_requested - set(PROBLEM_VALUES)):
         parts += [f"### {name}", schemas[name].get("description", ""), _fields(schemas[name])]
     parts += _problems(schemas)
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
 
 
 def _contents(document: Json) -> str:
-    rows = ["| call | does |", "|---|---|"]
-    for _, listed in operations(document):
-        for method, path, operation in listed:
-            rows.append(f"| [`{method} {path}`](#{_anchor(f'{method} {path}')}) | {operation['summary']} |")
-    return "\n".join(rows)
+    rows = [
+        (f"[`{method} {path}`](#{_anchor(f'{method} {path}')})", operation["summary"])
+        for _, listed in operations(document)
+        for method, path, operation in listed
+    ]
+    return table(("call", "description"), rows)
 
 
 def _anchor(heading: str) -> str:
@@ -99,17 +100,17 @@ def _anchor(heading: str) -> str:
     return kept.replace(" ", "-")
 
 
-def _call(method: str, path: str, operation: Json, schemas: Mapping[str, Json], everywhere: Iterable[str]) -> list[str]:
-    parts = [f"### `{method} {path}`", f"{operation['summary']}. {_flowing(operation['description'])}"]
+def _call(method: str, path: str, operation: Json, schemas: Mapping[str, Json], common: Iterable[str]) -> list[str]:
+    parts = [f"### `{method} {path}`", f"{operation['summary']}. {_one_line(operation['description'])}"]
     parameters = operation.get("parameters", [])
     if parameters:
         rows = [
             (f"`{p['name']}`", p["in"], _type(p["schema"]), _default(p["schema"]), p.get("description", ""))
             for p in parameters
         ]
-        parts.append(_table(("parameter", "in", "type", "default", "what it is"), rows))
+        parts.append(table(("parameter", "in", "type", "default", "description"), rows))
     for name in _body_names(operation):
-        parts += [f"The body. {schemas[name].get('description', '')}", _fields(schemas[name])]
+        parts += [f"Body: {schemas[name].get('description', '')}", _fields(schemas[name])]
     parts += _requests(method, path, operation)
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
@@ -117,16 +118,16 @@ def _call(method: str, path: str, operation: Json, schemas: Mapping[str, Json], 
     others = [
         f"- {status}: {answer['description']}"
         for status, answer in operation["responses"].items()
-        if not status.startswith("2") and status not in everywhere
+        if not status.startswith("2") and status not in common
     ]
-    return parts + (["Problems of this call:", "\n".join(others)] if others else [])
+    return parts + (["Further problems:", "\n".join(others)] if others else [])
 
 
-def _always(document: Json) -> set[str]:
-    """The statuses that RULES says of every call."""
-    listed = [o for _, found in operations(document) for _, path, o in found if path.startswith("/v1/")]
-    with_body = [o for o in listed if "requestBody" in o]
-    return set.intersection(*(set(o["responses"]) for o in listed)) | set.intersection(
+def _common_statuses(document: Json) -> set[str]:
+    """The statuses that RULES gives for every call."""
+    calls = [o for _, listed in operations(document) for _, path, o in listed if path.startswith("/v1/")]
+    with_body = [o for o in calls if "requestBody" in o]
+    return set.intersection(*(set(o["responses"]) for o in calls)) | set.intersection(
         *(set(o["responses"]) & {"400", "413", "415"} for o in with_body)
     )
 
@@ -142,7 +143,7 @@ def _answer_names(operation: Json) -> list[str]:
 
 
 def _requests(method: str, path: str, operation: Json) -> list[str]:
-    """Each example of the call as a line for curl."""
+    """Each example request as a curl command."""
     url = BASE + path
     for name, value in PATH_VALUES.items():
         url = url.replace("{" + name + "}", value)
@@ -167,7 +168,7 @@ def _answer(status: str, answer: Json) -> list[str]:
         schema = content.get("schema", {})
         names = " or ".join(f"[{name}](#{_anchor(name)})" for name in schema_names(schema))
         shown = f"{status}, {names}" if names else f"{status}, `{media_type}`"
-        parts.append(f"Answer: {shown}. {answer['description']}")
+        parts.append(f"Response: {shown}. {answer['description']}")
         for summary, value in examples_of(content):
             text = value if isinstance(value, str) else _json(value)
             if summary:
@@ -177,26 +178,19 @@ def _answer(status: str, answer: Json) -> list[str]:
 
 
 def _fields(schema: Json) -> str:
-    needed = schema.get("required", [])
+    required = schema.get("required", [])
     rows = [
-        (f"`{name}`", _type(field), "needed" if name in needed else _default(field), field.get("description", ""))
+        (f"`{name}`", _type(field), "required" if name in required else _default(field), field.get("description", ""))
         for name, field in schema["properties"].items()
     ]
-    if set(needed) == set(schema["properties"]):  # as in answers, where nothing is left out
-        rows = [(name, kind, "", what) for name, kind, _, what in rows]
-    return _table(("field", "type", "default", "what it is"), rows)
+    if set(required) == set(schema["properties"]):  # as in responses, which have every field
+        rows = [(name, kind, "", description) for name, kind, _, description in rows]
+    return table(("field", "type", "default", "description"), rows)
 
 
 def _default(schema: Json) -> str:
     default = schema.get("default")
     return "" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Without the columns that are empty, but for the last."""
-    shown = [n for n in range(len(head)) if n == len(head) - 1 or any(row[n] for row in rows)]
-    lines = [[head[n] for n in shown], ["---"] * len(shown), *([_cell(row[n]) for n in shown] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _type(schema: Json) -> str:
@@ -235,29 +229,30 @@ def _bounds(schema: Json) -> str:
 def _problems(schemas: Mapping[str, Json]) -> list[str]:
     kinds = {kind.slug: kind for kind in _kinds()}
     if set(kinds) != set(ADVICE):
-        raise SystemExit(f"ADVICE in {__file__} and the problems differ: {sorted(set(kinds) ^ set(ADVICE))}")
-    rows = ["| type | status | title | what to do |", "|---|---|---|---|"]
-    for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.slug)):
-        rows.append(f"| `{problems.TYPE_PREFIX}{kind.slug}` | {kind.status} | {kind.title} | {ADVICE[kind.slug]} |")
+        raise SystemExit(f"ADVICE in docs/generators/http.py lacks or has too much: {sorted(set(kinds) ^ set(ADVICE))}")
+    rows = [
+        (f"`{problems.TYPE_PREFIX}{kind.slug}`", str(kind.status), kind.title, ADVICE[kind.slug])
+        for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.slug))
+    ]
     example = problem_example("conflict", kinds["conflict"].title, kinds["conflict"].status)
     return [
         "## Problems",
-        f"Errors are problem documents (RFC 9457, `{problems.MEDIA_TYPE}`). A program tells them apart by `type`, "
-        "which never changes; `detail` is a sentence for people that says what to do.",
+        f"Errors are problem documents (RFC 9457, `{problems.MEDIA_TYPE}`). `type` is stable, for programs; `detail` "
+        "is a sentence for people that says what to do.",
         f"```json\n{_json(example)}\n```",
-        "\n".join(rows),
+        table(("type", "status", "title", "what to do"), rows),
         *(part for name in PROBLEM_VALUES for part in (f"### {name}", _fields(schemas[name]))),
     ]
 
 
 def _kinds() -> list[ProblemKind]:
-    """Every kind of problem that the service may answer."""
-    alone = [value for value in vars(problems).values() if isinstance(value, ProblemKind)]
-    return [*alone, *(kind for _, kind in problems.KINDS)]
+    """Every kind of problem that the service can respond with."""
+    defined = [value for value in vars(problems).values() if isinstance(value, ProblemKind)]
+    return [*defined, *(kind for _, kind in problems.KINDS)]
 
 
 def _json(value: Any, indent: str = "") -> str:
-    """JSON with a line for each field, and lists of plain values on one line."""
+    """JSON with one line per field; lists of plain values stay on one line."""
     deeper = indent + "  "
     if isinstance(value, dict) and value:
         rows = [f"{deeper}{json.dumps(key)}: {_json(item, deeper)}" for key, item in value.items()]
@@ -267,9 +262,5 @@ def _json(value: Any, indent: str = "") -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _flowing(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    return _flowing(text).replace("|", "\\|")

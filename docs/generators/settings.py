@@ -8,22 +8,24 @@ from pydantic.fields import FieldInfo
 
 from foxing.api.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
+from .markdown import table
+
 HEAD = f"""\
 <!-- Written by docs/generate.py; do not edit. -->
 # Settings
 
-Every setting can be given as an environment variable or in `{SETTINGS_FILE}` in the working directory. An option of
-the command wins over the environment, the environment over the file, the file over the default. An environment variable
-that is empty counts as not set. A name in the file that is no setting is an error, and so is a value that cannot be
-used; the message names the setting.
+Every setting can be given as an environment variable or in `{SETTINGS_FILE}` in the working directory. Options on the
+command line override the environment, the environment overrides the file, and the file overrides the defaults. An empty
+environment variable counts as not set. An unknown name in the file is an error, and so is an invalid value; the message
+names the setting.
 """
 DATABASE = """\
-Where `database_url` is not set, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux
-(`$XDG_DATA_HOME/foxing` where that is set), `~/Library/Application Support/foxing` on macOS,
-`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value with `://` in it is a SQLAlchemy URL, as `sqlite:////srv/foxing.db`;
-anything else is the path of a SQLite file. The file and its folder are made where they are missing.
+Without `database_url`, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux
+(`$XDG_DATA_HOME/foxing` if that is set), `~/Library/Application Support/foxing` on macOS,
+`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a SQLAlchemy URL, e.g.
+`sqlite:////srv/foxing.db`; any other value is the path of a SQLite file. A missing file or folder is created.
 """
-#: Values for the example where the default is not to be set.
+#: Example values of settings without a default.
 _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
@@ -40,22 +42,24 @@ _EXAMPLES = {
 
 def settings_page() -> str:
     """Markdown: every setting, and a `foxing.toml` with all of them."""
-    rows = ["| environment | in the file | default | what it does |", "|---|---|---|---|"]
+    rows = []
     for name, field in Settings.model_fields.items():
         default = "not set" if field.default is None else f"`{_environment(field.default)}`"
-        rows.append(f"| `{ENV_PREFIX}{name.upper()}` | `{name}` | {default} | {field.description}{_bounds(field)} |")
+        description = f"{field.description}{_bounds(field)}"
+        rows.append((f"`{ENV_PREFIX}{name.upper()}`", f"`{name}`", default, description))
     example = ["```toml"]
     for name, field in Settings.model_fields.items():
         value = field.default if field.default is not None else _EXAMPLES[name]
-        mark = "" if field.default is not None else "# "
-        example.append(f"{mark}{name} = {_toml(value)}")
+        prefix = "" if field.default is not None else "# "
+        example.append(f"{prefix}{name} = {_toml(value)}")
     example.append("```")
-    text = f"## `{SETTINGS_FILE}`\n\nThe defaults, written out; a line with # has none."
-    return "\n\n".join([HEAD.strip(), "\n".join(rows), DATABASE.strip(), text, "\n".join(example)]) + "\n"
+    overview = table(("environment", "in the file", "default", "description"), rows)
+    heading = f"## `{SETTINGS_FILE}`\n\nAll settings with their defaults; those commented out have none."
+    return "\n\n".join([HEAD.strip(), overview, DATABASE.strip(), heading, "\n".join(example)]) + "\n"
 
 
 def _bounds(field: FieldInfo) -> str:
-    """What the value may be."""
+    """The values that are allowed, as a sentence."""
     if get_origin(field.annotation) is Literal:
         return f" One of {', '.join(f'`{choice}`' for choice in get_args(field.annotation))}."
     if SecretStr in get_args(field.annotation):
@@ -65,17 +69,17 @@ def _bounds(field: FieldInfo) -> str:
         return f" {limits['ge']:,} to {limits['le']:,}."
     low = f"at least {limits['ge']:,}" if "ge" in limits else f"above {limits['gt']:,}" if "gt" in limits else ""
     high = f"at most {limits['le']:,}" if "le" in limits else ""
-    told = ", ".join(part for part in (low, high) if part)
-    return f" {told[0].upper()}{told[1:]}." if told else ""
+    bounds = ", ".join(part for part in (low, high) if part)
+    return f" {bounds[0].upper()}{bounds[1:]}." if bounds else ""
 
 
 def _toml(value: Any) -> str:
-    """TOML writes these values as JSON does, tables aside."""
+    """The value as TOML, which apart from tables is written like JSON here."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False)
 
 
 def _environment(value: Any) -> str:
-    """As it is written in an environment variable."""
+    """The value as written in an environment variable."""
     return _toml(value).strip('"')

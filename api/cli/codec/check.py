@@ -1,0 +1,60 @@
+"""`codec check`: whether the selected codec works here."""
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from foxing.api.cli.context import JsonOption, state_of
+from foxing.api.cli.output import table
+
+if TYPE_CHECKING:
+    from foxing.encoder.diagnostics import CodecCheck
+
+
+def check(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Load the selected codec, encode and decode a page of plain English at every tier, and show the results.
+
+    Exits with status 1 if the codec cannot be loaded or reached, or does not read the page at its sharpest tier. A
+    codec behind an endpoint is called once per tier.
+    """
+    from foxing.encoder import load_codec
+    from foxing.encoder.diagnostics import check_codec
+
+    state = state_of(context)
+    settings = state.settings()
+    codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+    with state.progress("checking") as progress:
+        result = check_codec(codec, progress)
+    state.answer(result.to_dict(), lambda console: _show(console, result))
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _show(console: Console, result: "CodecCheck") -> None:
+    console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}", markup=False)
+    for name, value in result.runs_on.items():
+        console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
+    has_positions = any(row.positions is not None for row in result.tiers)
+    has_prompt_tokens = any(row.prompt_tokens is not None for row in result.tiers)
+    numbers = (
+        *("px", "accuracy", "confidence", "flagged", "vision tokens"),
+        *(("positions",) if has_positions else ()),
+        *(("prompt tokens",) if has_prompt_tokens else ()),
+        *("bytes", "encode s", "decode s"),
+    )
+    shown = table("tier", *numbers, right=numbers)
+    for row in result.tiers:
+        shown.add_row(
+            *(row.tier, f"{row.side_px:,}", "unread" if row.unread else f"{row.accuracy:.2%}"),
+            *(f"{row.confidence:.1%}", f"{row.flagged_share:.1%}", f"{row.vision_tokens:,}"),
+            *((_count(row.positions),) if has_positions else ()),
+            *((_count(row.prompt_tokens),) if has_prompt_tokens else ()),
+            *(f"{row.token_bytes:,}", f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"),
+        )
+    console.print(shown)
+    console.print("It works." if result.passed else "It does not read plain English at its sharpest tier.")
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

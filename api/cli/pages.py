@@ -1,0 +1,67 @@
+"""`pages` and `read`: list the pages of a bank, and read one."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from .context import BankOption, JsonOption, state_of
+from .output import day, jsonable, printable, table, underlined
+
+if TYPE_CHECKING:
+    from foxing.memory import Memory, PageInfo
+
+
+def read(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(help="Id of the page.", show_default=False)],
+    bank: BankOption,
+    tier: Annotated[
+        str | None,
+        typer.Option(help="Read the page at this tier: its present one or a lower one.", show_default="present tier"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decode a page and print its text. Uncertain characters are underlined."""
+    state = state_of(context)
+    with state.memory() as memory:
+        reading = memory.read_page(bank, page, tier)
+
+    def show(console: Console) -> None:
+        head = f"page {reading.page_id}, {reading.source} at {reading.tier}, confidence {reading.confidence:.1%}"
+        console.print(Text(printable(head), style="dim"), soft_wrap=True)
+        console.print(underlined(reading.text, reading.uncertain), soft_wrap=True)
+
+    state.answer(reading, show)
+
+
+def pages(context: typer.Context, bank: BankOption, as_json: JsonOption = False) -> None:
+    """List the pages of a bank with their tiers and sizes."""
+    state = state_of(context)
+    with state.memory() as memory:
+        infos = _all_pages(memory, bank)
+
+    def show(console: Console) -> None:
+        rows = table(
+            *("page", "tier", "from", "to", "messages", "tokens", "bytes", "confidence", "flags"),
+            right=("messages", "tokens", "bytes", "confidence"),
+        )
+        for page in infos:
+            flags = ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on)
+            rows.add_row(
+                *(page.id, page.tier, day(page.first_at), day(page.last_at), f"{page.messages:,}"),
+                *(f"{page.vision_tokens:,}", f"{page.bytes:,}", f"{page.confidence:.2%}", flags),
+            )
+        console.print(rows)
+
+    state.answer({"pages": [jsonable(page) for page in infos], "next_cursor": None}, show)
+
+
+def _all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":
+    result = memory.pages(bank, limit=500)
+    infos = list(result.pages)
+    while result.next_cursor is not None:
+        result = memory.pages(bank, limit=500, cursor=result.next_cursor)
+        infos += result.pages
+    return infos

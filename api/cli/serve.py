@@ -1,0 +1,49 @@
+"""`serve`: run the HTTP service."""
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from .context import JsonOption, state_of
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on (FOXING_HOST).", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on (FOXING_PORT).", show_default="8765")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the HTTP service until SIGTERM or Ctrl-C. Logs go to stderr.
+
+    An address other than loopback requires FOXING_API_KEY. With --json, one document with the URL is printed to stdout.
+    """
+    from foxing.api.app import create_app
+    from foxing.api.logs import configure_logs
+    from foxing.api.memory_factory import open_memory
+    from foxing.api.server import listen, run, url_of
+
+    state = state_of(context)
+    settings = state.settings(host=host, port=port).check_host()
+    with listen(settings.host, settings.port) as listener, open_memory(settings) as memory:
+        configure_logs(settings)
+        # uvicorn raises the signal again once it has stopped; without a handler that would end the process before
+        # the memory is closed.
+        signal.signal(signal.SIGTERM, _exit)
+        url = url_of(listener)
+        state.answer({"url": url}, lambda console: console.print(f"Foxing listens on {url} (reference: {url}/docs)"))
+        sys.stdout.flush()
+        try:
+            run(create_app(settings, memory), listener)
+        except KeyboardInterrupt:
+            return
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise typer.Exit(0)

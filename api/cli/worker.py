@@ -1,0 +1,58 @@
+"""`worker`: seal and age all banks, without HTTP."""
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from .context import JsonOption, state_of
+from .output import write_json
+
+if TYPE_CHECKING:
+    from foxing.memory import TickReport
+
+
+def worker(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Run one tick and exit.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Seal and age all banks every FOXING_AGEING_INTERVAL_S seconds, without HTTP, until SIGTERM or Ctrl-C.
+
+    FOXING_AGEING_ENABLED has no effect here: it stops the clock of `serve`. With --json, stdout gets the report of
+    --once, or the number of ticks on exit.
+    """
+    from foxing.api.logs import configure_logs
+    from foxing.api.metrics import Metrics
+    from foxing.api.memory_factory import open_memory
+    from foxing.api.scheduler import Clock
+
+    state = state_of(context)
+    settings = state.settings()
+    with open_memory(settings) as memory:
+        if once:
+            report = memory.tick()
+            state.answer(report, lambda console: _show(console, report))
+            if report.failed_banks:
+                raise typer.Exit(1)
+            return
+        configure_logs(settings)
+        clock = Clock(memory, settings.ageing_interval_s, Metrics())
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        clock.start(at_once=True)
+        stop.wait()
+        clock.stop()
+    if state.as_json:
+        write_json({"ticks": clock.ticks, "failed": clock.failures})
+
+
+def _show(console: Console, report: "TickReport") -> None:
+    console.print(
+        f"{report.sealed_pages} pages sealed, {report.moved_pages} moved to a lower tier, "
+        f"{report.purged} wastebasket entries purged, {len(report.failed_banks)} banks failed, "
+        f"{sum(map(len, report.unreadable.values()))} pages unreadable and left as they are"
+    )

@@ -1,0 +1,222 @@
+"""The `foxing` command in process: output, errors and exit statuses."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.command_line import Foxing
+from typer.testing import CliRunner
+
+from foxing.api.cli.main import app
+from foxing.memory import Memory
+
+SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A conversation in JSON Lines."""
+    messages = [
+        {
+            "role": "user" if number % 2 == 0 else "assistant",
+            "content": f"note {number}: Titan ships on 14 March" if number % 3 == 0 else f"note {number}: 점심 먹자",
+            "created_at": (SENT_AT + timedelta(minutes=number)).isoformat(),
+        }
+        for number in range(12)
+    ]
+    path = tmp_path / "talk.jsonl"
+    path.write_text(json.dumps({"id": "titan", "messages": messages}) + "\n", encoding="utf-8")
+    return path
+
+
+def test_every_command_has_help() -> None:
+    runner = CliRunner()
+    top = runner.invoke(app, ["--help"])
+    assert top.exit_code == 0
+    names = ("demo", "serve", "worker", "import", "export", "recall", "read", "pages", "banks", "seal", "age", "policy")
+    for name in (*names, "reencode", "codec list", "codec check", "codec bench", "db upgrade", "db current"):
+        assert name.split()[0] in top.stdout
+        shown = runner.invoke(app, [*name.split(), "--help"])
+        assert shown.exit_code == 0, shown.output
+        assert "--json" in shown.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, foxing.api.cli.main; print([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_usage_errors_exit_with_status_2(foxing: Foxing) -> None:
+    for arguments in (
+        ["recall", "x"],
+        ["nonsense"],
+        ["recall", "x", "--bank", "b", "--limit", "0"],
+        ["serve", "--port", "x"],
+    ):
+        assert foxing.run(*arguments).exit_code == 2
+
+
+def test_importing_a_file_again_adds_nothing(foxing: Foxing, file: Path) -> None:
+    first = foxing.json("import", str(file), "--bank", "b")
+    assert first["files"] == [{"file": str(file), "messages": 12, "stored": 12, "duplicates": 0, "threads": 1}]
+    second = foxing.json("import", str(file), str(file), "--bank", "b")
+    assert [(f["stored"], f["duplicates"]) for f in second["files"]] == [(0, 12), (0, 12)]
+    assert "12 already stored" in foxing.text("import", str(file), "--bank", "b")
+
+
+def test_import_of_naive_times_needs_a_timezone(foxing: Foxing, tmp_path: Path) -> None:
+    path = tmp_path / "naive.jsonl"
+    line = {"id": "t", "messages": [{"role": "user", "content": "x", "created_at": "2026-01-05T09:00:00"}]}
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert foxing.failure("import", str(path), "--bank", "b")["type"] == "urn:foxing:problem:invalid-time"
+    foxing.text("import", str(path), "--bank", "b", "--timezone", "Asia/Seoul")
+    with Memory(foxing.database) as memory:
+        assert [m.created_at for m in memory.export("b")] == [datetime(2026, 1, 5, 0, tzinfo=UTC)]
+
+
+def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    lines = [json.loads(line) for line in foxing.text("export", "--bank", "b").splitlines()]
+    assert len(lines) == 12
+    assert lines[1]["content"] == "note 1: 점심 먹자"
+    assert {line["source"] for line in lines} == {"open"}
+    assert foxing.json("export", "--bank", "b") == {"messages": lines}
+    copy = tmp_path / "copy.jsonl"
+    assert foxing.json("export", "--bank", "b", "--output", str(copy)) == {"messages": 12, "output": str(copy)}
+    foxing.text("import", str(copy), "--bank", "c")
+    with Memory(foxing.database) as memory:
+        assert [m.model_dump() for m in memory.export("c")] == [m.model_dump() for m in memory.export("b")]
+    assert foxing.failure("export", "--bank", "b", "--output", str(tmp_path / "no" / "where.jsonl"))
+    assert foxing.failure("export", "--bank", "nobody", "--output", str(tmp_path / "none.jsonl"))["status"] == 404
+    assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
+
+
+def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    assert foxing.json("banks")["banks"][0]["open_messages"] == 12
+    sealed = foxing.json("seal", "--bank", "b", "--now", "2026-01-05T12:00:00Z")
+    assert sealed["messages"] == 12
+    page_id = sealed["pages"][0]
+    assert "0 pages sealed" in foxing.text("seal", "--bank", "b")
+
+    pages = foxing.json("pages", "--bank", "b")["pages"]
+    assert [(page["id"], page["tier"]) for page in pages] == [(page_id, "base")]
+    assert page_id in foxing.text("pages", "--bank", "b")
+
+    later = ("--now", "2026-02-20T12:00:00Z")
+    preview = foxing.json("age", "--bank", "b", *later, "--dry-run")
+    assert [move["to_tier"] for move in preview["moved"]] == ["tiny"]
+    assert "1 pages would move" in foxing.text("age", "--bank", "b", *later, "--dry-run")
+    assert "1 pages moved" in foxing.text("age", "--bank", "b", *later)
+
+    reading = foxing.json("read", page_id, "--bank", "b")
+    assert (reading["page_id"], reading["tier"], reading["source"]) == (page_id, "tiny", "decoded")
+    assert "decoded at tiny" in foxing.text("read", page_id, "--bank", "b")
+    assert foxing.json("read", page_id, "--bank", "b", "--tier", "micro")["tier"] == "micro"
+    assert foxing.failure("read", page_id, "--bank", "b", "--tier", "base")["type"] == "urn:foxing:problem:forgotten"
+    assert "1 tiny" in foxing.text("banks")
+
+
+def test_recall(foxing: Foxing, file: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    result = foxing.json("recall", "when does Titan ship?", "--bank", "b", "--limit", "2")
+    assert len(result["spans"]) == 2
+    assert "Titan" in result["spans"][0]["text"]
+    shown = foxing.text("recall", "점심", "--bank", "b", "--limit", "1")
+    assert "점심 먹자" in shown
+    assert "2026-01-05 09:" in shown
+    window = ("--since", "yesterday", "--now", "2026-01-06T09:00:00Z", "--timezone", "UTC", "--limit", "500")
+    assert len(foxing.json("recall", "--bank", "b", *window)["spans"]) == 12
+    assert foxing.json("recall", "--bank", "b", "--thread", "other")["spans"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slug"),
+    [
+        (("recall", "x", "--bank", "nobody"), "not-found"),
+        (("recall", "x", "--bank", "b", "--since", "no time at all"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "2026-01-05T09:00:00"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "noon"), "invalid-time"),
+        (("age", "--bank", "b", "--now", "2026-01-05"), "invalid-time"),
+        (("read", "nothing", "--bank", "b"), "not-found"),
+        (("pages", "--bank", "nobody"), "not-found"),
+        (("import", "not-there.jsonl", "--bank", "b"), "invalid-input"),
+        (("policy", "--bank", "b", "--set", "not-there.json"), "invalid-policy"),
+    ],
+)
+def test_errors_are_reported_as_problems(foxing: Foxing, file: Path, arguments: Sequence[str], slug: str) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    assert foxing.failure(*arguments)["type"] == f"urn:foxing:problem:{slug}"
+
+
+def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    shown = json.loads(foxing.text("policy", "--bank", "b"))
+    assert shown["fresh"] == "base"
+    policy_file = tmp_path / "policy.json"
+    policy_file.write_text(json.dumps({**shown, "keep_text": "always"}), encoding="utf-8")
+    assert foxing.json("policy", "--bank", "b", "--set", str(policy_file))["keep_text"] == "always"
+    assert foxing.json("policy", "--bank", "b") == {**shown, "keep_text": "always"}
+    back = foxing.json("policy", "--bank", "b", "--set", "-", stdin=json.dumps(shown))
+    assert back == shown
+    for text, reason in (("{", "not JSON"), ("[]", "object"), ('{"fresh": "huge"}', "fresh")):
+        policy_file.write_text(text, encoding="utf-8")
+        assert reason in foxing.failure("policy", "--bank", "b", "--set", str(policy_file))["detail"]
+    assert foxing.json("policy", "--bank", "b") == shown
+
+
+def test_database_commands(foxing: Foxing) -> None:
+    assert foxing.json("db", "current")["revision"] is None
+    upgraded = foxing.json("db", "upgrade")
+    assert upgraded["before"] is None
+    assert foxing.json("db", "current")["revision"] == upgraded["after"]
+    assert "at schema" in foxing.text("db", "upgrade")
+    assert str(upgraded["after"]) in foxing.text("db", "current")
+
+
+def test_a_file_that_is_not_a_database_is_reported(foxing: Foxing) -> None:
+    foxing.database.write_bytes(b"this file is not a database, despite its name" * 100)
+    document = foxing.failure("banks")
+    assert document["type"] == "urn:foxing:problem:storage"
+    assert foxing.database.name in document["detail"]
+
+
+def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
+    foxing.json("db", "upgrade")
+    with closing(sqlite3.connect(foxing.database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    for command in (["banks"], ["db", "upgrade"]):
+        assert foxing.failure(*command)["type"] == "urn:foxing:problem:database-too-new"
+    assert foxing.json("db", "current")["revision"] == "from_the_future"
+
+
+def test_invalid_settings_exit_with_status_2(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = foxing.failure("serve", "--host", "0.0.0.0", "--port", "0", status=2)
+    assert "FOXING_API_KEY" in document["detail"]
+    monkeypatch.setenv("FOXING_PORT", "seven")
+    assert "FOXING_PORT" in foxing.failure("banks", status=2)["detail"]
+
+
+def test_the_option_overrides_the_setting(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    (tmp_path / "foxing.toml").write_text('database_url = "elsewhere.db"\n', encoding="utf-8")
+    assert len(foxing.json("banks")["banks"]) == 1
+    other = foxing.runner.invoke(app, ["banks", "--json"])
+    assert json.loads(other.stdout) == {"banks": [], "next_cursor": None}
+    assert (tmp_path / "elsewhere.db").exists()
+
+
+def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
+    with Memory(foxing.database) as memory:
+        memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
+    report = foxing.json("worker", "--once")
+    assert report["sealed_pages"] == 1
+    assert report["failed_banks"] == {}
+    assert "0 pages sealed" in foxing.text("worker", "--once")

@@ -1,0 +1,72 @@
+"""`serve` and `worker` as processes: how they start, and how they end on a signal."""
+
+import json
+import signal
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.command_line import start
+
+from foxing.memory import Memory
+
+SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def test_serve_answers_and_exits_on_sigterm(database_path: Path) -> None:
+    process = start("--database", str(database_path), "serve", "--port", "0", "--json")
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        body = json.dumps({"messages": [{"role": "user", "content": "kept"}]}).encode()
+        request = urllib.request.Request(
+            f"{url}/v1/banks/b/messages", data=body, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            assert response.status == 201
+        process.send_signal(signal.SIGTERM)
+        out, log = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert out == ""
+    events = [json.loads(line) for line in log.splitlines()]
+    assert {"started", "request", "stopped"} <= {event["event"] for event in events}
+    assert not any("exception" in event for event in events)
+    with Memory(database_path) as memory:
+        assert memory.bank("b").messages == 1
+
+
+def test_worker_exits_on_sigterm_between_ticks(database_path: Path) -> None:
+    with Memory(database_path) as memory:
+        memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
+    process = start("--database", str(database_path), "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
+    try:
+        assert process.stderr is not None
+        assert json.loads(process.stderr.readline())["event"] == "tick"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out) == {"ticks": 1, "failed": 0}
+    with Memory(database_path) as memory:
+        assert memory.bank("b").pages == 1
+
+
+def test_a_port_in_use_is_reported(database_path: Path) -> None:
+    first = start("--database", str(database_path), "serve", "--port", "0", "--json")
+    try:
+        assert first.stdout is not None
+        port = json.loads(first.stdout.readline())["url"].rpartition(":")[2]
+        second = start("--database", str(database_path), "serve", "--port", port)
+        _, error = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert f"port {port}" in error
+        assert "Traceback" not in error
+    finally:
+        first.terminate()
+        first.communicate(timeout=60)
+    assert first.returncode == 0
