@@ -25,8 +25,8 @@ def worker(
     --once, or the number of ticks on exit.
     """
     from foxing.api.logs import configure_logs
-    from foxing.api.metrics import Metrics
     from foxing.api.memory_factory import open_memory
+    from foxing.api.metrics import Metrics
     from foxing.api.scheduler import Clock
 
     state = state_of(context)
