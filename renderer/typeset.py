@@ -33,6 +33,7 @@ from .page import (
 from .repertoire import ESCAPED, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 2  # a unit that ends the row; only inside this module
+_FILLER = np.array([ord(FILLER_MARK)], dtype=np.uint32)
 
 
 @dataclass(frozen=True)
@@ -200,20 +201,22 @@ def _units(text: str, repertoire: Repertoire, newline: str) -> _Units:
     special = np.flatnonzero(kinds >= ESCAPED)
     if not len(special):
         return _Units(points, owners)
-    parts: list[_Units] = []
+    values: list[Cells] = []
+    value_owners: list[npt.NDArray[np.int64]] = []
     before = 0
-    for index in special.tolist():
-        parts.append(_Units(points[before:index], owners[before:index]))
-        if kinds[index] == ESCAPED:
+    for index, kind in zip(special.tolist(), kinds[special].tolist(), strict=True):
+        if kind == ESCAPED:
             substitute = code_points(escape(chr(points[index])))
         elif points[index] == 0x0A:
             substitute = np.array([ord(NEWLINE_MARK) if newline == "mark" else _ROW_BREAK], dtype=np.uint32)
         else:
             substitute = code_points(TAB_MARK)
-        parts.append(_Units(substitute, np.full(len(substitute), index, dtype=np.int64)))
+        values += points[before:index], substitute
+        value_owners += owners[before:index], np.full(len(substitute), index, dtype=np.int64)
         before = index + 1
-    parts.append(_Units(points[before:], owners[before:]))
-    return _joined(parts)
+    values.append(points[before:])
+    value_owners.append(owners[before:])
+    return _Units(np.concatenate(values), np.concatenate(value_owners))
 
 
 def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
@@ -225,34 +228,33 @@ def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
         return units
     edges = np.flatnonzero(np.diff(wide) | breaks[1:] | breaks[:-1]) + 1
     starts = [0, *edges.tolist()]
-    parts: list[_Units] = []
+    cells: list[Cells] = []
+    owners: list[npt.NDArray[np.int64]] = []
     for start, stop in zip(starts, [*starts[1:], len(units.values)], strict=True):
-        part = _Units(units.values[start:stop], units.owners[start:stop])
+        part, part_owners = units.values[start:stop], units.owners[start:stop]
         if breaks[start]:
-            part = _row_break(part, position, layout.columns)
+            part = _row_break(position, layout.columns)
+            part_owners = part_owners.repeat(len(part))
         elif wide[start]:
-            part = _full_width(part, position)
-        parts.append(part)
-        position += len(part.values)
-    return _joined(parts)
+            if position % 2:
+                cells.append(_FILLER)
+                owners.append(part_owners[:1])
+                position += 1
+            part, part_owners = _with_tails(part), part_owners.repeat(2)
+        cells.append(part)
+        owners.append(part_owners)
+        position += len(part)
+    return _Units(np.concatenate(cells), np.concatenate(owners))
 
 
-def _row_break(unit: _Units, position: int, columns: int) -> _Units:
+def _row_break(position: int, columns: int) -> Cells:
     """The cells from `position` to the end of the row."""
     blanks = columns - position % columns
     # a blank in the last column alone would look like a space
-    cells = np.full(blanks, ord(NEWLINE_MARK) if blanks == 1 else BLANK, dtype=np.uint32)
-    return _Units(cells, np.full(blanks, unit.owners[0], dtype=np.int64))
+    return np.full(blanks, ord(NEWLINE_MARK) if blanks == 1 else BLANK, dtype=np.uint32)
 
 
-def _full_width(units: _Units, position: int) -> _Units:
-    """Full-width characters and their tails, after a filler if `position` is odd."""
-    filler = position % 2
-    cells = np.full(2 * len(units.values) + filler, WIDE_TAIL, dtype=np.uint32)
-    cells[:filler] = ord(FILLER_MARK)
-    cells[filler::2] = units.values
-    return _Units(cells, np.concatenate([units.owners[:filler], np.repeat(units.owners, 2)]))
-
-
-def _joined(parts: Sequence[_Units]) -> _Units:
-    return _Units(np.concatenate([part.values for part in parts]), np.concatenate([part.owners for part in parts]))
+def _with_tails(characters: Cells) -> Cells:
+    cells = np.full(2 * len(characters), WIDE_TAIL, dtype=np.uint32)
+    cells[::2] = characters
+    return cells
