@@ -20,7 +20,7 @@ _TABLE_SIZE = 0x110000 + 1
 
 @dataclass(frozen=True)
 class Atlas:
-    """Glyphs in halves of 8×16 px: a narrow glyph has one, a full-width glyph two in a row. The arrays are read-only."""
+    """Glyphs in halves of 8×16 px: a narrow glyph has one, a full-width glyph two in a row. Read-only."""
 
     #: uint8[n, 16]: one byte per pixel row, the leftmost pixel in the high bit, 1 is ink. Half 0 is blank.
     halves: npt.NDArray[np.uint8]
