@@ -133,7 +133,7 @@ class PageLayout:
 
 #: The default layout, for the native codec.
 DENSE_PAGE = PageLayout()
-#: For readers trained on printed pages: a quarter of the dense page's characters, in an outline font.
+#: For models trained on printed pages: a quarter of the dense page's characters, in an outline font.
 PRINTED_PAGE = PageLayout(
     columns=80,
     rows=40,

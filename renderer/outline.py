@@ -1,4 +1,4 @@
-"""Drawing cells from an outline font, for readers trained on printed pages rather than bitmap glyphs.
+"""Drawing cells from an outline font, for models trained on printed pages rather than bitmap glyphs.
 
 The font is DejaVu Sans Mono. Characters that it lacks fall back to Unifont, scaled to the cell.
 """

@@ -1,9 +1,7 @@
 """Drawing: exact glyphs at full resolution, the right size at each tier, and reproducible bytes."""
 
 import io
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +20,6 @@ from foxing.renderer import (
     PageLayout,
     RenderError,
     Typesetter,
-    atlas,
     code_points,
     load_atlas,
     rasterize,
@@ -179,37 +176,3 @@ def test_an_unknown_tier_or_one_that_does_not_divide_is_rejected() -> None:
         render(grid("A", 160), DENSE_PAGE, "gigantic")
     with pytest.raises(LayoutError):
         render(grid("A", 8), PageLayout(columns=8, rows=1), "small")
-
-
-def test_the_atlas_covers_common_characters() -> None:
-    assert all(load_atlas().width[ord(c)] == 1 for c in "Aé€→─│ﬁ")
-    assert all(load_atlas().width[ord(c)] == 2 for c in "한漢あ🙂✓，")
-    assert load_atlas().has_glyph("A")
-    assert not load_atlas().has_glyph("\x00")
-    assert not load_atlas().has_glyph("\ud800")
-
-
-@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "garbage", "flipped"])
-def test_a_missing_or_damaged_atlas_is_reported(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "unifont.npz"
-    shutil.copyfile(atlas.ATLAS_PATH, path)
-    whole = path.read_bytes()
-    middle = len(whole) // 2
-    if damage == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(
-            {
-                "empty": b"",
-                "truncated": whole[:middle],
-                "garbage": b"not an atlas" * 125,
-                "flipped": whole[:middle] + bytes(64) + whole[middle + 64 :],
-            }[damage]
-        )
-    monkeypatch.setattr(atlas, "ATLAS_PATH", path)
-    load_atlas.cache_clear()
-    try:
-        with pytest.raises(RenderError, match=r"unifont\.npz cannot be read"):
-            load_atlas()
-    finally:
-        load_atlas.cache_clear()
