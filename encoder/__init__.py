@@ -8,6 +8,7 @@ from .capabilities import (
     DownscalableCodec,
     QuantizableCodec,
     RemoteCodec,
+    RemoteUsage,
     ResizableCodec,
     StorageEffect,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Reading",
     "RemoteCodec",
     "RemoteOptions",
+    "RemoteUsage",
     "ResizableCodec",
     "StorageEffect",
     "TierSpec",

@@ -1,4 +1,15 @@
-"""Optional capabilities of a codec, declared in one place."""
+"""What a codec may offer beyond the contract, one protocol per capability.
+
+| protocol | adds |
+|---|---|
+| `DescribableCodec` | reports the device, model and precision it runs with |
+| `ResizableCodec` | writes vision tokens of several sizes |
+| `QuantizableCodec` | measures what each storage dtype does to its decoder |
+| `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
+| `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
+
+Callers test for a capability with `isinstance`, which checks that the members exist.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,92 +22,105 @@ from .errors import CodecError
 from .tokens import VisionTokens
 
 
-@dataclass(frozen=True)
-class StorageEffect:
-    """Tokens stored in `dtype` beside those in float32, over every step of writing some pages' texts.
+@runtime_checkable
+class DescribableCodec(Codec, Protocol):
+    """A codec that reports what it runs on."""
 
-    `bytes_per_page`: of the numbers, scales included; `largest` and `mean`: absolute change of a logit; `spread`: the
-    standard deviation of the logits, to compare with; `same_choice`: share of steps at which the token of the highest
-    logit stays the same, of `steps`.
-    """
-
-    dtype: str
-    bytes_per_page: int
-    largest: float
-    mean: float
-    spread: float
-    same_choice: float
-    steps: int
-
-
-@dataclass(frozen=True)
-class RemoteUsage:
-    """Since the codec was loaded. `requests`: all that were sent, retries included; `failures`: those of them without a
-    usable answer; `pages`: that were read; `pages_failed`: that were given up; `seconds`: of requests, added up over
-    those that ran at once; `cost`: in the currency of the prices."""
-
-    requests: int = 0
-    failures: int = 0
-    pages: int = 0
-    pages_failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    cost: float = 0.0
+    def runs_on(self) -> Mapping[str, str]:
+        """Label → value, for people: the device, the model, the precision, the server."""
+        ...
 
 
 @runtime_checkable
 class ResizableCodec(Codec, Protocol):
-    """A codec whose vision tokens can have several sizes. It reads tokens of every size, whatever it writes."""
+    """A codec that can write vision tokens of several sizes. It decodes all of them, whichever size it writes."""
 
-    #: Bytes of a vision token that it can write at each tier, the default first.
+    #: Sizes in bytes of a vision token that it can write at each tier, the default first.
     sizes: Mapping[str, tuple[int, ...]]
 
     def sized(self, token_bytes: Mapping[str, int]) -> Codec:
-        """The same weights writing tokens of these sizes at the tiers named. Raises `CodecError` for a size or a tier
-        it does not have."""
+        """The same weights, writing tokens of `token_bytes` bytes at the tiers named. Raises `CodecError` for a tier or
+        a size that it does not offer."""
         ...
+
+
+@dataclass(frozen=True)
+class StorageEffect:
+    """What storing vision tokens in `dtype` rather than float32 does to the decoder's logits.
+
+    Measured at every step of writing the texts of some pages.
+    """
+
+    dtype: str
+    #: Bytes of a page's tokens, scales included.
+    bytes_per_page: int
+    #: Largest absolute change of a logit.
+    largest: float
+    #: Mean absolute change of a logit.
+    mean: float
+    #: Standard deviation of the logits, for comparison.
+    spread: float
+    #: Share of the steps at which the most likely text token stays the same.
+    same_choice: float
+    steps: int
 
 
 @runtime_checkable
-class RemoteCodec(Codec, Protocol):
-    """A codec whose pages are read elsewhere, one by one, where one may fail while the others do not. It limits itself:
-    callers need not wait for each other, and pages that several of them want at once are read once."""
+class QuantizableCodec(Codec, Protocol):
+    """A codec that can store its tokens in several dtypes."""
 
-    @property
-    def usage(self) -> RemoteUsage:
-        """What was asked so far, and what it cost."""
-        ...
-
-    def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """For each what `decode` gives, or why there is no reading: `TokensError` for tokens that it will never read,
-        `ReadFailed` for a page that a later try may read."""
+    def storage_effects(self, images: Sequence[Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
+        """The effect of each dtype. `images`: pages at `tier`; `texts`: their text, in lines as the model writes it."""
         ...
 
 
 @runtime_checkable
 class DownscalableCodec(Codec, Protocol):
-    """A codec whose tokens are the image itself, of which those of a lower tier can be made."""
+    """A codec whose tokens are the page image itself, so that a lower tier's tokens can be made from them."""
 
     def lower(self, tokens: Sequence[VisionTokens], tier: str, rows: Sequence[int]) -> list[VisionTokens]:
-        """The same pages at the lower `tier`, made of the images that the tokens are: nothing is read for it, so that a
-        bad reading never gets into a page. `rows`: grid rows that each page uses. Raises `CodecError`."""
+        """The same pages at the lower `tier`. Nothing is decoded, so no misreading becomes part of a page.
+
+        `rows`: grid rows in use on each page. Raises `CodecError`.
+        """
         ...
 
 
-@runtime_checkable
-class DescribableCodec(Codec, Protocol):
-    """A codec that tells what it computes with."""
+@dataclass(frozen=True)
+class RemoteUsage:
+    """Use of the server since the codec was loaded."""
 
-    def runs_on(self) -> Mapping[str, str]:
-        """In words: the device, the model, the precision, the server; whatever says what ran."""
+    #: Requests sent, retries included.
+    requests: int = 0
+    #: Requests without a usable answer.
+    failures: int = 0
+    #: Pages decoded.
+    pages: int = 0
+    #: Pages given up.
+    pages_failed: int = 0
+    #: Text tokens of the requests, as the server counts them.
+    prompt_tokens: int = 0
+    #: Text tokens of the answers, as the server counts them.
+    completion_tokens: int = 0
+    #: Duration of all requests in seconds, concurrent ones added up.
+    seconds: float = 0.0
+    #: In the currency of the configured prices.
+    cost: float = 0.0
+
+
+@runtime_checkable
+class RemoteCodec(Codec, Protocol):
+    """A codec whose pages are decoded on a server, one by one, so that some may fail while others succeed.
+
+    It limits its own concurrency: callers need no lock, and a page that several of them ask for is decoded once.
+    """
+
+    @property
+    def usage(self) -> RemoteUsage:
+        """Requests, pages and cost so far."""
         ...
 
-
-@runtime_checkable
-class QuantizableCodec(Codec, Protocol):
-    """A codec that can store its tokens in several ways, and tells what each does to what is read from them."""
-
-    def storage_effects(self, images: Sequence[Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
-        """`images`: pages at `tier`; `texts`: what stands on them, in lines as the codec writes it."""
+    def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+        """For each item its `Reading`, or the error: `TokensError` if it can never be decoded, `ReadFailed` if a later
+        attempt may succeed."""
         ...

@@ -1,17 +1,17 @@
-"""What every codec must do: checks that its author runs, here or in a test suite of their own.
+"""Conformance suite for codecs. Each check takes a codec and raises `AssertionError` with the reason it failed.
 
     from foxing.encoder import load_codec
     from foxing.encoder.conformance import CHECKS
     for check in CHECKS:
         check(load_codec("native"))
 
-Each check raises `AssertionError` with a sentence. Those of `READING_CHECKS` can only pass with weights that read; a
-model with random weights passes all others.
+`READING_CHECKS` need trained weights; a model with random weights passes all others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -22,7 +22,7 @@ from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import VisionTokens
 
-#: No sentence comes twice on a page: readers that write are kept from repeating themselves.
+#: All different: language models are kept from repeating themselves.
 SENTENCES = (
     "We agreed to move the release of project Titan to the second week of March, because the battery test took longer.",
     "Please tell the others before Friday, and send me the report from the cold room when it is ready.",
@@ -40,69 +40,72 @@ SENTENCES = (
 
 
 def sample_page(codec: Codec, messages: int = 12) -> Page:
-    """A page of plain English in the codec's layout, about a tenth full where that is the dense page."""
+    """A page of plain English in the codec's layout; a dense page is about a tenth full with 12 messages."""
     at = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
     texts = [f"{SENTENCES[n % len(SENTENCES)]} That was point {n}." for n in range(messages)]
     entries = [Entry(str(n), "user", text, at, "t") for n, text in enumerate(texts)]
     return Typesetter(codec.layout, Repertoire(codec.repertoire)).page(entries)
 
 
-def _expect(condition: object, sentence: str) -> None:
+def _expect(condition: object, message: str) -> None:
     if not condition:
-        raise AssertionError(sentence)
+        raise AssertionError(message)
 
 
-def _refused(error: type[CodecError], attempt: Callable[[], object], sentence: str) -> None:
+def _expect_raises(error: type[CodecError], attempt: Callable[[], object], message: str) -> None:
     try:
         attempt()
     except error:
         return
-    raise AssertionError(sentence)
+    raise AssertionError(message)
 
 
 def describes_itself(codec: Codec) -> None:
-    """Name, weights and tiers are there, tiers go from sharp to blurred, and each costs less than the one before."""
-    _expect(codec.name and codec.weights, "a codec has a name and a digest of its weights")
-    _expect(isinstance(codec.tiers, Mapping) and codec.tiers, "a codec has tiers")
+    """Name, weights and tiers are set; tiers are listed sharpest first, and each takes fewer tokens than the last."""
+    _expect(codec.name and codec.weights, "name or weights is empty")
+    _expect(isinstance(codec.tiers, Mapping) and codec.tiers, "the codec has no tiers")
     names = list(codec.tiers)
-    _expect(names == sorted(names, key=tier_rank), "tiers are listed sharpest first")
+    _expect(names == sorted(names, key=tier_rank), "tiers are not listed sharpest first")
     tokens = [codec.tiers[name].tokens for name in names]
-    _expect(tokens == sorted(set(tokens), reverse=True), "a lower tier takes fewer tokens")
+    _expect(tokens == sorted(set(tokens), reverse=True), "a lower tier does not take fewer tokens")
     for name, spec in codec.tiers.items():
         _expect(spec.name == name, f"the spec of '{name}' names another tier")
-        _expect(0 <= spec.flag_below <= 1, f"flag_below of '{name}' is no probability")
+        _expect(0 <= spec.flag_below <= 1, f"flag_below of '{name}' is not a probability")
 
 
-def tokens_are_as_described(codec: Codec) -> None:
-    """Tokens of a full and of a cropped page have the size that the tier's spec says."""
+def tokens_match_the_spec(codec: Codec) -> None:
+    """Tokens of a full and of a partly filled page match the tier's spec."""
     page = sample_page(codec)
     for tier, spec in codec.tiers.items():
         for rows in sorted({page.rows_used, codec.layout.rows}):
             blank = np.full((rows - page.rows_used, codec.layout.columns), BLANK, dtype=np.uint32)
             image = render(np.concatenate([page.cells, blank]), codec.layout, tier)
             tokens = codec.encode([image], tier)[0]
-            _expect((tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier), "tokens say who")
+            _expect(
+                (tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier),
+                "tokens name another origin",
+            )
             grid = token_grid(codec, codec.layout, rows, tier)
-            _expect(tokens.shape[:2] == grid, f"'{tier}': tokens of {tokens.shape[:2]}, not {grid}")
+            _expect(tokens.shape[:2] == grid, f"'{tier}': {tokens.shape[:2]} tokens, expected {grid}")
             right_size = tokens.bytes_per_token == spec.bytes_per_token or spec.variable
-            _expect(right_size, f"'{tier}': bytes a token differ from the spec")
-            _expect(len(tokens.data) <= 2 * spec.bytes_per_page, f"'{tier}': twice the bytes that the spec tells")
+            _expect(right_size, f"'{tier}': the bytes per token differ from the spec")
+            _expect(len(tokens.data) <= 2 * spec.bytes_per_page, f"'{tier}': more than twice the bytes of the spec")
             _expect(tokens.dtype == spec.dtype, f"'{tier}': the dtype of the tokens differs from the spec")
-            _expect(tokens.count <= spec.tokens, "a page costs at most what a full page costs")
-            _expect(spec.context_positions >= spec.tokens, f"'{tier}': positions in the context hold the tokens")
+            _expect(tokens.count <= spec.tokens, f"'{tier}': more tokens than a full page has")
+            _expect(spec.context_positions >= spec.tokens, f"'{tier}': fewer context positions than tokens")
 
 
-def readings_are_pages(codec: Codec) -> None:
-    """A reading has the grid's shape and probabilities, and says whether it is one."""
+def readings_fit_the_grid(codec: Codec) -> None:
+    """A reading has the shape of the grid and valid confidences."""
     page = sample_page(codec)
     tier = list(codec.tiers)[-1]
     reading = _read(codec, page, tier)
-    _expect(reading.tier == tier, "a reading names its tier")
-    _expect(reading.cells.shape == reading.confidence.shape, "a confidence for every cell")
-    _expect(reading.cells.shape[1] == codec.layout.columns, "a reading keeps the grid")
-    _expect(page.rows_used <= reading.cells.shape[0] <= codec.layout.rows, "a reading covers the page, and no more")
-    _expect(bool(((reading.confidence >= 0) & (reading.confidence <= 1)).all()), "confidences are probabilities")
-    _expect(0 <= reading.mean_confidence <= 1, "the mean confidence is a probability")
+    _expect(reading.tier == tier, "the reading names another tier")
+    _expect(reading.cells.shape == reading.confidence.shape, "cells and confidence differ in shape")
+    _expect(reading.cells.shape[1] == codec.layout.columns, "the reading has another number of columns")
+    _expect(page.rows_used <= reading.cells.shape[0] <= codec.layout.rows, "the reading has too few or too many rows")
+    _expect(bool(((reading.confidence >= 0) & (reading.confidence <= 1)).all()), "a confidence is not a probability")
+    _expect(0 <= reading.mean_confidence <= 1, "the mean confidence is not a probability")
 
 
 def reads_its_own_tokens(codec: Codec) -> None:
@@ -111,23 +114,23 @@ def reads_its_own_tokens(codec: Codec) -> None:
     tier = next(iter(codec.tiers))
     reading = _read(codec, page, tier)
     right = sum(a == b for a, b in zip(page.text, reading.text, strict=False))
-    _expect(right >= 0.97 * len(page.text), f"'{tier}' reads {right} of {len(page.text)} characters")
-    _expect(not reading.unread, "what is read is no unread page")
+    _expect(right >= 0.97 * len(page.text), f"'{tier}': {right} of {len(page.text)} characters are right")
+    _expect(not reading.unread, "a page that was read counts as unread")
 
 
-def bytes_come_back(codec: Codec) -> None:
-    """Tokens survive the way through bytes, and read the same afterwards."""
+def tokens_survive_a_round_trip(codec: Codec) -> None:
+    """Tokens survive a round trip through bytes and decode as before."""
     page = sample_page(codec)
     for tier in codec.tiers:
         tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
-        again = VisionTokens.from_bytes(tokens.to_bytes())
-        _expect(again == tokens, "tokens differ after to_bytes and from_bytes")
-        first, second = codec.decode([tokens])[0], codec.decode([again])[0]
-        _expect(bool((first.cells == second.cells).all()), "the same tokens read differently")
+        restored = VisionTokens.from_bytes(tokens.to_bytes())
+        _expect(restored == tokens, "tokens differ after to_bytes and from_bytes")
+        first, second = codec.decode([tokens])[0], codec.decode([restored])[0]
+        _expect(bool((first.cells == second.cells).all()), "the same tokens decode differently")
 
 
-def batches_read_as_single_pages(codec: Codec) -> None:
-    """Pages of several sizes and tiers in one call, in the order given."""
+def batches_decode_as_single_pages(codec: Codec) -> None:
+    """Pages of several sizes and tiers in one call decode in order, as they do one by one."""
     pages = [sample_page(codec, n) for n in (2, 9, 2, 12)]
     tiers = list(codec.tiers)[-2:]
     tokens = []
@@ -136,13 +139,13 @@ def batches_read_as_single_pages(codec: Codec) -> None:
     together = codec.decode(tokens)
     for item, reading in zip(tokens, together, strict=True):
         alone = codec.decode([item])[0]
-        _expect(reading.tier == item.tier, "readings come in another order")
+        _expect(reading.tier == item.tier, "readings are in another order")
         same = float((alone.cells == reading.cells).mean())
-        _expect(same > 0.999, f"a page in a batch reads differently ({same:.4f} of its cells are the same)")
+        _expect(same > 0.999, f"a page decodes differently in a batch ({same:.4f} of its cells agree)")
 
 
-def crops_read_as_the_page(codec: Codec) -> None:
-    """With `context_rows`, a part of a page with that margin reads as the whole page does."""
+def crops_decode_as_the_page(codec: Codec) -> None:
+    """If `context_rows` is set, a crop with that margin decodes as it does within the page."""
     if codec.context_rows is None:
         return
     page = sample_page(codec, 40)
@@ -155,11 +158,11 @@ def crops_read_as_the_page(codec: Codec) -> None:
         whole = codec.decode([tokens])[0].cells[margin * rows : (margin + 1) * rows]
         part = codec.decode([tokens.crop(0, min(tokens.shape[0], 2 * margin + 1))])[0]
         same = float((part.cells[margin * rows : (margin + 1) * rows] == whole).mean())
-        _expect(same > 0.999, f"'{tier}': a crop reads differently ({same:.4f} of its cells are the same)")
+        _expect(same > 0.999, f"'{tier}': a crop decodes differently ({same:.4f} of its cells agree)")
 
 
-def foreign_tokens_are_refused(codec: Codec) -> None:
-    """Tokens of other weights, another codec, another tier or a wrong shape raise `TokensError`, they are not read."""
+def foreign_tokens_are_rejected(codec: Codec) -> None:
+    """Tokens of other weights, another codec, an unknown tier or a wrong shape raise `TokensError`."""
     tier = list(codec.tiers)[-1]
     tokens = codec.encode([render(sample_page(codec).cells, codec.layout, tier)], tier)[0]
     foreign: Sequence[tuple[str, VisionTokens]] = (
@@ -168,22 +171,22 @@ def foreign_tokens_are_refused(codec: Codec) -> None:
         ("an unknown tier", replace(tokens, tier="gigantic")),
         ("a wrong shape", replace(tokens, shape=(tokens.shape[0] * tokens.shape[1], 1, tokens.shape[2]))),
     )
-    for words, item in foreign:
-        _refused(TokensError, lambda item=item: codec.decode([item]), f"tokens of {words} were read")  # type: ignore[misc]
+    for difference, item in foreign:
+        _expect_raises(TokensError, partial(codec.decode, [item]), f"tokens of {difference} were decoded")
 
 
-def bad_images_are_refused(codec: Codec) -> None:
-    """An image of another size and a tier that the codec lacks raise `CodecError`."""
+def bad_images_are_rejected(codec: Codec) -> None:
+    """An image of the wrong size and an unknown tier raise `CodecError`; empty batches are accepted."""
     tier, spec = next(iter(codec.tiers.items()))
     wrong = Image.new("L", (spec.side_px + TOKEN_SIDE_PX, spec.side_px), 255)
-    _refused(CodecError, lambda: codec.encode([wrong], tier), "an image of the wrong size was encoded")
+    _expect_raises(CodecError, lambda: codec.encode([wrong], tier), "an image of the wrong size was encoded")
     right = Image.new("L", (spec.side_px, spec.side_px), 255)
-    _refused(CodecError, lambda: codec.encode([right], "gigantic"), "an unknown tier was encoded")
-    _expect(codec.encode([], tier) == [] and codec.decode([]) == [], "nothing in, nothing out")
+    _expect_raises(CodecError, lambda: codec.encode([right], "gigantic"), "an unknown tier was encoded")
+    _expect(codec.encode([], tier) == [] and codec.decode([]) == [], "an empty batch gives something")
 
 
 def other_modes_are_converted(codec: Codec) -> None:
-    """A colour image of a page gives the tokens of the grey one."""
+    """A colour image gives the tokens of the grey one."""
     tier = list(codec.tiers)[-1]
     image = render(sample_page(codec, 2).cells, codec.layout, tier)
     _expect(codec.encode([image.convert("RGB")], tier) == codec.encode([image], tier), "colour changes the tokens")
@@ -193,18 +196,19 @@ def _read(codec: Codec, page: Page, tier: str) -> Reading:
     return codec.decode(codec.encode([render(page.cells, codec.layout, tier)], tier))[0]
 
 
-#: Checks that need weights that read.
+#: Checks that need trained weights.
 READING_CHECKS: tuple[Callable[[Codec], None], ...] = (reads_its_own_tokens,)
 
+#: All checks.
 CHECKS: tuple[Callable[[Codec], None], ...] = (
     describes_itself,
-    tokens_are_as_described,
-    readings_are_pages,
+    tokens_match_the_spec,
+    readings_fit_the_grid,
     *READING_CHECKS,
-    bytes_come_back,
-    batches_read_as_single_pages,
-    crops_read_as_the_page,
-    foreign_tokens_are_refused,
-    bad_images_are_refused,
+    tokens_survive_a_round_trip,
+    batches_decode_as_single_pages,
+    crops_decode_as_the_page,
+    foreign_tokens_are_rejected,
+    bad_images_are_rejected,
     other_modes_are_converted,
 )

@@ -1,4 +1,7 @@
-"""The codec contract: page image → vision tokens → text with a confidence for every character."""
+"""The codec contract: page image → vision tokens → text with a confidence for every character.
+
+`foxing.encoder.capabilities` has what a codec may offer beyond it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,70 +16,73 @@ from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
 
 from .tokens import VisionTokens, is_variable, numbers_in
 
-#: What a cell reads as that shows nothing the codec was made to read, with confidence 0.
+#: The code point that stands for a cell the codec cannot read (U+FFFD), always with confidence 0.
 UNREADABLE = 0xFFFD
-#: Share of a page's characters that must be unreadable before the page as a whole counts as unread.
+#: A page counts as unread if more than this share of its characters is `UNREADABLE`.
 UNREAD_SHARE = 0.3
 
 
 @dataclass(frozen=True)
 class TierSpec:
-    """One tier of a codec. `tokens` and `bytes_per_token` are those of a full page, in numbers of `dtype`; where tokens
-    are as long as their page needs (`variable`), `bytes_per_token` is that of a full page of English. A character whose
-    confidence is below `flag_below` counts as uncertain. `positions`: places that a full page takes in the context of
-    the model that reads it, where those are more than its tokens."""
+    """What a codec's vision tokens look like at one tier."""
 
     name: str
+    #: Side of a full page's image in px.
     side_px: int
+    #: Vision tokens of a full page.
     tokens: int
+    #: Bytes of a vision token; for a variable size, the average on a full page of English.
     bytes_per_token: int
+    #: What a token's numbers are stored in; see `foxing.encoder.tokens`.
     dtype: str
+    #: A character with a confidence below this counts as uncertain.
     flag_below: float
+    #: Context positions that a full page takes in the decoding model, if they are more than its tokens.
     positions: int | None = None
 
     @property
     def context_positions(self) -> int:
-        """What a full page costs the reader's context."""
+        """Context positions that a full page takes in the decoding model."""
         return self.tokens if self.positions is None else self.positions
 
     @property
     def bytes_per_page(self) -> int:
+        """Bytes of a full page's tokens, without their header."""
         return self.tokens * self.bytes_per_token
 
     @property
     def variable(self) -> bool:
+        """Whether the size of a token depends on the page."""
         return is_variable(self.dtype)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a codec reads from the tokens of a page.
-
-    `cells`: uint32[rows, columns], the grid as read (values as in `foxing.renderer.Page`);
-    `confidence`: float32[rows, columns] in [0, 1], the probability that the cell is right. `flag_below` is the tier's
-    threshold under which a cell is uncertain.
-    """
+    """What a codec decoded from the tokens of a page."""
 
     tier: str
+    #: uint32[rows, columns]: the grid as decoded; values as in `foxing.renderer.Page`, or `UNREADABLE`.
     cells: Cells
+    #: float32[rows, columns] in [0, 1]: the probability that each cell is right.
     confidence: npt.NDArray[np.float32]
+    #: The tier's threshold: cells below it count as uncertain.
     flag_below: float
 
     @property
     def text(self) -> str:
-        """Everything on the page in reading order, headers and marks included."""
+        """The page in reading order, headers and marks included."""
         return grid_text(self.cells)
 
     @property
     def mean_confidence(self) -> float:
-        """Over the cells that are not blank; 1 for an empty page."""
+        """Mean confidence of the cells that are not blank; 1 for an empty page."""
         used = self._used
         return float(self.confidence[used].mean()) if used.any() else 1.0
 
     @property
     def unread(self) -> bool:
-        """Whether this is no reading at all: the page is empty, or too much of it is nothing that the codec was made to
-        read (noise, another font, a page laid out for another reader). The text is not what was written."""
+        """Whether the page could not be read at all: it is empty, or more than `UNREAD_SHARE` of it is unreadable
+        (noise, another font, a page laid out for another codec). Its text is then meaningless."""
         used = self._used & (self.cells != WIDE_TAIL)
         return not used.any() or float((self.cells[used] == UNREADABLE).mean()) > UNREAD_SHARE
 
@@ -87,34 +93,41 @@ class Reading:
 
 
 class Codec(Protocol):
-    """An encoder–decoder for pages. Thread-safe: several threads may encode and decode at once."""
+    """An encoder–decoder for page images. Thread-safe."""
 
+    #: The name it is registered under in `CODECS`.
     name: str
-    #: Names the weights; tokens written by other weights are refused.
+    #: Digest of the weights. Tokens written by other weights are rejected.
     weights: str
-    #: The layout whose pages the codec reads.
+    #: The layout of the pages it encodes.
     layout: PageLayout
-    #: The characters it reads; the typesetter escapes all others. None: every character that has a glyph.
+    #: The characters it can decode; others are typeset as escapes. None: every character with a glyph.
     repertoire: str | None
+    #: Its tiers by name, sharpest first.
     tiers: Mapping[str, TierSpec]
-    #: Grid rows on either side of a row that its reading depends on, or None when a page can only be read whole.
-    #: With a number, `VisionTokens.crop` gives a part of a page that reads as the whole page does.
+    #: How many grid rows above and below a row its decoding depends on: with that margin, `VisionTokens.crop` gives a
+    #: part of a page that decodes as it does within the page. None if a page can only be decoded whole.
     context_rows: int | None
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
-        """One `VisionTokens` an image. `images`: mode "L" or convertible, as wide as the tier's side and a multiple of
-        64 px high. Raises `CodecError` for a tier it lacks or an image of another size."""
+        """One `VisionTokens` per image.
+
+        `images`: mode "L" or convertible to it, as wide as the tier's side and a multiple of 64 px high. Raises
+        `CodecError` for an image of another size or a tier that the codec lacks.
+        """
         ...
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """One `Reading` for each, tiers may be mixed. Raises `TokensError` for tokens of another codec, other weights
-        or a shape it does not know."""
+        """One `Reading` per item; tiers may be mixed. Raises `TokensError` for tokens of another codec, other weights
+        or an unknown shape."""
         ...
 
 
 def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> tuple[int, int]:
-    """Rows and columns of the vision tokens of a page of `layout` with `rows_used` rows. A page that is never cropped
-    has those of the codec's tier, whose tokens need not cover 64×64 px."""
+    """Rows and columns of the vision tokens of a page of `layout` that uses `rows_used` rows.
+
+    If the layout does not crop, they are those of the codec's tier, whose tokens need not cover 64×64 px.
+    """
     if layout.cropped:
         return layout.bands(rows_used, tier), layout.token_rows(tier)
     side = isqrt(codec.tiers[tier].tokens)
@@ -122,8 +135,8 @@ def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> t
 
 
 def expected_bytes(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> int:
-    """Bytes that the vision tokens of such a page take, their header included; about so many where tokens are as long
-    as their page needs."""
+    """Bytes of the vision tokens of a page of `layout` that uses `rows_used` rows, header included; an estimate if
+    their size is variable."""
     rows, columns = token_grid(codec, layout, rows_used, tier)
     spec = codec.tiers[tier]
     shape = (rows, columns, numbers_in(spec.dtype, spec.bytes_per_token))
@@ -132,6 +145,6 @@ def expected_bytes(codec: Codec, layout: PageLayout, rows_used: int, tier: str) 
 
 
 def can_draw_for(codec: Codec, layout: PageLayout) -> bool:
-    """Whether a page of `layout` is an image that the codec encodes: of the same grid, and cropped or whole alike."""
-    ours = codec.layout
-    return (layout.columns, layout.rows, layout.cropped) == (ours.columns, ours.rows, ours.cropped)
+    """Whether the codec can encode images of pages of `layout`: the grid is the same, and so is whether it crops."""
+    own = codec.layout
+    return (layout.columns, layout.rows, layout.cropped) == (own.columns, own.rows, own.cropped)

@@ -1,4 +1,4 @@
-"""Where a codec computes."""
+"""Choosing and naming the device that a codec runs on."""
 
 import torch
 
@@ -6,13 +6,13 @@ from .errors import CodecError
 
 
 def named(device: torch.device) -> str:
-    """The device in words, for whoever asks what computes: the name of the GPU, the threads of a CPU."""
-    words = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    return f"{device} ({words})"
+    """The device and its hardware, such as "cuda (NVIDIA L4)" or "cpu (2 threads)"."""
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"{device} ({hardware})"
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` takes a GPU when there is one. Raises `CodecError` for a device that is not there."""
+    """The device called `device`; "auto" is a GPU if there is one. Raises `CodecError` if it is not available."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

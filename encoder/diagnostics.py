@@ -1,4 +1,4 @@
-"""Whether a codec works here: a page of plain English through each tier and back, and what that ran on."""
+"""Whether a codec works here: a page of plain English through each tier and back, and what it ran on."""
 
 import platform
 import sys
@@ -8,49 +8,58 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
-from foxing.renderer import render
+from foxing.renderer import Page, render
 
 from .bench import accuracy
 from .capabilities import DescribableCodec, RemoteCodec
 from .conformance import sample_page
 from .contract import Codec
 
-#: The sharpest tier reads plain English so well, or the codec does not work here.
+#: Accuracy of plain English at the sharpest tier below which the codec does not work.
 LEAST_ACCURACY = 0.9
 _PACKAGES = ("foxing", "torch", "transformers", "tokenizers", "httpx", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
 class TierCheck:
-    """One page at one tier. `vision_tokens`: as they are stored; `positions`: places that a full page takes in the
-    context of the model that reads it, None where those are its tokens; `prompt_tokens`: as the server that read the
-    page counted them, its prompt included, None where no server did; `token_bytes`: as stored, their header included.
-    `accuracy`: 1 − Levenshtein distance / longer length; seconds are those of the first and only time."""
+    """One page at one tier."""
 
     tier: str
     side_px: int
+    #: Characters on the page.
     characters: int
+    #: Vision tokens stored.
     vision_tokens: int
+    #: Context positions that a full page takes in the decoding model; None if they are its vision tokens.
     positions: int | None
+    #: Tokens of the request as the server counted them, its prompt included; None if no server decoded the page.
     prompt_tokens: int | None
+    #: Bytes stored, header included.
     token_bytes: int
+    #: 1 − Levenshtein distance / longer length.
     accuracy: float
+    #: Mean confidence of the characters.
     confidence: float
+    #: Share of the characters that are flagged as uncertain.
     flagged_share: float
     unread: bool
+    #: Seconds of the first and only run.
     encode_s: float
+    #: Seconds of the first and only run.
     decode_s: float
 
 
 @dataclass(frozen=True)
 class CodecCheck:
-    """`runs_on`: what computes, and with which versions. `passed`: the sharpest tier read the page."""
+    """The result of `check_codec`."""
 
     codec: str
     weights: str
     layout: str
+    #: Device, model, Python and package versions, for people.
     runs_on: Mapping[str, str]
     tiers: tuple[TierCheck, ...]
+    #: Whether the sharpest tier read the page.
     passed: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,52 +67,61 @@ class CodecCheck:
 
 
 def check_codec(codec: Codec, progress: Callable[[int, int], None] | None = None) -> CodecCheck:
-    """Encodes and decodes a page at each tier. Raises `CodecError` where that fails."""
-    rows: list[TierCheck] = []
-    for row in _tiers(codec):
-        rows.append(row)
+    """Encodes and decodes a page at each tier. `progress` gets tiers done and tiers in total. Raises `CodecError`."""
+    checks: list[TierCheck] = []
+    for check in _check_tiers(codec):
+        checks.append(check)
         if progress is not None:
-            progress(len(rows), len(codec.tiers))
+            progress(len(checks), len(codec.tiers))
     layout = f"{codec.layout.columns}×{codec.layout.rows} cells"
-    passed = rows[0].accuracy >= LEAST_ACCURACY
-    return CodecCheck(codec.name, codec.weights, layout, runs_on(codec), tuple(rows), passed)
+    passed = checks[0].accuracy >= LEAST_ACCURACY
+    return CodecCheck(codec.name, codec.weights, layout, runs_on(codec), tuple(checks), passed)
 
 
 def runs_on(codec: Codec) -> dict[str, str]:
-    """The codec's own words about what computes, then this machine and the packages."""
-    said = dict(codec.runs_on()) if isinstance(codec, DescribableCodec) else {}
-    said["python"] = f"{platform.python_version()} on {sys.platform} {platform.machine()}"
+    """What the codec reports about itself, then Python, this machine and the packages' versions."""
+    labels = dict(codec.runs_on()) if isinstance(codec, DescribableCodec) else {}
+    labels["python"] = f"{platform.python_version()} on {sys.platform} {platform.machine()}"
     for name in _PACKAGES:
         try:
-            said[name] = version(name)
+            labels[name] = version(name)
         except PackageNotFoundError:
             continue
-    return said
+    return labels
 
 
-def _tiers(codec: Codec) -> Iterator[TierCheck]:
+def _check_tiers(codec: Codec) -> Iterator[TierCheck]:
     page = sample_page(codec)
-    for tier, spec in codec.tiers.items():
-        image = render(page.cells, page.layout, tier)
-        asked = codec.usage.prompt_tokens if isinstance(codec, RemoteCodec) else None
-        begun = perf_counter()
-        tokens = codec.encode([image], tier)[0]
-        between = perf_counter()
-        reading = codec.decode([tokens])[0]
-        ended = perf_counter()
-        used = reading.cells > 0x20
-        yield TierCheck(
-            tier=tier,
-            side_px=spec.side_px,
-            characters=len(page.text),
-            vision_tokens=tokens.count,
-            positions=spec.positions,
-            prompt_tokens=codec.usage.prompt_tokens - (asked or 0) if isinstance(codec, RemoteCodec) else None,
-            token_bytes=len(tokens.to_bytes()),
-            accuracy=accuracy(page.text, reading.text),
-            confidence=reading.mean_confidence,
-            flagged_share=float((reading.confidence[used] < reading.flag_below).mean()) if used.any() else 0.0,
-            unread=reading.unread,
-            encode_s=between - begun,
-            decode_s=ended - between,
-        )
+    for tier in codec.tiers:
+        yield _check_tier(codec, page, tier)
+
+
+def _check_tier(codec: Codec, page: Page, tier: str) -> TierCheck:
+    spec = codec.tiers[tier]
+    image = render(page.cells, page.layout, tier)
+    prompt_tokens_before = _prompt_tokens(codec)
+    begun = perf_counter()
+    tokens = codec.encode([image], tier)[0]
+    encoded = perf_counter()
+    reading = codec.decode([tokens])[0]
+    decoded = perf_counter()
+    used = reading.cells > 0x20
+    return TierCheck(
+        tier=tier,
+        side_px=spec.side_px,
+        characters=len(page.text),
+        vision_tokens=tokens.count,
+        positions=spec.positions,
+        prompt_tokens=_prompt_tokens(codec) - prompt_tokens_before if isinstance(codec, RemoteCodec) else None,
+        token_bytes=len(tokens.to_bytes()),
+        accuracy=accuracy(page.text, reading.text),
+        confidence=reading.mean_confidence,
+        flagged_share=float((reading.confidence[used] < reading.flag_below).mean()) if used.any() else 0.0,
+        unread=reading.unread,
+        encode_s=encoded - begun,
+        decode_s=decoded - encoded,
+    )
+
+
+def _prompt_tokens(codec: Codec) -> int:
+    return codec.usage.prompt_tokens if isinstance(codec, RemoteCodec) else 0

@@ -8,8 +8,8 @@ class CodecError(FoxingError):
 
 
 class TokensError(CodecError):
-    """Vision tokens are damaged, or were written by something this codec cannot read."""
+    """Vision tokens are damaged, or were written by another codec or other weights."""
 
 
 class ReadFailed(CodecError):
-    """A page could not be read this time. Its tokens are whole, and a later try may read it."""
+    """A page could not be decoded this time. Its tokens are intact, and a later attempt may succeed."""

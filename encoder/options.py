@@ -1,4 +1,4 @@
-"""What can be chosen about a codec that runs somebody else's model."""
+"""Options of the codecs that run another project's model, here or on a server."""
 
 from dataclasses import dataclass, field
 
@@ -13,31 +13,34 @@ DEFAULT_BATCH_TOKENS = 32_768
 
 @dataclass(frozen=True)
 class CodecOptions:
-    """Each codec takes what concerns it.
+    """Options for loading a codec. Each codec ignores those that do not apply to it.
 
-    For one that runs another's model here: `model`: hub id or folder of the model, None for the one that the codec is
-    named after; `revision`: commit or tag of a hub id; `dtype`: what it computes in ("auto": bfloat16 on a GPU, float32
-    elsewhere); `token_dtype`: what its tokens are stored in; `batch_tokens`: positions that the pages of one batch may
-    fill, which bounds memory; `decoder`: whether its tokens are read here or by a server. `remote`: where and how a
-    server is asked, by that and by the codec 'remote'.
-
-    Raises `CodecError` when it makes no sense.
+    Raises `CodecError` for invalid values, naming the setting to change.
     """
 
+    #: Hub id or folder of the model; None for the codec's own default.
     model: str | None = None
+    #: Commit or tag, if `model` is a hub id.
     revision: str | None = None
+    #: What the model computes in: one of `DTYPES`. "auto" is bfloat16 on a GPU and float32 elsewhere.
     dtype: str = "auto"
+    #: What vision tokens are stored in: one of `TOKEN_DTYPES`.
     token_dtype: str = "bfloat16"
+    #: Maximum number of context positions that the pages of one batch fill; bounds memory.
     batch_tokens: int = DEFAULT_BATCH_TOKENS
+    #: Where stored tokens are decoded: "here", or "remote" for the server in `remote`.
     decoder: str = "here"
+    #: The server, for the codec "remote" and for the decoder "remote".
     remote: RemoteOptions = field(default_factory=RemoteOptions)
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise CodecError(f"FOXING_CODEC_DTYPE is one of {', '.join(DTYPES)}, not '{self.dtype}'")
+            raise CodecError(f"FOXING_CODEC_DTYPE must be one of {', '.join(DTYPES)}, not '{self.dtype}'")
         if self.token_dtype not in TOKEN_DTYPES:
-            raise CodecError(f"FOXING_CODEC_TOKEN_DTYPE is one of {', '.join(TOKEN_DTYPES)}, not '{self.token_dtype}'")
+            raise CodecError(
+                f"FOXING_CODEC_TOKEN_DTYPE must be one of {', '.join(TOKEN_DTYPES)}, not '{self.token_dtype}'"
+            )
         if self.decoder not in DECODERS:
-            raise CodecError(f"FOXING_CODEC_DECODER is one of {', '.join(DECODERS)}, not '{self.decoder}'")
+            raise CodecError(f"FOXING_CODEC_DECODER must be one of {', '.join(DECODERS)}, not '{self.decoder}'")
         if self.batch_tokens < 1:
-            raise CodecError(f"FOXING_CODEC_BATCH_TOKENS is a positive number, not {self.batch_tokens}")
+            raise CodecError(f"FOXING_CODEC_BATCH_TOKENS must be a positive number, not {self.batch_tokens}")

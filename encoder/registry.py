@@ -1,4 +1,4 @@
-"""Codecs by name, loaded once per process."""
+"""The codecs by name, each loaded once per process."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from .contract import Codec
 from .errors import CodecError
 from .options import CodecOptions
 
-#: What asking a server needs, whichever codec asks.
+#: What decoding on a server requires, whichever codec does it.
 SERVER_EXTRA = "remote"
 SERVER_MODULES = ("httpx",)
 SERVER_NEEDS = ("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL")
 
-FAILED_FOR_S = 10.0  # how long what could not be loaded is not tried again
+FAILED_FOR_S = 10.0  # after a failed load, the time until the next attempt
 _seconds: Callable[[], float] = monotonic
 _loading: dict[tuple[str, str, CodecOptions], "_Loading"] = {}
 _lock = Lock()
@@ -24,23 +24,24 @@ _lock = Lock()
 
 @dataclass(frozen=True)
 class CodecEntry:
-    """A codec that can be asked for by name. Telling about it imports nothing that it needs.
-
-    `about`: one sentence. `load`: (device, options) → the codec; raises `CodecError`. `extra`: of the package, with
-    what the codec needs beside the core; `modules`: what that installs. `needs`: settings without which it cannot be
-    loaded. `served`: whether a server can decode its tokens.
-    """
+    """A codec that can be loaded by name. Creating an entry imports none of the codec's dependencies."""
 
     name: str
+    #: One or two sentences for people choosing a codec.
     about: str
+    #: (device, options) → the codec; raises `CodecError`.
     load: Callable[[str, CodecOptions], Codec]
+    #: The extra of the package that installs its dependencies; None if it needs none.
     extra: str | None = None
+    #: Modules that the extra installs.
     modules: tuple[str, ...] = ()
+    #: Settings without which it cannot be loaded.
     needs: tuple[str, ...] = ()
+    #: Whether a server can decode its tokens.
     served: bool = False
 
     def decoded(self, decoder: str) -> "CodecEntry":
-        """The same with what it needs where `decoder` reads its tokens."""
+        """This entry with the requirements of decoding at `decoder` ("here" or "remote")."""
         if decoder != "remote" or not self.served:
             return self
         return replace(
@@ -52,12 +53,12 @@ class CodecEntry:
 
     @property
     def shipped(self) -> bool:
-        """Whether it comes with the package, weights included."""
+        """Whether the package includes the codec and its weights."""
         return self.extra is None
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Modules that are not installed."""
+        """Required modules that are not installed."""
         return tuple(module for module in self.modules if find_spec(module) is None)
 
 
@@ -97,13 +98,13 @@ def _remote(device: str, options: CodecOptions) -> Codec:
 _ENTRIES = (
     CodecEntry(
         "native",
-        "Our own, small, with its weights in the package: dense pages, every tier, two CPU cores are enough.",
+        "Foxing's own small codec, weights included: dense pages, every tier, fast enough on two CPU cores.",
         _native,
     ),
     CodecEntry(
         "deepseek-ocr",
-        "Stores the vision tokens of DeepSeek-OCR and reads them with its decoder, here or on a server: printed pages, "
-        "large to tiny.",
+        "Stores the vision tokens of DeepSeek-OCR and decodes them with its decoder, here or on a server: printed "
+        "pages, large to tiny.",
         _deepseek_ocr,
         extra="gpu",
         modules=("transformers", "tokenizers"),
@@ -111,33 +112,34 @@ _ENTRIES = (
     ),
     CodecEntry(
         "got-ocr2",
-        "Stores the vision tokens of GOT-OCR 2.0 and reads them with its decoder: printed pages, base alone.",
+        "Stores the vision tokens of GOT-OCR 2.0 and decodes them with its decoder: printed pages, base only.",
         _got_ocr2,
         extra="gpu",
         modules=("transformers", "tokenizers"),
     ),
     CodecEntry(
         "qwen-vl",
-        "Stores the vision tokens of Qwen2.5-VL, Qwen3-VL or MinerU2.5 and reads them with its decoder: printed pages, "
-        "every tier.",
+        "Stores the vision tokens of Qwen2.5-VL, Qwen3-VL or MinerU2.5 and decodes them with its decoder: printed "
+        "pages, every tier.",
         _qwen_vl,
         extra="gpu",
         modules=("transformers", "tokenizers"),
     ),
     CodecEntry(
         "remote",
-        "Keeps the image of each page and has it read by a vision model behind an OpenAI-compatible endpoint.",
+        "Stores page images and has them read by a vision model behind an OpenAI-compatible endpoint.",
         _remote,
         extra=SERVER_EXTRA,
         modules=SERVER_MODULES,
         needs=SERVER_NEEDS,
     ),
 )
+#: The codecs by name.
 CODECS: dict[str, CodecEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
 class _Loading:
-    """A codec that is loaded once, by whoever asks first; the others wait, and learn of a failure with it."""
+    """Loads a codec once. Concurrent callers wait for the first one, and share its failure for `FAILED_FOR_S`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -171,15 +173,15 @@ def load_codec(
     token_bytes: Mapping[str, int] | None = None,
     options: CodecOptions | None = None,
 ) -> Codec:
-    """The codec called `name` on `device` ("auto", "cpu", "cuda"); its weights are in memory once per process.
+    """The codec called `name` on `device` ("auto", "cpu", "cuda"). Its weights are loaded once per process.
 
-    `token_bytes`: bytes of a vision token at some tiers, where the default is not wanted. `options`: what else can be
-    chosen. Raises `CodecError` for an unknown name, an extra that is not installed, missing weights or
-    settings, a device that is not there or a size that the codec does not have; what has just failed fails in the same
-    way for `FAILED_FOR_S`, without another try.
+    `token_bytes`: tier → bytes of a vision token, where they differ from the default. `options`: see `CodecOptions`.
+    Raises `CodecError` for an unknown name, an extra that is not installed, missing weights or settings, an
+    unavailable device, or a size that the codec does not offer. A failure is repeated for `FAILED_FOR_S` seconds
+    without another attempt.
     """
     if name not in CODECS:
-        raise CodecError(f"there is no codec '{name}'; set FOXING_CODEC to one of {', '.join(CODECS)}")
+        raise CodecError(f"unknown codec '{name}'; set FOXING_CODEC to one of {', '.join(CODECS)}")
     options = options or CodecOptions()
     entry = CODECS[name].decoded(options.decoder)
     if entry.missing:
@@ -188,5 +190,5 @@ def load_codec(
     if not token_bytes:
         return codec
     if not isinstance(codec, ResizableCodec):
-        raise CodecError(f"tokens of the codec '{name}' have one size; leave FOXING_TOKEN_BYTES out")
+        raise CodecError(f"the codec '{name}' has only one token size; remove FOXING_TOKEN_BYTES")
     return codec.sized(token_bytes)

@@ -1,4 +1,4 @@
-"""Counting text tokens with a real BPE vocabulary (Mistral's Tekken, 131k), read from a package, without network."""
+"""Counting text tokens with a real BPE vocabulary (Mistral's Tekken, 131k), loaded from an installed package."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,12 +16,12 @@ def _tokenizer() -> Any:
 
 
 def count_text_tokens(text: str) -> int:
-    """Text tokens of `text`."""
+    """Number of text tokens in `text`."""
     return len(_tokenizer().encode(text, bos=False, eos=False)) if text else 0
 
 
 def cut_to_tokens(text: str, limit: int) -> str:
-    """The longest beginning of `text` found to have at most `limit` tokens."""
+    """The longest prefix of `text` with at most `limit` tokens, by bisection."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,11 +1,13 @@
-"""Pages: typesetting messages onto a grid of cells, drawing the grid, and reading cells back as text."""
+"""Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text."""
 
 from .atlas import Atlas, load_atlas
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
 from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
 from .raster import rasterize, render
-from .typeset import Entry, Repertoire, Transcription, Typesetter, code_points, escape, remaining, transcribe
+from .repertoire import Repertoire
+from .transcribe import Transcription, transcribe
+from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [
     "BLANK",

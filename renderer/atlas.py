@@ -1,4 +1,4 @@
-"""The glyphs of GNU Unifont as one array, and which characters have one."""
+"""The glyphs of GNU Unifont as one array."""
 
 import zipfile
 import zlib
@@ -13,36 +13,35 @@ from .errors import RenderError
 
 ATLAS_PATH = Path(__file__).parent / "data" / "unifont.npz"
 
-CELL_WIDTH_PX = 8
-CELL_HEIGHT_PX = 16
+GLYPH_WIDTH_PX = 8  # of a narrow glyph, or half of a full-width one
+GLYPH_HEIGHT_PX = 16
 _TABLE_SIZE = 0x110000 + 1
 
 
 @dataclass(frozen=True)
 class Atlas:
-    """Glyph halves of 8×16 px.
+    """Glyphs in halves of 8×16 px: a narrow glyph has one, a full-width glyph two in a row. Read-only."""
 
-    `halves`: uint8[n, 16], one byte a pixel row, leftmost pixel in the high bit, 1 = ink. Half 0 is blank.
-    `first_half`: int32[0x110001], code point → its (left) half, -1 where there is no glyph.
-    `width`: uint8[0x110001], code point → 1 narrow, 2 full-width, 0 no glyph.
-    """
-
+    #: uint8[n, 16]: one byte per pixel row, the leftmost pixel in the high bit, 1 is ink. Half 0 is blank.
     halves: npt.NDArray[np.uint8]
+    #: int32[0x110001]: code point → index of its (left) half, -1 if it has no glyph.
     first_half: npt.NDArray[np.int32]
+    #: uint8[0x110001]: code point → 1 narrow, 2 full-width, 0 no glyph.
     width: npt.NDArray[np.uint8]
 
     def has_glyph(self, character: str) -> bool:
+        """Whether `character` can be drawn."""
         return bool(self.width[ord(character)])
 
     def drawing(self, character: str) -> bytes:
-        """Its glyph as bytes: equal for characters that are drawn alike. Empty where it has none."""
+        """The glyph's pixels as bytes, equal for characters that look the same; empty if there is no glyph."""
         first, width = self.first_half[ord(character)], self.width[ord(character)]
         return self.halves[first : first + width].tobytes()
 
 
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:
-    """The packaged atlas, read once per process. Raises `RenderError` when the file is missing or damaged."""
+    """The packaged atlas, loaded once per process. Raises `RenderError` if the file is missing or damaged."""
     try:
         with ATLAS_PATH.open("rb") as file, np.load(file) as arrays:
             code_points, wide, rows = arrays["code_points"], arrays["wide"], arrays["rows"]
@@ -53,7 +52,7 @@ def load_atlas() -> Atlas:
     starts = 1 + np.cumsum(1 + wide) - (1 + wide)
     first_half = np.full(_TABLE_SIZE, -1, dtype=np.int32)
     first_half[code_points] = starts
-    halves = np.zeros((1 + int(np.sum(1 + wide)), CELL_HEIGHT_PX), dtype=np.uint8)
+    halves = np.zeros((1 + int(np.sum(1 + wide)), GLYPH_HEIGHT_PX), dtype=np.uint8)
     halves[starts] = rows[:, :, 0]
     halves[starts[wide] + 1] = rows[wide, :, 1]
     for array in (width, first_half, halves):

@@ -1,8 +1,8 @@
-"""Errors of the renderer, and the base class of all of Foxing's errors."""
+"""Errors of the renderer, and the base class of every Foxing error."""
 
 
 class FoxingError(Exception):
-    """Something Foxing cannot do; the message says what to do about it."""
+    """Base class of the errors that Foxing raises on purpose. The message says what to do."""
 
 
 class RenderError(FoxingError):
@@ -10,4 +10,4 @@ class RenderError(FoxingError):
 
 
 class LayoutError(RenderError):
-    """A page layout or a tier makes no sense."""
+    """A page layout is invalid, or a tier does not exist."""

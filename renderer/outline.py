@@ -1,6 +1,6 @@
-"""Cells drawn from an outline font, for readers that have learnt printed pages rather than bitmap glyphs.
+"""Drawing cells from an outline font, for models trained on printed pages rather than bitmap glyphs.
 
-The font is DejaVu Sans Mono. A character that it lacks is drawn as Unifont has it, scaled to the cell.
+The font is DejaVu Sans Mono. Characters that it lacks fall back to Unifont, scaled to the cell.
 """
 
 from functools import lru_cache
@@ -11,43 +11,43 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from .atlas import CELL_HEIGHT_PX, CELL_WIDTH_PX, load_atlas
+from .atlas import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, load_atlas
 from .errors import RenderError
 from .page import BLANK, WIDE_TAIL, Cells
 
 FONT_PATH = Path(__file__).parent / "data" / "DejaVuSansMono.ttf"
-NO_CHARACTER = "\uffff"  # what a font shows for it is what it shows for every character that it lacks
-_MEASURED_PX = 1000.0  # size at which the proportions of the font are taken
+MISSING_CHARACTER = "\uffff"  # drawn with the font's placeholder for every character it lacks
+_METRICS_PX = 1000.0  # size at which the font's proportions are measured
 
 Pixels = npt.NDArray[np.uint8]
 
 
 class OutlineGlyphs:
-    """Glyphs of one cell size, each drawn when it is first needed. Safe to share between threads.
+    """Glyphs for one cell size, each drawn on first use. Thread-safe.
 
-    A glyph is uint8[height, width] or, for a full-width character, uint8[height, 2 · width]; 255 paper, 0 ink.
+    A glyph is uint8[height, width] or, for a full-width character, uint8[height, 2 · width]; 255 is paper, 0 ink.
     """
 
     def __init__(self, font_path: Path, cell_width_px: int, cell_height_px: int) -> None:
-        """Raises `RenderError` when the font cannot be read."""
+        """Raises `RenderError` if the font cannot be read."""
         self.cell_width_px = cell_width_px
         self.cell_height_px = cell_height_px
         try:
-            measured = ImageFont.truetype(str(font_path), _MEASURED_PX, layout_engine=ImageFont.Layout.BASIC)
+            measured = ImageFont.truetype(str(font_path), _METRICS_PX, layout_engine=ImageFont.Layout.BASIC)
             ascent, descent = measured.getmetrics()
             across, down = cell_width_px / measured.getlength("0"), cell_height_px / (ascent + descent)
-            size_px = _MEASURED_PX * min(across, down)
+            size_px = _METRICS_PX * min(across, down)
             self._font = ImageFont.truetype(str(font_path), size_px, layout_engine=ImageFont.Layout.BASIC)
         except OSError as error:
             raise RenderError(f"the font {font_path.name} cannot be read ({error}); reinstall foxing") from error
-        line_px = (ascent + descent) * size_px / _MEASURED_PX
-        self._baseline_px = round((cell_height_px - line_px) / 2 + ascent * size_px / _MEASURED_PX)
-        self._missing = bytes(self._font.getmask(NO_CHARACTER))
-        self._drawn: dict[int, Pixels] = {}
+        line_px = (ascent + descent) * size_px / _METRICS_PX
+        self._baseline_px = round((cell_height_px - line_px) / 2 + ascent * size_px / _METRICS_PX)
+        self._missing = bytes(self._font.getmask(MISSING_CHARACTER))
+        self._glyphs: dict[int, Pixels] = {}
         self._lock = Lock()
 
     def halves(self, code_points: npt.NDArray[np.uint32]) -> Pixels:
-        """uint8[2 · n, height, width]: the left and the right half of each; a narrow character has a blank right."""
+        """uint8[2 · n, height, width]: left and right half of each glyph; the right half of a narrow one is blank."""
         halves = np.full((len(code_points), 2, self.cell_height_px, self.cell_width_px), 255, dtype=np.uint8)
         for index, point in enumerate(code_points.tolist()):
             glyph = self.glyph(point)
@@ -56,11 +56,11 @@ class OutlineGlyphs:
         return halves.reshape(-1, self.cell_height_px, self.cell_width_px)
 
     def glyph(self, code_point: int) -> Pixels:
-        """One glyph; blank paper for a value that has none."""
+        """The glyph of a code point; blank for a value without one."""
         with self._lock:
-            if code_point not in self._drawn:
-                self._drawn[code_point] = self._draw(code_point)
-            return self._drawn[code_point]
+            if code_point not in self._glyphs:
+                self._glyphs[code_point] = self._draw(code_point)
+            return self._glyphs[code_point]
 
     def _draw(self, code_point: int) -> Pixels:
         cells = int(load_atlas().width[code_point]) if code_point not in (BLANK, WIDE_TAIL) else 0
@@ -82,21 +82,21 @@ class OutlineGlyphs:
     def _from_unifont(code_point: int, cells: int, size_px: tuple[int, int]) -> Pixels:
         atlas = load_atlas()
         first = int(atlas.first_half[code_point])
-        bits = np.unpackbits(atlas.halves[first : first + cells].T, axis=1).reshape(CELL_HEIGHT_PX, -1)
+        bits = np.unpackbits(atlas.halves[first : first + cells].T, axis=1).reshape(GLYPH_HEIGHT_PX, -1)
         glyph = Image.fromarray(np.where(bits, np.uint8(0), np.uint8(255)))
-        whole = not (size_px[0] % (cells * CELL_WIDTH_PX) or size_px[1] % CELL_HEIGHT_PX)
-        return np.asarray(glyph.resize(size_px, Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS))
+        integral = not (size_px[0] % (cells * GLYPH_WIDTH_PX) or size_px[1] % GLYPH_HEIGHT_PX)
+        return np.asarray(glyph.resize(size_px, Image.Resampling.NEAREST if integral else Image.Resampling.LANCZOS))
 
 
 @lru_cache(maxsize=8)
 def outline_glyphs(cell_width_px: int, cell_height_px: int) -> OutlineGlyphs:
-    """The glyphs of DejaVu Sans Mono for cells of this size, once per process."""
+    """The glyphs of DejaVu Sans Mono for a cell size, shared within the process."""
     return OutlineGlyphs(FONT_PATH, cell_width_px, cell_height_px)
 
 
 def draw_outlines(cells: Cells, cell_width_px: int, cell_height_px: int) -> Pixels:
-    """Pixels of a grid: uint8[rows · height, columns · width], 255 paper, 0 ink. A tail that does not follow a
-    full-width character is left blank."""
+    """Pixels of a grid: uint8[rows · height, columns · width], 255 is paper, 0 ink. A tail that does not follow a
+    full-width character stays blank."""
     points, where = np.unique(cells, return_inverse=True)
     halves = outline_glyphs(cell_width_px, cell_height_px).halves(points)
     chosen = 2 * where.reshape(cells.shape)

@@ -7,62 +7,71 @@ import numpy.typing as npt
 
 from .layout import PageLayout
 
+#: A grid or a run of cells, each a code point, `BLANK` or `WIDE_TAIL`. Control characters never occur: they are typeset
+#: as escapes.
 Cells = npt.NDArray[np.uint32]
 
-#: Values of a cell that are no character. Every other value is a code point; control characters never
-#: stand in a cell, they are typeset as escapes.
+#: A cell without a character.
 BLANK = 0
-WIDE_TAIL = 1  # the right half of a full-width character
+#: The right half of a full-width character.
+WIDE_TAIL = 1
 
 NEWLINE_MARK = "¶"
 TAB_MARK = "⇥"
-FILLER_MARK = "▒"  # keeps a full-width character on an even column
+FILLER_MARK = "▒"  # moves a full-width character to an even column
 ESCAPE_OPEN = "⟦"
 ESCAPE_CLOSE = "⟧"
 MESSAGE_MARK = "▶"
 THREAD_MARK = "◆"
 
-#: Characters that mean something on a page; a literal one is typeset as an escape.
+#: Characters with a meaning of their own on a page; literal ones are typeset as escapes.
 RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE
 
 
 @dataclass(frozen=True)
 class Span:
-    """The cells of one message, or of the part of it that stands on this page.
+    """The cells of a message, or of the part of it on this page.
 
-    Cells are counted along the rows from the top left; ranges are half open. `header_start` is where its header begins
-    and `start`…`stop` holds its content: characters `char_start`…`char_stop` of the message.
+    Cells are counted in reading order from the top left. Ranges are half-open.
     """
 
     message_id: str
     thread: str
+    #: First cell of the header.
     header_start: int
+    #: First cell of the content.
     start: int
+    #: Cell after the content.
     stop: int
+    #: First character of the message's content that is on this page.
     char_start: int
+    #: Character after the last one on this page.
     char_stop: int
 
 
 @dataclass(frozen=True)
 class Page:
-    """A sealed run of messages on a grid. `cells`: uint32[rows used, columns], values as in `BLANK` above."""
+    """Messages typeset on a grid."""
 
     layout: PageLayout
+    #: uint32[rows used, columns], read-only: code points, `BLANK` and `WIDE_TAIL`.
     cells: Cells
+    #: One span per message, in reading order.
     spans: tuple[Span, ...]
 
     @property
     def rows_used(self) -> int:
+        """Number of rows up to the last one in use, at least 1."""
         return int(self.cells.shape[0])
 
     @property
     def text(self) -> str:
-        """Everything on the page in reading order, headers and marks included, without blanks at its end."""
+        """The page in reading order, headers and marks included, without trailing blanks."""
         return grid_text(self.cells)
 
 
 def grid_text(cells: Cells) -> str:
-    """The characters of a grid in reading order; blank cells read as spaces, trailing ones are dropped."""
+    """The characters of a grid in reading order. Blank cells become spaces; trailing spaces are dropped."""
     flat = cells.reshape(-1)
     flat = np.where(flat == BLANK, np.uint32(0x20), flat)
     return str(flat[flat != WIDE_TAIL].astype("<u4").tobytes().decode("utf-32-le")).rstrip(" ")

@@ -1,7 +1,7 @@
-"""Measuring a codec: accuracy, size, calibration and speed on pages of text it was never trained on.
+"""Benchmark of a codec: accuracy, size, calibration and speed on pages of text it was never trained on.
 
-Accuracy is 1 − Levenshtein distance / longer length over whole pages, keepsakes not spliced in. A native vision token
-is a unit of storage and of recall; it saves an LLM context only where the LLM looks at page images.
+Accuracy is 1 − Levenshtein distance / longer length over whole pages, without splicing in keepsakes. A native vision
+token is a unit of storage and of recall; it saves an LLM context only where the LLM looks at page images.
 """
 
 from .characters import CharacterRow, measure_characters
@@ -13,10 +13,8 @@ from .corpus import (
     held_out,
     identifier_texts,
     load_development,
-    load_pages,
     load_texts,
     named_file,
-    pages_of,
     texts_of,
 )
 from .measurement import (
@@ -24,10 +22,10 @@ from .measurement import (
     BATCH_PAGES,
     CONDITIONS_TIER,
     accuracy,
-    aged,
     calibration_error,
     compared,
     measure,
+    measure_ageing,
     measure_sizes,
     offered_sizes,
     with_size,
@@ -47,22 +45,20 @@ __all__ = [
     "PageSet",
     "TierSpeed",
     "accuracy",
-    "aged",
     "calibration_error",
     "compared",
     "development",
     "held_out",
     "identifier_texts",
     "load_development",
-    "load_pages",
     "load_texts",
     "measure",
+    "measure_ageing",
     "measure_characters",
     "measure_sizes",
     "measure_speed",
     "named_file",
     "offered_sizes",
-    "pages_of",
     "texts_of",
     "with_size",
 ]

@@ -1,4 +1,4 @@
-"""Page images that are not as the renderer drew them. Each takes and gives mode "L", 255 paper, of the same size."""
+"""Degraded page images. Each function takes and returns mode "L", 255 paper, of the same size."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -8,12 +8,12 @@ from PIL import Image, ImageFilter
 
 
 def shifted(image: Image.Image) -> Image.Image:
-    """One pixel to the right and down."""
+    """Shifted by one pixel to the right and down."""
     return image.transform(image.size, Image.Transform.AFFINE, (1, 0, -1, 0, 1, -1), fillcolor=255)
 
 
 def blurred(image: Image.Image) -> Image.Image:
-    """Gaussian, σ 0.5 px."""
+    """Gaussian blur, σ 0.5 px."""
     return image.filter(ImageFilter.GaussianBlur(0.5))
 
 
@@ -30,6 +30,7 @@ def compressed(image: Image.Image) -> Image.Image:
     return Image.open(buffer).convert("L")
 
 
+#: Name → the function that degrades an image.
 CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "shift 1 px": shifted,
     "blur 0.5 px": blurred,

@@ -1,9 +1,9 @@
-"""Which pages are measured: files of messages by group, their held-out part, and identifiers made here."""
+"""The pages that are measured: held-out parts of files of messages, by group, and random identifiers."""
 
 import random
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,105 +12,104 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
 from foxing.renderer import Entry, Page, Repertoire, Typesetter
 
-from .documents import dense_pages, entries, read_messages
+from .documents import entries, full_pages, read_messages
 
-#: Pages at the beginning of each file that training looks at, to keep the best weights and to calibrate. Of a file with
-#: fewer than twice as many, half, rounded down.
+#: Pages at the beginning of each file that training uses to choose weights and to calibrate. Of a file with fewer than
+#: twice as many pages, half, rounded down.
 DEVELOPMENT_PAGES = 3
 IDENTIFIERS = "identifiers"
-#: Characters of a message of identifiers: long, so that hardly anything of the page is header.
+#: Characters in a message of identifiers: long, so that little of a page is header.
 IDENTIFIER_MESSAGE_CHARS = 2400
-_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
+_NAMED_FILE = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
 _T = TypeVar("_T")
 
 
 @dataclass
 class PageSet:
-    """What is measured of one group: dense pages, and the messages that stand on them."""
+    """The pages of one group."""
 
+    #: Dense pages.
     pages: list[Page] = field(default_factory=list)
+    #: The messages on them.
     messages: list[Entry] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Conversations:
+    """The messages of one file."""
+
+    #: The "lang" of its first document.
+    language: str
+    messages: list[Entry]
+
+
 def development_pages(pages: int) -> int:
-    """How many of a file's pages training may look at: at least half of them are left to be measured."""
+    """How many of a file's pages training may use; at least half are left to be measured."""
     return min(DEVELOPMENT_PAGES, pages // 2)
 
 
 def development(pages: Sequence[_T]) -> Sequence[_T]:
-    """The pages of a file that training may look at; none of a file with one page. `pages`: all of the file's, or at
+    """The pages of a file that training may use; none of a file with one page. `pages`: all pages of the file, or at
     least the first `2 * DEVELOPMENT_PAGES`."""
     return pages[: development_pages(len(pages))]
 
 
 def held_out(pages: Sequence[_T]) -> Sequence[_T]:
-    """The pages of a file that figures are reported on: those that `development` does not take."""
+    """The pages of a file that figures are reported on: all but those of `development`."""
     return pages[development_pages(len(pages)) :]
 
 
-def named_file(said: str) -> tuple[str | None, Path]:
-    """`NAME=FILE` as (group, file), a plain `FILE` as (None, file). Raises `CodecError` when there is no such file."""
-    named = _NAMED.fullmatch(said)
-    group, path = (named[1].strip(), Path(named[2])) if named and not Path(said).is_file() else (None, Path(said))
+def named_file(argument: str) -> tuple[str | None, Path]:
+    """`NAME=FILE` as (group, file), a plain `FILE` as (None, file). Raises `CodecError` if the file does not exist."""
+    named = _NAMED_FILE.fullmatch(argument)
+    if named and not Path(argument).is_file():
+        group, path = named[1].strip(), Path(named[2])
+    else:
+        group, path = None, Path(argument)
     if not path.is_file():
-        raise CodecError(f"there is no file {path}; texts are given as FILE or NAME=FILE")
+        raise CodecError(f"there is no file {path}; give texts as FILE or NAME=FILE")
     return group, path
 
 
 def load_texts(
     files: Sequence[tuple[str | None, Path]], codec: Codec, *, skip: int | None = None, limit: int | None = None
 ) -> dict[str, PageSet]:
-    """The held-out dense pages of JSON Lines of messages by group, at most `limit` of each file.
+    """The held-out dense pages of JSON Lines files of messages, by group, at most `limit` of each file.
 
-    `files`: (group, file); without a group a file goes by the "lang" of its first document. `skip`: pages left out at
-    the beginning of each file, None for what `held_out` says. Raises `CodecError` for a file that cannot be read.
+    `files`: (group, file); the group None stands for the "lang" of the file's first document. `skip`: pages to leave
+    out at the beginning of each file, by default those of `development`. Raises `CodecError` for an unreadable file.
     """
     result: dict[str, PageSet] = {}
     for group, path in files:
-        documents = _documents(path)
-        language, pages = _pages(documents, codec, skip, limit)
-        texts = result.setdefault(group or language, PageSet())
+        file = _read_file(path)
+        pages = _held_out_pages(file, codec, skip, limit)
+        texts = result.setdefault(group or file.language, PageSet())
         texts.pages += pages
-        texts.messages += _messages_on(pages, documents)
-    return result
-
-
-def load_pages(
-    files: Sequence[Path], codec: Codec, *, skip: int | None = None, limit: int | None = None
-) -> dict[str, list[Page]]:
-    """Dense pages of JSON Lines of messages by language; see `load_texts`."""
-    result: dict[str, list[Page]] = {}
-    for path in files:
-        language, pages = _pages(_documents(path), codec, skip, limit)
-        result.setdefault(language, []).extend(pages)
+        texts.messages += _messages_on(pages, file.messages)
     return result
 
 
 def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page]]:
-    """The dense pages that `load_pages` leaves out, by language: for choosing weights and for calibrating."""
-    setter = _typesetter(codec)
+    """The dense pages that `load_texts` leaves out, by language: for choosing weights and for calibrating."""
+    typesetter = _typesetter(codec)
     result: dict[str, list[Page]] = {}
     for path in files:
-        documents = _documents(path)
-        pages = development(dense_pages(documents, setter, 2 * DEVELOPMENT_PAGES))
-        result.setdefault(_language(documents), []).extend(pages)
+        file = _read_file(path)
+        pages = development(full_pages(file.messages, typesetter, 2 * DEVELOPMENT_PAGES))
+        result.setdefault(file.language, []).extend(pages)
     return result
 
 
-def texts_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> PageSet:
-    """The dense pages of documents, none left out, and the messages that stand on them."""
-    pages = pages_of(documents, codec, limit)
-    return PageSet(pages, _messages_on(pages, documents))
-
-
-def pages_of(documents: Sequence[dict[str, Any]], codec: Codec, limit: int | None = None) -> list[Page]:
-    """Dense pages of documents `{"id", "messages": [{"role", "content", …}]}`."""
-    return dense_pages(documents, _typesetter(codec), limit)
+def texts_of(documents: Sequence[Mapping[str, Any]], codec: Codec, limit: int | None = None) -> PageSet:
+    """The dense pages of documents, at most `limit` and none held out, and the messages on them."""
+    messages = entries(documents)
+    pages = full_pages(messages, _typesetter(codec), limit)
+    return PageSet(pages, _messages_on(pages, messages))
 
 
 def identifier_texts(codec: Codec, pages: int) -> PageSet:
-    """`pages` dense pages of random hexadecimal, UUIDs and digits: nothing on them can be guessed. The same on every
+    """`pages` dense pages of random hexadecimal, UUIDs and digits, none of which can be guessed. The same on every
     run."""
     document = {"id": IDENTIFIERS, "messages": list(_identifier_messages(pages, codec.layout.cells))}
     return texts_of([document], codec, pages)
@@ -119,15 +118,15 @@ def identifier_texts(codec: Codec, pages: int) -> PageSet:
 def _identifier_messages(pages: int, cells: int) -> Iterator[dict[str, str]]:
     generator = random.Random(23)
 
-    def number(longest: int) -> str:
+    def digits(longest: int) -> str:
         return "".join(generator.choices("0123456789", k=generator.randint(4, longest)))
 
     kinds = (
         lambda: f"{generator.getrandbits(160):040x}",
         lambda: f"{generator.getrandbits(28):07x}",
         lambda: str(uuid.UUID(int=generator.getrandbits(128), version=4)),
-        lambda: number(12),
-        lambda: f"{number(6)}.{number(6)}",
+        lambda: digits(12),
+        lambda: f"{digits(6)}.{digits(6)}",
     )
     for index in range(-(-pages * cells // IDENTIFIER_MESSAGE_CHARS) + 1):
         words: list[str] = []
@@ -138,35 +137,29 @@ def _identifier_messages(pages: int, cells: int) -> Iterator[dict[str, str]]:
         yield {"role": "assistant" if index % 2 else "user", "content": " ".join(words)}
 
 
-def _messages_on(pages: Sequence[Page], documents: Sequence[dict[str, Any]]) -> list[Entry]:
-    standing = {span.message_id for page in pages for span in page.spans}
-    return [entry for entry in entries(documents) if entry.message_id in standing]
+def _messages_on(pages: Sequence[Page], messages: Sequence[Entry]) -> list[Entry]:
+    ids = {span.message_id for page in pages for span in page.spans}
+    return [message for message in messages if message.message_id in ids]
 
 
 def _typesetter(codec: Codec) -> Typesetter:
     return Typesetter(codec.layout, Repertoire(codec.repertoire))
 
 
-def _documents(path: Path) -> list[dict[str, Any]]:
+def _read_file(path: Path) -> _Conversations:
     try:
         documents = list(read_messages(path))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise CodecError(f"{path.name} cannot be read: {error}") from error
     if not documents:
         raise CodecError(f"{path.name} holds no messages; texts are JSON Lines of documents with messages")
-    return documents
+    return _Conversations(str(documents[0].get("lang", "unknown")), entries(documents))
 
 
-def _language(documents: Sequence[dict[str, Any]]) -> str:
-    return str(documents[0].get("lang", "unknown"))
-
-
-def _pages(
-    documents: Sequence[dict[str, Any]], codec: Codec, skip: int | None, limit: int | None
-) -> tuple[str, list[Page]]:
-    wanted = None if limit is None else limit + (DEVELOPMENT_PAGES if skip is None else skip)
-    if wanted is not None and skip is None:
-        wanted = max(wanted, 2 * DEVELOPMENT_PAGES)  # as many as it takes to tell where the held-out ones begin
-    pages = dense_pages(documents, _typesetter(codec), wanted)
+def _held_out_pages(file: _Conversations, codec: Codec, skip: int | None, limit: int | None) -> list[Page]:
+    needed = None if limit is None else limit + (DEVELOPMENT_PAGES if skip is None else skip)
+    if needed is not None and skip is None:
+        needed = max(needed, 2 * DEVELOPMENT_PAGES)  # enough to know where the held-out pages begin
+    pages = full_pages(file.messages, _typesetter(codec), needed)
     kept = held_out(pages) if skip is None else pages[skip:]
-    return _language(documents), list(kept[:limit])
+    return list(kept[:limit])

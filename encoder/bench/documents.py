@@ -1,8 +1,11 @@
-"""Reading conversations from JSON Lines, and setting them onto pages for training and measuring."""
+"""Conversations in JSON Lines, and the dense pages made of them for training and measuring.
+
+A document is `{"id", "lang"?, "messages": [{"role"?, "name"?, "content"}, …]}`.
+"""
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -11,13 +14,14 @@ from typing import Any
 from foxing.encoder.errors import CodecError
 from foxing.renderer import Entry, Page, Typesetter, remaining
 
-FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # texts without times get these
+FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # messages get made-up times from here on
 SECONDS_BETWEEN_MESSAGES = 97
-MESSAGES_AHEAD = 400  # given to the typesetter at a time, so that long files cost no more than short ones
+MINUTES_BETWEEN_DOCUMENTS = 31
+MESSAGES_AHEAD = 400  # passed to the typesetter at a time, so that the time is linear in the length of a file
 
 
 def read_messages(path: Path) -> Iterator[dict[str, Any]]:
-    """Documents `{"id", "lang"?, "messages": [{"role", "content", …}]}` of a JSON Lines file, gzipped or not."""
+    """The documents of a JSON Lines file, gzipped if it ends in ".gz". Raises `CodecError` for an invalid line."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
@@ -26,19 +30,19 @@ def read_messages(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 document = json.loads(line)
                 messages = document["messages"]
-                if not all(isinstance(m["content"], str) for m in messages):
-                    raise TypeError("content must be text")
+                if not all(isinstance(message["content"], str) for message in messages):
+                    raise TypeError("content must be a string")
             except (ValueError, KeyError, TypeError) as error:
                 raise CodecError(f"{path.name}, line {number}: not a document with messages ({error})") from error
             yield document
 
 
-def entries(documents: Sequence[dict[str, Any]], start: datetime = FIRST_MESSAGE_AT) -> list[Entry]:
-    """The documents' messages as typesetter entries, one thread a document, times made up where they have none."""
+def entries(documents: Sequence[Mapping[str, Any]], start: datetime = FIRST_MESSAGE_AT) -> list[Entry]:
+    """The messages of documents as typesetter entries, one thread per document, with made-up times from `start` on."""
     result: list[Entry] = []
     at = start
     for document in documents:
-        at += timedelta(minutes=31)
+        at += timedelta(minutes=MINUTES_BETWEEN_DOCUMENTS)
         for index, message in enumerate(document["messages"]):
             at += timedelta(seconds=SECONDS_BETWEEN_MESSAGES)
             result.append(
@@ -54,13 +58,19 @@ def entries(documents: Sequence[dict[str, Any]], start: datetime = FIRST_MESSAGE
     return result
 
 
-def dense_pages(documents: Sequence[dict[str, Any]], typesetter: Typesetter, limit: int | None = None) -> list[Page]:
-    """Full pages of the documents in order; the last one, not full, is left out unless it is the only one."""
-    coming = iter(entries(documents))
+def dense_pages(documents: Sequence[Mapping[str, Any]], typesetter: Typesetter, limit: int | None = None) -> list[Page]:
+    """Full pages of the documents in order, at most `limit`; see `full_pages`."""
+    return full_pages(entries(documents), typesetter, limit)
+
+
+def full_pages(messages: Sequence[Entry], typesetter: Typesetter, limit: int | None = None) -> list[Page]:
+    """Full pages of the messages in order, at most `limit`. A last page that is not full is dropped unless it is the
+    only one."""
+    upcoming = iter(messages)
     pages: list[Page] = []
     queue: list[Entry] = []
     while limit is None or len(pages) < limit:
-        queue.extend(islice(coming, MESSAGES_AHEAD - len(queue)))
+        queue.extend(islice(upcoming, MESSAGES_AHEAD - len(queue)))
         if not queue:
             break
         page = typesetter.page(queue)

@@ -1,67 +1,90 @@
-"""What `foxing codec bench` measures beside one row a tier, in the order in which it does."""
+"""The measurements of `foxing codec bench`, in the order in which they run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
-from foxing.encoder import Codec, QuantizableCodec
+from foxing.encoder.capabilities import QuantizableCodec
+from foxing.encoder.contract import Codec
 from foxing.renderer import grid_text, render
 
-from . import (
-    AGEING_TIERS,
-    CONDITIONS,
-    CONDITIONS_TIER,
-    BenchRow,
-    PageSet,
-    aged,
-    measure,
-    measure_sizes,
-    offered_sizes,
-)
 from .baselines import Baseline, BaselineRow, compare
+from .conditions import CONDITIONS
+from .corpus import PageSet
+from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing, measure_sizes, offered_sizes
+from .rows import BenchRow
 
-#: Told steps done and steps to do.
+#: Called with steps done and steps in total.
 Advance = Callable[[int, int], None]
 
-Work = tuple[int, Callable[[], Iterator[BenchRow]]]  # how many rows, and what gives them
+
+@dataclass(frozen=True)
+class BenchStep:
+    """A measurement to run."""
+
+    #: Number of rows that `run` gives.
+    rows: int
+    run: Callable[[], Iterator[BenchRow]]
+
+
+class SkippedBaseline(TypedDict):
+    """A group that an engine cannot read."""
+
+    engine: str
+    language: str
+    why: str
+
+
+class StorageRow(TypedDict):
+    """A `StorageEffect` at one tier."""
+
+    tier: str
+    dtype: str
+    bytes_per_page: int
+    largest: float
+    mean: float
+    spread: float
+    same_choice: float
+    steps: int
 
 
 def plan_rows(
     codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], *, sizes: bool, degraded: bool, ageing: bool
-) -> list[Work]:
-    """Everything that makes rows: the plain ones of all groups first."""
+) -> list[BenchStep]:
+    """The measurements that give rows: each group at each tier first, then other token sizes, degraded images and
+    repeated ageing where asked for."""
 
     def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
         yield measure(codec, texts.pages, tier, name, condition)
 
-    plan: list[Work] = [(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
+    plan = [BenchStep(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
     for name, texts in groups.items():
         if sizes:
             for tier in tiers:
                 others = len(offered_sizes(codec, tier)) - 1
-                plan.append((others, partial(measure_sizes, codec, texts.pages, tier, name)))
+                plan.append(BenchStep(others, partial(measure_sizes, codec, texts.pages, tier, name)))
         if degraded and CONDITIONS_TIER in codec.tiers:
-            plan += [(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
+            plan += [BenchStep(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
         if ageing:
             steps = len([tier for tier in AGEING_TIERS if tier in codec.tiers]) - 1
-            plan.append((steps, partial(aged, codec, texts.pages, name)))
+            plan.append(BenchStep(steps, partial(measure_ageing, codec, texts.pages, name)))
     return plan
 
 
 def warm_up(codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str]) -> None:
-    """One page through each tier, so that no row counts what is set up only once."""
+    """Measures one page at each tier, so that no row includes one-time setup."""
     page = next(iter(groups.values())).pages[:1]
     for tier in tiers:
         measure(codec, page, tier, "")
 
 
-def run_plan(plan: Sequence[Work], progress: Advance) -> list[BenchRow]:
-    """The rows of a plan."""
-    total = sum(count for count, _ in plan)
+def run_plan(plan: Sequence[BenchStep], progress: Advance) -> list[BenchRow]:
+    """The rows of all steps."""
+    total = sum(step.rows for step in plan)
     rows: list[BenchRow] = []
-    for _, work in plan:
-        for row in work():
+    for step in plan:
+        for row in step.run():
             rows.append(row)
             progress(len(rows), total)
     return rows
@@ -74,16 +97,16 @@ def compare_with(
     tiers: Sequence[str],
     pages: int,
     progress: Advance,
-) -> tuple[list[BaselineRow], list[dict[str, str]]]:
-    """How each engine reads the first `pages` of each group at each tier, and what it cannot read at all."""
+) -> tuple[list[BaselineRow], list[SkippedBaseline]]:
+    """Each engine on the first `pages` of each group at each tier, and the groups that an engine cannot read."""
     rows: list[BaselineRow] = []
-    skipped: list[dict[str, str]] = []
+    skipped: list[SkippedBaseline] = []
     work = [(engine, name) for engine in engines for name in groups]
     for number, (engine, name) in enumerate(work):
         part = groups[name].pages[:pages]
-        why = engine.cannot_read("".join(page.text for page in part), name)
-        if why is not None:
-            skipped.append({"engine": engine.name, "language": name, "why": why})
+        reason = engine.why_unsupported("".join(page.text for page in part), name)
+        if reason is not None:
+            skipped.append({"engine": engine.name, "language": name, "why": reason})
             continue
         for step, tier in enumerate(tiers):
             rows.append(compare(codec, engine, part, tier, name))
@@ -93,13 +116,25 @@ def compare_with(
 
 def storage_of(
     codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Advance
-) -> list[dict[str, Any]]:
-    """What storing tokens in each dtype does at each tier, measured on the first page of each group."""
+) -> list[StorageRow]:
+    """The effect of each storage dtype at each tier, measured on the first page of each group."""
     pages = [texts.pages[0] for texts in groups.values()]
     lines = ["\n".join(grid_text(row) for row in page.cells) for page in pages]
-    rows: list[dict[str, Any]] = []
+    rows: list[StorageRow] = []
     for number, tier in enumerate(tiers):
         images = [render(page.cells, page.layout, tier) for page in pages]
-        rows += [{"tier": tier, **asdict(effect)} for effect in codec.storage_effects(images, lines, tier)]
+        rows += [
+            StorageRow(
+                tier=tier,
+                dtype=effect.dtype,
+                bytes_per_page=effect.bytes_per_page,
+                largest=effect.largest,
+                mean=effect.mean,
+                spread=effect.spread,
+                same_choice=effect.same_choice,
+                steps=effect.steps,
+            )
+            for effect in codec.storage_effects(images, lines, tier)
+        ]
         progress(number + 1, len(tiers))
     return rows

@@ -1,4 +1,4 @@
-"""The curves of accuracy against compression and against bits, as PNG or SVG. Needs the extra `bench`."""
+"""Plots of accuracy against compression and against bits per character, as PNG or SVG. Needs the extra `bench`."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -7,11 +7,11 @@ from typing import Any
 
 from foxing.encoder.errors import CodecError
 
-from . import BenchRow
 from .baselines import BaselineRow
+from .rows import BenchRow
 
-#: Published elsewhere: (text tokens ÷ vision tokens, accuracy). DeepSeek-OCR on Fox, English pages, 64 and 100 tokens
-#: of 2,560 bytes (arXiv 2510.18234, table 2); C3, text latents, not optical (arXiv 2511.15244).
+#: Published results: (text tokens ÷ vision tokens, accuracy). DeepSeek-OCR on the English pages of Fox with 64 and 100
+#: tokens of 2,560 bytes (arXiv 2510.18234, table 2); C3, text latents, not optical (arXiv 2511.15244).
 PUBLISHED: dict[str, tuple[tuple[float, float], ...]] = {
     "DeepSeek-OCR, 64 tokens": (
         (10.5, 0.965),
@@ -33,6 +33,7 @@ PUBLISHED: dict[str, tuple[tuple[float, float], ...]] = {
     ),
     "C3 (not optical)": ((20.0, 0.984), (40.0, 0.933)),
 }
+#: Group → its name in plots and tables.
 NAMES = {
     "en": "English dialogue",
     "agent": "agent traces",
@@ -44,35 +45,21 @@ NAMES = {
     "ru": "Russian",
     "identifiers": "hex, UUIDs, digits",
 }
-#: Errors are drawn on a logarithmic scale, down to one character in 100,000: what no page had wrong stands there.
+#: Errors are drawn on a logarithmic scale down to one character in 100,000, which also stands for none.
 LEAST_ERROR = 1e-5
 _ERROR_TICKS = {0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %", 1e-4: "99.99 %", LEAST_ERROR: "≥ 99.999 %"}
-_RIVAL_MARKERS = ("x", "+", "1", "2")
+_BASELINE_MARKERS = ("x", "+", "1", "2")
+_PANEL_COLUMNS = 3
 
 
-def plot_curve(rows: Sequence[BenchRow], path: Path, rivals: Sequence[BaselineRow] = ()) -> None:
-    """Draws the clean, direct rows of a bench, and what other engines read of the same images, beside what others
-    published. Raises `CodecError` without matplotlib."""
+def plot_curve(rows: Sequence[BenchRow], path: Path, baselines: Sequence[BaselineRow] = ()) -> None:
+    """Draws accuracy against compression: the codec on clean images, baselines on the same images, and published
+    results. The suffix of `path` decides the format. Raises `CodecError` without matplotlib."""
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(figsize=(9, 5.5), dpi=120)
-    for name, points in PUBLISHED.items():
-        errors = [_error(right) for _, right in points]
-        axes.plot([ratio for ratio, _ in points], errors, "o--", color="0.65", markersize=4, linewidth=1)
-        place = (points[-1][0], errors[-1])
-        axes.annotate(name, place, textcoords="offset points", xytext=(6, -8), fontsize=7, color="0.4")
-    for engine, marker in zip(dict.fromkeys(row.engine for row in rivals), _RIVAL_MARKERS, strict=False):
-        theirs = [row for row in rivals if row.engine == engine]
-        errors = [_error(row.accuracy) for row in theirs]
-        axes.plot([row.compression for row in theirs], errors, marker, color="0.2", markersize=7, label=engine)
-    kept = _default_rows(rows)
-    for number, language in enumerate(dict.fromkeys(row.language for row in kept)):
-        own = [row for row in kept if row.language == language]
-        errors = [_error(row.accuracy) for row in own]
-        label = f"Foxing, {NAMES.get(language, language)}"
-        axes.plot([row.compression for row in own], errors, "o-", markersize=4, linewidth=1.3, label=label)
-        for row in own if number == 0 else ():
-            place = (row.compression, _error(row.accuracy))
-            axes.annotate(row.tier, place, textcoords="offset points", xytext=(0, 6), fontsize=7, ha="center")
+    _draw_published(axes)
+    _draw_baselines(axes, baselines)
+    _draw_groups(axes, [row for row in _clean_rows(rows) if row.default_size])
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}×")
     axes.set_xlabel("text tokens ÷ vision tokens (Foxing's token: at most 256 bytes; DeepSeek-OCR's: 2,560 bytes)")
@@ -82,29 +69,21 @@ def plot_curve(rows: Sequence[BenchRow], path: Path, rivals: Sequence[BaselineRo
 
 
 def plot_rates(rows: Sequence[BenchRow], path: Path) -> None:
-    """Draws accuracy against bits a character, a panel for each group and a line for each tier over the sizes of its
-    tokens, the default one filled; dashed: what zstd -19 takes. Raises `CodecError` without matplotlib."""
+    """Draws accuracy against bits per character: a panel for each group, a line for each tier over its token sizes, the
+    default size filled; dashed, the rate of zstd -19. Raises `CodecError` without matplotlib."""
     pyplot = _pyplot()
-    kept = [row for row in rows if row.condition == "clean" and row.path == "direct"]
-    languages = list(dict.fromkeys(row.language for row in kept))
-    columns = min(3, len(languages))
+    clean = _clean_rows(rows)
+    languages = list(dict.fromkeys(row.language for row in clean))
+    columns = min(_PANEL_COLUMNS, len(languages))
     lines = ceil(len(languages) / columns)
     figure, panels = pyplot.subplots(
         lines, columns, figsize=(3.4 * columns + 1, 2.8 * lines + 0.6), dpi=120, sharey=True, squeeze=False
     )
-    tiers = list(dict.fromkeys(row.tier for row in kept))
+    tiers = list(dict.fromkeys(row.tier for row in clean))
     for axes, language in zip(panels.flat, languages, strict=False):
-        own = [row for row in kept if row.language == language]
-        for number, tier in enumerate(tiers):
-            line = sorted((row for row in own if row.tier == tier), key=lambda row: row.bytes_per_token)
-            bits, errors = [row.bits_per_character for row in line], [_error(row.accuracy) for row in line]
-            axes.plot(bits, errors, "o-", color=f"C{number}", markerfacecolor="white", markersize=4, label=tier)
-            for row in line:
-                if row.default_size:
-                    axes.plot(row.bits_per_character, _error(row.accuracy), "o", color=f"C{number}", markersize=4)
-        axes.axvline(own[0].zstd_bits_per_character, color="0.5", linestyle="--", linewidth=1)
+        _draw_rates(axes, [row for row in clean if row.language == language], tiers)
         axes.set_title(NAMES.get(language, language), fontsize=9)
-        axes.set_xlabel("bits a character", fontsize=8)
+        axes.set_xlabel("bits per character", fontsize=8)
         _accuracy_axis(axes, label=axes in panels[:, 0])
     for axes in list(panels.flat)[len(languages) :]:
         axes.set_visible(False)
@@ -112,18 +91,57 @@ def plot_rates(rows: Sequence[BenchRow], path: Path) -> None:
     _save(figure, path, pyplot)
 
 
-def _default_rows(rows: Sequence[BenchRow]) -> list[BenchRow]:
-    """What is read of clean images at each tier when nothing else is said."""
-    return [row for row in rows if row.condition == "clean" and row.path == "direct" and row.default_size]
+def _draw_published(axes: Any) -> None:
+    for name, points in PUBLISHED.items():
+        errors = [_error(accuracy) for _, accuracy in points]
+        axes.plot([ratio for ratio, _ in points], errors, "o--", color="0.65", markersize=4, linewidth=1)
+        last = (points[-1][0], errors[-1])
+        axes.annotate(name, last, textcoords="offset points", xytext=(6, -8), fontsize=7, color="0.4")
 
 
-def _error(right: float) -> float:
-    return max(1 - right, LEAST_ERROR)
+def _draw_baselines(axes: Any, baselines: Sequence[BaselineRow]) -> None:
+    for engine, marker in zip(dict.fromkeys(row.engine for row in baselines), _BASELINE_MARKERS, strict=False):
+        points = [row for row in baselines if row.engine == engine]
+        errors = [_error(row.accuracy) for row in points]
+        axes.plot([row.compression for row in points], errors, marker, color="0.2", markersize=7, label=engine)
+
+
+def _draw_groups(axes: Any, rows: Sequence[BenchRow]) -> None:
+    """A line for each group over the tiers, which are named on the first line."""
+    for number, language in enumerate(dict.fromkeys(row.language for row in rows)):
+        points = [row for row in rows if row.language == language]
+        errors = [_error(row.accuracy) for row in points]
+        label = f"Foxing, {NAMES.get(language, language)}"
+        axes.plot([row.compression for row in points], errors, "o-", markersize=4, linewidth=1.3, label=label)
+        for row in points if number == 0 else ():
+            point = (row.compression, _error(row.accuracy))
+            axes.annotate(row.tier, point, textcoords="offset points", xytext=(0, 6), fontsize=7, ha="center")
+
+
+def _draw_rates(axes: Any, rows: Sequence[BenchRow], tiers: Sequence[str]) -> None:
+    """One panel: the rows of one group."""
+    for number, tier in enumerate(tiers):
+        line = sorted((row for row in rows if row.tier == tier), key=lambda row: row.bytes_per_token)
+        bits, errors = [row.bits_per_character for row in line], [_error(row.accuracy) for row in line]
+        axes.plot(bits, errors, "o-", color=f"C{number}", markerfacecolor="white", markersize=4, label=tier)
+        for row in line:
+            if row.default_size:
+                axes.plot(row.bits_per_character, _error(row.accuracy), "o", color=f"C{number}", markersize=4)
+    axes.axvline(rows[0].zstd_bits_per_character, color="0.5", linestyle="--", linewidth=1)
+
+
+def _clean_rows(rows: Sequence[BenchRow]) -> list[BenchRow]:
+    """The rows of undegraded images of the original text."""
+    return [row for row in rows if row.condition == "clean" and row.path == "direct"]
+
+
+def _error(accuracy: float) -> float:
+    return max(1 - accuracy, LEAST_ERROR)
 
 
 def _accuracy_axis(axes: Any, label: bool = True) -> None:
     axes.set_yscale("log")
-    axes.set_ylim(0.9, LEAST_ERROR * 0.7)  # downwards: fewer errors stand higher
+    axes.set_ylim(0.9, LEAST_ERROR * 0.7)  # inverted: fewer errors are higher up
     axes.set_yticks(list(_ERROR_TICKS), list(_ERROR_TICKS.values()), fontsize=8)
     axes.minorticks_off()
     axes.grid(alpha=0.3)
@@ -135,7 +153,7 @@ def _pyplot() -> Any:
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise CodecError("drawing the curve needs matplotlib; pip install 'foxing[bench]'") from error
+        raise CodecError("drawing curves needs matplotlib; pip install 'foxing[bench]'") from error
     mpl.use("Agg")
     from matplotlib import pyplot
 
@@ -147,7 +165,7 @@ def _save(figure: Any, path: Path, pyplot: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         figure.savefig(path)
-    except ValueError as error:  # a suffix that names no kind of picture
+    except ValueError as error:  # an unknown suffix
         raise CodecError(f"{path.name} cannot be drawn: {error}") from error
     finally:
         pyplot.close(figure)

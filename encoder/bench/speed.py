@@ -1,4 +1,4 @@
-"""How fast a codec is: loading, drawing pages, encoding and decoding."""
+"""Speed of a codec: loading, rendering pages, encoding and decoding."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,19 +18,22 @@ REPEATS = 3  # the median counts
 
 @dataclass(frozen=True)
 class TierSpeed:
-    """Of one dense page in batches of `BATCH_PAGES`, after a first batch that does not count."""
+    """Speed at one tier, in batches of `BATCH_PAGES`, after one batch that is not timed."""
 
     tier: str
     rendered_pages_per_s: float
+    #: Milliseconds per page.
     encode_ms: float
+    #: Milliseconds per page.
     decode_ms: float
 
 
 @dataclass(frozen=True)
 class CodecSpeed:
-    """`load_ms`: weights from disk to the device, the libraries being imported already; 0 for a codec that was not
-    loaded by its name, or that runs another's model."""
+    """The result of `measure_speed`."""
 
+    #: Milliseconds to load the weights from disk to the device, libraries already imported. 0 for a codec that was not
+    #: loaded by name or that runs another project's model.
     load_ms: float
     tiers: tuple[TierSpeed, ...]
 
@@ -39,11 +42,11 @@ class CodecSpeed:
 
 
 def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
-    """Times the codec on `pages`, repeated to a full batch where they are fewer. Raises `CodecError`."""
+    """Times the codec on `pages`, repeated or cut to a full batch. Raises `CodecError`."""
     entry = CODECS.get(codec.name)
-    ours = entry is not None and entry.shipped  # a second model of others may not fit beside the first
-    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if ours else 0.0
-    batch = [pages[number % len(pages)] for number in range(BATCH_PAGES)]
+    shipped = entry is not None and entry.shipped  # a second copy of a large model may not fit into memory
+    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if shipped else 0.0
+    batch = [pages[index % len(pages)] for index in range(BATCH_PAGES)]
     return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))
 
 
@@ -51,14 +54,14 @@ def _tier_speed(codec: Codec, batch: Sequence[Page], tier: str) -> TierSpeed:
     images = [render(page.cells, page.layout, tier) for page in batch]
     tokens = codec.encode(images, tier)
     codec.decode(tokens)
-    drawn = _timed(lambda: [render(page.cells, page.layout, tier) for page in batch])
-    encoded = _timed(lambda: codec.encode(images, tier))
-    decoded = _timed(lambda: codec.decode(tokens))
-    return TierSpeed(tier, len(batch) / drawn, encoded * 1e3 / len(batch), decoded * 1e3 / len(batch))
+    render_s = _timed(lambda: [render(page.cells, page.layout, tier) for page in batch])
+    encode_s = _timed(lambda: codec.encode(images, tier))
+    decode_s = _timed(lambda: codec.decode(tokens))
+    return TierSpeed(tier, len(batch) / render_s, encode_s * 1e3 / len(batch), decode_s * 1e3 / len(batch))
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """Seconds, the median of `REPEATS`."""
+    """Median duration of `REPEATS` runs in seconds."""
     times = []
     for _ in range(REPEATS):
         begun = perf_counter()

@@ -1,4 +1,4 @@
-"""Text that was read from a page, back on its grid: by where there is ink, and line by line."""
+"""Alignment of a model's text with the grid: by ink, line by line, and removal of untrusted text."""
 
 from datetime import UTC, datetime
 from time import process_time
@@ -31,8 +31,6 @@ WIDE_CELLS = PageLayout(columns=80, rows=40)
 GRID = PageLayout(columns=8, rows=4, newline="break", cropped=False)
 Sure = npt.NDArray[np.float32]
 
-# by ink
-
 
 def page_and_ink(text: str, tier: str, layout: PageLayout = WIDE_CELLS) -> tuple[Page, npt.NDArray[np.bool_]]:
     page = Typesetter(layout).page(entries([{"id": "t", "messages": [{"role": "user", "content": text}]}]))
@@ -50,7 +48,7 @@ def put(lines: list[str], ink: npt.NDArray[np.bool_], sure: float = 0.95) -> tup
 
 
 @pytest.mark.parametrize("line", ["x\n", "ab\n", "word\n"])
-def test_a_dense_page_answered_in_shreds_is_placed_as_fast_as_any(line: str) -> None:
+def test_a_dense_page_of_very_short_lines_is_placed_quickly(line: str) -> None:
     ink = np.ones((DENSE_PAGE.rows, DENSE_PAGE.columns), dtype=bool)
     begun = process_time()
     cells, _ = place_on_ink(line * ink.size, np.ones(len(line) * ink.size, dtype=np.float32), ink)
@@ -60,7 +58,7 @@ def test_a_dense_page_answered_in_shreds_is_placed_as_fast_as_any(line: str) -> 
 
 @pytest.mark.parametrize("layout", [PRINTED_PAGE, DENSE_PAGE, WIDE_CELLS], ids=["printed", "dense", "wide"])
 @pytest.mark.parametrize("tier", ["large", "small", "tiny", "micro"])
-def test_a_text_that_was_read_right_gets_its_cells_back(layout: PageLayout, tier: str) -> None:
+def test_a_correct_text_is_placed_in_its_original_cells(layout: PageLayout, tier: str) -> None:
     page, ink = page_and_ink(f"{WORDS}\n\n\t{WORDS} " * 6, tier, layout)
     cells, confidence = put(lines_of(page), ink)
     same = cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)
@@ -68,7 +66,7 @@ def test_a_text_that_was_read_right_gets_its_cells_back(layout: PageLayout, tier
     assert float((confidence >= 0.9).mean()) > (0.9 if tier == "tiny" else 0.96)
 
 
-def test_line_breaks_of_the_readers_own_make_no_difference() -> None:
+def test_line_breaks_in_other_places_make_no_difference() -> None:
     page, ink = page_and_ink(WORDS * 5, "large")
     expected, _ = put(lines_of(page), ink)
     joined = "".join(line.ljust(80) for line in lines_of(page))
@@ -77,7 +75,7 @@ def test_line_breaks_of_the_readers_own_make_no_difference() -> None:
         assert (cells == expected).mean() > 0.995
 
 
-def test_what_the_reader_left_out_is_unreadable_and_the_rest_stays_in_place() -> None:
+def test_omitted_lines_are_unreadable_and_the_rest_stays_in_place() -> None:
     page, ink = page_and_ink(WORDS * 9, "large")
     lines = lines_of(page)
     cells, confidence = put(lines[:4] + lines[6:], ink)
@@ -87,7 +85,7 @@ def test_what_the_reader_left_out_is_unreadable_and_the_rest_stays_in_place() ->
     assert (cells[6:9] == np.where(page.cells[6:9] == 0x20, BLANK, page.cells[6:9])).mean() > 0.98
 
 
-def test_a_word_with_too_few_or_too_many_letters_is_doubtful_and_no_other() -> None:
+def test_only_a_word_with_too_few_or_too_many_letters_loses_confidence() -> None:
     page, ink = page_and_ink("please tell the others before Friday", "large")
     for wrong in ("othrs", "otherrs"):
         cells, confidence = put([line.replace("others", wrong) for line in lines_of(page)], ink)
@@ -98,23 +96,20 @@ def test_a_word_with_too_few_or_too_many_letters_is_doubtful_and_no_other() -> N
         assert row[at + 7 :] == "before Friday"
 
 
-def test_the_marks_before_full_width_characters_may_be_left_out() -> None:
+def test_fillers_may_be_omitted() -> None:
     page, ink = page_and_ink("a 점심 ab 먹자 abc 내일", "large")
     assert "▒" in page.text
     cells, _ = put([line.replace("▒", "") for line in lines_of(page)], ink)
     assert (cells[: page.rows_used] == np.where(page.cells == 0x20, BLANK, page.cells)).all()
 
 
-def test_nonsense_is_unreadable_rather_than_fluent() -> None:
+def test_an_unrelated_text_makes_the_page_unreadable() -> None:
     _, ink = page_and_ink(WORDS * 9, "large")
     cells, _ = put(["I am sorry, but I cannot help with this image."], ink)
     assert (cells[ink] == UNREADABLE).mean() > 0.9
     empty, confidence = put([""], ink)
     assert (empty[ink] == UNREADABLE).all()
     assert (confidence[ink] == 0).all()
-
-
-# line by line
 
 
 def text_of(text: str, confidence: float = 0.9) -> tuple[str, Sure]:
@@ -129,7 +124,7 @@ def rows(text: str) -> list[str]:
     return ["".join(chr(c) for c in row if c != WIDE_TAIL).replace("\0", "·") for row in placed(text)[0].tolist()]
 
 
-def test_a_line_is_a_row_and_a_longer_one_goes_on_in_the_next() -> None:
+def test_a_long_line_continues_in_the_next_row() -> None:
     assert rows("one\ntwo") == ["one·····", "two·····", "········", "········"]
     assert rows("abcdefghij\nk") == ["abcdefgh", "ij······", "k·······", "········"]
     assert rows("abcdefgh\nk")[:2] == ["abcdefgh", "k·······"]
@@ -146,30 +141,30 @@ def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
 
 @pytest.mark.parametrize("by", ["lines", "ink"])
 @pytest.mark.parametrize("content", ["abc def", "abc\ndef", "abc\n\ndef", "ab\ncdefghi jk"])
-def test_a_space_in_the_last_column_is_a_space_though_readers_leave_it_out(by: str, content: str) -> None:
+def test_a_space_in_the_last_column_is_restored(by: str, content: str) -> None:
     layout = PageLayout(columns=8, rows=8, newline="break", cropped=False)
     page = Typesetter(layout).page([Entry("m", "u", content, datetime(2026, 3, 2, 9, 15, tzinfo=UTC))])
     span = page.spans[0]
-    lines = [grid_text(row) for row in page.cells]  # without the blanks at their ends
+    lines = [grid_text(row) for row in page.cells]  # without trailing blanks
     by_lines = place_lines(*text_of("\n".join(lines)), 0.9, layout)[0]
     cells = by_lines if by == "lines" else put(lines, page.cells > 0x20)[0]
     assert transcribe(cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start).text == content
 
 
-def test_confidence_goes_with_the_characters() -> None:
+def test_confidence_follows_the_characters() -> None:
     cells, sure = place_lines("ab\nc", np.array([0.5, 0.9, 0.6, 0.4], dtype=np.float32), 0.7, GRID)
     assert cells[0, :2].tolist() == [ord("a"), ord("b")]
-    assert sure[0] == pytest.approx([0.5, 0.9] + [0.6] * 6), "the end of a line is as sure as its new line"
-    assert sure[1] == pytest.approx([0.4] + [0.7] * 7), "the end of the text as the model's own end"
-    assert (sure[2:] == 0).all(), "nobody knows whether something stood below"
+    assert sure[0] == pytest.approx([0.5, 0.9] + [0.6] * 6), "the end of a line has the confidence of its newline"
+    assert sure[1] == pytest.approx([0.4] + [0.7] * 7), "the end of the text has that of the end token"
+    assert (sure[2:] == 0).all(), "text below may have been missed"
 
 
-def test_a_text_that_was_cut_off_is_not_sure_of_its_end() -> None:
+def test_a_truncated_text_has_no_confidence_after_its_end() -> None:
     _, sure = placed("ab", ended=0.0)
     assert (sure[0, 2:] == 0).all()
 
 
-def test_more_lines_than_rows_lose_the_blank_ones_and_then_their_confidence() -> None:
+def test_surplus_lines_cost_blank_lines_first_and_then_confidence() -> None:
     cells, sure = placed("a\n\nb\n\nc\nd")
     assert [chr(row[0]) for row in cells.tolist()] == ["a", "b", "c", "d"]
     assert sure[0, 0] == pytest.approx(0.9)
@@ -178,14 +173,11 @@ def test_more_lines_than_rows_lose_the_blank_ones_and_then_their_confidence() ->
     assert sure[0, 0] == pytest.approx(0.9 * MISFIT)
 
 
-# what is to be believed
-
-
 def reading(text: str, confidence: float = 0.9, looped: npt.NDArray[np.bool_] | None = None) -> Reading:
     return Reading("small", *place_lines(*believed(*text_of(text, confidence), looped), 0.8, GRID), 0.8)
 
 
-def test_what_loops_is_unreadable_and_a_page_that_only_loops_is_unread() -> None:
+def test_repetitions_are_unreadable_and_may_make_the_page_unread() -> None:
     looped = np.array([False] * 4 + [True] * 4)
     read = reading("abcdefgh", looped=looped)
     assert read.cells[0].tolist() == [*map(ord, "abcd"), *[UNREADABLE] * 4]
@@ -194,20 +186,20 @@ def test_what_loops_is_unreadable_and_a_page_that_only_loops_is_unread() -> None
     assert not reading("abcdefgh").unread
 
 
-def test_a_text_that_was_guessed_is_unread() -> None:
+def test_a_guessed_text_is_unread() -> None:
     guessed = reading("ab cd\nef", confidence=0.1)
     assert guessed.unread
     assert guessed.mean_confidence == 0.0
     assert not reading("ab cd\nef", confidence=0.6).unread
 
 
-def test_what_the_model_calls_unreadable_has_no_confidence() -> None:
+def test_characters_that_the_model_calls_unreadable_have_no_confidence() -> None:
     read = reading("ab\ufffd\ufffde")
     assert read.cells[0, :5].tolist() == [ord("a"), ord("b"), UNREADABLE, UNREADABLE, ord("e")]
     assert read.confidence[0, :5] == pytest.approx([0.9, 0.9, 0, 0, 0.9])
 
 
-def test_a_guess_is_as_unreadable_where_the_ink_is_known() -> None:
+def test_a_guessed_text_is_unreadable_on_ink_too() -> None:
     page, ink = page_and_ink(WORDS * 5, "large", PRINTED_PAGE)
     text = "\n".join(lines_of(page))
     cells, sure = place_on_ink(*believed(*text_of(text, UNREAD_BELOW - 0.05)), ink)
@@ -215,7 +207,7 @@ def test_a_guess_is_as_unreadable_where_the_ink_is_known() -> None:
     assert (sure[ink] == 0).all()
 
 
-def test_what_says_where_a_text_stands_is_no_text() -> None:
+def test_positions_are_removed_from_the_text() -> None:
     text, sure = without_markup(*text_of("<|ref|>one<|/ref|><|det|>[[10, 20, 300, 40]]<|/det|>\ntwo"))
     assert text == "one\ntwo"
     assert len(sure) == len(text)

@@ -1,4 +1,4 @@
-"""The bench of the codec: which pages it measures, what it says of them, and the engines beside it."""
+"""The codec benchmark: the pages it measures, the rows it reports, its plots, and the baselines."""
 
 import gzip
 import json
@@ -18,15 +18,14 @@ from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
     AGEING_TIERS,
     DEVELOPMENT_PAGES,
-    aged,
     calibration_error,
     development,
     held_out,
     identifier_texts,
     load_development,
-    load_pages,
     load_texts,
     measure,
+    measure_ageing,
     measure_characters,
     measure_sizes,
     measure_speed,
@@ -52,7 +51,7 @@ SENTENCES = (
     "Please also write to the warehouse that the delivery on 3 May is late by two days, and ask for a new date.",
     "She answers that it is fine if the pallets arrive before Whitsun; the invoice is already on its way to her.",
 )
-#: What an answer of the bench begins with, in this order; more may follow.
+#: The first fields of a row, in order; more may follow.
 FIELDS = (
     *("tier", "language", "pages", "characters", "accuracy", "vision_tokens", "text_tokens", "compression"),
     *("bits_per_character", "zstd_bits_per_character", "calibration_error", "flagged_share", "flagged_errors_share"),
@@ -68,16 +67,16 @@ def codec() -> Codec:
 
 @pytest.fixture(scope="module")
 def short_page(codec: Codec) -> Page:
-    """Some rows of English; cheap to read."""
+    """A few rows of English, cheap to decode."""
     return texts_of([document(8)], codec).pages[0]
 
 
 def document(sentences: int, **fields: str) -> dict[str, Any]:
-    said = [
+    messages = [
         {"role": "user" if number % 2 else "assistant", "content": f"{number}: {SENTENCES[number % len(SENTENCES)]}"}
         for number in range(sentences)
     ]
-    return {"id": "talk", "messages": said, **fields}
+    return {"id": "talk", "messages": messages, **fields}
 
 
 def write(path: Path, *documents: dict[str, Any]) -> Path:
@@ -88,7 +87,7 @@ def write(path: Path, *documents: dict[str, Any]) -> Path:
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["bench", "codec", *arguments, "--json"])
+    return CliRunner().invoke(app, ["codec", "bench", *arguments, "--json"])
 
 
 def answer(*arguments: str) -> Any:
@@ -97,33 +96,38 @@ def answer(*arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(("pages", "looked_at"), [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2), (6, 3), (7, 3), (40, 3)])
-def test_at_least_half_of_a_file_is_held_out(pages: int, looked_at: int) -> None:
+@pytest.mark.parametrize(("pages", "expected"), [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2), (6, 3), (7, 3), (40, 3)])
+def test_at_least_half_of_a_file_is_held_out(pages: int, expected: int) -> None:
     numbers = list(range(pages))
-    assert len(development(numbers)) == looked_at <= DEVELOPMENT_PAGES
+    assert len(development(numbers)) == expected <= DEVELOPMENT_PAGES
     assert [*development(numbers), *held_out(numbers)] == numbers
 
 
-@pytest.mark.parametrize(("sentences", "looked_at"), [(ONE_PAGE, 0), (TWO_PAGES, 1), (EIGHT_PAGES, DEVELOPMENT_PAGES)])
-def test_small_files_are_measured_too(codec: Codec, tmp_path: Path, sentences: int, looked_at: int) -> None:
+@pytest.mark.parametrize(
+    ("sentences", "development_pages"), [(ONE_PAGE, 0), (TWO_PAGES, 1), (EIGHT_PAGES, DEVELOPMENT_PAGES)]
+)
+def test_held_out_pages_of_short_files_are_measured(
+    codec: Codec, tmp_path: Path, sentences: int, development_pages: int
+) -> None:
     path = write(tmp_path / "talk.jsonl.gz", document(sentences, lang="en"))
-    everything = [page.text for page in load_pages([path], codec, skip=0)["en"]]
-    apart = [page.text for page in load_development([path], codec)["en"]]
-    kept = [page.text for page in load_pages([path], codec)["en"]]
-    assert apart == everything[:looked_at]
-    assert kept == everything[looked_at:]
+
+    def load(**options: int) -> list[str]:
+        return [page.text for page in load_texts([(None, path)], codec, **options)["en"].pages]
+
+    everything, kept = load(skip=0), load()
+    assert [page.text for page in load_development([path], codec)["en"]] == everything[:development_pages]
+    assert kept == everything[development_pages:]
     assert kept
-    # as many as wanted, and the same ones
-    assert [page.text for page in load_pages([path], codec, limit=1)["en"]] == kept[:1]
+    assert load(limit=1) == kept[:1]
 
 
-def test_texts_are_grouped_by_the_name_they_are_given(codec: Codec, tmp_path: Path) -> None:
+def test_texts_are_grouped_by_their_given_name(codec: Codec, tmp_path: Path) -> None:
     plain = write(tmp_path / "plain.jsonl", document(ONE_PAGE, lang="en"))
     traces = write(tmp_path / "traces.jsonl", document(ONE_PAGE, lang="en"))
     odd = write(tmp_path / "a=b.jsonl", document(ONE_PAGE))
     assert named_file(str(odd)) == (None, odd)
-    said = [str(plain), f"agent={traces}", f"agent={odd}"]
-    groups = load_texts([named_file(each) for each in said], codec)
+    arguments = [str(plain), f"agent={traces}", f"agent={odd}"]
+    groups = load_texts([named_file(argument) for argument in arguments], codec)
     assert {name: len(texts.pages) for name, texts in groups.items()} == {"en": 1, "agent": 2}
     on_page = {span.message_id for span in groups["en"].pages[0].spans}
     assert {message.message_id for message in groups["en"].messages} == on_page
@@ -133,7 +137,7 @@ def test_texts_are_grouped_by_the_name_they_are_given(codec: Codec, tmp_path: Pa
     ("content", "reason"),
     [("", "holds no messages"), ("{}\n", "not a document with messages"), (None, "there is no file")],
 )
-def test_texts_that_cannot_be_measured_are_named(tmp_path: Path, content: str | None, reason: str) -> None:
+def test_unusable_texts_are_reported(tmp_path: Path, content: str | None, reason: str) -> None:
     path = tmp_path / "talk.jsonl"
     if content is not None:
         path.write_text(content, encoding="utf-8")
@@ -142,7 +146,7 @@ def test_texts_that_cannot_be_measured_are_named(tmp_path: Path, content: str | 
     assert reason in json.loads(result.stderr)["detail"]
 
 
-def test_identifiers_are_dense_the_same_every_time_and_nothing_else(codec: Codec) -> None:
+def test_identifier_pages_are_dense_reproducible_and_hold_only_identifiers(codec: Codec) -> None:
     texts = identifier_texts(codec, 2)
     assert [page.rows_used for page in texts.pages] == [codec.layout.rows] * 2
     assert [page.text for page in texts.pages] == [page.text for page in identifier_texts(codec, 2).pages]
@@ -150,7 +154,7 @@ def test_identifiers_are_dense_the_same_every_time_and_nothing_else(codec: Codec
         assert set(message.content) <= set("0123456789abcdef-. ")
 
 
-def test_a_row_begins_with_the_promised_fields(tmp_path: Path) -> None:
+def test_rows_start_with_the_documented_fields(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.jsonl", document(ONE_PAGE))
     rows = answer("--texts", f"agent={path}", "--tier", "tiny", "--identifiers", "1")["rows"]
     assert [(row["tier"], row["language"]) for row in rows] == [("tiny", "agent"), ("tiny", "identifiers")]
@@ -161,7 +165,7 @@ def test_a_row_begins_with_the_promised_fields(tmp_path: Path) -> None:
         assert row["unread_pages"] == 0
 
 
-def test_every_offered_size_has_a_row(codec: Codec, short_page: Page) -> None:
+def test_every_offered_token_size_has_a_row(codec: Codec, short_page: Page) -> None:
     for tier, spec in codec.tiers.items():
         sizes = offered_sizes(codec, tier)
         assert sizes[0] == spec.bytes_per_token
@@ -170,13 +174,13 @@ def test_every_offered_size_has_a_row(codec: Codec, short_page: Page) -> None:
         assert not any(row.default_size for row in rows)
 
 
-def test_every_kind_of_characters_has_a_row(codec: Codec) -> None:
+def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
     rows = {row.kind: row for row in measure_characters(codec, ("base",))}
     counted = {kind: rows[kind].characters for kind in ("ASCII", "Hangul syllables", "ideographs of GB 2312")}
     assert counted == {"ASCII": 94, "Hangul syllables": 11_172, "ideographs of GB 2312": 6_763}
     assert rows["ideographs of JIS X 0208"].characters == 6_355
-    assert 10 < rows["Greek"].twins < rows["Greek"].characters
-    assert rows["Hangul syllables"].twins == 0
+    assert 10 < rows["Greek"].lookalikes < rows["Greek"].characters
+    assert rows["Hangul syllables"].lookalikes == 0
     for row in rows.values():
         assert row.tier == "base"
         assert 0.93 < row.accuracy <= 1
@@ -184,9 +188,9 @@ def test_every_kind_of_characters_has_a_row(codec: Codec) -> None:
         assert len(row.wrong) <= min(40, row.characters)
 
 
-def test_characters_that_are_not_read_are_named(codec: Codec) -> None:
+def test_misread_characters_are_listed(codec: Codec) -> None:
     class Blind:
-        """Takes each Q for an O, and is sure of it."""
+        """Reads each Q as an O with full confidence."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(codec, name)
@@ -205,34 +209,35 @@ def test_characters_that_are_not_read_are_named(codec: Codec) -> None:
     blind: Any = Blind()
     row = next(row for row in measure_characters(blind, ("large",)) if row.kind == "ASCII")
     assert "Q" in row.wrong
-    assert (row.flagged_errors_share, row.accuracy) == (0.0, 1 - len(row.wrong) / (94 - row.twins))
+    assert (row.flagged_errors_share, row.accuracy) == (0.0, 1 - len(row.wrong) / (94 - row.lookalikes))
+    assert row.to_dict()["twins"] == row.lookalikes
 
 
-def test_ageing_goes_through_decoded_text(codec: Codec, short_page: Page) -> None:
-    rows = list(aged(codec, [short_page], "en"))
+def test_ageing_is_measured_through_decoded_text(codec: Codec, short_page: Page) -> None:
+    rows = list(measure_ageing(codec, [short_page], "en"))
     assert [row.tier for row in rows] == list(AGEING_TIERS[1:])
     assert {row.path for row in rows} == {"aged"}
     assert rows[0].accuracy > 0.9
-    # nothing is lost on the way to tiers that read a page without a fault
+    # where base reads without an error, small loses nothing by ageing
     direct = measure(codec, [short_page], "small", "en")
     if measure(codec, [short_page], "base", "en").character_accuracy == 1:
         assert rows[0].accuracy == direct.accuracy
 
 
-def test_calibration_error_is_the_gap_between_sure_and_right() -> None:
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     right = np.array([True] * 9 + [False])
     assert calibration_error(right, np.full(10, 0.9)) == pytest.approx(0)
     assert calibration_error(right, np.full(10, 0.4)) == pytest.approx(0.5)
 
 
-def test_speed_is_told_for_each_tier(codec: Codec, short_page: Page) -> None:
+def test_speed_is_measured_at_each_tier(codec: Codec, short_page: Page) -> None:
     speed = measure_speed(codec, [short_page], ["small"], "cpu").to_dict()
     assert speed["load_ms"] > 0
     assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
 
 
 def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="drawing needs the extra bench")
+    pytest.importorskip("matplotlib", reason="drawing needs the extra 'bench'")
     rows = [measure(codec, [short_page], tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
     for draw in (plot_curve, plot_rates):
         draw(rows, tmp_path / "curve.png")
@@ -243,38 +248,38 @@ def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_pat
             draw(rows, tmp_path / "curve.xyz")
 
 
-def test_published_points_lie_where_others_reported_them() -> None:
+def test_published_points_are_as_reported() -> None:
     assert PUBLISHED["C3 (not optical)"] == ((20.0, 0.984), (40.0, 0.933))
     for name in ("DeepSeek-OCR, 64 tokens", "DeepSeek-OCR, 100 tokens"):
         assert len(PUBLISHED[name]) == 7
 
 
-def test_engines_are_compared_without_what_they_cannot_know() -> None:
+def test_baselines_are_compared_without_marks_and_blanks() -> None:
     assert comparable("◆ ▶user  Hello¶wor ld：⟦1F⟧ ") == "userHelloworld:1F"
     small = page_rows(Image.new("L", (640, 64), 255))
     assert [row.shape for row in small] == [(16, 1280)] * 8
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_an_engine_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
-    rival = engine(name)
-    assert rival.cannot_read(short_page.text, "en") is None
-    row = compare(codec, rival, [short_page], "large", "en")
+def test_a_baseline_reads_the_same_images(codec: Codec, short_page: Page, name: str) -> None:
+    baseline = engine(name)
+    assert baseline.why_unsupported(short_page.text, "en") is None
+    row = compare(codec, baseline, [short_page], "large", "en")
     assert row.accuracy > 0.9
     assert row.own_accuracy > 0.95
     assert row.times_slower == pytest.approx(row.ms / row.own_ms)
-    first = rival.read(page_rows(render(short_page.cells, short_page.layout, "large"))[:1], "en")
+    first = baseline.read(page_rows(render(short_page.cells, short_page.layout, "large"))[:1], "en")
     assert "parser" in first
 
 
-def test_an_engine_is_not_asked_for_what_it_has_no_signs_for() -> None:
-    why = engine("RapidOCR").cannot_read("안녕하세요, 내일 회의 시간을 바꿀 수 있을까요?", "ko")
+def test_a_script_that_the_baseline_lacks_is_reported() -> None:
+    why = engine("RapidOCR").why_unsupported("안녕하세요, 내일 회의 시간을 바꿀 수 있을까요?", "ko")
     assert why is not None
     assert "knows" in why
 
 
 @pytest.mark.parametrize(("module", "needed"), [("rapidocr", "rapidocr"), ("tesserocr", "tesserocr")])
-def test_an_engine_that_is_not_installed_says_what_to_install(
+def test_a_baseline_that_is_not_installed_names_the_package(
     monkeypatch: pytest.MonkeyPatch, module: str, needed: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
@@ -283,7 +288,7 @@ def test_an_engine_that_is_not_installed_says_what_to_install(
         BASELINES[name]()
 
 
-def test_without_any_engine_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_raised_if_no_baseline_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     monkeypatch.setitem(sys.modules, "tesserocr", None)
     with pytest.raises(CodecError, match=r"RapidOCR is not installed.*Tesseract is not installed"):
@@ -291,7 +296,7 @@ def test_without_any_engine_nothing_is_measured(monkeypatch: pytest.MonkeyPatch)
 
 
 def engine(name: str) -> Baseline:
-    """The engine; the test is skipped where it is not installed."""
+    """The baseline; skips the test if it is not installed."""
     if name == "Tesseract" and tessdata_folder("eng") is None:
         pytest.skip("Tesseract has no language data here")
     try:

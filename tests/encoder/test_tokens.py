@@ -1,4 +1,4 @@
-"""Vision tokens as bytes: they come back exactly, and whatever is damaged or foreign is refused."""
+"""Vision tokens as bytes: exact round trips, and rejection of damaged or foreign data."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ def make(rows: int = 3, columns: int = 10, numbers: int = 128, dtype: str = "uin
 
 
 def sealed(header: bytes, data: bytes = b"", length: int | None = None) -> bytes:
-    """A blob whose checksum is right, whatever stands in it."""
+    """A blob with a valid checksum over arbitrary contents."""
     body = MAGIC + struct.pack("<H", len(header) if length is None else length) + header + data
     return body + hashlib.sha256(body).digest()[:8]
 
 
 @pytest.mark.parametrize("dtype", DTYPE_BITS)
 @pytest.mark.parametrize("numbers", [1, 7, 256])
-def test_tokens_come_back_from_their_bytes(dtype: str, numbers: int) -> None:
+def test_tokens_survive_a_round_trip(dtype: str, numbers: int) -> None:
     tokens = make(numbers=numbers, dtype=dtype)
     assert VisionTokens.from_bytes(tokens.to_bytes()) == tokens
     assert tokens.to_bytes() == make(numbers=numbers, dtype=dtype).to_bytes()
@@ -34,18 +34,18 @@ def test_tokens_come_back_from_their_bytes(dtype: str, numbers: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPE_BITS)
 @pytest.mark.parametrize("numbers", [1, 127, 128, 129, 1280])
-def test_bytes_of_a_token_say_how_many_numbers_it_has(dtype: str, numbers: int) -> None:
+def test_numbers_in_inverts_bytes_of(dtype: str, numbers: int) -> None:
     assert numbers_in(dtype, bytes_of(dtype, numbers)) == numbers
 
 
-def test_scales_of_int8_are_part_of_its_tokens() -> None:
+def test_int8_tokens_include_their_scales() -> None:
     assert bytes_of("int8", 1280) == 1280 + 10 * 4
     tokens = make(dtype="int8", numbers=130)
     assert tokens.bytes_per_token == 130 + 2 * 4
     assert tokens.crop(1, 2).data == tokens.data[10 * 138 : 20 * 138]
 
 
-def test_every_truncation_is_noticed() -> None:
+def test_every_truncation_is_detected() -> None:
     blob = make(rows=1, columns=2, numbers=8).to_bytes()
     for stop in range(len(blob)):
         with pytest.raises(TokensError):
@@ -54,7 +54,7 @@ def test_every_truncation_is_noticed() -> None:
         VisionTokens.from_bytes(blob + b"\x00")
 
 
-def test_every_flipped_bit_is_noticed() -> None:
+def test_every_flipped_bit_is_detected() -> None:
     blob = make(rows=1, columns=2, numbers=8).to_bytes()
     for position in range(len(blob) * 8):
         damaged = bytearray(blob)
@@ -63,13 +63,13 @@ def test_every_flipped_bit_is_noticed() -> None:
             VisionTokens.from_bytes(bytes(damaged))
 
 
-def test_the_error_says_whether_tokens_are_damaged_or_foreign() -> None:
+def test_the_error_tells_damaged_from_foreign_data() -> None:
     blob = make().to_bytes()
     with pytest.raises(TokensError, match="checksum"):
         VisionTokens.from_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
     with pytest.raises(TokensError, match="newer version"):
         VisionTokens.from_bytes(b"FXVT\x02" + blob[5:])
-    with pytest.raises(TokensError, match="no vision tokens"):
+    with pytest.raises(TokensError, match="not vision tokens"):
         VisionTokens.from_bytes(b"\x89PNG\r\n")
 
 
@@ -96,12 +96,12 @@ FIELDS = {"codec": "native", "weights": "w", "tier": "tiny", "shape": [1, 1, 4],
         json.dumps({**FIELDS, "codec": None}).encode(),
     ],
 )
-def test_a_header_that_makes_no_sense_is_refused_even_under_a_right_checksum(header: bytes) -> None:
+def test_an_invalid_header_is_rejected_despite_a_valid_checksum(header: bytes) -> None:
     with pytest.raises(TokensError):
         VisionTokens.from_bytes(sealed(header, b"\x12\x34\x56\x78"))
 
 
-def test_a_header_length_beyond_the_end_is_refused() -> None:
+def test_a_header_length_beyond_the_end_is_rejected() -> None:
     with pytest.raises(TokensError):
         VisionTokens.from_bytes(sealed(json.dumps(FIELDS).encode(), b"\x12\x34\x56\x78", length=60_000))
     too_short = MAGIC + b"\x01"
@@ -109,16 +109,16 @@ def test_a_header_length_beyond_the_end_is_refused() -> None:
         VisionTokens.from_bytes(too_short + hashlib.sha256(too_short).digest()[:8])
 
 
-def test_sizes_that_contradict_each_other_are_refused_when_tokens_are_made() -> None:
+def test_contradictory_fields_are_rejected() -> None:
     with pytest.raises(TokensError, match="take 4 bytes, not 3"):
         VisionTokens("native", "w", "tiny", (1, 1, 4), "uint8", b"abc")
-    with pytest.raises(TokensError, match="not known"):
+    with pytest.raises(TokensError, match="unknown dtype"):
         VisionTokens("native", "w", "tiny", (1, 1, 4), "int2", b"a")
     with pytest.raises(TokensError, match="positive"):
         VisionTokens("native", "w", "tiny", (1, 0, 4), "uint8", b"")
 
 
-def test_a_crop_holds_the_tokens_of_its_rows() -> None:
+def test_a_crop_contains_the_tokens_of_its_rows() -> None:
     tokens = make(rows=5)
     parts = [tokens.crop(row, row + 1) for row in range(5)]
     assert all(part.shape == (1, 10, 128) for part in parts)
@@ -128,12 +128,12 @@ def test_a_crop_holds_the_tokens_of_its_rows() -> None:
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 0), (2, 1), (-1, 2), (0, 6), (5, 6)])
-def test_an_impossible_crop_is_refused(first: int, stop: int) -> None:
+def test_a_crop_out_of_bounds_is_rejected(first: int, stop: int) -> None:
     with pytest.raises(TokensError):
         make(rows=5).crop(first, stop)
 
 
-def test_the_safetensors_file_holds_the_numbers_as_stored() -> None:
+def test_the_safetensors_file_contains_the_numbers_as_stored() -> None:
     tokens = make()
     blob = tokens.to_safetensors()
     array = load_safetensors(blob)["tokens"]

@@ -1,4 +1,4 @@
-"""Page geometry: the tiers as DESIGN fixes them, cropping, and layouts that make no sense."""
+"""Page geometry: tiers, cropping, and validation of layouts."""
 
 import json
 from collections.abc import Mapping
@@ -36,11 +36,11 @@ def test_the_dense_page_at_each_tier(tier: str, side_px: int, tokens: int, cells
     assert DENSE_PAGE.cells == 12_800 == tokens * cells
 
 
-def test_tokens_do_not_cut_full_width_characters() -> None:
+def test_a_token_covers_an_even_number_of_columns() -> None:
     assert all(DENSE_PAGE.columns_per_token(tier) % 2 == 0 for tier in TIERS)
 
 
-def test_tiers_go_from_sharp_to_blurred() -> None:
+def test_tiers_are_ordered_sharpest_first() -> None:
     assert tuple(tier for tier, *_ in DENSE) == TIERS
     assert sorted(TIERS, key=tier_rank) == list(TIERS)
     sides = list(TIER_SIDES_PX.values())
@@ -62,15 +62,15 @@ def test_tiers_go_from_sharp_to_blurred() -> None:
         (17, "micro", 32, 10),
     ],
 )
-def test_a_page_that_is_not_full_costs_only_the_token_rows_it_uses(
+def test_a_partly_filled_page_takes_only_the_token_rows_it_uses(
     rows_used: int, tier: str, rows: int, tokens: int
 ) -> None:
     assert DENSE_PAGE.cropped_rows(rows_used, tier) == rows
     assert DENSE_PAGE.vision_tokens(rows_used, tier) == tokens
 
 
-def test_an_unknown_tier_is_named_in_the_error_beside_the_known_ones() -> None:
-    with pytest.raises(LayoutError, match="'gigantic' is no tier; use one of large, base, small, tiny, micro"):
+def test_the_error_for_an_unknown_tier_lists_the_known_ones() -> None:
+    with pytest.raises(LayoutError, match="unknown tier 'gigantic'; use one of large, base, small, tiny, micro"):
         tier_rank("gigantic")
     with pytest.raises(LayoutError):
         DENSE_PAGE.vision_tokens(1, "gigantic")
@@ -104,13 +104,13 @@ def test_an_unknown_tier_is_named_in_the_error_beside_the_known_ones() -> None:
         {"margin_px": 4},
     ],
 )
-def test_a_layout_that_makes_no_sense_is_refused(fields: Mapping[str, Any]) -> None:
+def test_invalid_layouts_are_rejected(fields: Mapping[str, Any]) -> None:
     with pytest.raises(LayoutError):
         PageLayout.from_dict(fields)
 
 
 @pytest.mark.parametrize(("tier", "tokens"), [("large", 400), ("base", 256), ("small", 100), ("tiny", 64)])
-def test_a_printed_page_stays_whole_whatever_stands_on_it(tier: str, tokens: int) -> None:
+def test_a_printed_page_is_never_cropped(tier: str, tokens: int) -> None:
     for rows_used in (0, 1, 17, 40):
         assert PRINTED_PAGE.cropped_rows(rows_used, tier) == PRINTED_PAGE.rows
         assert PRINTED_PAGE.bands(rows_used, tier) == 1
@@ -119,17 +119,17 @@ def test_a_printed_page_stays_whole_whatever_stands_on_it(tier: str, tokens: int
         PRINTED_PAGE.cropped_rows(1, "gigantic")
 
 
-def test_a_printed_page_is_square_and_needs_no_scaling_at_the_sharpest_tier() -> None:
+def test_a_printed_page_is_square_and_unscaled_at_the_sharpest_tier() -> None:
     assert PRINTED_PAGE.columns * PRINTED_PAGE.cell_width_px == PRINTED_PAGE.side_px("large")
     assert PRINTED_PAGE.rows * PRINTED_PAGE.cell_height_px == PRINTED_PAGE.side_px("large")
 
 
-def test_a_cropped_page_is_read_in_its_token_rows() -> None:
+def test_the_bands_of_a_cropped_page_are_its_token_rows() -> None:
     assert DENSE_PAGE.bands(9, "small") == 2
     assert DENSE_PAGE.bands(80, "small") == DENSE_PAGE.token_rows("small")
 
 
-def test_a_layout_that_a_tier_cannot_divide_is_refused_at_that_tier() -> None:
+def test_a_layout_that_a_tier_cannot_divide_is_rejected_at_that_tier() -> None:
     layout = PageLayout(columns=150, rows=70)
     assert layout.rows_per_token("small") == 7
     assert layout.columns_per_token("small") == 15
@@ -141,19 +141,19 @@ def test_a_layout_that_a_tier_cannot_divide_is_refused_at_that_tier() -> None:
         PageLayout(columns=16, rows=4).vision_tokens(4, "micro")
 
 
-def test_a_layout_comes_back_from_what_is_stored_with_a_page() -> None:
+def test_a_layout_survives_a_round_trip_through_json() -> None:
     layout = PageLayout(columns=80, rows=40, newline="break")
     assert PageLayout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
     assert PageLayout.from_dict(json.loads(json.dumps(PRINTED_PAGE.to_dict()))) == PRINTED_PAGE
     assert PageLayout.from_dict({}) == DENSE_PAGE
 
 
-def test_a_layout_that_an_earlier_version_stored_is_the_dense_page() -> None:
+def test_missing_fields_take_their_defaults() -> None:
     stored = {"columns": 160, "rows": 80, "cell_width_px": 8, "cell_height_px": 16, "newline": "mark"}
     assert PageLayout.from_dict(stored) == DENSE_PAGE
 
 
-def test_a_layout_is_a_value() -> None:
+def test_layouts_compare_and_hash_by_value() -> None:
     assert PageLayout() == DENSE_PAGE
     assert hash(PageLayout()) == hash(DENSE_PAGE)
     assert PageLayout(newline="break") != DENSE_PAGE

@@ -1,4 +1,4 @@
-"""Pages in an outline font: what a cell shows, where Unifont helps out, and the images of printed pages."""
+"""The outline font: glyphs, fallback to Unifont, and images of printed pages."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -39,13 +39,13 @@ def printed(text: str) -> Cells:
     return Typesetter(PRINTED_PAGE).page([Entry("m", "user", text, datetime(2026, 3, 2, tzinfo=UTC))]).cells
 
 
-def test_every_ascii_character_is_ink_in_its_own_cell_and_unlike_the_others() -> None:
+def test_every_ascii_character_has_a_distinct_glyph() -> None:
     glyphs = [OutlineGlyphs(FONT_PATH, WIDTH, HEIGHT).glyph(ord(character)) for character in ASCII]
     assert all(glyph.shape == (HEIGHT, WIDTH) and glyph.min() < 64 for glyph in glyphs)
     assert len({glyph.tobytes() for glyph in glyphs}) == len(ASCII)
 
 
-def test_letters_stand_on_one_line_and_are_not_cut_off() -> None:
+def test_letters_share_a_baseline_and_are_not_cut_off() -> None:
     glyphs = OutlineGlyphs(FONT_PATH, WIDTH, HEIGHT)
     lowest = {
         character: int(np.flatnonzero(glyphs.glyph(ord(character)).min(axis=1) < 128)[-1]) for character in "xAHn"
@@ -56,7 +56,7 @@ def test_letters_stand_on_one_line_and_are_not_cut_off() -> None:
         assert not ink[[0, -1]].any(), character
 
 
-def test_a_cell_shows_its_glyph_wherever_it_stands() -> None:
+def test_a_cell_shows_its_glyph_at_any_position() -> None:
     pixels = rasterize(row("ab a"), PRINTED_PAGE)
     assert pixels.shape == (HEIGHT, PRINTED_PAGE.columns * WIDTH)
     cells = pixels.reshape(HEIGHT, -1, WIDTH).transpose(1, 0, 2)
@@ -67,7 +67,7 @@ def test_a_cell_shows_its_glyph_wherever_it_stands() -> None:
 
 
 @pytest.mark.parametrize("character", ["여", "漢", "😀"])
-def test_what_the_font_lacks_is_drawn_as_unifont_has_it(character: str) -> None:
+def test_missing_characters_fall_back_to_unifont(character: str) -> None:
     cells = row(character)
     cells[0, 1] = WIDE_TAIL
     drawn = rasterize(cells, PRINTED_PAGE)[:, : 2 * WIDTH]
@@ -75,14 +75,14 @@ def test_what_the_font_lacks_is_drawn_as_unifont_has_it(character: str) -> None:
     assert np.array_equal(drawn, unifont.repeat(2, axis=0).repeat(2, axis=1))
 
 
-def test_every_character_with_a_glyph_leaves_ink() -> None:
+def test_every_glyph_has_ink() -> None:
     glyphs = OutlineGlyphs(FONT_PATH, WIDTH, HEIGHT)
     shown = [point for point in np.flatnonzero(load_atlas().width).tolist() if point != 0x20]
     blank = [point for point in shown[:3000] + shown[3000::50] if glyphs.glyph(point).min() > 127]
     assert blank == []
 
 
-def test_a_tail_without_its_character_is_blank() -> None:
+def test_a_tail_without_a_full_width_character_is_blank() -> None:
     cells = row("a")
     cells[0, 1] = WIDE_TAIL
     assert np.array_equal(rasterize(cells, PRINTED_PAGE), rasterize(row("a"), PRINTED_PAGE))
@@ -96,26 +96,26 @@ def test_a_printed_page_is_square_at_every_tier(tier: str) -> None:
         assert image.mode == "L"
 
 
-def test_the_same_cells_give_the_same_bytes_from_every_thread() -> None:
+def test_all_threads_draw_the_same_bytes() -> None:
     cells = printed("The fox read 3 notes; 여우가 쪽지를 읽었다.\n" * 20)
     with ThreadPoolExecutor(4) as pool:
         images = list(pool.map(lambda _: render(cells, PRINTED_PAGE, "small").tobytes(), range(4)))
     assert len(set(images)) == 1
 
 
-def test_unifont_can_be_drawn_larger() -> None:
+def test_unifont_can_be_scaled_by_an_integer() -> None:
     layout = PageLayout(columns=80, rows=40, cell_width_px=16, cell_height_px=32)
     cells = row("The fox")
     assert np.array_equal(rasterize(cells, layout), rasterize(cells).repeat(2, axis=0).repeat(2, axis=1))
     assert render(cells, layout, "large").size == (1280, 64)
 
 
-def test_small_cells_scale_the_font_down_evenly() -> None:
+def test_a_smaller_cell_shows_the_same_glyph_scaled_down() -> None:
     large, small = (OutlineGlyphs(FONT_PATH, side, 2 * side).glyph(ord("E")) for side in (32, 16))
     halved = np.asarray(Image.fromarray(large).resize((16, 32), Image.Resampling.BOX)).astype(int)
     assert np.abs(halved - small).mean() < 24
 
 
-def test_a_missing_font_is_named(tmp_path: Path) -> None:
+def test_a_missing_font_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RenderError, match=r"none\.ttf cannot be read .* reinstall foxing"):
         OutlineGlyphs(tmp_path / "none.ttf", WIDTH, HEIGHT)

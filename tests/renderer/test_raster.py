@@ -1,9 +1,7 @@
-"""Drawing: exact glyphs at full resolution, the right size at each tier, and the same bytes every time."""
+"""Drawing: exact glyphs at full resolution, the right size at each tier, and reproducible bytes."""
 
 import io
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +20,13 @@ from foxing.renderer import (
     PageLayout,
     RenderError,
     Typesetter,
-    atlas,
     code_points,
     load_atlas,
     rasterize,
     render,
 )
 
-# Unifont's own hexadecimal notation: 16 rows from the top, leftmost pixel in the high bit.
+# In Unifont's hexadecimal format: 16 rows from the top, the leftmost pixel in the high bit.
 LETTER_A = "0000000018242442427E424242420000"
 SPACE = "00" * 16
 
@@ -59,7 +56,7 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def test_a_cell_is_the_exact_glyph() -> None:
+def test_a_cell_shows_the_exact_glyph() -> None:
     pixels = rasterize(grid("AA A"))
     assert pixels.dtype == np.uint8
     assert pixels.shape == (16, 64)
@@ -67,7 +64,7 @@ def test_a_cell_is_the_exact_glyph() -> None:
         assert np.array_equal(pixels[:, 8 * column : 8 * column + 8], bitmap(glyph))
 
 
-def test_every_glyph_is_drawn_as_the_atlas_holds_it() -> None:
+def test_every_glyph_is_drawn_as_in_the_atlas() -> None:
     shown = np.flatnonzero(load_atlas().width).astype(np.uint32)
     wide = load_atlas().width[shown] == 2
     cells = np.full((len(shown), 2), BLANK, dtype=np.uint32)
@@ -82,7 +79,7 @@ def test_every_glyph_is_drawn_as_the_atlas_holds_it() -> None:
     assert (pixels[~wide][:, :, 8:] == 255).all()
 
 
-def test_rows_stand_under_each_other() -> None:
+def test_rows_are_drawn_below_each_other() -> None:
     cells = np.concatenate([grid("A"), grid(" A")])
     pixels = rasterize(cells)
     assert pixels.shape == (32, 64)
@@ -91,7 +88,7 @@ def test_rows_stand_under_each_other() -> None:
     assert (pixels[16:, :8] == 255).all()
 
 
-def test_a_bad_reading_can_be_drawn() -> None:
+def test_a_misread_page_can_be_drawn() -> None:
     last = int(np.flatnonzero(load_atlas().width == 1)[-1])
     cells = np.array([[WIDE_TAIL, ord("A"), WIDE_TAIL, WIDE_TAIL, 0x10FFFF, 3, last, WIDE_TAIL]], dtype=np.uint32)
     pixels = rasterize(cells)
@@ -109,7 +106,7 @@ def test_a_full_page_is_square_at_every_tier(tier: str) -> None:
 
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("rows_used", [1, 7, 31, 33, 79])
-def test_a_page_that_is_not_full_is_cropped_to_whole_token_rows(tier: str, rows_used: int) -> None:
+def test_a_partly_filled_page_is_cropped_to_whole_token_rows(tier: str, rows_used: int) -> None:
     image = render(full_page()[:rows_used], DENSE_PAGE, tier)
     tokens = DENSE_PAGE.vision_tokens(rows_used, tier)
     assert image.size == (TIER_SIDES_PX[tier], tokens // DENSE_PAGE.token_rows(tier) * 64)
@@ -117,7 +114,7 @@ def test_a_page_that_is_not_full_is_cropped_to_whole_token_rows(tier: str, rows_
     assert image.size[1] * 80 >= rows_used * TIER_SIDES_PX[tier]
 
 
-def test_large_is_the_page_without_any_scaling() -> None:
+def test_the_largest_tier_is_not_scaled() -> None:
     cells = full_page()
     assert np.array_equal(np.asarray(render(cells, DENSE_PAGE, "large")), rasterize(cells))
 
@@ -126,7 +123,7 @@ def test_large_is_the_page_without_any_scaling() -> None:
 def test_downsampling_keeps_the_mean_brightness(tier: str) -> None:
     cells = full_page()
     sharp, image = rasterize(cells), np.asarray(render(cells, DENSE_PAGE, tier))
-    # Not exactly: where the filter overshoots, white paper stays at 255.
+    # not exactly: where the filter overshoots, white is clipped to 255
     assert float(image.mean()) == pytest.approx(float(sharp.mean()), abs=0.02 * 255)
 
 
@@ -142,7 +139,7 @@ def test_blank_paper_is_white_at_every_tier() -> None:
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_crop_shows_what_the_full_page_shows(tier: str) -> None:
-    """Away from the lower edge, where the filter sees what lies below."""
+    """Except at the lower edge, where the filter reaches into the rows below."""
     cells, rows = full_page(), DENSE_PAGE.rows_per_token(tier)
     whole = np.asarray(render(cells, DENSE_PAGE, tier))
     part = np.asarray(render(cells[:rows], DENSE_PAGE, tier))
@@ -150,18 +147,18 @@ def test_a_crop_shows_what_the_full_page_shows(tier: str) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_the_same_messages_give_the_same_bytes(tier: str) -> None:
+def test_the_same_cells_give_the_same_bytes(tier: str) -> None:
     assert png(render(full_page(), DENSE_PAGE, tier)) == png(render(full_page(), DENSE_PAGE, tier))
 
 
-def test_drawing_leaves_the_cells_as_they_were() -> None:
+def test_drawing_does_not_modify_the_cells() -> None:
     cells = full_page()[:3]
     before = cells.copy()
     render(cells, DENSE_PAGE, "tiny")
     assert np.array_equal(cells, before)
 
 
-def test_a_layout_of_larger_cells_fills_the_same_side() -> None:
+def test_a_layout_with_fewer_cells_fills_the_same_side() -> None:
     layout = PageLayout(columns=80, rows=40)
     cells = np.full((40, 80), ord("A"), dtype=np.uint32)
     assert render(cells, layout, "large").size == (1280, 1280)
@@ -169,47 +166,13 @@ def test_a_layout_of_larger_cells_fills_the_same_side() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 160), (81, 160), (80, 158), (80, 162), (12_800,)])
-def test_cells_that_are_no_page_of_the_layout_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(RenderError, match="no page of 160 columns by 80 rows"):
+def test_cells_that_do_not_fit_the_layout_are_rejected(shape: tuple[int, ...]) -> None:
+    with pytest.raises(RenderError, match="do not fit a page of 160 columns by 80 rows"):
         render(np.full(shape, BLANK, dtype=np.uint32), DENSE_PAGE, "small")
 
 
-def test_a_tier_that_does_not_exist_or_does_not_divide_is_refused() -> None:
+def test_an_unknown_tier_or_one_that_does_not_divide_is_rejected() -> None:
     with pytest.raises(LayoutError):
         render(grid("A", 160), DENSE_PAGE, "gigantic")
     with pytest.raises(LayoutError):
         render(grid("A", 8), PageLayout(columns=8, rows=1), "small")
-
-
-def test_the_atlas_has_what_agents_write() -> None:
-    assert all(load_atlas().width[ord(c)] == 1 for c in "Aé€→─│ﬁ")
-    assert all(load_atlas().width[ord(c)] == 2 for c in "한漢あ🙂✓，")
-    assert load_atlas().has_glyph("A")
-    assert not load_atlas().has_glyph("\x00")
-    assert not load_atlas().has_glyph("\ud800")
-
-
-@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "garbage", "flipped"])
-def test_a_damaged_atlas_says_so(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "unifont.npz"
-    shutil.copyfile(atlas.ATLAS_PATH, path)
-    whole = path.read_bytes()
-    middle = len(whole) // 2
-    if damage == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(
-            {
-                "empty": b"",
-                "truncated": whole[:middle],
-                "garbage": b"no atlas at all" * 100,
-                "flipped": whole[:middle] + bytes(64) + whole[middle + 64 :],
-            }[damage]
-        )
-    monkeypatch.setattr(atlas, "ATLAS_PATH", path)
-    load_atlas.cache_clear()
-    try:
-        with pytest.raises(RenderError, match=r"unifont\.npz cannot be read"):
-            load_atlas()
-    finally:
-        load_atlas.cache_clear()

@@ -1,4 +1,4 @@
-"""Typesetting: what stands on a page, who owns which cells, and what comes back from them."""
+"""Typesetting: the cells of a page, the spans of its messages, and page breaks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,15 +18,13 @@ from foxing.renderer import (
     RenderError,
     Repertoire,
     Typesetter,
-    code_points,
-    escape,
     load_atlas,
     remaining,
     transcribe,
 )
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-EVERY_NEEDED_MARK = "0123456789ABCDEF ▶◆" + RESERVED
+REQUIRED_CHARACTERS = "0123456789ABCDEF ▶◆" + RESERVED
 
 Newline = Literal["mark", "break"]
 both_newlines = pytest.mark.parametrize("newline", ["mark", "break"])
@@ -37,7 +35,7 @@ def say(content: str, message_id: str = "m1", *, at: datetime = NOON, thread: st
 
 
 def contents(pages: list[Page]) -> dict[str, str]:
-    """Every message as its cells say, cut ones put together."""
+    """Message id → content transcribed from the cells, parts of cut messages joined."""
     texts: dict[str, str] = {}
     for page in pages:
         flat = page.cells.reshape(-1)
@@ -94,7 +92,7 @@ def test_every_string_survives_beside_others(newline: Newline) -> None:
     assert contents(Typesetter(PageLayout(newline=newline)).pages(entries)) == TEXTS
 
 
-def test_what_has_no_glyph_is_a_visible_escape() -> None:
+def test_characters_without_a_glyph_become_escapes() -> None:
     page = Typesetter().page([say("a\x00b\x7f\x9f\ud800\U0010ffff¶")])
     assert page.text.endswith("a⟦0⟧b⟦7F⟧⟦9F⟧⟦D800⟧⟦10FFFF⟧⟦B6⟧")
 
@@ -115,7 +113,7 @@ def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
     assert np.count_nonzero(page.cells == WIDE_TAIL) == 600
 
 
-def test_a_new_line_is_a_mark_or_a_row_break() -> None:
+def test_a_newline_is_a_mark_or_a_row_break() -> None:
     text = "one\ntwo"
     assert Typesetter().page([say(text)]).text == "▶user 2026-03-02 12:00 one¶two"
     layout = PageLayout(newline="break")
@@ -124,24 +122,24 @@ def test_a_new_line_is_a_mark_or_a_row_break() -> None:
     assert lines == ["▶user 2026-03-02 12:00 one", "two", "▶user three"]
 
 
-def test_indentation_stands_on_the_page_as_it_is() -> None:
+def test_indentation_is_kept() -> None:
     page = Typesetter(PageLayout(newline="break")).page([say("\n    a\n\n        b")])
     rows = ["".join(chr(c or 0x20) for c in row).rstrip() for row in page.cells.tolist()]
     assert rows[1:] == ["    a", "", "        b"]
 
 
 @pytest.mark.parametrize("text", ["a b", "a\nb", "a ", "a\n", "a\n\nb", "a\n\n\nb", "a b\n c"])
-def test_a_space_and_a_new_line_in_the_last_column_are_told_apart_on_paper(text: str) -> None:
+def test_a_space_and_a_newline_in_the_last_column_look_different(text: str) -> None:
     layout = PageLayout(columns=32, rows=16, newline="break")
     page = Typesetter(layout).page([say("onetwot" + text)])
-    assert page.cells[0, -2] == ord("a"), "what follows stands in the last column"
+    assert page.cells[0, -2] == ord("a"), "the next character is in the last column"
     paper = np.where(page.cells == 0x20, BLANK, page.cells).reshape(-1)  # a space has no ink
     span = page.spans[0]
     read = transcribe(paper[span.start : span.stop], layout=layout, start=span.start).text
     assert read == "onetwot" + text
 
 
-def test_headers_say_only_what_changed() -> None:
+def test_headers_show_only_what_changed() -> None:
     entries = [
         say("a", "1", thread="titan"),
         say("b", "2", thread="titan", role="assistant", name="Ada"),
@@ -162,48 +160,48 @@ def test_times_are_shown_in_utc() -> None:
     assert "2025-12-31 23:59" in page.text
 
 
-def test_very_old_and_very_late_times_are_shown() -> None:
+def test_the_first_and_the_last_representable_time_are_shown() -> None:
     entries = [say("x", "1", at=datetime.min.replace(tzinfo=UTC)), say("y", "2", at=datetime.max.replace(tzinfo=UTC))]
     text = Typesetter().page(entries).text
     assert "0001-01-01 00:00 x" in text
     assert "9999-12-31 23:59 y" in text
 
 
-def test_a_time_without_timezone_is_refused() -> None:
-    with pytest.raises(RenderError, match="'m1' has a time without timezone"):
+def test_a_time_without_a_timezone_is_rejected() -> None:
+    with pytest.raises(RenderError, match="'m1' has a time without a timezone"):
         Typesetter().page([say("x", at=datetime(2026, 1, 1))])  # noqa: DTZ001
 
 
-def test_a_time_that_utc_cannot_express_is_refused() -> None:
+def test_a_time_out_of_range_in_utc_is_rejected() -> None:
     early = datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))
     with pytest.raises(RenderError, match="'m1'"):
         Typesetter().page([say("x", at=early)])
 
 
-def test_a_page_of_nothing_is_refused() -> None:
+def test_a_page_without_messages_is_rejected() -> None:
     with pytest.raises(RenderError, match="at least one message"):
         Typesetter().page([])
     assert Typesetter().pages([]) == []
 
 
-def test_a_cut_message_goes_on_on_the_next_page_under_a_new_header() -> None:
+def test_a_cut_message_continues_on_the_next_page_under_a_new_header() -> None:
     text = "".join(f"{n:05d} " for n in range(3000))
     entries = [say("first", "m0"), say(text), say("last", "m2")]
-    setter = Typesetter()
-    first = setter.page(entries)
+    typesetter = Typesetter()
+    first = typesetter.page(entries)
     assert [span.message_id for span in first.spans] == ["m0", "m1"]
     assert first.spans[-1].stop == DENSE_PAGE.cells
     cut = first.spans[-1].char_stop
     assert 0 < cut < len(text)
     rest = remaining(entries, first)
     assert [(entry.message_id, entry.skip_chars) for entry in rest] == [("m1", cut), ("m2", 0)]
-    second = setter.page(rest)
+    second = typesetter.page(rest)
     assert second.text.startswith("▶user 2026-03-02 12:00 " + text[cut : cut + 20])
     assert (second.spans[0].char_start, second.spans[0].char_stop) == (cut, len(text))
     assert remaining(rest, second) == []
 
 
-def test_neither_an_escape_nor_a_full_width_character_is_cut() -> None:
+def test_escapes_and_full_width_characters_are_never_cut() -> None:
     layout = PageLayout(columns=8, rows=4)
     for text in ("\U0010ffff" * 9, "한" * 60, "a한" * 30, "\x00한" * 20):
         for shift in range(4):
@@ -212,17 +210,17 @@ def test_neither_an_escape_nor_a_full_width_character_is_cut() -> None:
 
 
 @both_newlines
-def test_a_header_longer_than_a_page_is_left_out(newline: Newline) -> None:
-    setter = Typesetter(PageLayout(newline=newline))
+def test_a_header_longer_than_a_page_is_omitted(newline: Newline) -> None:
+    typesetter = Typesetter(PageLayout(newline=newline))
     entries = [say("short", "m0"), say("content", "m1", name="n" * 20_000), say("", "m2", name="n" * 20_000)]
-    pages = setter.pages(entries)
+    pages = typesetter.pages(entries)
     assert contents(pages) == {"m0": "short", "m1": "content", "m2": ""}
     assert pages[1].text.startswith("content")
     assert pages[1].spans[0].header_start == pages[1].spans[0].start == 0
 
 
 @pytest.mark.parametrize("room", range(9))
-def test_a_header_that_leaves_too_little_room_for_one_character_is_left_out(room: int) -> None:
+def test_a_header_that_leaves_no_room_for_a_character_is_omitted(room: int) -> None:
     layout = PageLayout(columns=80, rows=1)
     header = len("▶user  2026-03-02 12:00 ")
     entry = say("\U0010ffff!", name="n" * (layout.cells - header - room))
@@ -230,7 +228,7 @@ def test_a_header_that_leaves_too_little_room_for_one_character_is_left_out(room
     assert contents(pages) == {"m1": "\U0010ffff!"}
 
 
-def test_an_empty_message_whose_header_fills_the_page_keeps_it() -> None:
+def test_an_empty_message_keeps_a_header_that_fills_the_page() -> None:
     layout = PageLayout(columns=80, rows=1)
     name = "n" * (layout.cells - len("▶user  2026-03-02 12:00 "))
     (page,) = Typesetter(layout).pages([say("", name=name)])
@@ -244,74 +242,40 @@ def test_names_and_threads_cannot_forge_a_header() -> None:
     assert contents([page]) == {"m1": "x"}
 
 
-def test_a_page_that_is_not_full_has_only_the_rows_it_uses() -> None:
+def test_a_partly_filled_page_has_only_the_rows_it_uses() -> None:
     page = Typesetter().page([say("x" * 400)])
     assert page.rows_used == 3
     assert page.cells.shape == (3, 160)
     assert Typesetter().page([say("")]).rows_used == 1
 
 
-def test_a_typeset_page_cannot_be_written_to() -> None:
+def test_the_cells_of_a_page_are_read_only() -> None:
     page = Typesetter().page([say("x")])
     with pytest.raises(ValueError, match="read-only"):
         page.cells[0, 0] = 65
 
 
-def test_a_reader_with_few_characters_gets_the_others_as_escapes() -> None:
-    setter = Typesetter(repertoire=Repertoire(EVERY_NEEDED_MARK + "abcdefghijklmnopqrstuvwxyz"))
-    page = setter.page([say("cafés: 한")])
+def test_characters_outside_the_repertoire_become_escapes() -> None:
+    typesetter = Typesetter(repertoire=Repertoire(REQUIRED_CHARACTERS + "abcdefghijklmnopqrstuvwxyz"))
+    page = typesetter.page([say("cafés: 한")])
     assert page.text.endswith("caf⟦E9⟧s⟦3A⟧ ⟦D55C⟧")
     assert contents([page]) == {"m1": "cafés: 한"}
 
 
-def test_a_repertoire_must_hold_what_every_page_needs() -> None:
+def test_a_repertoire_must_contain_what_every_page_needs() -> None:
     with pytest.raises(RenderError, match="lacks '⟧◆'"):
-        Repertoire(EVERY_NEEDED_MARK.replace("◆", "").replace("⟧", ""))
+        Repertoire(REQUIRED_CHARACTERS.replace("◆", "").replace("⟧", ""))
     with pytest.raises(RenderError, match=r"U\+0007"):
-        Repertoire(EVERY_NEEDED_MARK + "\x07")
-
-
-def test_the_confidence_of_an_escape_is_that_of_its_least_sure_cell() -> None:
-    cells = code_points("a" + escape("\x00") + "b")
-    sure = np.array([0.9, 0.8, 0.3, 0.7, 0.6], dtype=np.float32)
-    read = transcribe(cells, sure)
-    assert read.text == "a\x00b"
-    assert read.confidence.tolist() == pytest.approx([0.9, 0.3, 0.6])
-    assert read.cell.tolist() == [0, 1, 4]
-
-
-def test_characters_know_their_cells() -> None:
-    page = Typesetter().page([say("a한\tb")])
-    span = page.spans[0]
-    read = transcribe(page.cells.reshape(-1)[span.start : span.stop])
-    placed = page.cells.reshape(-1)[span.start + read.cell].tolist()
-    assert placed == [ord("a"), ord("한"), ord("⇥"), ord("b")]
-
-
-@pytest.mark.parametrize(
-    "reading",
-    ["⟦", "⟧", "⟦⟧", "⟦41", "⟦G⟧", "⟦110000⟧", "⟦0000041⟧", "⟦ 41⟧", "⟦-1⟧", "⟦٤⟧", "⟦ab⟧"],
-)
-def test_a_broken_escape_stays_as_it_was_read(reading: str) -> None:
-    assert transcribe(code_points(reading)).text == reading
-
-
-def test_an_escape_inside_a_broken_one_is_still_read() -> None:
-    assert transcribe(code_points("⟦4⟦41⟧")).text == "⟦4A"
-
-
-def test_blank_cells_inside_a_message_read_as_spaces() -> None:
-    assert transcribe(np.array([97, BLANK, 98], dtype=np.uint32)).text == "a b"
-    assert transcribe(np.zeros(0, dtype=np.uint32)).text == ""
+        Repertoire(REQUIRED_CHARACTERS + "\x07")
 
 
 @both_newlines
 def test_the_cost_of_a_message_is_a_lower_bound(newline: Newline) -> None:
-    setter = Typesetter(PageLayout(newline=newline))
+    typesetter = Typesetter(PageLayout(newline=newline))
     for text in ("", "x" * 50, "한글 " * 9, "a한" * 20, "a\nb\tc\x00", "🙂\n" * 7):
         entries = [say("before", "m0"), say(text, "m1", name="Ada한")]
-        page = setter.page(entries)
-        assert 0 < setter.cost(entries[1]) <= page.spans[1].stop - page.spans[1].header_start
+        page = typesetter.page(entries)
+        assert 0 < typesetter.cost(entries[1]) <= page.spans[1].stop - page.spans[1].header_start
 
 
 def test_the_same_messages_give_the_same_page() -> None:
@@ -322,6 +286,6 @@ def test_the_same_messages_give_the_same_page() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda n: "\x01" * n, lambda n: "a한" * (n // 2), lambda n: "\n" * n])
-def test_a_message_of_many_pages_is_set_page_by_page(make: Callable[[int], str]) -> None:
+def test_a_message_can_fill_many_pages(make: Callable[[int], str]) -> None:
     text = make(100_000)
     assert contents(Typesetter().pages([say(text)])) == {"m1": text}

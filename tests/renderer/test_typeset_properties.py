@@ -1,4 +1,4 @@
-"""What holds for all messages on all layouts: nothing is lost, spans tile their page, and cost is a lower bound."""
+"""Properties of typesetting on all layouts: nothing is lost, spans do not overlap, and `cost` is a lower bound."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -22,9 +22,9 @@ from foxing.renderer import (
     transcribe,
 )
 
-any_character = st.characters(exclude_categories=())  # lone surrogates too
-telling_character = st.sampled_from("a \n\t¶⇥▒⟦⟧▶◆09AF한🙂\x00\x7f\ud800\u0301\U0010ffff")
-texts = st.text(st.one_of(any_character, telling_character), max_size=80)
+any_character = st.characters(exclude_categories=())  # including lone surrogates
+special_character = st.sampled_from("a \n\t¶⇥▒⟦⟧▶◆09AF한🙂\x00\x7f\ud800\u0301\U0010ffff")
+texts = st.text(st.one_of(any_character, special_character), max_size=80)
 newlines: st.SearchStrategy[Literal["mark", "break"]] = st.sampled_from(["mark", "break"])
 layouts = st.builds(
     PageLayout,
@@ -53,7 +53,7 @@ conversations = st.lists(parts, min_size=1, max_size=6).map(
 
 
 def check_spans(page: Page) -> None:
-    """Spans lie one after another; only row breaks, as blank cells, lie between them and after the last."""
+    """Spans follow each other; only blank cells of row breaks lie between them and after the last."""
     flat = page.cells.reshape(-1)
     position = 0
     for span in page.spans:
@@ -67,7 +67,7 @@ def check_spans(page: Page) -> None:
 
 
 def check_full_width(page: Page) -> None:
-    """A full-width character stands on an even column with its tail, and no tail stands alone."""
+    """Every full-width character is at an even column, followed by its tail; there are no other tails."""
     wide = load_atlas().width[page.cells] == 2
     assert not wide[:, 1::2].any()
     assert np.array_equal(wide[:, ::2], page.cells[:, 1::2] == WIDE_TAIL)
@@ -75,12 +75,12 @@ def check_full_width(page: Page) -> None:
 
 
 @given(conversations, layouts)
-def test_nothing_is_lost_and_everything_has_its_place(entries: list[Entry], layout: PageLayout) -> None:
-    setter = Typesetter(layout)
+def test_all_content_is_typeset_in_order(entries: list[Entry], layout: PageLayout) -> None:
+    typesetter = Typesetter(layout)
     texts: dict[str, str] = {}
     rest = entries
     while rest:
-        page = setter.page(rest)
+        page = typesetter.page(rest)
         check_spans(page)
         check_full_width(page)
         assert page.rows_used <= layout.rows
@@ -93,35 +93,35 @@ def test_nothing_is_lost_and_everything_has_its_place(entries: list[Entry], layo
             texts[span.message_id] += text
             assert len(texts[span.message_id]) == span.char_stop
     assert texts == {entry.message_id: entry.content for entry in entries}
-    assert list(texts) == [entry.message_id for entry in entries], "in their order"
+    assert list(texts) == [entry.message_id for entry in entries], "in order"
 
 
 @given(conversations, layouts)
 def test_cost_is_a_lower_bound(entries: list[Entry], layout: PageLayout) -> None:
-    setter = Typesetter(layout)
-    page = setter.page(entries)
+    typesetter = Typesetter(layout)
+    page = typesetter.page(entries)
     for entry, span in zip(entries, page.spans, strict=False):
         whole = span.char_stop == len(entry.content)
         with_header = span.header_start < span.start
         if whole and with_header:
-            assert setter.cost(entry) <= span.stop - span.header_start
+            assert typesetter.cost(entry) <= span.stop - span.header_start
 
 
 @given(conversations, layouts)
-def test_every_page_can_be_drawn_and_read(entries: list[Entry], layout: PageLayout) -> None:
+def test_every_page_can_be_drawn(entries: list[Entry], layout: PageLayout) -> None:
     for page in Typesetter(layout).pages(entries):
         assert rasterize(page.cells).shape == (page.rows_used * 16, layout.columns * 8)
         assert grid_text(page.cells) == page.text
-        page.text.encode()  # no surrogate stands in a cell
+        page.text.encode()  # cells hold no surrogates
 
 
 @given(texts)
-def test_code_points_are_those_of_the_text(text: str) -> None:
+def test_code_points_match_ord(text: str) -> None:
     assert code_points(text).tolist() == [ord(character) for character in text]
 
 
 @given(st.lists(st.sampled_from([BLANK, WIDE_TAIL, *map(ord, "aF0¶⇥▒⟦⟧한\ue000")]), max_size=60), newlines)
-def test_any_reading_can_be_transcribed(values: list[int], newline: Literal["mark", "break"]) -> None:
+def test_any_cells_can_be_transcribed(values: list[int], newline: Literal["mark", "break"]) -> None:
     cells = np.array(values, dtype=np.uint32)
     sure = np.linspace(0, 1, len(cells), dtype=np.float32)
     read = transcribe(cells, sure, layout=PageLayout(columns=8, newline=newline), start=3)

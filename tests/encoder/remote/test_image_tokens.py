@@ -39,7 +39,7 @@ def test_invalid_image_tokens_are_rejected() -> None:
     for data in (b"x", png_bytes(render(np.zeros((4, 80), np.uint32), PageLayout(80, 40), "small"))[:-30]):
         with pytest.raises(TokensError, match="cannot be read"):
             VisionTokens("remote", "png-80x40", "small", (1, 10, 1), "png", data).image()
-    with pytest.raises(TokensError, match="no image"):
+    with pytest.raises(TokensError, match="not an image"):
         VisionTokens("native", "w", "small", (1, 10, 1), "uint8", bytes(10)).image()
 
 

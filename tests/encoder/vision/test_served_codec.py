@@ -544,7 +544,7 @@ def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None
     for name in ("got-ocr2", "qwen-vl"):
         with pytest.raises(CodecError, match=f"{name} cannot be decoded by a server.*FOXING_CODEC_DECODER=here"):
             load_codec(name, "cpu", options=options)
-    with pytest.raises(CodecError, match="FOXING_CODEC_DECODER is one of here, remote"):
+    with pytest.raises(CodecError, match="FOXING_CODEC_DECODER must be one of here, remote"):
         CodecOptions(decoder="elsewhere")
 
 

@@ -1,0 +1,52 @@
+"""The characters that are typeset as themselves."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .atlas import load_atlas
+from .errors import RenderError
+from .page import MESSAGE_MARK, RESERVED, THREAD_MARK
+
+#: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
+NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
+
+_REQUIRED = "0123456789ABCDEF " + RESERVED + MESSAGE_MARK + THREAD_MARK  # for headers and escapes
+
+
+class Repertoire:
+    """The characters that a codec can decode. All others are typeset as escapes.
+
+    `characters`: the characters as one string, in any order; None for every character with a glyph. Raises
+    `RenderError` if a character has no glyph, or if one that every page needs is missing: hexadecimal digits, the
+    space, or a mark.
+    """
+
+    #: uint8[0x110001]: how each code point is typeset (1 narrow, 2 full-width, 3 escape, 4 mark).
+    kind: npt.NDArray[np.uint8]
+
+    def __init__(self, characters: str | None = None) -> None:
+        atlas = load_atlas()
+        kind = np.full(len(atlas.width), ESCAPED, dtype=np.uint8)
+        if characters is None:
+            points = np.flatnonzero(atlas.width)
+        else:
+            points = np.unique(np.array([ord(c) for c in characters], dtype=np.int64))
+            without_glyph = points[atlas.width[points] == 0]
+            if len(without_glyph):
+                raise RenderError(f"U+{int(without_glyph[0]):04X} is in the repertoire but has no glyph")
+        kind[points] = atlas.width[points]
+        missing = [c for c in _REQUIRED if kind[ord(c)] != NARROW]
+        if missing:
+            raise RenderError(f"the repertoire lacks {''.join(missing)!r}, which every page needs; add them")
+        kind[0x7F:0xA0] = ESCAPED  # control characters, although Unifont has pictures of them
+        kind[[ord(c) for c in RESERVED]] = ESCAPED
+        kind[[ord("\n"), ord("\t")]] = MARKED
+        self.kind = kind
+
+
+@lru_cache(maxsize=1)
+def full_repertoire() -> Repertoire:
+    """Every character that has a glyph."""
+    return Repertoire()

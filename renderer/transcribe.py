@@ -1,0 +1,94 @@
+"""Transcribing cells: the text that was typeset, with the confidence and the cell of every character."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .layout import DENSE_PAGE, PageLayout
+from .page import BLANK, ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, NEWLINE_MARK, TAB_MARK, WIDE_TAIL, Cells
+
+_DROPPED = 3  # a cell that yields no character; only inside this module
+_HEX_DIGITS = frozenset("0123456789ABCDEF")
+_MAX_ESCAPE_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """Text transcribed from cells."""
+
+    text: str
+    #: float32[len(text)] in [0, 1].
+    confidence: npt.NDArray[np.float32]
+    #: int64[len(text)]: the cell in which each character begins, counted from the first cell given.
+    cell: npt.NDArray[np.int64]
+
+
+def transcribe(
+    cells: Cells,
+    confidence: npt.NDArray[np.float32] | None = None,
+    *,
+    layout: PageLayout = DENSE_PAGE,
+    start: int = 0,
+) -> Transcription:
+    """The text in `cells`, a run in reading order that begins at cell `start` of its page. Inverts typesetting.
+
+    `confidence`: one number per cell, 1 by default; an escape takes the lowest of its cells. A malformed escape, which
+    a misread page may contain, is kept as it is.
+    """
+    flat = np.asarray(cells, dtype=np.uint32).reshape(-1)
+    if confidence is None:
+        flat_confidence = np.ones(len(flat), dtype=np.float32)
+    else:
+        flat_confidence = np.asarray(confidence, np.float32).reshape(-1)
+    index = np.arange(len(flat), dtype=np.int64)
+    if layout.newline == "break":
+        flat = _mark_row_breaks(flat, layout.columns, start)
+    keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != _DROPPED)
+    flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
+    flat = np.where(flat == BLANK, np.uint32(0x20), flat)
+    flat = np.where(flat == ord(NEWLINE_MARK), np.uint32(0x0A), flat)
+    flat = np.where(flat == ord(TAB_MARK), np.uint32(0x09), flat)
+    text = flat.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    transcription = Transcription(text, flat_confidence, index)
+    return _unescape(transcription) if ESCAPE_OPEN in text else transcription
+
+
+def _mark_row_breaks(flat: Cells, columns: int, start: int) -> Cells:
+    """`flat` with the blank end of each row replaced by a newline mark and `_DROPPED` cells.
+
+    A single blank at the end of a row stays: it is a space, since a newline in the last column has a mark.
+    """
+    out = flat.copy()
+    position = 0
+    while position < len(out):
+        stop = min(len(out), position + columns - (start + position) % columns)
+        row = out[position:stop]
+        ends_row = (start + stop) % columns == 0
+        used = np.flatnonzero(row != BLANK)
+        tail = position + (int(used[-1]) + 1 if len(used) else 0)
+        if ends_row and tail < stop - 1:
+            out[tail] = ord(NEWLINE_MARK)
+            out[tail + 1 : stop] = _DROPPED
+        position = stop
+    return out
+
+
+def _unescape(escaped: Transcription) -> Transcription:
+    text = escaped.text
+    characters: list[str] = []
+    sources: list[int] = []
+    confidence: list[float] = []
+    position = 0
+    while position < len(text):
+        character, width = text[position], 1
+        if character == ESCAPE_OPEN:
+            close = text.find(ESCAPE_CLOSE, position + 1, position + _MAX_ESCAPE_DIGITS + 2)
+            digits = text[position + 1 : close] if close > 0 else ""
+            if digits and _HEX_DIGITS.issuperset(digits) and int(digits, 16) <= 0x10FFFF:
+                character, width = chr(int(digits, 16)), close + 1 - position
+        characters.append(character)
+        sources.append(position)
+        confidence.append(float(escaped.confidence[position : position + width].min()))
+        position += width
+    return Transcription("".join(characters), np.array(confidence, dtype=np.float32), escaped.cell[sources])
