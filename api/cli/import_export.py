@@ -37,7 +37,7 @@ def import_messages(
     JSON Lines hold one conversation a line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one message
     a line as `export` writes them.
     """
-    from foxing.memory.ingest.importers.jsonl import import_file
+    from foxing.memory.ingest.importers import import_file
 
     state = state_of(context)
     reports: list[dict[str, Any]] = []
