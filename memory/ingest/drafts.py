@@ -31,9 +31,8 @@ class Draft:
         offset = 0
         for part in parts:
             end = offset + len(part.text)
-            ranges.append(
-                [(k.start - offset, k.stop - offset) for k in keepsakes if offset <= k.start and k.stop <= end]
-            )
+            inside = [k for k in keepsakes if offset <= k.start and k.stop <= end]
+            ranges.append([(k.start - offset, k.stop - offset) for k in inside])
             offset = end + 1
         return keepsake_rows(self.page.spans, parts, ranges)
 

@@ -55,10 +55,6 @@ class Sealer:
     def codec(self) -> Codec:
         return self.decoder.load()
 
-    @cached_property
-    def typesetter(self) -> Typesetter:
-        return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
-
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
         """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
 
@@ -74,7 +70,7 @@ class Sealer:
             with self.database.read() as connection:
                 bank = banks.get(connection, bank_name)
                 waiting = messages.open_up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells, newest)
-            drafts = typeset_drafts(self.typesetter, waiting, PAGES_AT_ONCE, everything=everything)
+            drafts = typeset_drafts(self._typesetter, waiting, PAGES_AT_ONCE, everything=everything)
             if not drafts:
                 break
             written = self._write(bank, drafts, now)
@@ -91,12 +87,16 @@ class Sealer:
             left = messages.count_open(connection, bank.id)
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
 
+    @cached_property
+    def _typesetter(self) -> Typesetter:
+        return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
+
     def _write(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[str] | None:
         """Encodes and writes pages; their keys, or None if another process has sealed the bank meanwhile."""
         policy = Policy.parse(bank.policy).served_by(self.codec.tiers)
         sealed_pages = self._encode(drafts, policy)
         parts = sealed_parts(drafts)
-        # a partly sealed message is indexed as exact, whatever has become of its first pages
+        # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
         begun = {message.id for draft in drafts for message in draft.messages if message.sealed_chars}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from itertools import islice
@@ -63,12 +64,8 @@ def import_file(
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
     zone = zone_of(timezone) if timezone is not None else None
     chosen = _detect_format(path) if format == "auto" else format
-    count = 0
-    threads: set[str | None] = set()
-    for imported in _read(path, chosen, zone):
-        threads.add(imported.message.thread)
-        count += 1
-    if not count:
+    threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
+    if not threads:
         raise InvalidInput(f"{path} contains no messages; check its format")
     size = path.stat().st_size
     stored = duplicates = 0
@@ -81,7 +78,7 @@ def import_file(
             progress(min(batch[-1].bytes_read, size), size)
     if progress is not None:
         progress(size, size)
-    return ImportReport(messages=count, stored=stored, duplicates=duplicates, threads=len(threads))
+    return ImportReport(messages=threads.total(), stored=stored, duplicates=duplicates, threads=len(threads))
 
 
 def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessage]) -> StoreResult:

@@ -55,9 +55,7 @@ def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
     samples = value if isinstance(value, list) else [value]
     for number, sample in enumerate(samples):
         if not is_locomo(sample):
-            raise InvalidInput(
-                f"sample {number + 1}: this is not LoCoMo, it has no 'conversation'; choose another format"
-            )
+            raise InvalidInput(f"sample {number + 1}: this is not LoCoMo: it has no 'conversation'")
         yield from _sample(sample, str(sample.get("sample_id") or f"conv-{number}"), zone)
 
 
