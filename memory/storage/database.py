@@ -45,7 +45,7 @@ def database_url(database: str | Path | None) -> URL:
 
 
 class Database:
-    """Transactions on a database, SQLite or any other that SQLAlchemy connects to.
+    """A database and its transactions.
 
     Every method raises `StorageError` if the database cannot be used.
     """
@@ -117,6 +117,7 @@ class Database:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
+        """Closes all connections."""
         self.engine.dispose()
 
 
@@ -144,10 +145,7 @@ _ADVICE = (
     ("readonly database", "is read-only; give foxing write permission for the file and its folder"),
     ("attempt to write a readonly", "is read-only; give foxing write permission for the file and its folder"),
     ("disk is full", "is on a full disk, and nothing was stored; free some space and try again"),
-    (
-        "disk i/o error",
-        "cannot be written (disk error or full disk), and nothing was stored; check the disk",
-    ),
+    ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
     ("database is locked", "was locked by another process for too long; try again"),
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
     ("file is not a database", "is not a SQLite database; choose another file"),
@@ -163,10 +161,12 @@ def _explained_errors(url: str) -> Iterator[None]:
     except NoConnection as error:
         raise StorageError(f"the database {url} is busy: no connection became free in time; try again") from error
     except (OperationalError, sqlite3.Error, DBAPIError) as error:
-        words = str(getattr(error, "orig", error)).lower()
+        message = str(getattr(error, "orig", error)).lower()
         for part, advice in _ADVICE:
-            if part in words:
+            if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used: {words}") from error
+            raise StorageError(
+                f"the database {url} cannot be used: {message}; check it and FOXING_DATABASE_URL"
+            ) from error
         raise

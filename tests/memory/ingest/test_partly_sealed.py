@@ -42,7 +42,7 @@ def indexed(path: Path) -> dict[str, set[str]]:
 
 def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Memory, database_path: Path) -> None:
     memory.store("ana", [LONG])
-    assert memory.tick().sealed_pages == 1  # what fills a page
+    assert memory.tick().sealed_pages == 1  # only what fills a page
     page = memory.pages("ana").pages[0]
 
     for now in (START + DAY, START + 10 * DAY):
