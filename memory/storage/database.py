@@ -166,7 +166,5 @@ def _explained_errors(url: str) -> Iterator[None]:
             if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(
-                f"the database {url} cannot be used: {message}; check it and FOXING_DATABASE_URL"
-            ) from error
+            raise StorageError(f"the database {url} cannot be used ({message}); check FOXING_DATABASE_URL") from error
         raise

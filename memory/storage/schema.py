@@ -171,7 +171,7 @@ spans = Table(
     Column("char_stop", Integer, nullable=False),
 )
 
-#: Exact identifiers and the cells they stand on.
+#: Exact identifiers and the cells that they replace.
 keepsakes = Table(
     "keepsakes",
     metadata,

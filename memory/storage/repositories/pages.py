@@ -125,7 +125,7 @@ class SpanRow:
 
 @dataclass(frozen=True)
 class KeepsakeRow:
-    """An exact identifier and the cells that it stands on, half open."""
+    """An exact identifier and the range of cells that it replaces, half open."""
 
     page_id: int
     start: int
