@@ -13,7 +13,7 @@ from foxing.renderer import FoxingError, tier_rank
 
 from .errors import InvalidInput, InvalidTime, NotFound
 from .ingest.seal import Sealer
-from .ingest.store import store
+from .ingest.store import MessageStore
 from .lifecycle.age import Ager
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
@@ -160,15 +160,8 @@ class Memory:
         a thread belongs to `thread`. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, or `Conflict` when an id
         or an idempotency key belongs to something else.
         """
-        return store(
-            self._database,
-            bank,
-            messages,
-            thread=thread,
-            idempotency_key=idempotency_key,
-            now=self.now(),
-            max_bytes=self._max_message_bytes,
-        )
+        storing = MessageStore(self._database, self._max_message_bytes)
+        return storing.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
 
     def message(self, bank: str, message_id: str) -> RecalledMessage:
         """One message as remembered. Raises `NotFound`."""

@@ -37,7 +37,7 @@ def import_messages(
     JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
     message per line as written by `export`.
     """
-    from foxing.memory.ingest.importers.jsonl import import_file
+    from foxing.memory.ingest.importers import import_file
 
     state = state_of(context)
     reports = []

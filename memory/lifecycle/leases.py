@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from foxing.encoder import Codec, RemoteCodec
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
-from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.pages import PageContent, PageRow
 
 LEASE = timedelta(seconds=60)
 LEASE_ELSEWHERE = timedelta(minutes=15)  # where a server reads the pages, which may be tried again and again
 
-Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
+Contents = dict[int, PageContent]  # page id → tokens, kept text
 
 
 @dataclass(frozen=True)

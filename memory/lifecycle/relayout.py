@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from statistics import fmean
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,7 +24,7 @@ from foxing.memory.recall.indexing import read_ahead, reindex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages, wastebasket
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewPage, PageRow, SpanRow, TypesetColumns
 from foxing.renderer import Entry, Page, PageLayout, Repertoire, Span, Typesetter, render, transcribe
 
 from .fidelity import MOST_LOST, lost, roomier, too_little, too_much, unread_share
@@ -65,7 +64,7 @@ class _New:
     """A page as it is to be written. `reading`: what its tokens say, None while its text is kept."""
 
     page: Page
-    keepsakes: list[dict[str, Any]]
+    keepsakes: list[NewKeepsake]
     messages: list[Message]
     tokens: VisionTokens
     text: bytes | None
@@ -196,8 +195,13 @@ class PageRelayout:
                 pages.replace_parts(connection, page.id, span_rows(first.page.spans), first.keepsakes)
                 written = {page.id: first}
                 for item in others:
-                    row = {"key": uuid.uuid4().hex, "bank_id": bank_id, "pinned": page.pinned}
-                    row |= {"sealed_at": page.sealed_at, **self._values(page, tier, item)}
+                    row: NewPage = {
+                        "key": uuid.uuid4().hex,
+                        "bank_id": bank_id,
+                        "pinned": page.pinned,
+                        "sealed_at": page.sealed_at,
+                        **self._values(page, tier, item),
+                    }
                     spans = span_rows(item.page.spans)
                     inserted = pages.insert(connection, row, item.tokens.to_bytes(), item.text, spans, item.keepsakes)
                     written[inserted.id] = item
@@ -216,7 +220,7 @@ class PageRelayout:
             reindex(connection, bank_id, self.assembler, touched, states)
         return done
 
-    def _values(self, page: PageRow, tier: str, new: _New) -> dict[str, Any]:
+    def _values(self, page: PageRow, tier: str, new: _New) -> TypesetColumns:
         """Columns of a page that typesetting it again changes."""
         times = [message.created_at for message in new.messages]
         return {

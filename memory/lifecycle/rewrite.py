@@ -22,7 +22,7 @@ from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.indexing import read_ahead, reindex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, wastebasket
-from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.pages import EncodedColumns, PageRow
 from foxing.renderer import Cells, PageLayout, render, tier_rank
 
 from .fidelity import MOST_LOST, lost, nothing_read, roomier, too_little, too_much, unread_share, unseen_share
@@ -179,7 +179,7 @@ class Rewriter:
         with self.database.write() as connection:
             for item in rewritten:
                 page, old = item.change.page, contents[item.change.page.id]
-                values = {
+                values: EncodedColumns = {
                     "tier": item.change.tier,
                     "vision_tokens": item.vision_tokens,
                     "token_bytes": item.token_bytes,

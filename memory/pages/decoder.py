@@ -1,7 +1,7 @@
 """Decoding pages on demand: concurrent readers share batches, rows already read are kept for a while."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -55,7 +55,7 @@ class PageDecoder:
     def read(
         self,
         pages: Sequence[PageRow],
-        contents: dict[int, tuple[bytes, bytes | None]],
+        contents: Mapping[int, tuple[bytes, bytes | None]],
         wanted: dict[int, list[tuple[int, int]]] | None = None,
     ) -> dict[int, PageState | Unreadable]:
         """Page id → its state, read at least in the cell ranges `wanted` (None: everywhere).

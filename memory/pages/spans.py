@@ -1,8 +1,8 @@
 """Rows of the spans and keepsakes of a typeset page."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
 from foxing.renderer import Page, Span, Transcription, transcribe
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
@@ -14,7 +14,7 @@ def transcribed(page: Page) -> list[Transcription]:
     return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
 
 
-def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
+def span_rows(spans: Sequence[Span]) -> list[NewSpan]:
     """Rows of `spans`, without their page."""
     return [
         {
@@ -30,11 +30,9 @@ def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
     ]
 
 
-def keepsake_rows(
-    spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]
-) -> list[dict[str, Any]]:
+def keepsake_rows(spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]) -> list[NewKeepsake]:
     """Rows of `keepsakes`, without their page. `ranges`: for each span, what of its text in `parts` is kept."""
-    rows: list[dict[str, Any]] = []
+    rows: list[NewKeepsake] = []
     for span, part, kept in zip(spans, parts, ranges, strict=True):
         edges = [*(part.cell + span.start).tolist(), span.stop]
         rows += [

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.storage.repositories import banks, index
 from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import parse_since, parse_until, split_query, zone_of
 
@@ -60,9 +62,8 @@ def ask(
         first = max(filter(None, (start, said.since)), default=None)
         last = min(filter(None, (stop, said.until)), default=None)
         # a time in a question may also be what was talked about; without any answer in that time it does not narrow
-        if not terms or index.search(
-            connection, bank.id, terms, since=first, until=last, thread_id=thread_id, limit=1, offset=0
-        ):
+        within = MessageFilter(first, last, thread_id)
+        if not terms or index.search(connection, IndexQuery(bank.id, terms, within), limit=1):
             start, stop = first, last
     plain = json.dumps([query, str(since), str(until), thread], ensure_ascii=False)
     fingerprint = hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

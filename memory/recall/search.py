@@ -13,7 +13,8 @@ from foxing.memory.models import RecalledMessage, RecallResult
 from foxing.memory.pages.message_parts import recalled
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index, messages, pages
-from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories.messages import Message, MessageFilter
 
 from .assemble import MessageAssembler
 from .cursors import _whole, decode_cursor, encode_cursor, time_cursor
@@ -89,21 +90,13 @@ class Recaller:
         self, connection: Connection, bank_id: int, question: Question, position: list[Any] | None, ahead: int
     ) -> Iterator[list[Candidate]]:
         """Messages that answer, best first, or without words in time order; in batches, without end."""
+        within = MessageFilter(question.since, question.until, question.thread_id)
         if question.terms:
             offset, newest = (0, None) if position is None else (_whole(position[0]), _whole(position[-1]))
             bound = messages.newest_id(connection) if newest is None else newest
             while True:
-                hits = index.search(
-                    connection,
-                    bank_id,
-                    question.terms,
-                    since=question.since,
-                    until=question.until,
-                    thread_id=question.thread_id,
-                    limit=ahead,
-                    offset=offset,
-                    newest=newest,
-                )
+                asked = IndexQuery(bank_id, question.terms, within, newest)
+                hits = index.search(connection, asked, limit=ahead, offset=offset)
                 found = messages.by_ids(connection, [hit.message_id for hit in hits])
                 batch = [
                     Candidate(found[hit.message_id], round(hit.score, 4), [offset + number + 1, bound])
@@ -116,15 +109,7 @@ class Recaller:
         else:
             after = time_cursor(position) if position is not None else None
             while True:
-                rows = messages.window(
-                    connection,
-                    bank_id,
-                    since=question.since,
-                    until=question.until,
-                    thread_id=question.thread_id,
-                    after=after,
-                    limit=ahead,
-                )
+                rows = messages.window(connection, bank_id, within, after=after, limit=ahead)
                 if not rows:
                     return
                 yield [Candidate(m, None, [m.created_at.isoformat(), m.id]) for m in rows]

@@ -13,7 +13,7 @@ import pytest
 
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.ingest.importers.jsonl import ImportReport, import_file
+from foxing.memory.ingest.importers import ImportReport, import_file
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -56,7 +56,7 @@ def write_lines(path: Path, *documents: Any) -> Path:
     return path
 
 
-def test_conversations(memory: Memory, tmp_path: Path) -> None:
+def test_conversations_are_imported(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, {**TALK, "id": "talk/2"})
     seen: list[tuple[int, int]] = []
     report = import_file(memory, path, bank="b", progress=lambda done, total: seen.append((done, total)))
@@ -67,7 +67,7 @@ def test_conversations(memory: Memory, tmp_path: Path) -> None:
     assert message.created_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
+def test_importing_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
     untimed = {"id": "u", "messages": [{"role": "user", "content": f"line {i}"} for i in range(3)]}
     nameless = {"role": "user", "content": "no id, no time"}
     path = write_lines(tmp_path / "talk.jsonl", TALK, untimed, nameless, nameless)
@@ -85,7 +85,7 @@ def test_gzip_and_byte_order_mark(memory: Memory, tmp_path: Path) -> None:
     assert import_file(memory, path, bank="b").stored == 2
 
 
-def test_exported_messages_come_back(memory: Memory, tmp_path: Path) -> None:
+def test_exported_messages_can_be_imported(memory: Memory, tmp_path: Path) -> None:
     import_file(memory, write_lines(tmp_path / "talk.jsonl", TALK), bank="b")
     exported = [message.model_dump(mode="json") for message in memory.export("b")]
     report = import_file(memory, write_lines(tmp_path / "export.jsonl", *exported), bank="copy")
@@ -108,7 +108,7 @@ def test_tool_calls_are_kept_as_json(memory: Memory, tmp_path: Path) -> None:
     assert texts == [line, f"Looking.\n{line}", "see\n[image_url]", ""]
 
 
-def test_naive_times_are_those_of_the_timezone(memory: Memory, tmp_path: Path) -> None:
+def test_naive_times_are_read_in_the_timezone(memory: Memory, tmp_path: Path) -> None:
     naive = {"id": "n", "messages": [{"role": "user", "content": "x", "created_at": "2026-03-01T09:00:00"}]}
     path = write_lines(tmp_path / "n.jsonl", naive)
     with pytest.raises(InvalidTime, match=r"line 1: messages\[0\]: created_at: .* no timezone"):
@@ -153,7 +153,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b"[" * 100_000, InvalidInput, "line 2: this is not JSON"),
     ],
 )
-def test_mistakes_name_the_line_and_store_nothing(
+def test_errors_name_the_line_and_nothing_is_stored(
     memory: Memory, tmp_path: Path, line: bytes, error: type[Exception], reason: str
 ) -> None:
     path = tmp_path / "bad.jsonl"
@@ -164,7 +164,7 @@ def test_mistakes_name_the_line_and_store_nothing(
     assert memory.banks().banks == []
 
 
-def test_an_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
+def test_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
     import_file(memory, write_lines(tmp_path / "a.jsonl", TALK), bank="b")
     changed = {**TALK, "messages": [{**TALK["messages"][0], "content": "Other"}]}  # type: ignore[dict-item]
     with pytest.raises(Conflict, match=r"line 1 to line 1: .*talk/1#0"):
@@ -172,7 +172,7 @@ def test_an_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) 
     assert memory.message("b", "talk/1#0").text == "Ship Titan?"
 
 
-def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
+def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         import_file(memory, tmp_path / "absent.jsonl", bank="b")
     with pytest.raises(InvalidInput, match="cannot be read"):
@@ -182,7 +182,7 @@ def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
         import_file(memory, tmp_path / "empty.jsonl", bank="b")
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(gzip.compress(json.dumps(TALK).encode())[:-12])
-    with pytest.raises(InvalidInput, match="cut short or damaged"):
+    with pytest.raises(InvalidInput, match="truncated or damaged"):
         import_file(memory, cut, bank="b")
     with pytest.raises(InvalidInput, match="format 'xml'"):
         import_file(memory, cut, bank="b", format="xml")
@@ -191,7 +191,7 @@ def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
         import_file(memory, other, bank="b")
 
 
-def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Path) -> None:
+def test_killed_import_resumes_when_run_again(database_path: Path, tmp_path: Path) -> None:
     lines = [
         {"id": f"d{i}", "messages": [{"role": "user", "content": f"message {i} of {j}"} for j in range(10)]}
         for i in range(800)
@@ -199,7 +199,7 @@ def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Pat
     path = write_lines(tmp_path / "long.jsonl", *lines)
     program = (
         "import sys; from pathlib import Path; from foxing.memory import Memory; "
-        "from foxing.memory.ingest.importers.jsonl import import_file; "
+        "from foxing.memory.ingest.importers import import_file; "
         "import_file(Memory(sys.argv[1]), Path(sys.argv[2]), bank='b', "
         "progress=lambda done, total: print(done, flush=True))"
     )

@@ -148,7 +148,7 @@ def test_a_long_question_is_asked_by_its_rarest_words(memory: Memory, database_p
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         asked = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = index.search(connection, bank.id, asked, since=None, until=None, thread_id=None, limit=9, offset=0)
+        hits = index.search(connection, index.IndexQuery(bank.id, asked), limit=9)
     database.close()
     assert len(hits) == 4
     assert len(memory.recall("ana", " ".join(words[:1400])).spans) == 3
