@@ -1,4 +1,4 @@
-"""Long-context optical memory: banks of messages that become pages, age, and are recalled."""
+"""Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
     Conflict,
@@ -35,6 +35,7 @@ from .models import (
     TickReport,
 )
 from .policy import Policy, Step
+from .recall.query import RecallQuery
 
 __all__ = [
     "AgeReport",
@@ -57,6 +58,7 @@ __all__ = [
     "Pages",
     "Policy",
     "ReaderFailed",
+    "RecallQuery",
     "RecallResult",
     "RecalledImages",
     "RecalledMessage",

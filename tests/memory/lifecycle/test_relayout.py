@@ -282,7 +282,7 @@ def test_a_page_stays_as_long_as_what_ageing_dropped_of_it_can_be_brought_back(b
     bank.open().age(BANK)
     memory = bank.open(Printed())
     (left,) = memory.reencode(BANK).unreadable
-    assert f"can be brought back until {(bank.now + 7 * DAY).isoformat()}" in left.reason
+    assert f"can be restored until {(bank.now + 7 * DAY).isoformat()}" in left.reason
     assert bank.rows()["wastebasket"]
     bank.now += 8 * DAY
     assert len(memory.reencode(BANK).reencoded) == 1

@@ -167,5 +167,5 @@ def test_questions_that_make_no_sense_are_refused(memory: Memory) -> None:
     with pytest.raises(InvalidCursor):
         memory.recall("ana", cursor="made up")
     cursor = memory.recall("ana", limit=1).next_cursor
-    with pytest.raises(InvalidCursor, match="another question"):
+    with pytest.raises(InvalidCursor, match="another query"):
         memory.recall("ana", "Titan", cursor=cursor)
