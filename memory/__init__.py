@@ -20,12 +20,17 @@ from .errors import (
 from .memory import Memory
 from .models import (
     AgeReport,
+    BankBytes,
     BankInfo,
     Banks,
     NewMessage,
     PageInfo,
+    PageLeft,
+    PageMove,
     PageReading,
+    PageReencoded,
     Pages,
+    RecalledImage,
     RecalledImages,
     RecalledMessage,
     RecallResult,
@@ -33,12 +38,14 @@ from .models import (
     SealReport,
     StoreResult,
     TickReport,
+    TierStatistics,
 )
 from .policy import Policy, Step
 from .recall.query import RecallQuery
 
 __all__ = [
     "AgeReport",
+    "BankBytes",
     "BankInfo",
     "Banks",
     "Conflict",
@@ -54,12 +61,16 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "PageInfo",
+    "PageLeft",
+    "PageMove",
     "PageReading",
+    "PageReencoded",
     "Pages",
     "Policy",
     "ReaderFailed",
     "RecallQuery",
     "RecallResult",
+    "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
     "ReencodingReport",
@@ -68,6 +79,7 @@ __all__ = [
     "StorageError",
     "StoreResult",
     "TickReport",
+    "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
     "Unreadable",

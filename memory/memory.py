@@ -90,7 +90,7 @@ class Memory:
         self._sealer = Sealer(self._database, self._decoder, self._assembler)
         self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._assembler))
         self._ticker = Ticker(self._database, self._sealer, self._ager)
-        self._reencoder = Reencoder.reading(self._database, PageDecoder(self._codecs.present, self._codecs.named))
+        self._reencoder = Reencoder.with_decoder(self._database, PageDecoder(self._codecs.present, self._codecs.named))
         self._recaller = Recaller(self._database, self._assembler)
         self._image_recaller = ImageRecaller(self._database, self._assembler)
         self._viewer = PageViewer(self._database, self._decoder)

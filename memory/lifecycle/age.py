@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, PageLayout, tier_rank
 
 from .plan import Move, plan
-from .rewrite import BATCH, Change, Discard, Rewriter
+from .rewrite import BATCH, Change, DiscardTimes, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 
@@ -97,7 +97,7 @@ class Ager:
     def _run(self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime, result: _Result) -> None:
         """Carries out a batch of moves and adds to `result` what came of each."""
         changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in moves]
-        discard = Discard(now, wastebasket.purge_time(now, policy.undo_window))
+        discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
         outcome = self.rewriter.run(bank_id, changes, discard=discard)
         bytes_after = {page.change.page.id: page.token_bytes + page.text_bytes for page in outcome.done}
         by_page = {move.page.id: move for move in moves}

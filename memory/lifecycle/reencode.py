@@ -88,7 +88,7 @@ class Reencoder:
         self.relayout = relayout
 
     @classmethod
-    def reading(cls, database: Database, decoder: PageDecoder) -> Self:
+    def with_decoder(cls, database: Database, decoder: PageDecoder) -> Self:
         """One that reads pages by `decoder`, which must have access to the codecs that wrote them."""
         assembler = MessageAssembler(decoder)
         return cls(database, Rewriter(database, decoder, assembler), PageRelayout(database, decoder, assembler))

@@ -88,7 +88,7 @@ class RewriteOutcome:
 
 
 @dataclass(frozen=True)
-class Discard:
+class DiscardTimes:
     """When old tokens and texts are moved to the wastebasket, and when they are purged from it."""
 
     dropped_at: datetime
@@ -122,7 +122,7 @@ class Rewriter:
         return self.decoder.load()
 
     def run(
-        self, bank_id: int, changes: Sequence[Change], *, discard: Discard | None = None, pinned: bool = False
+        self, bank_id: int, changes: Sequence[Change], *, discard: DiscardTimes | None = None, pinned: bool = False
     ) -> RewriteOutcome:
         """Carries out changes to pages of one bank; a page that cannot be read stays as it is.
 
@@ -207,7 +207,7 @@ class Rewriter:
         return RewrittenPage(change, blob, tokens.count, draft.text, reading if draft.text is None else None)
 
     def _swap(
-        self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: Discard | None
+        self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
     ) -> list[RewrittenPage]:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
         faded = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
