@@ -24,7 +24,7 @@ BANK = "ana"
 END = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-#: Time of the first message, thread and texts of each page, the last of which stays open; user and assistant take turns.
+#: First message's time, thread and texts of each page; the last page stays open. User and assistant take turns.
 PAGES: Sequence[tuple[datetime, str, Sequence[str]]] = (
     (
         datetime(2026, 2, 2, 9, 0, tzinfo=UTC),

@@ -1,11 +1,13 @@
 """A bank that other weights than the present ones wrote."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.other_weights import SampleBank, build_sample_bank, write_other_weights
 
 from foxing.encoder.native.codec import NativeCodec
+from foxing.memory import Memory
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +28,10 @@ def _built_bank(other_weights: Path, tmp_path_factory: pytest.TempPathFactory) -
 def bank(_built_bank: SampleBank, database_path: Path) -> SampleBank:
     """A copy of the bank for one test."""
     return _built_bank.at(database_path)
+
+
+@pytest.fixture
+def memory(bank: SampleBank) -> Iterator[Memory]:
+    """The bank opened with a codec that reads the tokens of both weights."""
+    with bank.open() as opened:
+        yield opened

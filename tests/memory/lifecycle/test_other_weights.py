@@ -1,6 +1,5 @@
 """Pages that other weights wrote, with and without a codec that reads them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,12 +8,6 @@ from support.other_weights import BANK, DAY, END, BothWeights, SampleBank, exact
 from foxing.encoder import load_codec
 from foxing.encoder.bench import accuracy
 from foxing.memory import Memory, TokensDamaged
-
-
-@pytest.fixture
-def memory(bank: SampleBank) -> Iterator[Memory]:
-    with bank.open() as opened:
-        yield opened
 
 
 def test_a_codec_that_reads_other_weights_recalls_their_pages(bank: SampleBank, memory: Memory) -> None:

@@ -1,7 +1,6 @@
 """Reencoding a bank that other weights wrote: what changes and what stays."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,12 +18,6 @@ from support.other_weights import (
 from foxing.encoder import UNREADABLE, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import accuracy
 from foxing.memory import Memory, NotFound
-
-
-@pytest.fixture
-def memory(bank: SampleBank) -> Iterator[Memory]:
-    with bank.open() as opened:
-        yield opened
 
 
 def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, memory: Memory) -> None:

@@ -1,6 +1,6 @@
 """Reencoding a bank with damaged pages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from support.other_weights import (
@@ -14,12 +14,6 @@ from support.other_weights import (
 
 from foxing.encoder.bench import accuracy
 from foxing.memory import Memory
-
-
-@pytest.fixture
-def memory(bank: SampleBank) -> Iterator[Memory]:
-    with bank.open() as opened:
-        yield opened
 
 
 def test_an_unreadable_page_is_reported_and_left_alone(bank: SampleBank, memory: Memory) -> None:
