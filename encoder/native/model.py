@@ -33,6 +33,7 @@ class PriorWeights(nn.Module):
         super().__init__()
         for name, array in zero_arrays().items():
             self.register_buffer(name, torch.from_numpy(array))
+        # named as in the weights file: the slots of the confidence levels
         self.register_buffer("doubts", torch.from_numpy(initial_slots()))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -213,8 +213,8 @@ def _decode(
         for cells, confidence, guessed in zip(*decoded, strict=True):
             readings.append(Reading(tier, cells, confidence, 0.0))
             guesses.append(Reading(tier, cells, guessed.astype(np.float32), 0.0))
-    right, sure = compared(development.pages, readings)
-    return DecodedCharacters(right, sure, compared(development.pages, guesses)[1] > 0)
+    right, confidence = compared(development.pages, readings)
+    return DecodedCharacters(right, confidence, compared(development.pages, guesses)[1] > 0)
 
 
 def main() -> None:

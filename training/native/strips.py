@@ -1,6 +1,7 @@
 """Strips of typeset text, from which training images are drawn."""
 
 import random
+import sys
 import sysconfig
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,8 @@ class Corpus:
         self.words_by_language[name[:2]].update(w for w in sample.split() if len(w) < 24)
         if name.startswith("en"):
             self.prose += sample.replace("\n", " ")
-        print(f"{name}: {len(pages)} pages", flush=True)
+        # to stderr, because stdout may hold the JSON of the command even in the drawing process
+        print(f"{name}: {len(pages)} pages", file=sys.stderr, flush=True)
 
 
 def load_corpus(folder: Path, charset: Charset, options: TrainingOptions, generator: random.Random) -> Corpus:

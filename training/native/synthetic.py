@@ -73,7 +73,7 @@ class SyntheticText:
         self._full = charset.wide + charset.rare_wide
         self._signs = charset.full_width_signs
         self._words = list(words) or ["word"]
-        self._languages = [words for words in languages if words]
+        self._languages = [language for language in languages if language]
         self._alphabets = alphabets(charset)
         self._generator = generator
         self._setter = Typesetter(repertoire=Repertoire(charset.characters))

@@ -12,7 +12,7 @@ import torch
 
 from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.model import NativeModel
-from foxing.encoder.native.network.dims import NativeDims
+from foxing.encoder.native.network.dims import PAIRS, NativeDims
 from foxing.encoder.native.network.patches import resample
 from foxing.encoder.native.weights import WeightsInfo, load_weights, save_weights
 from foxing.renderer import DENSE_PAGE
@@ -43,7 +43,7 @@ class Trainer:
         options, model = self.options, self.model
         falling = min(1.0, FINAL_RATE + (1 - FINAL_RATE) * (1 - progress) / (1 - options.decay_from))
         self.optimizer.set_rate(warmup * falling)
-        rows = target.cells.shape[1] // (DENSE_PAGE.columns // 2)
+        rows = target.cells.shape[1] // PAIRS
         token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
         with torch.autocast("cpu", torch.bfloat16):
             sized = resample(pixels, model.dims.tiers[tier], rows)

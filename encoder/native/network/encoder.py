@@ -24,11 +24,11 @@ class GlyphHeads(nn.Module):
         self.infrequent_wide_class = charset.infrequent_wide_class
         self.first_norm = nn.LayerNorm(dims.n_cell)
         self.norm = nn.LayerNorm(dims.n_cell)
-        self.glance = nn.Linear(dims.n_cell, charset.n_cell)
+        self.glance = nn.Linear(dims.n_cell, charset.n_cell)  # classes before the context along the text
         self.cell = mlp(dims.n_cell, dims.n_cell, charset.n_cell)
         self.rare = nn.Linear(dims.n_cell, len(charset.rare))
         self.shape = nn.Linear(2 * dims.n_cell, dims.n_pair)
-        self.often = nn.Linear(dims.n_pair, charset.n_frequent_wide)
+        self.often = nn.Linear(dims.n_pair, charset.n_frequent_wide)  # frequent full-width characters
         self.wide = nn.Linear(dims.n_pair, charset.n_wide)
         self.rare_wide = nn.Linear(dims.n_pair, len(charset.rare_wide))
         self.jamo = nn.Linear(dims.n_pair, N_LEAD + N_VOWEL + N_TAIL)
@@ -85,7 +85,7 @@ class PageEncoder(nn.Module):
         for hint in (self.first_hint, self.hint):
             nn.init.zeros_(hint.weight)
             nn.init.zeros_(hint.bias)
-        self.glanced = nn.Linear(2 * charset.n_cell, dims.n_pair, bias=False)
+        self.glanced = nn.Linear(2 * charset.n_cell, dims.n_pair, bias=False)  # takes the context-free classes
         self.tier = nn.ParameterDict({name: nn.Parameter(torch.zeros(dims.n_pair)) for name in dims.tiers})
         self.across = TokenAttention(dims.n_pair, dims.n_heads)
         self.along = nn.ModuleList(TextConv(dims.n_pair, dims.kernel) for _ in range(dims.layers))
@@ -129,7 +129,7 @@ class PageEncoder(nn.Module):
         cells = x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, 2, x.shape[1])
         x = self.join(cells.flatten(2)) + self.tier[tier]
         x = self.across(x, token_rows, token_pairs)
-        # the look of the whole page (shifted, blurred) helps to classify a cell, then the neighbouring cells do
+        # global properties of the image, such as a shift or blur, help to classify a cell; then its neighbours do
         normed = self.glyphs.first_norm(cells + self.first_hint(x).reshape(cells.shape))
         context_free = self.glyphs.glance(normed)
         x = x + self.glanced(context_free.softmax(-1).flatten(2))
