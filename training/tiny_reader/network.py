@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from foxing.encoder.contract import UNREADABLE
+from foxing.encoder.vision.checkpoint import LAYOUT_FILE, Checkpoint, read_config, transformers
 from foxing.encoder.vision.deepseek import PUBLISHED_TYPE, DeepSeekOcr, model_config
-from foxing.encoder.vision.loading import LAYOUT_FILE, Place, read_config, transformers
 
 from .pages import ALPHABET, RUN_CELLS, TINY_PAGE, Scribe, draw, mark
 
@@ -63,7 +63,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def write_description(folder: Path) -> Place:
+def write_description(folder: Path) -> Checkpoint:
     """A folder with all of a checkpoint but its weights: configuration, tokenizer of single characters, page layout."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
@@ -77,10 +77,10 @@ def write_description(folder: Path) -> Place:
     tokenizer.decoder = decoders.Fuse()
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in (*SPECIAL, *PLACES, *MARKS)])
     tokenizer.save(str(folder / "tokenizer.json"))
-    return Place(folder.name, folder)
+    return Checkpoint(folder.name, folder)
 
 
-def new_network(place: Place) -> Any:
+def new_network(place: Checkpoint) -> Any:
     """A network of the folder's configuration with random weights of a scale at which it learns."""
     network = transformers().UnlimitedOcrForConditionalGeneration(model_config(read_config(place), place))
     network.set_attn_implementation({"": "sdpa"})

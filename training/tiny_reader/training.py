@@ -23,10 +23,10 @@ import torch
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 
+from foxing.encoder.vision.checkpoint import load_tokenizer
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.loading import load_tokenizer
-from foxing.encoder.vision.model import READ
+from foxing.encoder.vision.model import FREE_OCR
 from foxing.renderer import Page
 
 from .batches import IGNORED, Batch, Batches, ReaderOptions
@@ -71,7 +71,7 @@ class Trainer:
         )
         adam = torch.optim.AdamW(others, lr=options.adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
         self._optimizers = ((muon, options.muon_rate), (adam, options.adam_rate))
-        before, after = model.question(model.prompt(READ))
+        before, after = model.prompt_ids(model.prompt(FREE_OCR))
         self._before, self._after = torch.tensor(before), torch.tensor(after)
 
     def _keep(self, name: str, module: nn.Module, taken: Any, given: Tensor) -> None:

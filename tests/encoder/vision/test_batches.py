@@ -11,10 +11,11 @@ from PIL import Image
 
 from foxing.encoder import CodecError, ReadFailed, Reading
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.vision.batching import batches, halving
+from foxing.encoder.vision.batching import batches, split_on_oom
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.loading import locate, weights_digest
+from foxing.encoder.vision.digest import weights_digest
 from foxing.memory.pages.decode_queue import DecodeQueue
 from foxing.renderer import PageLayout, render
 
@@ -46,7 +47,7 @@ def test_work_is_halved_until_it_fits_and_comes_back_in_order(room: int) -> None
             raise torch.OutOfMemoryError("too little")
         return [item * 10 for item in items]
 
-    assert halving(run, range(8)) == [item * 10 for item in range(8)]
+    assert split_on_oom(run, range(8)) == [item * 10 for item in range(8)]
     assert max(sizes) == 8
 
 
@@ -55,7 +56,7 @@ def test_what_does_not_fit_alone_is_an_error_that_says_what_to_do() -> None:
         raise torch.OutOfMemoryError("too little")
 
     with pytest.raises(CodecError, match=r"too little memory for a single page.*FOXING_DEVICE=cpu"):
-        halving(run, [1, 2])
+        split_on_oom(run, [1, 2])
 
 
 class ShortOfMemory:
@@ -84,9 +85,9 @@ def images(codec: VisionCodec, tier: str, count: int) -> list[Image.Image]:
 
 def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(codec: VisionCodec) -> None:
     tokens = codec.encode(images(codec, "tiny", 2), "tiny") + codec.encode(images(codec, "small", 1), "small")
-    alone = [codec.write([item])[0] for item in tokens]
+    alone = [codec.generate([item])[0] for item in tokens]
     codec.model.network = counted = ShortOfMemory(codec.model.network, 3)
-    together = codec.write(tokens)
+    together = codec.generate(tokens)
     assert counted.sizes == [3]
     for one, other in zip(alone, together, strict=True):
         assert one.text == other.text
@@ -95,9 +96,9 @@ def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(codec: VisionCode
 
 def test_out_of_memory_halves_the_batch_and_goes_on(codec: VisionCodec) -> None:
     tokens = codec.encode(images(codec, "tiny", 3), "tiny")
-    expected = codec.write(tokens)
+    expected = codec.generate(tokens)
     codec.model.network = short = ShortOfMemory(codec.model.network, 1)
-    written = codec.write(tokens)
+    written = codec.generate(tokens)
     assert short.sizes == [3, 1, 2, 1, 1]
     assert [item.text for item in written] == [item.text for item in expected]
     short.room = 0
@@ -124,6 +125,6 @@ def test_a_page_for_which_there_is_no_memory_fails_alone(codec: VisionCodec, mon
 def test_the_budget_bounds_a_batch(codec: VisionCodec) -> None:
     tokens = codec.encode(images(codec, "tiny", 3), "tiny")
     codec.model.network = counted = ShortOfMemory(codec.model.network, 9)
-    codec.batch_tokens = 2 * (codec.model.positions("tiny") + codec.bound)
+    codec.batch_tokens = 2 * (codec.model.positions("tiny") + codec.max_new_tokens)
     codec.decode(tokens)
     assert counted.sizes == [2, 1]

@@ -28,7 +28,7 @@ def chosen(
     codec = load_codec(settings.codec, settings.device, None, settings.codec_options)
     assert isinstance(codec, VisionCodec)
     monkeypatch.setattr(codec, "layout", small_page)
-    monkeypatch.setattr(codec, "bound", small_page.cells + small_page.rows + 1)
+    monkeypatch.setattr(codec, "max_new_tokens", small_page.cells + small_page.rows + 1)
     return codec
 
 

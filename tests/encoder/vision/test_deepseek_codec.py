@@ -17,11 +17,12 @@ from foxing.encoder import Codec, CodecError, DescribableCodec, TokensError, Vis
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.options import CodecOptions
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.generation import characters, write
-from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.encoder.vision.model import READ, Given
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import align_characters, generate
+from foxing.encoder.vision.model import FREE_OCR, PageFeatures
 from foxing.encoder.vision.quantization import from_tokens, to_bytes
 from foxing.renderer import PRINTED_PAGE, PageLayout, render
 
@@ -72,16 +73,20 @@ def test_text_from_stored_tokens_is_the_text_from_pixels(
 ) -> None:
     codec = opened(deepseek_folder, small_page, token_dtype="float32")
     model, network = codec.model, codec.model.network
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * model.positions(tier) + after])
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
     pixels = model.pixels([images[tier]])
     tokens = codec.encode([images[tier]], tier)[0]
-    stored = Given(tier, from_tokens(tokens))
+    stored = PageFeatures(tier, from_tokens(tokens))
     assert torch.equal(network(ids, pixel_values=pixels).logits, network(ids, **model.inputs([stored], ids)).logits)
     given = network.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels, max_new_tokens=30, pad_token_id=1
     )[0, ids.shape[1] :].tolist()
-    assert write(model, [stored], model.prompt(READ), bound=30)[0].text == characters(model.tokenizer, given)[0] != ""
+    assert (
+        generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=30)[0].text
+        == align_characters(model.tokenizer, given)[0]
+        != ""
+    )
 
 
 def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
@@ -91,7 +96,7 @@ def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
     model = DeepSeekOcr.load(place, torch.device("cpu"), torch.bfloat16)
     codec = VisionCodec(model, weights_digest(place), layout=small_page)
     with torch.inference_mode():
-        seen = model.look(model.pixels([images["tiny"]]), "tiny")[0]
+        seen = model.image_features(model.pixels([images["tiny"]]), "tiny")[0]
     tokens = codec.encode([images["tiny"]], "tiny")[0]
     assert tokens.dtype == "bfloat16"
     assert tokens.bytes_per_token == 2 * tokens.shape[2]
@@ -107,12 +112,12 @@ def test_what_tokens_are_stored_in_moves_logits_little(
 ) -> None:
     """`share`: of the spread of the logits; measured 0.0002, 0.002 and 0.02 on these weights."""
     model = codec.model
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * model.positions("tiny") + after])
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * model.positions("tiny") + after])
 
     def logits(stored: str) -> torch.Tensor:
         tokens = VisionCodec(model, codec.weights, token_dtype=stored).encode([images["tiny"]], "tiny")[0]
-        return model.network(ids, **model.inputs([Given("tiny", from_tokens(tokens))], ids)).logits[0, -1]
+        return model.network(ids, **model.inputs([PageFeatures("tiny", from_tokens(tokens))], ids)).logits[0, -1]
 
     exact = logits("float32")
     assert float((logits(dtype) - exact).abs().max()) < share * float(exact.std())
@@ -134,11 +139,11 @@ def test_prompts_are_offered_by_name(codec: VisionCodec, images: dict[str, Image
     assert codec.model.prompt("free-ocr") == "\nFree OCR."
     assert codec.model.prompt("locate", "the date") == "\nLocate <|ref|>the date<|/ref|> in the image."
     marks = [codec.model.tokenizer.token_to_id(mark) for mark in ("<|ref|>", "<|/ref|>")]
-    assert [token for token in codec.model.ids(codec.model.prompt("locate", "x")) if token in marks] == marks
+    assert [token for token in codec.model.tokenize(codec.model.prompt("locate", "x")) if token in marks] == marks
     tokens = codec.encode([images["tiny"]], "tiny")
-    assert codec.write(tokens, "markdown")[0].text
+    assert codec.generate(tokens, "markdown")[0].text
     with pytest.raises(CodecError, match="no prompt 'poem'; it has free-ocr, markdown"):
-        codec.write(tokens, "poem")
+        codec.generate(tokens, "poem")
 
 
 @pytest.mark.parametrize("name", ["model.embed_tokens.weight", "model.image_newline"])
@@ -191,9 +196,9 @@ def cut_short(folder: Path) -> None:
         (edit_config(model_type="bert"), "a model of type 'bert'"),
         (edit_config(architectures=["DeepseekOCR2ForCausalLM"]), "DeepseekOCR2ForCausalLM"),
         (edit_config(vision_config={}), "not that of DeepSeek-OCR .KeyError.'width'."),
-        (lambda folder: (folder / "config.json").write_text("<html>"), "no config.json that can be read"),
-        (lambda folder: (folder / "config.json").unlink(), "no config.json that can be read"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json that can be read"),
+        (lambda folder: (folder / "config.json").write_text("<html>"), "no readable config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "no readable config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no readable tokenizer.json"),
         (lambda folder: (folder / "model.safetensors").unlink(), "weights of .* cannot be loaded"),
         (cut_short, "weights of .* cannot be loaded"),
         (edit_weights(lambda t: t.pop("model.norm.weight")), "missing keys model.language_model.norm.weight"),

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from foxing.encoder.vision.checkpoint import locate, read_config
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.loading import locate, read_config
 
 MODES = {"large": (1280, 421), "base": (1024, 273), "small": (640, 111), "tiny": (512, 73)}
 
@@ -151,7 +151,7 @@ def test_features_are_those_of_the_published_equations(model: DeepSeekOcr, equat
     pixels = torch.rand(3, side, side, generator=torch.Generator().manual_seed(side)) * 2 - 1
     expected = equations.features(pixels)
     assert expected.shape[0] == positions == model.positions(tier)
-    whole = model.whole(model.look(pixels[None], tier)[0])
+    whole = model.image_embeddings(model.image_features(pixels[None], tier)[0])
     assert whole.shape == expected.shape
     assert float(expected.std()) > 0.1
     assert float((whole - expected).abs().max()) <= 1e-5
@@ -161,4 +161,4 @@ def test_features_are_those_of_the_published_equations(model: DeepSeekOcr, equat
 def test_the_grid_with_the_constant_ends_is_what_the_model_gives_bit_by_bit(model: DeepSeekOcr) -> None:
     pixels = torch.rand(1, 3, 512, 512) * 2 - 1
     given = model.network.get_image_features(pixel_values=pixels).pooler_output[0]
-    assert torch.equal(model.whole(model.look(pixels, "tiny")[0]), given)
+    assert torch.equal(model.image_embeddings(model.image_features(pixels, "tiny")[0]), given)

@@ -10,10 +10,10 @@ import torch
 from foxing.encoder import StorageEffect, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.tokens import SCALED_NUMBERS, bytes_of
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate
 from foxing.encoder.vision.model import VisionModel
 from foxing.encoder.vision.quantization import from_tokens, to_bytes
 from foxing.encoder.vision.qwen import QwenVl

@@ -8,7 +8,7 @@ import pytest
 
 from foxing.encoder import CodecError, load_codec
 from foxing.encoder.options import CodecOptions
-from foxing.encoder.vision.loading import LAYOUT_FILE, locate, page_layout
+from foxing.encoder.vision.checkpoint import LAYOUT_FILE, locate, page_layout
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 
@@ -34,5 +34,5 @@ def test_the_codec_of_a_folder_has_its_layout(
 )
 def test_a_file_that_gives_no_layout_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / LAYOUT_FILE).write_text(text)
-    with pytest.raises(CodecError, match=r"foxing\.json .* gives no page layout .*; correct it"):
+    with pytest.raises(CodecError, match=r"foxing\.json .* does not contain a valid page layout .*; correct it"):
         page_layout(locate(str(tmp_path), None))

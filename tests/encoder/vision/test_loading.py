@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from foxing.encoder import CodecError
-from foxing.encoder.vision.loading import CHUNK_BYTES, Place, weights_digest
+from foxing.encoder.vision.checkpoint import Checkpoint
+from foxing.encoder.vision.digest import CHUNK_BYTES, weights_digest
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def tensors() -> dict[str, torch.Tensor]:
 
 
 def digest(folder: Path) -> str:
-    return weights_digest(Place("m", folder))
+    return weights_digest(Checkpoint("m", folder))
 
 
 def shard(folder: Path, files: dict[str, dict[str, torch.Tensor]]) -> None:

@@ -35,12 +35,13 @@ from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
 from foxing.encoder.remote.endpoint import CLOSED, Endpoint, Timing
 from foxing.encoder.remote.responses import LONGEST, BadAnswer
+from foxing.encoder.vision.checkpoint import locate, transformers
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.generation import Written
-from foxing.encoder.vision.loading import locate, transformers, weights_digest
-from foxing.encoder.vision.model import Given
-from foxing.encoder.vision.remote_decoding import ServedVisionCodec, as_written
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.model import PageFeatures
+from foxing.encoder.vision.remote_decoding import RemoteVisionCodec, to_generation
 from foxing.memory import Memory
 from foxing.memory.lifecycle import rewrite as rewriting
 from foxing.renderer import PageLayout, render
@@ -80,7 +81,7 @@ class Engine:
                 generation_config=transformers().GenerationConfig(
                     do_sample=False,
                     max_new_tokens=body["max_tokens"],
-                    eos_token_id=sorted(self.model.end_ids),
+                    eos_token_id=sorted(self.model.eos_token_ids),
                     pad_token_id=1,
                     output_logits=True,
                     return_dict_in_generate=True,
@@ -89,7 +90,7 @@ class Engine:
             )
         ids = done.sequences[0].tolist()
         told = [scores[0].float().log_softmax(-1) for scores in done.logits]
-        return ids, told, "stop" if ids[-1] in self.model.end_ids else "length"
+        return ids, told, "stop" if ids[-1] in self.model.eos_token_ids else "length"
 
     @staticmethod
     def _banned(ids: Sequence[int], size: int, window: int) -> list[int]:
@@ -225,18 +226,18 @@ def pauses() -> list[float]:
     return []
 
 
-Open = Callable[..., ServedVisionCodec]
+Open = Callable[..., RemoteVisionCodec]
 
 
 @pytest.fixture
 def served(here: VisionCodec, server: Server, pauses: list[float]) -> Iterator[Open]:
     """Opens codecs over the same model that the server decodes for; they are closed at the end."""
-    opened: list[ServedVisionCodec] = []
+    opened: list[RemoteVisionCodec] = []
 
-    def open_one(layout: PageLayout | None = None, **options: Any) -> ServedVisionCodec:
+    def open_one(layout: PageLayout | None = None, **options: Any) -> RemoteVisionCodec:
         given = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4, **options}
         endpoint = Endpoint(RemoteOptions(**given), Timing(sleep=pauses.append, chance=lambda: 0.5))
-        opened.append(ServedVisionCodec(here.model, here.weights, endpoint, layout=layout or here.layout))
+        opened.append(RemoteVisionCodec(here.model, here.weights, endpoint, layout=layout or here.layout))
         return opened[-1]
 
     yield open_one
@@ -253,21 +254,21 @@ def tokens(here: VisionCodec) -> list[VisionTokens]:
     return [item for tier in tiers for item in here.encode([render(c, page.layout, tier) for c in shifted], tier)]
 
 
-def same(one: Written, other: Written) -> None:
+def same(one: Generation, other: Generation) -> None:
     assert one.text == other.text
     assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
     assert (one.looped == other.looped).all()
-    assert one.ending == other.ending
-    assert one.ended == pytest.approx(other.ended, abs=1e-4)
+    assert one.finish_reason == other.finish_reason
+    assert one.end_probability == pytest.approx(other.end_probability, abs=1e-4)
 
 
 def test_what_the_server_writes_is_what_is_written_here(
     here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
 ) -> None:
     codec = served()
-    expected = here.write(tokens)
+    expected = here.generate(tokens)
     assert len({written.text for written in expected}) > 1
-    for written, other in zip(codec.write(tokens), expected, strict=True):
+    for written, other in zip(codec.generate(tokens), expected, strict=True):
         same(written, other)
     for reading, local in zip(codec.decode(tokens), here.decode(tokens), strict=True):
         assert (reading.cells == local.cells).all()
@@ -276,25 +277,25 @@ def test_what_the_server_writes_is_what_is_written_here(
     assert (codec.name, codec.weights, codec.tiers) == (here.name, here.weights, here.tiers)
     longest = max(len(base64.b64decode(body["prompt_embeds"])) for body in server.bodies)
     assert longest < 4 * 32 * (273 + 20) + 4096
-    assert server.bodies[0]["max_tokens"] == codec.bound
-    assert server.bodies[0]["vllm_xargs"] == {"ngram_size": 35, "window_size": codec.bound}
+    assert server.bodies[0]["max_tokens"] == codec.max_new_tokens
+    assert server.bodies[0]["vllm_xargs"] == {"ngram_size": 35, "window_size": codec.max_new_tokens}
     usage = codec.usage
     assert (usage.requests, usage.failures, usage.pages) == (2 * len(tokens), 0, len(tokens))
     assert usage.prompt_tokens > 2 * sum(here.model.positions(item.tier) for item in tokens)
-    assert codec.write(tokens[:1], "markdown")[0].text == here.write(tokens[:1], "markdown")[0].text
+    assert codec.generate(tokens[:1], "markdown")[0].text == here.generate(tokens[:1], "markdown")[0].text
 
 
 @pytest.mark.parametrize("ngram", [2, 3])
 def test_a_text_that_repeats_itself_is_stopped_where_it_would_be_here(
     here: VisionCodec, served: Open, tokens: list[VisionTokens], monkeypatch: pytest.MonkeyPatch, ngram: int
 ) -> None:
-    monkeypatch.setattr(here.model, "ngram", ngram)
-    monkeypatch.setattr(here, "bound", 400)
+    monkeypatch.setattr(here.model, "no_repeat_ngram_size", ngram)
+    monkeypatch.setattr(here, "max_new_tokens", 400)
     codec = served()
-    codec.bound = 400
-    expected = here.write(tokens)
-    assert "loop" in {written.ending for written in expected}
-    for written, other in zip(codec.write(tokens), expected, strict=True):
+    codec.max_new_tokens = 400
+    expected = here.generate(tokens)
+    assert "loop" in {written.finish_reason for written in expected}
+    for written, other in zip(codec.generate(tokens), expected, strict=True):
         same(written, other)
 
 
@@ -302,32 +303,32 @@ def test_an_end_that_the_server_keeps_to_itself_is_an_end(
     here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codec = served()
-    codec.write(tokens[:1])
+    codec.generate(tokens[:1])
     ids = Completion.of(server.completion(server.bodies[-1])).ids
     assert ids is not None
-    monkeypatch.setattr(DeepSeekOcr, "end_ids", frozenset({ids[5]}))  # another token ends a text
-    expected = here.write(tokens[:1])[0]
-    assert expected.ending == "end"
-    same(codec.write(tokens[:1])[0], expected)
+    monkeypatch.setattr(DeepSeekOcr, "eos_token_ids", frozenset({ids[5]}))  # another token ends a text
+    expected = here.generate(tokens[:1])[0]
+    assert expected.finish_reason == "end"
+    same(codec.generate(tokens[:1])[0], expected)
     server.end = False
-    written = codec.write(tokens[:1])[0]
-    assert (written.text, written.ending) == (expected.text, "end")
-    assert written.ended == pytest.approx(0.9)
+    written = codec.generate(tokens[:1])[0]
+    assert (written.text, written.finish_reason) == (expected.text, "end")
+    assert written.end_probability == pytest.approx(0.9)
 
 
 def test_tokens_that_are_not_named_by_ids_give_the_same_text(
     here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
 ) -> None:
     server.by_ids = False
-    plain = [item for item in tokens if here.write([item])[0].text.isascii()] or tokens[:1]
+    plain = [item for item in tokens if here.generate([item])[0].text.isascii()] or tokens[:1]
     codec = served()
     for item in plain:
-        expected = here.write([item])[0]
-        written = codec.write([item])[0]
+        expected = here.generate([item])[0]
+        written = codec.generate([item])[0]
         assert written.text == expected.text
-        assert written.ending == expected.ending
+        assert written.finish_reason == expected.finish_reason
     server.answer = lambda document: {**document, "choices": [{**document["choices"][0], "logprobs": None}]}
-    assert codec.write(plain[:1])[0].confidence == pytest.approx(0.9)
+    assert codec.generate(plain[:1])[0].confidence == pytest.approx(0.9)
 
 
 def completion(ids: Sequence[int], probability: float = 0.5, **fields: Any) -> Completion:
@@ -337,9 +338,9 @@ def completion(ids: Sequence[int], probability: float = 0.5, **fields: Any) -> C
 
 
 def test_a_loop_of_a_server_without_the_logits_processor_is_no_text(here: VisionCodec) -> None:
-    ids = here.model.ids("Read this. ") + here.model.ids("again and again. ") * 20
-    written = as_written(here.model, completion(ids, finish_reason="length"), 0.9)
-    assert written.ending == "loop"
+    ids = here.model.tokenize("Read this. ") + here.model.tokenize("again and again. ") * 20
+    written = to_generation(here.model, completion(ids, finish_reason="length"), 0.9)
+    assert written.finish_reason == "loop"
     assert written.text.startswith("Read this. again and again. ")
     assert not written.looped[:10].any()
     assert written.looped[-20:].all()
@@ -426,7 +427,7 @@ def test_no_answer_is_no_reading(
 def test_a_text_that_ends_at_once_is_no_reading_of_a_page(
     here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens]
 ) -> None:
-    name = server.name(min(here.model.end_ids))
+    name = server.name(min(here.model.eos_token_ids))
     logprobs = {"tokens": [name], "token_logprobs": [-0.1], "top_logprobs": [{name: -0.1}]}
     server.answer = instead(text="", logprobs=logprobs)
     codec = served()
@@ -434,19 +435,19 @@ def test_a_text_that_ends_at_once_is_no_reading_of_a_page(
     assert isinstance(failed, ReadFailed)
     assert f"{server.url} wrote no text" in str(failed)
     assert (codec.usage.pages, codec.usage.pages_failed) == (0, 1)
-    written = codec.write(tokens[4:5], "describe")[0]
-    assert (written.text, written.ending) == ("", "end"), "to another question it is an answer"
+    written = codec.generate(tokens[4:5], "describe")[0]
+    assert (written.text, written.finish_reason) == ("", "end"), "to another question it is an answer"
 
 
 def test_numbers_that_are_none_are_not_believed(here: VisionCodec) -> None:
-    ids = here.model.ids("Read this.")
+    ids = here.model.tokenize("Read this.")
     for wrong in (math.nan, math.inf):
         told = completion(ids)
         names, numbers = list(told.tokens), [wrong, *told.logprobs[1:]]
         tops = [{name: number, "token_id:1": wrong} for name, number in zip(names, numbers, strict=True)]
         logprobs = {"tokens": names, "token_logprobs": numbers, "top_logprobs": tops}
         odd = Completion.of({"choices": [{"text": "Read this.", "logprobs": logprobs}]})
-        written = as_written(here.model, odd, 0.9)
+        written = to_generation(here.model, odd, 0.9)
         assert written.text == "Read this."
         assert written.confidence == pytest.approx(0.9)
         assert odd.answer.sure is None
@@ -473,7 +474,7 @@ def test_what_nobody_expected_and_a_lack_of_memory_fail_a_page_alone(
     given = here.model.prompt_embeddings
     faults: list[Exception | None] = [RuntimeError(f"odd {KEY}"), torch.OutOfMemoryError("no"), None]
 
-    def embeddings(page: Given, prompt: str) -> torch.Tensor:
+    def embeddings(page: PageFeatures, prompt: str) -> torch.Tensor:
         fault = faults[[item.tier for item in tokens[::2]].index(page.tier)]
         if fault is not None:
             raise fault
@@ -536,7 +537,7 @@ def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None
     remote = RemoteOptions(url=server.url, model=MODEL, api_key=KEY)
     options = CodecOptions(model=str(deepseek_folder), decoder="remote", remote=remote)
     codec = load_codec("deepseek-ocr", "cpu", options=options)
-    assert isinstance(codec, ServedVisionCodec)
+    assert isinstance(codec, RemoteVisionCodec)
     codec.close()
     assert load_codec("native", "cpu", options=options).name == "native"  # it reads its own pages as ever
     with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
@@ -556,7 +557,7 @@ def test_a_bank_changes_its_decoder_without_reencoding(
     font: Any = "dejavu-sans-mono"
     layout = PageLayout(40, 20, cell_width_px=32, cell_height_px=64, newline="break", font=font, cropped=False)
     wide = VisionCodec(here.model, here.weights, layout=layout)
-    wide.bound = 60
+    wide.max_new_tokens = 60
     clock = [START + timedelta(hours=1)]
     with Memory(database_path, codec=wide, clock=lambda: clock[0]) as memory:
         memory.store("ana", [{"role": "user", "content": "The invoice went to the harbour.", "created_at": START}])
@@ -566,7 +567,7 @@ def test_a_bank_changes_its_decoder_without_reencoding(
         page = memory.pages("ana").pages[0].id
         read, stored = memory.read_page("ana", page), memory.page_tokens("ana", page)
     codec = served(layout, retries=0)
-    codec.bound = 60
+    codec.max_new_tokens = 60
     with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
         assert memory.page_tokens("ana", page) == stored
         assert memory.read_page("ana", page).text == read.text

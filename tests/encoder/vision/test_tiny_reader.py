@@ -85,7 +85,7 @@ def test_a_bank_is_read_at_every_tier_from_its_tokens_alone(memory: Memory, monk
         raise AssertionError("the encoder ran though tokens are stored")
 
     with monkeypatch.context() as patched:
-        patched.setattr(DeepSeekOcr, "look", looked)
+        patched.setattr(DeepSeekOcr, "image_features", looked)
         readings = memory.codec.decode([memory.page_tokens(BANK, page_id) for page_id in ids])
     assert {reading.tier for reading in readings} == {"base"}
     assert accuracy(list(zip(texts, [page_text(reading.cells) for reading in readings], strict=True))) >= 0.90
@@ -99,7 +99,7 @@ def test_a_bank_is_read_at_every_tier_from_its_tokens_alone(memory: Memory, monk
             (tier, tokens, False, 0)
         }, "no text is left beside the tokens, not even an identifier"
         with monkeypatch.context() as patched:
-            patched.setattr(DeepSeekOcr, "look", looked)
+            patched.setattr(DeepSeekOcr, "image_features", looked)
             window = memory.recall(BANK, since=START, until=START + timedelta(days=1), now=now, limit=100).spans
             found = memory.recall(BANK, QUERY, now=now, limit=3).spans
         assert {span.source for span in window} == {"decoded"}

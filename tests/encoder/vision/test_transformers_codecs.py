@@ -12,11 +12,12 @@ from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.generation import characters, write
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import align_characters, generate
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.encoder.vision.model import READ, Given, VisionModel
+from foxing.encoder.vision.model import FREE_OCR, PageFeatures, VisionModel
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.encoder.vision.qwen import QwenVl
 from foxing.renderer import PageLayout, render
@@ -144,17 +145,19 @@ def test_text_from_stored_tokens_is_the_text_of_the_models_own_path_from_pixels(
     question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
     given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **question)
     given.pop("num_patches", None)
-    steps = model.ngram - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
+    steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
     written = model.network.generate(
         **given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
     )
     expected = written[0, given["input_ids"].shape[1] :].tolist()
-    ends = [step for step, token in enumerate(expected) if token in model.end_ids]
-    text = characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
-    stored = Given(tier, from_tokens(codec.encode([page], tier)[0]))
-    assert write(model, [stored], model.prompt(READ), bound=steps)[0].text == text != ""
-    moved = Given(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
-    assert write(model, [moved], model.prompt(READ), bound=steps)[0].text != text, "it depends on what is seen"
+    ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
+    text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
+    stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
+    assert generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text == text != ""
+    moved = PageFeatures(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
+    assert generate(model, [moved], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text != text, (
+        "it depends on what is seen"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -163,15 +166,15 @@ def test_the_question_is_put_as_published(opened: Opened, model_folder: Callable
     model = codec.model
     tier = list(codec.tiers)[-1]
     before, after = QUESTIONS[kind]
-    assert model.question(model.prompt(READ)) == (model.ids(before), model.ids(after))
+    assert model.prompt_ids(model.prompt(FREE_OCR)) == (model.tokenize(before), model.tokenize(after))
     question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
     given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **question)
-    ours = model.ids(before) + [model.image_id] * model.positions(tier) + model.ids(after)
+    ours = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
     assert given["input_ids"][0].tolist() == ours
     if kind == "got_ocr2":
         with_format = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", format=True)
-        before_image, after_image = model.question(model.prompt("markdown"))
-        assert with_format["input_ids"][0].tolist() == before_image + [model.image_id] * 256 + after_image
+        before_image, after_image = model.prompt_ids(model.prompt("markdown"))
+        assert with_format["input_ids"][0].tolist() == before_image + [model.image_token_id] * 256 + after_image
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -180,9 +183,9 @@ def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Open
     codec = opened(kind)
     model, tier = codec.model, list(codec.tiers)[-1]
     page = image(codec, tier)
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * model.positions(tier) + after])
-    given = model.inputs([Given(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
+    given = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
     if isinstance(model, QwenVl):
         pixels = model._patches(pixels)
@@ -190,7 +193,7 @@ def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Open
     from_pixels = model.network(ids, pixel_values=pixels, **places).logits
     assert torch.equal(model.network(ids, **given).logits, from_pixels)
     blank = torch.zeros_like(from_tokens(codec.encode([page], tier)[0]))
-    assert not torch.allclose(model.network(ids, **model.inputs([Given(tier, blank)], ids)).logits, from_pixels)
+    assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
 
 
 @pytest.mark.parametrize("kind", QWENS)
@@ -199,10 +202,10 @@ def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(opened: Opened, k
     codec = opened(kind)
     model = codec.model
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("micro", "small", "tiny", "micro")]
-    pages = [Given(item.tier, from_tokens(item)) for item in tokens]
-    together = write(model, pages, model.prompt(READ), bound=20)
+    pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
+    together = generate(model, pages, model.prompt(FREE_OCR), max_new_tokens=20)
     for page, written in zip(pages, together, strict=True):
-        alone = write(model, [page], model.prompt(READ), bound=20)[0]
+        alone = generate(model, [page], model.prompt(FREE_OCR), max_new_tokens=20)[0]
         assert written.text == alone.text
         assert written.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
@@ -214,14 +217,14 @@ def test_the_decoder_sees_where_each_token_stands(opened: Opened, kind: str) -> 
     codec = opened(kind)
     model = codec.model
     rows = []
-    before, after = model.question(model.prompt(READ))
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
     for tier in ("micro", "tiny"):
-        rows.append(before + [model.image_id] * model.positions(tier) + after)
+        rows.append(before + [model.image_token_id] * model.positions(tier) + after)
     longest = max(map(len, rows))
     padding = longest - len(rows[0])
     ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-    pages = [Given(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
+    pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
     given = model.inputs(pages, ids)
     given.pop("mm_encoder_outputs")
     places, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
@@ -242,10 +245,12 @@ def test_features_from_within_the_encoder_are_stored_and_used(opened: Opened) ->
     features = from_tokens(tokens[0])
     without = features.clone()
     without[..., 32:] = 0
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * 100 + after])
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * 100 + after])
     with torch.inference_mode():
-        whole, part = (model.network(ids, **model.inputs([Given("micro", f)], ids)).logits for f in (features, without))
+        whole, part = (
+            model.network(ids, **model.inputs([PageFeatures("micro", f)], ids)).logits for f in (features, without)
+        )
     assert float((whole - part).abs().max()) > 0.01
 
 
@@ -260,6 +265,6 @@ def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
     page = image(codec, tier)
     with torch.inference_mode():
         pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
-        seen = model.look(pixels, tier)[0]
+        seen = model.image_features(pixels, tier)[0]
     assert torch.equal(from_tokens(codec.encode([page], tier)[0]), seen.float())
     assert codec.decode(codec.encode([page], tier))[0].tier == tier

@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from foxing.encoder import CodecError, load_codec
 from foxing.encoder.options import CodecOptions
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate
 from foxing.encoder.vision.model import VisionModel
-from foxing.encoder.vision.qwen import FAMILIES, QwenVl
+from foxing.encoder.vision.qwen import VARIANTS, QwenVl
 
-KINDS: dict[str, type[VisionModel]] = {"got_ocr2": GotOcr2, **dict.fromkeys(FAMILIES, QwenVl)}
+KINDS: dict[str, type[VisionModel]] = {"got_ocr2": GotOcr2, **dict.fromkeys(VARIANTS, QwenVl)}
 #: One name of each part, as it is published.
 KNOWN = {
     "got_ocr2": {
@@ -135,7 +135,7 @@ def test_settings_for_sampling_that_come_with_a_model_are_not_used(
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_end_where_the_published_settings_say(model_folder: Callable[[str], Path], kind: str) -> None:
     published = json.loads((model_folder(kind) / "generation_config.json").read_text())
-    assert load(model_folder(kind), kind).end_ids == set(published["eos_token_id"])
+    assert load(model_folder(kind), kind).eos_token_ids == set(published["eos_token_id"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,12 +145,12 @@ def test_answers_end_where_the_published_settings_say(model_folder: Callable[[st
         (edit_config(model_type="bert"), "a model of type 'bert'"),
         (edit_config(model_type="deepseek_vl_v2"), "FOXING_CODEC_MODEL"),
         (edit_config(model_type=None), "a model of type None"),
-        (edit_config(vision_config=None), "describes no encoder"),
-        (edit_config(image_token_id="?", image_token_index="?"), "makes no sense"),
-        (cut_short, "no config.json that can be read"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json that can be read"),
+        (edit_config(vision_config=None), "does not describe an encoder"),
+        (edit_config(image_token_id="?", image_token_index="?"), "is invalid"),
+        (cut_short, "no readable config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no readable tokenizer.json"),
         (without_mark, r"has no token <\|im_end\|>"),
-        (of_another, "of different models"),
+        (of_another, "belong to different models"),
         (lambda folder: (folder / "model.safetensors").unlink(), "weights of .* cannot be loaded"),
         (edit_weights(lambda t: t.pop(next(n for n in t if n.endswith("k_proj.weight")))), "missing keys .*k_proj"),
         (edit_weights(lambda t: t.update({"model.extra": torch.ones(2)})), "unexpected keys .*extra"),
@@ -190,10 +190,10 @@ def test_an_output_layer_that_contradicts_the_configuration_is_an_error(
     model_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     other = edit_weights(lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"] + 1}))
-    with pytest.raises(CodecError, match="is not the table of embeddings"):
+    with pytest.raises(CodecError, match="is not tied to the embedding table"):
         load(copied(model_folder("qwen2_vl"), tmp_path / "other", other), "qwen2_vl")
     same = edit_weights(lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"].clone()}))
-    assert load(copied(model_folder("qwen2_vl"), tmp_path / "same", same), "qwen2_vl").context == 16384
+    assert load(copied(model_folder("qwen2_vl"), tmp_path / "same", same), "qwen2_vl").context_length == 16384
 
 
 def test_an_encoder_for_images_of_another_size_is_refused(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_an_encoder_for_images_of_another_size_is_refused(model_folder: Callable
         load(folder, "got_ocr2")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in FAMILIES)])
+@pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in VARIANTS)])
 def test_codecs_open_by_name(model_folder: Callable[[str], Path], name: str, kind: str) -> None:
     options = CodecOptions(model=str(model_folder(kind)), token_dtype="int8")
     codec = load_codec(name, "cpu", options=options)

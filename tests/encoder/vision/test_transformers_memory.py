@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from foxing.encoder import VisionTokens
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.generation import Written
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import Generation
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.encoder.vision.model import READ, VisionModel
+from foxing.encoder.vision.model import FREE_OCR, VisionModel
 from foxing.encoder.vision.qwen import QwenVl
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
@@ -30,11 +31,11 @@ LINES = "◆main ▶user 2026-01-05 08:00 The invoice\n went to the harbour offi
 class Dictated(VisionCodec):
     """Writes the same for every page."""
 
-    def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
         for item in tokens:
             self._check(item)
         sure, looped = np.full(len(LINES), 0.95, dtype=np.float32), np.zeros(len(LINES), dtype=bool)
-        return [Written(LINES, sure, looped, "end", 0.95) for _ in tokens]
+        return [Generation(LINES, sure, looped, "end", 0.95) for _ in tokens]
 
 
 @pytest.mark.parametrize(

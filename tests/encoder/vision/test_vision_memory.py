@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from foxing.encoder import VisionTokens
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.generation import Written
-from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.encoder.vision.model import READ
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.model import FREE_OCR
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
 
@@ -45,15 +46,15 @@ class Dictated(VisionCodec):
 
     dictation: Callable[[VisionTokens], tuple[str, float]]
 
-    def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
         for item in tokens:
             self._check(item)
         return [self._dictated(*self.dictation(item)) for item in tokens]
 
     @staticmethod
-    def _dictated(text: str, confidence: float) -> Written:
+    def _dictated(text: str, confidence: float) -> Generation:
         sure = np.full(len(text), confidence, dtype=np.float32)
-        return Written(text, sure, np.zeros(len(text), dtype=bool), "end", confidence)
+        return Generation(text, sure, np.zeros(len(text), dtype=bool), "end", confidence)
 
 
 @pytest.fixture

@@ -7,10 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from foxing.encoder.vision.generation import LOOP_TOKENS, MAX_BLOCKS, RepetitionGuard, characters, looping
+from foxing.encoder.vision.generation import (
+    MAX_BLOCKS,
+    MIN_LOOP_TOKENS,
+    NoRepeatNgramProcessor,
+    align_characters,
+    loop_mask,
+)
 
 
-def run(guard: RepetitionGuard, wanted: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
+def run(guard: NoRepeatNgramProcessor, wanted: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
     """Greedy decoding of one sequence for each list, by a model that wants these tokens, and the next number after."""
     ids = torch.zeros(len(wanted), 1, dtype=torch.long)
     for step in range(max(map(len, wanted))):
@@ -23,7 +29,7 @@ def run(guard: RepetitionGuard, wanted: list[list[int]], vocabulary: int = 50) -
 
 
 def test_a_run_of_tokens_is_written_once_only() -> None:
-    guard = RepetitionGuard(4, 2)
+    guard = NoRepeatNgramProcessor(4, 2)
     chosen = run(guard, [[7] * 9, list(range(9))])
     assert chosen[1] == list(range(9))
     assert chosen[0][:4] == [7] * 4
@@ -34,7 +40,7 @@ def test_a_run_of_tokens_is_written_once_only() -> None:
 
 
 def test_the_probability_of_a_forced_choice_is_the_model_s_own() -> None:
-    guard = RepetitionGuard(4, 1)
+    guard = NoRepeatNgramProcessor(4, 1)
     run(guard, [[7] * 6])
     probabilities = guard.probabilities()[0]
     total = np.exp(10.0) + np.exp(5.0) + 48
@@ -43,13 +49,13 @@ def test_the_probability_of_a_forced_choice_is_the_model_s_own() -> None:
 
 
 def test_a_sequence_that_keeps_repeating_itself_is_stopped() -> None:
-    guard = RepetitionGuard(3, 2)
+    guard = NoRepeatNgramProcessor(3, 2)
     ids = torch.zeros(2, 1, dtype=torch.long)
     for step in range(60):
         scores = torch.zeros(2, 100)
         scores[0, 7], scores[1, step + 1] = 10.0, 10.0
         ids = torch.cat([ids, guard(ids, scores).argmax(-1, keepdim=True)], dim=1)
-        stopped: Tensor = guard.stopped(ids, None)
+        stopped: Tensor = guard.looping(ids, None)
         assert not stopped[1]
         if stopped[0]:
             break
@@ -59,9 +65,9 @@ def test_a_sequence_that_keeps_repeating_itself_is_stopped() -> None:
 
 @pytest.mark.parametrize("period", [1, 2, 7, 12])
 def test_a_loop_is_all_but_its_first_turn(period: int) -> None:
-    before, turns = list(range(100, 130)), -(-LOOP_TOKENS // period) + 1
+    before, turns = list(range(100, 130)), -(-MIN_LOOP_TOKENS // period) + 1
     ids = before + list(range(period)) * turns + [500, 501]
-    looped = looping(ids)
+    looped = loop_mask(ids)
     first = len(before) + period
     assert not looped[:first].any()
     assert looped[first:-2].all()
@@ -69,9 +75,9 @@ def test_a_loop_is_all_but_its_first_turn(period: int) -> None:
 
 
 def test_rules_and_repeated_words_are_no_loop() -> None:
-    assert not looping([1, 2, 3] + [9] * 10 + [4, 5, 6, 4, 5, 6, 4, 5, 6]).any()
-    assert not looping([]).any()
-    assert not looping([1]).any()
+    assert not loop_mask([1, 2, 3] + [9] * 10 + [4, 5, 6, 4, 5, 6, 4, 5, 6]).any()
+    assert not loop_mask([]).any()
+    assert not loop_mask([1]).any()
 
 
 def test_characters_know_their_tokens(deepseek_folder: Path) -> None:
@@ -79,10 +85,10 @@ def test_characters_know_their_tokens(deepseek_folder: Path) -> None:
 
     tokenizer = Tokenizer.from_file(str(deepseek_folder / "tokenizer.json"))
     ids = tokenizer.encode("aé여!", add_special_tokens=False).ids
-    text, sources = characters(tokenizer, ids)
+    text, sources = align_characters(tokenizer, ids)
     assert text == "aé여!"
     assert sources == [(0, 1), (1, 3), (3, 6), (6, 7)]
-    broken, sources = characters(tokenizer, ids[:5])
+    broken, sources = align_characters(tokenizer, ids[:5])
     assert broken.startswith("aé")
     assert broken[2:] == "\ufffd" * len(broken[2:])
     assert len(sources) == len(broken)
