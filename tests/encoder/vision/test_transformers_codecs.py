@@ -1,5 +1,5 @@
-"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and what their own processors and models
-give from pixels. The weights are random."""
+"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and agreement with their own processors and
+models. The weights are random."""
 
 from collections.abc import Callable
 from functools import cache
@@ -38,20 +38,20 @@ TOKENS = {
     "qwen3_vl": PATCHES_OF_16,
 }
 TIERS = [(kind, tier) for kind, tokens in TOKENS.items() for tier in tokens]
-#: What comes before and after the vision tokens when a page is to be read.
-ASSISTANT = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-QUESTIONS = {
+#: Text before and after the vision tokens for the default prompt.
+SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+PROMPTS = {
     "got_ocr2": (
         "<|im_start|>system\nYou should follow the instructions carefully and explain your answers in detail."
         "<|im_end|><|im_start|>user\n<img>",
         "</img>\n OCR: <|im_end|><|im_start|>assistant\n",
     ),
     "qwen2_5_vl": (
-        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        f"{SYSTEM}<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
     ),
     "qwen2_vl": (
-        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        f"{SYSTEM}<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>\nText Recognition:<|im_end|>\n<|im_start|>assistant\n",
     ),
     "qwen3_vl": (
@@ -61,11 +61,11 @@ QUESTIONS = {
 }
 MARKS = {"got_ocr2": "<imgpad>", **dict.fromkeys(QWENS, "<|image_pad|>")}
 
-Opened = Callable[[str], VisionCodec]
+OpenCodec = Callable[[str], VisionCodec]
 
 
 def processor(kind: str, folder: Path) -> Any:
-    """The processor that the model is published with, its settings included."""
+    """The published processor with its settings."""
     import transformers
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -81,20 +81,20 @@ def processor(kind: str, folder: Path) -> Any:
     images = Qwen2VLImageProcessorPil(**settings)
     names = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
     published = getattr(transformers, names[kind])
-    # films would need torchvision, and there are none
+    # the video processor would need torchvision
     images_only = type(names[kind], (published,), {"check_argument_for_proper_class": lambda *_: object})
     return images_only(images, tokenizer, None)
 
 
 @pytest.fixture(scope="module")
-def opened(model_folder: Callable[[str], Path], small_page: PageLayout) -> Opened:
-    """The codec over a model of a type, storing every bit of its tokens."""
+def open_codec(model_folder: Callable[[str], Path], small_page: PageLayout) -> OpenCodec:
+    """Opens the codec over a model type, with tokens stored in float32."""
 
     @cache
     def open_kind(kind: str) -> VisionCodec:
-        place = locate(str(model_folder(kind)), None)
-        model = KINDS[kind].load(place, torch.device("cpu"), torch.float32)
-        return VisionCodec(model, weights_digest(place), layout=small_page, token_dtype="float32")
+        checkpoint = locate(str(model_folder(kind)), None)
+        model = KINDS[kind].load(checkpoint, torch.device("cpu"), torch.float32)
+        return VisionCodec(model, weights_digest(checkpoint), layout=small_page, token_dtype="float32")
 
     return open_kind
 
@@ -107,27 +107,27 @@ def image(codec: VisionCodec, tier: str, messages: int = 12) -> Image.Image:
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )
-def test_conformance_of_weights_that_cannot_read(opened: Opened, check: Callable[[Codec], None], kind: str) -> None:
-    check(opened(kind))
+def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
+    check(open_codec(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tokens_are_what_the_models_count(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_tiers_have_the_models_number_of_tokens(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     assert {tier: spec.tokens for tier, spec in codec.tiers.items()} == TOKENS[kind]
     assert all(spec.context_positions == spec.tokens for spec in codec.tiers.values())
 
 
 @pytest.mark.parametrize(("kind", "tier"), TIERS)
 @torch.inference_mode()
-def test_features_are_those_of_the_models_own_processor_and_encoder(
-    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+def test_features_equal_those_of_the_published_processor_and_encoder(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
-    codec = opened(kind)
+    codec = open_codec(kind)
     given = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
     given.pop("num_patches", None)
-    seen = codec.model.network.get_image_features(**given)
-    parts = [seen.pooler_output[0], *(part[0] for part in getattr(seen, "deepstack_features", ()))]
+    output = codec.model.network.get_image_features(**given)
+    parts = [output.pooler_output[0], *(part[0] for part in getattr(output, "deepstack_features", ()))]
     expected = torch.cat(parts, dim=-1)
     stored = from_tokens(codec.encode([image(codec, tier)], tier)[0])
     assert float(expected.std()) > 0.01
@@ -136,39 +136,41 @@ def test_features_are_those_of_the_models_own_processor_and_encoder(
 
 @pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((k, t) for k in QWENS for t in ("small", "micro"))])
 @torch.inference_mode()
-def test_text_from_stored_tokens_is_the_text_of_the_models_own_path_from_pixels(
-    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
-    codec = opened(kind)
+    codec = open_codec(kind)
     model, page = codec.model, image(codec, tier)
-    before, after = QUESTIONS[kind]
-    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **question)
+    before, after = PROMPTS[kind]
+    prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **prompt)
     given.pop("num_patches", None)
-    steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
-    written = model.network.generate(
+    steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # the published pipeline does not ban n-grams
+    generated = model.network.generate(
         **given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
     )
-    expected = written[0, given["input_ids"].shape[1] :].tolist()
+    expected = generated[0, given["input_ids"].shape[1] :].tolist()
     ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
     text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
     stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
     assert generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text == text != ""
     moved = PageFeatures(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
     assert generate(model, [moved], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text != text, (
-        "it depends on what is seen"
+        "the text depends on the image"
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_question_is_put_as_published(opened: Opened, model_folder: Callable[[str], Path], kind: str) -> None:
-    codec = opened(kind)
+def test_prompts_equal_the_published_ones(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str
+) -> None:
+    codec = open_codec(kind)
     model = codec.model
     tier = list(codec.tiers)[-1]
-    before, after = QUESTIONS[kind]
+    before, after = PROMPTS[kind]
     assert model.prompt_ids(model.prompt(FREE_OCR)) == (model.tokenize(before), model.tokenize(after))
-    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **question)
+    prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **prompt)
     ours = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
     assert given["input_ids"][0].tolist() == ours
     if kind == "got_ocr2":
@@ -179,8 +181,8 @@ def test_the_question_is_put_as_published(opened: Opened, model_folder: Callable
 
 @pytest.mark.parametrize("kind", KINDS)
 @torch.inference_mode()
-def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     model, tier = codec.model, list(codec.tiers)[-1]
     page = image(codec, tier)
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
@@ -189,8 +191,8 @@ def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Open
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
     if isinstance(model, QwenVl):
         pixels = model._patches(pixels)
-    places = {name: value for name, value in given.items() if name != "mm_encoder_outputs"}
-    from_pixels = model.network(ids, pixel_values=pixels, **places).logits
+    positions = {name: value for name, value in given.items() if name != "mm_encoder_outputs"}
+    from_pixels = model.network(ids, pixel_values=pixels, **positions).logits
     assert torch.equal(model.network(ids, **given).logits, from_pixels)
     blank = torch.zeros_like(from_tokens(codec.encode([page], tier)[0]))
     assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
@@ -198,23 +200,23 @@ def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Open
 
 @pytest.mark.parametrize("kind", QWENS)
 @torch.inference_mode()
-def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     model = codec.model
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("micro", "small", "tiny", "micro")]
     pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
     together = generate(model, pages, model.prompt(FREE_OCR), max_new_tokens=20)
-    for page, written in zip(pages, together, strict=True):
+    for page, generation in zip(pages, together, strict=True):
         alone = generate(model, [page], model.prompt(FREE_OCR), max_new_tokens=20)[0]
-        assert written.text == alone.text
-        assert written.confidence == pytest.approx(alone.confidence, abs=1e-5)
+        assert generation.text == alone.text
+        assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", QWENS)
 @torch.inference_mode()
-def test_the_decoder_sees_where_each_token_stands(opened: Opened, kind: str) -> None:
-    """In a padded batch of two tiers: rows and columns of the page, and the text after it goes on from its side."""
-    codec = opened(kind)
+def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind: str) -> None:
+    """In a padded batch of two tiers: rows and columns within the page; the text continues after its side."""
+    codec = open_codec(kind)
     model = codec.model
     rows = []
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
@@ -227,18 +229,18 @@ def test_the_decoder_sees_where_each_token_stands(opened: Opened, kind: str) -> 
     pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
     given = model.inputs(pages, ids)
     given.pop("mm_encoder_outputs")
-    places, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
+    positions, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
     side = model.shape("micro")[0]
     first = padding + len(before)
-    page = places[:, 0, first : first + side * side]
+    page = positions[:, 0, first : first + side * side]
     assert page[0].unique().tolist() == [len(before)]
     assert (page[1] - len(before)).view(side, side).tolist() == [[row] * side for row in range(side)]
     assert (page[2] - len(before)).view(side, side).tolist() == [list(range(side))] * side
-    assert places[:, 0, first + side * side].tolist() == [len(before) + side] * 3
+    assert positions[:, 0, first + side * side].tolist() == [len(before) + side] * 3
 
 
-def test_features_from_within_the_encoder_are_stored_and_used(opened: Opened) -> None:
-    codec = opened("qwen3_vl")
+def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> None:
+    codec = open_codec("qwen3_vl")
     model = codec.model
     assert model.shape("micro") == (10, 10, 32 * 3)
     tokens = codec.encode([image(codec, "micro")], "micro")
@@ -248,23 +250,23 @@ def test_features_from_within_the_encoder_are_stored_and_used(opened: Opened) ->
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
     ids = torch.tensor([before + [model.image_token_id] * 100 + after])
     with torch.inference_mode():
-        whole, part = (
+        complete, reduced = (
             model.network(ids, **model.inputs([PageFeatures("micro", f)], ids)).logits for f in (features, without)
         )
-    assert float((whole - part).abs().max()) > 0.01
+    assert float((complete - reduced).abs().max()) > 0.01
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
+def test_bfloat16_tokens_are_exact_for_bfloat16_weights(
     model_folder: Callable[[str], Path], small_page: PageLayout, kind: str
 ) -> None:
-    place = locate(str(model_folder(kind)), None)
-    model = KINDS[kind].load(place, torch.device("cpu"), torch.bfloat16)
-    codec = VisionCodec(model, weights_digest(place), layout=small_page)
+    checkpoint = locate(str(model_folder(kind)), None)
+    model = KINDS[kind].load(checkpoint, torch.device("cpu"), torch.bfloat16)
+    codec = VisionCodec(model, weights_digest(checkpoint), layout=small_page)
     tier = list(codec.tiers)[-1]
     page = image(codec, tier)
     with torch.inference_mode():
         pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
-        seen = model.image_features(pixels, tier)[0]
-    assert torch.equal(from_tokens(codec.encode([page], tier)[0]), seen.float())
+        features = model.image_features(pixels, tier)[0]
+    assert torch.equal(from_tokens(codec.encode([page], tier)[0]), features.float())
     assert codec.decode(codec.encode([page], tier))[0].tier == tier
