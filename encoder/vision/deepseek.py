@@ -105,16 +105,8 @@ class DeepSeekOcr(VisionModel):
         return torch.cat([before, self.image_embeddings(page.features), after])
 
     @property
-    def image_token_id(self) -> int:
-        return int(self.network.config.image_token_id)
-
-    @property
     def eos_token_ids(self) -> frozenset[int]:
         return frozenset({int(self.network.config.text_config.eos_token_id)})
-
-    @property
-    def context_length(self) -> int:
-        return int(self.network.config.text_config.max_position_embeddings)
 
 
 def model_config(fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:

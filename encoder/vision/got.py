@@ -84,13 +84,5 @@ class GotOcr2(VisionModel):
         return {"mm_encoder_outputs": {"image": output_class(pooler_output=features)}}
 
     @property
-    def image_token_id(self) -> int:
-        return int(self.network.config.image_token_id)
-
-    @property
     def eos_token_ids(self) -> frozenset[int]:
         return self._eos_token_ids
-
-    @property
-    def context_length(self) -> int:
-        return int(self.network.config.text_config.max_position_embeddings)

@@ -95,9 +95,9 @@ class VisionModel(ABC):
         raise CodecError(f"the decoder of {self.name} needs more than embeddings; set FOXING_CODEC_DECODER=here")
 
     @property
-    @abstractmethod
     def image_token_id(self) -> int:
         """Placeholder for a vision token."""
+        return int(self.network.config.image_token_id)
 
     @property
     @abstractmethod
@@ -105,9 +105,9 @@ class VisionModel(ABC):
         """Token ids that end a text; the smallest also pads."""
 
     @property
-    @abstractmethod
     def context_length(self) -> int:
         """Maximum number of positions of the decoder."""
+        return int(self.network.config.text_config.max_position_embeddings)
 
     def side_px(self, tier: str) -> int:
         """Side of the image that the network sees at `tier`."""

@@ -192,13 +192,5 @@ class QwenVl(VisionModel):
         return torch.tensor([[1, side, side] for side in sides], device=self.device)
 
     @property
-    def image_token_id(self) -> int:
-        return int(self.network.config.image_token_id)
-
-    @property
     def eos_token_ids(self) -> frozenset[int]:
         return self._eos_token_ids
-
-    @property
-    def context_length(self) -> int:
-        return int(self.network.config.text_config.max_position_embeddings)

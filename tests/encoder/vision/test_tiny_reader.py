@@ -1,7 +1,7 @@
 """A bank over the tiny reader: stored, aged and recalled from vision tokens alone.
 
-The weights in `data/tiny-reader` were trained by `training.tiny_reader`; docs/LOG.md has the command and the learning curve. The
-pages here come from a seed that training never uses.
+The weights in `data/tiny-reader` were trained by `training.tiny_reader`; docs/LOG.md has the command and the learning
+curve. The pages here come from a seed that training never uses.
 """
 
 from collections.abc import Iterator
@@ -72,9 +72,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, database_path: Path) -> Iterator[Mem
         yield opened
 
 
-def test_a_bank_is_recalled_at_every_tier_from_its_tokens_alone(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bank_is_recalled_at_every_tier_from_tokens_alone(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     originals = messages()
     memory.store(BANK, originals)
     memory.seal(BANK, now=START + timedelta(hours=2))

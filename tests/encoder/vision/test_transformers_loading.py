@@ -1,5 +1,5 @@
-"""Checkpoints of GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5: strict loading under their published names, and errors
-for unsuitable folders. The weights are random."""
+"""Checkpoints of GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5: strict loading under their published names, and
+errors for unsuitable folders. The weights are random."""
 
 import json
 from collections.abc import Callable
