@@ -26,7 +26,7 @@ class Batch:
     pixels: Tensor
     #: int64[B, T], the token ids of the text and its end, then `IGNORED`.
     text: Tensor
-    #: int64[B, T], the cell of the page that each token stands in, -1 for none.
+    #: int64[B, T], the cell that holds each token, in row order; -1 for none.
     cell_indices: Tensor
     #: int64[B, rows, columns], the token id in each cell.
     cells: Tensor

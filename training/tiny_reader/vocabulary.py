@@ -45,7 +45,7 @@ def target_tokens(lines: Sequence[str]) -> list[str]:
 
 
 def cell_indices(ids: Sequence[int]) -> list[int]:
-    """The cell of the page that each token stands in, -1 for marks and ends of rows."""
+    """For each token the cell that holds it, in row order; -1 for marks and ends of rows."""
     first, stop, row_end = TOKEN_IDS[LOCATION_MARKS[0]], TOKEN_IDS[MARKS[0]], TOKEN_IDS["\n"]
     indices, cell = [], -1
     for token in ids:

@@ -22,9 +22,9 @@ from foxing.renderer import PageLayout, render
 
 @pytest.fixture
 def codec(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
-    place = locate(str(deepseek_folder), None)
-    model = DeepSeekOcr.load(place, torch.device("cpu"), torch.float32)
-    return VisionCodec(model, weights_digest(place), layout=small_page)
+    checkpoint = locate(str(deepseek_folder), None)
+    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
+    return VisionCodec(model, weights_digest(checkpoint), layout=small_page)
 
 
 def test_batches_stay_within_the_budget_and_cover_all_items() -> None:

@@ -160,5 +160,5 @@ def test_features_equal_those_of_the_reference(model: DeepSeekOcr, reference: Re
 @torch.inference_mode()
 def test_tokens_with_newlines_and_separator_equal_the_models_output_bitwise(model: DeepSeekOcr) -> None:
     pixels = torch.rand(1, 3, 512, 512) * 2 - 1
-    given = model.network.get_image_features(pixel_values=pixels).pooler_output[0]
-    assert torch.equal(model.image_embeddings(model.image_features(pixels, "tiny")[0]), given)
+    expected = model.network.get_image_features(pixel_values=pixels).pooler_output[0]
+    assert torch.equal(model.image_embeddings(model.image_features(pixels, "tiny")[0]), expected)

@@ -1,5 +1,5 @@
-"""Stored tokens of DeepSeek-OCR decoded by a server, as prompt embeddings over HTTP. The weights are random
-and the same on both sides."""
+"""Stored tokens of DeepSeek-OCR decoded by a server, as prompt embeddings over HTTP. Both sides have the same
+random weights."""
 
 import base64
 import math

@@ -1,5 +1,5 @@
-"""Failures of a server that decodes stored tokens of DeepSeek-OCR. The weights are random
-and the same on both sides."""
+"""Failures of a server that decodes stored tokens of DeepSeek-OCR. Both sides have the same random
+weights."""
 
 import threading
 from collections.abc import Callable

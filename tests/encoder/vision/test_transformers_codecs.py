@@ -124,9 +124,9 @@ def test_features_equal_those_of_the_published_processor_and_encoder(
     open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
     codec = open_codec(kind)
-    given = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
-    given.pop("num_patches", None)
-    output = codec.model.network.get_image_features(**given)
+    inputs = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
+    inputs.pop("num_patches", None)
+    output = codec.model.network.get_image_features(**inputs)
     parts = [output.pooler_output[0], *(part[0] for part in getattr(output, "deepstack_features", ()))]
     expected = torch.cat(parts, dim=-1)
     stored = from_tokens(codec.encode([image(codec, tier)], tier)[0])
@@ -143,13 +143,13 @@ def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
     model, page = codec.model, image(codec, tier)
     before, after = PROMPTS[kind]
     prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **prompt)
-    given.pop("num_patches", None)
+    inputs = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **prompt)
+    inputs.pop("num_patches", None)
     steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # the published pipeline does not ban n-grams
     generated = model.network.generate(
-        **given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
+        **inputs, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
     )
-    expected = generated[0, given["input_ids"].shape[1] :].tolist()
+    expected = generated[0, inputs["input_ids"].shape[1] :].tolist()
     ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
     text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
     stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
@@ -170,9 +170,9 @@ def test_prompts_equal_the_published_ones(
     before, after = PROMPTS[kind]
     assert model.prompt_ids(model.prompt(FREE_OCR)) == (model.tokenize(before), model.tokenize(after))
     prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **prompt)
-    ours = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
-    assert given["input_ids"][0].tolist() == ours
+    inputs = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **prompt)
+    ids = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
+    assert inputs["input_ids"][0].tolist() == ids
     if kind == "got_ocr2":
         with_format = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", format=True)
         before_image, after_image = model.prompt_ids(model.prompt("markdown"))
@@ -187,13 +187,13 @@ def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCo
     page = image(codec, tier)
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
     ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
-    given = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
+    inputs = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
     if isinstance(model, QwenVl):
         pixels = model._patches(pixels)
-    positions = {name: value for name, value in given.items() if name != "mm_encoder_outputs"}
+    positions = {name: value for name, value in inputs.items() if name != "mm_encoder_outputs"}
     from_pixels = model.network(ids, pixel_values=pixels, **positions).logits
-    assert torch.equal(model.network(ids, **given).logits, from_pixels)
+    assert torch.equal(model.network(ids, **inputs).logits, from_pixels)
     blank = torch.zeros_like(from_tokens(codec.encode([page], tier)[0]))
     assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
 
@@ -227,9 +227,9 @@ def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind
     ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
-    given = model.inputs(pages, ids)
-    given.pop("mm_encoder_outputs")
-    positions, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
+    inputs = model.inputs(pages, ids)
+    inputs.pop("mm_encoder_outputs")
+    positions, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **inputs)
     side = model.shape("micro")[0]
     first = padding + len(before)
     page = positions[:, 0, first : first + side * side]
