@@ -116,11 +116,14 @@ def recalled_message(
 
 
 def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] | None:
-    """The parts of a message that was given in parts, if all of it can be read and parsed."""
-    if not message.has_parts or not remembered.readable:
+    """The parts of a message that was given in parts, if all of them can be read; their number tells if a mark was
+    misread."""
+    if not message.parts or not remembered.readable:
         return None
     parts = parse_parts(remembered.text)
-    return None if parts is None or (len(parts) == 1 and isinstance(parts[0], TextPart)) else parts
+    if parts is None or len(parts) != message.parts or (len(parts) == 1 and isinstance(parts[0], TextPart)):
+        return None
+    return parts
 
 
 def _unreadable_part(page: PageRow, failed: bool) -> RememberedMessage:

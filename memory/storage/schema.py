@@ -135,8 +135,8 @@ messages = Table(
     Column("created_at", UtcDateTime, nullable=False),
     #: The exact text, until the message is sealed to its end.
     Column("content", Text),
-    #: Whether the content was given in parts, so that the text is their rendering.
-    Column("has_parts", Boolean, nullable=False, server_default=false()),
+    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    Column("parts", Integer, nullable=False, server_default=text("0")),
     #: What the caller keeps with the message.
     Column("metadata", JsonObject),
     #: Tells a message stored twice from a different one under the same key.

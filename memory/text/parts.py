@@ -1,8 +1,8 @@
 """The text of a message in parts: what is typeset, indexed and recalled. `parse_parts` reverses `render_parts`.
 
     Let me see.
-    ▷ find call_1 {"city":"Seoul"}
-    ◁ call_1
+    △ find call_1 {"city":"Seoul"}
+    ▽ call_1
     The answer of the tool,
     on as many lines as it has.
     ◇
@@ -23,9 +23,10 @@ from foxing.memory.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
 from .compact_json import compact_json
 
+#: Of the marks that were tried, the ones that the native codec misreads least.
 TEXT_MARK = "◇"
-CALL_MARK = "▷"
-RESULT_MARK = "◁"
+CALL_MARK = "△"
+RESULT_MARK = "▽"
 
 _MARKS = TEXT_MARK + CALL_MARK + RESULT_MARK
 _HEAD = re.compile(rf"^([{_MARKS}])(.*)$", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Metadata of messages, and whether their content was given in parts."""
+"""Metadata of messages, and how many parts their content was given in."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("messages", sa.Column("has_parts", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("messages", sa.Column("parts", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column(
         "messages", sa.Column("metadata", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True)
     )
@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("messages", "metadata")
-    op.drop_column("messages", "has_parts")
+    op.drop_column("messages", "parts")

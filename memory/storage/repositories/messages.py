@@ -37,8 +37,8 @@ class Message:
     sealed_chars: int
     open: bool
     digest: bytes
-    #: Whether the content was given in parts, so that the text is their rendering.
-    has_parts: bool = False
+    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    parts: int = 0
     #: What was stored with it; None if nothing was.
     metadata: Mapping[str, JsonValue] | None = None
 
@@ -53,7 +53,7 @@ class NewRow(TypedDict):
     name: str | None
     created_at: datetime
     content: str
-    has_parts: bool
+    parts: int
     metadata: dict[str, JsonValue] | None
     digest: bytes
     chars: int
@@ -106,7 +106,7 @@ _select = select(
     _c.sealed_chars,
     _c.open,
     _c.digest,
-    _c.has_parts,
+    _c.parts,
     _c.metadata,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
