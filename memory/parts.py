@@ -41,14 +41,14 @@ Arguments = Annotated[
 class TextPart(_Part):
     """Text."""
 
-    type: Literal["text"] = "text"
+    type: Literal["text"] = Field(default="text", description="`text`; to be given in JSON.")
     text: str = Field(description="The text; may be empty.")
 
 
 class ToolCall(_Part):
     """A tool called by the speaker."""
 
-    type: Literal["tool_call"] = "tool_call"
+    type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; to be given in JSON.")
     id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
     name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
     arguments: Arguments = Field(description="Arguments: a JSON object, or a string that holds one. Kept as given.")
@@ -57,7 +57,7 @@ class ToolCall(_Part):
 class ToolResult(_Part):
     """What a tool answered."""
 
-    type: Literal["tool_result"] = "tool_result"
+    type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; to be given in JSON.")
     id: str = Field(min_length=1, max_length=200, description="Id of the call.")
     content: str = Field(description="The answer; may be empty.")
     is_error: bool = Field(default=False, description="Whether the tool failed.")
@@ -66,7 +66,7 @@ class ToolResult(_Part):
 class ImagePart(_Part):
     """An image. Not stored yet: a message with an image is refused."""
 
-    type: Literal["image"] = "image"
+    type: Literal["image"] = Field(default="image", description="`image`; to be given in JSON.")
     media_type: str = Field(description="Media type, such as `image/png`.")
     data: str | None = Field(default=None, description="The image in Base64; this or `url`.")
     url: str | None = Field(default=None, description="Where the image is; this or `data`.")
@@ -87,14 +87,14 @@ class Function(_Part):
     """The function of a `FunctionCall`."""
 
     name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
-    arguments: Arguments = Field(description="Arguments, as a string that holds a JSON object.")
+    arguments: Arguments = Field(description="Arguments: a string that holds a JSON object, or the object.")
 
 
 class FunctionCall(_Part):
     """A tool call in the shape of OpenAI's chat messages."""
 
     id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
-    type: Literal["function"] = "function"
+    type: Literal["function"] = Field(default="function", description="Always `function`.")
     function: Function = Field(description="The tool and its arguments.")
 
     @property
