@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, VisionTokens, load_codec
+from foxing.encoder import Codec, VisionTokens
 from foxing.renderer import FoxingError, tier_rank
 
+from .codecs import CodecSource, OptionsOfCodecs
 from .errors import InvalidInput, InvalidTime, NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
@@ -63,8 +63,8 @@ class Memory:
 
     `database`: a SQLAlchemy URL or the path of a SQLite file, None for the file in the user's data folder; it is
     made and brought up to date. `codec`: a codec or its name; its weights are loaded with the first page that is
-    encoded or decoded. `token_bytes`: for a codec by name, bytes of a vision token at some tiers; `codec_options`: what
-    else can be chosen about it. `clock`: where the present comes from. Safe to share between threads.
+    encoded or decoded. `codec_options`: the options of a codec by name, or those of several, by their names, for pages
+    that another one wrote. `clock`: where the present comes from. Safe to share between threads.
 
     Raises `StorageError` when the database cannot be used, `DatabaseTooNew` when a newer version wrote it.
     """
@@ -75,14 +75,12 @@ class Memory:
         *,
         codec: str | Codec = "native",
         device: str = "auto",
-        token_bytes: Mapping[str, int] | None = None,
-        codec_options: CodecOptions | None = None,
+        codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        self._load: Callable[[], Codec] = lambda: (
-            load_codec(codec, device, token_bytes, codec_options) if isinstance(codec, str) else codec
-        )
+        codecs = CodecSource(codec, device, codec_options)
+        self._load = codecs.present
         self._clock = clock
         self._max_message_bytes = max_message_bytes
         self._database = Database(database)
@@ -91,12 +89,11 @@ class Memory:
         except BaseException:
             self._database.close()
             raise
-        others = partial(_writer, device=device, options=codec_options)
-        self._decoder = PageDecoder(self._load, partial(others, shipped=True))
+        self._decoder = PageDecoder(self._load, codecs.shipped_writer)
         self._rememberer = MessageAssembler(self._decoder)
         self._sealer = Sealer(self._database, self._decoder, self._rememberer)
         self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._rememberer))
-        self._reencoder = Reencoder.reading(self._database, PageDecoder(self._load, others))
+        self._reencoder = Reencoder.reading(self._database, PageDecoder(self._load, codecs.writer))
         self._recaller = Recaller(self._database, self._rememberer)
         self._imager = ImageRecaller(self._database, self._recaller, self._decoder)
         self._viewer = PageViewer(self._database, self._decoder)
@@ -408,12 +405,3 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row.id, pinned)
         return self.page(bank, page_id)
-
-
-def _writer(name: str, *, device: str, options: CodecOptions | None, shipped: bool = False) -> Codec:
-    """The codec that wrote pages before the present one. `shipped`: only if it comes with the package; any other is a
-    model that reading a page must not load unasked. Raises `CodecError`."""
-    entry = CODECS.get(name)
-    if shipped and entry is not None and not entry.shipped:
-        raise CodecError(f"move the page to the present codec by foxing reencode, or set FOXING_CODEC={name}")
-    return load_codec(name, device, options=options)

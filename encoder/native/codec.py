@@ -140,7 +140,9 @@ class NativeCodec:
         dims = reader.model.dims
         for tier in token_bytes or {}:
             if tier not in dims.tiers:
-                raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(dims.tiers)}")
+                raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(dims.tiers)}").naming(
+                    "codecs.native.token_bytes"
+                )
         self.context_rows: int | None = 0
         #: Bytes of a vision token that can be written at each tier, the default first.
         self.sizes: Mapping[str, tuple[int, ...]] = MappingProxyType(
@@ -149,7 +151,9 @@ class NativeCodec:
         for tier, size in (token_bytes or {}).items():
             if size not in self.sizes[tier]:
                 offered = ", ".join(map(str, self.sizes[tier]))
-                raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}")
+                raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}").naming(
+                    "codecs.native.token_bytes"
+                )
         self._packed = TokenDecoder(reader.unpacker, weights, calibration, self.sizes)
         chosen = {tier: (token_bytes or {}).get(tier, sizes[0]) for tier, sizes in self.sizes.items()}
         self.tiers: Mapping[str, TierSpec] = MappingProxyType(

@@ -122,7 +122,7 @@ def model_config(fields: Mapping[str, Any], place: Place) -> Any:
     if fields.get("model_type") != PUBLISHED_TYPE or "OCR2" in architectures[0]:
         raise CodecError(
             f"{place.name} holds a model of type {fields.get('model_type')!r} ({architectures[0] or 'unnamed'}), not "
-            f"DeepSeek-OCR; set FOXING_CODEC_MODEL to {HUB_ID} or to a folder that holds it"
+            f"DeepSeek-OCR; set the option 'model' to {HUB_ID} or to a folder that holds it"
         )
     try:
         language, width = fields["language_config"], fields["vision_config"]["width"]

@@ -1,19 +1,22 @@
 """From a name and options to a codec that is ready."""
 
 from foxing.encoder.device import pick_device
-from foxing.encoder.errors import CodecError
-from foxing.encoder.options import CodecOptions
 from foxing.encoder.remote.endpoint import Endpoint
+from foxing.encoder.remote.options import ServerOptions
 
 from .codec import VisionCodec
 from .loading import locate, page_layout, pick_dtype, weights_digest
 from .model import VisionModel
+from .plugins import VisionOptions
 from .remote_decoding import ServedVisionCodec
 
 
-def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecOptions) -> VisionCodec:
-    """The codec over `model`, a hub id or a folder, read by `kind`. Raises `CodecError`."""
-    endpoint = _endpoint(kind, options) if options.decoder == "remote" else None
+def open_codec(
+    kind: type[VisionModel], model: str, device: str, options: VisionOptions, server: ServerOptions | None = None
+) -> VisionCodec:
+    """The codec over `model`, a hub id or a folder, read by `kind`; `server` decodes its tokens if given. Raises
+    `CodecError`."""
+    endpoint = None if server is None else Endpoint(server)  # before a model is loaded in vain
     chosen = pick_device(device)
     place = locate(model, options.revision)
     loaded = kind.load(place, chosen, pick_dtype(options.dtype, chosen))
@@ -37,13 +40,3 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
         token_dtype=options.token_dtype,
         batch_tokens=options.batch_tokens,
     )
-
-
-def _endpoint(kind: type[VisionModel], options: CodecOptions) -> Endpoint:
-    """Where tokens are decoded. Raises `CodecError`, before a model is loaded in vain."""
-    if not kind.embeds:
-        raise CodecError(
-            f"the stored tokens of {kind.name} cannot be decoded by a server, those of deepseek-ocr alone can; set "
-            "FOXING_CODEC_DECODER=here"
-        )
-    return Endpoint(options.remote)

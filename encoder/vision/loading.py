@@ -50,7 +50,7 @@ def locate(model: str, revision: str | None) -> Place:
     if folder.is_dir():
         return Place(model, folder)
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise CodecError(f"there is no folder '{model}'; set FOXING_CODEC_MODEL to a hub id or a folder with a model")
+        raise CodecError(f"there is no folder '{model}'; set the option 'model' to a hub id or a folder with a model")
     transformers()
     from huggingface_hub import snapshot_download
 
@@ -59,7 +59,7 @@ def locate(model: str, revision: str | None) -> Place:
     except Exception as error:  # of the hub, of the network, of the disk: the user can do the same about each
         raise CodecError(
             f"the model '{model}' cannot be downloaded ({type(error).__name__}: {_line(error)}); check the id, "
-            "FOXING_CODEC_REVISION and the network, or set FOXING_CODEC_MODEL to a folder that holds it"
+            "the option 'revision' and the network, or set the option 'model' to a folder that holds it"
         ) from error
 
 
@@ -160,9 +160,9 @@ def load_network(
         return network.eval().requires_grad_(False).to(device)
     except torch.OutOfMemoryError as error:
         raise CodecError(
-            f"{place.name} does not fit into the memory of '{device}' ({_line(error)}); free some, or set "
-            "FOXING_DEVICE=cpu"
-        ) from error
+            f"{place.name} does not fit into the memory of '{device}' ({_line(error)}); free some, or "
+            "choose the device 'cpu'"
+        ).naming("device") from error
 
 
 def _check_head(network: Any, place: Place) -> None:

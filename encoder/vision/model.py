@@ -89,7 +89,7 @@ class VisionModel(ABC):
     def prompt_embeddings(self, page: Given, prompt: str) -> Tensor:
         """What the decoder takes in of a page and a prompt, special tokens included: [length, hidden], in the model's
         dtype. Raises `CodecError` where `embeds` is false."""
-        raise CodecError(f"the decoder of {self.name} needs more than embeddings; set FOXING_CODEC_DECODER=here")
+        raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
 
     @property
     @abstractmethod

@@ -111,8 +111,8 @@ class QwenVl(VisionModel):
         if family is None:
             raise CodecError(
                 f"{place.name} holds a model of type {fields.get('model_type')!r}; the codec qwen-vl reads with "
-                f"{', '.join(f'{known.title} ({kind})' for kind, known in FAMILIES.items())}; set FOXING_CODEC_MODEL "
-                f"to one of them, such as {HUB_ID}"
+                f"{', '.join(f'{known.title} ({kind})' for kind, known in FAMILIES.items())}; set the "
+                f"option 'model' to one of them, such as {HUB_ID}"
             )
         package = transformers()
         config = published_config(getattr(package, family.config), fields, place)

@@ -65,7 +65,7 @@ class ServedVisionCodec(VisionCodec):
         if np.isin(reading.cells, (BLANK, ord(" "))).all():
             raise ReadFailed(
                 f"{self.endpoint.url} wrote no text for a page, though none is empty; check by foxing codec check that "
-                "it runs the model of FOXING_CODEC_MODEL and takes embeddings (--enable-prompt-embeds)"
+                "it runs the model of the option 'model' and takes embeddings (--enable-prompt-embeds)"
             )
         return reading
 
@@ -79,7 +79,7 @@ class ServedVisionCodec(VisionCodec):
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
                 f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens, not the {len(embeddings)} "
-                "embeddings that it was sent: it does not take them; FOXING_CODEC_DECODER=remote is for vLLM started "
+                "embeddings that it was sent: it does not take them; the option 'remote' is for vLLM started "
                 "with --enable-prompt-embeds"
             )
         return as_written(self.model, completion, options.default_confidence)

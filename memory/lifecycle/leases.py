@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.encoder import Codec, RemoteCodec
+from foxing.encoder import Codec, capabilities_of
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
@@ -30,7 +30,7 @@ def lease_pages(database: Database, codec: Codec, wanted: Sequence[PageRow], *, 
     """Leases those of the pages that are free and unchanged; with `pinned` pinned ones as well."""
     owner = uuid.uuid4().hex
     clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
-    until = clock + (LEASE_ELSEWHERE if isinstance(codec, RemoteCodec) else LEASE)
+    until = clock + (LEASE if capabilities_of(codec).remote is None else LEASE_ELSEWHERE)
     with database.write() as connection:
         ids = [page.id for page in wanted if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
         contents = pages.contents(connection, ids)

@@ -8,11 +8,11 @@ from datetime import datetime
 from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
-    DownscalableCodec,
     Reading,
     TokensError,
     VisionTokens,
     can_draw_for,
+    capabilities_of,
     expected_bytes,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
@@ -231,8 +231,8 @@ class Rewriter:
 
     def _lowered(self, changes: Sequence[Change], contents: Contents) -> dict[int, VisionTokens]:
         """New tokens of the pages whose old tokens are the best image that the memory has of them."""
-        codec = self.codec
-        if not isinstance(codec, DownscalableCodec):
+        codec = capabilities_of(self.codec).downscalable
+        if codec is None:
             return {}
         lowered: dict[int, VisionTokens] = {}
         for change in changes:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.loading import LAYOUT_FILE, locate, page_layout
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
@@ -25,7 +24,7 @@ def test_the_codec_of_a_folder_has_its_layout(
 ) -> None:
     folder = make_deepseek(tmp_path / "model", 3)
     (folder / LAYOUT_FILE).write_text(json.dumps({"layout": small_page.to_dict()}))
-    assert load_codec("deepseek-ocr", "cpu", options=CodecOptions(model=str(folder))).layout == small_page
+    assert load_codec("deepseek-ocr", "cpu", options={"model": str(folder)}).layout == small_page
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ import torch
 
 from foxing.encoder import (
     CodecError,
-    CodecOptions,
+    DeepSeekOptions,
     DownscalableCodec,
     ReadFailed,
     RemoteCodec,
-    RemoteOptions,
+    ServerOptions,
     TokensError,
     VisionTokens,
     load_codec,
@@ -235,7 +235,7 @@ def served(here: VisionCodec, server: Server, pauses: list[float]) -> Iterator[O
 
     def open_one(layout: PageLayout | None = None, **options: Any) -> ServedVisionCodec:
         given = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4, **options}
-        endpoint = Endpoint(RemoteOptions(**given), Timing(sleep=pauses.append, chance=lambda: 0.5))
+        endpoint = Endpoint(ServerOptions(**given), Timing(sleep=pauses.append, chance=lambda: 0.5))
         opened.append(ServedVisionCodec(here.model, here.weights, endpoint, layout=layout or here.layout))
         return opened[-1]
 
@@ -390,7 +390,7 @@ def test_a_server_without_prompt_embeddings_is_named(served: Open, server: Serve
     server.answer = lambda document: {**document, "usage": counted}
     with pytest.raises(ReadFailed, match=r"read a prompt of 1 tokens, not the 2\d\d embeddings"):
         served().decode(tokens[:1])
-    with pytest.raises(ReadFailed, match="FOXING_REMOTE_API_KEY"):
+    with pytest.raises(ReadFailed, match="'api_key'"):
         served(api_key="another").decode(tokens[:1])
     server.answer = lambda document: {"choices": [{"message": {"content": "a chat"}}]}
     with pytest.raises(ReadFailed, match="no completion"):
@@ -533,19 +533,19 @@ def test_the_check_tells_what_the_server_counted(served: Open, server: Server) -
 
 
 def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None:
-    remote = RemoteOptions(url=server.url, model=MODEL, api_key=KEY)
-    options = CodecOptions(model=str(deepseek_folder), decoder="remote", remote=remote)
+    remote = ServerOptions(url=server.url, model=MODEL, api_key=KEY)
+    options = DeepSeekOptions(model=str(deepseek_folder), remote=remote)
     codec = load_codec("deepseek-ocr", "cpu", options=options)
     assert isinstance(codec, ServedVisionCodec)
     codec.close()
-    assert load_codec("native", "cpu", options=options).name == "native"  # it reads its own pages as ever
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
-        load_codec("deepseek-ocr", "cpu", options=replace(options, remote=RemoteOptions(model=MODEL)))
+    with pytest.raises(CodecError, match=r"needs the option 'remote\.url'") as caught:
+        load_codec("deepseek-ocr", "cpu", {"remote": {"model": MODEL}})
+    assert caught.value.settings == ("codecs.deepseek-ocr.remote.url",)
     for name in ("got-ocr2", "qwen-vl"):
-        with pytest.raises(CodecError, match=f"{name} cannot be decoded by a server.*FOXING_CODEC_DECODER=here"):
-            load_codec(name, "cpu", options=options)
-    with pytest.raises(CodecError, match="FOXING_CODEC_DECODER must be one of here, remote"):
-        CodecOptions(decoder="elsewhere")
+        with pytest.raises(CodecError, match=f"the codec '{name}' has no option 'remote'"):
+            load_codec(name, "cpu", {"remote": {"url": server.url, "model": MODEL}})
+        with pytest.raises(CodecError, match=f"the codec '{name}' takes options of type VisionOptions"):
+            load_codec(name, "cpu", options)
 
 
 def test_a_bank_changes_its_decoder_without_reencoding(

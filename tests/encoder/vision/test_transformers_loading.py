@@ -10,8 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from foxing.encoder import CodecError, load_codec
-from foxing.encoder.options import CodecOptions
+from foxing.encoder import CodecError, VisionOptions, load_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.got import GotOcr2
 from foxing.encoder.vision.loading import locate
@@ -143,7 +142,7 @@ def test_answers_end_where_the_published_settings_say(model_folder: Callable[[st
     ("change", "said"),
     [
         (edit_config(model_type="bert"), "a model of type 'bert'"),
-        (edit_config(model_type="deepseek_vl_v2"), "FOXING_CODEC_MODEL"),
+        (edit_config(model_type="deepseek_vl_v2"), "the option 'model'"),
         (edit_config(model_type=None), "a model of type None"),
         (edit_config(vision_config=None), "describes no encoder"),
         (edit_config(image_token_id="?", image_token_index="?"), "makes no sense"),
@@ -205,7 +204,7 @@ def test_an_encoder_for_images_of_another_size_is_refused(model_folder: Callable
 
 @pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in FAMILIES)])
 def test_codecs_open_by_name(model_folder: Callable[[str], Path], name: str, kind: str) -> None:
-    options = CodecOptions(model=str(model_folder(kind)), token_dtype="int8")
+    options = VisionOptions(model=str(model_folder(kind)), token_dtype="int8")
     codec = load_codec(name, "cpu", options=options)
     assert isinstance(codec, VisionCodec)
     assert codec.name == name

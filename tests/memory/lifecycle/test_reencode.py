@@ -90,7 +90,7 @@ class Cramped(Hooked):
     """A codec whose usual tokens of `tiny` are too small for the page: a row of what they hold is guessed wrong."""
 
     def __init__(self, tokens: dict[str, int] | None = None) -> None:
-        native = load_codec("native", "cpu", tokens)
+        native = load_codec("native", "cpu", {"token_bytes": tokens or {}})
         assert isinstance(native, ResizableCodec)
         present, usual = native.weights, load_codec("native", "cpu").tiers["tiny"].bytes_per_token
 

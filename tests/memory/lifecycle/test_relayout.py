@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL.Image import Image
+from support.plugins import install_object
 
-from foxing.encoder import CODECS, CodecEntry, Reading, TierSpec, TokensError, VisionTokens
+from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, render
@@ -103,10 +104,16 @@ def _read_cells(page: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDAr
 
 
 @pytest.fixture(autouse=True)
-def _printed_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def _printed_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """As a codec that comes with an extra has one."""
-    entry = CodecEntry("printed", "For tests.", lambda device, options: Printed(), extra="gpu")
-    monkeypatch.setitem(CODECS, "printed", entry)
+    plugin = CodecPlugin(
+        "printed", "For tests.", lambda device, options: Printed(), CodecOptions, needs=Dependencies("gpu", ())
+    )
+    install_object(monkeypatch, tmp_path, CODECS.group, "printed", plugin)
+    CODECS.refresh()
+    yield
+    monkeypatch.undo()
+    CODECS.refresh()
 
 
 class Bank:
