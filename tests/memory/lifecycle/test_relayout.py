@@ -373,5 +373,5 @@ def test_pages_of_the_codec_before_are_read_until_they_are_moved(bank: Bank) -> 
     later = bank.open()
     span = later.message(BANK, "m3")
     assert (span.text, span.confidence) == ("", 0.0), "a model that takes its room is not loaded unasked"
-    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* FOXING_CODEC=printed"):
+    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* choose the codec 'printed'"):
         later.read_page(BANK, later.pages(BANK).pages[0].id)
