@@ -7,7 +7,7 @@ from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
 from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .raster import rasterize, render
 from .repertoire import Repertoire
-from .transcribe import Transcription, transcribe
+from .transcription import Transcription, transcribe
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [

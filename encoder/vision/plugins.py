@@ -1,6 +1,6 @@
 """The plug-ins of the codecs that run a third-party model: `deepseek-ocr`, `got-ocr2` and `qwen-vl`."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import Field
 
@@ -8,6 +8,10 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
 from foxing.encoder.remote.options import ServerOptions
 from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
+from foxing.renderer import PageLayout
+
+if TYPE_CHECKING:
+    from .model import VisionModel
 
 DEFAULT_BATCH_TOKENS = 32_768
 DEPENDENCIES = Dependencies("gpu", ("transformers", "tokenizers"))
@@ -53,25 +57,59 @@ class DeepSeekOptions(VisionOptions):
     )
 
 
+def _open(
+    model_class: "type[VisionModel]", model: str, device: str, options: VisionOptions, server: ServerOptions | None
+) -> Codec:
+    """The codec over `model`, a hub id or a folder; `server` decodes its tokens if given. Raises `CodecError`."""
+    from foxing.encoder.device import pick_device
+    from foxing.encoder.remote.endpoint import Endpoint
+
+    from .checkpoint import locate, page_layout, pick_dtype
+    from .codec import VisionCodec
+    from .digest import weights_digest
+    from .remote_decoding import RemoteVisionCodec
+
+    endpoint = None if server is None else Endpoint(server)  # its errors come before a large model is loaded
+    torch_device = pick_device(device)
+    checkpoint = locate(model, options.revision)
+    loaded = model_class.load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
+    settings = VisionCodecSettings(
+        layout=page_layout(checkpoint),
+        source=checkpoint.name if options.revision is None else f"{checkpoint.name} at {options.revision}",
+        token_dtype=options.token_dtype,
+        batch_tokens=options.batch_tokens,
+    )
+    weights = weights_digest(checkpoint)
+    if endpoint is None:
+        return VisionCodec(loaded, weights, **settings)
+    return RemoteVisionCodec(loaded, weights, endpoint, **settings)
+
+
+class VisionCodecSettings(TypedDict):
+    """What a `VisionCodec` is told beside its model and weights."""
+
+    layout: PageLayout
+    source: str
+    token_dtype: str
+    batch_tokens: int
+
+
 def _deepseek_ocr(device: str, options: DeepSeekOptions) -> Codec:
     from .deepseek import HUB_ID, DeepSeekOcr
-    from .factory import open_codec
 
-    return open_codec(DeepSeekOcr, options.model or HUB_ID, device, options, options.remote)
+    return _open(DeepSeekOcr, options.model or HUB_ID, device, options, options.remote)
 
 
 def _got_ocr2(device: str, options: VisionOptions) -> Codec:
-    from .factory import open_codec
     from .got import HUB_ID, GotOcr2
 
-    return open_codec(GotOcr2, options.model or HUB_ID, device, options)
+    return _open(GotOcr2, options.model or HUB_ID, device, options, None)
 
 
 def _qwen_vl(device: str, options: VisionOptions) -> Codec:
-    from .factory import open_codec
     from .qwen import HUB_ID, QwenVl
 
-    return open_codec(QwenVl, options.model or HUB_ID, device, options)
+    return _open(QwenVl, options.model or HUB_ID, device, options, None)
 
 
 DEEPSEEK_OCR = CodecPlugin(
