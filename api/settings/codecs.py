@@ -13,7 +13,7 @@ from foxing.encoder import CODECS, CodecError
 from foxing.encoder.plugin import model_in
 from foxing.renderer import PluginError
 
-from .names import ENV_DELIMITER, SETTINGS_FILE, InvalidSettings, environment_name, explained
+from .names import SETTINGS_FILE, InvalidSettings, environment_name, explained
 
 #: Codec → option → value.
 CodecSettings = dict[str, dict[str, Any]]
@@ -46,7 +46,7 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
     for given, options in codecs.items():
         name = names.get(underscored(given))
         if name is None:
-            raise _unknown_codec(given, list(names.values()))
+            raise _unknown_codec(given, options, list(names.values()))
         try:
             plugin = CODECS.get(name).value
         except PluginError:
@@ -60,12 +60,13 @@ def checked_codecs(codecs: Mapping[str, Mapping[str, Any]]) -> CodecSettings:
     return result
 
 
-def _unknown_codec(name: str, known: list[str]) -> InvalidSettings:
+def _unknown_codec(name: str, options: Mapping[str, Any], known: list[str]) -> InvalidSettings:
     near = get_close_matches(name.replace("_", "-"), known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+    settings = [f"codecs.{name}.{option}" for option in options]
     return InvalidSettings(
-        f"there is no codec '{name}' to set options of, by {environment_name(f'codecs.{name}')}{ENV_DELIMITER}… or "
-        f"[codecs.{name}] in {SETTINGS_FILE}; {hint}"
+        f"there is no codec '{name}' to set options of ({', '.join(map(environment_name, settings))}, in "
+        f"{SETTINGS_FILE}: [codecs.{name}]); {hint}"
     )
 
 
