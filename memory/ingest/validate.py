@@ -29,8 +29,8 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
     size = len(text.encode())
     if size > max_bytes:
         raise MessageTooLarge(
-            f"has {size:,} bytes, {max_bytes:,} are allowed; split it or raise FOXING_MAX_MESSAGE_BYTES", index=index
-        )
+            f"has {size:,} bytes, {max_bytes:,} are allowed; split it or raise the maximum", index=index
+        ).naming("max_message_bytes")
     for name in ("id", "name", "thread"):
         _check_text(getattr(valid, name) or "", name, index, controls=False)
     if valid.created_at is not None:

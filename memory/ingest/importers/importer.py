@@ -89,7 +89,7 @@ def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessa
     except InvalidInput as error:
         if error.index is None:
             raise
-        raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}") from error
+        raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
 
 
 def _detect_format(path: Path) -> str:
