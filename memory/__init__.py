@@ -40,6 +40,7 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
 
@@ -51,6 +52,7 @@ __all__ = [
     "Conflict",
     "DatabaseTooNew",
     "Forgotten",
+    "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
@@ -78,9 +80,12 @@ __all__ = [
     "Step",
     "StorageError",
     "StoreResult",
+    "TextPart",
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "ToolCall",
+    "ToolResult",
     "Unreadable",
 ]
