@@ -1,7 +1,7 @@
 """The memory in process: the facade that the HTTP interface, the command line and embedders use."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -149,7 +149,7 @@ class Memory:
     def store(
         self,
         bank: str,
-        messages: Sequence[NewMessage | Mapping[str, Any]],
+        messages: Iterable[NewMessage | Mapping[str, Any]],
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
