@@ -1,6 +1,7 @@
 """Long-context optical memory: banks of messages that become pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -40,6 +41,7 @@ __all__ = [
     "AgeReport",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
     "DatabaseTooNew",
     "Forgotten",

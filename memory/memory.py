@@ -11,9 +11,10 @@ from typing import Any, Self
 from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, VisionTokens, load_codec
 from foxing.renderer import FoxingError, tier_rank
 
-from .errors import InvalidInput, InvalidTime, NotFound
+from .errors import Closed, InvalidInput, InvalidTime, NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
+from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
@@ -110,7 +111,8 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
+        finish or raise it, and nothing is left half done. Closing again has no effect."""
         self._database.close()
 
     @property
@@ -282,6 +284,8 @@ class Memory:
                 purged += report.purged
                 if report.unreadable:
                     unreadable[bank.name] = report.unreadable
+            except Closed:
+                raise
             except FoxingError as error:
                 failed[bank.name] = str(error)
             except Exception as error:  # whatever is wrong with one bank, the others go on
@@ -395,11 +399,14 @@ class Memory:
             return Policy.parse(banks.get(connection, bank).policy)
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
-        """Replaces the ageing policy of a bank. Raises `NotFound`, `InvalidPolicy`."""
+        """Sets the ageing policy of a bank, which is created if necessary, and returns it. Raises `InvalidPolicy`, and
+        `InvalidInput` for an invalid name."""
         if not isinstance(policy, Policy):
             policy = Policy.parse(policy)
+        check_bank_name(bank)
+        fields = policy.model_dump(mode="json")
         with self._database.write() as connection:
-            banks.set_policy(connection, banks.get(connection, bank).id, policy.model_dump(mode="json"))
+            banks.set_policy(connection, banks.get_or_create(connection, bank, self.now(), fields).id, fields)
         return policy
 
     def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:

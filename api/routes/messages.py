@@ -43,7 +43,7 @@ async def store_messages(
     ],
     idempotency_key: IdempotencyKey = None,
 ) -> StoreResult:
-    """Stores all messages or none, and creates the bank with its first message. A message that is already stored under
+    """Stores all messages or none, and creates the bank if there is none. A message that is already stored under
     its id is not stored again; the same id with different content is a conflict (409)."""
     result = await service.run(
         service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key

@@ -52,6 +52,13 @@ def test_a_policy_is_set_and_applied(bank_client: httpx.Client) -> None:
     assert [(move["from_tier"], move["to_tier"]) for move in moved] == [("large", "micro")]
 
 
+def test_setting_a_policy_creates_the_bank(bank_client: httpx.Client) -> None:
+    check_problem(bank_client.get("/v1/banks/new/policy"), 404, "not-found")
+    assert ok(bank_client.put("/v1/banks/new/policy", json={"keep_text": "always"}))["keep_text"] == "always"
+    assert ok(bank_client.get("/v1/banks/new"))["messages"] == 0
+    check_problem(bank_client.put("/v1/banks/a%20b/policy", json={}), 422, "invalid-input")
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
