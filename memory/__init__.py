@@ -1,4 +1,4 @@
-"""Long-context optical memory: banks of messages that become pages, age, and are recalled."""
+"""Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
     Closed,
@@ -21,12 +21,17 @@ from .errors import (
 from .memory import Memory
 from .models import (
     AgeReport,
+    BankBytes,
     BankInfo,
     Banks,
     NewMessage,
     PageInfo,
+    PageLeft,
+    PageMove,
     PageReading,
+    PageReencoded,
     Pages,
+    RecalledImage,
     RecalledImages,
     RecalledMessage,
     RecallResult,
@@ -34,11 +39,14 @@ from .models import (
     SealReport,
     StoreResult,
     TickReport,
+    TierStatistics,
 )
 from .policy import Policy, Step
+from .recall.query import RecallQuery
 
 __all__ = [
     "AgeReport",
+    "BankBytes",
     "BankInfo",
     "Banks",
     "Closed",
@@ -55,11 +63,16 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "PageInfo",
+    "PageLeft",
+    "PageMove",
     "PageReading",
+    "PageReencoded",
     "Pages",
     "Policy",
     "ReaderFailed",
+    "RecallQuery",
     "RecallResult",
+    "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
     "ReencodingReport",
@@ -68,6 +81,7 @@ __all__ = [
     "StorageError",
     "StoreResult",
     "TickReport",
+    "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
     "Unreadable",
