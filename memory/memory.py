@@ -46,6 +46,7 @@ from .recall.search import Recaller
 from .statistics import bank_info, page_infos
 from .storage.database import Database
 from .storage.repositories import banks, messages, pages
+from .text.times import parse_since
 from .tick import Ticker
 
 Progress = Callable[[int, int], None]
@@ -124,9 +125,16 @@ class Memory:
         """Number of pages waiting to be decoded."""
         return self._decoder.queue.depth
 
-    def now(self, now: datetime | None = None) -> datetime:
-        """`now`, or the time of the memory's clock, in UTC. Raises `InvalidTime` if `now` is naive."""
-        return self._clock().astimezone(UTC) if now is None else aware_utc(now)
+    def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
+        """`now`, or the time of the memory's clock, in UTC.
+
+        `now` may be given in words, as a date or in RFC 3339; a date, or another period, counts from its start.
+        `timezone`: IANA name or offset that it is read in, UTC by default. Raises `InvalidTime`.
+        """
+        present = self._clock().astimezone(UTC)
+        if isinstance(now, str):
+            return parse_since(now, present, timezone)
+        return present if now is None else aware_utc(now)
 
     def check(self) -> None:
         """Checks that the database and the codec can be used. Raises `StorageError` or `CodecError`."""
@@ -180,7 +188,7 @@ class Memory:
         `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
-        return self._recaller.recall(bank, built, self.now(built.now))
+        return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
@@ -192,25 +200,38 @@ class Memory:
         `recall` does.
         """
         built = RecallQuery.build(query, **fields)
-        return self._image_recaller.recall(bank, built, self.now(built.now))
+        return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
 
-    def seal(self, bank: str, *, now: datetime | None = None, progress: Progress | None = None) -> SealReport:
-        """Seals all open messages onto pages, the last of which may be short. `progress` counts messages. Raises
-        `NotFound`, `CodecError`."""
-        return self._sealer.seal(bank, self.now(now), everything=True, progress=progress)
+    def seal(
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        progress: Progress | None = None,
+    ) -> SealReport:
+        """Seals all open messages onto pages, the last of which may be short. `now`, `timezone`: see `now`. `progress`
+        counts messages. Raises `NotFound`, `InvalidTime`, `CodecError`."""
+        return self._sealer.seal(bank, self.now(now, timezone), everything=True, progress=progress)
 
     def age(
-        self, bank: str, *, now: datetime | None = None, dry_run: bool = False, progress: Progress | None = None
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the wastebasket
         what is past the undo window. `progress` counts pages.
 
-        `dry_run`: writes nothing, and reports what would happen and how much it would save. Raises `NotFound`,
-        `CodecError`.
+        `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen and how much it would
+        save. Raises `NotFound`, `InvalidTime`, `CodecError`.
         """
-        return self._ager.age(bank, self.now(now), dry_run=dry_run, progress=progress)
+        return self._ager.age(bank, self.now(now, timezone), dry_run=dry_run, progress=progress)
 
-    def tick(self, *, now: datetime | None = None) -> TickReport:
+    def tick(self, *, now: str | datetime | None = None) -> TickReport:
         """Does what is due in all banks: seals full pages and old messages, ages pages, purges the wastebasket.
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
