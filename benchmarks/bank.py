@@ -151,7 +151,7 @@ def _message(entry: Entry) -> BankMessage:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bank",
         description="Measure, for a bank at each tier, pages sealed or aged a second and bits a character held by the "
@@ -176,6 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Pages to leave out at the start of each file (default: 3, or half of a short file).",
     )
     add_json_option(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = _parser()
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()

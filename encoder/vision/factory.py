@@ -1,24 +1,25 @@
-"""From a name and options to a codec that is ready."""
+"""Construction of a codec from a model class and options."""
 
 from foxing.encoder.device import pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.options import CodecOptions
 from foxing.encoder.remote.endpoint import Endpoint
 
+from .checkpoint import locate, page_layout, pick_dtype
 from .codec import VisionCodec
-from .loading import locate, page_layout, pick_dtype, weights_digest
+from .digest import weights_digest
 from .model import VisionModel
-from .remote_decoding import ServedVisionCodec
+from .remote_decoding import RemoteVisionCodec
 
 
-def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecOptions) -> VisionCodec:
-    """The codec over `model`, a hub id or a folder, read by `kind`. Raises `CodecError`."""
-    endpoint = _endpoint(kind, options) if options.decoder == "remote" else None
-    chosen = pick_device(device)
-    place = locate(model, options.revision)
-    loaded = kind.load(place, chosen, pick_dtype(options.dtype, chosen))
-    weights, layout = weights_digest(place), page_layout(place)
-    source = place.name if options.revision is None else f"{place.name} at {options.revision}"
+def open_codec(model_class: type[VisionModel], model: str, device: str, options: CodecOptions) -> VisionCodec:
+    """The codec over `model`, a hub id or a folder. Raises `CodecError`."""
+    endpoint = _endpoint(model_class, options) if options.decoder == "remote" else None
+    torch_device = pick_device(device)
+    checkpoint = locate(model, options.revision)
+    loaded = model_class.load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
+    weights, layout = weights_digest(checkpoint), page_layout(checkpoint)
+    source = checkpoint.name if options.revision is None else f"{checkpoint.name} at {options.revision}"
     if endpoint is None:
         return VisionCodec(
             loaded,
@@ -28,7 +29,7 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
             token_dtype=options.token_dtype,
             batch_tokens=options.batch_tokens,
         )
-    return ServedVisionCodec(
+    return RemoteVisionCodec(
         loaded,
         weights,
         endpoint,
@@ -39,11 +40,11 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
     )
 
 
-def _endpoint(kind: type[VisionModel], options: CodecOptions) -> Endpoint:
-    """Where tokens are decoded. Raises `CodecError`, before a model is loaded in vain."""
-    if not kind.embeds:
+def _endpoint(model_class: type[VisionModel], options: CodecOptions) -> Endpoint:
+    """The decoding server. Raises `CodecError` before a model that cannot use one is loaded."""
+    if not model_class.supports_prompt_embeddings:
         raise CodecError(
-            f"the stored tokens of {kind.name} cannot be decoded by a server, those of deepseek-ocr alone can; set "
-            "FOXING_CODEC_DECODER=here"
+            f"the stored tokens of {model_class.name} cannot be decoded by a server, only those of deepseek-ocr can; "
+            "set FOXING_CODEC_DECODER=here"
         )
     return Endpoint(options.remote)

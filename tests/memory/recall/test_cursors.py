@@ -13,6 +13,7 @@ from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index
+from foxing.memory.storage.repositories.index import IndexQuery
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -148,7 +149,7 @@ def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_p
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         terms = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = index.search(connection, bank.id, terms, since=None, until=None, thread_id=None, limit=9, offset=0)
+        hits = index.search(connection, IndexQuery(bank.id, terms), limit=9)
     database.close()
     assert len(hits) == 4
     assert len(memory.recall("ana", " ".join(words[:1400])).spans) == 3

@@ -1,4 +1,4 @@
-"""The digest of weights names what is loaded, all of it and nothing else."""
+"""The weights digest covers exactly the tensors that are loaded."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from foxing.encoder import CodecError
-from foxing.encoder.vision.loading import CHUNK_BYTES, Place, weights_digest
+from foxing.encoder.vision.checkpoint import Checkpoint
+from foxing.encoder.vision.digest import CHUNK_BYTES, weights_digest
 
 
 @pytest.fixture
@@ -17,28 +18,29 @@ def tensors() -> dict[str, torch.Tensor]:
 
 
 def digest(folder: Path) -> str:
-    return weights_digest(Place("m", folder))
+    return weights_digest(Checkpoint("m", folder))
 
 
-def shard(folder: Path, files: dict[str, dict[str, torch.Tensor]]) -> None:
+def save_shards(folder: Path, files: dict[str, dict[str, torch.Tensor]]) -> None:
+    """Writes one file per item, and their index."""
     for file, tensors in files.items():
         save_file(tensors, folder / file)
     weight_map = {name: file for file, tensors in files.items() for name in tensors}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
 
-@pytest.mark.parametrize(("name", "place"), [("a", 10_500), ("a", 63_999), ("b", 0), ("b", 900_000), ("b", -1)])
-def test_one_number_that_is_another_makes_another_digest(
-    tmp_path: Path, tensors: dict[str, torch.Tensor], name: str, place: int
+@pytest.mark.parametrize(("name", "index"), [("a", 10_500), ("a", 63_999), ("b", 0), ("b", 900_000), ("b", -1)])
+def test_a_change_of_one_value_changes_the_digest(
+    tmp_path: Path, tensors: dict[str, torch.Tensor], name: str, index: int
 ) -> None:
     save_file(tensors, tmp_path / "model.safetensors")
     before = digest(tmp_path)
-    tensors[name].view(-1)[place] += 1
+    tensors[name].view(-1)[index] += 1
     save_file(tensors, tmp_path / "model.safetensors")
     assert digest(tmp_path) != before
 
 
-def test_what_lies_beside_the_weights_has_no_part_in_it(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def test_other_weight_files_in_the_folder_do_not_matter(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
     save_file(tensors, tmp_path / "model.safetensors")
     before = digest(tmp_path)
     save_file({"a": torch.ones(2)}, tmp_path / "model_old.safetensors")
@@ -47,12 +49,12 @@ def test_what_lies_beside_the_weights_has_no_part_in_it(tmp_path: Path, tensors:
     assert digest(tmp_path) != before
 
 
-def test_weights_in_several_files_are_those_of_the_index(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def test_sharded_weights_are_those_in_the_index(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
     save_file(tensors, tmp_path / "model.safetensors")
     before = digest(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     parts = {"model-1.safetensors": {"a": tensors["a"]}, "model-2.safetensors": {"b": tensors["b"]}}
-    shard(tmp_path, parts)
+    save_shards(tmp_path, parts)
     save_file({"b": torch.ones(2)}, tmp_path / "model-3.safetensors")
     assert digest(tmp_path) == before
     (tmp_path / "model-2.safetensors").unlink()
@@ -60,7 +62,7 @@ def test_weights_in_several_files_are_those_of_the_index(tmp_path: Path, tensors
         digest(tmp_path)
 
 
-def test_weights_that_are_missing_or_damaged_are_named(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def test_missing_and_damaged_weights_are_reported(tmp_path: Path, tensors: dict[str, torch.Tensor]) -> None:
     save_file(tensors, tmp_path / "other.safetensors")
     with pytest.raises(CodecError, match="m has no weights"):
         digest(tmp_path)

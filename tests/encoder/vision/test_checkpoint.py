@@ -1,4 +1,4 @@
-"""`foxing.json` beside a model's weights: how pages are laid out for it."""
+"""Page layout of a checkpoint."""
 
 import json
 from collections.abc import Callable
@@ -8,19 +8,19 @@ import pytest
 
 from foxing.encoder import CodecError, load_codec
 from foxing.encoder.options import CodecOptions
-from foxing.encoder.vision.loading import LAYOUT_FILE, locate, page_layout
+from foxing.encoder.vision.checkpoint import LAYOUT_FILE, locate, page_layout
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 
-def test_pages_are_printed_unless_the_folder_says_otherwise(tmp_path: Path) -> None:
-    place = locate(str(tmp_path), None)
-    assert page_layout(place) == PRINTED_PAGE
+def test_the_default_layout_is_the_printed_page(tmp_path: Path) -> None:
+    checkpoint = locate(str(tmp_path), None)
+    assert page_layout(checkpoint) == PRINTED_PAGE
     (tmp_path / LAYOUT_FILE).write_text('{"layout": {"columns": 64}}')
-    assert page_layout(place).columns == 64
-    assert page_layout(place).rows == PRINTED_PAGE.rows
+    assert page_layout(checkpoint).columns == 64
+    assert page_layout(checkpoint).rows == PRINTED_PAGE.rows
 
 
-def test_the_codec_of_a_folder_has_its_layout(
+def test_a_codec_uses_the_layout_of_its_checkpoint(
     make_deepseek: Callable[[Path, int], Path], tmp_path: Path, small_page: PageLayout
 ) -> None:
     folder = make_deepseek(tmp_path / "model", 3)
@@ -32,7 +32,7 @@ def test_the_codec_of_a_folder_has_its_layout(
     "text",
     ['{"layout": {"columns": 7}}', '{"layout": {"colour": "red"}}', '{"layout": 3}', '{"page": {}}', "[]", "no JSON"],
 )
-def test_a_file_that_gives_no_layout_is_named(tmp_path: Path, text: str) -> None:
+def test_an_invalid_layout_file_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / LAYOUT_FILE).write_text(text)
-    with pytest.raises(CodecError, match=r"foxing\.json .* gives no page layout .*; correct it"):
+    with pytest.raises(CodecError, match=r"foxing\.json .* does not contain a valid page layout .*; correct it"):
         page_layout(locate(str(tmp_path), None))
