@@ -21,7 +21,9 @@ def recall(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Start of the time window: a time, or words such as “3 weeks ago”.", show_default=False),
+        typer.Option(
+            help="Start of the time window: a time, a date, or words such as “3 weeks ago”.", show_default=False
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option(help="End of the time window.", show_default=False)] = None,
     now: NowOption = None,
