@@ -14,4 +14,6 @@ def open_memory(settings: Settings) -> Memory:
         token_bytes=settings.token_bytes,
         codec_options=settings.codec_options,
         max_message_bytes=settings.max_message_bytes,
+        search_index=settings.search_index,
+        page_cache_bytes=settings.page_cache_bytes,
     )
