@@ -46,8 +46,8 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
 
 
 def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInfo:
-    """Statistics of a bank, whose messages are in `index`. Bytes are those of its rows and indexes, without free space in
-    the file."""
+    """Statistics of a bank, whose messages are in `index`. Bytes are those of its rows and indexes, without free space
+    in the file."""
     totals = sizes.message_totals(connection, bank.id)
     tiers = sizes.tier_totals(connection, bank.id)
     held = {

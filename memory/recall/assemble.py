@@ -115,7 +115,6 @@ class MessageAssembler:
         states: dict[int, PageState | Unreadable] = dict(known or {})
         unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
         states |= self.decoder.read(unread, stored.contents, ranges)
-        keepsakes = stored.keepsakes
         for message_id, parts in spans.items():
             result[message_id] = join_parts(
                 [
