@@ -10,7 +10,7 @@ from foxing.encoder import Codec, VisionTokens
 from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
-from .codec_source import CodecSettings, CodecSource
+from .codec_source import CodecSource, OptionsOfCodecs
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .lifecycle.age import Ager
@@ -63,24 +63,26 @@ class Memory:
         database: str | Path | None = None,
         *,
         codec: str | Codec = "native",
+        device: str = "auto",
+        codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         search_index: str | SearchIndex = DEFAULT_INDEX,
         page_cache_bytes: int = PAGE_CACHE_BYTES,
-        **codec_settings: Unpack[CodecSettings],
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
         `database`: a SQLAlchemy URL or the path of a SQLite file; a file in the user's data folder by default.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `search_index`: what
-        finds messages by their words, or its name. `page_cache_bytes`: bytes of pages that stay decoded in memory.
-        `device`, `token_bytes`, `codec_options`: how a codec given by name is loaded, see `CodecSettings`.
+        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
+        given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
+        their names, for pages that another one wrote. `search_index`: what finds messages by their words, or its name.
+        `page_cache_bytes`: bytes of pages that stay decoded in memory.
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database.
         """
-        self._codecs = CodecSource(codec, **codec_settings)
+        self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
         self._index = open_search_index(search_index) if isinstance(search_index, str) else search_index
         self._database = Database(database)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -30,6 +31,15 @@ def _no_decoding_in_transactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     watch = DecodingWatch(monkeypatch)
     yield
     assert not watch.violations, f"decoded in a transaction, in {', '.join(watch.violations)}"
+
+
+@pytest.fixture
+def install_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstallPlugin]:
+    """Installs plug-ins for the length of the test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        installer = Installer(tmp_path_factory.mktemp("plugins"), monkeypatch)
+        yield installer
+        installer.remove()
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ without arguments that returns a `SearchIndex`.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection, event
 
-from foxing.memory.errors import StorageError
+from foxing.memory.errors import SearchIndexError
 from foxing.memory.storage.repositories import index
 from foxing.memory.storage.repositories.index import Hit, IndexStatistics
 from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.renderer import PluginError, Plugins
 
 ENTRY_POINTS = "foxing.search_indexes"
 DEFAULT_INDEX = "sql"
@@ -89,22 +89,35 @@ class SqlSearchIndex:
 
 
 def open_search_index(name: str) -> SearchIndex:
-    """The search index called `name`. Raises `StorageError` if there is none or it cannot be opened."""
+    """The search index called `name`. Raises `SearchIndexError` if there is none or it cannot be opened."""
     if name == DEFAULT_INDEX:
         return SqlSearchIndex()
-    found = entry_points(group=ENTRY_POINTS)
-    if name not in found.names:
-        names = ", ".join([DEFAULT_INDEX, *sorted(found.names)])
-        raise StorageError(f"there is no search index '{name}'; set FOXING_SEARCH_INDEX to one of {names}")
+    if name not in SEARCH_INDEXES:
+        known = ", ".join(search_index_names())
+        raise SearchIndexError(f"there is no search index '{name}'; set FOXING_SEARCH_INDEX to one of {known}")
     try:
-        opened = found[name].load()()
+        plugin = SEARCH_INDEXES.get(name)
+        opened = plugin.value()
     except Exception as error:  # code of another package
-        raise StorageError(
-            f"the search index '{name}' cannot be opened ({error}); check the package it is from"
-        ) from error
+        raise SearchIndexError(f"the search index '{name}' cannot be opened: {error}") from error
     if not isinstance(opened, SearchIndex):
-        raise StorageError(f"'{name}' is not a search index; check its package")
+        raise SearchIndexError(f"the search index '{name}' of the package {plugin.package} lacks methods; update it")
     return opened
+
+
+def search_index_names() -> list[str]:
+    """Names of the search indexes that can be chosen."""
+    return sorted({DEFAULT_INDEX, *SEARCH_INDEXES.names()})
+
+
+def _factory(name: str, value: object) -> Callable[[], object]:
+    if not callable(value):
+        raise PluginError(f"'{name}' must name a callable that returns a search index")
+    return value
+
+
+#: The search indexes of other packages.
+SEARCH_INDEXES: Plugins[Callable[[], object]] = Plugins(ENTRY_POINTS, _factory)
 
 
 def after_commit(connection: Connection, action: Callable[[], object]) -> None:

@@ -39,8 +39,8 @@ def database_url(database: str | Path | None) -> URL:
     try:
         return make_url(database)
     except ArgumentError as error:
-        raise StorageError(
-            "FOXING_DATABASE_URL is not a database URL; write it like sqlite:////path/to/file.db"
+        raise StorageError("this is not a database URL; write it like sqlite:////path/to/file.db").naming(
+            "database_url"
         ) from error
 
 
@@ -166,5 +166,5 @@ def _explained_errors(url: str) -> Iterator[None]:
             if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used ({message}); check FOXING_DATABASE_URL") from error
+            raise StorageError(f"the database {url} cannot be used ({message})").naming("database_url") from error
         raise
