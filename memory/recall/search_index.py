@@ -94,7 +94,7 @@ def open_search_index(name: str) -> SearchIndex:
         return SqlSearchIndex()
     if name not in SEARCH_INDEXES:
         known = ", ".join(search_index_names())
-        raise SearchIndexError(f"there is no search index '{name}'; set FOXING_SEARCH_INDEX to one of {known}")
+        raise SearchIndexError(f"there is no search index '{name}'; choose one of {known}")
     try:
         plugin = SEARCH_INDEXES.get(name)
         opened = plugin.value()

@@ -92,7 +92,7 @@ def test_an_index_of_another_package_is_chosen_by_name(
 
 
 def test_an_unknown_or_broken_index_says_what_to_do(database_path: Path, install_plugin: InstallPlugin) -> None:
-    with pytest.raises(SearchIndexError, match="set FOXING_SEARCH_INDEX to one of sql"):
+    with pytest.raises(SearchIndexError, match="choose one of sql"):
         Memory(database_path, search_index="sqll")
     install_plugin(SEARCH_INDEXES, "half", object)
     with pytest.raises(SearchIndexError, match="lacks methods"):
