@@ -11,7 +11,6 @@ from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
-from .errors import NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
@@ -34,18 +33,19 @@ from .models import (
     StoreResult,
     TickReport,
 )
-from .pages.decoder import PageDecoder
-from .pages.message_parts import recalled_message
+from .pages.decoder import PAGE_CACHE_BYTES, PageDecoder
 from .pages.view import PageViewer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
 from .recall.cursors import decode_cursor, encode_cursor, time_position
 from .recall.images import ImageRecaller
+from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
+from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
 from .statistics import bank_info, page_infos
 from .storage.database import Database
-from .storage.repositories import banks, messages, pages
+from .storage.repositories import banks, pages
 from .text.times import parse_since
 from .tick import Ticker
 
@@ -69,6 +69,8 @@ class Memory:
         codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        search_index: str | SearchIndex = DEFAULT_INDEX,
+        page_cache_bytes: int = PAGE_CACHE_BYTES,
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
@@ -76,28 +78,32 @@ class Memory:
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
         present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
         given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
-        their names, for pages that another one wrote.
+        their names, for pages that another one wrote. `search_index`: what finds messages by their words, or its name.
+        `page_cache_bytes`: bytes of pages that stay decoded in memory.
 
-        Raises `StorageError` if the database cannot be used, `DatabaseTooNew` if a newer version wrote it.
+        Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
+        wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        self._max_message_bytes = max_message_bytes
+        self._index = open_search_index(search_index) if isinstance(search_index, str) else search_index
         self._database = Database(database)
         try:
             self._database.migrate()
         except BaseException:
             self._database.close()
             raise
-        self._decoder = PageDecoder(self._codecs.present, self._codecs.shipped)
-        self._assembler = MessageAssembler(self._decoder)
-        self._sealer = Sealer(self._database, self._decoder, self._assembler)
-        self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._assembler))
+        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=page_cache_bytes)
+        reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
+        self._decoder = decoder
+        self._store = MessageStore(self._database, self._index, max_message_bytes)
+        self._sealer = Sealer(self._database, decoder, reindexer)
+        self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         self._ticker = Ticker(self._database, self._sealer, self._ager)
-        self._reencoder = Reencoder.with_decoder(self._database, PageDecoder(self._codecs.present, self._codecs.named))
-        self._recaller = Recaller(self._database, self._assembler)
-        self._image_recaller = ImageRecaller(self._database, self._assembler)
-        self._viewer = PageViewer(self._database, self._decoder)
+        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
+        self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
+        self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
+        self._viewer = PageViewer(self._database, decoder)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +131,7 @@ class Memory:
     @property
     def queue_depth(self) -> int:
         """Number of pages waiting to be decoded."""
-        return self._decoder.queue.depth
+        return self._decoder.queue_depth
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC.
@@ -158,17 +164,11 @@ class Memory:
         result. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key
         was used for something else.
         """
-        storing = MessageStore(self._database, self._max_message_bytes)
-        return storing.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
+        return self._store.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
 
     def message(self, bank: str, message_id: str) -> RecalledMessage:
         """One message as remembered. Raises `NotFound`."""
-        with self._database.read() as connection:
-            found = messages.by_keys(connection, banks.get(connection, bank).id, [message_id])
-            if message_id not in found:
-                raise NotFound(f"there is no message '{message_id}' in bank '{bank}'")
-            message = found[message_id]
-            return recalled_message(message, self._assembler.assemble(connection, [message])[message.id])
+        return self._recaller.message(bank, message_id)
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
@@ -262,7 +262,8 @@ class Memory:
         if tier is not None:
             tier_rank(tier)
         list_name = f"pages:{tier}"
-        after = time_position(decode_cursor(cursor, list_name)) if cursor else None
+        position = time_position(decode_cursor(cursor, list_name)) if cursor else None
+        after = None if position is None else (position.at, position.id)
         with self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             rows = pages.list_by_time(connection, bank_id, tier=tier, after=after, limit=limit + 1)
@@ -312,14 +313,14 @@ class Memory:
         after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
         with self._database.read() as connection:
             rows = banks.list_after(connection, after, limit + 1)
-            infos = [bank_info(connection, row) for row in rows[:limit]]
+            infos = [bank_info(connection, row, self._index) for row in rows[:limit]]
         more = len(rows) > limit
         return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
 
     def bank(self, bank: str) -> BankInfo:
         """Statistics of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
-            return bank_info(connection, banks.get(connection, bank))
+            return bank_info(connection, banks.get(connection, bank), self._index)
 
     def policy(self, bank: str) -> Policy:
         """The ageing policy of a bank. Raises `NotFound`."""

@@ -26,6 +26,13 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
     )
+    search_index: str = Field(
+        default="sql",
+        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+    )
+    page_cache_bytes: int = Field(
+        default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
+    )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
         default="auto", description="Device that the codec runs on: 'auto', 'cpu' or a torch device such as 'cuda:0'."
