@@ -20,6 +20,7 @@ from .openapi.document import DESCRIPTION, TAGS, openapi_document
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings
+from .worker import Worker
 
 
 def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
@@ -53,20 +54,24 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics) -> AsyncIterator[None]:
-    """Opens a memory if the caller gave none, and runs the clock where ageing is enabled."""
+    """Opens a memory if the caller gave none, and runs the clock and a worker where ageing is enabled."""
     opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(open_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    clock = Clock(opened, settings.ageing_interval_s, metrics) if settings.ageing_enabled else None
+    metrics.ageing.watch_queue(opened.jobs)
+    worker = Worker(opened, metrics)
+    clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()
     log.info("started", database=opened.database_url, codec=settings.codec, ageing=settings.ageing_enabled)
-    if clock is not None:
+    if settings.ageing_enabled:
+        worker.start()
         clock.start()
     try:
         yield
     finally:
-        if clock is not None:
+        if settings.ageing_enabled:
             await anyio.to_thread.run_sync(clock.stop)
+            await anyio.to_thread.run_sync(worker.stop)
         if memory is None:
             await anyio.to_thread.run_sync(opened.close)
         log.info("stopped")

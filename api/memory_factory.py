@@ -14,4 +14,5 @@ def open_memory(settings: Settings) -> Memory:
         token_bytes=settings.token_bytes,
         codec_options=settings.codec_options,
         max_message_bytes=settings.max_message_bytes,
+        database_options=settings.database_options,
     )

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from foxing.encoder import CodecOptions
 from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.remote.options import PROMPTS, RemoteOptions
+from foxing.memory.storage.database import DatabaseOptions
 from foxing.renderer import FoxingError
 
 SETTINGS_FILE = "foxing.toml"
@@ -47,6 +48,21 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
+    )
+    database_pool_size: int = Field(
+        default=5, ge=1, le=1000, description="Database connections that a process keeps open."
+    )
+    database_max_overflow: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Further database connections that a process opens under load and closes afterwards.",
+    )
+    database_pool_timeout_s: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
+    )
+    database_busy_timeout_s: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -237,6 +253,16 @@ class Settings(BaseSettings):
     def key(self) -> str | None:
         """The API key in plain text."""
         return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def database_options(self) -> DatabaseOptions:
+        """How connections to the database are held."""
+        return DatabaseOptions(
+            pool_size=self.database_pool_size,
+            max_overflow=self.database_max_overflow,
+            pool_timeout_s=self.database_pool_timeout_s,
+            busy_timeout_s=self.database_busy_timeout_s,
+        )
 
     @property
     def codec_options(self) -> CodecOptions:

@@ -33,6 +33,11 @@ class CodecSource:
         self._token_bytes = token_bytes
         self._options = codec_options
 
+    @property
+    def name(self) -> str:
+        """Name of the codec that writes pages, which need not be loaded."""
+        return self._codec if isinstance(self._codec, str) else self._codec.name
+
     def present(self) -> Codec:
         """The codec that writes pages. Raises `CodecError`."""
         if isinstance(self._codec, str):

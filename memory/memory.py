@@ -15,8 +15,10 @@ from .errors import NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .lifecycle.age import Ager
+from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
+from .lifecycle.upkeep import Upkeep
 from .models import (
     AgeReport,
     BankInfo,
@@ -43,9 +45,8 @@ from .recall.images import ImageRecaller
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
 from .statistics import bank_info, page_infos
-from .storage.database import Database
+from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, messages, pages
-from .tick import Ticker
 
 Progress = Callable[[int, int], None]
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -65,21 +66,23 @@ class Memory:
         codec: str | Codec = "native",
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        database_options: DatabaseOptions | None = None,
         **codec_settings: Unpack[CodecSettings],
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
         `database`: a SQLAlchemy URL or the path of a SQLite file; a file in the user's data folder by default.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`,
-        `token_bytes`, `codec_options`: how a codec given by name is loaded, see `CodecSettings`.
+        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8.
+        `database_options`: connections and timeouts. `device`, `token_bytes`, `codec_options`: how a codec given by
+        name is loaded, see `CodecSettings`.
 
         Raises `StorageError` if the database cannot be used, `DatabaseTooNew` if a newer version wrote it.
         """
         self._codecs = CodecSource(codec, **codec_settings)
         self._clock = clock
         self._max_message_bytes = max_message_bytes
-        self._database = Database(database)
+        self._database = Database(database, database_options)
         try:
             self._database.migrate()
         except BaseException:
@@ -89,7 +92,8 @@ class Memory:
         self._assembler = MessageAssembler(self._decoder)
         self._sealer = Sealer(self._database, self._decoder, self._assembler)
         self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._assembler))
-        self._ticker = Ticker(self._database, self._sealer, self._ager)
+        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
+        self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
         self._reencoder = Reencoder.with_decoder(self._database, PageDecoder(self._codecs.present, self._codecs.named))
         self._recaller = Recaller(self._database, self._assembler)
         self._image_recaller = ImageRecaller(self._database, self._assembler)
@@ -121,6 +125,11 @@ class Memory:
     def queue_depth(self) -> int:
         """Number of pages waiting to be decoded."""
         return self._decoder.queue.depth
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
+        return self._jobs
 
     def now(self, now: datetime | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC. Raises `InvalidTime` if `now` is naive."""
@@ -213,7 +222,7 @@ class Memory:
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
         """
-        return self._ticker.tick(self.now(now))
+        return self._jobs.tick(self.now(now))
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
         """Rewrites every page that another codec or other weights wrote, pinned pages included, with the present ones.
@@ -313,5 +322,5 @@ class Memory:
         with self._database.write() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             if row.pinned != pinned:
-                pages.set_pinned(connection, row.id, pinned)
+                pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)

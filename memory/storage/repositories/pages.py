@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
+from . import schedule
 from .batches import batched
 
 _c = schema.pages.c
@@ -141,6 +142,15 @@ class KeepsakeTotals(NamedTuple):
     bytes: int
 
 
+class PageGroup(NamedTuple):
+    """Pages at one tier, all with their exact text or all without."""
+
+    tier: str
+    has_text: bool
+    #: Time of the last message of the oldest page.
+    last_at: datetime
+
+
 _select = select(*(_c[field.name] for field in fields(PageRow)))
 
 
@@ -197,6 +207,17 @@ def ageing_candidates(
     return [_page(row) for row in connection.execute(query)]
 
 
+def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
+    """The unpinned pages of a bank, grouped by what ageing can still take from them."""
+    has_text = (_c.text_bytes > 0).label("has_text")
+    query = (
+        select(_c.tier, has_text, func.min(_c.last_at))
+        .where(_c.bank_id == bank_id, ~_c.pinned)
+        .group_by(_c.tier, has_text)
+    )
+    return [PageGroup(tier, bool(text), last_at) for tier, text, last_at in connection.execute(query)]
+
+
 def insert(
     connection: Connection,
     values: NewPage,
@@ -205,7 +226,8 @@ def insert(
     spans: Sequence[NewSpan],
     keepsakes: Sequence[NewKeepsake],
 ) -> PageRow:
-    """Inserts a page with its contents, spans and keepsakes."""
+    """Inserts a page with its contents, spans and keepsakes. The clock looks at once when it is due."""
+    schedule.bring_forward(connection, values["bank_id"], "age")
     connection.execute(schema.pages.insert().values(dict(values)))
     page = get(connection, values["bank_id"], values["key"])
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
@@ -253,6 +275,7 @@ def swap(
     content: dict[str, Any] = {"text": text}
     if tokens is not None:
         content["tokens"] = tokens
+    schedule.bring_forward(connection, page.bank_id, "age")
     table = schema.page_contents
     connection.execute(table.update().where(table.c.page_id == page.id).values(**content))
     return True
@@ -279,9 +302,11 @@ def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None
     )
 
 
-def set_pinned(connection: Connection, page_id: int, pinned: bool) -> None:
+def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
     """Pins or unpins a page. Its version is incremented, so that ageing in progress does not change a pinned page."""
-    connection.execute(schema.pages.update().where(_c.id == page_id).values(pinned=pinned, version=_c.version + 1))
+    connection.execute(schema.pages.update().where(_c.id == page.id).values(pinned=pinned, version=_c.version + 1))
+    if not pinned:
+        schedule.bring_forward(connection, page.bank_id, "age")
 
 
 def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
