@@ -6,7 +6,7 @@ from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_P
 from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
 from .raster import rasterize, render
 from .repertoire import Repertoire
-from .transcribe import Transcription, transcribe
+from .transcription import Transcription, transcribe
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [

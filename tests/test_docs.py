@@ -1,5 +1,6 @@
 """The documentation matches the code: generated pages are current, and other pages name only what exists."""
 
+import ast
 import importlib
 import json
 import os
@@ -176,3 +177,16 @@ def test_the_policies_in_the_operations_page_are_valid() -> None:
     assert len(examples) >= 3
     for example in examples:
         Policy.parse(example)
+
+
+def test_the_functions_that_the_architecture_names_are_where_it_says() -> None:
+    page = REPOSITORY / "docs" / "architecture.md"
+    links = re.findall(r"\[`([\w.]+)`\]\((\.\./[^)]+\.py)\)", page.read_text(encoding="utf-8"))
+    assert len(links) > 20
+    for name, path in links:
+        tree = ast.parse((page.parent / path).read_text(encoding="utf-8"))
+        defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        owner, _, method = name.partition(".")
+        assert owner in defined, f"{path} has no {name}"
+        if method:
+            assert method in {node.name for node in defined[owner].body if isinstance(node, ast.FunctionDef)}, name
