@@ -65,7 +65,7 @@ class UserText(TypeDecorator[str]):
         # an escaped text may be longer than the text, so that only SQLite has the length, which it does not enforce
         length = self.impl_instance.length if isinstance(self.impl_instance, String) else None
         sqlite = dialect.name == "sqlite"
-        return dialect.type_descriptor(String(length) if sqlite and length is not None else Text())
+        return String(length) if sqlite and length is not None else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None or dialect.name == "sqlite":

@@ -81,7 +81,8 @@ def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime)
     rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(_due.bank_id, order)
     statement = insert_into(connection, schema.jobs)
     insert = statement.from_select(["bank_id", "kind", "state", "run_after", "created_at"], rows)
-    return connection.execute(insert.on_conflict_do_nothing()).rowcount
+    counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return connection.execute(counted).rowcount
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
