@@ -6,13 +6,14 @@ python -m benchmarks.idle_banks --banks 5000 --json
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from sqlalchemy import Column, Connection, Table, insert, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select
 
 from foxing.memory import Memory
 from foxing.memory.storage import schema
@@ -90,34 +91,44 @@ def _copy_bank(path: Path, number: int, progress: Advance | None) -> None:
     """Copies the one bank of the database until there are `number`."""
     database = Database(path)
     with database.write() as connection:
+        rows_per_bank = {table.name: _highest_id(connection, table) for table in schema.metadata.sorted_tables}
         copied = 1
         while copied < number:  # doubles
             count = min(copied, number - copied)
             for table in schema.metadata.sorted_tables:
-                _copy_rows(connection, table, copied, count)
+                _copy_rows(connection, table, rows_per_bank, copied, count)
             copied += count
             if progress is not None:
                 progress(copied, number)
     database.close()
 
 
-def _copy_rows(connection: Connection, table: Table, copied: int, count: int) -> None:
-    """Adds copies of the rows of the first `count` of `copied` banks to a table."""
-    rows = select(*(_copied(column, copied) for column in table.columns))
-    owner = table.c.id if table.name == "banks" else table.c.get("bank_id")
-    if owner is not None:
-        rows = rows.where(owner <= count)
-    elif "page_id" in table.c:
-        owned = select(schema.pages.c.id).where(schema.pages.c.bank_id <= count)
-        rows = rows.where(table.c.page_id.in_(owned))
+def _highest_id(connection: Connection, table: Table) -> int:
+    """In a database with one bank: how many rows of the table it has."""
+    return connection.execute(select(func.max(table.c.id))).scalar() or 0 if "id" in table.c else 0
+
+
+def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str, int], copied: int, count: int) -> None:
+    """Adds copies of the rows of the first `count` of `copied` banks; their ids continue those that exist."""
+    columns: list[ColumnElement[Any]] = []
+    for column in table.columns:
+        owner = _owner(column)
+        if owner is not None:
+            columns.append(column + rows_per_bank[owner] * copied)
+        elif (table.name, column.name) in _UNIQUE_TEXTS:
+            columns.append(literal(f"{copied}-").concat(column))
+        else:
+            columns.append(column)
+    first = next(column for column in table.columns if _owner(column) is not None)
+    rows = select(*columns).where(first <= rows_per_bank[str(_owner(first))] * count)
     connection.execute(insert(table).from_select(table.columns.keys(), rows))
 
 
-def _copied(column: Column[int], copied: int) -> object:
-    """The column as the copy has it. Ids are moved past those that exist; the first bank has a fixed number of rows."""
-    if (column.table.name, column.name) in _UNIQUE_TEXTS:
-        return literal(f"{copied}-").concat(column)
-    return column
+def _owner(column: Column[Any]) -> str | None:
+    """The table whose ids a column holds; None if it holds something else."""
+    if column.name == "id":
+        return str(column.table.name)
+    return "banks" if column.name == "bank_id" else next((key.column.table.name for key in column.foreign_keys), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
