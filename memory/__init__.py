@@ -42,6 +42,7 @@ from .models import (
 )
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
@@ -49,6 +50,7 @@ __all__ = [
     "BankInfo",
     "Banks",
     "Conflict",
+    "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
     "InvalidCursor",

@@ -10,7 +10,7 @@ from foxing.encoder import Codec, VisionTokens
 from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
-from .codec_source import CodecSettings, CodecSource
+from .codec_source import CodecSource, OptionsOfCodecs
 from .errors import NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
@@ -61,28 +61,29 @@ class Memory:
 
     def __init__(
         self,
-        database: str | Path | None = None,
+        database: str | Path | DatabaseOptions | None = None,
         *,
         codec: str | Codec = "native",
+        device: str = "auto",
+        codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        database_options: DatabaseOptions | None = None,
-        **codec_settings: Unpack[CodecSettings],
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file; a file in the user's data folder by default.
+        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
+        `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8.
-        `database_options`: connections and timeouts. `device`, `token_bytes`, `codec_options`: how a codec given by
-        name is loaded, see `CodecSettings`.
+        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
+        given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
+        their names, for pages that another one wrote.
 
         Raises `StorageError` if the database cannot be used, `DatabaseTooNew` if a newer version wrote it.
         """
-        self._codecs = CodecSource(codec, **codec_settings)
+        self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
         self._max_message_bytes = max_message_bytes
-        self._database = Database(database, database_options)
+        self._database = Database(database)
         try:
             self._database.migrate()
         except BaseException:

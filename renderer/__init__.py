@@ -4,6 +4,7 @@ from .atlas import Atlas, load_atlas
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
 from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
+from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .raster import rasterize, render
 from .repertoire import Repertoire
 from .transcription import Transcription, transcribe
@@ -19,12 +20,16 @@ __all__ = [
     "TOKEN_SIDE_PX",
     "WIDE_TAIL",
     "Atlas",
+    "BrokenPlugin",
     "Cells",
     "Entry",
     "FoxingError",
     "LayoutError",
     "Page",
     "PageLayout",
+    "Plugin",
+    "PluginError",
+    "Plugins",
     "RenderError",
     "Repertoire",
     "Span",

@@ -18,7 +18,11 @@ import typer.main
 from foxing.api.cli.main import app
 from foxing.api.metrics import Metrics
 from foxing.api.settings import ENV_PREFIX, Settings, load_settings
+from foxing.api.settings.names import environment_name
+from foxing.encoder import CODECS
+from foxing.encoder.plugin import options_of
 from foxing.memory.policy import Policy
+from foxing.renderer.plugins import OWN_PACKAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 GENERATED = ("cli.md", "http.md", "python.md", "settings.md", "openapi.json")
@@ -93,23 +97,24 @@ def commands() -> Iterator[tuple[str, Any]]:
     pending = [("foxing", typer.main.get_command(app))]
     while pending:
         name, command = pending.pop()
-        inner = getattr(command, "commands", None)
+        inner = getattr(command, "list_commands", None)
         if inner is None:
             yield name, command
         else:
-            pending += [(f"{name} {key}", value) for key, value in inner.items()]
+            context = command.make_context(name, [], resilient_parsing=True)
+            pending += [(f"{name} {key}", command.get_command(context, key)) for key in inner(context)]
 
 
 def test_the_cli_reference_has_every_command_and_option() -> None:
     text = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^## (foxing .+?)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    sections = dict(re.findall(r"^##+ `(foxing .+?)`\n(.*?)(?=^##+ |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
-    assert set(sections) == set(known)
+    assert set(sections) == set(known) | {"foxing codec", "foxing db"}
     for name, command in known.items():
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}
-        rows = re.findall(r"^\| `(-[^`]*)` \|", sections[name], re.MULTILINE)
-        documented = {word for row in rows for word in re.split(r"[ ,]+", row) if word.startswith("-")}
-        assert documented == options, name
+        rows = re.findall(r"^\* `(-[^`]*)`", sections[name], re.MULTILINE)
+        documented = {word for row in rows for word in re.split(r"[ ,/]+", row) if word.startswith("-")}
+        assert documented == options | {"--help"}, name
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -138,9 +143,18 @@ def test_the_settings_example_has_every_setting_with_its_default(
     (example,) = code_blocks(REPOSITORY / "docs" / "settings.md", "toml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
-    assert load_settings() == Settings.model_construct()
+    settings = load_settings()
+    assert settings.model_copy(update={"codecs": {}}) == Settings.model_construct()
+    own = [plugin.value for plugin in CODECS.working() if plugin.package == OWN_PACKAGE]
+    assert list(settings.codecs) == [plugin.name for plugin in own]
+    for plugin in own:
+        required = {"url": "http://h", "model": "m"} if plugin.name == "remote" else {}
+        assert plugin.parse({**settings.codecs[plugin.name], **required}) == plugin.parse(required)
     (tmp_path / "foxing.toml").write_text(example.replace("# ", ""), encoding="utf-8")
-    assert load_settings().model_fields_set == set(Settings.model_fields)
+    settings = load_settings()
+    assert settings.model_fields_set == set(Settings.model_fields)
+    for plugin in own:
+        assert plugin.parse(settings.codecs[plugin.name]).model_fields_set == set(plugin.options.model_fields)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -162,7 +176,11 @@ def test_every_link_has_a_target(page: Path) -> None:
 def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {"FOXING_DATA"}
-    assert set(re.findall(r"\bFOXING_[A-Z_]+\b", text)) <= settings
+    for plugin in CODECS.working():
+        settings |= {
+            environment_name(f"codecs.{plugin.name}.{option}") for option, _ in options_of(plugin.value.options)
+        }
+    assert set(re.findall(r"\bFOXING_[A-Z0-9_]*[A-Z0-9]\b", text)) <= settings
     metrics = set(re.findall(r"^# TYPE (\w+)", Metrics().expose().decode(), re.MULTILINE))
     mentioned = {re.sub("_bucket$", "", name) for name in re.findall(r"\bfoxing_[a-z_]+\b", text)}
     assert mentioned <= metrics

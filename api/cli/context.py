@@ -79,11 +79,12 @@ class State:
         """Prints the error on stderr; returns the exit status."""
         from foxing.api.problems import encodable, problem_of
         from foxing.api.settings import InvalidSettings
+        from foxing.api.settings.names import explained
 
         if self.as_json:
             sys.stderr.write(json.dumps(problem_of(error).document(), ensure_ascii=False) + "\n")
         else:
-            self.error_console.print(Text(printable(encodable(str(error))), style="red"), soft_wrap=True)
+            self.error_console.print(Text(printable(encodable(explained(error))), style="red"), soft_wrap=True)
         return 2 if isinstance(error, InvalidSettings) else 1
 
 

@@ -28,8 +28,8 @@ def validate_message(message: NewMessage | Mapping[str, Any], number: int, now: 
     size = len(valid.content.encode())
     if size > max_bytes:
         raise MessageTooLarge(
-            f"{where} has {size:,} bytes, {max_bytes:,} are allowed; split it or raise FOXING_MAX_MESSAGE_BYTES"
-        )
+            f"{where} has {size:,} bytes, {max_bytes:,} are allowed; split it or raise the maximum"
+        ).naming("max_message_bytes")
     for name in ("id", "name", "thread"):
         _check_text(getattr(valid, name) or "", f"{where}.{name}", controls=False)
     if valid.created_at is not None:

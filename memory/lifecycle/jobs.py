@@ -64,9 +64,6 @@ class JobQueue:
 
         A job that fails returns to the queue, to be tried again after a pause that doubles each time.
         """
-        with self._database.read() as connection:
-            if not jobs.has_free(connection, self._clock()):
-                return None
         job = self._take()
         return None if job is None else self._do(job, now)
 
@@ -86,6 +83,9 @@ class JobQueue:
         return _tick_report(now, results)
 
     def _take(self, *, retry_at_once: bool = False, after_id: int = 0) -> Job | None:
+        with self._database.read() as connection:  # an idle worker disturbs no writer
+            if not jobs.has_free(connection, self._clock(), retry_at_once=retry_at_once):
+                return None
         with self._database.write() as connection:
             lease = Lease(uuid.uuid4().hex, self._clock(), LEASE)
             return jobs.take(connection, lease, retry_at_once=retry_at_once, after_id=after_id)

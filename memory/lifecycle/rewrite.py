@@ -11,11 +11,11 @@ from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
     CodecError,
-    DownscalableCodec,
     Reading,
     TokensError,
     VisionTokens,
     can_draw_for,
+    capabilities_of,
     expected_bytes,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
@@ -273,8 +273,8 @@ class Rewriter:
 
     def _downscale(self, changes: Sequence[Change], contents: StoredContents) -> dict[int, VisionTokens]:
         """Page id → tokens of a lower tier made from the old ones, where the codec can and no text is kept."""
-        codec = self.codec
-        if not isinstance(codec, DownscalableCodec):
+        codec = capabilities_of(self.codec).downscalable
+        if codec is None:
             return {}
         downscaled: dict[int, VisionTokens] = {}
         for change in changes:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition
 
-from foxing.encoder import Codec, CodecError, ReadFailed, Reading, RemoteCodec, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens, capabilities_of
 
 BATCH = 16  # token sequences in one call of the codec
 
@@ -41,9 +41,9 @@ class DecodeQueue:
         A result is a reading, a `TokensError` for tokens that can never be read, or a `ReadFailed` for tokens that a
         later call may read. Any other error is raised.
         """
-        codec = self._load()
-        if isinstance(codec, RemoteCodec):
-            return codec.decode_each(tokens)
+        remote = capabilities_of(self._load()).remote
+        if remote is not None:
+            return remote.decode_each(tokens)
         tickets = [_Ticket(item) for item in tokens]
         with self._changed:
             self._waiting.extend(tickets)

@@ -23,8 +23,10 @@ from foxing.memory.errors import DatabaseTooNew, StorageError
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """How connections to the database are held, and how long to wait for what others hold."""
+    """A database, how connections to it are held, and how long to wait for what others hold."""
 
+    #: SQLAlchemy URL or path of a SQLite file; None for the default file.
+    database: str | Path | None = None
     #: Connections that stay open.
     pool_size: int = 5
     #: Further connections that are opened under load and closed afterwards.
@@ -52,8 +54,8 @@ def database_url(database: str | Path | None) -> URL:
     try:
         return make_url(database)
     except ArgumentError as error:
-        raise StorageError(
-            "FOXING_DATABASE_URL is not a database URL; write it like sqlite:////path/to/file.db"
+        raise StorageError("this is not a database URL; write it like sqlite:////path/to/file.db").naming(
+            "database_url"
         ) from error
 
 
@@ -63,8 +65,10 @@ class Database:
     Every method raises `StorageError` if the database cannot be used.
     """
 
-    def __init__(self, database: str | Path | None = None, options: DatabaseOptions | None = None) -> None:
-        self.url = database_url(database)
+    def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
+        """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
+        options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
+        self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
             folder = Path(self.url.database).parent
@@ -72,7 +76,7 @@ class Database:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
-        self.engine: Engine = _engine(self.url, options or DatabaseOptions())
+        self.engine: Engine = _engine(self.url, options)
 
     @property
     def display_url(self) -> str:
@@ -195,5 +199,5 @@ def _explained_errors(url: str) -> Iterator[None]:
             if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used ({message}); check FOXING_DATABASE_URL") from error
+            raise StorageError(f"the database {url} cannot be used ({message})").naming("database_url") from error
         raise

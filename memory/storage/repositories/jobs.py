@@ -90,9 +90,11 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return or_(_c.state == "waiting", _c.lease_until <= now)
 
 
-def has_free(connection: Connection, now: datetime) -> bool:
-    """Whether a worker would find a job to take. Reads only, so that an idle worker disturbs no writer."""
-    query = select(_c.id).where(_free(now), _c.run_after <= now).limit(1)
+def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
+    """Whether there is a job that nobody works on. Reads only."""
+    query = select(_c.id).where(_free(now)).limit(1)
+    if not retry_at_once:
+        query = query.where(_c.run_after <= now)
     return connection.execute(query).first() is not None
 
 

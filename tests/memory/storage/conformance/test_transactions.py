@@ -151,14 +151,14 @@ def test_processes_that_create_the_same_banks_get_the_same(database: Database, d
 
 
 def test_options_bound_the_connections_of_a_process(database_url: str) -> None:
-    database = Database(database_url, DatabaseOptions(pool_size=1, max_overflow=0, pool_timeout_s=0.05))
+    database = Database(DatabaseOptions(database_url, pool_size=1, max_overflow=0, pool_timeout_s=0.05))
     with database.read(), pytest.raises(StorageError, match="no connection became free"), database.read():
         pass
     database.close()
 
 
 def test_a_writer_gives_up_after_the_busy_timeout(database: Database, database_url: str, bank_id: int) -> None:
-    other = Database(database_url, DatabaseOptions(busy_timeout_s=0.05))
+    other = Database(DatabaseOptions(database_url, busy_timeout_s=0.05))
     with database.write() as connection:
         banks.get_or_create(connection, "ana", NOW, POLICY)
         with pytest.raises(StorageError, match="locked by another process"), other.write() as waiting:
