@@ -12,7 +12,7 @@ from foxing.memory.ingest.seal import Sealer
 from foxing.memory.models import PageLeft
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages, schedule, wastebasket
+from foxing.memory.storage.repositories import banks, messages, schedule, wastebasket
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 
@@ -105,7 +105,7 @@ class Upkeep:
 
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-        due_at = next_due(pages.groups_to_age(connection, bank_id), policy, self._codecs.present().tiers)
+        due_at = next_due(schedule.groups_to_age(connection, bank_id), policy, self._codecs.present().tiers)
         return DueTime(due_at, codec=self._codecs.name)
 
 

@@ -142,15 +142,6 @@ class KeepsakeTotals(NamedTuple):
     bytes: int
 
 
-class PageGroup(NamedTuple):
-    """Pages at one tier, all with their exact text or all without."""
-
-    tier: str
-    has_text: bool
-    #: Time of the last message of the oldest page.
-    last_at: datetime
-
-
 _select = select(*(_c[field.name] for field in fields(PageRow)))
 
 
@@ -205,17 +196,6 @@ def ageing_candidates(
         .limit(limit)
     )
     return [_page(row) for row in connection.execute(query)]
-
-
-def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
-    """The unpinned pages of a bank, grouped by what ageing can still take from them."""
-    has_text = (_c.text_bytes > 0).label("has_text")
-    query = (
-        select(_c.tier, has_text, func.min(_c.last_at))
-        .where(_c.bank_id == bank_id, ~_c.pinned)
-        .group_by(_c.tier, has_text)
-    )
-    return [PageGroup(tier, bool(text), last_at) for tier, text, last_at in connection.execute(query)]
 
 
 def insert(

@@ -6,9 +6,9 @@ which case a job looks at the bank and sets the right one, but never too late.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, case, or_, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from foxing.memory.storage import schema
 
@@ -34,6 +34,15 @@ class DueTime:
     chars_left: int = 0
     #: The codec for which it was worked out; None if it does not depend on one.
     codec: str | None = None
+
+
+class PageGroup(NamedTuple):
+    """Pages at one tier, all with their exact text or all without."""
+
+    tier: str
+    has_text: bool
+    #: Time of the last message of the oldest page.
+    last_at: datetime
 
 
 def find(connection: Connection, bank_id: int, kind: JobKind) -> DueTime | None:
@@ -68,3 +77,15 @@ def note_stored(connection: Connection, bank_id: int, chars: int, due_at: dateti
     earlier = case((or_(_c.due_at.is_(None), _c.due_at > due_at), due_at), else_=_c.due_at)
     values = {"chars_left": left, "due_at": case((left <= 0, AT_ONCE), else_=earlier)}
     connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values))
+
+
+def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
+    """The unpinned pages of a bank, grouped by what ageing can still take from them."""
+    pages = schema.pages.c
+    has_text = (pages.text_bytes > 0).label("has_text")
+    query = (
+        select(pages.tier, has_text, func.min(pages.last_at))
+        .where(pages.bank_id == bank_id, ~pages.pinned)
+        .group_by(pages.tier, has_text)
+    )
+    return [PageGroup(tier, bool(text), last_at) for tier, text, last_at in connection.execute(query)]

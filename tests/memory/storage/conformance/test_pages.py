@@ -6,8 +6,9 @@ import pytest
 
 from foxing.memory import NotFound
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages, sizes, wastebasket
-from foxing.memory.storage.repositories.pages import EncodedColumns, PageGroup
+from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
+from foxing.memory.storage.repositories.pages import EncodedColumns
+from foxing.memory.storage.repositories.schedule import PageGroup
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
 
@@ -101,7 +102,7 @@ def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) 
         insert_page(connection, new_page(bank_id, "bare", day=2, text_bytes=0), ids)
         pages.set_pinned(connection, insert_page(connection, new_page(bank_id, "pinned"), ids), True)
     with database.read() as connection:
-        groups = pages.groups_to_age(connection, bank_id)
+        groups = schedule.groups_to_age(connection, bank_id)
         assert sorted(groups) == [PageGroup("base", False, NOW + 2 * DAY), PageGroup("base", True, NOW + DAY)]
 
 
