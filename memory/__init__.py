@@ -40,6 +40,7 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
 from .storage.database import DatabaseOptions
@@ -53,6 +54,7 @@ __all__ = [
     "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
+    "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
@@ -80,9 +82,12 @@ __all__ = [
     "Step",
     "StorageError",
     "StoreResult",
+    "TextPart",
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "ToolCall",
+    "ToolResult",
     "Unreadable",
 ]

@@ -113,7 +113,12 @@ class PageViewer:
             spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
             found = messages.by_ids(connection, [span.message_id for span in spans])
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        return [recalled_message(found[span.message_id], read_part(state, row, span, keepsakes)) for span in spans]
+        recalled = []
+        for span in spans:
+            message = found[span.message_id]
+            whole = (span.char_start, span.char_stop) == (0, message.chars)
+            recalled.append(recalled_message(message, read_part(state, row, span, keepsakes), whole=whole))
+        return recalled
 
     def _tokens_at(self, page: _StoredPage, tier: str) -> VisionTokens:
         if tier == page.row.tier:

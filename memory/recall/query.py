@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
+from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
 from foxing.memory.storage.repositories import banks, index
 from foxing.memory.storage.repositories.banks import Bank
@@ -31,6 +33,7 @@ class QueryFields(TypedDict, total=False):
     now: datetime | None
     timezone: str | None
     thread: str | None
+    metadata: Mapping[str, Scalar] | None
     limit: int
     cursor: str | None
 
@@ -73,6 +76,8 @@ class RecallQuery:
     timezone: str | None = None
     #: restricts the answer to one thread
     thread: str | None = None
+    #: members that the metadata of a message must have, with equal values; null matches only a null that is there
+    metadata: Mapping[str, Scalar] | None = None
     #: maximum number of messages, or of images and open messages together, 1 to 500
     limit: int = 20
     #: `next_cursor` of the previous answer to the same query
@@ -92,6 +97,7 @@ class RecallQuery:
         if self.now is not None:
             aware_utc(self.now)
         check_limit(self.limit)
+        check_filter(self.metadata or {})
         if self.max_tokens is not None and self.max_tokens < 1:
             raise InvalidInput("max_tokens is at least 1")
         if self.reader not in READERS:
@@ -119,11 +125,13 @@ class ResolvedQuery:
     thread_id: int | None
     #: identifies the query in cursors, so that the cursor of another query is rejected
     fingerprint: str
+    #: members that the metadata must have
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
     @property
     def filter(self) -> MessageFilter:
-        """The messages that the window and the thread let through."""
-        return MessageFilter(self.window.since, self.window.until, self.thread_id)
+        """The messages that the window, the thread and the metadata let through."""
+        return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
 def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
@@ -132,6 +140,7 @@ def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     if window.since is not None and window.until is not None and window.since >= window.until:
         raise InvalidTime("since is not before until; there is no time between them")
+    metadata = dict(query.metadata or {})
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
@@ -141,10 +150,10 @@ def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
     if said is not None:
         narrow = _intersection(window, said)
         # the time may also be what the messages are about: if none of that time match, it does not narrow
-        within = MessageFilter(narrow.since, narrow.until, thread_id)
+        within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
         if not terms or index.search(connection, IndexQuery(bank.id, terms, within), limit=1):
             window = narrow
-    return ResolvedQuery(terms, window, thread_id, _fingerprint(query))
+    return ResolvedQuery(terms, window, thread_id, _fingerprint(query), metadata)
 
 
 def check_limit(limit: int) -> None:
@@ -168,5 +177,6 @@ def _intersection(one: Window, other: Window) -> Window:
 
 
 def _fingerprint(query: RecallQuery) -> str:
-    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread], ensure_ascii=False)
+    wanted = sorted((query.metadata or {}).items())
+    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread, wanted], ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

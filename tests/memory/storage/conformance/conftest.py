@@ -30,6 +30,8 @@ def new_message(bank_id: int, thread_id: int, key: str, minute: int = 0) -> mess
         "name": None,
         "created_at": NOW + timedelta(minutes=minute),
         "content": f"text of {key}",
+        "parts": 0,
+        "metadata": None,
         "digest": key.encode()[:16].ljust(16, b"\0"),
         "chars": len(f"text of {key}"),
         "terms": 2,

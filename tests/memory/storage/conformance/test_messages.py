@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index, messages, sizes
 from foxing.memory.storage.repositories.index import IndexQuery
@@ -23,6 +25,35 @@ def test_a_message_comes_back_as_it_was_stored(database: Database, bank_id: int)
     assert (message.key, message.name, message.thread) == (ODD_TEXT, ODD_TEXT, ODD_TEXT)
     assert (message.content, message.digest) == (ODD_TEXT * 1000, bytes(range(240, 256)))
     assert (message.created_at, message.open, message.sealed_chars) == (NOW, True, 0)
+
+
+def test_metadata_is_found_by_its_members(database: Database, bank_id: int) -> None:
+    metadata = {"project": "한국어 ☂", "level": 2, "ratio": 0.5, "tags": ["a", None], "done": True}
+    with database.write() as connection:
+        thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
+        row = new_message(bank_id, thread, "with")
+        row["metadata"], row["parts"] = metadata, 3
+        messages.insert(connection, [row, new_message(bank_id, thread, "without")], bank_id)
+    with database.read() as connection:
+        found = messages.by_keys(connection, bank_id, ["with", "without"])
+        assert (found["with"].metadata, found["with"].parts) == (metadata, 3)
+        assert (found["without"].metadata, found["without"].parts) == (None, 0)
+        within = MessageFilter(metadata={"project": "한국어 ☂", "level": 2, "done": True})
+        assert [m.key for m in messages.window(connection, bank_id, within, after=None, limit=5)] == ["with"]
+        within = MessageFilter(metadata={"level": 3})
+        assert messages.window(connection, bank_id, within, after=None, limit=5) == []
+
+
+def test_metadata_may_hold_nul(database: Database, bank_id: int, request: pytest.FixtureRequest) -> None:
+    if not database.is_sqlite:
+        request.applymarker(pytest.mark.xfail(reason="JSONB cannot hold NUL; comes with PostgreSQL", strict=True))
+    with database.write() as connection:
+        thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
+        row = new_message(bank_id, thread, "m")
+        row["metadata"] = {"note": "a\0b"}
+        messages.insert(connection, [row], bank_id)
+    with database.read() as connection:
+        assert messages.by_keys(connection, bank_id, ["m"])["m"].metadata == {"note": "a\0b"}
 
 
 def test_sealing_drops_the_text_of_complete_messages(database: Database, bank_id: int) -> None:
