@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from .text.compact_json import compact_json
+from .compact_json import compact_json
 
 _NO_IMAGES = "images are not stored yet; leave the part out, or say in a text part what the image shows"
 

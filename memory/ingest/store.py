@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from foxing.memory.clock import later
+from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, index, messages, schedule
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.text.compact_json import compact_json
 from foxing.memory.text.terms import index_terms
 
 from .validate import check_bank_name, validate_message

@@ -19,9 +19,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from foxing.memory.compact_json import compact_json
 from foxing.memory.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
-
-from .compact_json import compact_json
 
 #: Of the marks that were tried, the ones that the native codec misreads least.
 TEXT_MARK = "◇"
