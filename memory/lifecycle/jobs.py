@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def pause_after(attempts: int) -> timedelta:
     """How long a job that has failed `attempts` times waits for the next one."""
-    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 16), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << min(attempts - 1, 16)), LONGEST_PAUSE)
 
 
 class JobQueue:
