@@ -255,3 +255,19 @@ def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
     assert report["sealed_pages"] == 1
     assert report["failed_banks"] == {}
     assert "0 pages sealed" in foxing.text("worker", "--once")
+
+
+def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
+    """A broken policy stands in for whatever makes a job fail."""
+    with Memory(foxing.database) as memory:
+        for bank in ("a", "b"):
+            memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
+    with closing(sqlite3.connect(foxing.database)) as connection:
+        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}' WHERE name = 'a'""")
+        connection.commit()
+    result = foxing.run("worker", "--once", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert list(report["failed_banks"]) == ["a"]
+    assert "policy is invalid" in report["failed_banks"]["a"]
+    assert report["sealed_pages"] == 1
