@@ -13,4 +13,6 @@ def open_memory(settings: Settings) -> Memory:
         device=settings.device,
         codec_options=settings.codecs,
         max_message_bytes=settings.max_message_bytes,
+        search_index=settings.search_index,
+        page_cache_bytes=settings.page_cache_bytes,
     )

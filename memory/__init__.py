@@ -1,6 +1,7 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -12,6 +13,7 @@ from .errors import (
     MessageTooLarge,
     NotFound,
     ReaderFailed,
+    SearchIndexError,
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
@@ -23,6 +25,7 @@ from .models import (
     BankBytes,
     BankInfo,
     Banks,
+    LeftOut,
     NewMessage,
     PageInfo,
     PageLeft,
@@ -50,6 +53,7 @@ __all__ = [
     "BankBytes",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
     "DatabaseOptions",
     "DatabaseTooNew",
@@ -59,6 +63,7 @@ __all__ = [
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "LeftOut",
     "Memory",
     "MemoryFault",
     "MessageTooLarge",
@@ -79,6 +84,7 @@ __all__ = [
     "RecalledMessage",
     "ReencodingReport",
     "SealReport",
+    "SearchIndexError",
     "Step",
     "StorageError",
     "StoreResult",

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
-from foxing.memory.errors import StorageError
+from foxing.memory.errors import Closed, StorageError
 from foxing.memory.models import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import jobs
@@ -101,6 +101,8 @@ class JobQueue:
                 jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again
                 jobs.finish(connection, job)
             return result
+        except Closed:  # by another thread; the lease expires
+            raise
         except FoxingError as error:
             reason = str(error)
         except Exception as error:  # an error in one bank must not stop the others
@@ -115,7 +117,7 @@ class JobQueue:
     def _put_back(self, job: Job, error: str | None = None) -> None:
         """Returns a job to the queue; where the database cannot be written either, its lease expires instead."""
         pause = timedelta(0) if error is None else pause_after(job.attempts)
-        with suppress(StorageError), self._database.write() as connection:
+        with suppress(StorageError, Closed), self._database.write() as connection:
             jobs.put_back(connection, job, self._clock() + pause, error)
 
     @contextmanager
@@ -125,7 +127,7 @@ class JobQueue:
 
         def extend() -> None:
             while not ended.wait(LEASE.total_seconds() / 3):
-                with suppress(StorageError), self._database.write() as connection:
+                with suppress(StorageError, Closed), self._database.write() as connection:
                     jobs.extend(connection, job, self._clock() + LEASE)
 
         thread = Thread(target=extend, name=f"lease of job {job.id}", daemon=True)

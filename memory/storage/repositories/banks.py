@@ -41,7 +41,7 @@ def get(connection: Connection, name: str) -> Bank:
     """The bank called `name`. Raises `NotFound`."""
     bank = find(connection, name)
     if bank is None:
-        raise NotFound(f"there is no bank '{name}'; a bank is created with its first message")
+        raise NotFound(f"there is no bank '{name}'; a bank is created with its first message or its policy")
     return bank
 
 

@@ -149,6 +149,12 @@ def _page(row: Any) -> PageRow:
     return PageRow(*row)
 
 
+def unsaved(values: NewPage, number: int) -> PageRow:
+    """The row of a page that is not in the database yet. `number`, from 0, gives it an id that no stored page has."""
+    columns: dict[str, Any] = {"pinned": False, **values}
+    return PageRow(id=-1 - number, version=0, **columns)
+
+
 def get(connection: Connection, bank_id: int, key: str) -> PageRow:
     """The page of a bank with that key. Raises `NotFound`."""
     row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
@@ -271,6 +277,12 @@ def lease(
     if not pinned:
         update = update.where(~_c.pinned)
     return connection.execute(update.values(lease_owner=owner, lease_until=until)).rowcount == 1
+
+
+def changed(connection: Connection, expected: Sequence[PageRow]) -> set[int]:
+    """Ids of those of the pages that are no longer at the version expected."""
+    rows = by_ids(connection, [page.id for page in expected])
+    return {page.id for page in expected if page.id not in rows or rows[page.id].version != page.version}
 
 
 def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None:
