@@ -43,6 +43,7 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
@@ -66,6 +67,7 @@ __all__ = [
     "LeftOut",
     "Memory",
     "MemoryFault",
+    "MemoryOptions",
     "MessageTooLarge",
     "NewMessage",
     "NotFound",

@@ -35,7 +35,8 @@ from .models import (
     StoreResult,
     TickReport,
 )
-from .pages.decoder import PAGE_CACHE_BYTES, PageDecoder
+from .options import MemoryOptions
+from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
@@ -44,14 +45,13 @@ from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
-from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
+from .recall.search_index import open_search_index
 from .statistics import bank_info, page_infos
 from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages
 from .text.times import parse_since
 
 Progress = Callable[[int, int], None]
-MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
 
 class Memory:
@@ -69,36 +69,30 @@ class Memory:
         device: str = "auto",
         codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-        search_index: str | SearchIndex = DEFAULT_INDEX,
-        page_cache_bytes: int = PAGE_CACHE_BYTES,
+        options: MemoryOptions | None = None,
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
         `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
         `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
-        given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
-        their names, for pages that another one wrote. `search_index`: what finds messages by their words, or its name.
-        `page_cache_bytes`: bytes of pages that stay decoded in memory.
+        present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
+        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits, and
+        the search index.
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        self._index = open_search_index(search_index) if isinstance(search_index, str) else search_index
-        self._database = Database(database)
-        try:
-            self._database.migrate()
-        except BaseException:
-            self._database.close()
-            raise
-        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=page_cache_bytes)
+        options = options or MemoryOptions()
+        index = options.search_index
+        self._index = open_search_index(index) if isinstance(index, str) else index
+        self._database = _open_database(database)
+        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
         reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
         self._decoder = decoder
-        self._store = MessageStore(self._database, self._index, max_message_bytes)
+        self._store = MessageStore(self._database, self._index, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
@@ -352,3 +346,14 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
+
+
+def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened

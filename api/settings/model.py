@@ -28,6 +28,13 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
     )
+    search_index: str = Field(
+        default="sql",
+        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+    )
+    page_cache_bytes: int = Field(
+        default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
+    )
     database_pool_size: int = Field(
         default=5, ge=1, le=1000, description="Database connections that a process keeps open."
     )
@@ -42,13 +49,6 @@ class Settings(BaseSettings):
     )
     database_busy_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
-    )
-    search_index: str = Field(
-        default="sql",
-        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
-    )
-    page_cache_bytes: int = Field(
-        default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(

@@ -101,7 +101,7 @@ class JobQueue:
                 jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again
                 jobs.finish(connection, job)
             return result
-        except Closed:  # by another thread; the lease expires
+        except Closed:  # nothing can be written any more; the lease expires by itself
             raise
         except FoxingError as error:
             reason = str(error)

@@ -259,6 +259,17 @@ def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
     assert "0 pages sealed" in foxing.text("worker", "--once")
 
 
+def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) -> None:
+    with Memory(foxing.database) as memory:
+        memory.store("b", [{"role": "user", "content": "a 한국어\nb 여섯 abc 다섯", "created_at": SENT_AT}])
+        page_id = memory.seal("b", now=SENT_AT).pages[0]
+    shown = foxing.text("read", page_id, "--bank", "b")
+    assert "▒" not in shown
+    assert "¶ new line" in shown
+    assert "times on the page are in UTC" in shown
+    assert "한국어¶b" in shown
+
+
 def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
     """A broken policy stands in for whatever makes a job fail."""
     with Memory(foxing.database) as memory:
@@ -273,14 +284,3 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
     assert list(report["failed_banks"]) == ["a"]
     assert "policy is invalid" in report["failed_banks"]["a"]
     assert report["sealed_pages"] == 1
-
-
-def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) -> None:
-    with Memory(foxing.database) as memory:
-        memory.store("b", [{"role": "user", "content": "a 한국어\nb 여섯 abc 다섯", "created_at": SENT_AT}])
-        page_id = memory.seal("b", now=SENT_AT).pages[0]
-    shown = foxing.text("read", page_id, "--bank", "b")
-    assert "▒" not in shown
-    assert "¶ new line" in shown
-    assert "times on the page are in UTC" in shown
-    assert "한국어¶b" in shown
