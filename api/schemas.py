@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from foxing.memory.metadata import Scalar
 from foxing.memory.models import Fidelity, Limit, NewMessage, Value
 
 #: Fields of `RecallRequest` that format 'images' does not support.
@@ -60,6 +61,11 @@ class RecallRequest(Value):
         default=None, description="Time zone that words are read in, for example 'Europe/Berlin'. Default: UTC."
     )
     thread: str | None = Field(default=None, description="Restricts recall to this thread.")
+    metadata: dict[str, Scalar] | None = Field(
+        default=None,
+        description="Restricts recall to messages whose metadata has these members, with equal values. Null matches "
+        "only a null that is there.",
+    )
     limit: Limit = Field(default=20, description="Maximum number of spans or images.")
     cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
     max_tokens: int | None = Field(

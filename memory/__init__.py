@@ -42,6 +42,7 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
 
@@ -53,6 +54,7 @@ __all__ = [
     "Conflict",
     "DatabaseTooNew",
     "Forgotten",
+    "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
@@ -82,9 +84,12 @@ __all__ = [
     "Step",
     "StorageError",
     "StoreResult",
+    "TextPart",
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "ToolCall",
+    "ToolResult",
     "Unreadable",
 ]

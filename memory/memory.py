@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from foxing.encoder import Codec, VisionTokens
 from foxing.renderer import tier_rank
@@ -51,6 +51,15 @@ Progress = Callable[[int, int], None]
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
 
+class RecallOptions(TypedDict, total=False):
+    """How a memory finds messages and keeps what it has read."""
+
+    #: what finds messages by their words, or its name; "sql" by default, an index in the database
+    search_index: str | SearchIndex
+    #: bytes of memory for pages that stay decoded; 64 MiB by default
+    page_cache_bytes: int
+
+
 class Memory:
     """A long-context optical memory in one database. Safe to share between threads.
 
@@ -67,8 +76,7 @@ class Memory:
         codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
-        search_index: str | SearchIndex = DEFAULT_INDEX,
-        page_cache_bytes: int = PAGE_CACHE_BYTES,
+        **options: Unpack[RecallOptions],
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
@@ -76,21 +84,25 @@ class Memory:
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
         present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
         given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
-        their names, for pages that another one wrote. `search_index`: what finds messages by their words, or its name.
-        `page_cache_bytes`: bytes of pages that stay decoded in memory.
+        their names, for pages that another one wrote. `search_index`, `page_cache_bytes`: see `RecallOptions`.
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        self._index = open_search_index(search_index) if isinstance(search_index, str) else search_index
+        index = options.get("search_index", DEFAULT_INDEX)
+        self._index = open_search_index(index) if isinstance(index, str) else index
         self._database = Database(database)
         try:
             self._database.migrate()
         except BaseException:
             self._database.close()
             raise
+        self._build(options.get("page_cache_bytes", PAGE_CACHE_BYTES), max_message_bytes)
+
+    def _build(self, page_cache_bytes: int, max_message_bytes: int) -> None:
+        """Creates what carries out the methods."""
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=page_cache_bytes)
         reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
         self._decoder = decoder

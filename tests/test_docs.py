@@ -133,7 +133,7 @@ def test_the_python_reference_has_signatures_fields_and_their_documentation() ->
     assert "#### Memory.recall\n" in text
     fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
     new_message = text.partition("### NewMessage\n")[2].partition("\n### ")[0]
-    assert "| `content` | `str` |" in new_message
+    assert "| `content` | `Content` |" in new_message
     assert fields["UNREADABLE"].rstrip(" |").rpartition("| ")[2]
 
 

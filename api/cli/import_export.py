@@ -95,8 +95,9 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
     """The JSON object of a message: the fields that `import` takes, then how the message is remembered."""
     fields: dict[str, Any] = jsonable(message)
     fields["id"] = fields.pop("message_id")
-    fields["content"] = fields.pop("text")
-    importable = ("id", "thread", "role", "name", "created_at", "content")
+    text, parts = fields.pop("text"), fields.pop("parts")
+    fields["content"] = text if parts is None else parts
+    importable = ("id", "thread", "role", "name", "created_at", "content", "metadata")
     remembered = ("source", "tier", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}
 

@@ -1,5 +1,6 @@
 """`recall`: find messages by query and time."""
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from .context import BankOption, JsonOption, TimezoneOption, parse_time, state_o
 from .output import minute, printable, underlined
 
 if TYPE_CHECKING:
+    from foxing.memory.metadata import Scalar
     from foxing.memory.models import RecalledMessage
 
 _REASONS = {
@@ -36,6 +38,15 @@ def recall(
     ] = None,
     timezone: TimezoneOption = None,
     thread: Annotated[str | None, typer.Option(help="Only this thread.", show_default=False)] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Only messages whose metadata has this value; may be repeated. Numbers, true, false and null are read "
+            "as such, anything else as a string; quote a string that looks like one of them: 'turn=\"3\"'.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of messages.")] = 20,
     max_tokens: Annotated[
         int | None,
@@ -54,6 +65,7 @@ def recall(
             now=parse_time(now, "--now"),
             timezone=timezone,
             thread=thread,
+            metadata=dict(_condition(text) for text in where or ()),
             limit=limit,
             max_tokens=max_tokens,
         )
@@ -67,6 +79,20 @@ def recall(
             console.print(f"{number} left out: {_REASONS[reason]}", style="dim")
 
     state.answer(result, show)
+
+
+def _condition(text: str) -> tuple[str, "Scalar"]:
+    """Key and value of `--where`. Raises `InvalidInput`."""
+    from foxing.memory.errors import InvalidInput
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInput(f"--where takes KEY=VALUE, such as channel=planning, not '{text}'")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return key, value
+    return key, value if isinstance(parsed, (dict, list)) else parsed
 
 
 def _show_span(console: Console, span: "RecalledMessage") -> None:

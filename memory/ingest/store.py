@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
@@ -32,15 +33,30 @@ class _KeyedMessage:
 
     key: str
     message: NewMessage
+    #: Its content, parts rendered.
+    text: str
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
     terms: Counter[str]
 
     @property
     def digest(self) -> bytes:
-        """The same for messages that differ in id, time and thread only."""
-        content = json.dumps([self.message.role, self.message.name, self.message.content])
-        return hashlib.sha256(content.encode()).digest()[:16]
+        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count."""
+        message = self.message
+        identity = [message.role, message.name, self.text]
+        if message.parts is not None:
+            identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
+            identity.append("parts")
+        if message.metadata:
+            identity.append(compact_json(message.metadata, sort_keys=True))
+        return hashlib.sha256(json.dumps(identity).encode()).digest()[:16]
+
+    @classmethod
+    def of(cls, message: NewMessage, thread: str | None) -> "_KeyedMessage":
+        """The message under its id or a new one, in its thread or `thread`."""
+        text = message.text
+        terms = index_terms(text, message.name)
+        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms)
 
 
 class MessageStore:
@@ -71,10 +87,7 @@ class MessageStore:
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(items)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = [
-            _KeyedMessage(m.id or uuid.uuid4().hex, m, m.thread or thread, index_terms(m.content, m.name))
-            for m in valid
-        ]
+        keyed = [_KeyedMessage.of(message, thread) for message in valid]
         digest = _request_digest(valid, thread)
         with self.database.write() as connection:
             bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
@@ -102,7 +115,7 @@ class MessageStore:
                 _check_same(known[item.key], item)
             elif item.key not in new:
                 new[item.key] = item
-            elif new[item.key].message != item.message:
+            elif not _same_in_call(new[item.key], item):
                 raise Conflict(
                     f"the id '{item.key}' occurs twice in this call, with different messages; use another id"
                 )
@@ -124,14 +137,21 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], 
             "role": item.message.role,
             "name": item.message.name,
             "created_at": item.message.created_at or now,
-            "content": item.message.content,
+            "content": item.text,
+            "parts": len(item.message.parts or ()),
+            "metadata": item.message.metadata or None,
             "digest": item.digest,
-            "chars": len(item.message.content),
+            "chars": len(item.text),
             "terms": item.terms.total(),
         }
         for item, thread in zip(new, threads, strict=True)
     ]
     return messages.insert(connection, rows, bank_id)
+
+
+def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
+    times = one.message.created_at == other.message.created_at
+    return times and one.thread == other.thread and one.digest == other.digest
 
 
 def _check_same(known: messages.Message, item: _KeyedMessage) -> None:

@@ -133,10 +133,12 @@ class PageViewer:
 
 def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMessage]:
     """The parts of messages on the page, in their order on it."""
-    return [
-        recalled_message(page.messages[span.message_id], read_part(state, page.row, span, page.keepsakes))
-        for span in page.spans
-    ]
+    recalled = []
+    for span in page.spans:
+        message = page.messages[span.message_id]
+        whole = (span.char_start, span.char_stop) == (0, message.chars)
+        recalled.append(recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole))
+    return recalled
 
 
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:

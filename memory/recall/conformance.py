@@ -89,6 +89,8 @@ class IndexedBank:
             "digest": b"",
             "chars": len(text),
             "terms": _terms(text).total(),
+            "parts": 1,
+            "metadata": None,
         }
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
+from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
 from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank
@@ -33,6 +35,7 @@ class QueryFields(TypedDict, total=False):
     now: datetime | None
     timezone: str | None
     thread: str | None
+    metadata: Mapping[str, Scalar] | None
     limit: int
     cursor: str | None
 
@@ -75,6 +78,8 @@ class RecallQuery:
     timezone: str | None = None
     #: restricts the answer to one thread
     thread: str | None = None
+    #: members that the metadata of a message must have, with equal values; null matches only a null that is there
+    metadata: Mapping[str, Scalar] | None = None
     #: maximum number of messages, or of images and open messages together, 1 to 500
     limit: int = 20
     #: `next_cursor` of the previous answer to the same query
@@ -94,6 +99,7 @@ class RecallQuery:
         if self.now is not None:
             aware_utc(self.now)
         check_limit(self.limit)
+        check_filter(self.metadata or {})
         if self.max_tokens is not None and self.max_tokens < 1:
             raise InvalidInput("max_tokens is at least 1")
         if self.reader not in READERS:
@@ -121,6 +127,8 @@ class ResolvedQuery:
     thread_id: int | None
     #: identifies the query in cursors, so that the cursor of another query is rejected
     fingerprint: str
+    #: members that the metadata must have
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
     #: where the answer continues; None to begin
     position: Position | None = None
 
@@ -131,8 +139,8 @@ class ResolvedQuery:
 
     @property
     def filter(self) -> MessageFilter:
-        """The messages that the window and the thread let through."""
-        return MessageFilter(self.window.since, self.window.until, self.thread_id)
+        """The messages that the window, the thread and the metadata let through."""
+        return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
 def resolve(
@@ -144,6 +152,7 @@ def resolve(
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     if window.since is not None and window.until is not None and window.since >= window.until:
         raise InvalidTime("since is not before until; there is no time between them")
+    metadata = dict(query.metadata or {})
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
@@ -153,14 +162,15 @@ def resolve(
     fingerprint = _fingerprint(query)
     if query.cursor:
         position = decode_cursor(query.cursor, fingerprint)
-        return ResolvedQuery(terms, Window(*window_bounds(position)), thread_id, fingerprint, position[2:])
+        given = Window(*window_bounds(position))
+        return ResolvedQuery(terms, given, thread_id, fingerprint, metadata, position[2:])
     if said is not None:
         narrow = _intersection(window, said)
         # the time may also be what the messages are about: if none of that time match, it does not narrow
-        within = MessageFilter(narrow.since, narrow.until, thread_id)
+        within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
         if not terms or index.search(connection, SearchQuery(bank.id, terms, within), limit=1):
             window = narrow
-    return ResolvedQuery(terms, window, thread_id, fingerprint)
+    return ResolvedQuery(terms, window, thread_id, fingerprint, metadata)
 
 
 def check_limit(limit: int) -> None:
@@ -184,5 +194,6 @@ def _intersection(one: Window, other: Window) -> Window:
 
 
 def _fingerprint(query: RecallQuery) -> str:
-    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread], ensure_ascii=False)
+    wanted = sorted((query.metadata or {}).items())
+    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread, wanted], ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

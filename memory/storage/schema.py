@@ -25,6 +25,7 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -62,6 +63,33 @@ class octet_length(GenericFunction[int]):
 def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **options: Any) -> str:
     return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
 
+
+class json_contains(GenericFunction[bool]):
+    """Whether a JSON object has all members of another, given as text, whose values are no objects or lists. Numbers
+    are equal whatever their notation; true and 1 are not."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(json_contains, "sqlite")
+def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return (
+        f"(NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS wanted LEFT JOIN json_each({held}) AS held "
+        "ON held.key = wanted.key AND held.value IS wanted.value AND (held.type = wanted.type "
+        "OR (held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))) WHERE held.key IS NULL))"
+    )
+
+
+@compiles(json_contains, "postgresql")
+def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
+
+
+#: A JSON object. PostgreSQL searches only JSONB; null is SQL's.
+JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 #: SQLite generates only keys of type INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
@@ -107,6 +135,10 @@ messages = Table(
     Column("created_at", UtcDateTime, nullable=False),
     #: The exact text, until the message is sealed to its end.
     Column("content", Text),
+    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    Column("parts", Integer, nullable=False, server_default=text("0")),
+    #: What the caller keeps with the message.
+    Column("metadata", JsonObject),
     #: Tells a message stored twice from a different one under the same key.
     Column("digest", LargeBinary(16), nullable=False),
     Column("chars", Integer, nullable=False),

@@ -56,6 +56,7 @@ class MessageTotals:
 def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
     c, size = schema.messages.c, schema.octet_length
     row_bytes = 2 * size(c.key) + func.coalesce(size(c.name), 0) + size(c.role) + MESSAGE_ROW_BYTES
+    row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0)
     every = select(
         func.count(c.id), func.coalesce(func.sum(row_bytes), 0), func.min(c.created_at), func.max(c.created_at)
     ).where(c.bank_id == bank_id)

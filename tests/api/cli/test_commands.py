@@ -98,6 +98,41 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
 
 
+def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: Path) -> None:
+    call = {"type": "tool_call", "id": "c1", "name": "find", "arguments": {"q": "타이탄"}}
+    line = {"id": "m", "role": "assistant", "content": [call], "metadata": {"turn": 3, "user": "ana"}}
+    path, copy = tmp_path / "a.jsonl", tmp_path / "copy.jsonl"
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    foxing.text("import", str(path), "--bank", "b")
+    foxing.text("export", "--bank", "b", "--output", str(copy))
+    exported = json.loads(copy.read_text(encoding="utf-8"))
+    assert (exported["content"], exported["metadata"]) == ([call], line["metadata"])
+    foxing.text("import", str(copy), "--bank", "c")
+    with Memory(foxing.database) as memory:
+        assert [m.model_dump() for m in memory.export("c")] == [m.model_dump() for m in memory.export("b")]
+
+
+def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> None:
+    metadata = [{"turn": 3, "user": "ana"}, {"turn": "3", "user": "a=b"}, {"turn": 4, "user": "ana", "note": None}]
+    path = tmp_path / "a.jsonl"
+    lines = [{"id": f"m{i}", "role": "user", "content": "titan", "metadata": m} for i, m in enumerate(metadata)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    foxing.text("import", str(path), "--bank", "b")
+
+    def found(*conditions: str) -> list[str]:
+        options = [option for condition in conditions for option in ("--where", condition)]
+        spans = foxing.json("recall", "titan", "--bank", "b", *options)["spans"]
+        return sorted(span["message_id"] for span in spans)
+
+    assert found() == ["m0", "m1", "m2"]
+    assert found("user=ana") == ["m0", "m2"]
+    assert found("user=ana", "turn=3") == ["m0"]
+    assert found('turn="3"') == found("user=a=b") == ["m1"]
+    assert found("note=null") == ["m2"]
+    failure = foxing.failure("recall", "titan", "--bank", "b", "--where", "user")
+    assert failure["type"] == "urn:foxing:problem:invalid-input"
+
+
 def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     assert foxing.json("banks")["banks"][0]["open_messages"] == 12
