@@ -1,6 +1,7 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -51,6 +52,7 @@ __all__ = [
     "BankBytes",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
     "DatabaseTooNew",
     "Forgotten",

@@ -79,6 +79,12 @@ class StorageError(MemoryFault):
     problem = "storage"
 
 
+class Closed(MemoryFault):
+    """The memory was used after `Memory.close`."""
+
+    problem = "closed"
+
+
 class DatabaseTooNew(StorageError):
     """A newer version of Foxing wrote the database."""
 

@@ -1,6 +1,6 @@
 """The memory in process: the facade behind the HTTP API and the command line, and the entry point for embedding."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
+from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
@@ -45,6 +46,7 @@ from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
 from .statistics import bank_info, page_infos
 from .storage.database import Database
 from .storage.repositories import banks, pages
+from .text.times import parse_since
 from .tick import Ticker
 
 Progress = Callable[[int, int], None]
@@ -63,8 +65,8 @@ class RecallOptions(TypedDict, total=False):
 class Memory:
     """A long-context optical memory in one database. Safe to share between threads.
 
-    Every method that names a bank raises `NotFound` if there is no such bank, except `store`, which creates it. Methods
-    that take `progress` call it with the number of items done and the total.
+    Every method that names a bank raises `NotFound` if there is no such bank, except `store` and `set_policy`, which
+    create it. Methods that take `progress` call it with the number of items done and the total.
     """
 
     def __init__(
@@ -124,7 +126,8 @@ class Memory:
         self.close()
 
     def close(self) -> None:
-        """Closes the database."""
+        """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
+        finish or raise it, and nothing is left half done. Closing again has no effect."""
         self._database.close()
 
     @property
@@ -142,9 +145,16 @@ class Memory:
         """Number of pages waiting to be decoded."""
         return self._decoder.queue_depth
 
-    def now(self, now: datetime | None = None) -> datetime:
-        """`now`, or the time of the memory's clock, in UTC. Raises `InvalidTime` if `now` is naive."""
-        return self._clock().astimezone(UTC) if now is None else aware_utc(now)
+    def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
+        """`now`, or the time of the memory's clock, in UTC.
+
+        `now` may be given in words, as a date or in RFC 3339; a date, or another period, counts from its start.
+        `timezone`: IANA name or offset that it is read in, UTC by default. Raises `InvalidTime`.
+        """
+        present = self._clock().astimezone(UTC)
+        if isinstance(now, str):
+            return parse_since(now, present, timezone)
+        return present if now is None else aware_utc(now)
 
     def check(self) -> None:
         """Checks that the database and the codec can be used. Raises `StorageError` or `CodecError`."""
@@ -154,7 +164,7 @@ class Memory:
     def store(
         self,
         bank: str,
-        messages: Sequence[NewMessage | Mapping[str, Any]],
+        messages: Iterable[NewMessage | Mapping[str, Any]],
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
@@ -192,7 +202,7 @@ class Memory:
         `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
-        return self._recaller.recall(bank, built, self.now(built.now))
+        return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
@@ -204,25 +214,38 @@ class Memory:
         `recall` does.
         """
         built = RecallQuery.build(query, **fields)
-        return self._image_recaller.recall(bank, built, self.now(built.now))
+        return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
 
-    def seal(self, bank: str, *, now: datetime | None = None, progress: Progress | None = None) -> SealReport:
-        """Seals all open messages onto pages, the last of which may be short. `progress` counts messages. Raises
-        `NotFound`, `CodecError`."""
-        return self._sealer.seal(bank, self.now(now), everything=True, progress=progress)
+    def seal(
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        progress: Progress | None = None,
+    ) -> SealReport:
+        """Seals all open messages onto pages, the last of which may be short. `now`, `timezone`: see `now`. `progress`
+        counts messages. Raises `NotFound`, `InvalidTime`, `CodecError`."""
+        return self._sealer.seal(bank, self.now(now, timezone), everything=True, progress=progress)
 
     def age(
-        self, bank: str, *, now: datetime | None = None, dry_run: bool = False, progress: Progress | None = None
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the wastebasket
         what is past the undo window. `progress` counts pages.
 
-        `dry_run`: writes nothing, and reports what would happen and how much it would save. Raises `NotFound`,
-        `CodecError`.
+        `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen and how much it would
+        save. Raises `NotFound`, `InvalidTime`, `CodecError`.
         """
-        return self._ager.age(bank, self.now(now), dry_run=dry_run, progress=progress)
+        return self._ager.age(bank, self.now(now, timezone), dry_run=dry_run, progress=progress)
 
-    def tick(self, *, now: datetime | None = None) -> TickReport:
+    def tick(self, *, now: str | datetime | None = None) -> TickReport:
         """Does what is due in all banks: seals full pages and old messages, ages pages, purges the wastebasket.
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
@@ -317,11 +340,14 @@ class Memory:
             return Policy.parse(banks.get(connection, bank).policy)
 
     def set_policy(self, bank: str, policy: Policy | Mapping[str, Any]) -> Policy:
-        """Replaces the ageing policy of a bank, and returns it. Raises `NotFound`, `InvalidPolicy`."""
+        """Sets the ageing policy of a bank, which is created if necessary, and returns it. Raises `InvalidPolicy`, and
+        `InvalidInput` for an invalid name."""
         if not isinstance(policy, Policy):
             policy = Policy.parse(policy)
+        check_bank_name(bank)
+        fields = policy.model_dump(mode="json")
         with self._database.write() as connection:
-            banks.set_policy(connection, banks.get(connection, bank).id, policy.model_dump(mode="json"))
+            banks.set_policy(connection, banks.get_or_create(connection, bank, self.now(), fields).id, fields)
         return policy
 
     def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:

@@ -233,7 +233,7 @@ class PageReading(Value):
     page_id: str = Field(description="Id of the page.")
     tier: Tier = Field(description="The tier it was read at.")
     source: Literal["text", "decoded"] = Field(description="text: kept exactly; decoded: read from vision tokens.")
-    text: str = Field(description="The text of the whole page.")
+    text: str = Field(description="The whole page with its headers and marks, without fillers.")
     lines: list[Line] = Field(description="The page row by row.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
     confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from foxing.renderer import FoxingError
 
+from .errors import Closed
 from .ingest.seal import Sealer
 from .lifecycle.age import Ager
 from .models import PageLeft, TickReport
@@ -38,6 +39,8 @@ class Ticker:
                 purged += report.purged
                 if report.unreadable:
                     unreadable[bank.name] = report.unreadable
+            except Closed:
+                raise
             except FoxingError as error:
                 failed[bank.name] = str(error)
             except Exception as error:  # an error in one bank must not stop the others

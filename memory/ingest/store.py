@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,10 +20,9 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages
 from foxing.memory.text.terms import index_terms
 
-from .validate import check_bank_name, validate_message
+from .validate import check_bank_name, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
-MAX_MESSAGES = 10_000  # in one call
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 
 
@@ -70,7 +69,7 @@ class MessageStore:
     def store(
         self,
         bank_name: str,
-        items: Sequence[NewMessage | Mapping[str, Any]],
+        items: Iterable[NewMessage | Mapping[str, Any]],
         *,
         thread: str | None,
         idempotency_key: str | None,
@@ -78,13 +77,10 @@ class MessageStore:
     ) -> StoreResult:
         """See `Memory.store`."""
         check_bank_name(bank_name)
-        if not items:
-            raise InvalidInput("give at least one message")
-        if len(items) > MAX_MESSAGES:
-            raise InvalidInput(f"{len(items):,} messages in one call; give at most {MAX_MESSAGES:,}")
+        given = list_messages(items)
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidInput("an idempotency key must have 1 to 255 characters")
-        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(items)]
+        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         keyed = [_KeyedMessage.of(message, thread) for message in valid]

@@ -15,7 +15,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
-from foxing.renderer import Cells, PageLayout, grid_text, render, tier_rank
+from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
 from .content import PageState
 from .decoder import PageDecoder
@@ -89,15 +89,16 @@ class PageViewer:
             raise TokensDamaged(f"page {page_id} cannot be read: {reading}") from reading
         rows = page.row.rows_used
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
-        flat = confidence.reshape(-1)
+        text = shown_text(cells)
+        shown = confidence.reshape(-1)[shown_cells(cells)][: len(text)]
         return PageReading.model_validate(
             {
                 "page_id": page_id,
                 "tier": reading.tier,
                 "source": "decoded",
-                "text": reading.text,
+                "text": text,
                 "lines": _lines(cells, confidence),
-                "uncertain": uncertain_runs(flat, flat < reading.flag_below),
+                "uncertain": uncertain_runs(shown, shown < reading.flag_below),
                 "confidence": round(reading.mean_confidence, 4),
                 "messages": _parts_of_messages(page, PageState.of(reading)),
             }
@@ -143,6 +144,6 @@ def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMess
 
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:
     return [
-        Line(row=row, text=grid_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
+        Line(row=row, text=shown_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
         for row in range(cells.shape[0])
     ]

@@ -86,6 +86,8 @@ class IndexedBank:
             "name": None,
             "created_at": START + timedelta(days=number),
             "content": text,
+            "parts": 0,
+            "metadata": None,
             "digest": b"",
             "chars": len(text),
             "terms": _terms(text).total(),

@@ -32,7 +32,7 @@ class QueryFields(TypedDict, total=False):
 
     since: str | datetime | None
     until: str | datetime | None
-    now: datetime | None
+    now: str | datetime | None
     timezone: str | None
     thread: str | None
     metadata: Mapping[str, Scalar] | None
@@ -72,8 +72,8 @@ class RecallQuery:
     since: str | datetime | None = None
     #: end of the time window, exclusive, in the same forms; a period such as "last week" is included as a whole
     until: str | datetime | None = None
-    #: time that words are relative to; the memory's clock by default
-    now: datetime | None = None
+    #: time that words are relative to, in the same forms, of a period its start; the memory's clock by default
+    now: str | datetime | None = None
     #: IANA name or offset for times without one; UTC by default
     timezone: str | None = None
     #: restricts the answer to one thread
@@ -96,7 +96,7 @@ class RecallQuery:
             raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
         if self.fidelity not in ("remembered", "verbatim"):
             raise InvalidInput(f"fidelity is 'remembered' or 'verbatim', not '{self.fidelity}'")
-        if self.now is not None:
+        if isinstance(self.now, datetime):
             aware_utc(self.now)
         check_limit(self.limit)
         check_filter(self.metadata or {})
@@ -162,8 +162,7 @@ def resolve(
     fingerprint = _fingerprint(query)
     if query.cursor:
         position = decode_cursor(query.cursor, fingerprint)
-        given = Window(*window_bounds(position))
-        return ResolvedQuery(terms, given, thread_id, fingerprint, metadata, position[2:])
+        return ResolvedQuery(terms, Window(*window_bounds(position)), thread_id, fingerprint, metadata, position[2:])
     if said is not None:
         narrow = _intersection(window, said)
         # the time may also be what the messages are about: if none of that time match, it does not narrow

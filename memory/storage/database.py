@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from foxing.memory.errors import DatabaseTooNew, StorageError
+from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -47,7 +47,7 @@ def database_url(database: str | Path | None) -> URL:
 class Database:
     """A database and its transactions.
 
-    Every method raises `StorageError` if the database cannot be used.
+    Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`.
     """
 
     def __init__(self, database: str | Path | None = None) -> None:
@@ -61,6 +61,7 @@ class Database:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
         arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False} if self.is_sqlite else {}
         self.engine: Engine = create_engine(self.url, connect_args=arguments, pool_pre_ping=not self.is_sqlite)
+        self._closed = False
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
 
@@ -72,7 +73,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only transaction: one consistent view of the database."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        with self._connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -81,7 +82,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction, committed when the block ends and rolled back if it raises."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        with self._connect() as connection:
             if self.is_sqlite:
                 # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -106,7 +107,7 @@ class Database:
 
     def revision(self) -> str | None:
         """The schema revision of the database; None if it is empty."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        with self._connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             return revision
@@ -117,8 +118,21 @@ class Database:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes the database for new transactions; those that have begun end as they would have. May be repeated."""
+        self._closed = True
         self.engine.dispose()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """A connection, released when the block ends."""
+        if self._closed:
+            raise Closed("this memory is closed; open it again with Memory(…)")
+        try:
+            with _explained_errors(self.display_url), self.engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:  # a connection that was in use when the others were closed
+                self.engine.dispose()
 
 
 def alembic_config() -> Config:

@@ -143,6 +143,12 @@ def test_the_error_names_the_invalid_field(
     check_problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
 
 
+@pytest.mark.parametrize("messages", ["hello", {"role": "user", "content": "hello"}, None, ["hello"], [None], []])
+def test_what_is_not_a_list_of_messages_is_refused(client: httpx.Client, messages: Any) -> None:
+    document = check_problem(client.post(MESSAGES, json={"messages": messages}), 422, "invalid-request")
+    assert document["errors"][0]["where"].startswith("body.messages")
+
+
 def test_a_time_in_the_future_is_refused(client: httpx.Client) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     body = {"messages": [{"role": "user", "content": "x", "created_at": tomorrow}]}

@@ -1,11 +1,13 @@
 """Banks, their policies and their threads."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.exc import IntegrityError
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
@@ -39,7 +41,7 @@ def get(connection: Connection, name: str) -> Bank:
     """The bank called `name`. Raises `NotFound`."""
     bank = find(connection, name)
     if bank is None:
-        raise NotFound(f"there is no bank '{name}'; a bank is created with its first message")
+        raise NotFound(f"there is no bank '{name}'; a bank is created with its first message or its policy")
     return bank
 
 
@@ -47,7 +49,8 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     """The bank called `name`, created with `policy` if it does not exist."""
     bank = find(connection, name)
     if bank is None:
-        connection.execute(schema.banks.insert().values(name=name, created_at=now, policy=policy))
+        with suppress(IntegrityError), connection.begin_nested():  # another process may create it at the same time
+            connection.execute(schema.banks.insert().values(name=name, created_at=now, policy=policy))
         bank = get(connection, name)
     return bank
 
