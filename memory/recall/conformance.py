@@ -91,8 +91,6 @@ class IndexedBank:
             "digest": b"",
             "chars": len(text),
             "terms": _terms(text).total(),
-            "parts": 1,
-            "metadata": None,
         }
 
 
