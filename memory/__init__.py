@@ -43,9 +43,11 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
@@ -54,6 +56,7 @@ __all__ = [
     "Banks",
     "Closed",
     "Conflict",
+    "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
     "FunctionCall",
@@ -64,6 +67,7 @@ __all__ = [
     "LeftOut",
     "Memory",
     "MemoryFault",
+    "MemoryOptions",
     "MessageTooLarge",
     "NewMessage",
     "NotFound",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from foxing.encoder import Codec, VisionTokens
 from foxing.renderer import tier_rank
@@ -15,8 +15,10 @@ from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
+from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
+from .lifecycle.upkeep import Upkeep
 from .models import (
     AgeReport,
     BankInfo,
@@ -33,7 +35,8 @@ from .models import (
     StoreResult,
     TickReport,
 )
-from .pages.decoder import PAGE_CACHE_BYTES, PageDecoder
+from .options import MemoryOptions
+from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
@@ -42,24 +45,13 @@ from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
-from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
+from .recall.search_index import open_search_index
 from .statistics import bank_info, page_infos
-from .storage.database import Database
+from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages
 from .text.times import parse_since
-from .tick import Ticker
 
 Progress = Callable[[int, int], None]
-MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
-
-
-class RecallOptions(TypedDict, total=False):
-    """How a memory finds messages and keeps what it has read."""
-
-    #: what finds messages by their words, or its name; "sql" by default, an index in the database
-    search_index: str | SearchIndex
-    #: bytes of memory for pages that stay decoded; 64 MiB by default
-    page_cache_bytes: int
 
 
 class Memory:
@@ -71,47 +63,40 @@ class Memory:
 
     def __init__(
         self,
-        database: str | Path | None = None,
+        database: str | Path | DatabaseOptions | None = None,
         *,
         codec: str | Codec = "native",
         device: str = "auto",
         codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
-        **options: Unpack[RecallOptions],
+        options: MemoryOptions | None = None,
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file; a file in the user's data folder by default.
+        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
+        `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
-        given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
-        their names, for pages that another one wrote. `search_index`, `page_cache_bytes`: see `RecallOptions`.
+        present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
+        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits, and
+        the search index.
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        index = options.get("search_index", DEFAULT_INDEX)
+        options = options or MemoryOptions()
+        index = options.search_index
         self._index = open_search_index(index) if isinstance(index, str) else index
-        self._database = Database(database)
-        try:
-            self._database.migrate()
-        except BaseException:
-            self._database.close()
-            raise
-        self._build(options.get("page_cache_bytes", PAGE_CACHE_BYTES), max_message_bytes)
-
-    def _build(self, page_cache_bytes: int, max_message_bytes: int) -> None:
-        """Creates what carries out the methods."""
-        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=page_cache_bytes)
+        self._database = _open_database(database)
+        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
         reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
         self._decoder = decoder
-        self._store = MessageStore(self._database, self._index, max_message_bytes)
+        self._store = MessageStore(self._database, self._index, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        self._ticker = Ticker(self._database, self._sealer, self._ager)
+        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
+        self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
         self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
         self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
@@ -144,6 +129,11 @@ class Memory:
     def queue_depth(self) -> int:
         """Number of pages waiting to be decoded."""
         return self._decoder.queue_depth
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
+        return self._jobs
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC.
@@ -250,7 +240,7 @@ class Memory:
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
         """
-        return self._ticker.tick(self.now(now))
+        return self._jobs.tick(self.now(now))
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
         """Rewrites every page that another codec or other weights wrote, pinned pages included, with the present ones.
@@ -354,5 +344,16 @@ class Memory:
         with self._database.write() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             if row.pinned != pinned:
-                pages.set_pinned(connection, row.id, pinned)
+                pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
+
+
+def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened

@@ -21,7 +21,7 @@ from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan
 from foxing.renderer import Repertoire, Typesetter, render
 
-from .drafts import Draft, sealed_parts, typeset_drafts
+from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together
 ATTEMPTS = 20  # before giving way to other processes that seal the same bank
@@ -93,6 +93,16 @@ class Sealer:
         with self.database.read() as connection:
             left = messages.count_open(connection, bank.id)
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
+
+    def room(self, connection: Connection, bank_id: int) -> int:
+        """How many more characters the open messages of a bank can take before they may fill a page; 0 if they may now.
+
+        Headers and full-width characters take further cells: a quarter of the free cells in characters may fill them.
+        """
+        newest = messages.newest_id(connection)
+        cells = self.codec.layout.cells
+        taken = cells_taken(self._typesetter, messages.open_up_to(connection, bank_id, cells, newest))
+        return max(0, -(-(cells - taken) // 4))
 
     @cached_property
     def _typesetter(self) -> Typesetter:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
+from . import schedule
 from .batches import batched
 
 _c = schema.pages.c
@@ -211,7 +212,8 @@ def insert(
     spans: Sequence[NewSpan],
     keepsakes: Sequence[NewKeepsake],
 ) -> PageRow:
-    """Inserts a page with its contents, spans and keepsakes."""
+    """Inserts a page with its contents, spans and keepsakes. The clock looks at once when it is due."""
+    schedule.bring_forward(connection, values["bank_id"], "age")
     connection.execute(schema.pages.insert().values(dict(values)))
     page = get(connection, values["bank_id"], values["key"])
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
@@ -259,6 +261,7 @@ def swap(
     content: dict[str, Any] = {"text": text}
     if tokens is not None:
         content["tokens"] = tokens
+    schedule.bring_forward(connection, page.bank_id, "age")
     table = schema.page_contents
     connection.execute(table.update().where(table.c.page_id == page.id).values(**content))
     return True
@@ -291,9 +294,11 @@ def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None
     )
 
 
-def set_pinned(connection: Connection, page_id: int, pinned: bool) -> None:
+def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
     """Pins or unpins a page. Its version is incremented, so that ageing in progress does not change a pinned page."""
-    connection.execute(schema.pages.update().where(_c.id == page_id).values(pinned=pinned, version=_c.version + 1))
+    connection.execute(schema.pages.update().where(_c.id == page.id).values(pinned=pinned, version=_c.version + 1))
+    if not pinned:
+        schedule.bring_forward(connection, page.bank_id, "age")
 
 
 def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[SpanRow]]:

@@ -13,7 +13,7 @@ import pytest
 from support.hooked_codec import HookedCodec
 
 from foxing.encoder.conformance import sample_page
-from foxing.memory import Memory, Policy
+from foxing.memory import Memory, MemoryOptions, Policy
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
@@ -52,7 +52,7 @@ def decoded(memory: Memory, codec: HookedCodec) -> int:
 
 @pytest.mark.parametrize(("cache_bytes", "again"), [(0, 3), (64 << 20, 0)])
 def test_the_cache_holds_pages_up_to_its_bytes(filled: Path, codec: HookedCodec, cache_bytes: int, again: int) -> None:
-    with Memory(filled, codec=codec, page_cache_bytes=cache_bytes) as memory:
+    with Memory(filled, codec=codec, options=MemoryOptions(page_cache_bytes=cache_bytes)) as memory:
         first = memory.recall("ana")
         assert decoded(memory, codec) == again
         assert memory.recall("ana") == first
@@ -115,7 +115,7 @@ def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database
     """Sealing the rest of a message reads its first page again; a fixture of all tests watches where."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: NOW, page_cache_bytes=0) as memory:
+    with Memory(database_path, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")
@@ -133,7 +133,7 @@ def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_path: Path) 
     """While the rest of a message is sealed, another process ages the page with its first part."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: NOW, page_cache_bytes=0) as memory:
+    with Memory(database_path, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")  # the first part has no text any more, so sealing decodes it

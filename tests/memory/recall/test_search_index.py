@@ -8,7 +8,7 @@ import pytest
 from support.plugins import InstallPlugin
 from support.search_doubles import DictionaryIndex
 
-from foxing.memory import Memory, SearchIndexError
+from foxing.memory import Memory, MemoryOptions, SearchIndexError
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
 from foxing.memory.recall.search_index import (
     SEARCH_INDEXES,
@@ -54,7 +54,7 @@ def test_the_suite_notices_an_index_that_forgets_the_filter(database: Database) 
 @pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
 def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_path: Path) -> None:
     index = create()
-    with Memory(database_path, clock=lambda: NOW, search_index=index) as memory:
+    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
         memory.store(
             "ana",
             [
@@ -84,7 +84,7 @@ def test_an_index_of_another_package_is_chosen_by_name(
 ) -> None:
     install_plugin(SEARCH_INDEXES, "dictionaries", DictionaryIndex)
     assert search_index_names() == ["dictionaries", "sql"]
-    with Memory(database_path, search_index="dictionaries") as memory:
+    with Memory(database_path, options=MemoryOptions(search_index="dictionaries")) as memory:
         memory.store("ana", [{"id": "1", "role": "user", "content": "apple"}])
         assert [span.message_id for span in memory.recall("ana", "apple").spans] == ["1"]
     with Memory(database_path) as memory:  # the database's own index holds nothing of it
@@ -93,7 +93,7 @@ def test_an_index_of_another_package_is_chosen_by_name(
 
 def test_an_unknown_or_broken_index_says_what_to_do(database_path: Path, install_plugin: InstallPlugin) -> None:
     with pytest.raises(SearchIndexError, match="choose one of sql"):
-        Memory(database_path, search_index="sqll")
+        Memory(database_path, options=MemoryOptions(search_index="sqll"))
     install_plugin(SEARCH_INDEXES, "half", object)
     with pytest.raises(SearchIndexError, match="lacks methods"):
         open_search_index("half")
