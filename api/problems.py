@@ -91,6 +91,7 @@ INVALID_SETTINGS: Final = ProblemKind("invalid-settings", 500, "A setting is inv
 STORAGE: Final = ProblemKind("storage", 503, "The database cannot be used")
 PLUGIN_BROKEN: Final = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
 DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
+CLOSED: Final = ProblemKind("closed", 503, "The service is stopping")
 READER_FAILED: Final = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
 
 #: The problem that each error becomes. The first class that matches counts, so subclasses precede their bases.
@@ -104,6 +105,7 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (memory_errors.Conflict, CONFLICT),
     (memory_errors.Forgotten, FORGOTTEN),
     (memory_errors.TimeTravelForbidden, TIME_TRAVEL_FORBIDDEN),
+    (memory_errors.Closed, CLOSED),
     (memory_errors.DatabaseTooNew, DATABASE_TOO_NEW),
     (memory_errors.StorageError, STORAGE),
     (memory_errors.ReaderFailed, READER_FAILED),

@@ -1,6 +1,7 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -12,6 +13,7 @@ from .errors import (
     MessageTooLarge,
     NotFound,
     ReaderFailed,
+    SearchIndexError,
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
@@ -23,6 +25,7 @@ from .models import (
     BankBytes,
     BankInfo,
     Banks,
+    LeftOut,
     NewMessage,
     PageInfo,
     PageLeft,
@@ -40,16 +43,20 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
     "BankBytes",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
+    "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
     "FunctionCall",
@@ -57,8 +64,10 @@ __all__ = [
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "LeftOut",
     "Memory",
     "MemoryFault",
+    "MemoryOptions",
     "MessageTooLarge",
     "NewMessage",
     "NotFound",
@@ -77,6 +86,7 @@ __all__ = [
     "RecalledMessage",
     "ReencodingReport",
     "SealReport",
+    "SearchIndexError",
     "Step",
     "StorageError",
     "StoreResult",

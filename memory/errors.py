@@ -79,10 +79,20 @@ class StorageError(MemoryFault):
     problem = "storage"
 
 
+class Closed(MemoryFault):
+    """The memory was used after `Memory.close`."""
+
+    problem = "closed"
+
+
 class DatabaseTooNew(StorageError):
     """A newer version of Foxing wrote the database."""
 
     problem = "database-too-new"
+
+
+class SearchIndexError(StorageError):
+    """The search index does not exist or cannot be opened."""
 
 
 class Unreadable(MemoryFault):

@@ -5,10 +5,12 @@ import importlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,7 @@ def test_the_python_reference_has_every_exported_name(package: str) -> None:
 
 def test_the_python_reference_has_signatures_fields_and_their_documentation() -> None:
     text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
-    assert "class Memory(\n    database: str | Path | None = None,\n    *,\n" in text
+    assert "class Memory(\n    database: str | Path | DatabaseOptions | None = None,\n    *,\n" in text
     assert "#### Memory.recall\n" in text
     fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
     new_message = text.partition("### NewMessage\n")[2].partition("\n### ")[0]
@@ -188,6 +190,29 @@ def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     usages = [*re.findall(r"`(foxing [^`\n]+)`", text), *re.findall(r"^.*?\b(foxing [a-z].*)$", shell, re.M)]
     known = {name.split()[1] for name, _ in commands()}
     assert {usage.split()[1] for usage in usages if not usage.split()[1].startswith("-")} <= known
+
+
+def test_the_python_examples_of_the_readme_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In order, in one session, as a reader would paste them."""
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, Any] = {}
+    for number, example in enumerate(code_blocks(REPOSITORY / "README.md", "python"), 1):
+        exec(compile(example, f"README.md, example {number}", "exec"), session)
+    recalled, moved, policy = capsys.readouterr().out.splitlines()
+    assert "We ship Titan on 14 March, without offline maps. 1.0 None open" in recalled
+    assert moved.endswith(" base → tiny")
+    assert policy == "7 days: small, 30 days: tiny, 365 days: micro"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_command_lines_in_examples_are_parsed(page: Path) -> None:
+    known = dict(commands())
+    for line in re.findall(r"^.*?\b(foxing [a-z].*)$", "".join(code_blocks(page, "", "sh")), re.MULTILINE):
+        words = list(takewhile(lambda word: word not in ("|", ">", "&&"), shlex.split(line, comments=True)))
+        name = next(" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in known)
+        known[name].make_context(name, words[len(name.split()) :])
 
 
 def test_the_policies_in_the_operations_page_are_valid() -> None:

@@ -48,9 +48,9 @@ async def store_messages(
     ],
     idempotency_key: IdempotencyKey = None,
 ) -> StoreResult:
-    """Stores all messages or none, and creates the bank with its first message. A message that is already stored under
-    its id is not stored again; the same id with different content or metadata is a conflict (409). Content is a string
-    or a list of parts: text, tool calls, tool results. Images are refused, because they are not stored yet."""
+    """Stores all messages or none, and creates the bank if there is none. A message that is already stored under its id
+    is not stored again; the same id with different content or metadata is a conflict (409). Content is a string or a
+    list of parts: text, tool calls, tool results. Images are refused, because they are not stored yet."""
     result = await service.run(
         service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key
     )

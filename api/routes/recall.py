@@ -1,6 +1,5 @@
 """Recall."""
 
-from datetime import datetime
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Body, Security
@@ -32,7 +31,7 @@ class _Selection(TypedDict):
     query: str | None
     since: str | None
     until: str | None
-    now: datetime | None
+    now: str | None
     timezone: str | None
     thread: str | None
     metadata: dict[str, Scalar] | None

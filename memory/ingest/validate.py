@@ -1,7 +1,8 @@
 """Validating what is to be stored. Errors carry the message's position in the call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,15 +10,38 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.models import NewMessage
 
+MAX_MESSAGES = 10_000  # in one call
 CLOCK_SKEW = timedelta(minutes=5)  # how far in the future a message may be: clocks differ
 _BANK_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@")
 
 
+_EXAMPLE = "{'role': 'user', 'content': 'hello'}"
+
+
 def check_bank_name(bank: str) -> str:
     """The name. Raises `InvalidInput` if it cannot be part of a URL path."""
-    if not 1 <= len(bank) <= 200 or not _BANK_CHARACTERS.issuperset(bank) or bank in (".", ".."):
+    if (
+        not isinstance(bank, str)
+        or not 1 <= len(bank) <= 200
+        or not _BANK_CHARACTERS.issuperset(bank)
+        or bank in (".", "..")
+    ):
         raise InvalidInput("a bank's name must have 1 to 200 characters out of letters, digits and . _ - : @")
     return bank
+
+
+def list_messages(
+    items: Iterable[NewMessage | Mapping[str, Any]], *, most: int = MAX_MESSAGES
+) -> list[NewMessage | Mapping[str, Any]]:
+    """The messages of one call, 1 to `most` of them. Raises `InvalidInput` for anything else."""
+    if isinstance(items, str | bytes | Mapping | NewMessage) or not isinstance(items, Iterable):
+        raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {_kind(items)}")
+    messages = list(islice(items, most + 1))
+    if not messages:
+        raise InvalidInput("give at least one message")
+    if len(messages) > most:
+        raise InvalidInput(f"there are more than {most:,} messages in one call; store them in several")
+    return messages
 
 
 def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: datetime, max_bytes: int) -> NewMessage:
@@ -46,6 +70,8 @@ def first_error(error: ValidationError) -> tuple[str, str]:
 
 
 def _parse(fields: Mapping[str, Any], index: int) -> NewMessage:
+    if not isinstance(fields, Mapping):
+        raise InvalidInput(f"a message must be an object, such as {_EXAMPLE}, not {_kind(fields)}", index=index)
     try:
         return NewMessage.model_validate(dict(fields))
     except ValidationError as error:
@@ -75,3 +101,9 @@ def _check_time(time: datetime, index: int, now: datetime) -> None:
             "check the clocks",
             index=index,
         )
+
+
+def _kind(value: object) -> str:
+    """What a value is, in an error message: “a str”, “None”."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

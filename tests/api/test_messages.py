@@ -11,7 +11,7 @@ import httpx
 import pytest
 from support.service import check_problem, ok, serve
 
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 
 JSON = {"Content-Type": "application/json"}
 MESSAGES = "/v1/banks/agent-7/messages"
@@ -20,7 +20,7 @@ MESSAGES = "/v1/banks/agent-7/messages"
 @pytest.fixture
 def client(database_path: Path) -> Iterator[httpx.Client]:
     with (
-        Memory(database_path, max_message_bytes=1 << 20) as memory,
+        Memory(database_path, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
         serve(memory, max_message_bytes=1 << 20, max_body_bytes=3 << 20) as client,
     ):
         yield client
@@ -141,6 +141,12 @@ def test_the_error_names_the_invalid_field(
     assert expected in document["errors"][0]["message"]
     assert expected in document["detail"]
     check_problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
+
+
+@pytest.mark.parametrize("messages", ["hello", {"role": "user", "content": "hello"}, None, ["hello"], [None], []])
+def test_what_is_not_a_list_of_messages_is_refused(client: httpx.Client, messages: Any) -> None:
+    document = check_problem(client.post(MESSAGES, json={"messages": messages}), 422, "invalid-request")
+    assert document["errors"][0]["where"].startswith("body.messages")
 
 
 def test_a_time_in_the_future_is_refused(client: httpx.Client) -> None:

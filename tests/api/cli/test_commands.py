@@ -166,7 +166,7 @@ def test_recall(foxing: Foxing, file: Path) -> None:
     assert "Titan" in result["spans"][0]["text"]
     shown = foxing.text("recall", "점심", "--bank", "b", "--limit", "1")
     assert "점심 먹자" in shown
-    assert "2026-01-05 09:" in shown
+    assert "2026-01-05 09:11 +00:00" in shown
     window = ("--since", "yesterday", "--now", "2026-01-06T09:00:00Z", "--timezone", "UTC", "--limit", "500")
     assert len(foxing.json("recall", "--bank", "b", *window)["spans"]) == 12
     assert foxing.json("recall", "--bank", "b", "--thread", "other")["spans"] == []
@@ -177,9 +177,11 @@ def test_recall(foxing: Foxing, file: Path) -> None:
     [
         (("recall", "x", "--bank", "nobody"), "not-found"),
         (("recall", "x", "--bank", "b", "--since", "no time at all"), "invalid-time"),
-        (("recall", "x", "--bank", "b", "--now", "2026-01-05T09:00:00"), "invalid-time"),
-        (("recall", "x", "--bank", "b", "--now", "noon"), "invalid-time"),
-        (("age", "--bank", "b", "--now", "2026-01-05"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "2026-01-05T25:00:00"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "noon or so"), "invalid-time"),
+        (("age", "--bank", "b", "--now", "2026-02-30"), "invalid-time"),
+        (("seal", "--bank", "b", "--timezone", "Mars/Olympus"), "invalid-time"),
+        (("banks", "--timezone", "Mars/Olympus"), "invalid-time"),
         (("read", "nothing", "--bank", "b"), "not-found"),
         (("pages", "--bank", "nobody"), "not-found"),
         (("import", "not-there.jsonl", "--bank", "b"), "invalid-input"),
@@ -255,3 +257,30 @@ def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
     assert report["sealed_pages"] == 1
     assert report["failed_banks"] == {}
     assert "0 pages sealed" in foxing.text("worker", "--once")
+
+
+def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) -> None:
+    with Memory(foxing.database) as memory:
+        memory.store("b", [{"role": "user", "content": "a 한국어\nb 여섯 abc 다섯", "created_at": SENT_AT}])
+        page_id = memory.seal("b", now=SENT_AT).pages[0]
+    shown = foxing.text("read", page_id, "--bank", "b")
+    assert "▒" not in shown
+    assert "¶ new line" in shown
+    assert "times on the page are in UTC" in shown
+    assert "한국어¶b" in shown
+
+
+def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
+    """A broken policy stands in for whatever makes a job fail."""
+    with Memory(foxing.database) as memory:
+        for bank in ("a", "b"):
+            memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
+    with closing(sqlite3.connect(foxing.database)) as connection:
+        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}' WHERE name = 'a'""")
+        connection.commit()
+    result = foxing.run("worker", "--once", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert list(report["failed_banks"]) == ["a"]
+    assert "policy is invalid" in report["failed_banks"]["a"]
+    assert report["sealed_pages"] == 1
