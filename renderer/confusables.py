@@ -153,6 +153,25 @@ class Confusables:
         flat[view.places[at]] = self._readings[self._group[view.values[at]], script[at]]
         return shapes
 
+    def certainty(self, cells: Cells, confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """`confidence` of the shapes of `cells`, same shape, where no ambiguous letter is surer than the letters of its
+        word that tell the script: than the surest if they agree, than the least sure if they do not."""
+        flat, sure = cells.reshape(-1), confidence.reshape(-1)
+        scripts = self._scripts[flat]
+        letters, telling = scripts > 0, _IS_ONE[scripts]
+        ambiguous = letters & ~telling
+        if self.plain(cells) or not ambiguous.any():
+            return confidence
+        starts = np.flatnonzero(letters & ~np.pad(letters, (1, 0))[:-1])
+        most = np.maximum.reduceat(np.where(telling, sure, np.float32(0)), starts)
+        least = np.minimum.reduceat(np.where(telling, sure, np.float32(1)), starts)
+        agree = np.bitwise_and.reduceat(np.where(letters, scripts, np.uint8(_ALL_BITS)), starts) > 0
+        by_word = np.where(np.logical_or.reduceat(telling, starts), np.where(agree, most, least), np.float32(1))
+        word = np.searchsorted(starts, np.flatnonzero(ambiguous), side="right") - 1
+        result = sure.copy()
+        result[ambiguous] = np.minimum(sure[ambiguous], by_word[word])
+        return result.reshape(confidence.shape)
+
     def _shapes(self, cells: Cells) -> Cells:
         """A copy of `cells` with one character for each glyph, the Latin one if there is one."""
         group = self._group[cells]

@@ -108,4 +108,5 @@ class NetworkRunner:
         canonical = np.stack([self._confusables.canonical(page) for page in cells])
         changed = canonical != cells
         symbols[changed], rare[changed] = alphabet.narrow_symbols(canonical[changed])
+        confidence = np.stack([self._confusables.certainty(*page) for page in zip(canonical, confidence, strict=True)])
         return RecognizedPages(symbols, rare, canonical, confidence)
