@@ -84,7 +84,7 @@ def _name_shapes(cells: CellSymbols, features: Features, charset: Charset, tempe
     uncertain = narrow & ((cells.confidence < CERTAIN) | (cells.symbols == charset.rare_class))
     place = torch.cumsum(looked_up.flatten(), 0).sub_(1).view(looked_up.shape)  # among the cells looked up
     shapes = charset.shapes.to(cells.symbols.device)
-    for at in uncertain.flatten().nonzero().squeeze(-1).split(CHUNK_CELLS):
+    for at in torch.split(uncertain.flatten().nonzero().squeeze(-1), CHUNK_CELLS):
         shares = (features.logits.flatten(0, 2)[at].float() / temperature).softmax(-1)
         by_shape = torch.zeros(len(at), len(shapes.symbol), device=at.device)
         by_shape.index_add_(1, shapes.of_common, shares[:, : charset.rare_class])
