@@ -1,7 +1,7 @@
 """The FastAPI application."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -17,9 +17,11 @@ from .memory_factory import open_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
 from .openapi.document import DESCRIPTION, TAGS, openapi_document
+from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings
+from .worker import Worker
 
 
 def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
@@ -39,10 +41,11 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/health.py
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda app: _lifespan(app, settings, memory, metrics),
+        lifespan=lambda app: _lifespan(app, settings, memory, metrics, mounted),
     )
     for router in ROUTERS:
         app.include_router(router)
+    mounted: list[MountedApp] = mount_apps(app)
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(RequestGuard, authenticator=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
@@ -52,21 +55,31 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics) -> AsyncIterator[None]:
-    """Opens a memory if the caller gave none, and runs the clock where ageing is enabled."""
+async def _lifespan(
+    app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics, mounted: Sequence[MountedApp]
+) -> AsyncIterator[None]:
+    """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock and a worker
+    where ageing is enabled."""
     opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(open_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    clock = Clock(opened, settings.ageing_interval_s, metrics) if settings.ageing_enabled else None
+    metrics.ageing.watch_queue(opened.jobs)
+    worker = Worker(opened, metrics)
+    clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()
     log.info("started", database=opened.database_url, codec=settings.codec, ageing=settings.ageing_enabled)
-    if clock is not None:
+    if settings.ageing_enabled:
+        worker.start()
         clock.start()
     try:
-        yield
+        async with AsyncExitStack() as stack:
+            for item in mounted:
+                await item.start(opened, stack)
+            yield
     finally:
-        if clock is not None:
+        if settings.ageing_enabled:
             await anyio.to_thread.run_sync(clock.stop)
+            await anyio.to_thread.run_sync(worker.stop)
         if memory is None:
             await anyio.to_thread.run_sync(opened.close)
         log.info("stopped")

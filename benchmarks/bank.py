@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()
-        codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+        codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
         files = [named_file(text) for text in options.texts]
         groups = load_texts(files, codec, skip=options.skip, limit=options.pages)
         groups = {name: group for name, group in groups.items() if group.pages}

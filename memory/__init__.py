@@ -1,6 +1,7 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -12,6 +13,7 @@ from .errors import (
     MessageTooLarge,
     NotFound,
     ReaderFailed,
+    SearchIndexError,
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
@@ -23,6 +25,7 @@ from .models import (
     BankBytes,
     BankInfo,
     Banks,
+    LeftOut,
     NewMessage,
     PageInfo,
     PageLeft,
@@ -40,23 +43,31 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .options import MemoryOptions
+from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
     "BankBytes",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
+    "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
+    "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "LeftOut",
     "Memory",
     "MemoryFault",
+    "MemoryOptions",
     "MessageTooLarge",
     "NewMessage",
     "NotFound",
@@ -75,12 +86,16 @@ __all__ = [
     "RecalledMessage",
     "ReencodingReport",
     "SealReport",
+    "SearchIndexError",
     "Step",
     "StorageError",
     "StoreResult",
+    "TextPart",
     "TickReport",
     "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "ToolCall",
+    "ToolResult",
     "Unreadable",
 ]

@@ -1,52 +1,45 @@
 """Where a memory gets its codecs: the present one, and those that wrote older pages."""
 
 from collections.abc import Mapping
-from typing import TypedDict
 
-from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, load_codec
+from foxing.encoder import Codec, CodecError, CodecOptions, GivenOptions, find_codec, load_codec
 
-
-class CodecSettings(TypedDict, total=False):
-    """How a codec that is given by name is loaded."""
-
-    #: "auto", "cpu" or "cuda"; "auto" by default
-    device: str
-    #: tier → bytes of a vision token, where the default is not wanted
-    token_bytes: Mapping[str, int] | None
-    #: further options of the codec
-    codec_options: CodecOptions | None
+#: Options of the present codec, or those of several codecs by their names.
+OptionsOfCodecs = CodecOptions | Mapping[str, GivenOptions]
 
 
 class CodecSource:
     """Loads codecs when they are first needed; a loaded one is shared within the process."""
 
-    def __init__(
-        self,
-        codec: str | Codec,
-        device: str = "auto",
-        token_bytes: Mapping[str, int] | None = None,
-        codec_options: CodecOptions | None = None,
-    ) -> None:
-        """`codec`: the present codec or its name; the others as in `CodecSettings`."""
+    def __init__(self, codec: str | Codec, device: str = "auto", options: OptionsOfCodecs | None = None) -> None:
+        """`codec`: the present codec or its name; `device`: "auto", "cpu" or "cuda"."""
         self._codec = codec
         self._device = device
-        self._token_bytes = token_bytes
-        self._options = codec_options
+        self._options = options
+
+    @property
+    def name(self) -> str:
+        """Name of the codec that writes pages, which need not be loaded."""
+        return self._codec if isinstance(self._codec, str) else self._codec.name
 
     def present(self) -> Codec:
         """The codec that writes pages. Raises `CodecError`."""
-        if isinstance(self._codec, str):
-            return load_codec(self._codec, self._device, self._token_bytes, self._options)
-        return self._codec
+        return self.named(self._codec) if isinstance(self._codec, str) else self._codec
 
     def named(self, name: str) -> Codec:
         """The codec called `name`. Raises `CodecError`."""
-        return load_codec(name, self._device, options=self._options)
+        return load_codec(name, self._device, self._options_of(name))
 
     def shipped(self, name: str) -> Codec:
-        """The codec called `name` if it comes with the package; any other is a large model that reading a page must not
-        load by itself. Raises `CodecError`."""
-        entry = CODECS.get(name)
-        if entry is not None and not entry.shipped:
-            raise CodecError(f"move the page to the present codec by foxing reencode, or set FOXING_CODEC={name}")
+        """The codec called `name` if its weights come with its package; any other is a large model that reading a page
+        must not load by itself. Raises `CodecError`."""
+        if not find_codec(name).value.shipped:
+            raise CodecError(
+                f"move the page to the present codec by foxing reencode, or choose the codec '{name}'"
+            ).naming("codec")
         return self.named(name)
+
+    def _options_of(self, name: str) -> GivenOptions | None:
+        if isinstance(self._options, CodecOptions):
+            return self._options if name == self._codec else None
+        return None if self._options is None else self._options.get(name)

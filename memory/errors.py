@@ -17,6 +17,13 @@ class InvalidInput(MemoryFault):
 
     problem = "invalid-input"
 
+    def __init__(self, reason: str, *, index: int | None = None) -> None:
+        super().__init__(reason if index is None else f"messages[{index}]: {reason}")
+        #: What is wrong and what to do, without the position.
+        self.reason = reason
+        #: Position of the offending message in the call; None if it is not one message's fault.
+        self.index = index
+
 
 class InvalidTime(InvalidInput):
     """A time is naive, cannot be read, or is in the future."""
@@ -72,10 +79,20 @@ class StorageError(MemoryFault):
     problem = "storage"
 
 
+class Closed(MemoryFault):
+    """The memory was used after `Memory.close`."""
+
+    problem = "closed"
+
+
 class DatabaseTooNew(StorageError):
     """A newer version of Foxing wrote the database."""
 
     problem = "database-too-new"
+
+
+class SearchIndexError(StorageError):
+    """The search index does not exist or cannot be opened."""
 
 
 class Unreadable(MemoryFault):

@@ -1,14 +1,20 @@
 """The values that a memory takes and returns; they are also the schemas of the HTTP interface."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
+
+from .metadata import Metadata
+from .parts import Content, FunctionCall, ImagePart, Part, TextPart
+from .text.parts import render_parts
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Tier = Literal["large", "base", "small", "tiny", "micro"]
 Source = Literal["open", "text", "decoded"]
 Fidelity = Literal["remembered", "verbatim"]
+LeftOutReason = Literal["max_tokens", "not_verbatim", "unreadable"]
 
 #: A run of characters that may be misread: start and stop in the text, half open, and mean confidence.
 UncertainRun = tuple[int, int, float]
@@ -27,7 +33,13 @@ class NewMessage(Value):
     """A message to remember."""
 
     role: Role = Field(description="Who speaks.", examples=["user"])
-    content: str = Field(description="The text; may be empty.", examples=["We ship Titan on 14 March."])
+    content: Content = Field(
+        description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
+        examples=["We ship Titan on 14 March."],
+    )
+    tool_calls: tuple[FunctionCall, ...] = Field(
+        (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
+    )
     created_at: AwareDatetime | None = Field(
         None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
@@ -36,6 +48,33 @@ class NewMessage(Value):
     )
     name: str | None = Field(None, max_length=200, description="Name of the speaker or the tool.")
     thread: str | None = Field(None, max_length=200, description="The thread it belongs to.")
+    metadata: Metadata | None = Field(
+        None,
+        description="Anything to keep with the message: a JSON object of at most 2 kB. Recall can filter by it.",
+        examples=[{"channel": "planning"}],
+    )
+
+    @model_validator(mode="after")
+    def _check_content(self) -> Self:
+        if not self.content and not isinstance(self.content, str) and not self.tool_calls:
+            reason = "a message needs content: give a string or at least one part; null is only for tool calls"
+            raise PydanticCustomError("no_content", reason)
+        return self
+
+    @property
+    def parts(self) -> tuple[Part | ImagePart, ...] | None:
+        """The content and the tool calls as parts; None if the message is just a text."""
+        calls = tuple(call.part for call in self.tool_calls)
+        if isinstance(self.content, tuple):
+            return self.content + calls
+        if not calls:
+            return None
+        return (TextPart(text=self.content), *calls) if self.content else calls
+
+    @property
+    def text(self) -> str:
+        """The text that is typeset, indexed and recalled: the content, or its parts rendered."""
+        return render_parts(self.parts) if self.parts is not None else str(self.content)
 
 
 class StoreResult(Value):
@@ -54,7 +93,11 @@ class RecalledMessage(Value):
     role: Role = Field(description="Who spoke.")
     name: str | None = Field(description="Name of the speaker or the tool.")
     created_at: datetime = Field(description="When it was said.")
-    text: str = Field(description="The text as the memory holds it.")
+    text: str = Field(description="The text as the memory holds it, parts rendered.")
+    parts: list[Part] | None = Field(
+        description="The parts of the content, if it was given in parts and reads as such; null otherwise."
+    )
+    metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
     confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
     uncertain: list[UncertainRun] = Field(description="Runs that may be misread: start, stop, confidence.")
     tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
@@ -63,11 +106,24 @@ class RecalledMessage(Value):
     score: float | None = Field(description="How well it matches the query; null without a query.")
 
 
+class LeftOut(Value):
+    """A message that matches and is not in the answer."""
+
+    message_id: str = Field(description="Id of the message.")
+    reason: LeftOutReason = Field(
+        description="max_tokens: it does not fit the budget, and comes with a later page of the list; not_verbatim: "
+        "its exact text is not kept; unreadable: what holds it cannot be read now."
+    )
+
+
 class RecallResult(Value):
     """What a recall found."""
 
     spans: list[RecalledMessage] = Field(description="Messages, best first; without a query in time order.")
     text_tokens: int = Field(description="Text tokens of all spans.")
+    left_out: list[LeftOut] = Field(
+        description="Messages that were passed over and why, at most `limit`, those over the budget first."
+    )
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
@@ -90,6 +146,7 @@ class RecalledImages(Value):
     images: list[RecalledImage] = Field(description="Pages that hold the messages found, each once.")
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
+    left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
@@ -176,7 +233,7 @@ class PageReading(Value):
     page_id: str = Field(description="Id of the page.")
     tier: Tier = Field(description="The tier it was read at.")
     source: Literal["text", "decoded"] = Field(description="text: kept exactly; decoded: read from vision tokens.")
-    text: str = Field(description="The text of the whole page.")
+    text: str = Field(description="The whole page with its headers and marks, without fillers.")
     lines: list[Line] = Field(description="The page row by row.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
     confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")

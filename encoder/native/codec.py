@@ -17,6 +17,9 @@ from .decoder import DTYPE, NAME, TokenDecoder, batch_equal
 from .runner import NetworkRunner, to_pixels
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
+#: The setting that chooses sizes.
+TOKEN_BYTES = "codecs.native.token_bytes"
+
 
 class NativeCodec:
     """See `foxing.encoder.Codec`. Encodes and decodes in batches of `BATCH_PAGES`; safe to share between threads.
@@ -56,11 +59,15 @@ class NativeCodec:
         """The size of a vision token of every tier. Raises `CodecError`."""
         for tier in token_bytes:
             if tier not in self.sizes:
-                raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.sizes)}")
+                raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.sizes)}").naming(
+                    TOKEN_BYTES
+                )
         for tier, size in token_bytes.items():
             if size not in self.sizes[tier]:
                 offered = ", ".join(map(str, self.sizes[tier]))
-                raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}")
+                raise CodecError(f"a token of '{tier}' cannot have {size} bytes; these weights offer {offered}").naming(
+                    TOKEN_BYTES
+                )
         return {tier: token_bytes.get(tier, sizes[0]) for tier, sizes in self.sizes.items()}
 
     def _tier_spec(self, tier: str, size: int) -> TierSpec:

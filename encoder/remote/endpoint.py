@@ -10,14 +10,14 @@ from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from foxing.encoder.errors import CodecError, ReadFailed
+from foxing.encoder.errors import ReadFailed
 
 from .address import Address, redact
 from .circuit_breaker import CircuitBreaker, CircuitOpen
 from .completions import Completion
 from .connections import Connections
 from .error_responses import ErrorResponse
-from .options import RemoteOptions
+from .options import ServerOptions
 from .responses import BadAnswer, ChatCompletion, NoReading
 from .usage import UsageMeter
 
@@ -82,13 +82,13 @@ CHAT = Call(
     "/chat/completions",
     ChatCompletion.parse,
     "chat completion",
-    "check that the model takes images, and remove or add fields with FOXING_REMOTE_EXTRA",
+    "check that the model takes images, and remove or add fields with the option 'extra'",
 )
 COMPLETION = Call(
     "/completions",
     Completion.of,
     "completion",
-    "start vLLM with --enable-prompt-embeds and the model of FOXING_CODEC_MODEL, or set FOXING_CODEC_DECODER=here",
+    "start vLLM with --enable-prompt-embeds and the same model, or remove the option 'remote'",
 )
 
 
@@ -122,14 +122,8 @@ class Endpoint:
     """An OpenAI-compatible API. Thread-safe; the first request opens the connections. No error message holds the API
     key or a user name, password or query of the address."""
 
-    def __init__(self, options: RemoteOptions, timing: Timing | None = None) -> None:
-        """Raises `CodecError` if `options` lack the address or the model, or the address is invalid."""
-        if not options.url or not options.model:
-            missing = "FOXING_REMOTE_URL" if not options.url else "FOXING_REMOTE_MODEL"
-            raise CodecError(
-                f"reading through a server needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible "
-                "API, such as http://127.0.0.1:8000/v1, and FOXING_REMOTE_MODEL to a vision model that it serves"
-            )
+    def __init__(self, options: ServerOptions, timing: Timing | None = None) -> None:
+        """Raises `CodecError` if the address is invalid."""
         self._address = Address.parse(options.url)
         self._secrets = tuple(secret for secret in (options.api_key, *self._address.secrets) if secret)
         #: The base URL without credentials and query.
@@ -165,8 +159,8 @@ class Endpoint:
                 return self._ask_with_retries(call, body, self._closing)
         except CircuitOpen:
             raise ReadFailed(
-                f"{self.url} did not answer the last pages, so this one was not sent; start the server, or set "
-                "FOXING_REMOTE_URL"
+                f"{self.url} did not answer the last pages, so this one was not sent; start the server, or "
+                "change the option 'url'"
             ) from None
 
     def _ask_with_retries(self, call: Call[ResponseT], body: Mapping[str, Any], closing: Event) -> ResponseT:
@@ -215,7 +209,7 @@ class Endpoint:
             return ""
         tries = f"tried {attempt + 1} times" if attempt else "tried once"
         if late and attempt < self.options.retries:
-            tries += f"; a page has {self.options.page_timeout_s:g} s, FOXING_REMOTE_PAGE_TIMEOUT_S"
+            tries += f"; a page has {self.options.page_timeout_s:g} s, the option 'page_timeout_s'"
         return f" ({tries})"
 
     def _attempt(self, call: Call[ResponseT], body: Mapping[str, Any], deadline: float) -> ResponseT:
@@ -238,8 +232,8 @@ class Endpoint:
 
         timeout_s = min(self.options.timeout_s, deadline - self._timing.clock())
         timed_out = _AttemptFailed(
-            f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise FOXING_REMOTE_TIMEOUT_S or lower "
-            "FOXING_REMOTE_CONCURRENCY",
+            f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise the option 'timeout_s' or "
+            "lower 'concurrency'",
             retry=True,
             no_response=True,
         )
@@ -259,7 +253,7 @@ class Endpoint:
                 raise (timed_out if connection.aborted else self._transport_failure(error, timed_out)) from error
             except (httpx.InvalidURL, httpx.DecodingError, UnicodeError, RuntimeError) as error:
                 cause = self.clean(str(error))
-                message = f"the request to {self.url} failed ({cause}); check FOXING_REMOTE_URL"
+                message = f"the request to {self.url} failed ({cause}); check the option 'url'"
                 raise _AttemptFailed(message) from error
 
     def _content(self, response: "httpx.Response") -> bytes:
@@ -268,8 +262,8 @@ class Endpoint:
             content += part
             if len(content) > MAX_RESPONSE_BYTES:
                 raise _AttemptFailed(
-                    f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that FOXING_REMOTE_URL is the "
-                    "base of the API"
+                    f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that the option 'url' is "
+                    "the base of the API"
                 )
         return bytes(content)
 
@@ -281,7 +275,7 @@ class Endpoint:
             return timed_out
         cause = self.clean(str(error))
         if isinstance(error, httpx.ConnectError):
-            message = f"nothing answers at {self.url} ({cause}); start the server, or set FOXING_REMOTE_URL"
+            message = f"nothing answers at {self.url} ({cause}); start the server, or change the option 'url'"
             return _AttemptFailed(message, retry=True, no_response=True)
         return _AttemptFailed(f"the connection to {self.url} broke ({cause or type(error).__name__})", retry=True)
 
@@ -306,7 +300,7 @@ class Endpoint:
             raise self._rejection(status, headers, error, advice, f"{status}")
         if html:
             raise _AttemptFailed(
-                f"{self.url} returned an HTML page; FOXING_REMOTE_URL must be the base of an OpenAI-compatible API, "
+                f"{self.url} returned an HTML page; the option 'url' must be the base of an OpenAI-compatible API, "
                 "usually ending in /v1"
             )
         try:
@@ -326,13 +320,13 @@ class Endpoint:
         answered = f"{self.url} answered {shown_status}{message}"
         if 300 <= status < 400:
             location = self.clean(headers.get("location", "nowhere").partition("?")[0])
-            return _AttemptFailed(f"{answered}: it redirects to {location}; set FOXING_REMOTE_URL to the new address")
+            return _AttemptFailed(f"{answered}: it redirects to {location}; set the option 'url' to the new address")
         if status in (401, 403):
-            return _AttemptFailed(f"{answered}; check FOXING_REMOTE_API_KEY and its permissions")
+            return _AttemptFailed(f"{answered}; check the option 'api_key' and what it permits")
         if status == 404 or (status == 400 and error.model_missing):
-            return _AttemptFailed(f"{answered}; check FOXING_REMOTE_MODEL and FOXING_REMOTE_URL{self._models_note()}")
+            return _AttemptFailed(f"{answered}; check the options 'model' and 'url'{self._models_note()}")
         if status == 402 or error.quota_exhausted:
-            return _AttemptFailed(f"{answered}; the account of FOXING_REMOTE_API_KEY is out of credit")
+            return _AttemptFailed(f"{answered}; the account of the option 'api_key' is out of credit")
         if status in _RETRIED_STATUSES:
             return _AttemptFailed(answered, retry=True, retry_after_s=self._retry_after_s(headers))
         return _AttemptFailed(f"{answered}; the server does not accept this request: {advice}")

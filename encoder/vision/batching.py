@@ -33,8 +33,8 @@ def split_on_oom(
     except torch.OutOfMemoryError as error:
         if len(items) == 1:
             raise failure(
-                "there is too little memory for a single page; free some on the device, or set FOXING_CODEC_DTYPE="
-                "bfloat16 or FOXING_DEVICE=cpu"
+                "there is too little memory for a single page; free some on the device, or choose the dtype "
+                "'bfloat16' or the device 'cpu'"
             ) from error
     # outside the handler, whose traceback keeps the failed attempt's tensors alive
     if torch.cuda.is_available():

@@ -43,7 +43,7 @@ def locate(model: str, revision: str | None) -> Checkpoint:
     if folder.is_dir():
         return Checkpoint(model, folder)
     if folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
-        raise CodecError(f"there is no folder '{model}'; set FOXING_CODEC_MODEL to a hub id or a folder with a model")
+        raise CodecError(f"there is no folder '{model}'; set the option 'model' to a hub id or a folder with a model")
     transformers()
     from huggingface_hub import snapshot_download
 
@@ -52,7 +52,7 @@ def locate(model: str, revision: str | None) -> Checkpoint:
     except Exception as error:  # hub, network and disk failures all have the same remedy
         raise CodecError(
             f"the model '{model}' cannot be downloaded ({type(error).__name__}: {_first_line(error)}); check the id, "
-            "FOXING_CODEC_REVISION and the network, or set FOXING_CODEC_MODEL to a folder that holds it"
+            "the option 'revision' and the network, or set the option 'model' to a folder that holds it"
         ) from error
 
 
@@ -154,8 +154,8 @@ def load_network(
     except torch.OutOfMemoryError as error:
         raise CodecError(
             f"{checkpoint.name} does not fit into the memory of '{device}' ({_first_line(error)}); free some, or set "
-            "FOXING_DEVICE=cpu"
-        ) from error
+            "the device to 'cpu'"
+        ).naming("device") from error
 
 
 def _check_parameters(info: dict[str, Any], checkpoint: Checkpoint) -> None:

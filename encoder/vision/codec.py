@@ -13,13 +13,13 @@ from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
-from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 
 from .batching import batches, split_on_oom
 from .generation import Generation, generate
 from .model import FREE_OCR, PageFeatures, VisionModel
+from .plugins import DEFAULT_BATCH_TOKENS
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects
 
@@ -150,7 +150,7 @@ class VisionCodec:
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens were written by the weights {tokens.weights}, and these are {self.weights}; set "
-                "FOXING_CODEC_MODEL and FOXING_CODEC_REVISION to the model that wrote them"
+                "the options 'model' and 'revision' to the model that wrote them"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")

@@ -115,7 +115,7 @@ def model_config(fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
     if fields.get("model_type") != PUBLISHED_TYPE or "OCR2" in architectures[0]:
         raise CodecError(
             f"{checkpoint.name} holds a model of type {fields.get('model_type')!r} ({architectures[0] or 'unnamed'}), "
-            f"not DeepSeek-OCR; set FOXING_CODEC_MODEL to {HUB_ID} or to a folder that holds it"
+            f"not DeepSeek-OCR; set the option 'model' to {HUB_ID} or to a folder that holds it"
         )
     try:
         return transformers().UnlimitedOcrConfig(

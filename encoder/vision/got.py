@@ -49,7 +49,7 @@ class GotOcr2(VisionModel):
         if fields.get("model_type") != PUBLISHED_TYPE:
             raise CodecError(
                 f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}, not GOT-OCR 2.0; set "
-                f"FOXING_CODEC_MODEL to {HUB_ID} or to a folder that holds it, converted for transformers"
+                f"the option 'model' to {HUB_ID} or to a folder that holds it, converted for transformers"
             )
         config = parse_config(transformers().GotOcr2Config, fields, checkpoint)
         if (config.vision_config.image_size, config.vision_config.patch_size) != (SIDE_PX, 16):

@@ -92,7 +92,7 @@ class VisionModel(ABC):
     def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
         """The decoder's input embeddings for a page and a prompt, special tokens included: [length, hidden], in the
         model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
-        raise CodecError(f"the decoder of {self.name} needs more than embeddings; set FOXING_CODEC_DECODER=here")
+        raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
 
     @property
     def image_token_id(self) -> int:

@@ -121,8 +121,8 @@ class QwenVl(VisionModel):
         if variant is None:
             raise CodecError(
                 f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec qwen-vl supports "
-                f"{', '.join(f'{known.title} ({name})' for name, known in VARIANTS.items())}; set FOXING_CODEC_MODEL "
-                f"to one of them, such as {HUB_ID}"
+                f"{', '.join(f'{known.title} ({name})' for name, known in VARIANTS.items())}; set the "
+                f"option 'model' to one of them, such as {HUB_ID}"
             )
         package = transformers()
         config = parse_config(getattr(package, variant.config_class), fields, checkpoint)

@@ -67,7 +67,7 @@ class RemoteVisionCodec(VisionCodec):
         if np.isin(reading.cells, (BLANK, ord(" "))).all():
             raise ReadFailed(
                 f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
-                "whether it runs the model of FOXING_CODEC_MODEL and accepts embeddings (--enable-prompt-embeds)"
+                "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
         return reading
 
@@ -84,7 +84,7 @@ class RemoteVisionCodec(VisionCodec):
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
                 f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens, not the {len(embeddings)} "
-                "embeddings that it was sent, so it does not accept them; FOXING_CODEC_DECODER=remote needs vLLM "
+                "embeddings that it was sent, so it does not accept them; the option 'remote' needs vLLM "
                 "started with --enable-prompt-embeds"
             )
         return to_generation(self.model, completion, options.default_confidence)

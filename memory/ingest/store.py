@@ -4,24 +4,27 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from foxing.memory.clock import later
+from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
+from foxing.memory.recall.search_index import SearchIndex
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, idempotency, index, messages
+from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
+from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.terms import index_terms
 
-from .validate import check_bank_name, validate_message
+from .validate import check_bank_name, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
-MAX_MESSAGES = 10_000  # in one call
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 
 
@@ -31,28 +34,44 @@ class _KeyedMessage:
 
     key: str
     message: NewMessage
+    #: Its content, parts rendered.
+    text: str
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
     terms: Counter[str]
 
     @property
     def digest(self) -> bytes:
-        """The same for messages that differ in id, time and thread only."""
-        content = json.dumps([self.message.role, self.message.name, self.message.content])
-        return hashlib.sha256(content.encode()).digest()[:16]
+        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count."""
+        message = self.message
+        identity = [message.role, message.name, self.text]
+        if message.parts is not None:
+            identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
+            identity.append("parts")
+        if message.metadata:
+            identity.append(compact_json(message.metadata, sort_keys=True))
+        return hashlib.sha256(json.dumps(identity).encode()).digest()[:16]
+
+    @classmethod
+    def of(cls, message: NewMessage, thread: str | None) -> "_KeyedMessage":
+        """The message under its id or a new one, in its thread or `thread`."""
+        text = message.text
+        terms = index_terms(text, message.name)
+        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms)
 
 
 class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each."""
 
-    def __init__(self, database: Database, max_bytes: int) -> None:
+    def __init__(self, database: Database, index: SearchIndex, max_bytes: int) -> None:
         self.database = database
+        self.index = index
         self.max_bytes = max_bytes
 
     def store(
         self,
         bank_name: str,
-        items: Sequence[NewMessage | Mapping[str, Any]],
+        items: Iterable[NewMessage | Mapping[str, Any]],
         *,
         thread: str | None,
         idempotency_key: str | None,
@@ -60,27 +79,21 @@ class MessageStore:
     ) -> StoreResult:
         """See `Memory.store`."""
         check_bank_name(bank_name)
-        if not items:
-            raise InvalidInput("give at least one message")
-        if len(items) > MAX_MESSAGES:
-            raise InvalidInput(f"{len(items):,} messages in one call; give at most {MAX_MESSAGES:,}")
+        given = list_messages(items)
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
             raise InvalidInput("an idempotency key must have 1 to 255 characters")
-        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(items)]
+        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = [
-            _KeyedMessage(m.id or uuid.uuid4().hex, m, m.thread or thread, index_terms(m.content, m.name))
-            for m in valid
-        ]
+        keyed = [_KeyedMessage.of(message, thread) for message in valid]
         digest = _request_digest(valid, thread)
         with self.database.write() as connection:
             bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
             if idempotency_key is None:
-                return _store_new(connection, bank.id, keyed, now)
+                return self._store_new(connection, bank, keyed, now)
             saved = idempotency.find_answer(connection, bank.id, idempotency_key)
             if saved is None:
-                result = _store_new(connection, bank.id, keyed, now)
+                result = self._store_new(connection, bank, keyed, now)
                 idempotency.delete_before(connection, bank.id, now - IDEMPOTENCY_WINDOW)
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, bank.id, idempotency_key, answer, now)
@@ -89,24 +102,33 @@ class MessageStore:
                 raise Conflict(f"the idempotency key '{idempotency_key}' was used for other messages; use a new one")
             return StoreResult.model_validate(saved.answer)
 
+    def _store_new(
+        self, connection: Connection, bank: Bank, keyed: Sequence[_KeyedMessage], now: datetime
+    ) -> StoreResult:
+        """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
+        known = messages.by_keys(connection, bank.id, [item.key for item in keyed])
+        new: dict[str, _KeyedMessage] = {}
+        for item in keyed:
+            if item.key in known:
+                _check_same(known[item.key], item)
+            elif item.key not in new:
+                new[item.key] = item
+            elif not _same_in_call(new[item.key], item):
+                raise Conflict(
+                    f"the id '{item.key}' occurs twice in this call, with different messages; use another id"
+                )
+        if new:
+            ids = _insert(connection, bank.id, list(new.values()), now)
+            self.index.add(connection, bank.id, {ids[key]: item.terms for key, item in new.items()})
+            oldest = min(item.message.created_at or now for item in new.values())
+            chars = sum(len(item.text) for item in new.values())
+            seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
+            schedule.note_stored(connection, bank.id, chars, seal_at)
+        return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
 
-def _store_new(connection: Connection, bank_id: int, keyed: Sequence[_KeyedMessage], now: datetime) -> StoreResult:
-    """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
-    known = messages.by_keys(connection, bank_id, [item.key for item in keyed])
-    new: dict[str, _KeyedMessage] = {}
-    for item in keyed:
-        if item.key in known:
-            _check_same(known[item.key], item)
-        elif item.key not in new:
-            new[item.key] = item
-        elif new[item.key].message != item.message:
-            raise Conflict(f"the id '{item.key}' occurs twice in this call, with different messages; use another id")
-    if new:
-        _insert(connection, bank_id, list(new.values()), now)
-    return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
 
-
-def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> None:
+def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> dict[str, int]:
+    """Inserts messages; id as callers know it → row id."""
     threads = [item.thread or DEFAULT_THREAD for item in new]
     thread_ids = banks.thread_ids(connection, bank_id, threads)
     rows: list[messages.NewRow] = [
@@ -117,15 +139,21 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], 
             "role": item.message.role,
             "name": item.message.name,
             "created_at": item.message.created_at or now,
-            "content": item.message.content,
+            "content": item.text,
+            "parts": len(item.message.parts or ()),
+            "metadata": item.message.metadata or None,
             "digest": item.digest,
-            "chars": len(item.message.content),
+            "chars": len(item.text),
             "terms": item.terms.total(),
         }
         for item, thread in zip(new, threads, strict=True)
     ]
-    ids = messages.insert(connection, rows, bank_id)
-    index.add(connection, bank_id, {ids[item.key]: item.terms for item in new})
+    return messages.insert(connection, rows, bank_id)
+
+
+def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
+    times = one.message.created_at == other.message.created_at
+    return times and one.thread == other.thread and one.digest == other.digest
 
 
 def _check_same(known: messages.Message, item: _KeyedMessage) -> None:

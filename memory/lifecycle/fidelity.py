@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.encoder import UNREADABLE, Codec, Reading, ResizableCodec, VisionTokens
+from foxing.encoder import UNREADABLE, Codec, Reading, VisionTokens, capabilities_of
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.renderer import BLANK, WIDE_TAIL, Cells
 
@@ -59,7 +59,8 @@ def _inked(grid: Cells) -> npt.NDArray[np.bool_]:
 
 def _larger_sizes(codec: Codec, tier: str) -> Iterator[Codec]:
     """`codec` writing larger tokens at `tier`, smallest first."""
-    if isinstance(codec, ResizableCodec):
-        for size in sorted(codec.sizes[tier]):
+    resizable = capabilities_of(codec).resizable
+    if resizable is not None:
+        for size in sorted(resizable.sizes[tier]):
             if size > codec.tiers[tier].bytes_per_token:
-                yield codec.sized({tier: size})
+                yield resizable.sized({tier: size})

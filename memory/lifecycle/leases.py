@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.encoder import Codec, RemoteCodec
+from foxing.encoder import Codec, capabilities_of
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
@@ -32,7 +32,7 @@ def lease_pages(
     process is killed. `pinned`: whether to lease pinned pages as well."""
     owner = uuid.uuid4().hex
     clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
-    until = clock + (REMOTE_LEASE if isinstance(codec, RemoteCodec) else LEASE)
+    until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
     with database.write() as connection:
         ids = [page.id for page in candidates if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
         contents = pages.contents(connection, ids)

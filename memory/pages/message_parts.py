@@ -8,8 +8,10 @@ import numpy.typing as npt
 
 from foxing.memory.errors import ReaderFailed, Unreadable
 from foxing.memory.models import RecalledMessage, UncertainRun
+from foxing.memory.parts import Part, TextPart
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
+from foxing.memory.text.parts import parse_parts
 from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
 
 from .content import PageState
@@ -89,8 +91,10 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
     )
 
 
-def recalled_message(message: Message, remembered: RememberedMessage, score: float | None = None) -> RecalledMessage:
-    """The public value of a message, with its `score` for a query."""
+def recalled_message(
+    message: Message, remembered: RememberedMessage, score: float | None = None, *, whole: bool = True
+) -> RecalledMessage:
+    """The public value of a message, with its `score` for a query. `whole`: whether `remembered` is all of it."""
     return RecalledMessage.model_validate(
         {
             "message_id": message.key,
@@ -99,6 +103,8 @@ def recalled_message(message: Message, remembered: RememberedMessage, score: flo
             "name": message.name,
             "created_at": message.created_at,
             "text": remembered.text,
+            "parts": _parts(message, remembered) if whole else None,
+            "metadata": message.metadata or {},
             "confidence": round(remembered.mean_confidence, 4),
             "uncertain": remembered.uncertain,
             "tier": remembered.tier,
@@ -107,6 +113,17 @@ def recalled_message(message: Message, remembered: RememberedMessage, score: flo
             "score": score,
         }
     )
+
+
+def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] | None:
+    """The parts of a message that was given in parts, if all of them can be read; their number tells if a mark was
+    misread."""
+    if not message.parts or not remembered.readable:
+        return None
+    parts = parse_parts(remembered.text)
+    if parts is None or len(parts) != message.parts or (len(parts) == 1 and isinstance(parts[0], TextPart)):
+        return None
+    return parts
 
 
 def _unreadable_part(page: PageRow, failed: bool) -> RememberedMessage:

@@ -1,5 +1,6 @@
 """A single page as the memory holds it: its image, its reading, its tokens."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -12,8 +13,9 @@ from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDa
 from foxing.memory.models import Line, PageReading, RecalledMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.pages import PageRow
-from foxing.renderer import Cells, PageLayout, grid_text, render, tier_rank
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
+from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
 from .content import PageState
 from .decoder import PageDecoder
@@ -40,6 +42,10 @@ class _StoredPage:
     tokens: bytes
     #: packed cells, while they are kept
     text: bytes | None
+    spans: Sequence[SpanRow]
+    #: message id → message, for the messages of the spans
+    messages: Mapping[int, Message]
+    keepsakes: Sequence[KeepsakeRow]
 
     def unpack_tokens(self) -> VisionTokens:
         """Raises `TokensDamaged`."""
@@ -83,17 +89,18 @@ class PageViewer:
             raise TokensDamaged(f"page {page_id} cannot be read: {reading}") from reading
         rows = page.row.rows_used
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
-        flat = confidence.reshape(-1)
+        text = shown_text(cells)
+        shown = confidence.reshape(-1)[shown_cells(cells)][: len(text)]
         return PageReading.model_validate(
             {
                 "page_id": page_id,
                 "tier": reading.tier,
                 "source": "decoded",
-                "text": reading.text,
+                "text": text,
                 "lines": _lines(cells, confidence),
-                "uncertain": uncertain_runs(flat, flat < reading.flag_below),
+                "uncertain": uncertain_runs(shown, shown < reading.flag_below),
                 "confidence": round(reading.mean_confidence, 4),
-                "messages": self._messages(page.row, PageState.of(reading)),
+                "messages": _parts_of_messages(page, PageState.of(reading)),
             }
         )
 
@@ -105,15 +112,10 @@ class PageViewer:
         with self.database.read() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
-        return _StoredPage(row, tokens, text)
-
-    def _messages(self, row: PageRow, state: PageState) -> list[RecalledMessage]:
-        """The parts of messages on the page, in their order on it."""
-        with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
             found = messages.by_ids(connection, [span.message_id for span in spans])
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        return [recalled_message(found[span.message_id], read_part(state, row, span, keepsakes)) for span in spans]
+        return _StoredPage(row, tokens, text, spans, found, keepsakes)
 
     def _tokens_at(self, page: _StoredPage, tier: str) -> VisionTokens:
         if tier == page.row.tier:
@@ -124,14 +126,24 @@ class PageViewer:
 
     def _cells(self, page: _StoredPage) -> Cells:
         """The best grid that the memory holds of a page, uint32[rows, columns]. Raises `Unreadable`."""
-        state = self.decoder.read([page.row], {page.row.id: (page.tokens, page.text)})[page.row.id]
+        state = self.decoder.read([page.row], {page.row.id: PageContent(page.tokens, page.text)})[page.row.id]
         if isinstance(state, Unreadable):
             raise state
         return state.cells
 
 
+def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMessage]:
+    """The parts of messages on the page, in their order on it."""
+    recalled = []
+    for span in page.spans:
+        message = page.messages[span.message_id]
+        whole = (span.char_start, span.char_stop) == (0, message.chars)
+        recalled.append(recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole))
+    return recalled
+
+
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:
     return [
-        Line(row=row, text=grid_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
+        Line(row=row, text=shown_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
         for row in range(cells.shape[0])
     ]

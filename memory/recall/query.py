@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -10,13 +11,16 @@ from sqlalchemy import Connection
 
 from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
+from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
-from foxing.memory.storage.repositories import banks, index
+from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.index import IndexQuery
 from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
+
+from .cursors import Position, decode_cursor, encode_cursor, window_bounds
+from .search_index import SearchIndex, SearchQuery
 
 MAX_LIMIT = 500
 MAX_QUERY_CHARS = 10_000
@@ -28,9 +32,10 @@ class QueryFields(TypedDict, total=False):
 
     since: str | datetime | None
     until: str | datetime | None
-    now: datetime | None
+    now: str | datetime | None
     timezone: str | None
     thread: str | None
+    metadata: Mapping[str, Scalar] | None
     limit: int
     cursor: str | None
 
@@ -67,12 +72,14 @@ class RecallQuery:
     since: str | datetime | None = None
     #: end of the time window, exclusive, in the same forms; a period such as "last week" is included as a whole
     until: str | datetime | None = None
-    #: time that words are relative to; the memory's clock by default
-    now: datetime | None = None
+    #: time that words are relative to, in the same forms, of a period its start; the memory's clock by default
+    now: str | datetime | None = None
     #: IANA name or offset for times without one; UTC by default
     timezone: str | None = None
     #: restricts the answer to one thread
     thread: str | None = None
+    #: members that the metadata of a message must have, with equal values; null matches only a null that is there
+    metadata: Mapping[str, Scalar] | None = None
     #: maximum number of messages, or of images and open messages together, 1 to 500
     limit: int = 20
     #: `next_cursor` of the previous answer to the same query
@@ -89,9 +96,10 @@ class RecallQuery:
             raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
         if self.fidelity not in ("remembered", "verbatim"):
             raise InvalidInput(f"fidelity is 'remembered' or 'verbatim', not '{self.fidelity}'")
-        if self.now is not None:
+        if isinstance(self.now, datetime):
             aware_utc(self.now)
         check_limit(self.limit)
+        check_filter(self.metadata or {})
         if self.max_tokens is not None and self.max_tokens < 1:
             raise InvalidInput("max_tokens is at least 1")
         if self.reader not in READERS:
@@ -119,32 +127,49 @@ class ResolvedQuery:
     thread_id: int | None
     #: identifies the query in cursors, so that the cursor of another query is rejected
     fingerprint: str
+    #: members that the metadata must have
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    #: where the answer continues; None to begin
+    position: Position | None = None
+
+    def cursor(self, position: Position) -> str:
+        """A cursor for `position`. It holds the window, so that later pages do not move with the clock, or narrow."""
+        bounds = [None if bound is None else bound.isoformat() for bound in (self.window.since, self.window.until)]
+        return encode_cursor(self.fingerprint, [*bounds, *position])
 
     @property
     def filter(self) -> MessageFilter:
-        """The messages that the window and the thread let through."""
-        return MessageFilter(self.window.since, self.window.until, self.thread_id)
+        """The messages that the window, the thread and the metadata let through."""
+        return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
-def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
-    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`."""
+def resolve(
+    connection: Connection, bank: Bank, query: RecallQuery, now: datetime, index: SearchIndex
+) -> ResolvedQuery | None:
+    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`,
+    `InvalidCursor`."""
     window = _given_window(query, now)
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     if window.since is not None and window.until is not None and window.since >= window.until:
         raise InvalidTime("since is not before until; there is no time between them")
+    metadata = dict(query.metadata or {})
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
         if thread_id is None:
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
+    fingerprint = _fingerprint(query)
+    if query.cursor:
+        position = decode_cursor(query.cursor, fingerprint)
+        return ResolvedQuery(terms, Window(*window_bounds(position)), thread_id, fingerprint, metadata, position[2:])
     if said is not None:
         narrow = _intersection(window, said)
         # the time may also be what the messages are about: if none of that time match, it does not narrow
-        within = MessageFilter(narrow.since, narrow.until, thread_id)
-        if not terms or index.search(connection, IndexQuery(bank.id, terms, within), limit=1):
+        within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
+        if not terms or index.search(connection, SearchQuery(bank.id, terms, within), limit=1):
             window = narrow
-    return ResolvedQuery(terms, window, thread_id, _fingerprint(query))
+    return ResolvedQuery(terms, window, thread_id, fingerprint, metadata)
 
 
 def check_limit(limit: int) -> None:
@@ -168,5 +193,6 @@ def _intersection(one: Window, other: Window) -> Window:
 
 
 def _fingerprint(query: RecallQuery) -> str:
-    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread], ensure_ascii=False)
+    wanted = sorted((query.metadata or {}).items())
+    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread, wanted], ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

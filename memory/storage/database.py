@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,23 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from foxing.memory.errors import DatabaseTooNew, StorageError
+from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
-BUSY_TIMEOUT_S = 30.0
+
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """A database, how connections to it are held, and how long to wait for what others hold."""
+
+    #: SQLAlchemy URL or path of a SQLite file; None for the default file.
+    database: str | Path | None = None
+    #: Connections that stay open.
+    pool_size: int = 5
+    #: Further connections that are opened under load and closed afterwards.
+    max_overflow: int = 10
+    #: Seconds that a transaction waits for a free connection.
+    pool_timeout_s: float = 30.0
+    #: Seconds that a writer waits for a lock that another one holds.
+    busy_timeout_s: float = 30.0
 
 
 def default_database() -> Path:
@@ -39,19 +54,21 @@ def database_url(database: str | Path | None) -> URL:
     try:
         return make_url(database)
     except ArgumentError as error:
-        raise StorageError(
-            "FOXING_DATABASE_URL is not a database URL; write it like sqlite:////path/to/file.db"
+        raise StorageError("this is not a database URL; write it like sqlite:////path/to/file.db").naming(
+            "database_url"
         ) from error
 
 
 class Database:
     """A database and its transactions.
 
-    Every method raises `StorageError` if the database cannot be used.
+    Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`.
     """
 
-    def __init__(self, database: str | Path | None = None) -> None:
-        self.url = database_url(database)
+    def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
+        """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
+        options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
+        self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
             folder = Path(self.url.database).parent
@@ -59,10 +76,8 @@ class Database:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
-        arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False} if self.is_sqlite else {}
-        self.engine: Engine = create_engine(self.url, connect_args=arguments, pool_pre_ping=not self.is_sqlite)
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+        self.engine: Engine = _engine(self.url, options)
+        self._closed = False
 
     @property
     def display_url(self) -> str:
@@ -71,17 +86,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction: one consistent view of the database."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        """A read-only transaction: one consistent snapshot, which no other transaction changes."""
+        with self._connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
             connection.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction, committed when the block ends and rolled back if it raises."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        with self._connect() as connection:
             if self.is_sqlite:
                 # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -106,7 +123,7 @@ class Database:
 
     def revision(self) -> str | None:
         """The schema revision of the database; None if it is empty."""
-        with _explained_errors(self.display_url), self.engine.connect() as connection:
+        with self._connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             return revision
@@ -117,8 +134,21 @@ class Database:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes the database for new transactions; those that have begun end as they would have. May be repeated."""
+        self._closed = True
         self.engine.dispose()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """A connection, released when the block ends."""
+        if self._closed:
+            raise Closed("this memory is closed; open it again with Memory(…)")
+        try:
+            with _explained_errors(self.display_url), self.engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:  # a connection that was in use when the others were closed
+                self.engine.dispose()
 
 
 def alembic_config() -> Config:
@@ -127,6 +157,22 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", "foxing.migrations:")
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _engine(url: URL, options: DatabaseOptions) -> Engine:
+    """An engine whose connections follow `options`; none is opened yet."""
+    sqlite = url.get_backend_name() == "sqlite"
+    pool: dict[str, Any] = {"pool_size": options.pool_size, "pool_pre_ping": not sqlite}
+    if not sqlite or url.database not in (None, "", ":memory:"):  # an in-memory database has a connection per thread
+        pool |= {"max_overflow": options.max_overflow, "pool_timeout": options.pool_timeout_s}
+    arguments: dict[str, Any] = {"timeout": options.busy_timeout_s, "check_same_thread": False}
+    if not sqlite:
+        # a server in another time zone could not return the earliest instants
+        arguments = {"options": f"-c timezone=UTC -c lock_timeout={round(options.busy_timeout_s * 1000)}"}
+    engine = create_engine(url, connect_args=arguments, **pool)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
@@ -146,6 +192,7 @@ _ADVICE = (
     ("attempt to write a readonly", "is read-only; give foxing write permission for the file and its folder"),
     ("disk is full", "is on a full disk, and nothing was stored; free some space and try again"),
     ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
+    ("lock timeout", "was locked by another process for too long; try again"),
     ("database is locked", "was locked by another process for too long; try again"),
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
     ("file is not a database", "is not a SQLite database; choose another file"),
@@ -166,5 +213,5 @@ def _explained_errors(url: str) -> Iterator[None]:
             if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used ({message}); check FOXING_DATABASE_URL") from error
+            raise StorageError(f"the database {url} cannot be used ({message})").naming("database_url") from error
         raise

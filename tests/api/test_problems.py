@@ -79,7 +79,6 @@ def test_an_unknown_bank(client: httpx.Client) -> None:
         ("GET", "/pages/p/tokens", None),
         ("PUT", "/pages/p/pin", None),
         ("GET", "/policy", None),
-        ("PUT", "/policy", {"fresh": "base"}),
         ("POST", "/seal", {}),
         ("POST", "/age", {}),
         ("POST", "/recall", {"query": "titan"}),

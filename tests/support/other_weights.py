@@ -103,7 +103,7 @@ class LossyTinyTokens(BothWeights):
 
     def __init__(self, other: NativeCodec, token_bytes: Mapping[str, int] | None = None) -> None:
         super().__init__(other, alter=self._misread)
-        codec = load_codec("native", "cpu", token_bytes)
+        codec = load_codec("native", "cpu", {"token_bytes": dict(token_bytes or {})})
         assert isinstance(codec, ResizableCodec)
         self._default_bytes = self.tiers["tiny"].bytes_per_token
         self.codec, self.sizes = codec, codec.sizes

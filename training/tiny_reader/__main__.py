@@ -1,7 +1,7 @@
 """Train the tiny reader: a checkpoint in DeepSeek-OCR's published format that reads pages of a small vocabulary.
 
     python -m training.tiny_reader --run runs/tiny-reader --minutes 60
-    FOXING_CODEC=deepseek-ocr FOXING_CODEC_MODEL=runs/tiny-reader/best foxing serve
+    FOXING_CODEC=deepseek-ocr FOXING_CODECS__DEEPSEEK_OCR__MODEL=runs/tiny-reader/best foxing serve
 
 With it a memory can be tested from the page through stored tokens and ageing to recall; it cannot read other words.
 `RUN/best` is the checkpoint with the highest held-out accuracy, `RUN/log.jsonl` the learning curve. An interrupted run

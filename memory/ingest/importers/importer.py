@@ -1,7 +1,6 @@
 """Importing a file into a bank, in batches that are each stored whole or not at all."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
@@ -23,7 +22,6 @@ FORMATS = ("auto", "jsonl", "locomo")
 MESSAGES_AT_ONCE = 500  # stored together, all or none
 
 Progress = Callable[[int, int], None]  # bytes read, bytes in all
-_MESSAGE_NUMBER = re.compile(r"messages\[(\d+)\]")
 
 
 class ImportReport(Value):
@@ -53,8 +51,9 @@ def import_file(
     """Stores the messages of a file, which may be gzipped, with their own times.
 
     `format` is one of `FORMATS`. A line of "jsonl" is a conversation `{"id", "messages": [{"role", "content", "name"?,
-    "created_at"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. `timezone` is that of times without an
-    offset; messages without a time get the time at which they are stored.
+    "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
+    the shapes of OpenAI and Anthropic become parts. `timezone` is that of times without an offset; messages without a
+    time get the time at which they are stored.
 
     The file is read to its end before anything is stored, so a file with a mistake stores nothing. Messages are then
     stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
@@ -88,11 +87,9 @@ def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessa
     except Conflict as error:
         raise Conflict(f"{path}, {batch[0].where} to {batch[-1].where}: {error}") from error
     except InvalidInput as error:
-        number = _MESSAGE_NUMBER.match(str(error))
-        if number is None:
+        if error.index is None:
             raise
-        reason = str(error)[number.end() :].lstrip(". ")
-        raise type(error)(f"{path}, {batch[int(number[1])].where}: {reason}") from error
+        raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
 
 
 def _detect_format(path: Path) -> str:

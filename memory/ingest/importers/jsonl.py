@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime
+from foxing.memory.ingest.validate import first_error
 from foxing.memory.models import NewMessage
 
-from .content import text_of
+from .content import content_of
 from .source import ImportedMessage, parse_json, read_lines
 
 
@@ -61,13 +62,13 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
             id=str(key),
             role=fields.get("role"),
             name=fields.get("name"),
-            content=text_of(fields),
+            content=content_of(fields),
             created_at=_created_at(fields.get("created_at"), zone),
             thread=fields.get("thread") or thread,
+            metadata=fields.get("metadata"),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InvalidInput(first_error(error)[1]) from error
 
 
 def _created_at(value: Any, zone: tzinfo | None) -> datetime | None:

@@ -1,12 +1,15 @@
 """Messages: who said what and when, and the exact text of open ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
 
+from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
 
+from foxing.memory.metadata import Scalar
 from foxing.memory.storage import schema
 
 from .batches import batched
@@ -34,6 +37,10 @@ class Message:
     sealed_chars: int
     open: bool
     digest: bytes
+    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    parts: int = 0
+    #: What was stored with it; None if nothing was.
+    metadata: Mapping[str, JsonValue] | None = None
 
 
 class NewRow(TypedDict):
@@ -46,6 +53,8 @@ class NewRow(TypedDict):
     name: str | None
     created_at: datetime
     content: str
+    parts: int
+    metadata: dict[str, JsonValue] | None
     digest: bytes
     chars: int
     terms: int
@@ -63,11 +72,13 @@ class SealedPart(NamedTuple):
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Which messages of a bank count: those of a half-open time window, of a thread, or all."""
+    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, or all."""
 
     since: datetime | None = None
     until: datetime | None = None
     thread_id: int | None = None
+    #: Members that the metadata must have, with equal values.
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over the messages table; empty if it lets everything through."""
@@ -78,6 +89,8 @@ class MessageFilter:
             conditions.append(_c.created_at < self.until)
         if self.thread_id is not None:
             conditions.append(_c.thread_id == self.thread_id)
+        if self.metadata:
+            conditions.append(schema.json_contains(_c.metadata, json.dumps(dict(self.metadata))))
         return conditions
 
 
@@ -93,6 +106,8 @@ _select = select(
     _c.sealed_chars,
     _c.open,
     _c.digest,
+    _c.parts,
+    _c.metadata,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
 
@@ -172,6 +187,24 @@ def window(
         at, message_id = after
         query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
     return [_message(row) for row in connection.execute(query)]
+
+
+def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
+    """Those of the messages that are in the bank and that the filter lets through, in time order."""
+    result: list[Message] = []
+    for part in batched(ids):
+        query = _select.where(_c.bank_id == bank_id, _c.id.in_(part), *within.conditions())
+        result += [_message(row) for row in connection.execute(query)]
+    return sorted(result, key=lambda message: (message.created_at, message.id))
+
+
+def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
+    """Those of the messages that exist and that the filter lets through."""
+    result: set[int] = set()
+    for part in batched(ids):
+        query = select(_c.id).where(_c.id.in_(part), *within.conditions())
+        result |= set(connection.execute(query).scalars())
+    return result
 
 
 def oldest_open(connection: Connection, bank_id: int) -> datetime | None:

@@ -93,9 +93,10 @@ def _named_month(match: re.Match[str], now: datetime) -> ResolvedTime:
     month = _month_number(groups["month"])
     year = int(groups["year"]) if groups.get("year") else latest_year(month, 1, now)
     relative = (groups.get("relative") or "").lower()
-    if relative in ("last", "this"):
+    which = (groups.get("which") or "").lower()
+    if "this" in (relative, which) or relative == "last":
         year = now.year - (relative == "last")
-    if (groups.get("which") or "").lower() == "last" and (year, month) == (now.year, now.month):
+    if which == "last" and (year, month) == (now.year, now.month):
         year -= 1
     part = (groups.get("part") or "").lower()
     last = monthrange(year, month)[1]
@@ -150,7 +151,7 @@ PATTERNS = (
     latin_pattern(rf"{_N} (?P<unit>fortnights?) ago", _ago),
     latin_pattern(r"(?P<n>\d{1,4})(?P<unit>s|m|min|h|hr|d|w|wk|y|yr) ago", _ago),
     latin_pattern(rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}(?! of)", _past),
-    latin_pattern(rf"(?:the )?past(?P<n>) {_UNIT}", _past),
+    latin_pattern(r"(?:the )?past(?P<n>) (?P<unit>minutes?|hours?|days?|weeks?|months?|years?)", _past),
     latin_pattern(r"(?:(?:earlier|later) )?today", _today),
     latin_pattern(r"yesterday(?: (?:morning|afternoon|evening))?", _yesterday),
     latin_pattern(r"(?:the )?day before yesterday", _day_before_yesterday),
@@ -167,7 +168,7 @@ PATTERNS = (
     latin_pattern(rf"{_WEEKDAY}", _weekday, unambiguous=False),
     latin_pattern(rf"{_PART}{_MONTH}(?: of)?,? {_YEAR}", _named_month),
     latin_pattern(rf"{_PART}{_MONTH}(?: of)? (?P<relative>last|this) year", _named_month),
-    latin_pattern(rf"(?P<which>last) {_MONTH}", _named_month),
+    latin_pattern(rf"(?P<which>last|this) {_MONTH}", _named_month),
     latin_pattern(rf"{_PART}{_MONTH}", _named_month, unambiguous=False),
     latin_pattern(rf"(?:the )?{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?", _named_day),
     latin_pattern(rf"{_MONTH} {_DAY},? {_YEAR}", _named_day),

@@ -30,6 +30,10 @@ _UNITS = {
 }  # fmt: skip
 _CALENDAR_UNITS = {"주": "week", "달": "month", "해": "year", "년": "year", "주말": "weekend", "분기": "quarter"}
 _WEEKDAYS = "월화수목금토일"
+#: “이 일 전” is “before this matter”, “한 일 전” “before what was done”: a number of these is said with another word.
+_NOT_COUNTED = re.compile(
+    r"(?:약\s?)?(?:이\s(?:일|분|달|해|시간)|(?:한|두|세|석|네|넉|다섯|여섯|일곱|여덟|아홉)\s?[일분초년])"
+)
 
 
 def _number(word: str) -> float:
@@ -44,11 +48,13 @@ def _periods_back(word: str) -> int:
     return 0 if word.startswith(("이", "올", "금")) else 1
 
 
-def _ago(match: re.Match[str], now: datetime) -> ResolvedTime:
+def _ago(match: re.Match[str], now: datetime) -> ResolvedTime | None:
     if match["days"]:
         return ago(now, _DAY_COUNTS[match["days"]], "day")
     if match["half"]:
         return ago(now, 6, "month", 1)
+    if _NOT_COUNTED.match(match[0]):
+        return None
     count, slack = (3.5, 1.5) if match["n"] == "몇" else (_number(match["n"]), 0.5)
     return ago(now, count, _UNITS[match["unit"]], slack)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from foxing.memory.errors import InvalidTime
 
 from .calendar import Period
+from .evidence import Preposition, is_count, is_meant
 from .expressions import TimeExpression, find_times
 from .other_languages import parse_date
 
@@ -23,7 +24,7 @@ _FILLER = re.compile(r"(?:the|in|on|at|during|from|of|around|back)?", re.IGNOREC
 _BEFORE = re.compile(
     r"(?<![\w-])(?:(?P<at>(?:back\s+)?(?:in|on|during|at|around|over|within|throughout|from|of)"
     r"|(?:(?:at|by|in|since)\s+)?(?:the\s+)?(?:start|beginning|middle|end)\s+of)"
-    r"|(?P<bound>since|after|before|until|till|up\s+to|starting(?:\s+from)?|between))\s+(?:the\s+)?$",
+    r"|(?P<bound>since|after|before|until|till|up\s+to|starting(?:\s+from)?|between))\s+(?P<article>the\s+)?$",
     re.IGNORECASE,
 )
 _AND = re.compile(r"\s*(?:and|to|until|till|through|–|-|\.\.|~|부터|에서)\s*(?:the\s+)?", re.IGNORECASE)
@@ -149,7 +150,7 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
     korean = _KOREAN_BOUND.match(text, second.stop)
     dashed = joint is not None and joint[0].strip() in ("–", "-", "..", "~")
     dashed = dashed and first.unambiguous and second.unambiguous
-    if joint is None or not (opened or dashed or "부터" in joint[0] or "에서" in joint[0]):
+    if joint is None or not (opened or dashed or "부터" in joint[0] or "에서" in joint[0]) or is_count(text, second):
         return None
     since, until = first.exact.start, second.exact.stop
     if since >= until:  # “from November to February”: the November before that February
@@ -163,27 +164,28 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
 
 
 def _single(text: str, time: TimeExpression) -> _WindowInQuery | None:
-    """A time by itself (“in March”), or as a bound (“since March”, “3월 이후”); None where it may not be meant."""
+    """A time by itself (“in March”), or as a bound (“since March”, “3월 이후”); None where it is not meant."""
     before = _BEFORE.search(text, 0, time.start)
-    bound = re.sub(r"\s+", " ", (before["bound"] or "").lower()) if before else ""
+    preposition = _preposition(before)
+    bound = preposition.words if before is not None and before["bound"] else ""
     start = before.start() if before is not None and bound != "between" else time.start
+    onwards = _ONWARDS.match(text, time.stop) if preposition.words == "from" else None
+    if onwards is None and not is_meant(text, time, preposition):
+        return None
     if korean := _KOREAN_BOUND.match(text, time.stop):
         return _WindowInQuery(start, korean.end(), _bounded(_KOREAN_BOUNDS[korean["bound"]], time))
     if bound and bound != "between":
         return _WindowInQuery(start, time.stop, _bounded(bound, time))
-    at = (before["at"] or "").lower() if before is not None else ""
-    if at == "from" and (onwards := _ONWARDS.match(text, time.stop)):
+    if onwards is not None:
         return _WindowInQuery(start, onwards.end(), _bounded("since", time))
-    if not time.unambiguous and at in ("", "of") and not _written_as_date(text, time):
-        return None
-    if at in ("from", "at") and re.fullmatch(r"\d{4}", text[time.start : time.stop]):
-        return None  # "from 2000 rows"
     return _WindowInQuery(start, time.stop, Window(*time.around))
 
 
-def _written_as_date(text: str, time: TimeExpression) -> bool:
-    """Whether it looks like a date within a sentence: “… decided March 4 about …”."""
-    return text[time.start].isupper() and text[time.stop - 1].isdigit() and text[: time.start].rstrip()[-1:].isalnum()
+def _preposition(before: re.Match[str] | None) -> Preposition:
+    if before is None:
+        return Preposition("", article=False)
+    words = " ".join((before["bound"] or before["at"]).lower().split())
+    return Preposition(words, article=before["article"] is not None)
 
 
 def _bounded(bound: str, time: TimeExpression) -> Window:

@@ -132,7 +132,7 @@ def test_all_attempts_for_a_page_share_one_deadline(sockets: Sockets) -> None:
     sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"4"))
     clock = Clock()
     endpoint = Endpoint(options(sockets.url, page_timeout_s=10.0, retries=20), clock.timing)
-    with pytest.raises(ReadFailed, match=r"\(tried 3 times; a page has 10 s, FOXING_REMOTE_PAGE_TIMEOUT_S\)"):
+    with pytest.raises(ReadFailed, match=r"\(tried 3 times; a page has 10 s, the option 'page_timeout_s'\)"):
         endpoint.ask(CHAT, {})
     assert clock.pauses == [4.0, 4.0]
     sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"12"))

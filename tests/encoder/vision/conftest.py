@@ -12,7 +12,7 @@ from support.deepseek_checkpoint import write_deepseek
 from support.prompt_embeds_server import KEY, MODEL, Engine, Server, running
 from support.transformers_checkpoints import write_checkpoint
 
-from foxing.encoder import RemoteOptions, VisionTokens
+from foxing.encoder import ServerOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.endpoint import Endpoint, Timing
 from foxing.encoder.vision.checkpoint import locate
@@ -92,7 +92,7 @@ def open_remote(
 
     def open_one(layout: PageLayout | None = None, **options: Any) -> RemoteVisionCodec:
         defaults = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4}
-        endpoint = Endpoint(RemoteOptions(**{**defaults, **options}), Timing(sleep=pauses.append, chance=lambda: 0.5))
+        endpoint = Endpoint(ServerOptions(**{**defaults, **options}), Timing(sleep=pauses.append, chance=lambda: 0.5))
         model, weights = local_codec.model, local_codec.weights
         codecs.append(RemoteVisionCodec(model, weights, endpoint, layout=layout or local_codec.layout))
         return codecs[-1]

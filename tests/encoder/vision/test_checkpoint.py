@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.checkpoint import LAYOUT_FILE, locate, page_layout
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
@@ -25,7 +24,7 @@ def test_a_codec_uses_the_layout_of_its_checkpoint(
 ) -> None:
     folder = make_deepseek(tmp_path / "model", 3)
     (folder / LAYOUT_FILE).write_text(json.dumps({"layout": small_page.to_dict()}))
-    assert load_codec("deepseek-ocr", "cpu", options=CodecOptions(model=str(folder))).layout == small_page
+    assert load_codec("deepseek-ocr", "cpu", options={"model": str(folder)}).layout == small_page
 
 
 @pytest.mark.parametrize(

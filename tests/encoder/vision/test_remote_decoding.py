@@ -4,7 +4,6 @@ random weights."""
 import base64
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from support.prompt_embeds_server import KEY, MODEL, Server
 
 from foxing.encoder import (
     CodecError,
-    CodecOptions,
-    RemoteOptions,
+    DeepSeekOptions,
+    ServerOptions,
     VisionTokens,
     load_codec,
 )
@@ -178,19 +177,19 @@ def test_the_check_reports_the_servers_token_counts(open_remote: OpenRemote, ser
 
 
 def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None:
-    remote = RemoteOptions(url=server.url, model=MODEL, api_key=KEY)
-    options = CodecOptions(model=str(deepseek_folder), decoder="remote", remote=remote)
+    remote = ServerOptions(url=server.url, model=MODEL, api_key=KEY)
+    options = DeepSeekOptions(model=str(deepseek_folder), remote=remote)
     codec = load_codec("deepseek-ocr", "cpu", options=options)
     assert isinstance(codec, RemoteVisionCodec)
     codec.close()
-    assert load_codec("native", "cpu", options=options).name == "native"  # which ignores the setting
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
-        load_codec("deepseek-ocr", "cpu", options=replace(options, remote=RemoteOptions(model=MODEL)))
+    with pytest.raises(CodecError, match=r"needs the option 'remote\.url'") as caught:
+        load_codec("deepseek-ocr", "cpu", {"remote": {"model": MODEL}})
+    assert caught.value.settings == ("codecs.deepseek-ocr.remote.url",)
     for name in ("got-ocr2", "qwen-vl"):
-        with pytest.raises(CodecError, match=f"{name} cannot be decoded by a server.*FOXING_CODEC_DECODER=here"):
-            load_codec(name, "cpu", options=options)
-    with pytest.raises(CodecError, match="FOXING_CODEC_DECODER must be one of here, remote"):
-        CodecOptions(decoder="elsewhere")
+        with pytest.raises(CodecError, match=f"the codec '{name}' has no option 'remote'"):
+            load_codec(name, "cpu", {"remote": {"url": server.url, "model": MODEL}})
+        with pytest.raises(CodecError, match=f"the codec '{name}' takes options of type VisionOptions"):
+            load_codec(name, "cpu", options)
 
 
 def test_a_bank_can_change_its_decoder_without_reencoding(

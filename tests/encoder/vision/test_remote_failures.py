@@ -76,7 +76,7 @@ def test_a_server_that_does_not_accept_embeddings_is_reported(
     server.answer = lambda document: {**document, "usage": usage}
     with pytest.raises(ReadFailed, match=r"read a prompt of 1 tokens, not the 2\d\d embeddings"):
         open_remote().decode(tokens[:1])
-    with pytest.raises(ReadFailed, match="FOXING_REMOTE_API_KEY"):
+    with pytest.raises(ReadFailed, match="the option 'api_key'"):
         open_remote(api_key="another").decode(tokens[:1])
     server.answer = lambda document: {"choices": [{"message": {"content": "a chat"}}]}
     with pytest.raises(ReadFailed, match="no completion"):

@@ -80,11 +80,11 @@ def small_codec(
     """The configured codec, with short pages to keep generation fast."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FOXING_CODEC", "deepseek-ocr")
-    monkeypatch.setenv("FOXING_CODEC_MODEL", str(deepseek_folder))
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__MODEL", str(deepseek_folder))
     from foxing.api.settings import load_settings
 
     settings = load_settings()
-    codec = load_codec(settings.codec, settings.device, None, settings.codec_options)
+    codec = load_codec(settings.codec, settings.device, settings.codecs[settings.codec])
     assert isinstance(codec, VisionCodec)
     monkeypatch.setattr(codec, "layout", small_page)
     monkeypatch.setattr(codec, "max_new_tokens", small_page.cells + small_page.rows + 1)

@@ -17,7 +17,6 @@ from rapidfuzz.distance import Levenshtein
 from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
-from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.memory import Memory
@@ -56,7 +55,7 @@ def messages() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def codec() -> VisionCodec:
-    codec = load_codec("deepseek-ocr", "cpu", options=CodecOptions(model=str(WEIGHTS)))
+    codec = load_codec("deepseek-ocr", "cpu", options={"model": str(WEIGHTS)})
     assert isinstance(codec, VisionCodec)
     return codec
 
@@ -65,7 +64,7 @@ def codec() -> VisionCodec:
 def memory(monkeypatch: pytest.MonkeyPatch, database_path: Path) -> Iterator[Memory]:
     """A memory configured through the environment."""
     monkeypatch.setenv("FOXING_CODEC", "deepseek-ocr")
-    monkeypatch.setenv("FOXING_CODEC_MODEL", str(WEIGHTS))
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__MODEL", str(WEIGHTS))
     monkeypatch.setenv("FOXING_DEVICE", "cpu")
     monkeypatch.setenv("FOXING_DATABASE_URL", str(database_path))
     with open_memory(load_settings()) as opened:

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file
 from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_copy, remove, truncate
 
-from foxing.encoder import CodecError, load_codec
-from foxing.encoder.options import CodecOptions
+from foxing.encoder import CodecError, VisionOptions, load_codec
 from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.got import GotOcr2
@@ -109,7 +108,7 @@ def test_eos_tokens_are_the_published_ones(model_folder: Callable[[str], Path], 
     ("edit", "message"),
     [
         (edit_config(model_type="bert"), "a model of type 'bert'"),
-        (edit_config(model_type="deepseek_vl_v2"), "FOXING_CODEC_MODEL"),
+        (edit_config(model_type="deepseek_vl_v2"), "the option 'model'"),
         (edit_config(model_type=None), "a model of type None"),
         (edit_config(vision_config=None), "does not describe an encoder"),
         (edit_config(image_token_id="?", image_token_index="?"), "is invalid"),
@@ -173,7 +172,7 @@ def test_an_encoder_for_another_image_size_is_rejected(model_folder: Callable[[s
 
 @pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in VARIANTS)])
 def test_codecs_open_by_name(model_folder: Callable[[str], Path], name: str, kind: str) -> None:
-    options = CodecOptions(model=str(model_folder(kind)), token_dtype="int8")
+    options = VisionOptions(model=str(model_folder(kind)), token_dtype="int8")
     codec = load_codec(name, "cpu", options=options)
     assert isinstance(codec, VisionCodec)
     assert codec.name == name

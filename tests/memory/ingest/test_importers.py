@@ -14,6 +14,7 @@ import pytest
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.ingest.importers import ImportReport, import_file
+from foxing.memory.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -94,18 +95,67 @@ def test_exported_messages_can_be_imported(memory: Memory, tmp_path: Path) -> No
     assert import_file(memory, tmp_path / "export.jsonl", bank="b").duplicates == 2
 
 
-def test_tool_calls_are_kept_as_json(memory: Memory, tmp_path: Path) -> None:
+def test_chat_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"q": "타이탄"}'}}
     messages = [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "assistant", "content": "Looking.", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "3 found"},
         {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {}}]},
         {"role": "tool", "name": "find", "content": ""},
+        {"role": "assistant", "content": None},
     ]
     import_file(memory, write_lines(tmp_path / "t.jsonl", {"id": "t", "messages": messages}), bank="b")
-    line = '{"tool_call": "find", "id": "call_1", "arguments": {"q": "타이탄"}}'
-    texts = [memory.message("b", f"t#{i}").text for i in range(4)]
-    assert texts == [line, f"Looking.\n{line}", "see\n[image_url]", ""]
+    imported = [memory.message("b", f"t#{i}") for i in range(6)]
+    find = ToolCall(id="call_1", name="find", arguments='{"q": "타이탄"}')
+    assert [m.parts for m in imported[:3]] == [
+        [find],
+        [TextPart(text="Looking."), find],
+        [ToolResult(id="call_1", content="3 found")],
+    ]
+    assert [(m.text, m.parts) for m in imported[3:]] == [("see\n[image_url]", None), ("", None), ("", None)]
+
+
+def test_anthropic_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -> None:
+    said = [
+        {"type": "text", "text": "Let me look."},
+        {"type": "tool_use", "id": "toolu_1", "name": "find", "input": {"q": "타이탄"}},
+        {"type": "tool_use", "id": "toolu_2", "name": "now", "input": {}},
+    ]
+    blocks = [{"type": "text", "text": "3 found"}, {"type": "image", "source": {}}]
+    answered = [
+        {"type": "tool_result", "tool_use_id": "toolu_1", "content": blocks},
+        {"type": "tool_result", "tool_use_id": "toolu_2", "is_error": True},
+        {"type": "text", "text": "And now?"},
+    ]
+    messages = [{"role": "assistant", "content": said}, {"role": "user", "content": answered}]
+    import_file(memory, write_lines(tmp_path / "t.jsonl", {"id": "t", "messages": messages}), bank="b")
+    assert memory.message("b", "t#0").parts == [
+        TextPart(text="Let me look."),
+        ToolCall(id="toolu_1", name="find", arguments={"q": "타이탄"}),
+        ToolCall(id="toolu_2", name="now", arguments={}),
+    ]
+    assert memory.message("b", "t#1").parts == [
+        ToolResult(id="toolu_1", content="3 found\n[image]"),
+        ToolResult(id="toolu_2", content="", is_error=True),
+        TextPart(text="And now?"),
+    ]
+
+
+def test_exported_parts_and_metadata_can_be_imported(memory: Memory, tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "△ b"}]
+    call = {"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": [1, None]}}
+    result = {"type": "tool_result", "id": "c", "content": "no", "is_error": True}
+    metadata = {"channel": "계획", "turn": 3}
+    contents: list[Any] = [parts, [call], [result], "△ f c {}"]
+    new: list[dict[str, Any]] = [{"role": "tool", "content": c, "id": f"m{i}"} for i, c in enumerate(contents)]
+    memory.store("b", [{**message, "metadata": metadata} for message in new])
+    exported = [message.model_dump(mode="json") for message in memory.export("b")]
+    path = write_lines(tmp_path / "export.jsonl", *exported)
+    import_file(memory, path, bank="copy")
+    assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
+    assert [m["parts"] for m in exported] == [parts, [call], [result], None]
+    assert import_file(memory, path, bank="b").duplicates == 4
 
 
 def test_naive_times_are_read_in_the_timezone(memory: Memory, tmp_path: Path) -> None:
@@ -145,6 +195,10 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b'{"id": "x"}', InvalidInput, "line 2: content"),
         (b'{"role": "king", "content": "x"}', InvalidInput, "line 2: role"),
         (b'{"role": "user", "content": 5}', InvalidInput, "line 2: content"),
+        (b'{"role": "user", "content": "x", "tool_calls": [3]}', InvalidInput, r"line 2: tool_calls\[0\]: expected"),
+        (b'{"role": "user", "tool_calls": [{"id": "c"}]}', InvalidInput, r"line 2: tool_calls\[0\]: name"),
+        (b'{"role": "user", "content": [{"type": "tool_result"}]}', InvalidInput, r"line 2: content\[0\]: id"),
+        (b'{"role": "user", "content": "x", "metadata": 3}', InvalidInput, "line 2: metadata"),
         (b'{"role": "user", "content": "x", "created_at": "soon"}', InvalidTime, "line 2: created_at: 'soon'"),
         (b'{"role": "user", "content": "x", "created_at": "2096-01-01T00:00:00Z"}', InvalidTime, "line 2: created_at"),
         (b'{"role": "user", "content": "\xff"}', InvalidInput, "line 2: byte 30 is not UTF-8"),

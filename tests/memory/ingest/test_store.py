@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +133,42 @@ def test_invalid_message_rejects_the_whole_call(
     with pytest.raises(error, match=r"messages\[1\]"):
         memory.store("ana", [{"role": "user", "content": "also good"}, message])
     assert memory.bank("ana").messages == 1
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ("hello", "not a str"),
+        (b"hello", "not a bytes"),
+        ({"role": "user", "content": "hello"}, "not a dict"),
+        (NewMessage(role="user", content="hello"), "not a NewMessage"),
+        (None, "not None"),
+        (7, "not an int"),
+    ],
+)
+def test_what_is_not_a_list_of_messages_is_rejected_with_the_right_call(
+    memory: Memory, messages: Any, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        memory.store("ana", messages)
+    assert "[{'role': 'user', 'content': 'hello'}]" in str(caught.value)
+    assert memory.banks().banks == []
+
+
+@pytest.mark.parametrize(("item", "said"), [("hello", "not a str"), (None, "not None"), (["user", "x"], "not a list")])
+def test_an_item_that_is_not_a_message_is_rejected_with_its_place(memory: Memory, item: Any, said: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"messages\[1\] must be a message.*{said}"):
+        memory.store("ana", [{"role": "user", "content": "good"}, item])
+    assert memory.banks().banks == []
+
+
+def test_messages_may_come_from_a_generator_but_not_be_none_or_endless(memory: Memory) -> None:
+    assert memory.store("ana", ({"role": "user", "content": text} for text in "abc")).stored == 3
+    with pytest.raises(InvalidInput, match="at least one message"):
+        memory.store("ana", [])
+    with pytest.raises(InvalidInput, match="more than 10,000"):
+        memory.store("ana", repeat(NewMessage(role="user", content="again")))
+    assert memory.bank("ana").messages == 3
 
 
 @pytest.mark.parametrize("bank", ["", "a/b", "a b", "..", "x" * 201])

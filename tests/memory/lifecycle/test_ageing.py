@@ -232,8 +232,10 @@ def test_contradictory_policies_are_rejected(memory: Memory) -> None:
     assert memory.policy("ana") == Policy()
     week = Step(after=timedelta(days=7), tier="small")
     assert memory.set_policy("ana", Policy(steps=(week,))) == memory.policy("ana")
+    with pytest.raises(InvalidPolicy):
+        memory.set_policy("nobody", {"keep_text": "sometimes"})
     with pytest.raises(NotFound):
-        memory.set_policy("nobody", Policy())
+        memory.policy("nobody")
 
 
 def test_words_that_can_no_longer_be_read_are_removed_from_the_index(memory: Memory) -> None:

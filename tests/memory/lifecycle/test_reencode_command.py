@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 from support.other_weights import BANK, DAY, END, BothWeights, SampleBank, of_unknown_weights
+from support.plugins import InstallPlugin
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
-from foxing.encoder import CODECS, CodecEntry
+from foxing.encoder import CODECS, CodecOptions, CodecPlugin
 from foxing.memory import Memory
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(bank: SampleBank, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(bank: SampleBank, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs the command with a codec that reads the tokens of both weights."""
-    entry = CodecEntry("both-weights", "For tests.", lambda device, options: BothWeights(bank.codec))
-    monkeypatch.setitem(CODECS, entry.name, entry)
-    monkeypatch.setenv("FOXING_CODEC", entry.name)
+    plugin = CodecPlugin("both-weights", "For tests.", lambda device, options: BothWeights(bank.codec), CodecOptions)
+    install_plugin(CODECS, plugin.name, plugin)
+    monkeypatch.setenv("FOXING_CODEC", plugin.name)
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(app, ["--database", str(bank.database), "reencode", *arguments])
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL.Image import Image
+from support.plugins import InstallPlugin
 
-from foxing.encoder import CODECS, CodecEntry, Reading, TierSpec, TokensError, VisionTokens
+from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
@@ -104,10 +105,12 @@ def _read_cells(page: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDAr
 
 
 @pytest.fixture(autouse=True)
-def _register_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registers the codec as one that needs an extra."""
-    entry = CodecEntry("printed", "For tests.", lambda device, options: Printed(), extra="gpu")
-    monkeypatch.setitem(CODECS, "printed", entry)
+def _install_printed(install_plugin: InstallPlugin) -> None:
+    """Installs the codec as one that needs an extra."""
+    plugin = CodecPlugin(
+        "printed", "For tests.", lambda device, options: Printed(), CodecOptions, needs=Dependencies("gpu", ())
+    )
+    install_plugin(CODECS, "printed", plugin)
 
 
 class Bank:
@@ -369,5 +372,5 @@ def test_pages_of_the_previous_codec_are_read_until_they_are_moved(bank: Bank) -
     later = bank.open()
     span = later.message(BANK, "m3")
     assert (span.text, span.confidence) == ("", 0.0), "a large model is not loaded for reading"
-    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* FOXING_CODEC=printed"):
+    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* choose the codec 'printed'"):
         later.read_page(BANK, later.pages(BANK).pages[0].id)
