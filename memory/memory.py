@@ -88,12 +88,7 @@ class Memory:
         options = options or MemoryOptions()
         index = options.search_index
         self._index = open_search_index(index) if isinstance(index, str) else index
-        self._database = Database(database)
-        try:
-            self._database.migrate()
-        except BaseException:
-            self._database.close()
-            raise
+        self._database = _open_database(database)
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
         reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
         self._decoder = decoder
@@ -351,3 +346,14 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
+
+
+def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
