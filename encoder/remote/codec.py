@@ -22,6 +22,7 @@ from foxing.renderer import (
     TOKEN_SIDE_PX,
     Cells,
     PageLayout,
+    Repertoire,
     code_points,
     render,
     tier_rank,
@@ -54,7 +55,7 @@ class EndpointCodec:
     read; they name their grid of cells, and those of another grid are rejected."""
 
     name = NAME
-    repertoire: str | None = None
+    repertoire: Repertoire | None = None
     context_rows: int | None = None
 
     def __init__(self, options: RemoteOptions, endpoint: Endpoint) -> None:

@@ -26,7 +26,7 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
-from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
+from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Typesetter, grid_text, render
 
 MODEL = "ocr-1"
 KEY = "correct-horse-battery"
@@ -266,7 +266,7 @@ class Pauses(list[float]):
 def pages_of(codec: Codec, count: int) -> list[Page]:
     """Short pages, each with its number in the text."""
     native = load_codec("native", "cpu")
-    setter = Typesetter(codec.layout, Repertoire(native.repertoire))
+    setter = Typesetter(codec.layout, native.repertoire)
     text = "Note {}: the battery test in the cold room took longer than planned, and pallet {} arrived on Friday. "
     return [
         setter.page(entries([{"id": f"t{n}", "messages": [{"role": "user", "content": text.format(n, n * 7)}]}]))
