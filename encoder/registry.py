@@ -13,7 +13,7 @@ from .options import CodecOptions
 
 #: What decoding on a server requires, whichever codec does it.
 SERVER_EXTRA = "remote"
-SERVER_MODULES = ("httpx",)
+SERVER_MODULES = ("httpx", "stamina")
 SERVER_NEEDS = ("FOXING_REMOTE_URL", "FOXING_REMOTE_MODEL")
 
 FAILED_FOR_S = 10.0  # after a failed load, the time until the next attempt

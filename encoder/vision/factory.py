@@ -1,14 +1,17 @@
 """From a name and options to a codec that is ready."""
 
+from typing import TYPE_CHECKING
+
 from foxing.encoder.device import pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.options import CodecOptions
-from foxing.encoder.remote.endpoint import Endpoint
 
 from .codec import VisionCodec
 from .loading import locate, page_layout, pick_dtype, weights_digest
 from .model import VisionModel
-from .remote_decoding import ServedVisionCodec
+
+if TYPE_CHECKING:  # needs packages that decoding here does not
+    from foxing.encoder.remote.endpoint import Endpoint
 
 
 def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecOptions) -> VisionCodec:
@@ -28,6 +31,8 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
             token_dtype=options.token_dtype,
             batch_tokens=options.batch_tokens,
         )
+    from .remote_decoding import ServedVisionCodec
+
     return ServedVisionCodec(
         loaded,
         weights,
@@ -39,11 +44,13 @@ def open_codec(kind: type[VisionModel], model: str, device: str, options: CodecO
     )
 
 
-def _endpoint(kind: type[VisionModel], options: CodecOptions) -> Endpoint:
+def _endpoint(kind: type[VisionModel], options: CodecOptions) -> "Endpoint":
     """Where tokens are decoded. Raises `CodecError`, before a model is loaded in vain."""
     if not kind.embeds:
         raise CodecError(
             f"the stored tokens of {kind.name} cannot be decoded by a server, those of deepseek-ocr alone can; set "
             "FOXING_CODEC_DECODER=here"
         )
+    from foxing.encoder.remote.endpoint import Endpoint
+
     return Endpoint(options.remote)

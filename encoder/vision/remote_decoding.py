@@ -9,7 +9,7 @@ from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed
 from foxing.encoder.remote.completions import Completion
-from foxing.encoder.remote.dispatch import Asking
+from foxing.encoder.remote.dispatch import PageDispatcher
 from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.remote.responses import loop_start
@@ -30,11 +30,11 @@ class ServedVisionCodec(VisionCodec):
         """`endpoint`: a server that runs the same weights and takes embeddings; `options`: those of `VisionCodec`."""
         super().__init__(model, weights, **options)
         self.endpoint = endpoint
-        self._asking = Asking(endpoint, self._check, self._read)
+        self._dispatcher = PageDispatcher(endpoint, self._check, self._read)
 
     def close(self) -> None:
         """See `foxing.encoder.remote.codec.EndpointCodec.close`."""
-        self._asking.close()
+        self._dispatcher.close()
 
     @property
     def usage(self) -> RemoteUsage:
@@ -46,11 +46,11 @@ class ServedVisionCodec(VisionCodec):
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. All pages are asked for before the first failure is raised."""
-        return self._asking.all(tokens)
+        return self._dispatcher.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.RemoteCodec`."""
-        return self._asking.each(tokens)
+        return self._dispatcher.each(tokens)
 
     def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
         """See `VisionCodec.write`; pages are asked for one after another. Raises `ReadFailed` too."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.endpoint_server import Pauses
 
 from foxing.encoder import (
     CodecError,
@@ -33,7 +34,7 @@ from foxing.encoder import (
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
-from foxing.encoder.remote.endpoint import CLOSED, Endpoint, Timing
+from foxing.encoder.remote.endpoint import CLOSED, Endpoint
 from foxing.encoder.remote.responses import LONGEST, BadAnswer
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
@@ -221,21 +222,21 @@ def here(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
 
 
 @pytest.fixture
-def pauses() -> list[float]:
-    return []
+def pauses() -> Pauses:
+    return Pauses()
 
 
 Open = Callable[..., ServedVisionCodec]
 
 
 @pytest.fixture
-def served(here: VisionCodec, server: Server, pauses: list[float]) -> Iterator[Open]:
+def served(here: VisionCodec, server: Server, pauses: Pauses) -> Iterator[Open]:
     """Opens codecs over the same model that the server decodes for; they are closed at the end."""
     opened: list[ServedVisionCodec] = []
 
     def open_one(layout: PageLayout | None = None, **options: Any) -> ServedVisionCodec:
         given = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4, **options}
-        endpoint = Endpoint(RemoteOptions(**given), Timing(sleep=pauses.append, chance=lambda: 0.5))
+        endpoint = Endpoint(RemoteOptions(**given), pauses.timing)
         opened.append(ServedVisionCodec(here.model, here.weights, endpoint, layout=layout or here.layout))
         return opened[-1]
 
@@ -347,7 +348,7 @@ def test_a_loop_of_a_server_without_the_logits_processor_is_no_text(here: Vision
 
 
 def test_failing_and_stalling_calls_are_tried_again(
-    here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens], pauses: list[float]
+    here: VisionCodec, served: Open, server: Server, tokens: list[VisionTokens], pauses: Pauses
 ) -> None:
     server.fault = lambda attempt: ("500", "stall", "503", "")[min(attempt, 3)]
     codec = served(timeout_s=3.0, concurrency=6)
