@@ -1,7 +1,7 @@
 """The FastAPI application."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -17,6 +17,7 @@ from .memory_factory import open_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
 from .openapi.document import DESCRIPTION, TAGS, openapi_document
+from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings
@@ -39,10 +40,11 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/health.py
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda app: _lifespan(app, settings, memory, metrics),
+        lifespan=lambda app: _lifespan(app, settings, memory, metrics, mounted),
     )
     for router in ROUTERS:
         app.include_router(router)
+    mounted: list[MountedApp] = mount_apps(app)
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(RequestGuard, authenticator=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
@@ -52,8 +54,10 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics) -> AsyncIterator[None]:
-    """Opens a memory if the caller gave none, and runs the clock where ageing is enabled."""
+async def _lifespan(
+    app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics, mounted: Sequence[MountedApp]
+) -> AsyncIterator[None]:
+    """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock where ageing is enabled."""
     opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(open_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
@@ -63,7 +67,10 @@ async def _lifespan(app: FastAPI, settings: Settings, memory: Memory | None, met
     if clock is not None:
         clock.start()
     try:
-        yield
+        async with AsyncExitStack() as stack:
+            for item in mounted:
+                await item.start(opened, stack)
+            yield
     finally:
         if clock is not None:
             await anyio.to_thread.run_sync(clock.stop)

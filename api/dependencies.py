@@ -1,7 +1,6 @@
 """Dependencies and parameters that the endpoints share."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -41,7 +40,7 @@ class Service:
         """The result of a call that may encode or decode."""
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
 
-    def check_now(self, now: datetime | None) -> None:
+    def check_now(self, now: str | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""
         if now is not None and not self.settings.time_travel:
             raise TimeTravelForbidden(

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from foxing.memory.errors import InvalidInput
 from foxing.renderer import FoxingError
 
 from .logs import get_logger
@@ -49,6 +50,9 @@ def add_exception_handlers(app: FastAPI) -> None:
 async def on_foxing_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, FoxingError)
     problem = problem_of(error, instance=request.url.path, request_id=request_id_of(request))
+    if isinstance(error, InvalidInput) and error.index is not None:
+        where = FieldError(where=f"body.messages.{error.index}", message=encodable(error.reason))
+        problem = problem.model_copy(update={"errors": [where]})
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         get_logger().error("request failed", request_id=problem.request_id, exc_info=error)
     return problem_response(problem, error.headers if isinstance(error, RequestError) else None)

@@ -11,7 +11,6 @@ def open_memory(settings: Settings) -> Memory:
         settings.database_url,
         codec=settings.codec,
         device=settings.device,
-        token_bytes=settings.token_bytes,
-        codec_options=settings.codec_options,
+        codec_options=settings.codecs,
         max_message_bytes=settings.max_message_bytes,
     )

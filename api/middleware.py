@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .auth import Authenticator
 from .logs import get_logger
 from .metrics import Metrics
+from .plugins.apps import PREFIX
 from .problems import (
     BODY_TOO_LARGE,
     INTERNAL,
@@ -102,7 +103,7 @@ def route_of(scope: Scope) -> str:
 class RequestGuard:
     """Refuses requests without the API key and bodies that are too large, not JSON or not UTF-8.
 
-    Buffers the whole body and replays it to the application."""
+    Buffers the whole body and replays it to the application. For mounted apps, only the key is checked."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body_bytes: int) -> None:
         self.app = app
@@ -110,16 +111,24 @@ class RequestGuard:
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["type"] == "websocket":
+            await self._guard_websocket(scope, receive, send)
+            return
+        mounted = scope["path"].startswith(PREFIX)
         try:
             self.authenticator.check(scope["path"], headers)
-            body = await self._read_body(headers, receive)
+            # A mounted app may stream, and takes what it likes.
+            body = None if mounted else await self._read_body(headers, receive)
         except RequestError as error:
             problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
             await problem_response(problem, error.headers)(scope, receive, send)
+            return
+        if mounted:
+            await self.app(scope, receive, send)
             return
         if body is None:
             return  # the client disconnected
@@ -133,6 +142,15 @@ class RequestGuard:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
+
+    async def _guard_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Only mounted apps have websockets. One that is refused is closed before it is accepted, with status 403."""
+        try:
+            self.authenticator.check(scope["path"], Headers(scope=scope))
+        except RequestError as error:
+            await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
+            return
+        await self.app(scope, receive, send)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body, or None if the client disconnected before its end. Raises `RequestError`."""

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.memory import errors as memory_errors
-from foxing.renderer import FoxingError
+from foxing.renderer import FoxingError, PluginError
 
 from .settings import InvalidSettings
+from .settings.names import explained
 
 TYPE_PREFIX: Final = "urn:foxing:problem:"
 MEDIA_TYPE: Final = "application/problem+json"
@@ -88,7 +89,9 @@ TOKENS_UNREADABLE: Final = ProblemKind("tokens-unreadable", 500, "The vision tok
 CODEC: Final = ProblemKind("codec", 500, "The codec cannot do this")
 INVALID_SETTINGS: Final = ProblemKind("invalid-settings", 500, "A setting is invalid")
 STORAGE: Final = ProblemKind("storage", 503, "The database cannot be used")
+PLUGIN_BROKEN: Final = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
 DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
+CLOSED: Final = ProblemKind("closed", 503, "The service is stopping")
 READER_FAILED: Final = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
 
 #: The problem that each error becomes. The first class that matches counts, so subclasses precede their bases.
@@ -102,6 +105,7 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (memory_errors.Conflict, CONFLICT),
     (memory_errors.Forgotten, FORGOTTEN),
     (memory_errors.TimeTravelForbidden, TIME_TRAVEL_FORBIDDEN),
+    (memory_errors.Closed, CLOSED),
     (memory_errors.DatabaseTooNew, DATABASE_TOO_NEW),
     (memory_errors.StorageError, STORAGE),
     (memory_errors.ReaderFailed, READER_FAILED),
@@ -110,6 +114,7 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (TokensError, TOKENS_UNREADABLE),
     (CodecError, CODEC),
     (InvalidSettings, INVALID_SETTINGS),
+    (PluginError, PLUGIN_BROKEN),
 )
 
 
@@ -122,7 +127,7 @@ def kind_of(error: FoxingError) -> ProblemKind:
 
 def problem_of(error: FoxingError, *, instance: str | None = None, request_id: str | None = None) -> Problem:
     """The problem document of an error, whose message becomes the detail."""
-    return make_problem(kind_of(error), str(error), instance=instance, request_id=request_id)
+    return make_problem(kind_of(error), explained(error), instance=instance, request_id=request_id)
 
 
 def make_problem(

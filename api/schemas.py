@@ -2,12 +2,18 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from foxing.memory.metadata import Scalar
 from foxing.memory.models import Fidelity, Limit, NewMessage, Value
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
+NOW = (
+    "Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which stand for the "
+    "start of that day"
+)
+TIMEZONE = "Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."
 
 
 class StoreRequest(Value):
@@ -22,18 +28,15 @@ class StoreRequest(Value):
 class SealRequest(Value):
     """Options for sealing."""
 
-    now: AwareDatetime | None = Field(
-        default=None, description="Time to use as the current time; only if FOXING_TIME_TRAVEL allows it."
-    )
+    now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
+    timezone: str | None = Field(default=None, description=TIMEZONE)
 
 
 class AgeRequest(Value):
     """Options for ageing."""
 
-    now: AwareDatetime | None = Field(
-        default=None,
-        description="Time to use as the current time; only in a dry run or if FOXING_TIME_TRAVEL allows it.",
-    )
+    now: str | None = Field(default=None, description=f"{NOW}; only in a dry run or if FOXING_TIME_TRAVEL allows it.")
+    timezone: str | None = Field(default=None, description=TIMEZONE)
     dry_run: bool = Field(
         default=False,
         description="Change nothing; report what would move or be forgotten, and how much it would save.",
@@ -49,17 +52,17 @@ class RecallRequest(Value):
         "time window is recalled.",
     )
     since: str | None = Field(
-        default=None, description="Start of the time window: an RFC 3339 time, or words such as “3 weeks ago”."
+        default=None, description="Start of the time window: an RFC 3339 time, a date, or words such as “3 weeks ago”."
     )
     until: str | None = Field(default=None, description="End of the time window, in the same form.")
-    now: AwareDatetime | None = Field(
-        default=None,
-        description="Time that words are relative to; only if FOXING_TIME_TRAVEL allows it. Default: the current time.",
-    )
-    timezone: str | None = Field(
-        default=None, description="Time zone that words are read in, for example 'Europe/Berlin'. Default: UTC."
-    )
+    now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
+    timezone: str | None = Field(default=None, description=TIMEZONE)
     thread: str | None = Field(default=None, description="Restricts recall to this thread.")
+    metadata: dict[str, Scalar] | None = Field(
+        default=None,
+        description="Restricts recall to messages whose metadata has these members, with equal values. Null matches "
+        "only a null that is there.",
+    )
     limit: Limit = Field(default=20, description="Maximum number of spans or images.")
     cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
     max_tokens: int | None = Field(

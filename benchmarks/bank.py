@@ -151,7 +151,7 @@ def _message(entry: Entry) -> BankMessage:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.bank",
         description="Measure, for a bank at each tier, pages sealed or aged a second and bits a character held by the "
@@ -176,10 +176,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Pages to leave out at the start of each file (default: 3, or half of a short file).",
     )
     add_json_option(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = _parser()
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()
-        codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+        codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
         files = [named_file(text) for text in options.texts]
         groups = load_texts(files, codec, skip=options.skip, limit=options.pages)
         groups = {name: group for name, group in groups.items() if group.pages}

@@ -47,11 +47,11 @@ def evidence_recall(conversations: Sequence[Conversation], analysis: Analysis, k
     """The share of evidence found within `BUDGET_TOKENS`, averaged over questions."""
 
     def document(message: NewMessage) -> Counter[str]:
-        return analysis.of_message(f"{message.name} {message.content}" if analysis.names else message.content)
+        return analysis.of_message(f"{message.name} {message.text}" if analysis.names else message.text)
 
     shares = []
     for conversation in conversations:
-        cost = {str(message.id): count_text_tokens(message.content) for message in conversation.messages}
+        cost = {str(message.id): count_text_tokens(message.text) for message in conversation.messages}
         index = Bm25({str(message.id): document(message) for message in conversation.messages}, k1, b)
         for question in conversation.questions:
             ranked = index.rank(analysis.of_query(question.text))

@@ -188,8 +188,8 @@ class _FullTextSearch:
 
     def __init__(self, conversation: Conversation) -> None:
         messages = conversation.messages
-        self._index = Bm25({str(m.id): plain_words(f"{m.name} {m.content}") for m in messages})
-        self._cost = {str(m.id): count_text_tokens(m.content) for m in messages}
+        self._index = Bm25({str(m.id): plain_words(f"{m.name} {m.text}") for m in messages})
+        self._cost = {str(m.id): count_text_tokens(m.text) for m in messages}
 
     def within_budget(self, question: Question) -> set[str]:
         return take_within(BUDGET_TOKENS, self._index.rank(plain_words(question.text)), self._cost)

@@ -4,6 +4,7 @@ Importing this package does not import torch; `load_codec` does.
 """
 
 from .capabilities import (
+    Capabilities,
     DescribableCodec,
     DownscalableCodec,
     QuantizableCodec,
@@ -11,37 +12,50 @@ from .capabilities import (
     RemoteUsage,
     ResizableCodec,
     StorageEffect,
+    capabilities_of,
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
 from .errors import CodecError, ReadFailed, TokensError
-from .options import CodecOptions
-from .registry import CODECS, CodecEntry, load_codec
-from .remote.options import RemoteOptions
+from .native.plugin import NativeOptions
+from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
+from .registry import find_codec, load_codec
+from .remote.options import RemoteOptions, ServerOptions
 from .tokens import VisionTokens
+from .vision.plugins import DeepSeekOptions, VisionOptions
 
 __all__ = [
     "CODECS",
     "UNREADABLE",
     "UNREAD_SHARE",
+    "Capabilities",
     "Codec",
-    "CodecEntry",
     "CodecError",
     "CodecOptions",
+    "CodecPlugin",
+    "DeepSeekOptions",
+    "Dependencies",
     "DescribableCodec",
     "DownscalableCodec",
+    "GivenOptions",
+    "NativeOptions",
     "QuantizableCodec",
     "ReadFailed",
     "Reading",
     "RemoteCodec",
     "RemoteOptions",
     "RemoteUsage",
+    "RequiredOption",
     "ResizableCodec",
+    "ServerOptions",
     "StorageEffect",
     "TierSpec",
     "TokensError",
+    "VisionOptions",
     "VisionTokens",
     "can_draw_for",
+    "capabilities_of",
     "expected_bytes",
+    "find_codec",
     "load_codec",
     "token_grid",
 ]

@@ -1,14 +1,15 @@
-"""What a codec may offer beyond the contract, one protocol per capability.
+"""What a codec may offer beyond the contract: one protocol per capability, and `capabilities_of` to ask for them.
 
-| protocol | adds |
-|---|---|
-| `DescribableCodec` | reports the device, model and precision it runs with |
-| `ResizableCodec` | writes vision tokens of several sizes |
-| `QuantizableCodec` | measures what each storage dtype does to its decoder |
-| `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
-| `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
+| capability | protocol | adds |
+|---|---|---|
+| `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
+| `resizable` | `ResizableCodec` | writes vision tokens of several sizes |
+| `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
+| `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
+| `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
 
-Callers test for a capability with `isinstance`, which checks that the members exist.
+A codec declares a capability by having the members of its protocol; nothing else asks for the type of a codec. The
+conformance suite checks that they do what they say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -124,3 +125,29 @@ class RemoteCodec(Codec, Protocol):
         """For each item its `Reading`, or the error: `TokensError` if it can never be decoded, `ReadFailed` if a later
         attempt may succeed."""
         ...
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a codec offers beyond the contract: under each capability the codec itself, or None if it lacks it.
+
+    if (remote := capabilities_of(codec).remote) is not None:
+        readings = remote.decode_each(tokens)
+    """
+
+    describable: DescribableCodec | None = None
+    resizable: ResizableCodec | None = None
+    quantizable: QuantizableCodec | None = None
+    downscalable: DownscalableCodec | None = None
+    remote: RemoteCodec | None = None
+
+
+def capabilities_of(codec: Codec) -> Capabilities:
+    """What `codec` offers beyond the contract."""
+    return Capabilities(
+        describable=codec if isinstance(codec, DescribableCodec) else None,
+        resizable=codec if isinstance(codec, ResizableCodec) else None,
+        quantizable=codec if isinstance(codec, QuantizableCodec) else None,
+        downscalable=codec if isinstance(codec, DownscalableCodec) else None,
+        remote=codec if isinstance(codec, RemoteCodec) else None,
+    )

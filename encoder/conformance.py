@@ -16,8 +16,9 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Repertoire, Typesetter, render, tier_rank
+from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Repertoire, Typesetter, grid_text, render, tier_rank
 
+from .capabilities import ResizableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import VisionTokens
@@ -192,6 +193,41 @@ def other_modes_are_converted(codec: Codec) -> None:
     _expect(codec.encode([image.convert("RGB")], tier) == codec.encode([image], tier), "colour changes the tokens")
 
 
+def capabilities_do_what_they_say(codec: Codec) -> None:
+    """What `capabilities_of` finds works: see `foxing.encoder.capabilities`."""
+    found = capabilities_of(codec)
+    if found.describable is not None:
+        labels = found.describable.runs_on()
+        _expect(labels and all(isinstance(value, str) for value in labels.values()), "runs_on has no labels")
+    if found.resizable is not None:
+        _check_sizes(found.resizable)
+    page, tier = sample_page(codec, 2), list(codec.tiers)[-1]
+    image = render(page.cells, codec.layout, tier)
+    if found.quantizable is not None:
+        lines = "\n".join(grid_text(row) for row in page.cells)
+        effects = found.quantizable.storage_effects([image], [lines], tier)
+        _expect(codec.tiers[tier].dtype in [effect.dtype for effect in effects], "the dtype in use has no effect")
+    if found.downscalable is not None:
+        sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))
+        lowered = found.downscalable.lower(sharp, tier, [page.rows_used])[0]
+        _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another origin")
+    if found.remote is not None:
+        pages_before = found.remote.usage.pages
+        (reading,) = found.remote.decode_each(codec.encode([image], tier))
+        _expect(isinstance(reading, Reading), f"the server did not read a page: {reading}")
+        _expect(found.remote.usage.pages == pages_before + 1, "usage does not count the page")
+
+
+def _check_sizes(codec: ResizableCodec) -> None:
+    _expect(set(codec.sizes) == set(codec.tiers), "the sizes are not those of the tiers")
+    for tier, sizes in codec.sizes.items():
+        _expect(codec.tiers[tier].bytes_per_token in sizes, f"'{tier}': the size in use is not offered")
+        other = codec.sized({tier: sizes[-1]})
+        _expect(other.tiers[tier].bytes_per_token == sizes[-1], f"'{tier}': another size was asked for")
+        unknown = partial(codec.sized, {tier: max(sizes) + 1})
+        _expect_raises(CodecError, unknown, f"'{tier}': a size that is not offered was accepted")
+
+
 def _read(codec: Codec, page: Page, tier: str) -> Reading:
     return codec.decode(codec.encode([render(page.cells, codec.layout, tier)], tier))[0]
 
@@ -211,4 +247,5 @@ CHECKS: tuple[Callable[[Codec], None], ...] = (
     foreign_tokens_are_rejected,
     bad_images_are_rejected,
     other_modes_are_converted,
+    capabilities_do_what_they_say,
 )

@@ -19,5 +19,7 @@ def pick_device(device: str) -> torch.device:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise CodecError(f"device '{device}' cannot be used: {error}; set FOXING_DEVICE=auto or cpu") from error
+        raise CodecError(f"device '{device}' cannot be used: {error}; choose 'auto' or 'cpu'").naming(
+            "device"
+        ) from error
     return chosen

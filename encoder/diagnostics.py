@@ -11,7 +11,7 @@ from typing import Any
 from foxing.renderer import Page, render
 
 from .bench import accuracy
-from .capabilities import DescribableCodec, RemoteCodec
+from .capabilities import capabilities_of
 from .conformance import sample_page
 from .contract import Codec
 
@@ -80,7 +80,8 @@ def check_codec(codec: Codec, progress: Callable[[int, int], None] | None = None
 
 def runs_on(codec: Codec) -> dict[str, str]:
     """What the codec reports about itself, then Python, this machine and the packages' versions."""
-    labels = dict(codec.runs_on()) if isinstance(codec, DescribableCodec) else {}
+    describable = capabilities_of(codec).describable
+    labels = {} if describable is None else dict(describable.runs_on())
     labels["python"] = f"{platform.python_version()} on {sys.platform} {platform.machine()}"
     for name in _PACKAGES:
         try:
@@ -99,7 +100,8 @@ def _check_tiers(codec: Codec) -> Iterator[TierCheck]:
 def _check_tier(codec: Codec, page: Page, tier: str) -> TierCheck:
     spec = codec.tiers[tier]
     image = render(page.cells, page.layout, tier)
-    prompt_tokens_before = _prompt_tokens(codec)
+    remote = capabilities_of(codec).remote
+    prompt_tokens_before = 0 if remote is None else remote.usage.prompt_tokens
     begun = perf_counter()
     tokens = codec.encode([image], tier)[0]
     encoded = perf_counter()
@@ -112,7 +114,7 @@ def _check_tier(codec: Codec, page: Page, tier: str) -> TierCheck:
         characters=len(page.text),
         vision_tokens=tokens.count,
         positions=spec.positions,
-        prompt_tokens=_prompt_tokens(codec) - prompt_tokens_before if isinstance(codec, RemoteCodec) else None,
+        prompt_tokens=None if remote is None else remote.usage.prompt_tokens - prompt_tokens_before,
         token_bytes=len(tokens.to_bytes()),
         accuracy=accuracy(page.text, reading.text),
         confidence=reading.mean_confidence,
@@ -121,7 +123,3 @@ def _check_tier(codec: Codec, page: Page, tier: str) -> TierCheck:
         encode_s=encoded - begun,
         decode_s=decoded - encoded,
     )
-
-
-def _prompt_tokens(codec: Codec) -> int:
-    return codec.usage.prompt_tokens if isinstance(codec, RemoteCodec) else 0

@@ -1,6 +1,7 @@
-"""Long-context optical memory: banks of messages that become pages, age, and are recalled."""
+"""Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
 from .errors import (
+    Closed,
     Conflict,
     DatabaseTooNew,
     Forgotten,
@@ -20,12 +21,17 @@ from .errors import (
 from .memory import Memory
 from .models import (
     AgeReport,
+    BankBytes,
     BankInfo,
     Banks,
     NewMessage,
     PageInfo,
+    PageLeft,
+    PageMove,
     PageReading,
+    PageReencoded,
     Pages,
+    RecalledImage,
     RecalledImages,
     RecalledMessage,
     RecallResult,
@@ -33,16 +39,22 @@ from .models import (
     SealReport,
     StoreResult,
     TickReport,
+    TierStatistics,
 )
+from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
+from .recall.query import RecallQuery
 
 __all__ = [
     "AgeReport",
+    "BankBytes",
     "BankInfo",
     "Banks",
+    "Closed",
     "Conflict",
     "DatabaseTooNew",
     "Forgotten",
+    "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
     "InvalidPolicy",
@@ -53,11 +65,16 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "PageInfo",
+    "PageLeft",
+    "PageMove",
     "PageReading",
+    "PageReencoded",
     "Pages",
     "Policy",
     "ReaderFailed",
+    "RecallQuery",
     "RecallResult",
+    "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
     "ReencodingReport",
@@ -65,8 +82,12 @@ __all__ = [
     "Step",
     "StorageError",
     "StoreResult",
+    "TextPart",
     "TickReport",
+    "TierStatistics",
     "TimeTravelForbidden",
     "TokensDamaged",
+    "ToolCall",
+    "ToolResult",
     "Unreadable",
 ]

@@ -1,4 +1,4 @@
-"""Errors of the memory. Each says what to do; `problem` is its stable name in HTTP and in `--json` output."""
+"""Errors of the memory. Messages say what to do; `problem` is the stable name of an error in HTTP and `--json`."""
 
 from typing import ClassVar
 
@@ -6,37 +6,45 @@ from foxing.renderer import FoxingError
 
 
 class MemoryFault(FoxingError):
-    """Base of the errors of the memory."""
+    """Base class of the memory's errors."""
 
+    #: Stable name, part of the problem type.
     problem: ClassVar[str] = "memory-fault"
 
 
 class InvalidInput(MemoryFault):
-    """What was given does not make sense; nothing was stored."""
+    """The input is invalid; nothing was stored."""
 
     problem = "invalid-input"
 
+    def __init__(self, reason: str, *, index: int | None = None) -> None:
+        super().__init__(reason if index is None else f"messages[{index}]: {reason}")
+        #: What is wrong and what to do, without the position.
+        self.reason = reason
+        #: Position of the offending message in the call; None if it is not one message's fault.
+        self.index = index
+
 
 class InvalidTime(InvalidInput):
-    """A time that is naive, unreadable or in the future."""
+    """A time is naive, cannot be read, or is in the future."""
 
     problem = "invalid-time"
 
 
 class InvalidPolicy(InvalidInput):
-    """An ageing policy that contradicts itself."""
+    """An ageing policy is invalid."""
 
     problem = "invalid-policy"
 
 
 class InvalidCursor(InvalidInput):
-    """A cursor that this list did not give out."""
+    """A cursor does not belong to this list."""
 
     problem = "invalid-cursor"
 
 
 class MessageTooLarge(InvalidInput):
-    """A message over the size that is accepted."""
+    """A message exceeds the maximum size."""
 
     problem = "message-too-large"
 
@@ -54,25 +62,31 @@ class Conflict(MemoryFault):
 
 
 class Forgotten(MemoryFault):
-    """What was asked for existed, and the memory no longer holds it."""
+    """The memory no longer holds what was asked for."""
 
     problem = "forgotten"
 
 
 class TimeTravelForbidden(MemoryFault):
-    """`now` was given where the settings do not allow it."""
+    """`now` was given, and the settings do not allow it."""
 
     problem = "time-travel-forbidden"
 
 
 class StorageError(MemoryFault):
-    """The database cannot be used: read-only, full, locked or damaged. What was stored before is whole."""
+    """The database cannot be used: it is read-only, full, locked or damaged. Committed data is intact."""
 
     problem = "storage"
 
 
+class Closed(MemoryFault):
+    """The memory was used after `Memory.close`."""
+
+    problem = "closed"
+
+
 class DatabaseTooNew(StorageError):
-    """The database was written by a newer version of Foxing."""
+    """A newer version of Foxing wrote the database."""
 
     problem = "database-too-new"
 
@@ -84,10 +98,10 @@ class Unreadable(MemoryFault):
 
 
 class TokensDamaged(Unreadable):
-    """Stored vision tokens cannot be read: damaged, or written by other weights."""
+    """Stored vision tokens are damaged, or were written by other weights."""
 
 
 class ReaderFailed(Unreadable):
-    """A page could not be read this time: what reads it elsewhere failed. It is whole, and can be read later."""
+    """The model or server that reads a page failed; the page is intact, and can be read later."""
 
     problem = "reader-failed"

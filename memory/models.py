@@ -1,22 +1,29 @@
-"""What goes into a memory and what comes out of it: values, also the schemas of the HTTP interface."""
+"""The values that a memory takes and returns; they are also the schemas of the HTTP interface."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
+from .metadata import Metadata
+from .parts import Content, FunctionCall, ImagePart, Part, TextPart
+from .text.parts import render_parts
+
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Tier = Literal["large", "base", "small", "tiny", "micro"]
 Source = Literal["open", "text", "decoded"]
 Fidelity = Literal["remembered", "verbatim"]
 
-#: start, stop (characters of the span's text) and confidence of a run that may be misread
+#: A run of characters that may be misread: start and stop in the text, half open, and mean confidence.
 UncertainRun = tuple[int, int, float]
+
+#: How many entries of a list to return.
+Limit = Annotated[int, Field(ge=1, le=500)]
 
 
 class Value(BaseModel):
-    """Base of all values: immutable, and strict about names."""
+    """Base of all values: immutable; unknown fields are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,252 +32,291 @@ class NewMessage(Value):
     """A message to remember."""
 
     role: Role = Field(description="Who speaks.", examples=["user"])
-    content: str = Field(description="The text; may be empty.", examples=["We ship Titan on 14 March."])
+    content: Content = Field(
+        description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
+        examples=["We ship Titan on 14 March."],
+    )
+    tool_calls: tuple[FunctionCall, ...] = Field(
+        (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
+    )
     created_at: AwareDatetime | None = Field(
-        None, description="When it was said, with a timezone; now if left out.", examples=["2026-03-02T09:15:00Z"]
+        None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
     id: str | None = Field(
-        None, min_length=1, max_length=200, description="Your id, unique in the bank; made up if left out."
+        None, min_length=1, max_length=200, description="Your id, unique in the bank. Default: a generated one."
     )
     name: str | None = Field(None, max_length=200, description="Name of the speaker or the tool.")
-    thread: str | None = Field(None, max_length=200, description="The conversation it belongs to.")
+    thread: str | None = Field(None, max_length=200, description="The thread it belongs to.")
+    metadata: Metadata | None = Field(
+        None,
+        description="Anything to keep with the message: a JSON object of at most 2 kB. Recall can filter by it.",
+        examples=[{"channel": "planning"}],
+    )
+
+    @model_validator(mode="after")
+    def _check_content(self) -> Self:
+        if not self.content and not isinstance(self.content, str) and not self.tool_calls:
+            reason = "a message needs content: give a string or at least one part; null is only for tool calls"
+            raise PydanticCustomError("no_content", reason)
+        return self
+
+    @property
+    def parts(self) -> tuple[Part | ImagePart, ...] | None:
+        """The content and the tool calls as parts; None if the message is just a text."""
+        calls = tuple(call.part for call in self.tool_calls)
+        if isinstance(self.content, tuple):
+            return self.content + calls
+        if not calls:
+            return None
+        return (TextPart(text=self.content), *calls) if self.content else calls
+
+    @property
+    def text(self) -> str:
+        """The text that is typeset, indexed and recalled: the content, or its parts rendered."""
+        return render_parts(self.parts) if self.parts is not None else str(self.content)
 
 
 class StoreResult(Value):
-    """What storing did."""
+    """What storing messages did."""
 
     ids: list[str] = Field(description="Ids of the messages, in the order given.")
     stored: int = Field(description="How many were new.")
-    duplicates: int = Field(description="How many were there already with the same content.")
+    duplicates: int = Field(description="How many were stored already, with the same content.")
 
 
 class RecalledMessage(Value):
     """A message as remembered."""
 
-    message_id: str
-    thread: str
-    role: Role
-    name: str | None
-    created_at: datetime
-    text: str
-    confidence: float = Field(description="Mean probability that a character is right.")
+    message_id: str = Field(description="Id of the message.")
+    thread: str = Field(description="The thread it belongs to.")
+    role: Role = Field(description="Who spoke.")
+    name: str | None = Field(description="Name of the speaker or the tool.")
+    created_at: datetime = Field(description="When it was said.")
+    text: str = Field(description="The text as the memory holds it, parts rendered.")
+    parts: list[Part] | None = Field(
+        description="The parts of the content, if it was given in parts and reads as such; null otherwise."
+    )
+    metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
+    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
     uncertain: list[UncertainRun] = Field(description="Runs that may be misread: start, stop, confidence.")
-    tier: Tier | None = Field(description="The tier it was read from; null while its page is open.")
+    tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")
-    page_ids: list[str]
-    score: float | None = Field(description="How well it answers the query; null without one.")
+    page_ids: list[str] = Field(description="Pages that hold it, in the order of its text.")
+    score: float | None = Field(description="How well it matches the query; null without a query.")
 
 
 class RecallResult(Value):
     """What a recall found."""
 
-    spans: list[RecalledMessage]
+    spans: list[RecalledMessage] = Field(description="Messages, best first; without a query in time order.")
     text_tokens: int = Field(description="Text tokens of all spans.")
-    next_cursor: str | None
+    next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class RecalledImage(Value):
     """A page as an image for a reader."""
 
-    page_id: str
-    tier: Tier
-    media_type: Literal["image/png"] = "image/png"
-    data: str = Field(description="Base64.")
-    width: int
-    height: int
-    tokens: int = Field(description="What the image costs the reader.")
-    message_ids: list[str]
+    page_id: str = Field(description="Id of the page.")
+    tier: Tier = Field(description="The tier it is held at, and shown at.")
+    media_type: Literal["image/png"] = Field("image/png", description="Media type of `data`.")
+    data: str = Field(description="The image, in Base64.")
+    width: int = Field(description="Width in pixels.")
+    height: int = Field(description="Height in pixels.")
+    tokens: int = Field(description="What the image costs the reader, in its tokens.")
+    message_ids: list[str] = Field(description="Messages found on the page.")
 
 
 class RecalledImages(Value):
-    """What a recall found, as page images. Open messages have no page yet; they stand in `open_spans` as text."""
+    """What a recall found, as page images."""
 
-    images: list[RecalledImage]
-    vision_tokens: int
-    open_spans: list[RecalledMessage]
-    next_cursor: str | None
+    images: list[RecalledImage] = Field(description="Pages that hold the messages found, each once.")
+    vision_tokens: int = Field(description="Tokens of all images.")
+    open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
+    next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class PageInfo(Value):
     """A page and how it is held."""
 
-    id: str
-    bank: str
-    threads: list[str]
-    tier: Tier
-    pinned: bool
-    sealed_at: datetime
-    first_at: datetime
-    last_at: datetime
-    messages: int
-    vision_tokens: int
+    id: str = Field(description="Id of the page.")
+    bank: str = Field(description="The bank it belongs to.")
+    threads: list[str] = Field(description="Threads on the page, in their order on it.")
+    tier: Tier = Field(description="The tier it is held at.")
+    pinned: bool = Field(description="Whether it is exempt from ageing.")
+    sealed_at: datetime = Field(description="When it was sealed.")
+    first_at: datetime = Field(description="Time of its first message.")
+    last_at: datetime = Field(description="Time of its last message; its age counts from here.")
+    messages: int = Field(description="Messages on the page, whole or in part.")
+    vision_tokens: int = Field(description="Vision tokens it takes.")
     bytes: int = Field(description="Tokens, kept text and keepsakes as stored.")
-    text_kept: bool
-    confidence: float = Field(description="Mean confidence of its reading; 1 while its text is kept.")
-    codec: str
-    keepsakes: int
+    text_kept: bool = Field(description="Whether its exact text is kept.")
+    confidence: float = Field(description="Mean confidence of what it reads as; 1 while its text is kept.")
+    codec: str = Field(description="The codec that wrote its tokens.")
+    keepsakes: int = Field(description="Exact identifiers kept as text.")
 
 
 class Pages(Value):
-    pages: list[PageInfo]
-    next_cursor: str | None
+    """Pages of a bank, by the time of their last message."""
+
+    pages: list[PageInfo] = Field(description="Pages, oldest first.")
+    next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class TierStatistics(Value):
     """The pages of a bank at one tier."""
 
-    pages: int
-    vision_tokens: int
-    token_bytes: int
+    pages: int = Field(description="How many there are.")
+    vision_tokens: int = Field(description="Vision tokens they take.")
+    token_bytes: int = Field(description="Bytes of those tokens.")
 
 
 class BankBytes(Value):
     """What the database holds of a bank, in bytes."""
 
-    tokens: int
+    tokens: int = Field(description="Vision tokens.")
     text: int = Field(description="Open messages and kept text.")
-    index: int
-    keepsakes: int
-    metadata: int
-    wastebasket: int
-    total: int
+    index: int = Field(description="Index terms.")
+    keepsakes: int = Field(description="Exact identifiers kept as text.")
+    metadata: int = Field(description="Everything else about messages, pages, threads and idempotency keys.")
+    wastebasket: int = Field(description="What ageing dropped and undo can restore.")
+    total: int = Field(description="All of these together.")
 
 
 class BankInfo(Value):
-    id: str
-    created_at: datetime
-    messages: int
-    open_messages: int
-    threads: int
-    pages: int
-    tiers: dict[str, TierStatistics]
-    bytes: BankBytes
-    first_at: datetime | None
-    last_at: datetime | None
+    """A bank in numbers."""
+
+    id: str = Field(description="Name of the bank.")
+    created_at: datetime = Field(description="When it was created.")
+    messages: int = Field(description="All messages.")
+    open_messages: int = Field(description="Messages not yet sealed.")
+    threads: int = Field(description="Threads.")
+    pages: int = Field(description="Pages.")
+    tiers: dict[str, TierStatistics] = Field(description="Pages by tier, the sharpest first.")
+    bytes: BankBytes = Field(description="What the database holds of it.")
+    first_at: datetime | None = Field(description="Time of the first message; null without messages.")
+    last_at: datetime | None = Field(description="Time of the last message; null without messages.")
 
 
 class Banks(Value):
-    banks: list[BankInfo]
-    next_cursor: str | None
+    """Banks, by name."""
+
+    banks: list[BankInfo] = Field(description="Banks in the order of their names.")
+    next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
 class Line(Value):
-    """One row of a page as read."""
+    """A row of a page as read."""
 
-    row: int
-    text: str
-    confidence: float
+    row: int = Field(description="Number of the row, from 0.")
+    text: str = Field(description="What it reads as.")
+    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
 
 
 class PageReading(Value):
-    """A page read from what the memory holds."""
+    """A page as read from what the memory holds."""
 
-    page_id: str
-    tier: Tier
-    source: Literal["text", "decoded"]
-    text: str
-    lines: list[Line]
-    uncertain: list[UncertainRun]
-    confidence: float
-    messages: list[RecalledMessage]
+    page_id: str = Field(description="Id of the page.")
+    tier: Tier = Field(description="The tier it was read at.")
+    source: Literal["text", "decoded"] = Field(description="text: kept exactly; decoded: read from vision tokens.")
+    text: str = Field(description="The whole page with its headers and marks, without fillers.")
+    lines: list[Line] = Field(description="The page row by row.")
+    uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
+    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
+    messages: list[RecalledMessage] = Field(description="The messages on the page, with keepsakes spliced in.")
 
 
 class SealReport(Value):
     """What sealing did."""
 
     pages: list[str] = Field(description="Ids of the new pages.")
-    messages: int = Field(description="Messages that are now sealed whole.")
+    messages: int = Field(description="Messages that are now completely sealed.")
     open_messages: int = Field(description="Messages still open.")
 
 
 class PageLeft(Value):
-    """A page that was left as it is."""
+    """A page that was left unchanged."""
 
-    page_id: str
-    reason: str
+    page_id: str = Field(description="Id of the page.")
+    reason: str = Field(description="Why it was left unchanged.")
 
 
 class PageMove(Value):
-    """A page that moved, or would move, to a lower tier."""
+    """A page that moved to a lower tier, or would in a dry run."""
 
-    page_id: str
-    from_tier: Tier
-    to_tier: Tier
-    messages: int
-    drops_text: bool
-    vision_tokens_before: int
-    vision_tokens_after: int
-    bytes_before: int
-    bytes_after: int
+    page_id: str = Field(description="Id of the page.")
+    from_tier: Tier = Field(description="The tier before.")
+    to_tier: Tier = Field(description="The tier after.")
+    messages: int = Field(description="Messages on the page, whole or in part.")
+    drops_text: bool = Field(description="Whether its exact text is dropped.")
+    vision_tokens_before: int = Field(description="Vision tokens before.")
+    vision_tokens_after: int = Field(description="Vision tokens after.")
+    bytes_before: int = Field(description="Bytes of tokens and kept text before.")
+    bytes_after: int = Field(description="Bytes of tokens and kept text after.")
 
 
 class AgeReport(Value):
-    """What ageing did, or with `dry_run` would do. Bytes are those of vision tokens and kept text, without the
+    """What ageing did, or would do in a dry run. Bytes are those of vision tokens and kept text, without the
     wastebasket."""
 
-    now: datetime
-    dry_run: bool
-    moved: list[PageMove]
-    text_dropped: list[str] = Field(description="Pages whose exact text was (would be) dropped.")
-    busy: list[str] = Field(description="Pages in another process's hands, or changed meanwhile.")
+    now: datetime = Field(description="The time that ages were counted to.")
+    dry_run: bool = Field(description="Whether nothing was written.")
+    moved: list[PageMove] = Field(description="Pages that moved to a lower tier.")
+    text_dropped: list[str] = Field(description="Pages whose exact text was dropped.")
+    busy: list[str] = Field(description="Pages that another process held or changed; the next run tries them again.")
     unreadable: list[PageLeft] = Field(
-        description="Pages that are due and stay as they are, and why: damaged, not to be read now, laid out for "
-        "another codec."
+        description="Pages that were due and left unchanged: damaged, not readable now, or laid out for another codec."
     )
-    purged: int = Field(description="Entries of the wastebasket past the undo window, gone for good.")
-    vision_tokens_before: int
-    vision_tokens_after: int
-    bytes_before: int
-    bytes_after: int
+    purged: int = Field(description="Entries of the wastebasket deleted because their undo window had passed.")
+    vision_tokens_before: int = Field(description="Vision tokens of the changed pages before.")
+    vision_tokens_after: int = Field(description="Vision tokens of the changed pages after.")
+    bytes_before: int = Field(description="Bytes of the changed pages before.")
+    bytes_after: int = Field(description="Bytes of the changed pages after.")
 
 
 class PageReencoded(Value):
-    """A page that was, or would be, written anew with the present codec and weights."""
+    """A page that was reencoded with the present codec and weights, or would be in a dry run."""
 
-    page_id: str
-    tier: Tier
+    page_id: str = Field(description="Id of the page.")
+    tier: Tier = Field(description="The tier after.")
     pages: int = Field(
-        description="Pages that it is now, of which the first has its id: more than one where pages of the present "
-        "codec hold less. An estimate in a dry run."
+        description="How many pages it is now, the first under its id: more than one if pages of the present codec "
+        "hold less. An estimate in a dry run."
     )
-    source: Literal["text", "decoded"] = Field(description="What it is drawn from.")
-    from_codec: str = Field(description="The codec it was held by.")
-    from_weights: str | None = Field(description="Digest of the weights it was held by; null if that cannot be read.")
-    bytes_before: int
-    bytes_after: int = Field(description="Of all the pages that it is now.")
-    confidence_before: float
-    confidence_after: float | None = Field(description="Null in a dry run.")
+    source: Literal["text", "decoded"] = Field(description="What it is drawn from: kept text or decoded tokens.")
+    from_codec: str = Field(description="The codec that wrote it before.")
+    from_weights: str | None = Field(description="Digest of the weights that wrote it before; null if unreadable.")
+    bytes_before: int = Field(description="Bytes of vision tokens before.")
+    bytes_after: int = Field(description="Bytes of vision tokens after, of all the pages it is now.")
+    confidence_before: float = Field(description="Mean confidence of what it read as before; 1 with kept text.")
+    confidence_after: float | None = Field(description="Mean confidence after; null in a dry run.")
 
 
 class ReencodingReport(Value):
-    """What reencoding did, or with `dry_run` would do. Bytes are those of vision tokens; confidence is the mean over
-    the pages in `reencoded`, where a page that keeps its text counts 1."""
+    """What reencoding did, or would do in a dry run. Bytes are those of vision tokens; confidence is the mean over
+    the pages in `reencoded`, and 1 for a page with kept text."""
 
-    bank: str
-    codec: str
-    weights: str = Field(description="Digest of the present weights.")
-    dry_run: bool
-    reencoded: list[PageReencoded]
-    current: int = Field(description="Pages that were held by the present weights already.")
-    busy: list[str] = Field(description="Pages in another process's hands, or changed meanwhile; do it again for them.")
-    unreadable: list[PageLeft] = Field(description="Pages that cannot be read, left as they are.")
-    bytes_before: int
-    bytes_after: int
-    confidence_before: float | None
-    confidence_after: float | None
+    bank: str = Field(description="The bank.")
+    codec: str = Field(description="The present codec.")
+    weights: str = Field(description="Digest of its weights.")
+    dry_run: bool = Field(description="Whether nothing was written.")
+    reencoded: list[PageReencoded] = Field(description="Pages that were reencoded.")
+    current: int = Field(description="Pages that the present weights had written already.")
+    busy: list[str] = Field(description="Pages that another process held or changed; run it again for them.")
+    unreadable: list[PageLeft] = Field(description="Pages that cannot be read and were left unchanged.")
+    bytes_before: int = Field(description="Bytes of the reencoded pages before.")
+    bytes_after: int = Field(description="Bytes of the reencoded pages after.")
+    confidence_before: float | None = Field(description="Mean confidence before; null if none was reencoded.")
+    confidence_after: float | None = Field(description="Mean confidence after; null in a dry run or without pages.")
 
 
 class TickReport(Value):
-    """What one tick of the scheduler did over all banks."""
+    """What one tick of the scheduler did in all banks."""
 
-    now: datetime
-    sealed_pages: int
-    moved_pages: int
-    purged: int
-    failed_banks: dict[str, str] = Field(description="Banks whose work failed, and why; they are tried again.")
+    now: datetime = Field(description="The time that ages were counted to.")
+    sealed_pages: int = Field(description="New pages.")
+    moved_pages: int = Field(description="Pages that moved to a lower tier.")
+    purged: int = Field(description="Entries of wastebaskets deleted because their undo window had passed.")
+    failed_banks: dict[str, str] = Field(description="Bank → why its work failed; the next tick tries it again.")
     unreadable: dict[str, list[PageLeft]] = Field(
-        description="By bank, pages that are due and stay as they are, and why; they are tried again."
+        description="Bank → pages that were due and left unchanged; the next tick tries them again."
     )
-
-
-Limit = Annotated[int, Field(ge=1, le=500)]

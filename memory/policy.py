@@ -1,4 +1,9 @@
-"""The ageing policy: when which tier, how long exact text is kept, when open messages are sealed."""
+"""The ageing policy of a bank: which tier a page is held at, how long exact text is kept, when messages are sealed.
+
+By default open messages are sealed after 30 days, at `base` and with their exact text. A page moves to `small` 7 days
+after its last message, to `tiny` after 30 days and to `micro` after 365; its exact text is dropped with the first move.
+What ageing drops can be restored for 7 days.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,30 +17,30 @@ from foxing.renderer import TIERS, tier_rank
 from .errors import InvalidPolicy
 from .models import Tier, Value
 
-LONGEST = timedelta(days=36_525)  # a hundred years
+LONGEST = timedelta(days=36_525)  # 100 years
 _KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
 
 
 def _iso(duration: timedelta) -> str:
-    """ISO 8601 in days and seconds: years and months have no fixed length."""
+    """ISO 8601, in days and seconds: years and months have no fixed length."""
     seconds = duration.seconds + duration.microseconds / 1e6
     time = f"T{seconds:g}S" if seconds else ""
     return f"P{duration.days}D{time}" if duration.days or not time else f"P{time}"
 
 
-#: A length of time, written in ISO 8601: “P7D”, “PT30S”.
+#: A duration from 0 to 100 years, in ISO 8601 as JSON: “P7D”, “PT30S”.
 Duration = Annotated[timedelta, Field(ge=timedelta(0), le=LONGEST), PlainSerializer(_iso, when_used="json")]
 
 
 class Step(Value):
-    """From age `after` on, a page is held at `tier`."""
+    """A page is held at `tier` from age `after` on."""
 
-    after: Duration = Field(description="Age of the page's last message, ISO 8601.", examples=["P7D"])
-    tier: Tier
+    after: Duration = Field(description="Age of the page's last message, in ISO 8601.", examples=["P7D"])
+    tier: Tier = Field(description="The tier from that age on.", examples=["small"])
 
 
 class Policy(Value):
-    """The default is the way people remember: a week sharp, a month soft, a year blurred, then only the gist."""
+    """An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept."""
 
     fresh: Tier = Field("base", description="The tier of a page when it is sealed.")
     steps: tuple[Step, ...] = Field(
@@ -44,21 +49,22 @@ class Policy(Value):
             Step(after=timedelta(days=30), tier="tiny"),
             Step(after=timedelta(days=365), tier="micro"),
         ),
-        description="Ages ascending, tiers ever lower.",
+        description="Steps to lower tiers, in ascending order of age.",
     )
     keep_text: str = Field(
         "fresh",
-        description="How long exact text is kept: 'fresh' until the page first ages, 'always', or 'until:<tier>'.",
+        description="How long exact text is kept: 'fresh': until the page first ages; 'always'; 'until:<tier>': until "
+        "the page reaches that tier.",
         examples=["fresh", "always", "until:tiny"],
     )
-    seal_after: Duration = Field(timedelta(days=30), description="Age at which open messages are sealed.")
-    undo_window: Duration = Field(timedelta(days=7), description="How long what ageing dropped stays restorable.")
+    seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
+    undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")
 
     @field_validator("keep_text")
     @classmethod
     def _known_keep_text(cls, value: str) -> str:
         if not _KEEP_TEXT.fullmatch(value):
-            raise ValueError(f"keep_text is 'fresh', 'always' or 'until:<tier>', not '{value}'")
+            raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
         return value
 
     @model_validator(mode="after")
@@ -66,14 +72,14 @@ class Policy(Value):
         age, tier = timedelta(0), self.fresh
         for step in self.steps:
             if step.after <= age:
-                raise ValueError("the ages of the steps must be above zero and ascend")
+                raise ValueError("the ages of the steps must be above zero and in ascending order")
             if tier_rank(step.tier) <= tier_rank(tier):
-                raise ValueError(f"ageing goes to lower tiers only, and '{step.tier}' is not below '{tier}'")
+                raise ValueError(f"steps must go to lower tiers only, and '{step.tier}' is not below '{tier}'")
             age, tier = step.after, step.tier
         return self
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:
-        """The tier a page of this age calls for; steps to tiers that the codec lacks are skipped."""
+        """The tier for a page of this age, out of the tiers `available` from the codec; steps to others are skipped."""
         tier: str = self.fresh
         for step in self.steps:
             if age >= step.after and step.tier in available:
@@ -81,8 +87,11 @@ class Policy(Value):
         return tier
 
     def served_by(self, available: Mapping[str, object]) -> Self:
-        """The policy as a codec with the tiers `available` can follow it: steps to tiers that it lacks are skipped, and
-        a fresh tier that it lacks gives way to the next sharper one, or to the sharpest there is."""
+        """The policy reduced to the tiers `available` from a codec.
+
+        Steps to other tiers are left out. A fresh tier that is not available is replaced by the next sharper one, or
+        by the sharpest if there is none.
+        """
         if not available:
             return self
         tiers = sorted(available, key=tier_rank)
@@ -91,7 +100,7 @@ class Policy(Value):
         return self.model_copy(update={"fresh": fresh, "steps": steps})
 
     def keeps_text(self, tier: str) -> bool:
-        """Whether a page held at `tier` still has its exact text."""
+        """Whether a page at `tier` keeps its exact text."""
         if self.keep_text == "always":
             return True
         if self.keep_text == "fresh":
@@ -100,7 +109,7 @@ class Policy(Value):
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> Self:
-        """Raises `InvalidPolicy` with every reason."""
+        """The policy of these fields. Raises `InvalidPolicy`, which lists every error."""
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
@@ -108,6 +117,6 @@ class Policy(Value):
                 f"{'.'.join(map(str, e['loc'])) or 'policy'}: {e['msg'].removeprefix('Value error, ')}"
                 for e in error.errors()
             )
-            raise InvalidPolicy(f"this policy cannot be used: {reasons}") from error
+            raise InvalidPolicy(f"this policy is invalid: {reasons}") from error
         except UnicodeEncodeError as error:
-            raise InvalidPolicy("this policy holds half of a surrogate pair, which is no text") from error
+            raise InvalidPolicy("this policy contains half of a surrogate pair; send valid UTF-8") from error

@@ -1,4 +1,4 @@
-"""What a bank and its pages hold, in numbers."""
+"""Statistics of banks and pages: counts, bytes and times."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ from sqlalchemy import Connection
 from foxing.renderer import tier_rank
 
 from .models import BankBytes, BankInfo, PageInfo, TierStatistics
-from .storage.repositories import banks, idempotency, index, messages, pages, wastebasket
+from .storage.repositories import banks, pages, sizes
 from .storage.repositories.banks import Bank
-from .storage.repositories.pages import PageRow
+from .storage.repositories.pages import KeepsakeTotals, PageRow
 
 
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
-    """What there is to say of each page."""
+    """Statistics of pages of the bank called `bank`."""
     ids = [row.id for row in rows]
     threads = pages.threads_of(connection, ids)
-    sizes = pages.keepsake_sizes(connection, ids)
+    keepsakes = pages.keepsake_totals(connection, ids)
     infos = []
     for row in rows:
-        count, size = sizes.get(row.id, (0, 0))
+        kept = keepsakes.get(row.id, KeepsakeTotals(0, 0))
         infos.append(
             PageInfo.model_validate(
                 {
@@ -33,11 +33,11 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "last_at": row.last_at,
                     "messages": row.messages,
                     "vision_tokens": row.vision_tokens,
-                    "bytes": row.token_bytes + row.text_bytes + size,
+                    "bytes": row.token_bytes + row.text_bytes + kept.bytes,
                     "text_kept": row.text_bytes > 0,
                     "confidence": round(row.confidence, 4),
                     "codec": row.codec,
-                    "keepsakes": count,
+                    "keepsakes": kept.number,
                 }
             )
         )
@@ -45,21 +45,19 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
 
 
 def bank_info(connection: Connection, bank: Bank) -> BankInfo:
-    """Statistics of a bank. Bytes are those of its rows and indexes; free space of the file is not counted."""
-    totals = messages.totals(connection, bank.id)
-    tiers = pages.totals(connection, bank.id)
-    token_bytes = sum(tier.token_bytes for tier in tiers)
-    text_bytes = sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes
-    sizes = {
-        "tokens": token_bytes,
-        "text": text_bytes,
-        "index": index.size_bytes(connection, bank.id),
-        "keepsakes": pages.keepsake_bytes(connection, bank.id),
+    """Statistics of a bank. Bytes are those of its rows and indexes, without free space in the file."""
+    totals = sizes.message_totals(connection, bank.id)
+    tiers = sizes.tier_totals(connection, bank.id)
+    held = {
+        "tokens": sum(tier.token_bytes for tier in tiers),
+        "text": sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes,
+        "index": sizes.index_bytes(connection, bank.id),
+        "keepsakes": sizes.keepsake_bytes(connection, bank.id),
         "metadata": totals.metadata_bytes
-        + pages.metadata_bytes(connection, bank.id)
-        + banks.thread_bytes(connection, bank.id)
-        + idempotency.answer_bytes(connection, bank.id),
-        "wastebasket": wastebasket.size_bytes(connection, bank.id),
+        + sizes.page_metadata_bytes(connection, bank.id)
+        + sizes.thread_bytes(connection, bank.id)
+        + sizes.idempotency_bytes(connection, bank.id),
+        "wastebasket": sizes.wastebasket_bytes(connection, bank.id),
     }
     return BankInfo(
         id=bank.name,
@@ -72,7 +70,7 @@ def bank_info(connection: Connection, bank: Bank) -> BankInfo:
             tier.tier: TierStatistics(pages=tier.pages, vision_tokens=tier.vision_tokens, token_bytes=tier.token_bytes)
             for tier in sorted(tiers, key=lambda t: tier_rank(t.tier))
         },
-        bytes=BankBytes(**sizes, total=sum(sizes.values())),
+        bytes=BankBytes(**held, total=sum(held.values())),
         first_at=totals.first_at,
         last_at=totals.last_at,
     )

@@ -1,1 +1,1 @@
-"""Alembic migrations of Foxing's database."""
+"""Alembic migrations of the database."""

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `foxing.memory.storage.database` hands over."""
+"""Runs migrations on the connection that `foxing.memory.storage.database` passes in."""
 
 from alembic import context
 
@@ -8,7 +8,7 @@ from foxing.memory.storage.schema import metadata
 def run() -> None:
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-    # the caller's transaction: the schema and its version change together
+    # within the caller's transaction, so that the schema and its version change together
     context.run_migrations()
 
 

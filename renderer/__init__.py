@@ -3,10 +3,11 @@
 from .atlas import Atlas, load_atlas
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
-from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text
+from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text, shown_cells, shown_text
+from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .raster import rasterize, render
 from .repertoire import Repertoire
-from .transcribe import Transcription, transcribe
+from .transcription import Transcription, transcribe
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [
@@ -19,12 +20,16 @@ __all__ = [
     "TOKEN_SIDE_PX",
     "WIDE_TAIL",
     "Atlas",
+    "BrokenPlugin",
     "Cells",
     "Entry",
     "FoxingError",
     "LayoutError",
     "Page",
     "PageLayout",
+    "Plugin",
+    "PluginError",
+    "Plugins",
     "RenderError",
     "Repertoire",
     "Span",
@@ -37,6 +42,8 @@ __all__ = [
     "rasterize",
     "remaining",
     "render",
+    "shown_cells",
+    "shown_text",
     "tier_rank",
     "transcribe",
 ]

@@ -70,6 +70,18 @@ class Page:
         return grid_text(self.cells)
 
 
+def shown_cells(cells: Cells) -> npt.NDArray[np.int64]:
+    """int64[n]: the cells that hold a character for people, counted in reading order: neither fillers nor the right
+    halves of full-width characters."""
+    flat = cells.reshape(-1)
+    return np.flatnonzero((flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)))
+
+
+def shown_text(cells: Cells) -> str:
+    """The characters of a grid for people: as `grid_text`, without fillers."""
+    return grid_text(cells.reshape(-1)[shown_cells(cells)])
+
+
 def grid_text(cells: Cells) -> str:
     """The characters of a grid in reading order. Blank cells become spaces; trailing spaces are dropped."""
     flat = cells.reshape(-1)

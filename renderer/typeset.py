@@ -2,7 +2,7 @@
 
 Every Unicode string survives. What a page cannot show is typeset as an escape, `⟦` + hexadecimal code point + `⟧`:
 control characters, lone surrogates, characters without a glyph or outside the repertoire, and literal marks.
-`foxing.renderer.transcribe` reverses it.
+`foxing.renderer.transcription` reverses it.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.plugins import Installer, InstallPlugin
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -20,6 +22,15 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+
+
+@pytest.fixture
+def install_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstallPlugin]:
+    """Installs plug-ins for the length of the test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        installer = Installer(tmp_path_factory.mktemp("plugins"), monkeypatch)
+        yield installer
+        installer.remove()
 
 
 @pytest.fixture

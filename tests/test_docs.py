@@ -1,13 +1,16 @@
 """The documentation matches the code: generated pages are current, and other pages name only what exists."""
 
+import ast
 import importlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,11 @@ import typer.main
 from foxing.api.cli.main import app
 from foxing.api.metrics import Metrics
 from foxing.api.settings import ENV_PREFIX, Settings, load_settings
+from foxing.api.settings.names import environment_name
+from foxing.encoder import CODECS
+from foxing.encoder.plugin import options_of
 from foxing.memory.policy import Policy
+from foxing.renderer.plugins import OWN_PACKAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 GENERATED = ("cli.md", "http.md", "python.md", "settings.md", "openapi.json")
@@ -92,23 +99,24 @@ def commands() -> Iterator[tuple[str, Any]]:
     pending = [("foxing", typer.main.get_command(app))]
     while pending:
         name, command = pending.pop()
-        inner = getattr(command, "commands", None)
+        inner = getattr(command, "list_commands", None)
         if inner is None:
             yield name, command
         else:
-            pending += [(f"{name} {key}", value) for key, value in inner.items()]
+            context = command.make_context(name, [], resilient_parsing=True)
+            pending += [(f"{name} {key}", command.get_command(context, key)) for key in inner(context)]
 
 
 def test_the_cli_reference_has_every_command_and_option() -> None:
     text = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^## (foxing .+?)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    sections = dict(re.findall(r"^##+ `(foxing .+?)`\n(.*?)(?=^##+ |\Z)", text, re.DOTALL | re.MULTILINE))
     known = dict(commands())
-    assert set(sections) == set(known)
+    assert set(sections) == set(known) | {"foxing codec", "foxing db"}
     for name, command in known.items():
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts) if option.startswith("-")}
-        rows = re.findall(r"^\| `(-[^`]*)` \|", sections[name], re.MULTILINE)
-        documented = {word for row in rows for word in re.split(r"[ ,]+", row) if word.startswith("-")}
-        assert documented == options, name
+        rows = re.findall(r"^\* `(-[^`]*)`", sections[name], re.MULTILINE)
+        documented = {word for row in rows for word in re.split(r"[ ,/]+", row) if word.startswith("-")}
+        assert documented == options | {"--help"}, name
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -127,7 +135,7 @@ def test_the_python_reference_has_signatures_fields_and_their_documentation() ->
     assert "#### Memory.recall\n" in text
     fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
     new_message = text.partition("### NewMessage\n")[2].partition("\n### ")[0]
-    assert "| `content` | `str` |" in new_message
+    assert "| `content` | `Content` |" in new_message
     assert fields["UNREADABLE"].rstrip(" |").rpartition("| ")[2]
 
 
@@ -137,9 +145,18 @@ def test_the_settings_example_has_every_setting_with_its_default(
     (example,) = code_blocks(REPOSITORY / "docs" / "settings.md", "toml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
-    assert load_settings() == Settings.model_construct()
+    settings = load_settings()
+    assert settings.model_copy(update={"codecs": {}}) == Settings.model_construct()
+    own = [plugin.value for plugin in CODECS.working() if plugin.package == OWN_PACKAGE]
+    assert list(settings.codecs) == [plugin.name for plugin in own]
+    for plugin in own:
+        required = {"url": "http://h", "model": "m"} if plugin.name == "remote" else {}
+        assert plugin.parse({**settings.codecs[plugin.name], **required}) == plugin.parse(required)
     (tmp_path / "foxing.toml").write_text(example.replace("# ", ""), encoding="utf-8")
-    assert load_settings().model_fields_set == set(Settings.model_fields)
+    settings = load_settings()
+    assert settings.model_fields_set == set(Settings.model_fields)
+    for plugin in own:
+        assert plugin.parse(settings.codecs[plugin.name]).model_fields_set == set(plugin.options.model_fields)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -161,7 +178,11 @@ def test_every_link_has_a_target(page: Path) -> None:
 def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {"FOXING_DATA"}
-    assert set(re.findall(r"\bFOXING_[A-Z_]+\b", text)) <= settings
+    for plugin in CODECS.working():
+        settings |= {
+            environment_name(f"codecs.{plugin.name}.{option}") for option, _ in options_of(plugin.value.options)
+        }
+    assert set(re.findall(r"\bFOXING_[A-Z0-9_]*[A-Z0-9]\b", text)) <= settings
     metrics = set(re.findall(r"^# TYPE (\w+)", Metrics().expose().decode(), re.MULTILINE))
     mentioned = {re.sub("_bucket$", "", name) for name in re.findall(r"\bfoxing_[a-z_]+\b", text)}
     assert mentioned <= metrics
@@ -171,8 +192,44 @@ def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     assert {usage.split()[1] for usage in usages if not usage.split()[1].startswith("-")} <= known
 
 
+def test_the_python_examples_of_the_readme_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In order, in one session, as a reader would paste them."""
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, Any] = {}
+    for number, example in enumerate(code_blocks(REPOSITORY / "README.md", "python"), 1):
+        exec(compile(example, f"README.md, example {number}", "exec"), session)
+    recalled, moved, policy = capsys.readouterr().out.splitlines()
+    assert "We ship Titan on 14 March, without offline maps. 1.0 None open" in recalled
+    assert moved.endswith(" base → tiny")
+    assert policy == "7 days: small, 30 days: tiny, 365 days: micro"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_command_lines_in_examples_are_parsed(page: Path) -> None:
+    known = dict(commands())
+    for line in re.findall(r"^.*?\b(foxing [a-z].*)$", "".join(code_blocks(page, "", "sh")), re.MULTILINE):
+        words = list(takewhile(lambda word: word not in ("|", ">", "&&"), shlex.split(line, comments=True)))
+        name = next(" ".join(words[:n]) for n in (3, 2) if " ".join(words[:n]) in known)
+        known[name].make_context(name, words[len(name.split()) :])
+
+
 def test_the_policies_in_the_operations_page_are_valid() -> None:
     examples = [json.loads(text) for text in code_blocks(REPOSITORY / "docs" / "operations.md", "json")]
     assert len(examples) >= 3
     for example in examples:
         Policy.parse(example)
+
+
+def test_the_functions_that_the_architecture_names_are_where_it_says() -> None:
+    page = REPOSITORY / "docs" / "architecture.md"
+    links = re.findall(r"\[`([\w.]+)`\]\((\.\./[^)]+\.py)\)", page.read_text(encoding="utf-8"))
+    assert len(links) > 20
+    for name, path in links:
+        tree = ast.parse((page.parent / path).read_text(encoding="utf-8"))
+        defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        owner, _, method = name.partition(".")
+        assert owner in defined, f"{path} has no {name}"
+        if method:
+            assert method in {node.name for node in defined[owner].body if isinstance(node, ast.FunctionDef)}, name

@@ -1,6 +1,7 @@
 """The layout of the code: small files and functions, small folders, and no import cycles between packages."""
 
 import ast
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -68,6 +69,16 @@ def test_functions_are_short_and_take_few_parameters(sources: dict[str, str]) ->
 def test_folders_are_small(sources: dict[str, str]) -> None:
     files = Counter(str(PurePosixPath(path).parent) for path in sources)
     assert {folder: count for folder, count in files.items() if count > MAX_FILES_PER_FOLDER} == {}
+
+
+def test_only_the_api_knows_the_names_of_settings_in_the_environment(sources: dict[str, str]) -> None:
+    rooms = ("renderer/", "encoder/", "memory/", "integrations/")
+    assert [path for path, text in sources.items() if path.startswith(rooms) and "FOXING_" in text] == []
+
+
+def test_no_room_above_the_encoder_asks_for_the_type_of_a_codec(sources: dict[str, str]) -> None:
+    asked = re.compile(r"isinstance\([^)]*Codec\b")
+    assert [path for path, text in sources.items() if path.startswith(("memory/", "api/")) and asked.search(text)] == []
 
 
 def module_of(path: str) -> str:

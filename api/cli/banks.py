@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
-from .context import JsonOption, state_of
-from .output import day, jsonable, printable, table
+from .context import JsonOption, TimezoneOption, state_of
+from .output import jsonable, printable, table
 
 if TYPE_CHECKING:
     from foxing.memory import BankInfo, Memory
 
 
-def banks(context: typer.Context, as_json: JsonOption = False) -> None:
+def banks(context: typer.Context, timezone: TimezoneOption = None, as_json: JsonOption = False) -> None:
     """List the banks with their messages, pages and sizes."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory:
         infos = all_banks(memory)
 
@@ -28,7 +29,7 @@ def banks(context: typer.Context, as_json: JsonOption = False) -> None:
             rows.add_row(
                 *(printable(bank.id), f"{bank.messages:,}", f"{bank.open_messages:,}", f"{bank.threads:,}"),
                 *(f"{bank.pages:,}", tiers, f"{bank.bytes.total:,}"),
-                *(day(bank.first_at), day(bank.last_at)),
+                *(asker.show(bank.first_at), asker.show(bank.last_at)),
             )
         console.print(rows)
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from .output import printable, write_json
+from .output import Timezone, printable, system_timezone, write_json
 
 if TYPE_CHECKING:
     from foxing.api.settings import Settings
@@ -33,6 +32,8 @@ class State:
     database: str | None = None
     #: Whether `--json` was given.
     as_json: bool = False
+    #: Returns the name or the offset of the asker's timezone unless `--timezone` gives one.
+    system_timezone: Callable[[], str] = system_timezone
 
     def settings(self, **overrides: Any) -> "Settings":
         """The effective settings; `overrides` that are not None win. Raises `InvalidSettings`."""
@@ -47,6 +48,10 @@ class State:
 
         with open_memory(self.settings()) as memory:
             yield memory
+
+    def timezone(self, name: str | None) -> Timezone:
+        """The asker's timezone: `name`, the value of `--timezone`, else the system's. Raises `InvalidTime`."""
+        return Timezone.named(self.system_timezone() if name is None else name)
 
     @property
     def console(self) -> Console:
@@ -79,11 +84,12 @@ class State:
         """Prints the error on stderr; returns the exit status."""
         from foxing.api.problems import encodable, problem_of
         from foxing.api.settings import InvalidSettings
+        from foxing.api.settings.names import explained
 
         if self.as_json:
             sys.stderr.write(json.dumps(problem_of(error).document(), ensure_ascii=False) + "\n")
         else:
-            self.error_console.print(Text(printable(encodable(str(error))), style="red"), soft_wrap=True)
+            self.error_console.print(Text(printable(encodable(explained(error))), style="red"), soft_wrap=True)
         return 2 if isinstance(error, InvalidSettings) else 1
 
 
@@ -107,23 +113,13 @@ JsonOption = Annotated[
 ]
 BankOption = Annotated[str, typer.Option("--bank", "-b", help="Name of the bank.", show_default=False)]
 TimezoneOption = Annotated[
-    str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
+    str | None,
+    typer.Option(help="Time zone that times are read and shown in, e.g. Europe/Berlin.", show_default="the system's"),
 ]
-
-
-def parse_time(text: str | None, option: str) -> datetime | None:
-    """The value of `option` as a timezone-aware time; None if it was not given.
-
-    Raises `InvalidTime` if it is not an RFC 3339 time or has no offset.
-    """
-    from foxing.memory.errors import InvalidTime
-
-    if text is None:
-        return None
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidTime(f"{option} takes a time such as 2026-03-02T09:15:00Z, not '{text}'") from error
-    if value.tzinfo is None:
-        raise InvalidTime(f"{option} needs an offset: write {value.isoformat()}Z or {value.isoformat()}+01:00")
-    return value
+NowOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Time to use in place of the current one: a time, a date, or words such as “yesterday”.",
+        show_default="the current time",
+    ),
+]

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .context import BankOption, JsonOption, TimezoneOption, state_of
+from .context import BankOption, JsonOption, state_of
 from .output import jsonable, write_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def import_messages(
     files: Annotated[list[Path], typer.Argument(help="Files to import, plain or gzipped.", show_default=False)],
     bank: BankOption,
     file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
-    timezone: TimezoneOption = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import messages from files, with their original times. Importing a file again adds nothing.
@@ -37,7 +39,7 @@ def import_messages(
     JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
     message per line as written by `export`.
     """
-    from foxing.memory.ingest.importers.jsonl import import_file
+    from foxing.memory.ingest.importers import import_file
 
     state = state_of(context)
     reports = []
@@ -95,8 +97,9 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
     """The JSON object of a message: the fields that `import` takes, then how the message is remembered."""
     fields: dict[str, Any] = jsonable(message)
     fields["id"] = fields.pop("message_id")
-    fields["content"] = fields.pop("text")
-    importable = ("id", "thread", "role", "name", "created_at", "content")
+    text, parts = fields.pop("text"), fields.pop("parts")
+    fields["content"] = text if parts is None else parts
+    importable = ("id", "thread", "role", "name", "created_at", "content", "metadata")
     remembered = ("source", "tier", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}
 

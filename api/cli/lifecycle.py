@@ -8,26 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .context import BankOption, JsonOption, parse_time, state_of
-from .output import jsonable, table, write_json
+from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
+from .output import Timezone, jsonable, table, write_json
 
 if TYPE_CHECKING:
     from foxing.memory.models import AgeReport
 
-NowOption = Annotated[
-    str | None, typer.Option(help="Time to use in place of the current one.", show_default="the current time")
-]
 
-
-def seal(context: typer.Context, bank: BankOption, now: NowOption = None, as_json: JsonOption = False) -> None:
+def seal(
+    context: typer.Context,
+    bank: BankOption,
+    now: NowOption = None,
+    timezone: TimezoneOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Seal the open messages of a bank."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory, state.progress("sealing pages") as progress:
-        report = memory.seal(bank, now=parse_time(now, "--now"), progress=progress)
+        at = memory.now(now, asker.name)
+        report = memory.seal(bank, now=at, progress=progress)
     state.answer(
         report,
         lambda console: console.print(
-            f"{len(report.pages)} pages sealed with {report.messages} messages; {report.open_messages} still open"
+            f"{asker.show(at)}: {len(report.pages)} pages sealed with {report.messages} messages; "
+            f"{report.open_messages} still open"
         ),
     )
 
@@ -39,16 +44,18 @@ def age(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would move, be forgotten and be saved.")
     ] = False,
+    timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move the pages of a bank to the tiers that the policy sets for their age."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory, state.progress("ageing pages") as progress:
-        report = memory.age(bank, now=parse_time(now, "--now"), dry_run=dry_run, progress=progress)
-    state.answer(report, lambda console: _show(console, report))
+        report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, progress=progress)
+    state.answer(report, lambda console: _show(console, report, asker))
 
 
-def _show(console: Console, report: "AgeReport") -> None:
+def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
     rows = table("page", "from", "to", "messages", "tokens", "bytes", "text", right=("messages", "tokens", "bytes"))
     for move in report.moved:
         rows.add_row(
@@ -61,7 +68,7 @@ def _show(console: Console, report: "AgeReport") -> None:
         console.print(rows)
     moved, purged = ("would move", "would be purged") if report.dry_run else ("moved", "purged")
     console.print(
-        f"{len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
+        f"{asker.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
         f"{report.purged} wastebasket entries {purged}",
         soft_wrap=True,

@@ -11,7 +11,6 @@ from .banks import banks
 from .codec import codec_commands
 from .context import state_of
 from .database import database_commands
-from .demo import demo
 from .import_export import export_messages, import_messages
 from .lifecycle import age, policy, seal
 from .pages import pages, read
@@ -21,8 +20,26 @@ from .serve import serve
 from .worker import worker
 
 
-class ErrorReportingGroup(TyperGroup):
-    """Reports a `FoxingError` as one sentence, or a problem document, instead of a traceback."""
+class FoxingGroup(TyperGroup):
+    """The commands below, followed by those of other packages (`foxing.commands`). Reports a `FoxingError` as one
+    sentence, or a problem document, instead of a traceback."""
+
+    #: Whether to leave out the commands of other packages.
+    own_only = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from foxing.api.plugins.commands import command_names
+
+        built_in = super().list_commands(ctx)
+        return [*built_in, *(name for name in command_names(self.own_only) if name not in built_in)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        built_in = super().get_command(ctx, cmd_name)
+        if built_in is not None:
+            return built_in
+        from foxing.api.plugins.commands import find_command
+
+        return find_command(cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         from foxing.renderer import FoxingError
@@ -34,7 +51,7 @@ class ErrorReportingGroup(TyperGroup):
 
 
 app = typer.Typer(
-    cls=ErrorReportingGroup,
+    cls=FoxingGroup,
     name="foxing",
     help="Long-context optical memory for LLM agents: conversations kept as page images that fade with age.",
     no_args_is_help=True,
@@ -63,7 +80,6 @@ def options(
     state_of(context).database = database
 
 
-app.command("demo")(demo)
 app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("import")(import_messages)

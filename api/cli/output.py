@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
@@ -47,14 +48,48 @@ def underlined(text: str, uncertain: "Sequence[UncertainRun]") -> Text:
     return shown
 
 
-def minute(value: datetime | None) -> str:
-    """Date and time to the minute, in UTC."""
-    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+def minute(value: datetime | None, zone: tzinfo) -> str:
+    """Date and time to the minute in `zone`, with the offset: `2026-03-04 18:30 +09:00`. Empty for None."""
+    if value is None:
+        return ""
+    try:
+        local = value.astimezone(zone)
+    except OverflowError:  # the first or last day of the calendar
+        local = value.astimezone(UTC)
+    text = local.isoformat(" ", "minutes")
+    return f"{text[:16]} {text[16:]}"
 
 
-def day(value: datetime | None) -> str:
-    """Date in UTC."""
-    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d")
+@dataclass(frozen=True)
+class Timezone:
+    """The timezone of the person who asks, in which a command reads and shows times."""
+
+    #: IANA name or offset, as `Memory` takes it.
+    name: str
+    zone: tzinfo
+
+    @classmethod
+    def named(cls, name: str) -> "Timezone":
+        """The timezone of that name or offset. Raises `InvalidTime` if it is unknown."""
+        from foxing.memory.text.times import zone_of
+
+        return cls(name, zone_of(name))
+
+    def show(self, value: datetime | None) -> str:
+        """See `minute`."""
+        return minute(value, self.zone)
+
+
+def system_timezone() -> str:
+    """The IANA name of the system's timezone, or its present offset if it has no name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from tzlocal import get_localzone_name
+
+    try:
+        return ZoneInfo(get_localzone_name() or "").key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.now(UTC).astimezone().isoformat()[-6:]
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:

@@ -6,11 +6,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from .context import BankOption, JsonOption, state_of
-from .output import day, jsonable, printable, table, underlined
+from .context import BankOption, JsonOption, TimezoneOption, state_of
+from .output import jsonable, printable, table, underlined
 
 if TYPE_CHECKING:
     from foxing.memory import Memory, PageInfo
+
+#: Explains the marks on a page.
+LEGEND = "◆ thread, ▶ message, ¶ new line, ⇥ tab, ⟦…⟧ code point; times on the page are in UTC (+00:00)"
 
 
 def read(
@@ -21,24 +24,33 @@ def read(
         str | None,
         typer.Option(help="Read the page at this tier: its present one or a lower one.", show_default="present tier"),
     ] = None,
+    timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decode a page and print its text. Uncertain characters are underlined."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory:
         reading = memory.read_page(bank, page, tier)
 
     def show(console: Console) -> None:
         head = f"page {reading.page_id}, {reading.source} at {reading.tier}, confidence {reading.confidence:.1%}"
+        times = sorted(message.created_at for message in reading.messages)
+        if times:
+            head += f", {asker.show(times[0])} to {asker.show(times[-1])}"
         console.print(Text(printable(head), style="dim"), soft_wrap=True)
+        console.print(Text(LEGEND, style="dim"), soft_wrap=True)
         console.print(underlined(reading.text, reading.uncertain), soft_wrap=True)
 
     state.answer(reading, show)
 
 
-def pages(context: typer.Context, bank: BankOption, as_json: JsonOption = False) -> None:
+def pages(
+    context: typer.Context, bank: BankOption, timezone: TimezoneOption = None, as_json: JsonOption = False
+) -> None:
     """List the pages of a bank with their tiers and sizes."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory:
         infos = _all_pages(memory, bank)
 
@@ -50,7 +62,7 @@ def pages(context: typer.Context, bank: BankOption, as_json: JsonOption = False)
         for page in infos:
             flags = ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on)
             rows.add_row(
-                *(page.id, page.tier, day(page.first_at), day(page.last_at), f"{page.messages:,}"),
+                *(page.id, page.tier, asker.show(page.first_at), asker.show(page.last_at), f"{page.messages:,}"),
                 *(f"{page.vision_tokens:,}", f"{page.bytes:,}", f"{page.confidence:.2%}", flags),
             )
         console.print(rows)

@@ -1,15 +1,17 @@
 """`recall`: find messages by query and time."""
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from .context import BankOption, JsonOption, TimezoneOption, parse_time, state_of
-from .output import minute, printable, underlined
+from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
+from .output import Timezone, printable, underlined
 
 if TYPE_CHECKING:
+    from foxing.memory.metadata import Scalar
     from foxing.memory.models import RecalledMessage
 
 
@@ -21,14 +23,23 @@ def recall(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Start of the time window: a time, or words such as “3 weeks ago”.", show_default=False),
+        typer.Option(
+            help="Start of the time window: a time, a date, or words such as “3 weeks ago”.", show_default=False
+        ),
     ] = None,
     until: Annotated[str | None, typer.Option(help="End of the time window.", show_default=False)] = None,
-    now: Annotated[
-        str | None, typer.Option(help="Time that “3 weeks ago” is relative to.", show_default="the current time")
-    ] = None,
+    now: NowOption = None,
     timezone: TimezoneOption = None,
     thread: Annotated[str | None, typer.Option(help="Only this thread.", show_default=False)] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Only messages whose metadata has this value; may be repeated. Numbers, true, false and null are read "
+            "as such, anything else as a string; quote a string that looks like one of them: 'turn=\"3\"'.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of messages.")] = 20,
     max_tokens: Annotated[
         int | None,
@@ -38,33 +49,49 @@ def recall(
 ) -> None:
     """Find messages by query and time. Uncertain characters are underlined."""
     state = state_of(context)
+    asker = state.timezone(timezone)
     with state.memory() as memory:
         result = memory.recall(
             bank,
             query,
             since=since,
             until=until,
-            now=parse_time(now, "--now"),
-            timezone=timezone,
+            now=now,
+            timezone=asker.name,
             thread=thread,
+            metadata=dict(_condition(text) for text in where or ()),
             limit=limit,
             max_tokens=max_tokens,
         )
 
     def show(console: Console) -> None:
         for span in result.spans:
-            _show_span(console, span)
+            _show_span(console, span, asker)
         more = "" if result.next_cursor is None else "; raise --limit to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
 
     state.answer(result, show)
 
 
-def _show_span(console: Console, span: "RecalledMessage") -> None:
+def _condition(text: str) -> tuple[str, "Scalar"]:
+    """Key and value of `--where`. Raises `InvalidInput`."""
+    from foxing.memory.errors import InvalidInput
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidInput(f"--where takes KEY=VALUE, such as channel=planning, not '{text}'")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return key, value
+    return key, value if isinstance(parsed, (dict, list)) else parsed
+
+
+def _show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> None:
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     confidence = "" if span.source != "decoded" else f", confidence {span.confidence:.1%}"
-    head = f"{minute(span.created_at)}  {speaker}  [{span.thread}]  {source}{confidence}"
+    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{confidence}"
     console.print(Text(printable(head), style="dim"), soft_wrap=True)
     console.print(underlined(span.text, span.uncertain), soft_wrap=True)
     console.print()

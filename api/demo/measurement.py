@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder import Codec
 from foxing.memory import InvalidInput, Memory
-from foxing.renderer import Page, grid_text, render, tier_rank
+from foxing.renderer import Page, grid_text, render, shown_text, tier_rank
 
 from .originals import all_pages
 
@@ -80,7 +80,7 @@ def write_page(page: Page, codec: Codec, output: Path) -> list[Path]:
     for tier in sorted(codec.tiers, key=tier_rank):
         image = render(page.cells, page.layout, tier)
         reading = codec.decode(codec.encode([image], tier))[0]
-        rows = (grid_text(row[None, :]).rstrip() for row in reading.cells[: page.rows_used])
+        rows = (shown_text(row).rstrip() for row in reading.cells[: page.rows_used])
         picture, text = output / f"page-{tier}.png", output / f"page-{tier}.txt"
         try:
             image.save(picture)

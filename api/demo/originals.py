@@ -51,7 +51,7 @@ class Originals:
     def _first_open(self) -> NewMessage | None:
         """The oldest message that is not completely sealed."""
         for message_id, message in self.messages.items():
-            if self._sealed_chars.get(message_id, -1) < len(message.content):
+            if self._sealed_chars.get(message_id, -1) < len(message.text):
                 return message
         return None
 
@@ -71,7 +71,7 @@ class Originals:
         return Entry(
             message_id=message_id,
             role=message.role,
-            content=message.content,
+            content=message.text,
             created_at=message.created_at or ENDS_AT,
             thread=message.thread or "",
             name=message.name,

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from foxing.api.cli.output import minute
 from foxing.memory import NewMessage, RecalledMessage, RecallResult
 
-from .conversation import ENDS_AT
+from .conversation import ENDS_AT, SEOUL
 from .measurement import TierRow
 
 _COLUMNS = ("tier", "pages", "characters", "vision tokens", "token bytes", "zstd -19", "bits/char", "accuracy")
@@ -55,15 +56,16 @@ class DemoResult:
 def show_introduction(console: Console, messages: Sequence[NewMessage]) -> None:
     """Says what the demo is about to do."""
     console.print(
-        f"Storing {len(messages):,} messages of an agent and its user, dated {messages[0].created_at:%Y-%m-%d} to "
-        f"{ENDS_AT:%Y-%m-%d}, while their pages are sealed and age in simulated time.",
+        f"Storing {len(messages):,} messages of an agent and its user, dated "
+        f"{minute(messages[0].created_at, SEOUL)} to {minute(ENDS_AT, SEOUL)}, while their pages are sealed and age in "
+        "simulated time.",
         soft_wrap=True,
     )
 
 
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
-    table = Table(title=f"Pages by tier on {ENDS_AT:%Y-%m-%d}", title_justify="left")
+    table = Table(title=f"Pages by tier on {minute(ENDS_AT, SEOUL)}", title_justify="left")
     for name in _COLUMNS:
         table.add_column(name, justify="left" if name == "tier" else "right")
     for row in result.tiers:
@@ -91,7 +93,7 @@ def show_result(console: Console, result: DemoResult) -> None:
 def _span_text(span: RecalledMessage) -> Text:
     """The span with its uncertain runs in reverse video."""
     tier = f", {span.tier}" if span.tier else ""
-    text = Text(f"\n{span.created_at.astimezone(ENDS_AT.tzinfo):%Y-%m-%d %H:%M} {span.name or span.role}", style="cyan")
+    text = Text(f"\n{minute(span.created_at, SEOUL)} {span.name or span.role}", style="cyan")
     text.append(f"  {span.source}{tier}, confidence {span.confidence:.3f}\n", style="dim")
     body = Text(span.text, style="default")
     for start, stop, _ in span.uncertain:

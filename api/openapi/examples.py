@@ -23,6 +23,20 @@ STORE_REQUEST: Json = {
         {"role": "assistant", "content": "Noted: Titan ships on 14 March.", "created_at": "2026-02-03T09:15:04+00:00"},
     ],
 }
+STORE_PARTS_REQUEST: Json = {
+    "thread": "titan-planning",
+    "messages": [
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Let me look."},
+                {"type": "tool_call", "id": "call_1", "name": "find_issue", "arguments": {"query": "offline maps"}},
+            ],
+            "metadata": {"channel": "planning", "turn": 3},
+        },
+        {"role": "tool", "content": [{"type": "tool_result", "id": "call_1", "content": "TITAN-214: open"}]},
+    ],
+}
 STORED: Json = {"ids": [MESSAGE_ID, "msg_01jqz5d8e3"], "stored": 2, "duplicates": 0}
 
 SPAN: Json = {
@@ -32,6 +46,8 @@ SPAN: Json = {
     "name": "Mina",
     "created_at": "2026-02-03T09:15:00Z",
     "text": "We ship Titan on 14 March, whatever happers.",
+    "parts": None,
+    "metadata": {"channel": "planning"},
     "confidence": 0.9874,
     "uncertain": [[41, 42, 0.5312]],
     "tier": "tiny",

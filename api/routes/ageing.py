@@ -33,7 +33,7 @@ async def seal(
     """Typesets all open messages onto pages, encodes them and responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
-    report = await service.run_codec(service.memory.seal, bank, now=request.now)
+    report = await service.run_codec(service.memory.seal, bank, now=request.now, timezone=request.timezone)
     service.metrics.ageing.record_seal(report)
     return report
 
@@ -60,6 +60,8 @@ async def age(
     request = body or AgeRequest()
     if not request.dry_run:
         service.check_now(request.now)
-    report = await service.run_codec(service.memory.age, bank, now=request.now, dry_run=request.dry_run)
+    report = await service.run_codec(
+        service.memory.age, bank, now=request.now, timezone=request.timezone, dry_run=request.dry_run
+    )
     service.metrics.ageing.record_age(report)
     return report

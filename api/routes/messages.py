@@ -12,6 +12,11 @@ from foxing.memory.models import RecalledMessage, StoreResult
 
 router = APIRouter(prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)])
 
+_REQUESTS = {
+    "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
+    "tools": {"summary": "A tool call and its result, with metadata", "value": examples.STORE_PARTS_REQUEST},
+}
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -39,12 +44,13 @@ async def store_messages(
     service: ServiceDep,
     body: Annotated[
         StoreRequest,
-        Body(openapi_examples={"turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST}}),
+        Body(openapi_examples=_REQUESTS),
     ],
     idempotency_key: IdempotencyKey = None,
 ) -> StoreResult:
-    """Stores all messages or none, and creates the bank with its first message. A message that is already stored under
-    its id is not stored again; the same id with different content is a conflict (409)."""
+    """Stores all messages or none, and creates the bank if there is none. A message that is already stored under its id
+    is not stored again; the same id with different content or metadata is a conflict (409). Content is a string or a
+    list of parts: text, tool calls, tool results. Images are refused, because they are not stored yet."""
     result = await service.run(
         service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key
     )
@@ -62,5 +68,6 @@ async def store_messages(
 async def get_message(
     bank: BankPath, message_id: Annotated[str, Path(description="Id of the message.")], service: ServiceDep
 ) -> RecalledMessage:
-    """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds."""
+    """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds; with
+    it come the parts, where the content was given in parts."""
     return await service.run_codec(service.memory.message, bank, message_id)

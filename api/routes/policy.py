@@ -31,7 +31,7 @@ async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
     "",
     operation_id="set_policy",
     summary="Set the ageing policy of a bank",
-    responses={**json_response(200, "The new policy.", examples.POLICY), **v1_problem_responses(404, body=True)},
+    responses={**json_response(200, "The new policy.", examples.POLICY), **v1_problem_responses(body=True)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -45,6 +45,6 @@ async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
     },
 )
 async def set_policy(bank: BankPath, service: ServiceDep, body: Annotated[dict[str, Any], Body()]) -> Policy:
-    """Replaces the policy; omitted fields take their defaults. The new policy applies from the next ageing run on and
-    never moves a page back to a sharper tier."""
+    """Sets the policy, and creates the bank if there is none; omitted fields take their defaults. The new policy
+    applies from the next ageing run on and never moves a page back to a sharper tier."""
     return await service.run(service.memory.set_policy, bank, body)

@@ -1,6 +1,5 @@
 """Recall."""
 
-from datetime import datetime
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Body, Security
@@ -10,6 +9,7 @@ from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, v1_problem_responses
 from foxing.api.schemas import FORMAT_TEXT_ONLY, RecallRequest
 from foxing.memory.errors import InvalidInput
+from foxing.memory.metadata import Scalar
 from foxing.memory.models import RecalledImages, RecallResult
 
 router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
@@ -31,9 +31,10 @@ class _Selection(TypedDict):
     query: str | None
     since: str | None
     until: str | None
-    now: datetime | None
+    now: str | None
     timezone: str | None
     thread: str | None
+    metadata: dict[str, Scalar] | None
     limit: int
     cursor: str | None
 
@@ -88,6 +89,7 @@ def _selection(body: RecallRequest) -> _Selection:
         "now": body.now,
         "timezone": body.timezone,
         "thread": body.thread,
+        "metadata": body.metadata,
         "limit": body.limit,
         "cursor": body.cursor,
     }

@@ -57,7 +57,7 @@ def _demo_page(layout: PageLayout, repertoire: str | None) -> Page:
         Entry(
             message_id=str(number),
             role=message.role,
-            content=message.content,
+            content=message.text,
             created_at=message.created_at or datetime.now(UTC),
             thread=message.thread or "",
             name=message.name,

@@ -114,7 +114,7 @@ def characters_table(figures: Figures) -> str:
     for kind, tiers in by_kind.items():
         first = next(iter(tiers.values()))
         read = [f"{tiers[tier].accuracy:.2%} / {tiers[tier].flagged_errors_share:.0%}" for tier in CHARACTER_TIERS]
-        lines.append([kind, f"{first.characters:,}", f"{first.twins:,}", *read])
+        lines.append([kind, f"{first.characters:,}", f"{first.lookalikes:,}", *read])
     return markdown_table(("kind", "characters", "twins", *(f"`{tier}`" for tier in CHARACTER_TIERS)), lines)
 
 

@@ -30,6 +30,7 @@ RULES = """\
 """
 PATH_VALUES = {"bank": BANK, "page_id": PAGE_ID, "message_id": MESSAGE_ID}
 PROBLEM_VALUES = ("Problem", "FieldError")
+ANY_JSON = "JsonValue"  # pydantic's name for it; it has no fields to show
 BASE = "http://127.0.0.1:8765"
 
 #: What the caller should do, by slug of the problem.
@@ -55,6 +56,8 @@ ADVICE = {
     "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
     "forgotten": "Request the tier at which the page is held, or a lower one.",
     "time-travel-forbidden": "Omit `now`, or set `FOXING_TIME_TRAVEL=true` for a test.",
+    "closed": "Send the request again once the service is back.",
+    "plugin-broken": "See `detail`, or the log of the service; upgrade or remove the package that has the plug-in.",
     "database-too-new": "Upgrade Foxing, or restore a backup made before the upgrade.",
     "storage": "See `detail`: the database is read-only, full, locked or damaged. What was stored before is intact; "
     "retry the request once the cause is fixed.",
@@ -79,7 +82,7 @@ def http_page(document: Json) -> str:
     parts += ["## Values", "The objects in responses, and parts of requests."]
     calls = [operation for _, listed in operations(document) for *_, operation in listed]
     only_requested = {n for o in calls for n in _body_names(o)} - {n for o in calls for n in _answer_names(o)}
-    for name in sorted(set(schemas) - only_requested - set(PROBLEM_VALUES)):
+    for name in sorted(set(schemas) - only_requested - set(PROBLEM_VALUES) - {ANY_JSON}):
         parts += [f"### {name}", schemas[name].get("description", ""), _fields(schemas[name])]
     parts += _problems(schemas)
     return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
@@ -196,9 +199,12 @@ def _default(schema: Json) -> str:
 def _type(schema: Json) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
+        if name == ANY_JSON:
+            return "any JSON"
         return f"[{name}](#{_anchor(name)})"
-    if "anyOf" in schema:
-        return " or ".join(_type(part) for part in schema["anyOf"])
+    choices = schema.get("anyOf", schema.get("oneOf"))
+    if choices is not None:
+        return " or ".join(_type(part) for part in choices)
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:

@@ -7,6 +7,10 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from foxing.api.settings import ENV_PREFIX, SETTINGS_FILE, Settings
+from foxing.api.settings.names import environment_name
+from foxing.encoder import CODECS, CodecPlugin
+from foxing.encoder.plugin import options_of
+from foxing.renderer.plugins import OWN_PACKAGE
 
 from .markdown import table
 
@@ -16,8 +20,8 @@ HEAD = f"""\
 
 Every setting can be given as an environment variable or in `{SETTINGS_FILE}` in the working directory. Options on the
 command line override the environment, the environment overrides the file, and the file overrides the defaults. An empty
-environment variable counts as not set. An unknown name in the file is an error, and so is an invalid value; the message
-names the setting.
+environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that begins
+with `{ENV_PREFIX}`, and so is an invalid value; the message names the setting.
 """
 DATABASE = """\
 Without `database_url`, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux
@@ -25,37 +29,80 @@ Without `database_url`, the database is `foxing.db` in the user's data folder: `
 `%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a SQLAlchemy URL, e.g.
 `sqlite:////srv/foxing.db`; any other value is the path of a SQLite file. A missing file or folder is created.
 """
+CODECS_HEAD = f"""\
+## Options of codecs
+
+Each codec has options of its own: `[codecs.<codec>]` in the file, `{ENV_PREFIX}CODECS__<CODEC>__<OPTION>` in the
+environment, where names are in upper case and have `_` for `-`. They apply to the codec that `codec` selects, and to
+those that wrote older pages of a bank. Options with a dot form a table of their own, and what is required among them is
+required only if that table is given. Codecs of other packages ([plug-ins](plugins.md)) take theirs in the same way.
+"""
 #: Example values of settings without a default.
 _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
-    "token_bytes": {"tiny": 200},
-    "codec_model": "/srv/models/DeepSeek-OCR",
-    "codec_revision": "0123456789abcdef0123456789abcdef01234567",
-    "remote_url": "http://127.0.0.1:8000/v1",
-    "remote_model": "Qwen/Qwen3-VL-8B-Instruct",
-    "remote_api_key": "the-key-of-the-endpoint",
-    "remote_max_tokens": 8192,
-    "remote_extra": {"top_k": 1},
+    "codecs.native.token_bytes": {"tiny": 200},
+    "codecs.*.model": "/srv/models/the-model",
+    "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
+    "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
+    "codecs.deepseek-ocr.remote.model": "deepseek-ai/DeepSeek-OCR",
+    "url": "http://127.0.0.1:8000/v1",
+    "max_tokens": 8192,
+    "extra": {"top_k": 1},
 }
+COLUMNS = ("environment", "in the file", "default", "description")
 
 
 def settings_page() -> str:
-    """Markdown: every setting, and a `foxing.toml` with all of them."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = "not set" if field.default is None else f"`{_environment(field.default)}`"
-        description = f"{field.description}{_bounds(field)}"
-        rows.append((f"`{ENV_PREFIX}{name.upper()}`", f"`{name}`", default, description))
-    example = ["```toml"]
-    for name, field in Settings.model_fields.items():
-        value = field.default if field.default is not None else _EXAMPLES[name]
-        prefix = "" if field.default is not None else "# "
-        example.append(f"{prefix}{name} = {_toml(value)}")
-    example.append("```")
-    overview = table(("environment", "in the file", "default", "description"), rows)
+    """Markdown: every setting, the options of our own codecs, and a `foxing.toml` with all of them."""
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "codecs"}
+    overview = table(COLUMNS, [_row(name, name, field) for name, field in fields.items()])
+    parts = [HEAD.strip(), overview, DATABASE.strip(), CODECS_HEAD.strip()]
+    example = ["```toml", *(_line(name, name, field) for name, field in fields.items())]
+    for codec in _own_codecs():
+        options = list(options_of(codec.options))
+        rows = [_row(f"codecs.{codec.name}.{option}", option, field) for option, field in options]
+        parts += [f"### `[codecs.{codec.name}]`", codec.about, table(COLUMNS, rows)]
+        example += _table_of(codec)
     heading = f"## `{SETTINGS_FILE}`\n\nAll settings with their defaults; those commented out have none."
-    return "\n\n".join([HEAD.strip(), overview, DATABASE.strip(), heading, "\n".join(example)]) + "\n"
+    return "\n\n".join([*parts, heading, "\n".join([*example, "```"])]) + "\n"
+
+
+def _own_codecs() -> list[CodecPlugin[Any]]:
+    return [plugin.value for plugin in CODECS.working() if plugin.package == OWN_PACKAGE]
+
+
+def _row(setting: str, in_file: str, field: FieldInfo) -> tuple[str, str, str, str]:
+    value = field.get_default(call_default_factory=True)
+    shown = "required" if field.is_required() else f"`{_environment(value)}`" if _has_default(field) else "not set"
+    return f"`{environment_name(setting)}`", f"`{in_file}`", shown, f"{field.description}{_bounds(field)}"
+
+
+def _table_of(codec: CodecPlugin[Any]) -> list[str]:
+    """The options of a codec in the file. Those of an option that is a model come last, in a table within: a key after
+    the head of that table would belong to it."""
+    lines = ["", f"[codecs.{codec.name}]"]
+    open_table = ""
+    for option, field in sorted(options_of(codec.options), key=lambda item: "." in item[0]):
+        table_name, _, name = option.rpartition(".")
+        if table_name != open_table:
+            lines += ["", f"# [codecs.{codec.name}.{table_name}]"]
+            open_table = table_name
+        line = _line(f"codecs.{codec.name}.{option}", name, field)
+        lines.append(f"# {line.removeprefix('# ')}" if table_name else line)
+    return lines
+
+
+def _line(setting: str, name: str, field: FieldInfo) -> str:
+    if _has_default(field):
+        return f"{name} = {_toml(field.get_default(call_default_factory=True))}"
+    codec = setting.split(".")[1] if "." in setting else ""
+    keys = (setting, setting.replace(f".{codec}.", ".*.") if codec else setting, name)
+    return f"# {name} = {_toml(next(_EXAMPLES[key] for key in keys if key in _EXAMPLES))}"
+
+
+def _has_default(field: FieldInfo) -> bool:
+    return not field.is_required() and field.get_default(call_default_factory=True) not in (None, {})
 
 
 def _bounds(field: FieldInfo) -> str:

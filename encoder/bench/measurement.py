@@ -12,7 +12,7 @@ import zstandard
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from foxing.encoder.capabilities import ResizableCodec
+from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.errors import CodecError
 from foxing.encoder.text_tokens import count_text_tokens
@@ -98,7 +98,8 @@ def measure_sizes(codec: Codec, pages: Sequence[Page], tier: str, language: str)
 def offered_sizes(codec: Codec, tier: str) -> tuple[int, ...]:
     """Token sizes in bytes that the codec can write at `tier`, the default first."""
     default = codec.tiers[tier].bytes_per_token
-    sizes = codec.sizes.get(tier, ()) if isinstance(codec, ResizableCodec) else ()
+    resizable = capabilities_of(codec).resizable
+    sizes = () if resizable is None else resizable.sizes.get(tier, ())
     return (default, *sorted(set(sizes) - {default}))
 
 
@@ -106,9 +107,10 @@ def with_size(codec: Codec, tier: str, size: int) -> Codec:
     """The codec writing tokens of `size` bytes at `tier`. Raises `CodecError` for a size it does not offer."""
     if size == codec.tiers[tier].bytes_per_token:
         return codec
-    if not isinstance(codec, ResizableCodec):
+    resizable = capabilities_of(codec).resizable
+    if resizable is None:
         raise CodecError(f"the codec '{codec.name}' has only one token size at '{tier}', not {size} bytes")
-    return codec.sized({tier: size})
+    return resizable.sized({tier: size})
 
 
 def measure_ageing(

@@ -7,8 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from foxing.encoder.contract import Codec
-from foxing.encoder.options import CodecOptions
-from foxing.encoder.registry import CODECS
+from foxing.encoder.plugin import CODECS
 from foxing.renderer import Page, render
 
 from .measurement import BATCH_PAGES
@@ -43,9 +42,10 @@ class CodecSpeed:
 
 def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
     """Times the codec on `pages`, repeated or cut to a full batch. Raises `CodecError`."""
-    entry = CODECS.get(codec.name)
-    shipped = entry is not None and entry.shipped  # a second copy of a large model may not fit into memory
-    load_ms = _timed(lambda: CODECS[codec.name].load(device, CodecOptions())) * 1e3 if shipped else 0.0
+    plugin = CODECS.get(codec.name).value if codec.name in CODECS else None
+    load_ms = 0.0
+    if plugin is not None and plugin.shipped:  # a second copy of a large model may not fit into memory
+        load_ms = _timed(lambda: plugin.load(device, plugin.parse(None))) * 1e3
     batch = [pages[index % len(pages)] for index in range(BATCH_PAGES)]
     return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))
 

@@ -1,1 +1,1 @@
-"""The native codec: small, trained by us, its weights in the package."""
+"""The native codec: a small network trained for this project, with its weights in the package."""

@@ -1,8 +1,8 @@
-"""Threads that share out pages and streams: each computes by itself.
+"""Thread pool that runs one page or stream per thread.
 
-The arithmetic libraries split every product among threads of their own, which wait for one another busily: hundreds of
-small products on a machine that has other work then take seconds. Here a thread has its own part of the work, and its
-products are not split.
+By default the arithmetic libraries split every product over threads of their own, which busy-wait for each other:
+on a loaded machine, hundreds of small products then take seconds. Here each thread has its own part of the work, and
+its products are not split.
 """
 
 import os
@@ -20,19 +20,19 @@ _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 
 
-def shared_out(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
-    """`work` of each part, on threads of which there is one for each core. `work` must not share out in turn."""
+def map_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+    """`work(part)` for each part, in order, one thread per core. `work` must not call `map_parallel` itself."""
     return list(_workers().map(work, parts))
 
 
 @cache
 def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(WORKERS, "foxing-codec", initializer=_compute_alone)
+    return ThreadPoolExecutor(WORKERS, "foxing-codec", initializer=_use_one_thread)
 
 
-def _compute_alone() -> None:
-    """Products of this thread are not split. OpenMP counts threads by thread, so that others go on as they were."""
-    torch.get_num_threads()  # sets what torch wants for a new thread, and would otherwise do so later
+def _use_one_thread() -> None:
+    """Stops splitting the products of this thread. OpenMP keeps the limit per thread, so others are unaffected."""
+    torch.get_num_threads()  # makes torch set up this thread now; later it would override the limit
     _openmp().limit(limits=1)
 
 
@@ -41,4 +41,4 @@ def _openmp() -> Any:
     return ThreadpoolController().select(user_api="openmp")
 
 
-os.register_at_fork(after_in_child=_workers.cache_clear)  # threads do not come along
+os.register_at_fork(after_in_child=_workers.cache_clear)  # threads do not survive a fork

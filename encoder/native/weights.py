@@ -1,9 +1,9 @@
-"""Weights of the native codec as one safetensors file that holds its own dimensions and charset."""
+"""Weights of the native codec: one safetensors file that also holds its dimensions and charset."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,19 +12,40 @@ from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 
+from .calibration import CalibrationInfo
 from .charset import Charset
 from .model import NativeModel
-from .network.layers import NativeDims
+from .network.dims import NativeDims
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
 FORMAT = "foxing-native-2"
-DIGEST_CHARACTERS = 12  # of the sha256 that names weights in vision tokens
+DIGEST_CHARACTERS = 12  # of the sha256 that names the weights in vision tokens
+
+
+class WeightsInfo(CalibrationInfo, total=False):
+    """What training and calibration record in a weights file."""
+
+    #: Steps of training.
+    step: int
+    #: Mean of the held-out accuracies, without `micro`.
+    score: float
+    #: Held-out accuracy by "tier/text".
+    held_out: dict[str, float]
+
+
+class LoadedWeights(NamedTuple):
+    """The contents of a weights file."""
+
+    #: In float32.
+    model: NativeModel
+    charset: Charset
+    info: WeightsInfo
 
 
 def save_weights(
-    model: NativeModel, charset: Charset, path: Path, info: dict[str, Any], dtype: torch.dtype = torch.float32
+    model: NativeModel, charset: Charset, path: Path, info: WeightsInfo, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Writes the file whole or not at all."""
+    """Writes `path` atomically."""
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
         for name, tensor in model.state_dict().items()
@@ -40,15 +61,15 @@ def save_weights(
     partial.replace(path)
 
 
-def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[str, Any]]:
-    """The model in float32, its charset, and what its training noted. Strict: every tensor, no other.
+def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
+    """The model in `path` with its charset and info. Strict: the file holds every tensor and no other.
 
-    Raises `CodecError` when the file is missing, damaged or of another format.
+    Raises `CodecError` if the file is missing, damaged or of another format.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: _wide(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _to_float32(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CodecError(
             f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
@@ -60,20 +81,20 @@ def load_weights(path: Path = WEIGHTS_PATH) -> tuple[NativeModel, Charset, dict[
     try:
         dims = NativeDims.from_dict(json.loads(metadata["dims"]))
         charset = Charset.from_dict(json.loads(metadata["charset"]))
-        info = json.loads(metadata["info"])
+        info: WeightsInfo = json.loads(metadata["info"])
         model = NativeModel(dims, charset)
         model.load_state_dict(tensors, strict=True)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
-    return model, charset, info
+    return LoadedWeights(model, charset, info)
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def _to_float32(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def weights_digest(path: Path = WEIGHTS_PATH) -> str:
-    """The first characters of the file's sha256, by which vision tokens name the weights that wrote them."""
+    """The first characters of the file's sha256, which name the weights in vision tokens."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):

@@ -36,7 +36,7 @@ class Address:
             host, port = "", ""
         if not host or parts.scheme not in ("http", "https"):
             raise CodecError(
-                "FOXING_REMOTE_URL is not a valid address: it must start with http:// or https:// and a host, such as "
+                "the option 'url' is not a valid address: it must start with http:// or https:// and a host, such as "
                 "http://127.0.0.1:8000/v1; write / and @ in a password as %2F and %40"
             )
         path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/chat")

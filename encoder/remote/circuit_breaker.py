@@ -1,7 +1,7 @@
 """Circuit breaker for an unresponsive server.
 
-Not one of a library, as those count calls that raise: here a call is a page, which may have been answered several times,
-and only attempts without any response count.
+Not one of a library, as those count calls that raise. Here a call is a page, which takes several attempts, and only
+attempts without any response count.
 """
 
 from collections.abc import Callable, Iterator

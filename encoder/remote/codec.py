@@ -61,9 +61,6 @@ class EndpointCodec:
     def __init__(self, options: RemoteOptions, endpoint: Endpoint) -> None:
         self.options = options
         self.endpoint = endpoint
-        if options.columns not in LAYOUTS:
-            columns = " or ".join(map(str, LAYOUTS))
-            raise CodecError(f"FOXING_REMOTE_COLUMNS must be {columns}, not {options.columns}")
         self.layout = LAYOUTS[options.columns]
         self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier_spec(self.layout, tier) for tier in TIERS})
         self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
@@ -86,7 +83,7 @@ class EndpointCodec:
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
-        return {"endpoint": self.endpoint.url, "server": self.options.server, "model": str(self.options.model)}
+        return {"endpoint": self.endpoint.url, "server": self.options.server, "model": self.options.model}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """See `foxing.encoder.Codec`."""
@@ -170,7 +167,7 @@ class EndpointCodec:
             text, confidence = believed(completion.text, completion.sure)
         text, confidence = without_markup(text, confidence)
         if not text.strip():
-            raise ReadFailed(f"{self.endpoint.url} returned positions but no text; check FOXING_REMOTE_PROMPT")
+            raise ReadFailed(f"{self.endpoint.url} returned positions but no text; check the option 'prompt'")
         return text, confidence
 
     def _check(self, tokens: VisionTokens) -> None:
@@ -180,7 +177,7 @@ class EndpointCodec:
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens are images of another grid ({tokens.weights}, not {self.weights}); set "
-                "FOXING_REMOTE_COLUMNS to the columns of the pages"
+                "the option 'columns' to the columns of the pages"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")

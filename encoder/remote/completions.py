@@ -65,7 +65,7 @@ class Completion:
         if not text.strip() and not tokens and not ended_at_once:
             raise NoReading(
                 f"answered nothing (it ended with '{quote(finish)}' after {counts[1]:,} tokens); check that it runs "
-                "the model of FOXING_CODEC_MODEL, and FOXING_REMOTE_MAX_TOKENS",
+                "the same model, and the option 'max_tokens'",
                 deliberate=True,
             )
         if any(math.isnan(p) or p == math.inf for p in logprobs):

@@ -10,13 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import httpx
 
-from foxing.encoder.errors import CodecError, ReadFailed
+from foxing.encoder.errors import ReadFailed
 
 from .address import Address, redact
 from .circuit_breaker import CircuitBreaker, CircuitOpen
 from .completions import Completion
 from .error_responses import ErrorResponse
-from .options import RemoteOptions
+from .options import ServerOptions
 from .responses import BadAnswer, ChatCompletion, NoReading
 from .retries import AttemptFailed, PageAttempts, Timing
 from .session import HttpRequest, HttpResponse, ResponseTooLarge, Session, SessionClosed
@@ -62,13 +62,13 @@ CHAT = Call(
     "/chat/completions",
     ChatCompletion.parse,
     "chat completion",
-    "check that the model takes images, and remove or add fields with FOXING_REMOTE_EXTRA",
+    "check that the model takes images, and remove or add fields with the option 'extra'",
 )
 COMPLETION = Call(
     "/completions",
     Completion.of,
     "completion",
-    "start vLLM with --enable-prompt-embeds and the model of FOXING_CODEC_MODEL, or set FOXING_CODEC_DECODER=here",
+    "start vLLM with --enable-prompt-embeds and the same model, or remove the option 'remote'",
 )
 
 
@@ -76,14 +76,8 @@ class Endpoint:
     """An OpenAI-compatible API. Thread-safe; the first request opens the connections. No error message holds the API
     key or a user name, password or query of the address."""
 
-    def __init__(self, options: RemoteOptions, timing: Timing | None = None) -> None:
-        """Raises `CodecError` if `options` lack the address or the model, or the address is invalid."""
-        if not options.url or not options.model:
-            missing = "FOXING_REMOTE_URL" if not options.url else "FOXING_REMOTE_MODEL"
-            raise CodecError(
-                f"reading through a server needs {missing}: set FOXING_REMOTE_URL to the base of an OpenAI-compatible "
-                "API, such as http://127.0.0.1:8000/v1, and FOXING_REMOTE_MODEL to a vision model that it serves"
-            )
+    def __init__(self, options: ServerOptions, timing: Timing | None = None) -> None:
+        """Raises `CodecError` if the address is invalid."""
         self._address = Address.parse(options.url)
         self._secrets = tuple(secret for secret in (options.api_key, *self._address.secrets) if secret)
         #: The base URL without credentials and query.
@@ -131,8 +125,8 @@ class Endpoint:
             raise ReadFailed(CLOSED) from None
         except CircuitOpen:
             raise ReadFailed(
-                f"{self.url} did not answer the last pages, so this one was not sent; start the server, or set "
-                "FOXING_REMOTE_URL"
+                f"{self.url} did not answer the last pages, so this one was not sent; start the server, or "
+                "change the option 'url'"
             ) from None
 
     def _attempt(self, session: Session, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
@@ -173,23 +167,26 @@ class Endpoint:
             )
         except TimeoutError as error:
             raise AttemptFailed(
-                f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise FOXING_REMOTE_TIMEOUT_S or lower "
-                "FOXING_REMOTE_CONCURRENCY",
+                f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise the option 'timeout_s' or lower "
+                "'concurrency'",
                 retry=True,
                 no_response=True,
             ) from error
         except ResponseTooLarge as error:
             raise AttemptFailed(
-                f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that FOXING_REMOTE_URL is the base "
-                "of the API"
+                f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that the option 'url' is the "
+                "base of the API"
             ) from error
         except httpx.ConnectError as error:
-            message = f"nothing answers at {self.url} ({self._cause(error)}); start the server, or set "
-            raise AttemptFailed(f"{message}FOXING_REMOTE_URL", retry=True, no_response=True) from error
+            raise AttemptFailed(
+                f"nothing answers at {self.url} ({self._cause(error)}); start the server, or change the option 'url'",
+                retry=True,
+                no_response=True,
+            ) from error
         except httpx.TransportError as error:
             raise AttemptFailed(f"the connection to {self.url} broke ({self._cause(error)})", retry=True) from error
         except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
-            message = f"the request to {self.url} failed ({self._cause(error)}); check FOXING_REMOTE_URL"
+            message = f"the request to {self.url} failed ({self._cause(error)}); check the option 'url'"
             raise AttemptFailed(message) from error
 
     def _cause(self, error: Exception) -> str:
@@ -204,7 +201,7 @@ class Endpoint:
             raise self._rejection(session, response, status, error, advice)
         if html:
             raise AttemptFailed(
-                f"{self.url} returned an HTML page; FOXING_REMOTE_URL must be the base of an OpenAI-compatible API, "
+                f"{self.url} returned an HTML page; the option 'url' must be the base of an OpenAI-compatible API, "
                 "usually ending in /v1"
             )
         try:
@@ -226,14 +223,14 @@ class Endpoint:
         answered = f"{self.url} answered {shown_status}{message}"
         if 300 <= status < 400:
             location = self.clean(headers.get("location", "nowhere").partition("?")[0])
-            return AttemptFailed(f"{answered}: it redirects to {location}; set FOXING_REMOTE_URL to the new address")
+            return AttemptFailed(f"{answered}: it redirects to {location}; set the option 'url' to the new address")
         if status in (401, 403):
-            return AttemptFailed(f"{answered}; check FOXING_REMOTE_API_KEY and its permissions")
+            return AttemptFailed(f"{answered}; check the option 'api_key' and what it permits")
         if status == 404 or (status == 400 and error.model_missing):
             models = self._models_note(session)
-            return AttemptFailed(f"{answered}; check FOXING_REMOTE_MODEL and FOXING_REMOTE_URL{models}")
+            return AttemptFailed(f"{answered}; check the options 'model' and 'url'{models}")
         if status == 402 or error.quota_exhausted:
-            return AttemptFailed(f"{answered}; the account of FOXING_REMOTE_API_KEY is out of credit")
+            return AttemptFailed(f"{answered}; the account of the option 'api_key' is out of credit")
         if status in _RETRIED_STATUSES:
             return AttemptFailed(answered, retry=True, retry_after_s=self._retry_after_s(headers))
         return AttemptFailed(f"{answered}; the server does not accept this request: {advice}")

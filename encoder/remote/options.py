@@ -1,8 +1,11 @@
 """Options of codecs that read pages through a server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from foxing.encoder.plugin import CodecOptions
 
 Server = Literal["openai", "vllm", "sglang"]
 
@@ -18,39 +21,83 @@ PROMPTS: Mapping[str, str] = {
     "ocr": "OCR:",
     "text-recognition": "Text Recognition:",
 }
+#: Columns that a page can have: 80 (printed) or 160 (dense).
+COLUMNS = (80, 160)
 
 
-@dataclass(frozen=True)
-class RemoteOptions:
-    """Which server reads pages, and how it is asked."""
+class ServerOptions(CodecOptions):
+    """Which server reads pages, and how long it may take."""
 
-    #: Base URL of the API, usually ending in /v1; may hold a password.
-    url: str | None = field(default=None, repr=False)
-    #: Name of the model.
-    model: str | None = None
-    #: Bearer token of the API.
-    api_key: str | None = field(default=None, repr=False)
-    #: Server software, whose own request fields may be sent.
-    server: Server = "openai"
-    #: A key of `PROMPTS`, or the text of the prompt.
-    prompt: str = "transcribe"
-    #: Columns of a page: 80 (printed) or 160 (dense).
-    columns: int = 80
-    #: Timeout of one request as a whole.
-    timeout_s: float = 120.0
-    #: Timeout of all attempts for a page, pauses included.
-    page_timeout_s: float = 180.0
-    #: Maximum number of requests at once.
-    concurrency: int = 8
-    #: Attempts after the first one.
-    retries: int = 4
-    #: Maximum number of tokens of a response; None derives it from the ink on the page.
-    max_tokens: int | None = None
-    #: Confidence of every character if the server returns no log-probabilities.
-    default_confidence: float = 0.9
-    #: Fields merged into each request; None removes a field.
-    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    #: Price of a million prompt tokens.
-    prompt_price: float = 0.0
-    #: Price of a million completion tokens.
-    completion_price: float = 0.0
+    url: str = Field(
+        repr=False,  # may hold a password
+        description="Base URL of the OpenAI-compatible API that reads pages, usually ending in /v1.",
+    )
+    model: str = Field(description="Name of the model that reads pages.")
+    api_key: str | None = Field(
+        default=None, repr=False, description="Key that is sent as `Authorization: Bearer <key>`."
+    )
+    timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        le=3600,
+        description="Timeout of one request in seconds, from connecting to the end of the response.",
+    )
+    page_timeout_s: float = Field(
+        default=180.0,
+        gt=0,
+        le=36_000,
+        description="Timeout of one page in seconds, over all attempts and the pauses between them.",
+    )
+    concurrency: int = Field(default=8, ge=1, le=1000, description="Maximum number of concurrent requests.")
+    retries: int = Field(default=4, ge=0, le=20, description="How many times a failed request is retried.")
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="Maximum number of text tokens in a response; by default derived from the ink on the page.",
+    )
+    default_confidence: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Confidence of a character if the server returns no log-probabilities. Below 0.8 every character "
+        "is flagged and its words leave the index.",
+    )
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields that are merged into each request; null removes a field.",
+    )
+    prompt_price: float = Field(default=0.0, ge=0, description="Price of one million prompt tokens.")
+    completion_price: float = Field(default=0.0, ge=0, description="Price of one million completion tokens.")
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, value: str | None) -> str | None:
+        if value and (not (value.isascii() and value.isprintable()) or " " in value):
+            raise ValueError("must be printable ASCII without spaces, because it is sent in a header")
+        return value or None
+
+
+class RemoteOptions(ServerOptions):
+    """Options of the codec `remote`."""
+
+    server: Server = Field(
+        default="openai",
+        description="Server whose request extensions may be used. 'vllm' and 'sglang' add fields that keep "
+        "DeepSeek-OCR from repeating itself; 'openai' adds none.",
+    )
+    prompt: str = Field(
+        default="transcribe",
+        description=f"Prompt for the model: {', '.join(f'`{name}`' for name in PROMPTS)}, or your own text.",
+    )
+    columns: int = Field(
+        default=80,
+        description="Columns of a page, 80 or 160. 80 makes printed pages in an outline font, 160 dense pages, which "
+        "few models can read.",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, value: int) -> int:
+        if value not in COLUMNS:
+            raise ValueError(f"must be {' or '.join(map(str, COLUMNS))}")
+        return value

@@ -80,7 +80,7 @@ class ChatCompletion:
         if not completion.text.strip():
             raise NoReading(
                 f"answered nothing, though the page is not empty (it ended with '{quote(finish)}' after {counts[1]:,} "
-                "tokens); check that the model takes images, and FOXING_REMOTE_MAX_TOKENS",
+                "tokens); check that the model takes images, and the option 'max_tokens'",
                 deliberate=True,
             )
         return completion

@@ -15,7 +15,7 @@ from stamina.instrumentation import StructlogOnRetryHook, get_on_retry_hooks, se
 
 from foxing.encoder.errors import ReadFailed
 
-from .options import RemoteOptions
+from .options import ServerOptions
 from .session import Session
 
 FIRST_PAUSE_S = 0.5  # doubles with every retry
@@ -64,7 +64,7 @@ class AttemptFailed(Exception):
 class PageAttempts:
     """The attempts for one page. All together have `page_timeout_s`, from now on."""
 
-    def __init__(self, options: RemoteOptions, timing: Timing, session: Session) -> None:
+    def __init__(self, options: ServerOptions, timing: Timing, session: Session) -> None:
         self._options = options
         self._pause = timing.sleep or session.pause
         self._timing = timing
@@ -121,7 +121,7 @@ class PageAttempts:
             return ""
         tries = f"tried {retries + 1} times" if retries else "tried once"
         if self._late and retries < self._options.retries:
-            tries += f"; a page has {self._options.page_timeout_s:g} s, FOXING_REMOTE_PAGE_TIMEOUT_S"
+            tries += f"; a page has {self._options.page_timeout_s:g} s, the option 'page_timeout_s'"
         return f" ({tries})"
 
 

@@ -1,2 +1,2 @@
-"""Codecs over vision–language models that transformers can run: their own vision tokens are stored, and decoded later
-without running the encoder again."""
+"""Codecs over vision–language models run by transformers: they store a model's own vision tokens and decode them later
+without running its encoder again."""

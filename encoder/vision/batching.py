@@ -1,4 +1,4 @@
-"""Work in batches that fit into memory."""
+"""Batches that fit in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -12,32 +12,32 @@ R = TypeVar("R")
 
 
 def batches(costs: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Positions of items in batches. A batch costs its length times its dearest item, since shorter ones are padded,
-    and no more than `budget` unless it is one item alone. Items of like cost come together."""
+    """Indices of `costs` grouped into batches, similar costs together. Items are padded, so a batch costs its length
+    times its largest item: at most `budget`, unless a single item exceeds it."""
     batch: list[int] = []
-    for position in sorted(range(len(costs)), key=lambda p: -costs[p]):
+    for index in sorted(range(len(costs)), key=lambda i: -costs[i]):
         if batch and costs[batch[0]] * (len(batch) + 1) > budget:
             yield batch
             batch = []
-        batch.append(position)
+        batch.append(index)
     if batch:
         yield batch
 
 
-def halving(
+def split_on_oom(
     run: Callable[[Sequence[T]], list[R]], items: Sequence[T], failure: type[CodecError] = CodecError
 ) -> list[R]:
-    """`run(items)`, in halves where memory does not suffice for all. Raises `failure` when it does not for one."""
+    """`run(items)`, halving the items for as long as memory runs out. Raises `failure` if one item does not fit."""
     try:
         return run(items)
     except torch.OutOfMemoryError as error:
         if len(items) == 1:
             raise failure(
-                "there is too little memory for a single page; free some on the device, or set FOXING_CODEC_DTYPE="
-                "bfloat16 or FOXING_DEVICE=cpu"
+                "there is too little memory for a single page; free some on the device, or choose the dtype "
+                "'bfloat16' or the device 'cpu'"
             ) from error
-    # outside the handler, whose traceback holds on to what the attempt has allocated
+    # outside the handler, whose traceback keeps the failed attempt's tensors alive
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(items) // 2
-    return halving(run, items[:half], failure) + halving(run, items[half:], failure)
+    return split_on_oom(run, items[:half], failure) + split_on_oom(run, items[half:], failure)

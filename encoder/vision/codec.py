@@ -1,4 +1,4 @@
-"""A codec over a vision–language model: it stores the model's own vision tokens, and reads them with its decoder."""
+"""Codec over a vision–language model: stores the model's own vision tokens and reads them with its decoder."""
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
@@ -13,24 +13,23 @@ from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
-from foxing.encoder.options import DEFAULT_BATCH_TOKENS
 from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
-from .batching import batches, halving
-from .generation import Written, write
-from .model import READ, Given, VisionModel
-from .quantization import STORED, from_tokens, to_bytes
+from .batching import batches, split_on_oom
+from .generation import Generation, generate
+from .model import FREE_OCR, PageFeatures, VisionModel
+from .plugins import DEFAULT_BATCH_TOKENS
+from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects
 
-#: Confidence under which a character is flagged. Not measured: it depends on the weights.
+#: Confidence below which a character is flagged. Not calibrated: it depends on the weights.
 FLAG_BELOW = 0.8
-CELLS_A_MARK = 8  # at least; a model may say before its words where on the page they stand
+CELLS_PER_MARK = 8  # at least; a model may precede words with their location on the page
 
 
 class VisionCodec:
-    """See `foxing.encoder.Codec`. One batch runs at a time, whoever asks for it, so that memory stays bounded; others
-    wait."""
+    """See `foxing.encoder.Codec`. Batches of all threads run one at a time, which bounds memory."""
 
     context_rows: int | None = None
     repertoire: str | None = None
@@ -45,10 +44,10 @@ class VisionCodec:
         token_dtype: str = "bfloat16",
         batch_tokens: int = DEFAULT_BATCH_TOKENS,
     ) -> None:
-        """`weights`: digest of the model's; `source`: where it came from; `token_dtype`: what tokens are stored in;
-        `batch_tokens`: positions that a batch may fill. Raises `CodecError` for a dtype that it does not know."""
-        if token_dtype not in STORED:
-            raise CodecError(f"vision tokens are stored in one of {', '.join(STORED)}, not '{token_dtype}'")
+        """`weights`: digest of the model's; `source`: where the model came from; `token_dtype`: storage dtype of new
+        tokens; `batch_tokens`: maximum positions per batch. Raises `CodecError` for an unknown dtype."""
+        if token_dtype not in STORAGE_DTYPES:
+            raise CodecError(f"vision tokens are stored in one of {', '.join(STORAGE_DTYPES)}, not '{token_dtype}'")
         self.model = model
         self.name = model.name
         self.weights = weights
@@ -56,18 +55,18 @@ class VisionCodec:
         self.layout = layout
         self.token_dtype = token_dtype
         self.batch_tokens = batch_tokens
-        #: Most tokens that the text of a page takes: one for each cell and each end of a row, room for marks, the end.
-        self.bound = layout.cells + layout.cells // CELLS_A_MARK + layout.rows + 1
+        #: Maximum text tokens per page: one per cell and end of row, location marks, the end of the sequence.
+        self.max_new_tokens = layout.cells + layout.cells // CELLS_PER_MARK + layout.rows + 1
         self._lock = Lock()
         self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._spec(tier) for tier in model.tiers})
 
     def _spec(self, tier: str) -> TierSpec:
-        rows, columns, numbers = self.model.shape(tier)
+        rows, columns, channels = self.model.shape(tier)
         return TierSpec(
             name=tier,
             side_px=self.layout.side_px(tier),
             tokens=rows * columns,
-            bytes_per_token=bytes_of(self.token_dtype, numbers),
+            bytes_per_token=bytes_of(self.token_dtype, channels),
             dtype=self.token_dtype,
             flag_below=FLAG_BELOW,
             positions=self.model.positions(tier),
@@ -76,47 +75,42 @@ class VisionCodec:
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
         precision = str(self.model.dtype).removeprefix("torch.")
-        said = {"device": named(self.model.device), "model": self.source, "computes in": precision}
-        return {name: words for name, words in said.items() if words}
+        facts = {"device": named(self.model.device), "model": self.source, "computes in": precision}
+        return {name: value for name, value in facts.items() if value}
 
     def encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:
-        if tier not in self.tiers:
-            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
-        side = self.tiers[tier].side_px
-        for image in images:
-            if image.size != (side, side):
-                raise CodecError(
-                    f"an image for '{tier}' of the {self.name} codec is {side} px a side, not {image.width}×"
-                    f"{image.height}; pages laid out for another reader are moved by foxing reencode"
-                )
+        """See `foxing.encoder.Codec`."""
+        self._check_images(images, tier)
         patches = (self.model.side_px(tier) // self.model.patch_px) ** 2
-        result: dict[int, VisionTokens] = {}
+        shape = self.model.shape(tier)
+        tokens: dict[int, VisionTokens] = {}
         for batch in batches([patches] * len(images), self.batch_tokens):
-            features = self._look([images[i] for i in batch], tier)
-            for number, page in zip(batch, features, strict=True):
+            features = self._image_features([images[i] for i in batch], tier)
+            for index, page in zip(batch, features, strict=True):
                 data = to_bytes(page, self.token_dtype)
-                shape = self.model.shape(tier)
-                result[number] = VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data)
-        return [result[i] for i in range(len(images))]
+                tokens[index] = VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data)
+        return [tokens[i] for i in range(len(images))]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        return [self._reading(item.tier, text) for item, text in zip(tokens, self.write(tokens), strict=True)]
+        """See `foxing.encoder.Codec`. Raises `ReadFailed` if memory does not suffice for a single page."""
+        return [self._reading(item.tier, text) for item, text in zip(tokens, self.generate(tokens), strict=True)]
 
-    def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
-        """What the model writes for each page when asked by the prompt of that name, as it comes. Raises `TokensError`
-        as `decode` does, `CodecError` for a prompt that the model does not have, `ReadFailed` where memory does not
-        suffice for a single page."""
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+        """The model's raw answer for each page to the prompt of that name. Raises `TokensError` as `decode` does,
+        `CodecError` for a prompt that the model lacks, `ReadFailed` if memory does not suffice for a single page."""
         for item in tokens:
             self._check(item)
         text = self.model.prompt(prompt, subject)
-        costs = [self.model.positions(item.tier) + self.bound for item in tokens]
-        result: dict[int, Written] = {}
+        costs = [self.model.positions(item.tier) + self.max_new_tokens for item in tokens]
+        answers: dict[int, Generation] = {}
         for batch in batches(costs, self.batch_tokens):
-            pages = [Given(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
+            pages = [PageFeatures(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
             with self._lock:
-                texts = halving(lambda part: write(self.model, part, text, self.bound), pages, ReadFailed)
-            result.update(zip(batch, texts, strict=True))
-        return [result[i] for i in range(len(tokens))]
+                generations = split_on_oom(
+                    lambda part: generate(self.model, part, text, self.max_new_tokens), pages, ReadFailed
+                )
+            answers.update(zip(batch, generations, strict=True))
+        return [answers[i] for i in range(len(tokens))]
 
     def storage_effects(self, images: Sequence[Image.Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
         """See `foxing.encoder.QuantizableCodec`."""
@@ -124,29 +118,43 @@ class VisionCodec:
             return storage_effects(self.model, images, texts, tier)
 
     @torch.inference_mode()
-    def _look(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:
-        """The vision tokens of images of a tier, in the model's own dtype."""
+    def _image_features(self, images: Sequence[Image.Image], tier: str) -> list[Tensor]:
+        """For each image float [rows, columns, channels], in the model's dtype."""
         side = self.model.side_px(tier)
         if side != self.tiers[tier].side_px:
             images = [image.convert("L").resize((side, side), Image.Resampling.BICUBIC) for image in images]
         with self._lock:
-            return halving(lambda part: list(self.model.look(self.model.pixels(part), tier)), images)
+            return split_on_oom(lambda part: list(self.model.image_features(self.model.pixels(part), tier)), images)
 
-    def _reading(self, tier: str, written: Written) -> Reading:
-        text, sure = believed(written.text, written.confidence, written.looped)
-        cells, confidence = place_lines(*without_markup(text, sure), written.ended, self.layout)
-        return Reading(tier, cells, confidence, self.tiers[tier].flag_below)
+    def _reading(self, tier: str, generation: Generation) -> Reading:
+        text, confidence = believed(generation.text, generation.confidence, generation.looped)
+        cells, cell_confidence = place_lines(*without_markup(text, confidence), generation.end_probability, self.layout)
+        return Reading(tier, cells, cell_confidence, self.tiers[tier].flag_below)
+
+    def _check_images(self, images: Sequence[Image.Image], tier: str) -> None:
+        """Raises `CodecError` for an unknown tier or an image of the wrong size."""
+        if tier not in self.tiers:
+            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
+        side = self.tiers[tier].side_px
+        for image in images:
+            if image.size != (side, side):
+                raise CodecError(
+                    f"the {self.name} codec needs images of {side}×{side} px for '{tier}', not {image.width}×"
+                    f"{image.height}; for pages laid out for another codec, run foxing reencode"
+                )
 
     def _check(self, tokens: VisionTokens) -> None:
-        """Raises `TokensError` where they are none of ours."""
+        """Raises `TokensError` for tokens that this codec did not write."""
         if tokens.codec != self.name:
             raise TokensError(f"these tokens were written by the codec '{tokens.codec}', this is '{self.name}'")
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens were written by the weights {tokens.weights}, and these are {self.weights}; set "
-                "FOXING_CODEC_MODEL and FOXING_CODEC_REVISION to the model that wrote them"
+                "the options 'model' and 'revision' to the model that wrote them"
             )
         if tokens.tier not in self.tiers:
             raise TokensError(f"the {self.name} codec has no tier '{tokens.tier}'")
-        if tokens.dtype not in STORED or tokens.shape != self.model.shape(tokens.tier):
-            raise TokensError(f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are no page of '{tokens.tier}'")
+        if tokens.dtype not in STORAGE_DTYPES or tokens.shape != self.model.shape(tokens.tier):
+            raise TokensError(
+                f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
+            )

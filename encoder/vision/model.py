@@ -1,4 +1,4 @@
-"""What the codec needs of a vision–language model."""
+"""What a codec needs from a vision–language model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,45 +12,48 @@ from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 
-from .loading import Place
+from .checkpoint import Checkpoint
 
-#: The prompt that reads a page as it stands.
-READ = "free-ocr"
+#: Name of the prompt that transcribes a page.
+FREE_OCR = "free-ocr"
 
 
 @dataclass(frozen=True)
-class Given:
-    """A page as the decoder takes it. `features`: float [rows, columns, numbers], its vision tokens at `tier`."""
+class PageFeatures:
+    """The vision tokens of a page, as the decoder takes them."""
 
+    #: Tier at which the page was encoded.
     tier: str
+    #: float [rows, columns, channels].
     features: Tensor
 
 
 class VisionModel(ABC):
-    """A model and its tokenizer. `network`: the transformers model in evaluation mode; `tokenizer`: of the package
-    tokenizers."""
+    """A network and its tokenizer."""
 
     name: ClassVar[str]
     #: Prompts by name; `{}` stands for a subject.
     prompts: Mapping[str, str]
-    #: A run of so many tokens is written once only.
-    ngram: int
-    #: Mean and standard deviation of the pixels, by channel, in [0, 1].
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    #: Side of the patches that the encoder works on, by whose number its memory goes.
+    #: No run of this many tokens is generated twice.
+    no_repeat_ngram_size: int
+    #: Mean of the pixels by channel, in [0, 1].
+    image_mean: tuple[float, float, float]
+    #: Standard deviation of the pixels by channel, in [0, 1].
+    image_std: tuple[float, float, float]
+    #: Side of the encoder's patches; the number of patches determines its memory use.
     patch_px: int = 16
-    #: Whether `prompt_embeddings` gives all that the decoder needs to go on from a page, so that a server can do it.
-    embeds: ClassVar[bool] = False
+    #: Whether `prompt_embeddings` is all that the decoder needs, so that a server can decode.
+    supports_prompt_embeddings: ClassVar[bool] = False
 
     def __init__(self, network: Any, tokenizer: Any) -> None:
+        """`network`: a transformers model in evaluation mode; `tokenizer`: a `tokenizers.Tokenizer`."""
         self.network = network
         self.tokenizer = tokenizer
 
     @classmethod
     @abstractmethod
-    def load(cls, place: Place, device: torch.device, dtype: torch.dtype) -> Self:
-        """The model of a folder. Strict: every parameter, no other. Raises `CodecError`."""
+    def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """The model of a checkpoint. Raises `CodecError` if a parameter is missing or unexpected."""
 
     @property
     def device(self) -> torch.device:
@@ -63,66 +66,67 @@ class VisionModel(ABC):
     @property
     @abstractmethod
     def tiers(self) -> Mapping[str, int]:
-        """Tiers and the side of their image in px, sharpest first."""
+        """Side of the image in px by tier, sharpest first."""
 
     @abstractmethod
     def shape(self, tier: str) -> tuple[int, int, int]:
-        """Rows, columns and numbers of the vision tokens of a page."""
+        """Rows, columns and channels of a page's vision tokens."""
 
     @abstractmethod
     def positions(self, tier: str) -> int:
-        """Places in the context that a page takes, as the model counts them."""
+        """Context positions that a page takes."""
 
     @abstractmethod
-    def look(self, pixels: Tensor, tier: str) -> Tensor:
-        """`pixels`: float [B, 3, side, side], normalised → vision tokens, float [B, rows, columns, numbers]."""
+    def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        """Vision tokens, float [B, rows, columns, channels]. `pixels`: float [B, 3, side, side], normalised."""
 
     @abstractmethod
-    def question(self, prompt: str) -> tuple[list[int], list[int]]:
-        """The token ids before and after the image."""
+    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        """Token ids before and after the image."""
 
     @abstractmethod
-    def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
-        """What `generate` takes for these pages beside the token ids. `ids`: int [B, length], one row a page, with the
-        places of its vision tokens; padded on the left."""
+    def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        """Arguments of `generate` other than the token ids. `ids`: int [B, length], one row per page, padded on the
+        left, with `image_token_id` at each of the page's positions."""
 
-    def prompt_embeddings(self, page: Given, prompt: str) -> Tensor:
-        """What the decoder takes in of a page and a prompt, special tokens included: [length, hidden], in the model's
-        dtype. Raises `CodecError` where `embeds` is false."""
-        raise CodecError(f"the decoder of {self.name} needs more than embeddings; set FOXING_CODEC_DECODER=here")
+    def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
+        """The decoder's input embeddings for a page and a prompt, special tokens included: [length, hidden], in the
+        model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
+        raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
+
+    @property
+    def image_token_id(self) -> int:
+        """Placeholder for a vision token."""
+        return int(self.network.config.image_token_id)
 
     @property
     @abstractmethod
-    def image_id(self) -> int:
-        """The token id that keeps a place for a vision token."""
+    def eos_token_ids(self) -> frozenset[int]:
+        """Token ids that end a text; the smallest also pads."""
 
     @property
-    @abstractmethod
-    def end_ids(self) -> frozenset[int]:
-        """The token ids that end a text, the first of which also pads."""
-
-    @property
-    @abstractmethod
-    def context(self) -> int:
-        """Positions that the decoder has at most."""
+    def context_length(self) -> int:
+        """Maximum number of positions of the decoder."""
+        return int(self.network.config.text_config.max_position_embeddings)
 
     def side_px(self, tier: str) -> int:
         """Side of the image that the network sees at `tier`."""
         return self.tiers[tier]
 
     def prompt(self, name: str, subject: str = "") -> str:
-        """Raises `CodecError` for a name that is no prompt of this model."""
+        """The prompt called `name`, with `subject` filled in. Raises `CodecError` if the model lacks it."""
         if name not in self.prompts:
             raise CodecError(f"the {self.name} codec has no prompt '{name}'; it has {', '.join(self.prompts)}")
         return self.prompts[name].replace("{}", subject)
 
     def pixels(self, images: Sequence[Image]) -> Tensor:
-        """Images of one size as the network takes them: float [B, 3, H, W], normalised."""
+        """Network input for images of equal size: float [B, 3, H, W], normalised."""
         array = np.stack([np.asarray(image.convert("RGB"), dtype=np.uint8) for image in images])
         values = torch.from_numpy(array).to(self.device).permute(0, 3, 1, 2).float() / 255
-        mean, deviation = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (self.mean, self.deviation))
-        return ((values - mean) / deviation).to(self.dtype)
+        mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (self.image_mean, self.image_std))
+        return ((values - mean) / std).to(self.dtype)
 
-    def ids(self, text: str) -> list[int]:
-        encoded: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return encoded
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of `text`, without added special tokens."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids

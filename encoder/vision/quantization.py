@@ -1,60 +1,60 @@
-"""Vision tokens of a model as bytes and back."""
+"""Conversion of vision tokens to bytes and back."""
 
 import torch
 from torch import Tensor
 
 from foxing.encoder.tokens import SCALED_NUMBERS, VisionTokens, bytes_of
 
-#: What tokens can be stored in. Every one of them is read, whatever a codec writes.
-STORED: dict[str, torch.dtype] = {
+#: Dtypes in which tokens can be stored. A codec reads all of them, whichever it writes.
+STORAGE_DTYPES: dict[str, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
     "float32": torch.float32,
     "float8_e4m3": torch.float8_e4m3fn,
     "int8": torch.int8,
 }
-LARGEST_INT8 = 127
-LARGEST_SCALED = 1e38  # beyond which a scale times 127 would be no number
+INT8_MAX = 127
+QUANTIZED_MAX = 1e38  # keeps a scale times 127 finite
 
 
 def to_bytes(features: Tensor, dtype: str) -> bytes:
-    """`features`: float [rows, columns, numbers] → its numbers in `dtype`, little-endian. What is beyond the range of
-    the dtype becomes the nearest number within it."""
-    numbers = features.detach().float().cpu()
+    """`features` in `dtype`, little-endian. Values beyond the dtype's range are clamped to it. `features`: float [rows,
+    columns, channels]."""
+    values = features.detach().float().cpu()
     if dtype == "int8":
-        return _scaled(numbers)
-    stored = STORED[dtype]
+        return _quantize(values)
+    stored = STORAGE_DTYPES[dtype]
     largest = torch.finfo(stored).max
-    return _bytes(numbers.clamp(-largest, largest).to(stored)).numpy().tobytes()
+    return _as_bytes(values.clamp(-largest, largest).to(stored)).numpy().tobytes()
 
 
 def from_tokens(tokens: VisionTokens) -> Tensor:
-    """The inverse: float32 [rows, columns, numbers]."""
+    """The stored features: float32 [rows, columns, channels]."""
     data = torch.frombuffer(bytearray(tokens.data), dtype=torch.uint8)
     if tokens.dtype == "int8":
-        return _unscaled(data, tokens.shape)
-    return data.view(STORED[tokens.dtype]).view(tokens.shape).float()
+        return _dequantize(data, tokens.shape)
+    return data.view(STORAGE_DTYPES[tokens.dtype]).view(tokens.shape).float()
 
 
-def _scaled(numbers: Tensor) -> bytes:
-    """Each run of `SCALED_NUMBERS` numbers of a token times what makes its largest 127: the scales of a token, then its
-    numbers."""
-    bounded = numbers.flatten(0, -2).nan_to_num().clamp(-LARGEST_SCALED, LARGEST_SCALED)
+def _quantize(values: Tensor) -> bytes:
+    """int8 with one float32 scale per run of `SCALED_NUMBERS` values: a token's scales, then its values."""
+    bounded = values.flatten(0, -2).nan_to_num().clamp(-QUANTIZED_MAX, QUANTIZED_MAX)
     runs = torch.split(bounded, SCALED_NUMBERS, dim=-1)
-    scales = torch.stack([run.abs().amax(-1) for run in runs], dim=-1) / LARGEST_INT8
-    steps = scales.clamp_min(torch.finfo(torch.float32).tiny)  # a run of nothing but zeros
-    whole = [(run / steps[:, n : n + 1]).round().clamp(-LARGEST_INT8, LARGEST_INT8) for n, run in enumerate(runs)]
-    parts = [_bytes(scales), _bytes(torch.cat(whole, dim=-1).to(torch.int8))]
+    scales = torch.stack([run.abs().amax(-1) for run in runs], dim=-1) / INT8_MAX
+    steps = scales.clamp_min(torch.finfo(torch.float32).tiny)  # a run may be all zeros
+    rounded = [(run / steps[:, n : n + 1]).round().clamp(-INT8_MAX, INT8_MAX) for n, run in enumerate(runs)]
+    parts = [_as_bytes(scales), _as_bytes(torch.cat(rounded, dim=-1).to(torch.int8))]
     return torch.cat(parts, dim=-1).numpy().tobytes()
 
 
-def _unscaled(data: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def _dequantize(data: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """The inverse of `_quantize`. `data`: uint8 [bytes]."""
     tokens = data.view(-1, bytes_of("int8", shape[2]))
     scales = tokens[:, : -shape[2]].flatten().view(torch.float32).view(len(tokens), -1)
-    numbers = tokens[:, -shape[2] :].view(torch.int8).float()
-    return (numbers * scales.repeat_interleave(SCALED_NUMBERS, dim=-1)[:, : shape[2]]).view(shape)
+    values = tokens[:, -shape[2] :].view(torch.int8).float()
+    return (values * scales.repeat_interleave(SCALED_NUMBERS, dim=-1)[:, : shape[2]]).view(shape)
 
 
-def _bytes(numbers: Tensor) -> Tensor:
+def _as_bytes(values: Tensor) -> Tensor:
     """uint8 [..., bytes]."""
-    return numbers.contiguous().view(torch.uint8)
+    return values.contiguous().view(torch.uint8)

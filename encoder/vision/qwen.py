@@ -1,7 +1,7 @@
-"""Qwen2.5-VL, Qwen3-VL and MinerU2.5: transformers over patches of an image of any size, read by a chat model.
+"""Qwen2.5-VL, Qwen3-VL and MinerU2.5: a vision transformer for images of any size, with a chat model as decoder.
 
-Which of them a folder holds stands in its `config.json`. A vision token covers as many px of the image whatever its
-size, so a lower tier is a smaller image: its side is the one that the model's own processor would choose for it.
+The `config.json` of a checkpoint says which of them it is. A vision token covers a fixed area of the image, so a lower
+tier is a smaller image; its side is the one that the model's own processor would choose.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,61 +15,72 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.renderer import TIER_SIDES_PX
 
-from .chat_template import Chat
-from .loading import Place, load_network, load_tokenizer, published_config, read_config, transformers
-from .model import READ, Given, VisionModel
+from .chat_template import ChatTemplate
+from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
+from .model import FREE_OCR, PageFeatures, VisionModel
 
 HUB_ID = "Qwen/Qwen2.5-VL-3B-Instruct"
-ASSISTANT = "You are a helpful assistant."
-_MARKS = ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
-_PLAIN = "Read all the text in the image."
-_CLIP_MEAN, _CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+SYSTEM_MESSAGE = "You are a helpful assistant."
+_IMAGE_MARKS = ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
+_TRANSCRIBE = "Read all the text in the image."
+_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
-class Family:
-    """What differs between the models. `network`: its class in transformers, and the one of its configuration; `ngram`,
-    `mean`, `deviation` and `prompts` as in `VisionModel`."""
+class QwenVariant:
+    """What differs between the models."""
 
+    #: Name for users.
     title: str
-    network: str
-    config: str
-    chat: Chat
+    #: Class of the network in transformers.
+    network_class: str
+    #: Class of its configuration in transformers.
+    config_class: str
+    chat_template: ChatTemplate
+    #: See `VisionModel`.
     prompts: Mapping[str, str]
-    mean: tuple[float, float, float] = _CLIP_MEAN
-    deviation: tuple[float, float, float] = _CLIP_DEVIATION
-    ngram: int = 100  # published for MinerU2.5
+    #: See `VisionModel`.
+    image_mean: tuple[float, float, float] = _CLIP_MEAN
+    #: See `VisionModel`.
+    image_std: tuple[float, float, float] = _CLIP_STD
+    #: See `VisionModel`. The default is published for MinerU2.5.
+    no_repeat_ngram_size: int = 100
 
 
-#: Families by the `model_type` of the published `config.json`.
-FAMILIES: Mapping[str, Family] = MappingProxyType(
+#: By the `model_type` of the published `config.json`.
+VARIANTS: Mapping[str, QwenVariant] = MappingProxyType(
     {
-        "qwen2_5_vl": Family(
+        "qwen2_5_vl": QwenVariant(
             "Qwen2.5-VL",
             "Qwen2_5_VLForConditionalGeneration",
             "Qwen2_5_VLConfig",
-            Chat(ASSISTANT, *_MARKS),
-            MappingProxyType({READ: _PLAIN, "html": "QwenVL HTML", "describe": "Describe this image."}),
+            ChatTemplate(SYSTEM_MESSAGE, *_IMAGE_MARKS),
+            MappingProxyType({FREE_OCR: _TRANSCRIBE, "html": "QwenVL HTML", "describe": "Describe this image."}),
         ),
-        "qwen3_vl": Family(
+        "qwen3_vl": QwenVariant(
             "Qwen3-VL",
             "Qwen3VLForConditionalGeneration",
             "Qwen3VLConfig",
-            Chat(None, *_MARKS),
+            ChatTemplate(None, *_IMAGE_MARKS),
             MappingProxyType(
-                {READ: _PLAIN, "markdown": "qwenvl markdown", "html": "qwenvl html", "describe": "Describe this image."}
+                {
+                    FREE_OCR: _TRANSCRIBE,
+                    "markdown": "qwenvl markdown",
+                    "html": "qwenvl html",
+                    "describe": "Describe this image.",
+                }
             ),
-            mean=(0.5, 0.5, 0.5),
-            deviation=(0.5, 0.5, 0.5),
+            image_mean=(0.5, 0.5, 0.5),
+            image_std=(0.5, 0.5, 0.5),
         ),
-        "qwen2_vl": Family(
+        "qwen2_vl": QwenVariant(
             "MinerU2.5",
             "Qwen2VLForConditionalGeneration",
             "Qwen2VLConfig",
-            Chat(ASSISTANT, *_MARKS),
+            ChatTemplate(SYSTEM_MESSAGE, *_IMAGE_MARKS),
             MappingProxyType(
                 {
-                    READ: "\nText Recognition:",
+                    FREE_OCR: "\nText Recognition:",
                     "layout": "\nLayout Detection:",
                     "table": "\nTable Recognition:",
                     "formula": "\nFormula Recognition:",
@@ -82,114 +93,104 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 
 class QwenVl(VisionModel):
-    """See `VisionModel`. Every tier, each about 4 (patches of 16 px) or 5.2 (of 14 px) times the tokens of a model with
-    64 px a token.
+    """See `VisionModel`. Serves every tier, with about 4 (patches of 16 px) or 5.2 (14 px) times the tokens of a model
+    that has 64 px per token.
 
-    The layers of Qwen3-VL's decoder take features from within its encoder as well as its output; they are stored with
-    the token that they are added to, one after another: its numbers are those of the output, then of each of them.
+    Qwen3-VL's decoder also takes features of intermediate encoder layers (DeepStack). They are stored with the token to
+    which they are added: its channels are those of the encoder's output, then of each intermediate layer.
     """
 
     name = "qwen-vl"
 
-    def __init__(self, network: Any, tokenizer: Any, family: Family, ends: frozenset[int]) -> None:
+    def __init__(self, network: Any, tokenizer: Any, variant: QwenVariant, eos_token_ids: frozenset[int]) -> None:
         super().__init__(network, tokenizer)
-        self.family = family
-        self.prompts, self.ngram = family.prompts, family.ngram
-        self.mean, self.deviation = family.mean, family.deviation
+        self.variant = variant
+        self.prompts, self.no_repeat_ngram_size = variant.prompts, variant.no_repeat_ngram_size
+        self.image_mean, self.image_std = variant.image_mean, variant.image_std
         vision = network.config.vision_config
-        self.patch_px, self.merge = int(vision.patch_size), int(vision.spatial_merge_size)
+        self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
         self._frames = int(vision.temporal_patch_size)
-        step = self.patch_px * self.merge
+        step = self.patch_px * self.merge_size
         self._tiers = MappingProxyType({tier: round(side / step) * step for tier, side in TIER_SIDES_PX.items()})
-        self._ends = ends
+        self._eos_token_ids = eos_token_ids
 
     @classmethod
-    def load(cls, place: Place, device: torch.device, dtype: torch.dtype) -> Self:
-        """The model of a folder. Strict: every parameter, no other. Raises `CodecError`."""
-        fields = read_config(place)
-        family = FAMILIES.get(str(fields.get("model_type")))
-        if family is None:
+    def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        fields = read_config(checkpoint)
+        variant = VARIANTS.get(str(fields.get("model_type")))
+        if variant is None:
             raise CodecError(
-                f"{place.name} holds a model of type {fields.get('model_type')!r}; the codec qwen-vl reads with "
-                f"{', '.join(f'{known.title} ({kind})' for kind, known in FAMILIES.items())}; set FOXING_CODEC_MODEL "
-                f"to one of them, such as {HUB_ID}"
+                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec qwen-vl supports "
+                f"{', '.join(f'{known.title} ({name})' for name, known in VARIANTS.items())}; set the "
+                f"option 'model' to one of them, such as {HUB_ID}"
             )
         package = transformers()
-        config = published_config(getattr(package, family.config), fields, place)
-        tokenizer = load_tokenizer(place)
-        ends = family.chat.check(tokenizer, int(config.image_token_id), place)
-        return cls(
-            load_network(getattr(package, family.network), place, config, device, dtype), tokenizer, family, ends
-        )
+        config = parse_config(getattr(package, variant.config_class), fields, checkpoint)
+        tokenizer = load_tokenizer(checkpoint)
+        eos_token_ids = variant.chat_template.eos_token_ids(tokenizer, int(config.image_token_id), checkpoint)
+        network = load_network(getattr(package, variant.network_class), checkpoint, config, device, dtype)
+        return cls(network, tokenizer, variant, eos_token_ids)
 
     @property
     def tiers(self) -> Mapping[str, int]:
         return self._tiers
 
     @property
-    def parts(self) -> int:
-        """Vectors that a token is made of: the output of the encoder, and features from within."""
+    def vectors_per_token(self) -> int:
+        """The encoder's output and its intermediate layers."""
         return 1 + len(getattr(self.network.config.vision_config, "deepstack_visual_indexes", ()))
 
     def shape(self, tier: str) -> tuple[int, int, int]:
-        side = self.tiers[tier] // (self.patch_px * self.merge)
-        return side, side, int(self.network.config.text_config.hidden_size) * self.parts
+        side = self.tiers[tier] // (self.patch_px * self.merge_size)
+        return side, side, int(self.network.config.text_config.hidden_size) * self.vectors_per_token
 
     def positions(self, tier: str) -> int:
         rows, columns, _ = self.shape(tier)
         return rows * columns
 
-    def look(self, pixels: Tensor, tier: str) -> Tensor:
-        seen = self.network.get_image_features(
+    def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        output = self.network.get_image_features(
             pixel_values=self._patches(pixels), image_grid_thw=self._grids([tier] * len(pixels))
         )
-        parts = [seen.pooler_output, *(getattr(seen, "deepstack_features", None) or ())]
+        parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
         flat = torch.cat([torch.stack(list(part)) for part in parts], dim=-1)
         return flat.view(len(pixels), *self.shape(tier))
 
-    def question(self, prompt: str) -> tuple[list[int], list[int]]:
-        before, after = self.family.chat.around(prompt)
-        return self.ids(before), self.ids(after)
+    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        before, after = self.variant.chat_template.render(prompt)
+        return self.tokenize(before), self.tokenize(after)
 
-    def inputs(self, pages: Sequence[Given], ids: Tensor) -> dict[str, Any]:
-        size = self.shape(pages[0].tier)[2] // self.parts
+    def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        size = self.shape(pages[0].tier)[2] // self.vectors_per_token
         flat = [page.features.flatten(0, 1).to(self.device, self.dtype) for page in pages]
         split = [torch.split(tokens, size, dim=-1) for tokens in flat]
-        first, *within = (list(part) for part in zip(*split, strict=True))
-        if within:
-            kind = transformers().models.qwen3_vl.modeling_qwen3_vl.BaseModelOutputWithDeepstackFeatures
-            outputs = kind(pooler_output=first, deepstack_features=within)
+        last, *intermediate = (list(part) for part in zip(*split, strict=True))
+        if intermediate:
+            output_class = transformers().models.qwen3_vl.modeling_qwen3_vl.BaseModelOutputWithDeepstackFeatures
+            outputs = output_class(pooler_output=last, deepstack_features=intermediate)
         else:
-            outputs = transformers().modeling_outputs.BaseModelOutputWithPooling(pooler_output=first)
+            outputs = transformers().modeling_outputs.BaseModelOutputWithPooling(pooler_output=last)
         return {
             "mm_encoder_outputs": {"image": outputs},
-            # where each token stands on its page, of which the decoder's positions are made
+            # from which the decoder computes each token's position on the page
             "image_grid_thw": self._grids([page.tier for page in pages]),
-            "mm_token_type_ids": (ids == self.image_id).int(),
+            "mm_token_type_ids": (ids == self.image_token_id).int(),
         }
 
     def _patches(self, pixels: Tensor) -> Tensor:
-        """float [B, 3, side, side] → [patches, numbers], patches of a token next to each other. A still image is a film
-        that does not move."""
+        """[patches, values], the patches of a token adjacent. The frames of the encoder's video input are all the same.
+        `pixels`: float [B, 3, side, side]."""
         batch, channels, side, _ = pixels.shape
-        cells = side // (self.patch_px * self.merge)
-        cut = pixels.view(batch, channels, cells, self.merge, self.patch_px, cells, self.merge, self.patch_px)
+        cells = side // (self.patch_px * self.merge_size)
+        cut = pixels.view(batch, channels, cells, self.merge_size, self.patch_px, cells, self.merge_size, self.patch_px)
         cut = cut.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6)
         return cut.expand(*cut.shape[:6], self._frames, *cut.shape[7:]).flatten(5).flatten(0, 4)
 
     def _grids(self, tiers: Sequence[str]) -> Tensor:
-        """int [B, 3]: frames, rows and columns of patches."""
+        """Frames, rows and columns of patches: int [B, 3]."""
         sides = [self.tiers[tier] // self.patch_px for tier in tiers]
         return torch.tensor([[1, side, side] for side in sides], device=self.device)
 
     @property
-    def image_id(self) -> int:
-        return int(self.network.config.image_token_id)
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        return self._ends
-
-    @property
-    def context(self) -> int:
-        return int(self.network.config.text_config.max_position_embeddings)
+    def eos_token_ids(self) -> frozenset[int]:
+        return self._eos_token_ids

@@ -1,4 +1,4 @@
-"""A codec whose tokens are written here and decoded by a server, which is sent them as the embeddings of a prompt."""
+"""Codec that encodes locally and decodes on a server, which receives vision tokens as prompt embeddings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,18 +16,19 @@ from foxing.encoder.remote.responses import loop_start
 from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import BLANK
 
-from .batching import halving
+from .batching import split_on_oom
 from .codec import VisionCodec
-from .generation import MAX_BLOCKS, Runs, Written, written
-from .model import READ, Given, VisionModel
+from .generation import MAX_BLOCKS, Generation, NgramHistory, detokenize
+from .model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import from_tokens
 
 
-class ServedVisionCodec(VisionCodec):
-    """See `foxing.encoder.RemoteCodec`. Its tokens are those of `VisionCodec`: either reads what the other wrote."""
+class RemoteVisionCodec(VisionCodec):
+    """See `foxing.encoder.RemoteCodec`. Its tokens are interchangeable with those of `VisionCodec`."""
 
     def __init__(self, model: VisionModel, weights: str, endpoint: Endpoint, **options: Any) -> None:
-        """`endpoint`: a server that runs the same weights and takes embeddings; `options`: those of `VisionCodec`."""
+        """`endpoint`: a server that runs the same weights and accepts prompt embeddings; `options`: those of
+        `VisionCodec`."""
         super().__init__(model, weights, **options)
         self.endpoint = endpoint
         self._dispatcher = PageDispatcher(endpoint, self._check, self._read)
@@ -38,80 +39,87 @@ class ServedVisionCodec(VisionCodec):
 
     @property
     def usage(self) -> RemoteUsage:
-        """What was asked since the codec was loaded, and what it cost."""
+        """Requests sent since the codec was loaded, and their cost."""
         return self.endpoint.meter.usage
 
     def runs_on(self) -> dict[str, str]:
         return {**super().runs_on(), "decoded by": f"{self.endpoint.options.model} at {self.endpoint.url}"}
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """See `foxing.encoder.Codec`. All pages are asked for before the first failure is raised."""
+        """See `foxing.encoder.Codec`. All pages are requested before the first failure is raised."""
         return self._dispatcher.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.RemoteCodec`."""
         return self._dispatcher.each(tokens)
 
-    def write(self, tokens: Sequence[VisionTokens], prompt: str = READ, subject: str = "") -> list[Written]:
-        """See `VisionCodec.write`; pages are asked for one after another. Raises `ReadFailed` too."""
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+        """See `VisionCodec.generate`; pages are requested one after another. Also raises `ReadFailed` for a failed
+        request."""
         for item in tokens:
             self._check(item)
-        return [self._written(item, self.model.prompt(prompt, subject)) for item in tokens]
+        return [self._request(item, self.model.prompt(prompt, subject)) for item in tokens]
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        """Raises `ReadFailed` for a page without a text too: whether it has ink cannot be seen from its tokens, but
-        pages begin with the header of a message, and what is taken for a reading costs a page its exact text."""
-        reading = self._reading(tokens.tier, self._written(tokens, self.model.prompt(READ)))
+        """Also raises `ReadFailed` for a reading without text. Tokens do not show whether a page has ink, but every
+        page begins with a message header, and accepting an empty reading would cost the page its exact text."""
+        reading = self._reading(tokens.tier, self._request(tokens, self.model.prompt(FREE_OCR)))
         if np.isin(reading.cells, (BLANK, ord(" "))).all():
             raise ReadFailed(
-                f"{self.endpoint.url} wrote no text for a page, though none is empty; check by foxing codec check that "
-                "it runs the model of FOXING_CODEC_MODEL and takes embeddings (--enable-prompt-embeds)"
+                f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
+                "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
         return reading
 
-    def _written(self, tokens: VisionTokens, prompt: str) -> Written:
+    def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
+        """The server's answer for one page. Raises `ReadFailed`."""
         options = self.endpoint.options
-        page = Given(tokens.tier, from_tokens(tokens))
-        (embeddings,) = halving(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
-        limit = min(self.bound, options.max_tokens or self.bound, self.model.context - len(embeddings))
-        body = prompt_embeds_request(str(options.model), embeddings, limit, self.model.ngram, options.extra)
+        page = PageFeatures(tokens.tier, from_tokens(tokens))
+        (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
+        room = self.model.context_length - len(embeddings)
+        max_tokens = min(self.max_new_tokens, options.max_tokens or self.max_new_tokens, room)
+        ngram_size = self.model.no_repeat_ngram_size
+        body = prompt_embeds_request(str(options.model), embeddings, max_tokens, ngram_size, options.extra)
         completion = self.endpoint.ask(COMPLETION, body)
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
                 f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens, not the {len(embeddings)} "
-                "embeddings that it was sent: it does not take them; FOXING_CODEC_DECODER=remote is for vLLM started "
-                "with --enable-prompt-embeds"
+                "embeddings that it was sent, so it does not accept them; the option 'remote' needs vLLM "
+                "started with --enable-prompt-embeds"
             )
-        return as_written(self.model, completion, options.default_confidence)
+        return to_generation(self.model, completion, options.default_confidence)
 
 
-def as_written(model: VisionModel, completion: Completion, default: float) -> Written:
-    """What a server wrote, as the model writes it here: up to where it was kept from repeating itself too often.
-    `default`: the probability of what the server tells none of."""
+def to_generation(model: VisionModel, completion: Completion, default_confidence: float) -> Generation:
+    """The `Generation` that the model would give locally, cut where it would be stopped in a loop.
+    `default_confidence`: probability of tokens for which the server reports none."""
     ids, best = completion.ids, completion.best_ids
     if ids is None or best is None:
-        return _by_text(completion, default)
-    told = np.exp(np.minimum(completion.logprobs, 0.0)).astype(np.float32)
-    probabilities = told if len(told) else np.full(len(ids), default, dtype=np.float32)
-    if not completion.cut and not model.end_ids.intersection(ids):  # the server keeps the end to itself
-        ids, best = [*ids, min(model.end_ids)], [*best, min(model.end_ids)]
-        probabilities = np.append(probabilities, np.float32(default))
-    runs = Runs(model.ngram)
+        return _generation_from_text(completion, default_confidence)
+    reported = np.exp(np.minimum(completion.logprobs, 0.0)).astype(np.float32)
+    probabilities = reported if len(reported) else np.full(len(ids), default_confidence, dtype=np.float32)
+    if not completion.cut and not model.eos_token_ids.intersection(ids):  # some servers omit the final token
+        ids, best = [*ids, min(model.eos_token_ids)], [*best, min(model.eos_token_ids)]
+        probabilities = np.append(probabilities, np.float32(default_confidence))
+    history = NgramHistory(model.no_repeat_ngram_size)
     blocked: list[int] = []
     for step, token in enumerate(ids):
-        if best[step] in runs.forbidden:
+        if best[step] in history.banned:
             blocked.append(step)
             if len(blocked) > MAX_BLOCKS:
                 ids = ids[: step + 1]
                 break
-        runs.add(token)
-    return written(model, ids, probabilities, blocked)
+        history.append(token)
+    return detokenize(model, ids, probabilities, blocked)
 
 
-def _by_text(completion: Completion, default: float) -> Written:
-    """The same where tokens are not named by their ids: loops are seen in the text alone."""
+def _generation_from_text(completion: Completion, default_confidence: float) -> Generation:
+    """The same without token ids: loops are detected in the text alone."""
     answer = completion.answer
-    sure = np.full(len(answer.text), default, dtype=np.float32) if answer.sure is None else answer.sure
+    length = len(answer.text)
+    confidence = np.full(length, default_confidence, dtype=np.float32) if answer.sure is None else answer.sure
     start = loop_start(answer.text)
-    looped = np.arange(len(answer.text)) >= (len(answer.text) if start is None else start)
-    return Written(answer.text, sure, looped, "length" if answer.cut else "end", 0.0 if answer.cut else default)
+    looped = np.arange(length) >= (length if start is None else start)
+    if answer.cut:
+        return Generation(answer.text, confidence, looped, "length", 0.0)
+    return Generation(answer.text, confidence, looped, "end", default_confidence)

@@ -1,1 +1,1 @@
-"""Getting messages into the memory: storing, importing and sealing."""
+"""Storing, importing and sealing messages."""

@@ -1,21 +1,27 @@
-"""Keepsakes: exact identifiers in a text that are kept as text, because a misread one is worse than a missing one."""
+"""Finding keepsakes: exact identifiers that are kept as text, because a misread one is worse than a missing one."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
 
-SHARE = 0.05  # of a page's characters at most
+SHARE = 0.05  # of a page's characters, at most
 
 
-class Keepsake(tuple[int, int]):
-    """A range of characters (start, stop) and its rank: 0 for what is useless unless exact (a UUID, a hash, an address,
-    a path), 1 for what is seldom guessed right (versions, dates, tickets), 2 for figures."""
+class Rank(IntEnum):
+    """How much an identifier is worth keeping, the most worthwhile first."""
 
+    IDENTIFIER = 0  # useless unless exact: a UUID, a hash, an address, a path
+    REFERENCE = 1  # hard to guess right: a version, a date, a ticket
+    FIGURE = 2  # an amount, a time of day
+
+
+class Keepsake(NamedTuple):
+    """A range of characters worth keeping exact, half open."""
+
+    start: int
+    stop: int
     rank: int
-
-    def __new__(cls, start: int, stop: int, rank: int) -> "Keepsake":
-        found = super().__new__(cls, (start, stop))
-        found.rank = rank
-        return found
 
 
 _UNITS = (
@@ -33,80 +39,102 @@ _EXTENSIONS = (
 )
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 
-# In this order: a later kind takes only what an earlier one left.
-_KINDS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
-    (rank, re.compile(pattern, re.ASCII if rank < 2 else 0))
+#: Rank and pattern of each kind, in order: a later kind takes only what earlier ones left.
+_KINDS: tuple[tuple[Rank, re.Pattern[str]], ...] = tuple(
+    (Rank(rank), re.compile(pattern, 0 if rank == Rank.FIGURE else re.ASCII))
     for rank, pattern in (
+        # URLs
         (0, r"(?<![\w])[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s<>\"'`|\\^{}⟦⟧]+|(?<![\w@.])www\.[\w.-]+\.[a-z]{2,}[^\s<>\"'`]*"),
+        # e-mail addresses
         (0, r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"),
+        # UUIDs
         (0, r"(?<![0-9A-Za-z-])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Za-z])"),
+        # hashes, in lower case and in upper case
         (0, r"(?<![\w-])(?:0x|sha\d{1,3}:)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,128}(?![\w])"),
         (0, r"(?<![\w-])(?=[0-9A-F]*\d)(?=[0-9A-F]*[A-F])[0-9A-F]{7,128}(?![\w])"),
+        # Windows paths
         (0, r"(?<![\w./])[A-Za-z]:\\(?:[\w.$ -]{1,80}\\){0,20}[\w.$-]{1,80}"),
+        # Unix paths: absolute, relative with an extension, and with three parts or more
         (0, r"(?<![\w./:@])(?:~|\.{1,2})?/(?=[\w.@+-]*[A-Za-z])[\w.@+-]+(?:/[\w.@+-]+){1,20}/?"),
         (0, r"(?<![\w./:@])(?:~|\.{1,2})/[\w.@+-]+"),
         (0, rf"(?<![\w./:@-])(?:[\w.@+-]{{1,60}}/){{1,20}}[\w@+-][\w.@+-]*\.(?:{_EXTENSIONS})(?![\w/])"),
         (0, r"(?<![\w./:@-])(?=[\w.@+-]*[A-Za-z])[\w.@+-]{1,60}(?:/[\w@+-][\w.@+-]{0,60}){2,20}/?(?![\w])"),
+        # IPv4 and IPv6 addresses
         (0, r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2}|:\d{1,5})?(?![\w.]*\d)"),
         (0, r"(?<![\w:])(?=[0-9A-Fa-f:]{0,36}::|(?:[0-9A-Fa-f]{1,4}:){7})"
             r"[0-9A-Fa-f]{1,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7}(?![\w:])"),
+        # file and host names
         (1, rf"(?<![\w./@-])(?:[\w-]{{1,63}}\.){{1,4}}(?:{_EXTENSIONS}|{_TOP_LEVEL})(?::\d{{2,5}})?(?![\w@])"),
+        # dates and times
         (1, r"(?<![\w])[12]\d{3}-(?:0\d|1[0-2])-[0-3]\d"
             r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?)?(?![\w])"),
+        # tickets
         (1, r"(?<![\w.-])[A-Z][A-Z0-9]{1,9}-\d{1,9}(?![\w-])|(?<![\w&])#\d{1,9}(?![\w])"),
+        # versions
         (1, r"(?<![\w.])(?:v\d+(?:\.\d+){0,4}|\d+(?:\.\d+){2,4})"
             r"(?:[-+.]?(?:rc|alpha|beta|dev|post|a|b)[.-]?\d*)?(?:\+[\w.]+)?(?![\w])"),
+        # telephone numbers
         (0, r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?\(?\d{2,4}\)?(?:[ .-]\d{2,4}){2,4}(?![\w-])(?<=[\d().+ -]{9})"),
+        # opaque keys: letters and digits mixed
         (0, r"(?<![\w])(?=[\w-]{0,63}\d[\w-]{0,63}\d|[\w-]{0,63}\d[\w-]{0,63}[a-z][A-Z])(?=[\w-]{0,63}[A-Za-z])"
             r"[A-Za-z0-9][\w-]{14,62}[A-Za-z0-9](?![\w-])"),
+        # long numbers
         (0, r"(?<![\w.,])\d{5,64}(?![\w]|[.,]\d)"),
+        # amounts of money
         (2, rf"(?<![\w.,])[-+−±~]?(?:[$€£₩¥]|(?:USD|EUR|GBP|KRW|JPY) ?)(?:{_NUMBER})"
             r"(?: ?(?:k|K|M|B|bn|million|billion)\b)?"),
+        # numbers with a unit
         (2, rf"(?<![A-Za-z0-9_.,])[-+−±]?(?:{_NUMBER})[ \u00a0]?(?:{_UNITS})(?![A-Za-z0-9_])"),
+        # times of day
         (2, r"(?<![A-Za-z0-9_.,:])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?:\s?[ap]m)?(?![A-Za-z0-9_:])"),
+        # numbers with separators or decimals
         (2, r"(?<![A-Za-z0-9_.,])[-+−±]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![A-Za-z0-9_]|[.,]\d)"),
     )
 )  # fmt: skip
 _TRAILING = ".,;:!?'\"…。，、"
+_OPENING = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
-def find_keepsakes(text: str) -> list[tuple[int, int]]:
-    """The ranges of characters worth keeping exact, ascending, none overlapping; each is a `Keepsake`."""
+def find_keepsakes(text: str) -> list[Keepsake]:
+    """The identifiers in `text`, ascending and not overlapping."""
+    if text.isascii() and not any(c.isdigit() or c in "/@\\." for c in text):
+        return []
     taken = bytearray(len(text))
-    found: list[tuple[int, int]] = []
-    if not text.isascii() or any(c.isdigit() or c in "/@\\." for c in text):
-        for rank, pattern in _KINDS:
-            for match in pattern.finditer(text):
-                start, stop = match.start(), _trimmed(text, match.start(), match.end())
-                if stop > start and not any(taken[start:stop]):
-                    taken[start:stop] = b"\1" * (stop - start)
-                    found.append(Keepsake(start, stop, rank))
-    return sorted(found)
+    keepsakes: list[Keepsake] = []
+    for rank, pattern in _KINDS:
+        for match in pattern.finditer(text):
+            start, stop = match.start(), _trimmed(text, match.start(), match.end())
+            if stop > start and not any(taken[start:stop]):
+                taken[start:stop] = b"\1" * (stop - start)
+                keepsakes.append(Keepsake(start, stop, rank))
+    return sorted(keepsakes)
 
 
-def within_budget(ranges: Iterable[tuple[int, int]], total_chars: int, share: float = SHARE) -> list[tuple[int, int]]:
-    """Those of `ranges` that fit into `share` of the characters: the lowest rank first, then in the order of the text.
-    One that does not fit is left out whole. Ascending."""
+def within_budget(keepsakes: Iterable[Keepsake], total_chars: int, share: float = SHARE) -> list[Keepsake]:
+    """Those that fit into `share` of `total_chars`, the lowest rank first, then in the order of the text; ascending.
+
+    One that does not fit is left out whole.
+    """
     left = int(total_chars * share)
-    kept: list[tuple[int, int]] = []
-    for found in sorted(ranges, key=lambda found: (getattr(found, "rank", 0), found)):
-        if found[1] - found[0] <= left:
-            left -= found[1] - found[0]
-            kept.append(found)
-    return sorted(kept)
+    chosen: list[Keepsake] = []
+    for keepsake in sorted(keepsakes, key=lambda k: (k.rank, k.start)):
+        chars = keepsake.stop - keepsake.start
+        if chars <= left:
+            left -= chars
+            chosen.append(keepsake)
+    return sorted(chosen)
 
 
 def _trimmed(text: str, start: int, stop: int) -> int:
-    """`stop` without the punctuation of the sentence around it."""
+    """`stop` without punctuation of the surrounding sentence: an unopened bracket, a full stop…"""
     while stop > start:
         last = text[stop - 1]
-        if last in _TRAILING or (last in ")]}>" and _opened(text[start:stop], last) is False):
-            stop -= 1
-        else:
+        if last not in _TRAILING and not _unopened(text[start:stop], last):
             break
+        stop -= 1
     return stop
 
 
-def _opened(found: Sequence[str], bracket: str) -> bool:
-    opening = {")": "(", "]": "[", "}": "{", ">": "<"}[bracket]
-    return found.count(opening) >= found.count(bracket)
+def _unopened(text: str, bracket: str) -> bool:
+    """Whether `bracket` is a closing one, and `text` has more of it than of the opening one."""
+    return bracket in _OPENING and text.count(_OPENING[bracket]) < text.count(bracket)

@@ -1,171 +1,157 @@
-"""Storing messages: everything is checked first, then written in one transaction. No codec work."""
+"""Storing messages: all are validated first, then written in one transaction. Nothing is encoded."""
 
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, index, messages
 from foxing.memory.text.terms import index_terms
 
+from .validate import check_bank_name, list_messages, validate_message
+
 DEFAULT_THREAD = "main"
-MAX_MESSAGES = 10_000  # in one call
-CLOCK_SKEW = timedelta(minutes=5)  # a message may be from this far in the future: clocks differ
-IDEMPOTENCY_WINDOW = timedelta(days=1)
-_BANK_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@")
+IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 
 
-def check_bank_name(bank: str) -> str:
-    """Raises `InvalidInput` for a name that cannot stand in a path."""
-    if not 1 <= len(bank) <= 200 or not _BANK_CHARACTERS.issuperset(bank) or bank in (".", ".."):
-        raise InvalidInput("a bank's name has 1 to 200 characters out of letters, digits and . _ - : @")
-    return bank
+@dataclass(frozen=True)
+class _KeyedMessage:
+    """A valid message, its id and its index terms."""
+
+    key: str
+    message: NewMessage
+    #: Its content, parts rendered.
+    text: str
+    #: The thread it belongs to; None if neither the message nor the call names one.
+    thread: str | None
+    terms: Counter[str]
+
+    @property
+    def digest(self) -> bytes:
+        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count."""
+        message = self.message
+        identity = [message.role, message.name, self.text]
+        if message.parts is not None:
+            identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
+            identity.append("parts")
+        if message.metadata:
+            identity.append(compact_json(message.metadata, sort_keys=True))
+        return hashlib.sha256(json.dumps(identity).encode()).digest()[:16]
+
+    @classmethod
+    def of(cls, message: NewMessage, thread: str | None) -> "_KeyedMessage":
+        """The message under its id or a new one, in its thread or `thread`."""
+        text = message.text
+        terms = index_terms(text, message.name)
+        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms)
 
 
-def checked(message: NewMessage | Mapping[str, Any], number: int, now: datetime, max_bytes: int) -> NewMessage:
-    """The message, validated. Raises `InvalidInput` and its kin, naming the message by its number."""
-    try:
-        if not isinstance(message, NewMessage):
-            message = NewMessage.model_validate(dict(message))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "message"
-        if first["type"].startswith(("timezone", "datetime")):
-            raise InvalidTime(
-                f"messages[{number}].{field}: {first['msg']}; write it like 2026-03-02T09:15:00+01:00"
-            ) from error
-        raise InvalidInput(f"messages[{number}].{field}: {first['msg']}") from error
-    for name in ("content", "id", "name", "thread"):
-        value = getattr(message, name)
-        try:
-            size = len(value.encode()) if value else 0
-        except UnicodeEncodeError as error:
-            raise InvalidInput(
-                f"messages[{number}].{name} holds half of a surrogate pair, which is no text; send valid UTF-8"
-            ) from error
-        if name == "content" and size > max_bytes:
-            raise MessageTooLarge(
-                f"messages[{number}] has {size:,} bytes, {max_bytes:,} are accepted; split it or raise "
-                "FOXING_MAX_MESSAGE_BYTES"
-            )
-        if name != "content" and value and any(ord(c) < 0x20 for c in value):
-            raise InvalidInput(f"messages[{number}].{name} holds control characters")
-    if message.created_at is not None:
-        try:
-            at = message.created_at.astimezone(UTC)
-        except OverflowError as error:
-            raise InvalidTime(f"messages[{number}].created_at lies outside the years 1 to 9999 in UTC") from error
-        if at > now + CLOCK_SKEW:
-            raise InvalidTime(
-                f"messages[{number}].created_at is {message.created_at.isoformat()}, in the future of this server "
-                f"({now.isoformat(timespec='seconds')}); check the clocks"
-            )
-    return message
+class MessageStore:
+    """Stores messages of at most `max_bytes` bytes of UTF-8 each."""
+
+    def __init__(self, database: Database, max_bytes: int) -> None:
+        self.database = database
+        self.max_bytes = max_bytes
+
+    def store(
+        self,
+        bank_name: str,
+        items: Iterable[NewMessage | Mapping[str, Any]],
+        *,
+        thread: str | None,
+        idempotency_key: str | None,
+        now: datetime,
+    ) -> StoreResult:
+        """See `Memory.store`."""
+        check_bank_name(bank_name)
+        given = list_messages(items)
+        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+            raise InvalidInput("an idempotency key must have 1 to 255 characters")
+        valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
+        if thread is not None and not 1 <= len(thread) <= 200:
+            raise InvalidInput("a thread's name must have 1 to 200 characters")
+        keyed = [_KeyedMessage.of(message, thread) for message in valid]
+        digest = _request_digest(valid, thread)
+        with self.database.write() as connection:
+            bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
+            if idempotency_key is None:
+                return _store_new(connection, bank.id, keyed, now)
+            saved = idempotency.find_answer(connection, bank.id, idempotency_key)
+            if saved is None:
+                result = _store_new(connection, bank.id, keyed, now)
+                idempotency.delete_before(connection, bank.id, now - IDEMPOTENCY_WINDOW)
+                answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
+                idempotency.save_answer(connection, bank.id, idempotency_key, answer, now)
+                return result
+            if saved.digest != digest:
+                raise Conflict(f"the idempotency key '{idempotency_key}' was used for other messages; use a new one")
+            return StoreResult.model_validate(saved.answer)
 
 
-def digest_of(role: str, name: str | None, content: str) -> bytes:
-    """What makes two messages the same besides their id and time."""
-    return hashlib.sha256(json.dumps([role, name, content]).encode()).digest()[:16]
+def _store_new(connection: Connection, bank_id: int, keyed: Sequence[_KeyedMessage], now: datetime) -> StoreResult:
+    """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
+    known = messages.by_keys(connection, bank_id, [item.key for item in keyed])
+    new: dict[str, _KeyedMessage] = {}
+    for item in keyed:
+        if item.key in known:
+            _check_same(known[item.key], item)
+        elif item.key not in new:
+            new[item.key] = item
+        elif not _same_in_call(new[item.key], item):
+            raise Conflict(f"the id '{item.key}' occurs twice in this call, with different messages; use another id")
+    if new:
+        _insert(connection, bank_id, list(new.values()), now)
+    return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
 
 
-def store(
-    database: Database,
-    bank_name: str,
-    items: Sequence[NewMessage | Mapping[str, Any]],
-    *,
-    thread: str | None,
-    idempotency_key: str | None,
-    now: datetime,
-    max_bytes: int,
-) -> StoreResult:
-    """See `Memory.store`."""
-    check_bank_name(bank_name)
-    if not items:
-        raise InvalidInput("give at least one message")
-    if len(items) > MAX_MESSAGES:
-        raise InvalidInput(f"{len(items):,} messages in one call; give at most {MAX_MESSAGES:,}")
-    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
-        raise InvalidInput("an idempotency key has 1 to 255 characters")
-    accepted = [checked(item, number, now, max_bytes) for number, item in enumerate(items)]
-    if thread is not None and not 1 <= len(thread) <= 200:
-        raise InvalidInput("a thread's name has 1 to 200 characters")
-    keys = [message.id or uuid.uuid4().hex for message in accepted]
-    words = [index_terms(message.content, message.name) for message in accepted]
-    request_digest = _request_digest(accepted, thread)
-    with database.write() as connection:
-        bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
-        if idempotency_key is not None:
-            before = idempotency.find_answer(connection, bank.id, idempotency_key)
-            if before is not None:
-                if before[0] != request_digest:
-                    raise Conflict(
-                        f"the idempotency key '{idempotency_key}' was used for other messages; use a new one"
-                    )
-                return StoreResult.model_validate(before[1])
-        known = messages.by_keys(connection, bank.id, keys)
-        fresh: dict[str, tuple[NewMessage, Mapping[str, int]]] = {}
-        for key, message, counts in zip(keys, accepted, words, strict=True):
-            if key in known:
-                _check_same(known[key], message, thread)
-            elif key in fresh:
-                if fresh[key][0] != message:
-                    raise Conflict(f"the id '{key}' stands twice in this call, with different messages")
-            else:
-                fresh[key] = (message, counts)
-        if fresh:
-            _insert(connection, bank.id, fresh, thread, now)
-        answer = StoreResult(ids=keys, stored=len(fresh), duplicates=len(keys) - len(fresh))
-        if idempotency_key is not None:
-            idempotency.forget_answers(connection, bank.id, now - IDEMPOTENCY_WINDOW)
-            idempotency.remember_answer(
-                connection, bank.id, idempotency_key, request_digest, answer.model_dump(mode="json"), now
-            )
-    return answer
-
-
-def _insert(
-    connection: Connection,
-    bank_id: int,
-    fresh: Mapping[str, tuple[NewMessage, Mapping[str, int]]],
-    thread: str | None,
-    now: datetime,
-) -> None:
-    names = {key: message.thread or thread or DEFAULT_THREAD for key, (message, _) in fresh.items()}
-    thread_ids = banks.thread_ids(connection, bank_id, names.values())
-    rows = [
+def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> None:
+    threads = [item.thread or DEFAULT_THREAD for item in new]
+    thread_ids = banks.thread_ids(connection, bank_id, threads)
+    rows: list[messages.NewRow] = [
         {
             "bank_id": bank_id,
-            "key": key,
-            "thread_id": thread_ids[names[key]],
-            "role": message.role,
-            "name": message.name,
-            "created_at": message.created_at or now,
-            "content": message.content,
-            "digest": digest_of(message.role, message.name, message.content),
-            "chars": len(message.content),
-            "terms": sum(counts.values()),
+            "key": item.key,
+            "thread_id": thread_ids[thread],
+            "role": item.message.role,
+            "name": item.message.name,
+            "created_at": item.message.created_at or now,
+            "content": item.text,
+            "parts": len(item.message.parts or ()),
+            "metadata": item.message.metadata or None,
+            "digest": item.digest,
+            "chars": len(item.text),
+            "terms": item.terms.total(),
         }
-        for key, (message, counts) in fresh.items()
+        for item, thread in zip(new, threads, strict=True)
     ]
     ids = messages.insert(connection, rows, bank_id)
-    index.add(connection, bank_id, {ids[key]: counts for key, (_, counts) in fresh.items()})
+    index.add(connection, bank_id, {ids[item.key]: item.terms for item in new})
 
 
-def _check_same(known: messages.Message, message: NewMessage, thread: str | None) -> None:
-    """The same id may only come again with the same message; a time left out is no difference."""
-    same = known.digest == digest_of(message.role, message.name, message.content)
-    same = same and (message.created_at is None or message.created_at == known.created_at)
-    wanted = message.thread or thread
-    if not same or (wanted is not None and wanted != known.thread):
+def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
+    times = one.message.created_at == other.message.created_at
+    return times and one.thread == other.thread and one.digest == other.digest
+
+
+def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
+    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count."""
+    created_at = item.message.created_at
+    if (
+        known.digest != item.digest
+        or (created_at is not None and created_at != known.created_at)
+        or (item.thread is not None and item.thread != known.thread)
+    ):
         raise Conflict(
             f"the id '{known.key}' belongs to another message; messages cannot be changed, store it under a new id"
         )

@@ -1,1 +1,1 @@
-"""What becomes of sealed pages: ageing, reencoding, relayout."""
+"""The life of a page after sealing: ageing, and moving to another codec or other weights."""

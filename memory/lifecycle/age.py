@@ -1,6 +1,7 @@
-"""Ageing: pages move to lower tiers as the policy says."""
+"""Ageing: carrying out the plan that the policy requires."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,15 +14,35 @@ from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, PageLayout, tier_rank
 
 from .plan import Move, plan
-from .rewrite import BATCH, Change, Rewriter, Waste
+from .rewrite import BATCH, Change, DiscardTimes, Rewriter
 
-_LOOKAHEAD = 256
+_PAGES_AT_ONCE = 256  # pages planned together
 
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class _Moved:
+    """A move that was carried out, or is expected to be."""
+
+    move: Move
+    #: bytes of the page's tokens and text after it
+    bytes_after: int
+
+
+@dataclass
+class _Result:
+    """What came of the moves of a bank."""
+
+    moved: list[_Moved] = field(default_factory=list)
+    #: keys of pages that another process holds or has changed
+    busy: list[str] = field(default_factory=list)
+    #: page key → why the page is left as it is
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
 class Ager:
-    """Carries out what `plan` says."""
+    """Ages the pages of banks."""
 
     def __init__(self, database: Database, rewriter: Rewriter) -> None:
         self.database = database
@@ -34,112 +55,102 @@ class Ager:
     def age(
         self, bank_name: str, now: datetime, *, dry_run: bool = False, progress: Progress | None = None
     ) -> AgeReport:
-        """Moves the pages of a bank that are due. Killed at any point, every page is whole at one tier; a second run
-        does what the first did not. A page that cannot be read stays as it is. With `dry_run` nothing is written."""
+        """Moves the pages of a bank that are due, and purges the wastebasket. `dry_run` writes nothing.
+
+        If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
+        cannot be read stays as it is.
+        """
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             policy = Policy.parse(bank.policy)
             due = list(self._due(connection, bank.id, policy, now))
             expired = wastebasket.count_expired(connection, bank.id, now)
-        left = {m.page.key: self.rewriter.other_layout() for m in due if not self._possible(m)}
-        moves = [move for move in due if self._possible(move)]
+        moves = [move for move in due if self._is_possible(move)]
+        result = _Result()
+        result.unreadable = {m.page.key: self.rewriter.layout_reason() for m in due if not self._is_possible(m)}
         if dry_run:
+            result.moved = [_Moved(move, self._expected_bytes(move)) for move in moves]
             purged = expired if policy.undo_window else expired + len(moves)
-            return self._report(now, True, [(m, self._expected_bytes(m)) for m in moves], [], left, purged)
-        done: list[tuple[Move, int]] = []
-        busy: list[str] = []
+            return self._report(now, result, purged=purged, dry_run=True)
         for start in range(0, len(moves), BATCH):
-            batch = moves[start : start + BATCH]
-            moved, unreadable = self._run(bank.id, policy, batch, now)
-            done += moved
-            left |= {move.page.key: unreadable[move.page.id] for move in batch if move.page.id in unreadable}
-            finished = {move.page.id for move, _ in moved} | unreadable.keys()
-            busy += [move.page.key for move in batch if move.page.id not in finished]
+            self._run(bank.id, policy, moves[start : start + BATCH], now, result)
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
         purged = 0
-        if expired or done:  # a bank where nothing is due is not written to
+        if expired or result.moved:  # otherwise nothing is written
             with self.database.write() as connection:
                 purged = wastebasket.purge(connection, bank.id, now)
-        return self._report(now, False, done, busy, left, purged)
+        return self._report(now, result, purged=purged, dry_run=False)
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
+        """The moves that the policy requires of a bank."""
         last = policy.served_by(self.codec.tiers).tier_at(LONGEST, self.codec.tiers)
         unfinished = [tier for tier in TIERS if tier_rank(tier) < tier_rank(last)]
         after = 0
-        while True:
-            rows = pages.ageing_candidates(connection, bank_id, unfinished, now, after, _LOOKAHEAD)
-            if not rows:
-                return
+        while rows := pages.ageing_candidates(connection, bank_id, unfinished, now, after, _PAGES_AT_ONCE):
             yield from plan(rows, policy, now, self.codec.tiers)
             after = rows[-1].id
 
-    def _possible(self, move: Move) -> bool:
-        return not move.changes_tier or self.rewriter.drawable(move.page)
+    def _is_possible(self, move: Move) -> bool:
+        return not move.changes_tier or self.rewriter.can_encode(move.page)
 
-    def _run(
-        self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime
-    ) -> tuple[list[tuple[Move, int]], dict[int, str]]:
-        """The moves of a batch that were made, with the bytes after; page id → why another was not."""
+    def _run(self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime, result: _Result) -> None:
+        """Carries out a batch of moves and adds to `result` what came of each."""
         changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in moves]
-        waste = Waste(now, wastebasket.purge_time(now, policy.undo_window))
+        discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
+        outcome = self.rewriter.run(bank_id, changes, discard=discard)
+        bytes_after = {page.change.page.id: page.token_bytes + page.text_bytes for page in outcome.done}
         by_page = {move.page.id: move for move in moves}
-        outcome = self.rewriter.run(bank_id, changes, waste=waste)
-        done = [(by_page[item.change.page.id], item.token_bytes + item.text_bytes) for item in outcome.done]
-        return done, outcome.unreadable
+        result.moved += [_Moved(by_page[page_id], size) for page_id, size in bytes_after.items()]
+        for move in moves:
+            if move.page.id in outcome.unreadable:
+                result.unreadable[move.page.key] = outcome.unreadable[move.page.id]
+            elif move.page.id not in bytes_after:
+                result.busy.append(move.page.key)
 
     def _expected_bytes(self, move: Move) -> int:
-        """Bytes that the page's tokens and text would take after `move`."""
+        """Expected bytes of the page's tokens and text after `move`."""
         page = move.page
         text = 0 if move.drops_text else page.text_bytes
         if not move.changes_tier:
             return page.token_bytes + text
         return self.rewriter.expected_token_bytes(page, move.to_tier) + text
 
-    def _report(
-        self,
-        now: datetime,
-        dry_run: bool,
-        done: Sequence[tuple[Move, int]],
-        busy: list[str],
-        left: Mapping[str, str],
-        purged: int,
-    ) -> AgeReport:
-        moved, dropped = [], []
-        for move, bytes_after in done:
-            page = move.page
-            if move.drops_text:
-                dropped.append(page.key)
-            if not move.changes_tier:
-                continue
-            rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
-            moved.append(
-                PageMove.model_validate(
-                    {
-                        "page_id": page.key,
-                        "from_tier": page.tier,
-                        "to_tier": move.to_tier,
-                        "messages": page.messages,
-                        "drops_text": move.drops_text,
-                        "vision_tokens_before": page.vision_tokens,
-                        "vision_tokens_after": rows * columns,
-                        "bytes_before": page.token_bytes + page.text_bytes,
-                        "bytes_after": bytes_after,
-                    }
-                )
-            )
-        tokens_before = sum(move.page.vision_tokens for move, _ in done)
-        tokens_saved = sum(m.vision_tokens_before - m.vision_tokens_after for m in moved)
+    def _report(self, now: datetime, result: _Result, *, purged: int, dry_run: bool) -> AgeReport:
+        moved = [self._page_move(item) for item in result.moved if item.move.changes_tier]
+        tokens_before = sum(item.move.page.vision_tokens for item in result.moved)
+        tokens_saved = sum(item.vision_tokens_before - item.vision_tokens_after for item in moved)
         return AgeReport(
             now=now,
             dry_run=dry_run,
             moved=moved,
-            text_dropped=dropped,
-            busy=busy,
-            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
+            text_dropped=[item.move.page.key for item in result.moved if item.move.drops_text],
+            busy=result.busy,
+            unreadable=_pages_left(result.unreadable),
             purged=purged,
             vision_tokens_before=tokens_before,
             vision_tokens_after=tokens_before - tokens_saved,
-            bytes_before=sum(move.page.token_bytes + move.page.text_bytes for move, _ in done),
-            bytes_after=sum(size for _, size in done),
+            bytes_before=sum(item.move.page.token_bytes + item.move.page.text_bytes for item in result.moved),
+            bytes_after=sum(item.bytes_after for item in result.moved),
         )
+
+    def _page_move(self, moved: _Moved) -> PageMove:
+        move, page = moved.move, moved.move.page
+        rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
+        return PageMove.model_validate(
+            {
+                "page_id": page.key,
+                "from_tier": page.tier,
+                "to_tier": move.to_tier,
+                "messages": page.messages,
+                "drops_text": move.drops_text,
+                "vision_tokens_before": page.vision_tokens,
+                "vision_tokens_after": rows * columns,
+                "bytes_before": page.token_bytes + page.text_bytes,
+                "bytes_after": moved.bytes_after,
+            }
+        )
+
+
+def _pages_left(reasons: Mapping[str, str]) -> list[PageLeft]:
+    return [PageLeft(page_id=key, reason=reason) for key, reason in reasons.items()]

@@ -1,4 +1,4 @@
-"""Pages in the hands of one process: nobody else changes them meanwhile, and after a crash they are free again."""
+"""Leases: while a process holds one on a page, no other process changes the page."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -6,36 +6,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from foxing.encoder import Codec, RemoteCodec
+from foxing.encoder import Codec, capabilities_of
+from foxing.memory.pages.content import StoredContents
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import PageRow
 
 LEASE = timedelta(seconds=60)
-LEASE_ELSEWHERE = timedelta(minutes=15)  # where a server reads the pages, which may be tried again and again
-
-Contents = dict[int, tuple[bytes, bytes | None]]  # page id → tokens, kept text
+REMOTE_LEASE = timedelta(minutes=15)  # for a remote codec, whose requests may be retried many times
 
 
 @dataclass(frozen=True)
-class Leased:
-    """The ids of the pages that were free, and what stands on them."""
+class LeasedPages:
+    """The pages that were leased."""
 
     ids: frozenset[int]
-    contents: Contents
+    contents: StoredContents
 
 
 @contextmanager
-def lease_pages(database: Database, codec: Codec, wanted: Sequence[PageRow], *, pinned: bool) -> Iterator[Leased]:
-    """Leases those of the pages that are free and unchanged; with `pinned` pinned ones as well."""
+def lease_pages(
+    database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool
+) -> Iterator[LeasedPages]:
+    """Leases those of `candidates` that are free and unchanged, and releases them at the end; a lease expires if the
+    process is killed. `pinned`: whether to lease pinned pages as well."""
     owner = uuid.uuid4().hex
-    clock = datetime.now(UTC)  # leases run on the real clock, whatever time the caller takes it for
-    until = clock + (LEASE_ELSEWHERE if isinstance(codec, RemoteCodec) else LEASE)
+    clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
+    until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
     with database.write() as connection:
-        ids = [page.id for page in wanted if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
+        ids = [page.id for page in candidates if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
         contents = pages.contents(connection, ids)
     try:
-        yield Leased(frozenset(ids), contents)
+        yield LeasedPages(frozenset(ids), contents)
     finally:
         if ids:
             with database.write() as connection:

@@ -1,4 +1,4 @@
-"""Which tier each page moves to: a pure function of pages, policy and time."""
+"""The ageing plan: which tier each page moves to, and which pages lose their exact text."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from foxing.renderer import tier_rank
 
 @dataclass(frozen=True)
 class Move:
-    """What the policy asks of a page: a lower tier, its exact text dropped, or both."""
+    """What the policy requires of a page: a lower tier, dropping its exact text, or both."""
 
     page: PageRow
+    #: tier that the page moves to; its own if only the text is dropped
     to_tier: str
     drops_text: bool
 
@@ -24,17 +25,19 @@ class Move:
 
 
 def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[str, TierSpec]) -> list[Move]:
-    """The moves that `policy` asks for at `now`. Pinned pages stay; no page moves up; tiers that the codec lacks are
-    skipped. A pure function."""
+    """The moves that `policy` requires at `now`, in the order of `rows`. A pure function.
+
+    Pinned pages stay, and no page moves up. `tiers`: those of the codec; steps to other tiers are skipped.
+    """
     policy = policy.served_by(tiers)
     moves = []
     for page in rows:
         if page.pinned:
             continue
-        wanted = policy.tier_at(now - page.last_at, tiers)
-        tier = max(wanted, page.tier, key=tier_rank)
-        # a page young enough to be fresh keeps its text, also where the policy asked for another fresh tier before
-        keeps_text = policy.keeps_text(wanted if policy.keep_text == "fresh" else tier)
+        tier_for_age = policy.tier_at(now - page.last_at, tiers)
+        tier = max(tier_for_age, page.tier, key=tier_rank)
+        # a page young enough to be fresh keeps its text, even if an earlier policy had another fresh tier
+        keeps_text = policy.keeps_text(tier_for_age if policy.keep_text == "fresh" else tier)
         drops_text = page.text_bytes > 0 and not keeps_text
         if tier != page.tier or drops_text:
             moves.append(Move(page, tier, drops_text))

@@ -1,16 +1,15 @@
-"""Reencoding: pages whose tokens another codec or other weights wrote are written anew with those of the present codec.
+"""Reencoding: moving pages that another codec or other weights wrote to the present ones.
 
-The tier stays, unless the codec lacks it, and so do pins, kept text, keepsakes and spans. What was decoded is drawn and
-encoded as it was read, so a misreading stays one, and may no longer be flagged. A page that would lose by it gets
-larger tokens, or stays as it is and is reported. The wastebasket is left as it is: what waits there can be read by
-earlier weights, should it be brought back. A page laid out for another codec is typeset again.
+The tier stays unless the codec lacks it; pins, kept text, keepsakes and spans stay. A page without kept text is drawn
+from its reading, so a misread character stays misread and may no longer be flagged. A page that would lose characters
+gets larger tokens, or is left as it is and reported. A page laid out for another codec is typeset again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection
 
@@ -23,41 +22,74 @@ from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, tier_rank
 
-from .relayout import PageRelayout, waiting
+from .relayout import PageRelayout, RelayoutRequest, undo_reasons
 from .rewrite import BATCH, Change, Rewriter
 
-_LOOKAHEAD = 64  # pages whose tokens are looked at together
+_PAGES_AT_ONCE = 64  # pages surveyed together
 
 Progress = Callable[[int, int], None]
-Kind = tuple[str, str, str]  # of tokens: codec, weights, tier
+
+
+class TokenKind(NamedTuple):
+    """What decides whether a codec can read tokens."""
+
+    codec: str
+    weights: str
+    tier: str
 
 
 @dataclass(frozen=True)
-class _Stale:
-    """A page that the present weights did not write. `kind`: None where its tokens are damaged and its text is kept;
-    `tier`: the one it is to have; `foreign`: it was laid out for another codec."""
+class _StalePage:
+    """A page that the present codec and weights did not write."""
 
     page: PageRow
-    kind: Kind | None
+    #: kind of its tokens; None if they are damaged, and its text is kept
+    kind: TokenKind | None
+    #: tier that it is to have
     tier: str
+    #: whether it was laid out for another codec
     foreign: bool
 
     @property
-    def kept(self) -> bool:
+    def keeps_text(self) -> bool:
         return self.page.text_bytes > 0
 
 
-class Reencoder:
-    """Moves banks to the present codec and its weights."""
+@dataclass
+class _Survey:
+    """The pages of a bank, by what is to be done about them."""
 
-    def __init__(self, database: Database, rewriter: Rewriter, retypesetter: PageRelayout) -> None:
+    stale: list[_StalePage] = field(default_factory=list)
+    #: number of pages that the present weights wrote
+    current: int = 0
+    #: page key → why the page cannot be read
+    unreadable: dict[str, str] = field(default_factory=dict)
+    #: some tokens of each kind, enough to find out whether they can be read
+    samples: dict[TokenKind, VisionTokens] = field(default_factory=dict)
+
+
+@dataclass
+class _Result:
+    """What came of the stale pages of a bank."""
+
+    #: page key → why the page is left as it is
+    left: dict[str, str]
+    reencoded: list[PageReencoded] = field(default_factory=list)
+    #: keys of pages that another process holds or has changed
+    busy: list[str] = field(default_factory=list)
+
+
+class Reencoder:
+    """Moves banks to the present codec and weights."""
+
+    def __init__(self, database: Database, rewriter: Rewriter, relayout: PageRelayout) -> None:
         self.database = database
         self.rewriter = rewriter
-        self.retypesetter = retypesetter
+        self.relayout = relayout
 
     @classmethod
-    def reading(cls, database: Database, decoder: PageDecoder) -> Self:
-        """One that reads by `decoder`, which had better know the codecs that wrote the pages."""
+    def with_decoder(cls, database: Database, decoder: PageDecoder) -> Self:
+        """One that reads pages by `decoder`, which must have access to the codecs that wrote them."""
         assembler = MessageAssembler(decoder)
         return cls(database, Rewriter(database, decoder, assembler), PageRelayout(database, decoder, assembler))
 
@@ -71,119 +103,104 @@ class Reencoder:
         """See `Memory.reencode`."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
-            stale: list[_Stale] = []
-            left: dict[str, str] = {}  # page key → why it cannot be read
-            samples: dict[Kind, VisionTokens] = {}
-            current = 0
-            for page, found in self._look(connection, bank.id, samples):
-                if isinstance(found, str):
-                    left[page.key] = found
-                elif found is None:
-                    current += 1
-                else:
-                    stale.append(found)
+            survey = self._survey(connection, bank.id)
         if dry_run:
-            left |= self._unknown(stale, samples)
-            with self.database.read() as connection:
-                foreign = [item.page.id for item in stale if item.foreign]
-                waits = waiting(connection, foreign, now)
-            left |= {item.page.key: waits[item.page.id] for item in stale if item.page.id in waits}
-            expected = [self._expected(item) for item in stale if item.page.key not in left]
-            return self._report(bank_name, True, expected, current, [], left)
-        done: list[PageReencoded] = []
-        busy: list[str] = []
-        for start in range(0, len(stale), BATCH):
-            batch = stale[start : start + BATCH]
-            written, reasons = self._write(bank.id, batch, now)
-            done += written
-            left |= reasons
-            settled = {page.page_id for page in written} | reasons.keys()
-            busy += [item.page.key for item in batch if item.page.key not in settled]
+            return self._report(bank_name, self._expected(survey, now), survey.current, dry_run=True)
+        result = _Result(survey.unreadable)
+        for start in range(0, len(survey.stale), BATCH):
+            self._write(bank.id, survey.stale[start : start + BATCH], now, result)
             if progress is not None:
-                progress(min(start + BATCH, len(stale)), len(stale))
-        return self._report(bank_name, False, done, current, busy, left)
+                progress(min(start + BATCH, len(survey.stale)), len(survey.stale))
+        return self._report(bank_name, result, survey.current, dry_run=False)
 
-    def _write(
-        self, bank_id: int, batch: Sequence[_Stale], now: datetime
-    ) -> tuple[list[PageReencoded], dict[str, str]]:
-        """Pages that were written anew; page key → why another stays."""
-        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
-        redrawn = self.rewriter.run(bank_id, changes, pinned=True)
-        typeset = self.retypesetter.run(bank_id, [(item.page, item.tier) for item in batch if item.foreign], now)
-        found = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in redrawn.done}
-        found |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in typeset.done}
-        reasons = redrawn.unreadable | typeset.left
-        written = [_page(item, *found[item.page.id]) for item in batch if item.page.id in found]
-        return written, {item.page.key: reasons[item.page.id] for item in batch if item.page.id in reasons}
-
-    def _look(
-        self, connection: Connection, bank_id: int, samples: dict[Kind, VisionTokens]
-    ) -> Iterator[tuple[PageRow, _Stale | str | None]]:
-        """Every page of a bank, and whether it is to be written anew: None for no, a sentence where it cannot be. Into
-        `samples` goes a row of tokens of each kind."""
+    def _survey(self, connection: Connection, bank_id: int) -> _Survey:
+        survey = _Survey()
         after = 0
-        while rows := pages.list_after(connection, bank_id, after, _LOOKAHEAD):
+        while rows := pages.list_after(connection, bank_id, after, _PAGES_AT_ONCE):
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
-                yield row, self._found(row, contents[row.id][0], samples)
+                self._add(survey, row, contents[row.id][0])
             after = rows[-1].id
+        return survey
 
-    def _found(self, page: PageRow, blob: bytes, samples: dict[Kind, VisionTokens]) -> _Stale | str | None:
-        kind: Kind | None = None
+    def _add(self, survey: _Survey, page: PageRow, blob: bytes) -> None:
+        """Adds a page, whose stored tokens are `blob`, to the survey."""
         layout = PageLayout.from_dict(page.layout)
+        kind: TokenKind | None = None
         try:
             tokens = VisionTokens.from_bytes(blob)
         except TokensError as error:
             if page.text_bytes == 0:
-                return str(error)
+                survey.unreadable[page.key] = str(error)
+                return
         else:
             if (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
-                return None
-            kind = (tokens.codec, tokens.weights, tokens.tier)
-            samples.setdefault(kind, tokens.crop(0, 1) if layout.cropped else tokens)
-        return _Stale(page, kind, self._served(page.tier), not can_draw_for(self.codec, layout))
+                survey.current += 1
+                return
+            kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
+            survey.samples.setdefault(kind, tokens.crop(0, 1) if layout.cropped else tokens)
+        foreign = not can_draw_for(self.codec, layout)
+        survey.stale.append(_StalePage(page, kind, self._served_tier(page.tier), foreign))
 
-    def _served(self, tier: str) -> str:
-        """`tier`, or where the codec lacks it the next sharper one that it has: nothing is lost by that."""
+    def _served_tier(self, tier: str) -> str:
+        """`tier`, or the next sharper one that the codec has."""
         served = list(self.codec.tiers)
         return next((t for t in reversed(served) if tier_rank(t) <= tier_rank(tier)), served[0])
 
-    def _unknown(self, stale: Sequence[_Stale], samples: Mapping[Kind, VisionTokens]) -> dict[str, str]:
-        """Page key → why its tokens cannot be read, as far as a row of tokens of its kind tells."""
-        needed = {item.kind for item in stale if not item.kept}
-        asked = {kind: tokens for kind, tokens in samples.items() if kind in needed}
-        answers = dict(zip(asked, self.rewriter.decoder.read_tokens(list(asked.values())), strict=True))
+    def _write(self, bank_id: int, batch: Sequence[_StalePage], now: datetime, result: _Result) -> None:
+        """Reencodes a batch and adds to `result` what came of each page."""
+        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
+        rewritten = self.rewriter.run(bank_id, changes, pinned=True)
+        requests = [RelayoutRequest(item.page, item.tier) for item in batch if item.foreign]
+        relaid = self.relayout.run(bank_id, requests, now)
+        done = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in rewritten.done}
+        done |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in relaid.done}
+        reasons = rewritten.unreadable | relaid.left
+        for item in batch:
+            if item.page.id in done:
+                result.reencoded.append(_reencoded(item, *done[item.page.id]))
+            if item.page.id in reasons:
+                result.left[item.page.key] = reasons[item.page.id]
+            elif item.page.id not in done:
+                result.busy.append(item.page.key)
+
+    def _expected(self, survey: _Survey, now: datetime) -> _Result:
+        """The expected result of reencoding."""
+        left = survey.unreadable | self._unknown_kinds(survey)
+        with self.database.read() as connection:
+            waiting = undo_reasons(connection, [item.page.id for item in survey.stale if item.foreign], now)
+        left |= {item.page.key: waiting[item.page.id] for item in survey.stale if item.page.id in waiting}
+        return _Result(left, [self._expected_page(item) for item in survey.stale if item.page.key not in left])
+
+    def _unknown_kinds(self, survey: _Survey) -> dict[str, str]:
+        """Page key → why its tokens cannot be read, as far as a sample of their kind shows."""
+        needed = {item.kind for item in survey.stale if not item.keeps_text}
+        samples = {kind: tokens for kind, tokens in survey.samples.items() if kind in needed}
+        readings = dict(zip(samples, self.rewriter.decoder.read_tokens(list(samples.values())), strict=True))
         unknown: dict[str, str] = {}
-        for item in stale:
-            answer = None if item.kept or item.kind is None else answers[item.kind]
-            if isinstance(answer, CodecError):
-                unknown[item.page.key] = str(answer)
+        for item in survey.stale:
+            reading = None if item.keeps_text or item.kind is None else readings[item.kind]
+            if isinstance(reading, CodecError):
+                unknown[item.page.key] = str(reading)
         return unknown
 
-    def _expected(self, item: _Stale) -> PageReencoded:
+    def _expected_page(self, item: _StalePage) -> PageReencoded:
         if item.foreign:
-            return _page(item, *self.retypesetter.expected(item.page, item.tier), None)
-        return _page(item, 1, self.rewriter.expected_token_bytes(item.page, item.tier), None)
+            return _reencoded(item, *self.relayout.expected(item.page, item.tier), None)
+        return _reencoded(item, 1, self.rewriter.expected_token_bytes(item.page, item.tier), None)
 
-    def _report(
-        self,
-        bank: str,
-        dry_run: bool,
-        done: Sequence[PageReencoded],
-        current: int,
-        busy: list[str],
-        left: dict[str, str],
-    ) -> ReencodingReport:
+    def _report(self, bank: str, result: _Result, current: int, *, dry_run: bool) -> ReencodingReport:
+        done = result.reencoded
         after = [page.confidence_after for page in done if page.confidence_after is not None]
         return ReencodingReport(
             bank=bank,
             codec=self.codec.name,
             weights=self.codec.weights,
             dry_run=dry_run,
-            reencoded=list(done),
+            reencoded=done,
             current=current,
-            busy=busy,
-            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
+            busy=result.busy,
+            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in result.left.items()],
             bytes_before=sum(page.bytes_before for page in done),
             bytes_after=sum(page.bytes_after for page in done),
             confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,
@@ -191,16 +208,16 @@ class Reencoder:
         )
 
 
-def _page(item: _Stale, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:
+def _reencoded(item: _StalePage, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:
     page = item.page
     return PageReencoded.model_validate(
         {
             "page_id": page.key,
             "tier": item.tier,
             "pages": count,
-            "source": "text" if item.kept else "decoded",
+            "source": "text" if item.keeps_text else "decoded",
             "from_codec": page.codec,
-            "from_weights": None if item.kind is None else item.kind[1],
+            "from_weights": None if item.kind is None else item.kind.weights,
             "bytes_before": page.token_bytes,
             "bytes_after": bytes_after,
             "confidence_before": round(page.confidence, 4),

@@ -1,1 +1,1 @@
-"""What a sealed page holds, and how it is read."""
+"""Stored pages: their contents, decoding them on demand, and the messages read from them."""

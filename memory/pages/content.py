@@ -1,5 +1,6 @@
-"""What a page holds: its cells as kept text, and its state as far as it has been read."""
+"""The content of a page: its cells as kept text, and what has been read of it so far."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,15 +14,21 @@ from foxing.renderer import Cells
 
 ZSTD_LEVEL = 19
 
+#: Page id → the page's tokens and, while it is kept, its packed text.
+StoredContents = Mapping[int, tuple[bytes, bytes | None]]
+
 
 def pack_cells(cells: Cells) -> bytes:
-    """A grid as the exact text that is kept: zstd with a checksum over the UTF-8 of its cells."""
+    """The exact text that is kept of a page: the cells in reading order as UTF-8, in a zstd frame with a checksum.
+
+    `cells`: uint32[rows, columns].
+    """
     text = cells.astype("<u4").tobytes().decode("utf-32-le")
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(text.encode())
 
 
 def unpack_cells(blob: bytes, columns: int) -> Cells:
-    """The inverse of `pack_cells`. Raises `TokensDamaged`."""
+    """The cells packed by `pack_cells`, uint32[rows, columns]. Raises `TokensDamaged`."""
     try:
         text = zstandard.ZstdDecompressor().decompress(blob).decode()
         return np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint32).reshape(-1, columns)
@@ -31,18 +38,23 @@ def unpack_cells(blob: bytes, columns: int) -> Cells:
 
 @dataclass
 class PageState:
-    """A page as far as it is read. `cells`, `confidence`: [rows, columns]; `known`: bool[n], of the bands
-    that can be read by themselves."""
+    """What has been read of a page so far. A band is the smallest run of rows that can be decoded by itself."""
 
+    #: tier that the page was read from
     tier: str
-    source: str  # "text" or "decoded"
+    #: "text" for kept text, "decoded" for vision tokens
+    source: str
+    #: confidence under which a character is flagged as uncertain
     flag_below: float
+    #: uint32[rows, columns]; blank where the band has not been read
     cells: Cells
+    #: float32[rows, columns], 0 to 1
     confidence: npt.NDArray[np.float32]
+    #: bool[bands], whether the band has been read
     known: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
-        """A page that is read whole."""
+        """The state of a page decoded as a whole."""
         known = np.ones(1, dtype=bool)
         return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)

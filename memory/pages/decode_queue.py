@@ -1,25 +1,30 @@
-"""Queue that batches decoding requests of all threads."""
+"""Queue that batches the decoding requests of all threads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition
 
-from foxing.encoder import Codec, CodecError, ReadFailed, Reading, RemoteCodec, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens, capabilities_of
 
 BATCH = 16  # token sequences in one call of the codec
 
 
 @dataclass(eq=False)
 class _Ticket:
+    """A token sequence in the queue, and its result once there is one."""
+
     tokens: VisionTokens
     result: Reading | Exception | None = None
 
 
 class DecodeQueue:
-    """Brings decoding requests of all threads into batches. Whoever finds the codec free decodes for all that wait. For
-    a codec that reads elsewhere nobody waits: it limits itself."""
+    """Batches decoding requests across threads: the thread that finds the codec idle decodes for all that wait.
+
+    A remote codec limits its own concurrency, so its requests bypass the queue.
+    """
 
     def __init__(self, load: Callable[[], Codec]) -> None:
+        """`load` returns the codec; it is called with each request, so nothing is loaded before the first one."""
         self._load = load
         self._waiting: list[_Ticket] = []
         self._busy = False
@@ -27,22 +32,25 @@ class DecodeQueue:
 
     @property
     def depth(self) -> int:
-        """Token sequences that wait."""
+        """Number of token sequences waiting."""
         return len(self._waiting)
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
-        """For each what `Codec.decode` gives, or why these tokens cannot be read, ever (`TokensError`) or this time
-        (`ReadFailed`); blocks until all are done. Other errors are raised."""
-        codec = self._load()
-        if isinstance(codec, RemoteCodec):
-            return codec.decode_each(tokens)
+        """One result for each of `tokens`, in order; blocks until all are done.
+
+        A result is a reading, a `TokensError` for tokens that can never be read, or a `ReadFailed` for tokens that a
+        later call may read. Any other error is raised.
+        """
+        remote = capabilities_of(self._load()).remote
+        if remote is not None:
+            return remote.decode_each(tokens)
         tickets = [_Ticket(item) for item in tokens]
         with self._changed:
             self._waiting.extend(tickets)
         try:
             for ticket in tickets:
                 self._await(ticket)
-        except BaseException:  # an interrupt: nobody waits for the rest
+        except BaseException:  # interrupted: the remaining results are no longer needed
             with self._changed:
                 self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
             raise
@@ -68,7 +76,7 @@ class DecodeQueue:
                 self._run(batch)
             finally:
                 with self._changed:
-                    # after an interrupt, those who wait for the rest of the batch go on with it
+                    # if this thread was interrupted, the threads waiting for the rest of the batch take over
                     self._waiting = [other for other in batch if other.result is None] + self._waiting
                     self._busy = False
                     self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Messages and parts of messages as they are read off pages."""
+"""Messages as they are read from pages: the part on each page, and the parts joined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,73 +6,95 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foxing.memory.errors import ReaderFailed, Unreadable
 from foxing.memory.models import RecalledMessage, UncertainRun
+from foxing.memory.parts import Part, TextPart
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
-from foxing.renderer import PageLayout, Transcription, transcribe
+from foxing.memory.text.parts import parse_parts
+from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
 
 from .content import PageState
 
 
 @dataclass(frozen=True)
 class RememberedMessage:
-    """A message as the memory holds it. `sure`: float32[len(text)]; `flagged`: bool[len(text)], may be misread;
-    `failed`: part of it could not be read this time, and may be the next."""
+    """A message, or the part of it on one page, as the memory holds it."""
 
     text: str
-    sure: npt.NDArray[np.float32]
+    #: float32[len(text)], the probability that each character is right
+    confidence: npt.NDArray[np.float32]
+    #: bool[len(text)], characters that may be misread
     flagged: npt.NDArray[np.bool_]
+    #: lowest tier that a part was read from; None for an open message
     tier: str | None
+    #: "open", "text" or "decoded"
     source: str
-    page_keys: tuple[str, ...]
+    #: keys of the pages that hold the message
+    page_keys: tuple[str, ...] = ()
+    #: False if a part could not be read; its text is missing
     readable: bool = True
+    #: True if a part could not be read this time but may be readable later
     failed: bool = False
 
     @property
-    def confidence(self) -> float:
+    def mean_confidence(self) -> float:
+        """0 if a part could not be read, 1 for an empty message."""
         if not self.readable:
             return 0.0
-        return float(self.sure.mean()) if len(self.sure) else 1.0
+        return float(self.confidence.mean()) if len(self.confidence) else 1.0
 
     @property
     def uncertain(self) -> list[UncertainRun]:
-        return uncertain_runs(self.sure, self.flagged)
+        return uncertain_runs(self.confidence, self.flagged)
 
 
-def uncertain_runs(sure: npt.NDArray[np.float32], flagged: npt.NDArray[np.bool_]) -> list[UncertainRun]:
-    """Runs of flagged characters as (start, stop, mean confidence)."""
+def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.bool_]) -> list[UncertainRun]:
+    """Runs of flagged characters as (start, stop, mean confidence). Both arguments have one entry a character."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flagged, [False]]).astype(np.int8)))
-    return [(int(a), int(b), round(float(sure[a:b].mean()), 4)) for a, b in edges.reshape(-1, 2)]
+    return [(int(a), int(b), round(float(confidence[a:b].mean()), 4)) for a, b in edges.reshape(-1, 2)]
 
 
-def splice(part: Transcription, first_cell: int, keepsakes: Sequence[KeepsakeRow]) -> Transcription:
-    """The transcription with its keepsakes, exact, in the place of what was read there."""
-    text, sure, cell = part.text, part.confidence, part.cell
-    for keepsake in sorted(keepsakes, key=lambda k: -k.start):
-        start, stop = np.searchsorted(cell, [keepsake.start - first_cell, keepsake.stop - first_cell]).tolist()
-        text = text[:start] + keepsake.text + text[stop:]
-        ones = np.ones(len(keepsake.text), dtype=np.float32)
-        sure = np.concatenate([sure[:start], ones, sure[stop:]])
-        places = np.full(len(keepsake.text), keepsake.start - first_cell, dtype=np.int64)
-        cell = np.concatenate([cell[:start], places, cell[stop:]])
-    return Transcription(text, sure, cell)
+def exact_message(text: str) -> RememberedMessage:
+    """An open message, whose text is exact."""
+    ones = np.ones(len(text), dtype=np.float32)
+    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), None, "open")
 
 
 def read_part(
-    state: PageState, page: PageRow, span: SpanRow, keepsakes: Sequence[KeepsakeRow]
-) -> tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """The part of a message that stands in `span`: text, confidence, flagged."""
+    state: PageState | Unreadable, page: PageRow, span: SpanRow, keepsakes: Sequence[KeepsakeRow]
+) -> RememberedMessage:
+    """The part of a message in `span` of `page`, with the page's `keepsakes` spliced into decoded text."""
+    if isinstance(state, Unreadable):
+        return _unreadable_part(page, isinstance(state, ReaderFailed))
     cells = state.cells.reshape(-1)[span.start : span.stop]
-    sure = state.confidence.reshape(-1)[span.start : span.stop]
-    layout = PageLayout.from_dict(page.layout)
-    part = transcribe(cells, sure, layout=layout, start=span.start)
+    confidence = state.confidence.reshape(-1)[span.start : span.stop]
+    part = transcribe(cells, confidence, layout=PageLayout.from_dict(page.layout), start=span.start)
     if state.source == "decoded":
-        own = [k for k in keepsakes if span.start <= k.start and k.stop <= span.stop]
-        part = splice(part, span.start, own)
-    return part.text, part.confidence, part.confidence < state.flag_below
+        part = _splice(part, span.start, [k for k in keepsakes if span.start <= k.start and k.stop <= span.stop])
+    flagged = part.confidence < state.flag_below
+    return RememberedMessage(part.text, part.confidence, flagged, state.tier, state.source, (page.key,))
 
 
-def recalled(message: Message, remembered: RememberedMessage, score: float | None = None) -> RecalledMessage:
+def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
+    """A sealed message from its parts in the order of its text."""
+    tiers = [part.tier for part in parts if part.tier is not None]
+    return RememberedMessage(
+        text="".join(part.text for part in parts),
+        confidence=np.concatenate([np.zeros(0, dtype=np.float32), *(part.confidence for part in parts)]),
+        flagged=np.concatenate([np.zeros(0, dtype=bool), *(part.flagged for part in parts)]),
+        tier=max(tiers, key=tier_rank) if tiers else None,
+        source="decoded" if any(part.source == "decoded" for part in parts) else "text",
+        page_keys=tuple(dict.fromkeys(key for part in parts for key in part.page_keys)),
+        readable=all(part.readable for part in parts),
+        failed=any(part.failed for part in parts),
+    )
+
+
+def recalled_message(
+    message: Message, remembered: RememberedMessage, score: float | None = None, *, whole: bool = True
+) -> RecalledMessage:
+    """The public value of a message, with its `score` for a query. `whole`: whether `remembered` is all of it."""
     return RecalledMessage.model_validate(
         {
             "message_id": message.key,
@@ -81,7 +103,9 @@ def recalled(message: Message, remembered: RememberedMessage, score: float | Non
             "name": message.name,
             "created_at": message.created_at,
             "text": remembered.text,
-            "confidence": round(remembered.confidence, 4),
+            "parts": _parts(message, remembered) if whole else None,
+            "metadata": message.metadata or {},
+            "confidence": round(remembered.mean_confidence, 4),
             "uncertain": remembered.uncertain,
             "tier": remembered.tier,
             "source": remembered.source,
@@ -89,3 +113,33 @@ def recalled(message: Message, remembered: RememberedMessage, score: float | Non
             "score": score,
         }
     )
+
+
+def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] | None:
+    """The parts of a message that was given in parts, if all of them can be read; their number tells if a mark was
+    misread."""
+    if not message.parts or not remembered.readable:
+        return None
+    parts = parse_parts(remembered.text)
+    if parts is None or len(parts) != message.parts or (len(parts) == 1 and isinstance(parts[0], TextPart)):
+        return None
+    return parts
+
+
+def _unreadable_part(page: PageRow, failed: bool) -> RememberedMessage:
+    nothing = np.zeros(0, dtype=np.float32)
+    return RememberedMessage("", nothing, nothing > 0, page.tier, "decoded", (page.key,), readable=False, failed=failed)
+
+
+def _splice(part: Transcription, first_cell: int, keepsakes: Sequence[KeepsakeRow]) -> Transcription:
+    """`part` with the text of each keepsake, at confidence 1, in place of what was read from its cells. `first_cell`:
+    the cell of the page that the part begins at."""
+    text, confidence, cell = part.text, part.confidence, part.cell
+    for keepsake in sorted(keepsakes, key=lambda k: -k.start):
+        start, stop = np.searchsorted(cell, [keepsake.start - first_cell, keepsake.stop - first_cell]).tolist()
+        text = text[:start] + keepsake.text + text[stop:]
+        ones = np.ones(len(keepsake.text), dtype=np.float32)
+        confidence = np.concatenate([confidence[:start], ones, confidence[stop:]])
+        cells = np.full(len(keepsake.text), keepsake.start - first_cell, dtype=np.int64)
+        cell = np.concatenate([cell[:start], cells, cell[stop:]])
+    return Transcription(text, confidence, cell)

@@ -1,21 +1,21 @@
-"""Rows of the spans and keepsakes of a typeset page."""
+"""Database rows for the spans and keepsakes of a typeset page."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
 from foxing.renderer import Page, Span, Transcription, transcribe
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
 
 
 def transcribed(page: Page) -> list[Transcription]:
-    """What stands in each span of the page."""
+    """The text in each span of the page."""
     flat = page.cells.reshape(-1)
     return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
 
 
-def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
-    """Rows of `spans`, without their page."""
+def span_rows(spans: Sequence[Span]) -> list[NewSpan]:
+    """Rows of the table `spans`, without `page_id`."""
     return [
         {
             "ordinal": ordinal,
@@ -30,11 +30,10 @@ def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
     ]
 
 
-def keepsake_rows(
-    spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]
-) -> list[dict[str, Any]]:
-    """Rows of `keepsakes`, without their page. `ranges`: for each span, what of its text in `parts` is kept."""
-    rows: list[dict[str, Any]] = []
+def keepsake_rows(spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]) -> list[NewKeepsake]:
+    """Rows of the table `keepsakes`, without `page_id`. `parts`: the text in each span; `ranges`: the characters of it
+    that are kept exactly."""
+    rows: list[NewKeepsake] = []
     for span, part, kept in zip(spans, parts, ranges, strict=True):
         edges = [*(part.cell + span.start).tolist(), span.stop]
         rows += [

@@ -1,26 +1,64 @@
-"""One page as it is held: its image, its reading, its tokens."""
+"""A single page as the memory holds it: its image, its reading, its tokens."""
 
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL.Image import Image
 
 from foxing.encoder import Codec, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
-from foxing.memory.models import Line, PageReading
-from foxing.memory.recall.assemble import MessageAssembler
+from foxing.memory.models import Line, PageReading, RecalledMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.renderer import Cells, PageLayout, grid_text, render, tier_rank
+from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
 from .content import PageState
 from .decoder import PageDecoder
-from .message_parts import recalled, uncertain_runs
+from .message_parts import read_part, recalled_message, uncertain_runs
 
-Content = tuple[PageRow, bytes, bytes | None]  # the page, its tokens, its kept text
+
+def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
+    """The page as `tier` shows it, mode "L". `cells`: uint32[rows, columns], at least the rows that the page uses."""
+    return render(cells[: page.rows_used], PageLayout.from_dict(page.layout), tier)
+
+
+def encode_png(image: Image) -> bytes:
+    """The image as a PNG file."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class _StoredPage:
+    """A page with its contents."""
+
+    row: PageRow
+    tokens: bytes
+    #: packed cells, while they are kept
+    text: bytes | None
+
+    def unpack_tokens(self) -> VisionTokens:
+        """Raises `TokensDamaged`."""
+        try:
+            return VisionTokens.from_bytes(self.tokens)
+        except TokensError as error:
+            raise TokensDamaged(f"page {self.row.key}: {error}") from error
+
+    def check_tier(self, tier: str | None) -> str:
+        """`tier`, or for None the page's own. Raises `Forgotten` for one that is sharper than what is held."""
+        if tier is None:
+            return self.row.tier
+        if tier_rank(tier) < tier_rank(self.row.tier) and self.text is None:
+            raise Forgotten(f"page {self.row.key} is held at '{self.row.tier}'; what '{tier}' showed is forgotten")
+        return tier
 
 
 class PageViewer:
-    """Shows pages."""
+    """Reads single pages for `Memory.page_image`, `Memory.read_page` and `Memory.page_tokens`."""
 
     def __init__(self, database: Database, decoder: PageDecoder) -> None:
         self.database = database
@@ -32,88 +70,74 @@ class PageViewer:
 
     def image(self, bank: str, page_id: str, tier: str | None) -> bytes:
         """See `Memory.page_image`."""
-        content = self._content(bank, page_id)
-        image = render(self._cells(content), PageLayout.from_dict(content[0].layout), _allowed(content, tier))
-        buffer = BytesIO()
-        image.save(buffer, "PNG")
-        return buffer.getvalue()
+        page = self._stored(bank, page_id)
+        return encode_png(draw_page(page.row, self._cells(page), page.check_tier(tier)))
 
     def read(self, bank: str, page_id: str, tier: str | None) -> PageReading:
         """See `Memory.read_page`."""
-        content = self._content(bank, page_id)
-        row = content[0]
-        reading = self.decoder.read_tokens([self._tokens_at(content, _allowed(content, tier))])[0]
+        page = self._stored(bank, page_id)
+        reading = self.decoder.read_tokens([self._tokens_at(page, page.check_tier(tier))])[0]
         if isinstance(reading, ReadFailed):
             raise ReaderFailed(f"page {page_id} could not be read this time: {reading}") from reading
         if not isinstance(reading, Reading):
             raise TokensDamaged(f"page {page_id} cannot be read: {reading}") from reading
-        state = PageState.of(reading)
-        with self.database.read() as connection:
-            parts = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
-            found = messages.by_ids(connection, [span.message_id for span in parts])
-            kept = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        cells, sure = reading.cells[: row.rows_used], reading.confidence[: row.rows_used]
-        flat = sure.reshape(-1)
+        rows = page.row.rows_used
+        cells, confidence = reading.cells[:rows], reading.confidence[:rows]
+        text = shown_text(cells)
+        shown = confidence.reshape(-1)[shown_cells(cells)][: len(text)]
         return PageReading.model_validate(
             {
                 "page_id": page_id,
                 "tier": reading.tier,
                 "source": "decoded",
-                "text": reading.text,
-                "lines": _lines(cells, sure),
-                "uncertain": uncertain_runs(flat, flat < reading.flag_below),
+                "text": text,
+                "lines": _lines(cells, confidence),
+                "uncertain": uncertain_runs(shown, shown < reading.flag_below),
                 "confidence": round(reading.mean_confidence, 4),
-                "messages": [
-                    recalled(found[span.message_id], MessageAssembler.part(state, row, span, kept)) for span in parts
-                ],
+                "messages": self._messages(page.row, PageState.of(reading)),
             }
         )
 
     def tokens(self, bank: str, page_id: str) -> VisionTokens:
         """See `Memory.page_tokens`."""
-        return _unpacked(self._content(bank, page_id))
+        return self._stored(bank, page_id).unpack_tokens()
 
-    def _content(self, bank: str, page_id: str) -> Content:
+    def _stored(self, bank: str, page_id: str) -> _StoredPage:
         with self.database.read() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
-        return row, tokens, text
+        return _StoredPage(row, tokens, text)
 
-    def _tokens_at(self, content: Content, tier: str) -> VisionTokens:
-        row = content[0]
-        if tier == row.tier:
-            return _unpacked(content)
+    def _messages(self, row: PageRow, state: PageState) -> list[RecalledMessage]:
+        """The parts of messages on the page, in their order on it."""
+        with self.database.read() as connection:
+            spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
+            found = messages.by_ids(connection, [span.message_id for span in spans])
+            keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
+        recalled = []
+        for span in spans:
+            message = found[span.message_id]
+            whole = (span.char_start, span.char_stop) == (0, message.chars)
+            recalled.append(recalled_message(message, read_part(state, row, span, keepsakes), whole=whole))
+        return recalled
+
+    def _tokens_at(self, page: _StoredPage, tier: str) -> VisionTokens:
+        if tier == page.row.tier:
+            return page.unpack_tokens()
         if tier not in self.codec.tiers:
             raise InvalidInput(f"the {self.codec.name} codec has no tier '{tier}'")
-        return self.codec.encode([render(self._cells(content), PageLayout.from_dict(row.layout), tier)], tier)[0]
+        return self.codec.encode([draw_page(page.row, self._cells(page), tier)], tier)[0]
 
-    def _cells(self, content: Content) -> Cells:
-        """The best grid the memory still has of a page."""
-        row, tokens, text = content
-        state = self.decoder.read([row], {row.id: (tokens, text)})[row.id]
+    def _cells(self, page: _StoredPage) -> Cells:
+        """The best grid that the memory holds of a page, uint32[rows, columns]. Raises `Unreadable`."""
+        state = self.decoder.read([page.row], {page.row.id: (page.tokens, page.text)})[page.row.id]
         if isinstance(state, Unreadable):
             raise state
-        return state.cells[: row.rows_used]
+        return state.cells
 
 
-def _allowed(content: Content, tier: str | None) -> str:
-    row, _, text = content
-    if tier is None:
-        return row.tier
-    if tier_rank(tier) < tier_rank(row.tier) and text is None:
-        raise Forgotten(f"page {row.key} is held at '{row.tier}'; what '{tier}' showed is forgotten")
-    return tier
-
-
-def _unpacked(content: Content) -> VisionTokens:
-    try:
-        return VisionTokens.from_bytes(content[1])
-    except TokensError as error:
-        raise TokensDamaged(f"page {content[0].key}: {error}") from error
-
-
-def _lines(cells: Cells, sure: Any) -> list[Line]:
+def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:
     return [
-        Line(row=row, text=grid_text(cells[row]), confidence=round(float(sure[row].mean()), 4))
+        Line(row=row, text=shown_text(cells[row]), confidence=round(float(confidence[row].mean()), 4))
         for row in range(cells.shape[0])
     ]

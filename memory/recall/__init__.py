@@ -1,1 +1,1 @@
-"""Recall: from a query or a time window to spans or page images."""
+"""Recall: the messages, as text or as page images, that answer a query or fall into a time window."""

@@ -1,104 +1,105 @@
-"""Recall as page images."""
+"""Recall as page images: the pages that hold the answers to a query."""
 
 import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
-from typing import Any
+
+from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput, Unreadable
 from foxing.memory.models import RecalledImage, RecalledImages, RecalledMessage
-from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.message_parts import recalled
+from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.pages.view import draw_page, encode_png
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
-from foxing.renderer import PageLayout, render
 
-from .cursors import decode_cursor, encode_cursor
-from .query import ask, check_limit
-from .search import Recaller
+from .assemble import MessageAssembler
+from .candidates import Candidate, candidates
+from .cursors import Position, decode_cursor, encode_cursor
+from .query import RecallQuery, resolve
 
-READERS = ("native",)
+
+@dataclass
+class _Answer:
+    """Pages and open messages collected up to a limit."""
+
+    limit: int
+    #: page id → ids of the matching messages on the page, in the order of the answer
+    message_ids: dict[int, list[str]] = field(default_factory=dict)
+    open_matches: list[Candidate] = field(default_factory=list)
+    #: where the answer continues
+    position: Position | None = None
+    #: whether a match was left out
+    full: bool = False
+
+    def add(self, candidate: Candidate, page_ids: Sequence[int]) -> bool:
+        """Adds a match and the pages that hold it; False if that would exceed the limit. The first match is always
+        added."""
+        message = candidate.message
+        shown = len(self.message_ids) + len(self.open_matches)
+        new = [page_id for page_id in page_ids if page_id not in self.message_ids]
+        if shown and shown + len(new) + message.open > self.limit:
+            self.full = True
+            return False
+        for page_id in page_ids:
+            self.message_ids.setdefault(page_id, []).append(message.key)
+        if message.open:
+            self.open_matches.append(candidate)
+        self.position = candidate.position
+        return True
 
 
 class ImageRecaller:
-    """Answers recalls with the pages that hold the answers."""
+    """Answers recall queries with page images."""
 
-    def __init__(self, database: Database, recaller: Recaller, decoder: PageDecoder) -> None:
+    def __init__(self, database: Database, assembler: MessageAssembler) -> None:
         self.database = database
-        self.recaller = recaller
-        self.decoder = decoder
+        self.assembler = assembler
 
-    def recall(
-        self,
-        bank_name: str,
-        query: str | None,
-        *,
-        since: str | datetime | None,
-        until: str | datetime | None,
-        now: datetime,
-        timezone: str | None,
-        thread: str | None,
-        limit: int,
-        cursor: str | None,
-        reader: str,
-    ) -> RecalledImages:
-        """See `Memory.recall_images`."""
-        check_limit(limit)
-        if reader not in READERS:
-            raise InvalidInput(f"pages cannot be laid out for the reader '{reader}' yet; use {', '.join(READERS)}")
+    def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
+        """See `Memory.recall_images`. `now`: the time that words are relative to."""
+        if query.max_tokens is not None or query.verbatim:
+            raise InvalidInput("max_tokens and fidelity apply to text; leave them out to recall images")
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
-            question = ask(connection, bank, query, since, until, now, timezone, thread)
-            nothing = RecalledImages(images=[], vision_tokens=0, open_spans=[], next_cursor=None)
-            if question is None:
-                return nothing
-            position: list[Any] | None = decode_cursor(cursor, question.fingerprint) if cursor else None
-            wanted: dict[int, list[str]] = {}
-            open_spans: list[RecalledMessage] = []
-            following: list[Any] | None = None
-            full = False
-            for batch in self.recaller.candidates(connection, bank.id, question, position, limit):
-                parts = pages.spans_of_messages(connection, [c.message.id for c in batch])
-                for candidate in batch:
-                    on = [span.page_id for span in parts.get(candidate.message.id, [])]
-                    new = [page_id for page_id in on if page_id not in wanted]
-                    shown = len(wanted) + len(open_spans)
-                    if shown and shown + len(new) + candidate.message.open > limit:
-                        full = True
-                        break
-                    for page_id in on:
-                        wanted.setdefault(page_id, []).append(candidate.message.key)
-                    if candidate.message.open:
-                        found = self.recaller.assembler.messages(connection, [candidate.message])
-                        open_spans.append(recalled(candidate.message, found[candidate.message.id], candidate.score))
-                    following = candidate.position
-                if full:
-                    break
-            images = self._images(connection, wanted)
+            resolved = resolve(connection, bank, query, now)
+            if resolved is None:
+                return RecalledImages(images=[], vision_tokens=0, open_spans=[], next_cursor=None)
+            position = decode_cursor(query.cursor, resolved.fingerprint) if query.cursor else None
+            answer = _collect(
+                connection, candidates(connection, bank.id, resolved, position, query.limit), _Answer(query.limit)
+            )
+            images = self._images(connection, answer.message_ids)
+            open_spans = self._open_spans(connection, answer.open_matches)
+        following = answer.position if answer.full else None
         return RecalledImages(
             images=images,
             vision_tokens=sum(image.tokens for image in images),
             open_spans=open_spans,
-            next_cursor=encode_cursor(question.fingerprint, following) if full and following else None,
+            next_cursor=encode_cursor(resolved.fingerprint, following) if following else None,
         )
 
-    def _images(self, connection: Any, wanted: dict[int, list[str]]) -> list[RecalledImage]:
-        rows = pages.by_ids(connection, list(wanted))
-        states = self.decoder.read(list(rows.values()), pages.contents(connection, list(wanted)))
+    def _open_spans(self, connection: Connection, matches: Sequence[Candidate]) -> list[RecalledMessage]:
+        remembered = self.assembler.assemble(connection, [match.message for match in matches])
+        return [recalled_message(match.message, remembered[match.message.id], match.score) for match in matches]
+
+    def _images(self, connection: Connection, message_ids: Mapping[int, list[str]]) -> list[RecalledImage]:
+        """One image for each page that can be read. `message_ids`: page id → ids of the matches on the page."""
+        rows = pages.by_ids(connection, list(message_ids))
+        states = self.assembler.decoder.read(list(rows.values()), pages.contents(connection, list(message_ids)))
         images = []
-        for page_id, keys in wanted.items():
+        for page_id, keys in message_ids.items():
             row, state = rows[page_id], states[page_id]
             if isinstance(state, Unreadable):
-                continue  # there is no image of it; `Memory.read_page` says why
-            image = render(state.cells[: row.rows_used], PageLayout.from_dict(row.layout), row.tier)
-            buffer = BytesIO()
-            image.save(buffer, "PNG")
+                continue  # there is no image to show; `Memory.read_page` says why
+            image = draw_page(row, state.cells, row.tier)
             images.append(
                 RecalledImage.model_validate(
                     {
                         "page_id": row.key,
                         "tier": row.tier,
-                        "data": base64.b64encode(buffer.getvalue()).decode(),
+                        "data": base64.b64encode(encode_png(image)).decode(),
                         "width": image.width,
                         "height": image.height,
                         "tokens": row.vision_tokens,
@@ -107,3 +108,13 @@ class ImageRecaller:
                 )
             )
         return images
+
+
+def _collect(connection: Connection, batches: Iterator[list[Candidate]], answer: _Answer) -> _Answer:
+    """`answer` with as many matches as fit."""
+    for batch in batches:
+        spans = pages.spans_of_messages(connection, [candidate.message.id for candidate in batch])
+        for candidate in batch:
+            if not answer.add(candidate, [span.page_id for span in spans.get(candidate.message.id, [])]):
+                return answer
+    return answer

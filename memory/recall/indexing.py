@@ -1,4 +1,4 @@
-"""What of a message goes into the index, and what of it stays there when pages fade."""
+"""Which words of a message are in the index, and removing those that can no longer be read."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -16,11 +16,12 @@ from .assemble import MessageAssembler
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> Counter[str]:
-    """The words of a message that can still be read, those without a flagged character, and its speaker's name."""
-    doubtful = np.concatenate([[0], np.cumsum(message.flagged)])
+    """Index terms of a message with their counts: those of its words that hold no flagged character, and those of
+    `name`, its speaker."""
+    flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     counts = terms(name or "")
     for term, start, stop in term_runs(message.text):
-        if doubtful[stop] == doubtful[start]:
+        if flagged_before[stop] == flagged_before[start]:
             counts[term] += 1
     return counts
 
@@ -32,12 +33,14 @@ def reindex(
     message_ids: Collection[int],
     states: Mapping[int, PageState],
 ) -> None:
-    """Leaves of these messages only the words that the memory can still read. `states`: pages as they are read now,
-    instead of what the decoder would find. A message that is still open is exact, whatever became of its pages; one of
-    which a part could not be read this time keeps the words it has."""
+    """Replaces the index entries of messages by the words that can still be read.
+
+    `states`: page id → state to use instead of reading the page. Open messages keep their entries, because their text
+    is exact, and so do messages of which a part could not be read this time.
+    """
     found = messages.by_ids(connection, sorted(message_ids))
     sealed = [message for message in found.values() if not message.open]
-    remembered = assembler.messages(connection, sealed, states)
+    remembered = assembler.assemble(connection, sealed, states)
     read = {i: item for i, item in remembered.items() if not item.failed}
     index.replace(connection, bank_id, {i: remembered_terms(item, found[i].name) for i, item in read.items()})
 
@@ -45,9 +48,9 @@ def reindex(
 def read_ahead(
     connection: Connection, assembler: MessageAssembler, message_ids: Collection[int], known: Collection[int]
 ) -> None:
-    """Decodes what `reindex` will need of pages other than `known`, so that it need not while it holds the write lock:
-    a message may stand on several pages."""
+    """Decodes and caches the pages, other than those in `known`, that `reindex` will read for these messages, so that
+    it does not decode while it holds the write lock."""
     parts = pages.spans_of_messages(connection, sorted(message_ids))
     elsewhere = [i for i, spans in parts.items() if any(span.page_id not in known for span in spans)]
     found = messages.by_ids(connection, elsewhere)
-    assembler.messages(connection, [replace(message, open=False) for message in found.values()])
+    assembler.assemble(connection, [replace(message, open=False) for message in found.values()])

@@ -1,74 +1,182 @@
-"""A recall request, validated, with its times resolved."""
+"""A recall request, and the same with its times and words resolved against a bank."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from sqlalchemy import Connection
 
+from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
+from foxing.memory.metadata import Scalar, check_filter
+from foxing.memory.models import Fidelity
 from foxing.memory.storage.repositories import banks, index
 from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.terms import query_terms
-from foxing.memory.text.times.window import parse_since, parse_until, split_query, zone_of
+from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
 
 MAX_LIMIT = 500
-
-
 MAX_QUERY_CHARS = 10_000
+READERS = ("native",)
+
+
+class QueryFields(TypedDict, total=False):
+    """Fields of a `RecallQuery` that text and images have in common, as keyword arguments."""
+
+    since: str | datetime | None
+    until: str | datetime | None
+    now: str | datetime | None
+    timezone: str | None
+    thread: str | None
+    metadata: Mapping[str, Scalar] | None
+    limit: int
+    cursor: str | None
+
+
+class TextQueryFields(QueryFields, total=False):
+    """Fields of a `RecallQuery` for text, as keyword arguments."""
+
+    max_tokens: int | None
+    fidelity: Fidelity
+
+
+class ImageQueryFields(QueryFields, total=False):
+    """Fields of a `RecallQuery` for page images, as keyword arguments."""
+
+    reader: str
+
+
+class AnyQueryFields(TextQueryFields, ImageQueryFields, total=False):
+    """All fields of a `RecallQuery` but the query itself, as keyword arguments."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A recall, with its times resolved."""
+class RecallQuery:
+    """What to recall.
 
+    Raises `InvalidInput` for a field out of range and `InvalidTime` for a naive `now`. Times, timezone and cursor are
+    checked when the query is run.
+    """
+
+    #: words to search for; without any, the time window is listed in time order. A time in the words, as in "what did
+    #: we decide 3 weeks ago?", narrows the window unless nothing in that time matches
+    query: str | None = None
+    #: start of the time window, inclusive: a time, RFC 3339, or words such as "3 weeks ago" or "지난달"
+    since: str | datetime | None = None
+    #: end of the time window, exclusive, in the same forms; a period such as "last week" is included as a whole
+    until: str | datetime | None = None
+    #: time that words are relative to, in the same forms, of a period its start; the memory's clock by default
+    now: str | datetime | None = None
+    #: IANA name or offset for times without one; UTC by default
+    timezone: str | None = None
+    #: restricts the answer to one thread
+    thread: str | None = None
+    #: members that the metadata of a message must have, with equal values; null matches only a null that is there
+    metadata: Mapping[str, Scalar] | None = None
+    #: maximum number of messages, or of images and open messages together, 1 to 500
+    limit: int = 20
+    #: `next_cursor` of the previous answer to the same query
+    cursor: str | None = None
+    #: maximum number of text tokens of all spans together; for text only
+    max_tokens: int | None = None
+    #: "remembered" for the best that the memory holds, "verbatim" for text that is kept exactly; for text only
+    fidelity: Fidelity = "remembered"
+    #: model that the page images are laid out for; for images only
+    reader: str = "native"
+
+    def __post_init__(self) -> None:
+        if self.query is not None and len(self.query) > MAX_QUERY_CHARS:
+            raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
+        if self.fidelity not in ("remembered", "verbatim"):
+            raise InvalidInput(f"fidelity is 'remembered' or 'verbatim', not '{self.fidelity}'")
+        if isinstance(self.now, datetime):
+            aware_utc(self.now)
+        check_limit(self.limit)
+        check_filter(self.metadata or {})
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise InvalidInput("max_tokens is at least 1")
+        if self.reader not in READERS:
+            raise InvalidInput(f"pages cannot be laid out for the reader '{self.reader}'; use {', '.join(READERS)}")
+
+    @classmethod
+    def build(cls, query: "str | RecallQuery | None", **fields: Unpack[AnyQueryFields]) -> "RecallQuery":
+        """A query from its words and fields, or an existing one with some fields replaced."""
+        return replace(query, **fields) if isinstance(query, RecallQuery) else cls(query, **fields)
+
+    @property
+    def verbatim(self) -> bool:
+        return self.fidelity == "verbatim"
+
+
+@dataclass(frozen=True)
+class ResolvedQuery:
+    """A `RecallQuery` in terms of the index of one bank."""
+
+    #: index term → its count in the query; empty to list the time window
     terms: dict[str, int]
-    since: datetime | None
-    until: datetime | None
+    #: the time window, half open, in UTC
+    window: Window
+    #: restricts the answer to one thread
     thread_id: int | None
-    #: names the question, so that a cursor of another one is refused
+    #: identifies the query in cursors, so that the cursor of another query is rejected
     fingerprint: str
+    #: members that the metadata must have
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def filter(self) -> MessageFilter:
+        """The messages that the window, the thread and the metadata let through."""
+        return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
-def ask(
-    connection: Connection,
-    bank: Bank,
-    query: str | None,
-    since: str | datetime | None,
-    until: str | datetime | None,
-    now: datetime,
-    timezone: str | None,
-    thread: str | None,
-) -> Question | None:
-    """The question in terms of the index; None when it names a thread that does not exist."""
-    if query is not None and len(query) > MAX_QUERY_CHARS:
-        raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
-    zone_of(timezone)
-    start = parse_since(since, now, timezone) if since is not None else None
-    stop = parse_until(until, now, timezone) if until is not None else None
-    words, said = split_query(query, now, timezone) if query else ("", None)
-    if since is not None and until is not None and start is not None and stop is not None and start >= stop:
+def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
+    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`."""
+    window = _given_window(query, now)
+    words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
+    if window.since is not None and window.until is not None and window.since >= window.until:
         raise InvalidTime("since is not before until; there is no time between them")
+    metadata = dict(query.metadata or {})
     thread_id = None
-    if thread is not None:
-        thread_id = banks.find_thread(connection, bank.id, thread)
+    if query.thread is not None:
+        thread_id = banks.find_thread(connection, bank.id, query.thread)
         if thread_id is None:
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
     if said is not None:
-        first = max(filter(None, (start, said.since)), default=None)
-        last = min(filter(None, (stop, said.until)), default=None)
-        # a time in a question may also be what was talked about; without any answer in that time it does not narrow
-        if not terms or index.search(
-            connection, bank.id, terms, since=first, until=last, thread_id=thread_id, limit=1, offset=0
-        ):
-            start, stop = first, last
-    plain = json.dumps([query, str(since), str(until), thread], ensure_ascii=False)
-    fingerprint = hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]
-    return Question(terms, start, stop, thread_id, fingerprint)
+        narrow = _intersection(window, said)
+        # the time may also be what the messages are about: if none of that time match, it does not narrow
+        within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
+        if not terms or index.search(connection, IndexQuery(bank.id, terms, within), limit=1):
+            window = narrow
+    return ResolvedQuery(terms, window, thread_id, _fingerprint(query), metadata)
 
 
 def check_limit(limit: int) -> None:
+    """Raises `InvalidInput` unless `limit` is 1 to `MAX_LIMIT`."""
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit is 1 to {MAX_LIMIT}, not {limit}")
+
+
+def _given_window(query: RecallQuery, now: datetime) -> Window:
+    """The window between `since` and `until`."""
+    zone_of(query.timezone)
+    since = parse_since(query.since, now, query.timezone) if query.since is not None else None
+    until = parse_until(query.until, now, query.timezone) if query.until is not None else None
+    return Window(since, until)
+
+
+def _intersection(one: Window, other: Window) -> Window:
+    since = max(filter(None, (one.since, other.since)), default=None)
+    until = min(filter(None, (one.until, other.until)), default=None)
+    return Window(since, until)
+
+
+def _fingerprint(query: RecallQuery) -> str:
+    wanted = sorted((query.metadata or {}).items())
+    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread, wanted], ensure_ascii=False)
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

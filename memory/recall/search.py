@@ -1,167 +1,107 @@
-"""Recall: query and time window → candidate messages from the index → pages → spans, within a token budget."""
+"""Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
-from foxing.memory.errors import InvalidInput
 from foxing.memory.models import RecalledMessage, RecallResult
-from foxing.memory.pages.message_parts import recalled
+from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, index, messages, pages
-from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories import banks, pages
 
 from .assemble import MessageAssembler
-from .cursors import _whole, decode_cursor, encode_cursor, time_cursor
-from .query import MAX_LIMIT, Question, ask, check_limit
+from .candidates import Candidate, candidates
+from .cursors import Position, decode_cursor, encode_cursor
+from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 
 READ_AHEAD = 16  # messages decoded together
 
 
-@dataclass(frozen=True)
-class Candidate:
-    message: Message
-    score: float | None
-    #: where the next page of answers begins after this one
-    position: list[Any]
+@dataclass
+class _Answer:
+    """Spans collected within a token budget."""
+
+    max_tokens: int | None
+    spans: list[RecalledMessage] = field(default_factory=list)
+    text_tokens: int = 0
+
+    def add(self, span: RecalledMessage) -> bool:
+        """Appends `span`, cut to the budget if it is the first; False if it does not fit."""
+        cost = count_text_tokens(span.text)
+        if self.max_tokens is not None and self.text_tokens + cost > self.max_tokens:
+            if self.spans:
+                return False
+            span = _cut(span, self.max_tokens)
+            cost = count_text_tokens(span.text)
+        self.spans.append(span)
+        self.text_tokens += cost
+        return True
 
 
 class Recaller:
-    """Answers recalls."""
+    """Answers recall queries with text."""
 
     def __init__(self, database: Database, assembler: MessageAssembler) -> None:
         self.database = database
         self.assembler = assembler
 
-    def recall(
-        self,
-        bank_name: str,
-        query: str | None = None,
-        *,
-        since: str | datetime | None,
-        until: str | datetime | None,
-        now: datetime,
-        timezone: str | None,
-        thread: str | None,
-        limit: int,
-        cursor: str | None,
-        max_tokens: int | None,
-        verbatim: bool,
-    ) -> RecallResult:
-        """See `Memory.recall`."""
-        check_limit(limit)
-        if max_tokens is not None and max_tokens < 1:
-            raise InvalidInput("max_tokens is at least 1")
+    def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
+        """See `Memory.recall`. `now`: the time that words are relative to."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
-            question = ask(connection, bank, query, since, until, now, timezone, thread)
-            if question is None:
+            resolved = resolve(connection, bank, query, now)
+            if resolved is None:
                 return RecallResult(spans=[], text_tokens=0, next_cursor=None)
-            spans: list[RecalledMessage] = []
-            total = 0
-            last: list[Any] | None = decode_cursor(cursor, question.fingerprint) if cursor else None
+            position = decode_cursor(query.cursor, resolved.fingerprint) if query.cursor else None
+            answer = _Answer(query.max_tokens)
             more = False
-            for candidate, span in self._spans(connection, bank.id, question, last, limit, verbatim):
+            for candidate, span in self._spans(connection, bank.id, query, resolved, position):
                 if span is None:
                     more = True
                     break
-                if verbatim and span.source == "decoded":  # its text is kept, but damaged
-                    last = candidate.position
-                    continue
-                cost = count_text_tokens(span.text)
-                if max_tokens is not None and total + cost > max_tokens:
-                    if spans:
-                        more = True
-                        break
-                    span = _cut(span, max_tokens)
-                    cost = count_text_tokens(span.text)
-                spans.append(span)
-                total += cost
-                last = candidate.position
-        next_cursor = encode_cursor(question.fingerprint, last) if more and last is not None else None
-        return RecallResult(spans=spans, text_tokens=total, next_cursor=next_cursor)
-
-    def candidates(
-        self, connection: Connection, bank_id: int, question: Question, position: list[Any] | None, ahead: int
-    ) -> Iterator[list[Candidate]]:
-        """Messages that answer, best first, or without words in time order; in batches, without end."""
-        if question.terms:
-            offset, newest = (0, None) if position is None else (_whole(position[0]), _whole(position[-1]))
-            bound = messages.newest_id(connection) if newest is None else newest
-            while True:
-                hits = index.search(
-                    connection,
-                    bank_id,
-                    question.terms,
-                    since=question.since,
-                    until=question.until,
-                    thread_id=question.thread_id,
-                    limit=ahead,
-                    offset=offset,
-                    newest=newest,
-                )
-                found = messages.by_ids(connection, [hit.message_id for hit in hits])
-                batch = [
-                    Candidate(found[hit.message_id], round(hit.score, 4), [offset + number + 1, bound])
-                    for number, hit in enumerate(hits)
-                ]
-                if not batch:
-                    return
-                yield batch
-                offset += len(batch)
-        else:
-            after = time_cursor(position) if position is not None else None
-            while True:
-                rows = messages.window(
-                    connection,
-                    bank_id,
-                    since=question.since,
-                    until=question.until,
-                    thread_id=question.thread_id,
-                    after=after,
-                    limit=ahead,
-                )
-                if not rows:
-                    return
-                yield [Candidate(m, None, [m.created_at.isoformat(), m.id]) for m in rows]
-                after = rows[-1].created_at, rows[-1].id
+                damaged = query.verbatim and span.source == "decoded"  # its text is kept, but cannot be read
+                if not damaged and not answer.add(span):
+                    more = True
+                    break
+                position = candidate.position
+        next_cursor = encode_cursor(resolved.fingerprint, position) if more and position is not None else None
+        return RecallResult(spans=answer.spans, text_tokens=answer.text_tokens, next_cursor=next_cursor)
 
     def _spans(
         self,
         connection: Connection,
         bank_id: int,
-        question: Question,
-        position: list[Any] | None,
-        limit: int,
-        verbatim: bool,
+        query: RecallQuery,
+        resolved: ResolvedQuery,
+        position: Position | None,
     ) -> Iterator[tuple[Candidate, RecalledMessage | None]]:
-        """`limit` messages that answer, and the one after them unread. With `verbatim` those without exact text are
-        passed over, and not decoded for it."""
+        """The first `query.limit` matches, read, and the one after them, unread. A verbatim query skips messages
+        without exact text, and does not decode them."""
         given = 0
-        for batch in self.candidates(connection, bank_id, question, position, MAX_LIMIT if verbatim else limit + 1):
-            if verbatim:
+        batch_size = MAX_LIMIT if query.verbatim else query.limit + 1
+        for batch in candidates(connection, bank_id, resolved, position, batch_size):
+            if query.verbatim:
                 exact = pages.kept_exactly(connection, [c.message.id for c in batch])
                 batch = [c for c in batch if c.message.open or c.message.id in exact]
             start = 0
             while start < len(batch):
-                if given == limit:
+                if given == query.limit:
                     yield batch[start], None
                     return
-                part = batch[start : start + min(READ_AHEAD, limit - given)]
-                remembered = self.assembler.messages(connection, [c.message for c in part])
+                part = batch[start : start + min(READ_AHEAD, query.limit - given)]
+                remembered = self.assembler.assemble(connection, [c.message for c in part])
                 for candidate in part:
                     item = remembered[candidate.message.id]
-                    yield candidate, recalled(candidate.message, item, candidate.score)
+                    yield candidate, recalled_message(candidate.message, item, candidate.score)
                 start += len(part)
                 given += len(part)
 
 
 def _cut(span: RecalledMessage, max_tokens: int) -> RecalledMessage:
-    """The beginning of a span that alone is over the budget."""
+    """The beginning of a span, within `max_tokens` text tokens; it is no longer in parts."""
     text = cut_to_tokens(span.text, max_tokens)
     runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]
-    return span.model_copy(update={"text": text, "uncertain": runs})
+    return span.model_copy(update={"text": text, "parts": None, "uncertain": runs})

@@ -1,4 +1,4 @@
-"""The database: opening, migrating, transactions, and what its errors mean."""
+"""The database: connection, transactions, migrations and errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,18 +17,21 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from foxing.memory.errors import DatabaseTooNew, StorageError
+from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
 BUSY_TIMEOUT_S = 30.0
 
 
 def default_database() -> Path:
-    """The SQLite file in the user's data folder."""
+    """The path of the SQLite file in the user's data folder."""
     return user_data_path("foxing") / "foxing.db"
 
 
 def database_url(database: str | Path | None) -> URL:
-    """A SQLAlchemy URL of `database`: a URL, a path of a SQLite file, or None for the default file."""
+    """The SQLAlchemy URL of `database`: a URL, the path of a SQLite file, or None for the default file.
+
+    Raises `StorageError` if it cannot be parsed.
+    """
     if database is None:
         database = default_database()
     if isinstance(database, Path) or "://" not in database:
@@ -36,13 +39,16 @@ def database_url(database: str | Path | None) -> URL:
     try:
         return make_url(database)
     except ArgumentError as error:
-        raise StorageError(
-            "FOXING_DATABASE_URL is no database URL; write it like sqlite:////path/to/file.db"
+        raise StorageError("this is not a database URL; write it like sqlite:////path/to/file.db").naming(
+            "database_url"
         ) from error
 
 
 class Database:
-    """An engine with transactions that end in a commit or leave nothing."""
+    """A database and its transactions.
+
+    Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`.
+    """
 
     def __init__(self, database: str | Path | None = None) -> None:
         self.url = database_url(database)
@@ -52,21 +58,22 @@ class Database:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"the folder {folder} cannot be made ({error.strerror}); choose another") from error
+                raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
         arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False} if self.is_sqlite else {}
         self.engine: Engine = create_engine(self.url, connect_args=arguments, pool_pre_ping=not self.is_sqlite)
+        self._closed = False
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
 
     @property
     def display_url(self) -> str:
-        """Without the password."""
+        """The URL without the password."""
         return self.url.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the database; writes nothing."""
-        with explained(self.display_url), self.engine.connect() as connection:
+        """A read-only transaction: one consistent view of the database."""
+        with self._connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             yield connection
@@ -74,16 +81,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: committed whole when the block ends, undone when it raises."""
-        with explained(self.display_url), self.engine.connect() as connection:
+        """A transaction, committed when the block ends and rolled back if it raises."""
+        with self._connect() as connection:
             if self.is_sqlite:
-                # takes the write lock now; a deferred transaction could fail half way when it wants it
+                # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
 
     def migrate(self) -> None:
-        """Brings the tables up to this version. Raises `DatabaseTooNew` for a database that a newer one wrote."""
+        """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database."""
         config = alembic_config()
         script = ScriptDirectory.from_config(config)
         current = self.revision()
@@ -99,22 +106,37 @@ class Database:
             command.upgrade(config, "head")
 
     def revision(self) -> str | None:
-        """The schema the database is at; None when it is empty."""
-        with explained(self.display_url), self.engine.connect() as connection:
+        """The schema revision of the database; None if it is empty."""
+        with self._connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             return revision
 
     def ping(self) -> None:
-        """Raises `StorageError` when the database does not answer."""
+        """Raises `StorageError` if the database does not respond."""
         with self.read() as connection:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
+        """Closes the database for new transactions; those that have begun end as they would have. May be repeated."""
+        self._closed = True
         self.engine.dispose()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """A connection, released when the block ends."""
+        if self._closed:
+            raise Closed("this memory is closed; open it again with Memory(…)")
+        try:
+            with _explained_errors(self.display_url), self.engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:  # a connection that was in use when the others were closed
+                self.engine.dispose()
 
 
 def alembic_config() -> Config:
+    """Alembic's configuration for `foxing.migrations`."""
     config = Config()
     config.set_main_option("script_location", "foxing.migrations:")
     config.set_main_option("path_separator", "os")
@@ -122,41 +144,41 @@ def alembic_config() -> Config:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # BEGIN is ours: the driver would begin too late for a consistent read
+    connection.isolation_level = None  # the driver's implicit BEGIN comes too late for a consistent read
     cursor = connection.cursor()
-    with suppress(sqlite3.OperationalError):  # a read-only file can still be read; writing says why it fails
+    with suppress(sqlite3.OperationalError):  # a read-only database can still be read
         cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # a message that was answered with 201 survives a power cut
+    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA cache_size = -16384")  # KiB
     cursor.close()
 
 
-#: Words of the driver's messages, and what to do.
-_REASONS = (
-    ("readonly database", "is read-only; give foxing the right to write to the file and its folder"),
-    ("attempt to write a readonly", "is read-only; give foxing the right to write to the file and its folder"),
-    ("disk is full", "is on a full disk; nothing of this was stored: free space and try again"),
-    ("disk i/o error", "cannot be written (disk error or full disk); nothing of this was stored: check the disk"),
-    ("database is locked", "is locked by another process for too long; try again"),
-    ("unable to open database file", "cannot be opened; check that the folder exists and can be written"),
-    ("file is not a database", "is no SQLite database; name another file"),
+#: Parts of the driver's messages, and what is wrong and what to do.
+_ADVICE = (
+    ("readonly database", "is read-only; give foxing write permission for the file and its folder"),
+    ("attempt to write a readonly", "is read-only; give foxing write permission for the file and its folder"),
+    ("disk is full", "is on a full disk, and nothing was stored; free some space and try again"),
+    ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
+    ("database is locked", "was locked by another process for too long; try again"),
+    ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
+    ("file is not a database", "is not a SQLite database; choose another file"),
     ("malformed", "is damaged; restore a backup"),
 )
 
 
 @contextmanager
-def explained(url: str) -> Iterator[None]:
-    """Turns errors of the driver into a `StorageError` that says what to do."""
+def _explained_errors(url: str) -> Iterator[None]:
+    """Turns the driver's errors into a `StorageError` that says what to do."""
     try:
         yield
     except NoConnection as error:
-        raise StorageError(f"the database {url} is busy: no connection came free in time; try again") from error
+        raise StorageError(f"the database {url} is busy: no connection became free in time; try again") from error
     except (OperationalError, sqlite3.Error, DBAPIError) as error:
-        words = str(getattr(error, "orig", error)).lower()
-        for part, advice in _REASONS:
-            if part in words:
+        message = str(getattr(error, "orig", error)).lower()
+        for part, advice in _ADVICE:
+            if part in message:
                 raise StorageError(f"the database {url} {advice}") from error
         if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used: {words}") from error
+            raise StorageError(f"the database {url} cannot be used ({message})").naming("database_url") from error
         raise

@@ -1,4 +1,4 @@
-"""The tables. Nothing in them that SQLite or PostgreSQL could not do."""
+"""The tables, in types that both SQLite and PostgreSQL have."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +25,14 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware in Python, UTC in the database. A naive datetime is an error."""
+    """An instant: aware in Python, in UTC in the database. Binding a naive datetime raises `ValueError`."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -52,7 +53,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class octet_length(GenericFunction[int]):
-    """Bytes of a text in UTF-8. SQLite's `length` counts characters, and those only up to the first NUL."""
+    """Length of a text in UTF-8 bytes. SQLite's `length` counts characters, and stops at the first NUL."""
 
     type = Integer()
     inherit_cache = True
@@ -63,7 +64,34 @@ def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **opti
     return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
 
 
-#: SQLite counts only INTEGER keys up by itself.
+class json_contains(GenericFunction[bool]):
+    """Whether a JSON object has all members of another, given as text, whose values are no objects or lists. Numbers
+    are equal whatever their notation; true and 1 are not."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(json_contains, "sqlite")
+def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return (
+        f"(NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS wanted LEFT JOIN json_each({held}) AS held "
+        "ON held.key = wanted.key AND held.value IS wanted.value AND (held.type = wanted.type "
+        "OR (held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))) WHERE held.key IS NULL))"
+    )
+
+
+@compiles(json_contains, "postgresql")
+def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
+
+
+#: A JSON object. PostgreSQL searches only JSONB; null is SQL's.
+JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+#: SQLite generates only keys of type INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData(
@@ -82,7 +110,7 @@ banks = Table(
     Column("name", String(200), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("policy", JSON, nullable=False),
-    #: counts up with every sealing; two processes that seal at once find out by it
+    #: Incremented by every sealing, so that two processes that seal at once notice.
     Column("seal_version", Integer, nullable=False, server_default=text("0")),
 )
 
@@ -105,18 +133,22 @@ messages = Table(
     Column("role", String(20), nullable=False),
     Column("name", String(200)),
     Column("created_at", UtcDateTime, nullable=False),
-    #: exact text until the message is sealed whole
+    #: The exact text, until the message is sealed to its end.
     Column("content", Text),
-    #: tells the same message stored twice from another one under its id
+    #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
+    Column("parts", Integer, nullable=False, server_default=text("0")),
+    #: What the caller keeps with the message.
+    Column("metadata", JsonObject),
+    #: Tells a message stored twice from a different one under the same key.
     Column("digest", LargeBinary(16), nullable=False),
     Column("chars", Integer, nullable=False),
-    #: characters that stand on pages already; a message longer than a page is sealed in parts
+    #: Characters that are on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
     Column("open", Boolean, nullable=False, server_default=true()),
-    #: index terms, counted with repetitions: the document length of BM25
+    #: Number of index terms, with repetitions: the document length of BM25.
     Column("terms", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("bank_id", "key"),
-    Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # counts and sums without reading the rows
+    Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
 )
@@ -127,7 +159,7 @@ pages = Table(
     Column("id", Key, primary_key=True),
     Column("key", String(40), nullable=False, unique=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    #: counts up with every change of tokens or text; writers compare and swap on it
+    #: Incremented by every change; writers compare and swap on it.
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("tier", String(10), nullable=False),
     Column("codec", String(40), nullable=False),
@@ -147,16 +179,17 @@ pages = Table(
     Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id"),
 )
 
-#: The large columns of a page, apart so that listing pages does not read them.
+#: The large columns of pages, in a table of their own so that listing pages does not read them.
 page_contents = Table(
     "page_contents",
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     Column("tokens", LargeBinary, nullable=False),
-    #: the exact grid, zstd; null once the text is dropped
+    #: The exact grid, compressed with zstd; null once it is dropped.
     Column("text", LargeBinary),
 )
 
+#: The cells of a page that hold a message; see `repositories.pages.SpanRow`.
 spans = Table(
     "spans",
     metadata,
@@ -170,6 +203,7 @@ spans = Table(
     Column("char_stop", Integer, nullable=False),
 )
 
+#: Exact identifiers and the cells that they replace.
 keepsakes = Table(
     "keepsakes",
     metadata,
@@ -180,7 +214,7 @@ keepsakes = Table(
     Column("text", Text, nullable=False),
 )
 
-#: Which message holds which word how often; without their order, so that it is no copy of the text.
+#: How often each message contains each term. Their order is not stored, so this is not a copy of the text.
 postings = Table(
     "postings",
     metadata,
@@ -209,6 +243,7 @@ wastebasket = Table(
     Index("ix_wastebasket_bank_id_purge_at", "bank_id", "purge_at"),
 )
 
+#: Answers to writes with an idempotency key, given again to the same request.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

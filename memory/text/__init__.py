@@ -1,1 +1,1 @@
-"""Text analysis without a database: index terms and times."""
+"""Text analysis without a database: index terms and time expressions."""

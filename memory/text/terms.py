@@ -1,8 +1,8 @@
-"""Index terms: the words of a text, in the form in which a question finds them.
+"""Index terms: the words of a text, normalized so that a query matches them.
 
-Words are compared without case, accents and (English) endings. Identifiers count whole and in their parts. Scripts
-without spaces count as pairs of neighbouring characters. The most frequent English function words are not indexed:
-they would be a third of the index and answer nothing.
+Case, accents and English endings are ignored. Identifiers are indexed whole and by their parts, and scripts without
+spaces as pairs of adjacent characters. The most frequent English function words are not indexed: they would make up a
+third of the index and answer nothing.
 """
 
 import re
@@ -11,10 +11,11 @@ from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
+from typing import NamedTuple
 
 import snowballstemmer
 
-LONGEST_TERM = 64  # characters; longer words are cut
+LONGEST_TERM = 64  # characters; longer words are truncated
 
 
 def _words(line: str) -> frozenset[str]:
@@ -39,12 +40,12 @@ _KOREAN_STOP_WORDS = _words(
 )
 
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
-#: Han, kana and the scripts of South-East Asia that do not part words; their vowel signs and marks included.
+#: Han, kana and the South-East Asian scripts written without spaces, with their vowel signs and marks.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
 )
-#: Combining marks, and the scripts of India, whose vowel signs `\w` leaves out.
+#: Combining marks, and the Indic scripts, whose vowel signs `\w` does not match.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff"
 )
@@ -60,22 +61,33 @@ _IDENTIFIER = re.compile(r"[_.@:/]|[a-z][A-Z]")
 _ACCENTED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
 
 _stemmer = snowballstemmer.stemmer("english")
-_stemmer_lock = Lock()  # the stemmer holds the word that it works on
+_stemmer_lock = Lock()  # the stemmer keeps the current word in its own state
 
-TermRun = tuple[str, int, int]
+
+class TermRun(NamedTuple):
+    """A term and its range of characters, half open."""
+
+    term: str
+    start: int
+    stop: int
 
 
 def term_runs(text: str) -> list[TermRun]:
-    """The terms of `text` in its order, each with the range of characters it stands on (start, stop)."""
+    """The terms of `text` in order, each with its range of characters."""
     runs: list[TermRun] = []
     for match in _CHUNK.finditer(text):
-        start = match.start()
-        runs += [(term, start + first, start + last) for term, first, last in _terms_of(match[0])]
+        offset = match.start()
+        runs += [TermRun(term, offset + start, offset + stop) for term, start, stop in _terms_of(match[0])]
     return runs
 
 
+def index_terms(text: str, name: str | None) -> Counter[str]:
+    """How often each term occurs in a message's text and its speaker's name."""
+    return terms(text) + terms(name or "")
+
+
 def terms(text: str) -> Counter[str]:
-    """How often each term stands in `text`."""
+    """How often each term occurs in `text`."""
     counts: Counter[str] = Counter()
     for word, count in Counter(m[0] for m in _CHUNK.finditer(text)).items():
         for term, _, _ in _terms_of(word):
@@ -84,7 +96,7 @@ def terms(text: str) -> Counter[str]:
 
 
 def query_terms(query: str) -> Counter[str]:
-    """The terms of a question: without the English and Korean words that only make it one, unless nothing is left."""
+    """The terms of a query without English and Korean stop words; with them, if it has no others."""
     counts: Counter[str] = Counter()
     for match in _CHUNK.finditer(query):
         word = match[0].casefold().replace("’", "'")
@@ -95,47 +107,52 @@ def query_terms(query: str) -> Counter[str]:
 
 @lru_cache(maxsize=1 << 16)
 def _terms_of(chunk: str) -> tuple[TermRun, ...]:
-    """The terms of a chunk, ranges counted from its beginning."""
+    """The terms of a chunk, with ranges relative to its start."""
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
-        return () if word in _NOT_INDEXED else ((_stem(word), 0, len(chunk)),)
+        return () if word in _NOT_INDEXED else (TermRun(_stem(word), 0, len(chunk)),)
     if re.match(f"[{_HANGUL}]", chunk):
         pairs = _pairs(chunk)
-        whole = _normal(chunk)
-        return pairs if any(term == whole for term, _, _ in pairs) else ((whole, 0, len(chunk)), *pairs)
+        word = _normalize(chunk)
+        return pairs if any(run.term == word for run in pairs) else (TermRun(word, 0, len(chunk)), *pairs)
     if re.match(f"[{_UNSPACED}]", chunk):
         return _pairs(chunk)
     return tuple(_word_terms(chunk))
 
 
 def _pairs(chunk: str) -> tuple[TermRun, ...]:
+    """The pairs of adjacent characters of a chunk, or the only one."""
     text = unicodedata.normalize("NFKC", chunk).casefold()
     if len(text) < 2:
-        return ((text, 0, len(chunk)),)
-    exact = len(text) == len(chunk)  # else a character cannot be told from its neighbours
-    return tuple((text[i : i + 2], *((i, i + 2) if exact else (0, len(chunk)))) for i in range(len(text) - 1))
+        return (TermRun(text, 0, len(chunk)),)
+    aligned = len(text) == len(chunk)  # otherwise a character's place is unknown, and a pair spans the chunk
+    return tuple(
+        TermRun(text[i : i + 2], i, i + 2) if aligned else TermRun(text[i : i + 2], 0, len(chunk))
+        for i in range(len(text) - 1)
+    )
 
 
 def _word_terms(chunk: str) -> list[TermRun]:
+    """The parts of a word, and the word itself if it is an identifier."""
     runs: list[TermRun] = []
-    parts = [(m.start() + first, m.start() + last) for m in _PART.finditer(chunk) for first, last in _camel_parts(m[0])]
-    joined = len(parts) > 1 and (_IDENTIFIER.search(chunk) or any(c.isdigit() for c in chunk))
-    if joined:
-        runs.append((_normal(chunk.replace(",", "").lstrip("_")), 0, len(chunk)))
-    for first, last in parts:
-        word = _normal(chunk[first:last])
+    parts = [(m.start() + start, m.start() + stop) for m in _PART.finditer(chunk) for start, stop in _camel_parts(m[0])]
+    if len(parts) > 1 and (_IDENTIFIER.search(chunk) or any(c.isdigit() for c in chunk)):
+        runs.append(TermRun(_normalize(chunk.replace(",", "").lstrip("_")), 0, len(chunk)))
+    for start, stop in parts:
+        word = _normalize(chunk[start:stop])
         if word not in _NOT_INDEXED:
-            runs.append((_stem(word) if word.isascii() and not word.isdigit() else word, first, last))
+            runs.append(TermRun(_stem(word) if word.isascii() and not word.isdigit() else word, start, stop))
     return runs
 
 
 def _camel_parts(word: str) -> list[tuple[int, int]]:
+    """Ranges of the parts of a camelCase word."""
     edges = [0, *(m.start() for m in _CAMEL.finditer(word)), len(word)]
     return list(pairwise(edges))
 
 
-def _normal(word: str) -> str:
-    """Without case and Latin accents, full-width forms as plain ones, cut to the longest term."""
+def _normalize(word: str) -> str:
+    """The word without case and Latin accents, full-width forms narrowed, truncated to `LONGEST_TERM`."""
     word = word[: 4 * LONGEST_TERM]
     if not word.isascii():
         word = _ACCENTED_LATIN.sub(r"\1", unicodedata.normalize("NFKD", word.replace("’", "'")))
@@ -148,8 +165,3 @@ def _stem(word: str) -> str:
     with _stemmer_lock:
         stem: str = _stemmer.stemWord(word[:LONGEST_TERM])
     return stem
-
-
-def index_terms(text: str, name: str | None) -> Counter[str]:
-    """The words of a message and of its speaker's name."""
-    return terms(text) + terms(name or "")

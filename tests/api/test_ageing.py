@@ -1,10 +1,22 @@
 """Sealing, ageing and policies."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
-from support.service import BANK_PATH, LATER, NOW, check_problem, ok, seal, serve, store_conversation
+from support.service import (
+    BANK_PATH,
+    LATER,
+    MESSAGES,
+    NOW,
+    STARTS_AT,
+    check_problem,
+    ok,
+    seal,
+    serve,
+    store_conversation,
+)
 
 from foxing.memory import Memory, Policy
 
@@ -52,6 +64,13 @@ def test_a_policy_is_set_and_applied(bank_client: httpx.Client) -> None:
     assert [(move["from_tier"], move["to_tier"]) for move in moved] == [("large", "micro")]
 
 
+def test_setting_a_policy_creates_the_bank(bank_client: httpx.Client) -> None:
+    check_problem(bank_client.get("/v1/banks/new/policy"), 404, "not-found")
+    assert ok(bank_client.put("/v1/banks/new/policy", json={"keep_text": "always"}))["keep_text"] == "always"
+    assert ok(bank_client.get("/v1/banks/new"))["messages"] == 0
+    check_problem(bank_client.put("/v1/banks/a%20b/policy", json={}), 422, "invalid-input")
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
@@ -74,6 +93,39 @@ def test_an_invalid_policy_is_refused_with_a_reason(
 
 def test_a_policy_must_be_an_object(bank_client: httpx.Client) -> None:
     check_problem(bank_client.put(f"{BANK_PATH}/policy", json=[1]), 422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    ("now", "moment"),
+    [
+        ("2026-02-20T12:00:00Z", "2026-02-20T12:00:00Z"),
+        ("2026-02-20 12:00", "2026-02-20T03:00:00Z"),
+        ("2026-02-20", "2026-02-19T15:00:00Z"),
+        ("20 February 2026", "2026-02-19T15:00:00Z"),
+        ("2026-02", "2026-01-31T15:00:00Z"),
+        ("2026년 2월 20일", "2026-02-19T15:00:00Z"),
+    ],
+)
+def test_now_is_read_alike_by_seal_age_and_recall(bank_client: httpx.Client, now: str, moment: str) -> None:
+    body = {"now": now, "timezone": "Asia/Seoul"}
+    seal = bank_client.post(f"{BANK_PATH}/seal", json=body)
+    page_id = ok(seal)["pages"][0]
+    assert ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))["sealed_at"] == moment
+    assert ok(bank_client.post(f"{BANK_PATH}/age", json={**body, "dry_run": True}))["now"] == moment
+    days = (datetime.fromisoformat(moment) - STARTS_AT).days
+    recalled = ok(bank_client.post(f"{BANK_PATH}/recall", json={**body, "since": f"{days + 1} days ago"}))
+    assert len(recalled["spans"]) == 20
+    assert ok(bank_client.post(f"{BANK_PATH}/recall", json={**body, "since": f"{days - 1} days ago"}))["spans"] == []
+
+
+@pytest.mark.parametrize(
+    ("now", "timezone"), [("noon or so", None), ("2026-02-30", None), ("2026-02-20", "Mars/Olympus")]
+)
+def test_an_unreadable_now_is_refused(bank_client: httpx.Client, now: str, timezone: str | None) -> None:
+    for path in ("seal", "age", "recall"):
+        body = {"now": now, "timezone": timezone}
+        check_problem(bank_client.post(f"{BANK_PATH}/{path}", json=body), 422, "invalid-time")
+    assert ok(bank_client.get(BANK_PATH))["open_messages"] == MESSAGES
 
 
 def test_without_time_travel_only_a_dry_run_accepts_now(memory: Memory) -> None:

@@ -89,7 +89,7 @@ def test_the_demo_answers_from_aged_pages(conversation: list[NewMessage], tmp_pa
     assert run_demo(tmp_path / "out", Console(file=screen, width=120), False, weeks) == 0
     shown = screen.getvalue()
     assert QUESTION in shown
-    assert re.search(r"2026-03-06 17:5\d (assistant|Mina)  decoded, small, confidence [01]\.\d", shown)
+    assert re.search(r"2026-03-06 17:5\d \+09:00 (assistant|Mina)  decoded, small, confidence [01]\.\d", shown)
     for tier in ("large", "base", "small", "tiny", "micro"):
         with Image.open(tmp_path / "out" / f"page-{tier}.png") as picture:
             assert picture.height <= picture.width

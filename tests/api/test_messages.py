@@ -143,6 +143,12 @@ def test_the_error_names_the_invalid_field(
     check_problem(client.post("/v1/banks/agent-7/recall", json={}), 404, "not-found")
 
 
+@pytest.mark.parametrize("messages", ["hello", {"role": "user", "content": "hello"}, None, ["hello"], [None], []])
+def test_what_is_not_a_list_of_messages_is_refused(client: httpx.Client, messages: Any) -> None:
+    document = check_problem(client.post(MESSAGES, json={"messages": messages}), 422, "invalid-request")
+    assert document["errors"][0]["where"].startswith("body.messages")
+
+
 def test_a_time_in_the_future_is_refused(client: httpx.Client) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     body = {"messages": [{"role": "user", "content": "x", "created_at": tomorrow}]}
@@ -251,3 +257,57 @@ def test_concurrent_requests_all_store_their_messages(client: httpx.Client) -> N
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(send, range(64))) == {201}
     assert len(all_spans(client)) == 64
+
+
+CALL = {"type": "tool_call", "id": "call_1", "name": "find", "arguments": {"q": "타이탄"}}
+
+
+def test_parts_and_metadata_are_returned_unchanged(client: httpx.Client) -> None:
+    result = {"type": "tool_result", "id": "call_1", "content": "none", "is_error": True}
+    metadata = {"channel": "계획", "turn": 3, "done": None}
+    body = {"messages": [{"id": "a", "role": "assistant", "content": [CALL, result], "metadata": metadata}]}
+    assert client.post(MESSAGES, json=body).status_code == 201
+    assert client.post(MESSAGES, json=body).json()["duplicates"] == 1
+    message = ok(client.get(f"{MESSAGES}/a"))
+    assert (message["parts"], message["metadata"]) == ([CALL, result], metadata)
+    assert all_spans(client)[0]["parts"] == [CALL, result]
+    body["messages"][0]["metadata"] = {"channel": "other"}
+    check_problem(client.post(MESSAGES, json=body), 409, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("fields", "where", "reason"),
+    [
+        ({"content": None}, "", "a message needs content"),
+        (
+            {"content": [{"type": "image", "media_type": "image/png", "data": ""}]},
+            ".content.parts.0.image",
+            "not stored",
+        ),
+        ({"content": 7}, ".content", "give a string, a list of parts"),
+        ({"content": [CALL], "metadata": {"a": "x" * 3_000}}, ".metadata", "2,048 are allowed"),
+    ],
+)
+def test_invalid_content_and_metadata_are_refused(
+    client: httpx.Client, fields: dict[str, Any], where: str, reason: str
+) -> None:
+    body = {"messages": [{"role": "user", "content": "good"}, {"role": "user", **fields}]}
+    document = check_problem(client.post(MESSAGES, json=body), 422, "invalid-request")
+    assert document["errors"][0]["where"] == f"body.messages.1{where}"
+    assert reason in document["detail"]
+    check_problem(client.get("/v1/banks/agent-7"), 404, "not-found")
+
+
+def test_null_content_is_valid_beside_tool_calls(client: httpx.Client) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    body = {"messages": [{"id": "a", "role": "assistant", "content": None, "tool_calls": [call]}]}
+    assert client.post(MESSAGES, json=body).status_code == 201
+    parts = ok(client.get(f"{MESSAGES}/a"))["parts"]
+    assert parts == [{"type": "tool_call", "id": "call_1", "name": "find", "arguments": "{}"}]
+
+
+def test_a_refused_message_is_pointed_at(client: httpx.Client) -> None:
+    messages = [{"role": "user", "content": "good"}, {"role": "user", "content": "x", "name": "a\nb"}]
+    document = check_problem(client.post(MESSAGES, json={"messages": messages}), 422, "invalid-input")
+    error = {"where": "body.messages.1", "message": "name contains control characters; remove them"}
+    assert document["errors"] == [error]

@@ -79,7 +79,6 @@ def test_an_unknown_bank(client: httpx.Client) -> None:
         ("GET", "/pages/p/tokens", None),
         ("PUT", "/pages/p/pin", None),
         ("GET", "/policy", None),
-        ("PUT", "/policy", {"fresh": "base"}),
         ("POST", "/seal", {}),
         ("POST", "/age", {}),
         ("POST", "/recall", {"query": "titan"}),
@@ -136,7 +135,7 @@ def test_a_service_that_cannot_open_its_database_does_not_start(tmp_path: Path, 
         serve(database_url=str(tmp_path / "no.db")),
     ):
         pass
-    assert "no SQLite database" in log.getvalue()
+    assert "not a SQLite database" in log.getvalue()
 
 
 def test_a_service_opens_and_closes_its_own_memory(database_path: Path) -> None:

@@ -56,6 +56,27 @@ def test_recall_by_query_and_by_window(bank_client: httpx.Client) -> None:
     assert 0 < budget["text_tokens"] <= 30
 
 
+def test_recall_filters_by_metadata(bank_client: httpx.Client) -> None:
+    messages = [
+        {"id": "a", "role": "user", "content": "Titan is late.", "metadata": {"user": "ana", "turn": 1}},
+        {"id": "b", "role": "user", "content": "Titan is early.", "metadata": {"user": "bo", "turn": True}},
+    ]
+    assert bank_client.post(f"{BANK_PATH}/messages", json={"messages": messages}).status_code == 201
+
+    def found(**fields: object) -> list[str]:
+        spans = ok(bank_client.post(f"{BANK_PATH}/recall", json=fields))["spans"]
+        return [span["message_id"] for span in spans]
+
+    assert found(query="titan", metadata={"user": "ana"}) == ["a"]
+    assert found(metadata={"turn": 1}) == ["a"]
+    assert found(metadata={"turn": True}) == ["b"]
+    assert found(metadata={"user": None}) == []
+    images = ok(bank_client.post(f"{BANK_PATH}/recall", json={"format": "images", "metadata": {"user": "bo"}}))
+    assert [(span["message_id"], span["metadata"]["user"]) for span in images["open_spans"]] == [("b", "bo")]
+    body = {"metadata": {"user": ["ana"]}}
+    check_problem(bank_client.post(f"{BANK_PATH}/recall", json=body), 422, "invalid-request")
+
+
 def test_verbatim_recall_returns_only_kept_text(bank_client: httpx.Client) -> None:
     seal(bank_client)
     bank_client.post(f"{BANK_PATH}/age", json={"now": LATER})
@@ -85,7 +106,9 @@ def test_recall_as_images(bank_client: httpx.Client) -> None:
         ({"format": "audio"}, 422, "invalid-request"),
         ({"fidelity": "perfect"}, 422, "invalid-request"),
         ({"colour": "red"}, 422, "invalid-request"),
-        ({"now": "2026-01-05T12:00:00"}, 422, "invalid-request"),
+        ({"now": "2026-01-05T12:00:00"}, 422, "invalid-time"),
+        ({"now": "noon or so"}, 422, "invalid-time"),
+        ({"now": 5}, 422, "invalid-request"),
         ({"since": "no time at all"}, 422, "invalid-time"),
         ({"since": "yesterday", "timezone": "Mars/Olympus"}, 422, "invalid-time"),
         ({"format": "images", "max_tokens": 5}, 422, "invalid-input"),

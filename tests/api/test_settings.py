@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from foxing.api.settings import InvalidSettings, Settings, load_settings
-from foxing.encoder import RemoteOptions
+from foxing.api.settings.names import explained
+from foxing.encoder import CODECS, CodecError, RemoteOptions, load_codec
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +54,19 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AGEING_ENABLED", "perhaps", "FOXING_AGEING_ENABLED"),
         ("LOG_FORMAT", "xml", "'json' or 'text', not 'xml'"),
         ("MAX_BODY_BYTES", "-1", "FOXING_MAX_BODY_BYTES"),
-        ("REMOTE_COLUMNS", "100", "FOXING_REMOTE_COLUMNS (in foxing.toml: remote_columns) must be 80 or 160"),
-        ("REMOTE_SERVER", "ollama", "FOXING_REMOTE_SERVER"),
-        ("REMOTE_EXTRA", "[1]", "FOXING_REMOTE_EXTRA"),
+        ("CODECS__REMOTE__COLUMNS", "100", "'columns' of the codec 'remote' must be 80 or 160, not '100'"),
+        ("CODECS__REMOTE__SERVER", "ollama", "FOXING_CODECS__REMOTE__SERVER"),
+        ("CODECS__REMOTE__EXTRA", "[1]", "FOXING_CODECS__REMOTE__EXTRA"),
+        ("CODECS__REMOTE__ULR", "x", "did you mean 'url'?"),
+        ("CODECS__NATVE__TOKEN_BYTES", "x", "did you mean 'native'?"),
+        ("CODECS__DEEPSEEK_OCR__REMOTE", "x", "FOXING_CODECS__DEEPSEEK_OCR__REMOTE"),
+        ("CODECS__DEEPSEEK_OCR__REMOTE__RETRIES", "-1", "'remote.retries' of the codec 'deepseek-ocr'"),
+        ("PROT", "1", "did you mean FOXING_PORT?"),
+        ("XYZZY", "1", "the settings are FOXING_DATABASE_URL"),
+        ("CODEC_MODEL", "m", "it is now FOXING_CODECS__DEEPSEEK_OCR__MODEL"),
+        ("CODEC_DECODER", "remote", "it is now FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL"),
+        ("TOKEN_BYTES", "{}", "it is now FOXING_CODECS__NATIVE__TOKEN_BYTES"),
+        ("REMOTE_API_KEY", "k", "it is now FOXING_CODECS__REMOTE__API_KEY"),
     ],
 )
 def test_the_error_names_the_invalid_setting_in_one_sentence(
@@ -69,7 +80,7 @@ def test_the_error_names_the_invalid_setting_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["FOXING_API_KEY", "FOXING_REMOTE_API_KEY"])
+@pytest.mark.parametrize("name", ["FOXING_API_KEY", "FOXING_CODECS__REMOTE__API_KEY"])
 def test_the_error_for_an_invalid_key_does_not_show_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "two words")
     with pytest.raises(InvalidSettings, match=name) as caught:
@@ -96,8 +107,8 @@ def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytes
         "COMPLETION_PRICE": "2",
     }
     for name, value in values.items():
-        monkeypatch.setenv(f"FOXING_REMOTE_{name}", value)
-    remote = load_settings().codec_options.remote
+        monkeypatch.setenv(f"FOXING_CODECS__REMOTE__{name}", value)
+    remote = CODECS.get("remote").value.parse(load_settings().codecs["remote"])
     assert remote == RemoteOptions(
         url="http://bob:hunter2@h/v1",
         model="m",
@@ -120,6 +131,29 @@ def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytes
         assert "hunter2" not in shown
 
 
+def test_the_environment_overrides_single_options_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "foxing.toml").write_text(
+        '[codecs.deepseek-ocr]\nmodel = "a"\nbatch-tokens = 5\n[codecs.deepseek-ocr.remote]\nurl = "http://a"\n'
+        "[codecs.native.token_bytes]\ntiny = 200\n"
+    )
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REVISION", "1234567")
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "m")
+    monkeypatch.setenv("FOXING_CODECS__NATIVE__TOKEN_BYTES", '{"micro": 64}')
+    codecs = load_settings().codecs
+    options = CODECS.get("deepseek-ocr").value.parse(codecs["deepseek-ocr"])
+    assert (options.model, options.revision, options.batch_tokens) == ("a", "1234567", 5)
+    assert (options.remote.url, options.remote.model) == ("http://a", "m")
+    assert CODECS.get("native").value.parse(codecs["native"]).token_bytes == {"micro": 64}
+
+
+def test_a_required_option_is_missed_only_by_the_codec_that_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_CODECS__REMOTE__URL", "http://127.0.0.1:9/v1")
+    codecs = load_settings().codecs
+    with pytest.raises(CodecError, match="the codec 'remote' needs the option 'model'") as caught:
+        load_codec("remote", options=codecs["remote"])
+    assert explained(caught.value).endswith("(setting FOXING_CODECS__REMOTE__MODEL)")
+
+
 def test_the_key_does_not_appear_in_the_repr() -> None:
     settings = load_settings({"api_key": "correct-horse-battery"})
     assert settings.key == "correct-horse-battery"
@@ -128,7 +162,16 @@ def test_the_key_does_not_appear_in_the_repr() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("prot = 1", "no setting 'prot'"), ("port = ", "foxing.toml cannot be read"), ("\xff", "cannot be read")],
+    [
+        ("prot = 1", r"no setting 'prot' \(foxing.toml\); did you mean port\?"),
+        ("remote_url = 'x'", r"it is now 'url' in \[codecs.remote\]"),
+        ("[codecs.remot]\nurl = 'x'", "did you mean 'remote'"),
+        ("[codecs.remote]\nulr = 'x'", "did you mean 'url'"),
+        ("codecs = 3", "FOXING_CODECS"),
+        ("[codecs]\nremote = 3", "FOXING_CODECS"),
+        ("port = ", "foxing.toml cannot be read"),
+        ("\xff", "cannot be read"),
+    ],
 )
 def test_an_invalid_file_is_reported(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "foxing.toml").write_bytes(text.encode("latin-1"))

@@ -1,29 +1,29 @@
-"""Letters that are drawn alike: the word says of which script they are."""
+"""Characters with the same glyph are resolved by the rest of the word."""
 
 import numpy as np
 import pytest
 
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import load_charset
-from foxing.encoder.native.confusables import Scripts, script_of
+from foxing.encoder.native.confusables import ScriptResolver, script_of
 from foxing.memory.pages.spans import transcribed
 from foxing.renderer import DENSE_PAGE, Cells, Repertoire, Typesetter, load_atlas
 
 
 @pytest.fixture(scope="module")
-def scripts() -> Scripts:
+def resolver() -> ScriptResolver:
     charset = load_charset()
-    return Scripts(charset.common, charset.rare)
+    return ScriptResolver(charset.common, charset.rare)
 
 
-def settled(scripts: Scripts, text: str) -> str:
+def resolved(resolver: ScriptResolver, text: str) -> str:
     cells = np.full((2, DENSE_PAGE.columns), 0x20, dtype=np.uint32)
     cells.reshape(-1)[: len(text)] = [ord(c) for c in text]
-    return "".join(map(chr, scripts.settled(cells).reshape(-1)[: len(text)]))
+    return "".join(map(chr, resolver.resolve(cells).reshape(-1)[: len(text)]))
 
 
 @pytest.mark.parametrize(
-    ("seen", "meant"),
+    ("read", "expected"),
     [
         ("п\u006fд", "под"),
         ("\u0421at", "Cat"),
@@ -40,9 +40,9 @@ def settled(scripts: Scripts, text: str) -> str:
         ("слово⟦\u04100⟧слово", "слово⟦A0⟧слово"),
     ],
 )
-def test_a_word_is_of_the_script_of_the_letters_that_can_be_told(scripts: Scripts, seen: str, meant: str) -> None:
-    assert seen != meant
-    assert settled(scripts, seen) == meant
+def test_ambiguous_letters_take_the_script_of_the_others(resolver: ScriptResolver, read: str, expected: str) -> None:
+    assert read != expected
+    assert resolved(resolver, read) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,27 +66,27 @@ def test_a_word_is_of_the_script_of_the_letters_that_can_be_told(scripts: Script
         *("Залил \u0048\u0430 GitHub", "Ångström naïve", "Đà Nẵng", "Їжа ёлка і", "ноћ љубав ја"),
     ],
 )
-def test_what_is_meant_to_be_mixed_stays(scripts: Scripts, text: str) -> None:
-    assert settled(scripts, text) == text
+def test_deliberate_mixtures_of_scripts_are_unchanged(resolver: ScriptResolver, text: str) -> None:
+    assert resolved(resolver, text) == text
 
 
 @pytest.mark.parametrize("page", [np.zeros((0, 160), np.uint32), np.full((4, 160), 0xFFFD, np.uint32)])
-def test_pages_without_words_stay(scripts: Scripts, page: Cells) -> None:
-    assert np.array_equal(scripts.settled(page), page)
+def test_pages_without_words_are_unchanged(resolver: ScriptResolver, page: Cells) -> None:
+    assert np.array_equal(resolver.resolve(page), page)
 
 
-def test_of_signs_that_are_drawn_alike_one_is_read_and_the_others_are_escaped(scripts: Scripts) -> None:
+def test_one_of_several_identical_signs_is_read_and_the_others_are_escaped(resolver: ScriptResolver) -> None:
     charset = load_charset()
-    assert settled(scripts, "\u2212 \u2010 \u212a \u222a \u2032 \u00d0") == "– - K υ \u2032 Đ"
+    assert resolved(resolver, "\u2212 \u2010 \u212a \u222a \u2032 \u00d0") == "– - K υ \u2032 Đ"
     page = Typesetter(repertoire=Repertoire(charset.characters)).page(
         entries([{"id": "t", "messages": [{"role": "user", "content": "x − y"}]}])
     )
     assert "⟦2212⟧" in page.text
     assert transcribed(page)[0].text == "x − y"
-    drawn = [load_atlas().drawing(c) for c in charset.characters if script_of(c) < 0]
-    assert len(drawn) == len(set(drawn))
+    glyphs = [load_atlas().drawing(c) for c in charset.characters if script_of(c) < 0]
+    assert len(glyphs) == len(set(glyphs))
 
 
-def test_words_go_on_in_the_next_row(scripts: Scripts) -> None:
+def test_words_continue_in_the_next_row(resolver: ScriptResolver) -> None:
     text = " " * (DENSE_PAGE.columns - 2) + "п\u006fдоконник"
-    assert settled(scripts, text).strip() == "подоконник"
+    assert resolved(resolver, text).strip() == "подоконник"

@@ -1,4 +1,4 @@
-"""The codes of full-width characters, and pages as symbols."""
+"""Codes of full-width characters, and conversion of pages to symbols and back."""
 
 import random
 
@@ -10,15 +10,15 @@ from foxing.encoder import CodecError
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load_charset
 from foxing.encoder.native.entropy.alphabet import N_SYMBOLS, Alphabet
-from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check, syllable_halves, wide_halves
+from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check_capacity, syllable_halves, wide_halves
 from foxing.renderer import BLANK, WIDE_TAIL
-from training.native.synthetic import Drawer
+from training.native.synthetic import SyntheticText
 
 CHARSET = load_charset()
 FULL_WIDTH = len(CHARSET.wide) + len(CHARSET.rare_wide)
 
 
-def test_halves_tell_all_full_width_characters_apart() -> None:
+def test_every_full_width_character_has_its_own_halves() -> None:
     grid = torch.cartesian_prod(torch.arange(N_LEAD), torch.arange(N_VOWEL), torch.arange(N_TAIL))
     codes = torch.cat([wide_halves(torch.arange(FULL_WIDTH)), syllable_halves(*grid.unbind(1))])
     assert len(codes) == len(torch.unique(codes, dim=0)) == FULL_WIDTH + N_LEAD * N_VOWEL * N_TAIL
@@ -26,24 +26,24 @@ def test_halves_tell_all_full_width_characters_apart() -> None:
     assert (codes.amax(0) < torch.tensor([N_LEFT, N_RIGHT])).all()
 
 
-def test_more_characters_than_codes_are_refused() -> None:
+def test_a_charset_with_more_characters_than_codes_is_rejected() -> None:
     crowded = Charset(common=CHARSET.common, rare="x" * 4000, wide="", rare_wide="")
     with pytest.raises(CodecError, match="more characters"):
-        check(crowded)
+        check_capacity(crowded)
 
 
 @pytest.mark.parametrize("kind", ["identifiers", "ascii", "narrow", "full_width", "ideographs", "hangul", "record"])
-def test_pages_come_back_from_their_symbols(kind: str) -> None:
-    drawer = Drawer(CHARSET, ["fox", "wall"], random.Random(4))
-    cells = drawer.cells(getattr(drawer, kind), 24)
+def test_pages_survive_conversion_to_symbols(kind: str) -> None:
+    text = SyntheticText(CHARSET, ["fox", "wall"], random.Random(4))
+    cells = text.cells(getattr(text, kind), 24)
     alphabet = Alphabet(CHARSET)
     symbols, rare = alphabet.symbols(cells)
     assert symbols.max() < N_SYMBOLS
     assert (alphabet.cells(symbols, rare) == np.where(cells == BLANK, 0x20, cells)).all()
 
 
-def test_halves_that_make_no_character_are_unreadable() -> None:
+def test_halves_that_form_no_character_are_unreadable() -> None:
     alphabet = Alphabet(CHARSET)
-    left, right = (int(part) for part in np.argwhere(~alphabet.rights)[0])
+    left, right = (int(part) for part in np.argwhere(~alphabet.valid_rights)[0])
     cells = alphabet.cells(np.array([[256 + left, right, 0, 1]]), np.zeros((1, 4), dtype=np.int64))
     assert cells[0].tolist()[:2] == [UNREADABLE, WIDE_TAIL]

@@ -1,5 +1,4 @@
-"""Packing: what goes into the bytes of vision tokens comes out of them, and what does not fit is said to be
-missing."""
+"""Packing and unpacking of vision tokens: what fits survives, and what does not is marked as guessed."""
 
 import numpy as np
 import pytest
@@ -8,23 +7,22 @@ import torch
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.native.charset import Charset
-from foxing.encoder.native.entropy import integer_layers as whole
-from foxing.encoder.native.entropy import rans
+from foxing.encoder.native.entropy import integer_layers, rans
 from foxing.encoder.native.entropy.alphabet import Alphabet
 from foxing.encoder.native.entropy.confidence import (
-    LEVELS,
-    N_AFTER,
-    NO_DOUBT,
-    SHOWN,
-    Doubts,
-    counted_slots,
-    even_slots,
-    levels,
+    LEVEL_CONFIDENCE,
+    MAX_CONFIDENCE,
+    N_CONTEXTS,
+    N_LEVELS,
+    ConfidenceCoder,
+    count_slots,
+    initial_slots,
+    quantize,
 )
-from foxing.encoder.native.entropy.integer_layers import WholeLayer
+from foxing.encoder.native.entropy.integer_layers import Int8Linear
 from foxing.encoder.native.entropy.packer import Packer, stream_rows
-from foxing.encoder.native.entropy.prior import FIRST_ROW, Prior, context_ids, hashed, windows
-from foxing.encoder.native.network.layers import likeliest
+from foxing.encoder.native.entropy.prior import FIRST_ROW, Prior, context_ids, context_rows, context_windows
+from foxing.encoder.native.network.layers import argmax
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import BLANK, Repertoire, Typesetter
 
@@ -52,7 +50,7 @@ def parts() -> Parts:
 @pytest.fixture(scope="module")
 def packer(parts: Parts) -> Packer:
     prior, charset, alphabet = parts
-    return Packer(prior, Doubts(even_slots()), charset, alphabet)
+    return Packer(prior, ConfidenceCoder(initial_slots()), charset, alphabet)
 
 
 @pytest.fixture(scope="module")
@@ -65,135 +63,133 @@ def grid(parts: Parts) -> np.ndarray:
     return np.where(cells == BLANK, 0x20, cells)
 
 
-def sure_of(shape: tuple[int, ...]) -> np.ndarray:
+def certain(shape: tuple[int, ...]) -> np.ndarray:
     return np.ones(shape, dtype=np.float32)
 
 
-def test_the_coder_gives_back_what_it_took() -> None:
+def test_the_range_coder_round_trips() -> None:
     generator = np.random.default_rng(1)
     sizes = generator.integers(0, 3000, (7, 400))
     sizes[generator.random(sizes.shape) < 0.3] = 0  # no event
-    sizes[3] = rans.SLOTS  # certain: costs nothing
+    sizes[3] = rans.SLOTS  # certain: takes no bits
     starts = np.where(sizes > 0, generator.integers(0, rans.SLOTS, sizes.shape) % (rans.SLOTS - sizes + 1), 0)
     streams = rans.encode(starts, sizes)
     assert len(streams[3]) == rans.STATE_WORDS
     decoder = rans.Decoder(streams)
     for start, size in zip(starts.T, sizes.T, strict=True):
-        slots, on = decoder.slots, size > 0
-        assert ((slots >= start) & (slots < start + size))[on].all()
-        decoder.take(start, size)
-    assert decoder.taken.tolist() == [len(words) for words in streams]
+        slots, active = decoder.slots, size > 0
+        assert ((slots >= start) & (slots < start + size))[active].all()
+        decoder.advance(start, size)
+    assert decoder.words_read.tolist() == [len(words) for words in streams]
     cost = (rans.SLOT_BITS - np.log2(np.maximum(sizes, 1)))[sizes > 0].sum() / 16
     assert sum(map(len, streams)) < cost + 7 * (rans.STATE_WORDS + 2)
 
 
-def test_all_symbols_of_a_page_come_back(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
+def test_all_symbols_of_a_page_survive_packing(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
     alphabet = parts[2]
     symbols, rare = alphabet.symbols(grid[None])
     assert (alphabet.cells(symbols, rare) == grid).all()
-    out = packer.unpack(packer.pack(symbols, rare, sure_of(symbols.shape), ROWS, WIDE), ROWS)
+    out = packer.unpack(packer.pack(symbols, rare, certain(symbols.shape), ROWS, WIDE), ROWS)
     assert not out.guessed.any()
     assert (alphabet.cells(out.symbols, out.rare) == grid).all()
-    assert (out.sure == np.float32(NO_DOUBT)).all()
+    assert (out.confidence == np.float32(MAX_CONFIDENCE)).all()
 
 
-def test_what_does_not_fit_is_guessed_and_said_to_be(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
+def test_what_does_not_fit_is_guessed_and_marked(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
     alphabet = parts[2]
     symbols, rare = alphabet.symbols(grid[None])
     shares = []
     for room in (WIDE, TIGHT * 2, TIGHT, TIGHT // 3):
-        out = packer.unpack(packer.pack(symbols, rare, sure_of(symbols.shape), ROWS, room), ROWS)
+        out = packer.unpack(packer.pack(symbols, rare, certain(symbols.shape), ROWS, room), ROWS)
         wrong = alphabet.cells(out.symbols, out.rare)[0] != grid
         assert out.guessed[0][wrong].all()
-        assert (out.sure[out.guessed] == 0).all()
-        assert (out.sure[~out.guessed] == np.float32(NO_DOUBT)).all()
+        assert (out.confidence[out.guessed] == 0).all()
+        assert (out.confidence[~out.guessed] == np.float32(MAX_CONFIDENCE)).all()
         shares.append(out.guessed.mean())
     assert shares == sorted(shares)
     assert shares[-1] > shares[0] == 0
 
 
-def test_text_without_any_sense_fits_too(parts: Parts, packer: Packer) -> None:
+def test_random_text_is_packed_too(parts: Parts, packer: Packer) -> None:
     generator = np.random.default_rng(2)
     symbols = generator.integers(0, parts[1].rare_class, (1, ROWS, 160))
     rare = np.zeros_like(symbols)
-    out = packer.unpack(packer.pack(symbols, rare, sure_of(symbols.shape), ROWS, TIGHT), ROWS)
+    out = packer.unpack(packer.pack(symbols, rare, certain(symbols.shape), ROWS, TIGHT), ROWS)
     assert out.guessed.mean() > 0.5
     assert (out.symbols == symbols)[~out.guessed].all()
 
 
-def doubtful(shape: tuple[int, ...], symbols: np.ndarray) -> np.ndarray:
+def of_every_level(shape: tuple[int, ...], symbols: np.ndarray) -> np.ndarray:
     """Confidences of every level, the same for both halves of a character."""
-    sure = np.random.default_rng(5).choice(SHOWN, shape).astype(np.float32)
-    sure[..., 1:] = np.where(symbols[..., :-1] >= 256, sure[..., :-1], sure[..., 1:])
-    return sure
+    confidence = np.random.default_rng(5).choice(LEVEL_CONFIDENCE, shape).astype(np.float32)
+    confidence[..., 1:] = np.where(symbols[..., :-1] >= 256, confidence[..., :-1], confidence[..., 1:])
+    return confidence
 
 
 @pytest.mark.parametrize("room", [WIDE, TIGHT * 4, TIGHT])
-def test_how_sure_a_cell_is_comes_along_however_little_fits(
-    parts: Parts, packer: Packer, grid: np.ndarray, room: int
-) -> None:
+def test_confidence_survives_however_little_fits(parts: Parts, packer: Packer, grid: np.ndarray, room: int) -> None:
     symbols, rare = parts[2].symbols(grid[None])
-    sure = doubtful(symbols.shape, symbols)
-    out = packer.unpack(packer.pack(symbols, rare, sure, ROWS, room), ROWS)
+    confidence = of_every_level(symbols.shape, symbols)
+    out = packer.unpack(packer.pack(symbols, rare, confidence, ROWS, room), ROWS)
     kept = ~out.guessed
     assert kept.any()
-    assert (out.sure[kept] == sure[kept]).all()
+    assert (out.confidence[kept] == confidence[kept]).all()
     assert (out.symbols == symbols)[kept].all()
 
 
-def test_levels_of_doubt_are_cheap_where_there_is_none() -> None:
-    sure = np.full((4, 160), 0.9999, dtype=np.float32)
-    sure[1, 50:60] = 0.4
-    found, right = levels(sure), np.zeros(sure.shape, dtype=bool)
-    slots = counted_slots(found, right)
-    assert slots.shape == (N_AFTER, LEVELS)
+def test_levels_of_certain_cells_take_few_bits() -> None:
+    confidence = np.full((4, 160), 0.9999, dtype=np.float32)
+    confidence[1, 50:60] = 0.4
+    levels, right = quantize(confidence), np.zeros(confidence.shape, dtype=bool)
+    slots = count_slots(levels, right)
+    assert slots.shape == (N_CONTEXTS, N_LEVELS)
     assert slots.min() >= 1
     assert (slots.sum(1) == rans.SLOTS).all()
-    _, sizes = Doubts(slots).events(found, right)
+    _, sizes = ConfidenceCoder(slots).events(levels, right)
     bits = 16 - np.log2(sizes)
     assert bits[0].sum() < 10 < bits[1].sum()
     with pytest.raises(ValueError, match="add up"):
-        Doubts(slots + 1)
+        ConfidenceCoder(slots + 1)
 
 
-def test_no_room_at_all_is_an_error(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
+def test_too_few_bytes_for_empty_streams_are_an_error(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
     symbols, rare = parts[2].symbols(grid[None, :ROWS])
     with pytest.raises(CodecError, match="too few"):
-        packer.pack(symbols, rare, sure_of(symbols.shape), ROWS, 8)
+        packer.pack(symbols, rare, certain(symbols.shape), ROWS, 8)
 
 
-def test_each_token_row_reads_by_itself(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
+def test_token_rows_are_independent(parts: Parts, packer: Packer, grid: np.ndarray) -> None:
     symbols, rare = parts[2].symbols(grid[None])
-    data = packer.pack(symbols, rare, sure_of(symbols.shape), ROWS, TIGHT)
+    data = packer.pack(symbols, rare, certain(symbols.shape), ROWS, TIGHT)
     whole = packer.unpack(data, ROWS)
     part = packer.unpack(data[:, 2:4], ROWS)
     assert (part.symbols == whole.symbols[:, 2 * ROWS : 4 * ROWS]).all()
 
 
-def test_bytes_that_nobody_packed_are_refused(packer: Packer) -> None:
+def test_bytes_that_were_not_packed_are_rejected(packer: Packer) -> None:
     generator = np.random.default_rng(3)
     for share in (0, 255, None):
         for room in (TIGHT, TIGHT * 3 + 1, WIDE):
             noise = np.full((1, 3, room), share or 0, dtype=np.uint8)
             if share is None:
                 noise = generator.integers(0, 256, noise.shape, dtype=np.uint8)
-                noise[..., :2] = 160, 0  # a number of cells that could be
-                noise[..., 2:4] = 40, 0  # and a length
-            with pytest.raises(TokensError, match="make no sense"):
+                noise[..., :2] = 160, 0  # a possible number of cells
+                noise[..., 2:4] = 40, 0  # and a possible length
+            with pytest.raises(TokensError, match="are invalid"):
                 packer.unpack(noise, ROWS)
 
 
 def test_hashes_of_contexts_never_change() -> None:
-    """They are part of the format: other ones would read stored tokens as nonsense."""
+    """They are part of the format: with other ones, stored tokens decode as garbage."""
     symbols = (np.arange(640).reshape(4, 160) * 7919) % 256
-    rows = hashed(*windows(context_ids(symbols)))
+    rows = context_rows(*context_windows(context_ids(symbols)))
     assert [int((row * np.arange(1, 641)).sum() % 1_000_003) for row in rows - FIRST_ROW] == GOLDEN
 
 
-def test_the_prior_is_the_same_in_any_company(parts: Parts, grid: np.ndarray) -> None:
+def test_the_prior_gives_the_same_weights_in_any_batch(parts: Parts, grid: np.ndarray) -> None:
     prior, _, alphabet = parts
     symbols, _ = alphabet.symbols(grid)
-    rows = hashed(*windows(context_ids(symbols.reshape(-1, 640))))
+    rows = context_rows(*context_windows(context_ids(symbols.reshape(-1, 640))))
     together = prior.weights(rows).numpy()
     assert (together == np.floor(together)).all()
     assert together.sum(-1, dtype=np.float64).max() < 1 << 24
@@ -201,45 +197,45 @@ def test_the_prior_is_the_same_in_any_company(parts: Parts, grid: np.ndarray) ->
         assert (prior.weights(rows[:, at : at + 1]).numpy() == together[at]).all()
 
 
-def test_whole_layers_are_exact_with_and_without_fast_products(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_integer_layers_are_exact_with_and_without_fast_products(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(4)
     weight = generator.integers(-127, 128, (288, 48), dtype=np.int8)
-    weight[:, 0], weight[:, 1] = 127, -127  # the largest sums that there are
+    weight[:, 0], weight[:, 1] = 127, -127  # the largest possible sums
     bias = generator.integers(-(1 << 22), 1 << 22, 48, dtype=np.int32)
     x = generator.integers(-128, 128, (65, 288), dtype=np.int8)
     x[0], x[1] = -128, 127
     right = x.astype(np.int64) @ weight.astype(np.int64) + bias
-    fast = WholeLayer(weight, bias)
-    monkeypatch.setattr(whole, "int8_products", lambda: False)
-    slow = WholeLayer(weight, bias)
+    fast = Int8Linear(weight, bias)
+    monkeypatch.setattr(integer_layers, "has_int8_products", lambda: False)
+    slow = Int8Linear(weight, bias)
     for layer in (fast, slow):
         assert (layer(torch.from_numpy(x)).numpy() == right).all()
     with pytest.raises(ValueError, match="too large"):
-        WholeLayer(np.full((1100, 2), 127, dtype=np.int8), bias[:2])
+        Int8Linear(np.full((1100, 2), 127, dtype=np.int8), bias[:2])
 
 
-def test_a_processor_that_saturates_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_that_saturates_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     def saturating(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Takes x as 0 … 255 and sums up pairs of products in 16 bits, as processors without VNNI do."""
+        """Takes x as 0 … 255 and sums pairs of products in 16 bits, as processors without VNNI do."""
         products = ((x.int() + 128)[:, :, None] * weight.int()).unflatten(1, (-1, 2)).sum(2)
         sums = products.clamp(-(1 << 15), (1 << 15) - 1).sum(1) - 128 * weight.int().sum(0)
         return sums.int()
 
     weight, x = np.full((4, 2), 127, dtype=np.int8), torch.full((1, 4), 127, dtype=torch.int8)
     assert saturating(x, torch.from_numpy(weight))[0, 0] != 4 * 127 * 127
-    monkeypatch.setattr(whole, "int8_products", lambda: True)
+    monkeypatch.setattr(integer_layers, "has_int8_products", lambda: True)
     monkeypatch.setattr(torch, "_int_mm", saturating)
-    assert (WholeLayer(weight, np.zeros(2))(x).numpy() == 4 * 127 * 127).all()
+    assert (Int8Linear(weight, np.zeros(2))(x).numpy() == 4 * 127 * 127).all()
 
 
-def test_the_likeliest_is_the_first_of_the_largest() -> None:
+def test_argmax_is_the_first_of_equal_maxima() -> None:
     logits = torch.randint(-3, 4, (2, 300, 7, 260), generator=torch.Generator().manual_seed(5)).float()
     for dtype in (torch.float32, torch.bfloat16):
-        assert torch.equal(likeliest(logits.to(dtype)), torch.from_numpy(logits.numpy().argmax(-1)))
-    assert likeliest(torch.empty(0, 12)).shape == (0,)
+        assert torch.equal(argmax(logits.to(dtype)), torch.from_numpy(logits.numpy().argmax(-1)))
+    assert argmax(torch.empty(0, 12)).shape == (0,)
 
 
-def test_streams_divide_a_token_row_and_are_short_where_there_is_room() -> None:
+def test_streams_divide_a_token_row_and_are_short_with_enough_bytes() -> None:
     tight = [stream_rows(rows, rows * 160 // 2) for rows in (4, 5, 8, 10, 16)]  # 4 bits a cell
     assert tight == [4, 5, 4, 5, 4]
     assert stream_rows(5, 5 * 160) == 1

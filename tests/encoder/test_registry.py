@@ -4,8 +4,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from support.plugins import InstallPlugin
 
-from foxing.encoder import CODECS, Codec, CodecEntry, CodecError, CodecOptions, load_codec, registry
+from foxing.encoder import CODECS, Codec, CodecError, CodecOptions, CodecPlugin, load_codec, registry
+
+
+class FarOptions(CodecOptions):
+    revision: str = "main"
 
 
 class Hub:
@@ -18,7 +23,7 @@ class Hub:
         self.gate = threading.Event()
         self.gate.set()
 
-    def load(self, device: str, options: CodecOptions) -> Codec:
+    def load(self, device: str, options: FarOptions) -> Codec:
         self.attempts += 1
         self.gate.wait(10)
         if self.down:
@@ -27,9 +32,9 @@ class Hub:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     hub = Hub()
-    monkeypatch.setitem(CODECS, "far", CodecEntry("far", "Downloaded.", hub.load))
+    install_plugin(CODECS, "far", CodecPlugin("far", "Downloaded.", hub.load, FarOptions))
     monkeypatch.setattr(registry, "_seconds", lambda: hub.now)
     yield hub
     for key in [key for key in registry._loading if key[0] == "far"]:
@@ -42,7 +47,7 @@ def test_a_failure_is_cached_for_a_while_per_set_of_options(hub: Hub) -> None:
             load_codec("far", "cpu")
     assert hub.attempts == 1
     with pytest.raises(CodecError):
-        load_codec("far", "cpu", options=CodecOptions(revision="other"))
+        load_codec("far", "cpu", options={"revision": "other"})
     assert hub.attempts == 2
     hub.down = False
     hub.now += registry.FAILED_FOR_S

@@ -9,6 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from foxing.api.cli.context import State
 from foxing.api.cli.main import app
 
 
@@ -18,9 +19,12 @@ class Foxing:
     def __init__(self, database: Path) -> None:
         self.database = database
         self.runner = CliRunner()
+        #: That of the system, unless `--timezone` gives another.
+        self.timezone = "UTC"
 
     def run(self, *arguments: str, stdin: str | None = None) -> Any:
-        return self.runner.invoke(app, ["--database", str(self.database), *arguments], input=stdin)
+        state = State(system_timezone=lambda: self.timezone)
+        return self.runner.invoke(app, ["--database", str(self.database), *arguments], input=stdin, obj=state)
 
     def text(self, *arguments: str) -> str:
         """stdout without --json."""

@@ -1,1 +1,1 @@
-"""Training of the native codec."""
+"""Training of the native codec: its network, its prior, its charset and its calibration."""

@@ -1,5 +1,5 @@
-"""Images that are no page: noise, other fonts and sizes, turned or mirrored pages, shapes. The codec learns to say that
-it cannot read them."""
+"""Negative examples, images that are not pages: noise, other fonts and sizes, rotated or mirrored pages, shapes. From
+them the codec learns to mark cells as unreadable."""
 
 import random
 
@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-INK = 0.12  # of full black, from which a cell counts as holding something
+INK = 0.12  # share of full black above which a cell is not blank
 
 
-def strange_image(page: Image.Image, words: str, generator: random.Random) -> Image.Image:
-    """An image of the size of `page` (mode "L") that a page of ours never looks like; `words` are written on some."""
+def negative_image(page: Image.Image, words: str, generator: random.Random) -> Image.Image:
+    """An image of the size of `page`, mode "L", that is not a page of this codec. Some show `words`."""
     kind = generator.random()
     if kind < 0.25:
         return _noise(page.size, generator)
@@ -23,7 +23,7 @@ def strange_image(page: Image.Image, words: str, generator: random.Random) -> Im
 
 
 def inked_cells(image: Image.Image, rows: int, columns: int) -> npt.NDArray[np.bool_]:
-    """bool[rows, columns]: the cells with something in them or right beside them."""
+    """bool [rows, columns]: the cells with ink in them or in an adjacent cell."""
     ink = 1 - np.asarray(image, dtype=np.float32) / 255
     down = np.linspace(0, ink.shape[0], rows + 1).astype(int)[:-1]
     across = np.linspace(0, ink.shape[1], columns + 1).astype(int)[:-1]
@@ -46,7 +46,7 @@ def _noise(size: tuple[int, int], generator: random.Random) -> Image.Image:
 
 
 def _other_font(size: tuple[int, int], words: str, generator: random.Random) -> Image.Image:
-    """Words in an outline font, wrapped, at a size between a third and twice that of ours, then stretched a little."""
+    """Wrapped words in an outline font of a third to twice our glyph size, sometimes stretched and sheared."""
     scale = 2
     height = generator.uniform(0.01, 0.045) * size[0] * scale
     font = ImageFont.load_default(size=max(7.0, height))
@@ -71,7 +71,7 @@ def _other_font(size: tuple[int, int], words: str, generator: random.Random) -> 
 
 
 def _distorted(page: Image.Image, generator: random.Random) -> Image.Image:
-    """The page itself turned, mirrored, inverted, or at another size."""
+    """The page itself rotated, mirrored, inverted or scaled."""
     kind = generator.randrange(5)
     if kind == 0:
         return page.transpose(Image.Transpose.ROTATE_180)

@@ -1,4 +1,4 @@
-"""What the training minimises: the negative log-likelihood of the grid as the encoder sees it."""
+"""The training objective: negative log-likelihood of the cells."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,16 @@ from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, N_LEAD, N_TAIL, N_VOWEL, Charset
-from foxing.encoder.native.network.encoder import Features, Targets
+from foxing.encoder.native.network.features import Features, Targets
 from foxing.renderer import Cells
 
-GLANCE = 0.3  # weight of what a cell seems to show by itself
-IGNORED = -100  # a target that costs nothing: the right half of a full-width character
+CONTEXT_FREE_WEIGHT = 0.3  # of the classes before the context along the text
+IGNORED = -100  # a target without a cost: the right half of a full-width character
 
 
 def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
-    """Raises `CodecError` when a character is outside the charset (the typesetter escapes those)."""
+    """Targets for strips of `cells`, uint32 [rows, 160] each. Raises `CodecError` for a character outside the charset,
+    which the typesetter would have escaped."""
     grid = np.stack(cells).reshape(len(cells), -1, 2)
     classes = charset.cell_class[grid]
     if (classes < 0).any():
@@ -28,32 +29,37 @@ def targets(cells: Sequence[Cells], charset: Charset) -> Targets:
     return Targets(
         torch.from_numpy(classes.astype(np.int64)),
         torch.from_numpy(charset.list_class[grid].astype(np.int64)),
-        torch.from_numpy(charset.often_class[left].astype(np.int64)),
+        torch.from_numpy(charset.frequent_wide_class[left].astype(np.int64)),
         torch.from_numpy(charset.rare_wide_index[left].astype(np.int64)),
         torch.from_numpy(jamo),
     )
 
 
-def loss(seen: Features, target: Targets) -> Tensor:
-    """Negative log-likelihood of the grid as the encoder sees it, nats a cell, and what the first glance costs; `seen`
-    knew the kinds. Both halves of a full-width character are of its kind."""
-    full = seen.often.at | seen.hangul.at
+def loss(features: Features, target: Targets) -> Tensor:
+    """Mean negative log-likelihood of the targets in nats per cell, given `features` that looked up the lists of
+    `target`. Both halves of a full-width character have its class."""
+    full = features.frequent_wide.at | features.hangul.at
     classes = target.cells.clone()
     classes[:, :, 1][full] = classes[:, :, 0][full]
-    total = _negative(seen.logits.flatten(0, 2), classes.flatten())
-    total = total + GLANCE * _negative(seen.glance.flatten(0, 2), classes.flatten())
-    total = total + _negative(seen.rare.logits, target.lists[seen.rare.at])
-    total = total + _negative(seen.often.logits, target.often[seen.often.at])
-    total = total + _negative(seen.wide.logits, target.lists[:, :, 0][seen.wide.at])
-    total = total + _negative(seen.rare_wide.logits, target.rare_wide[seen.rare_wide.at])
-    total = total + _jamo(seen.hangul.logits, target.jamo[seen.hangul.at])
+    total = _negative_log_likelihood(features.logits.flatten(0, 2), classes.flatten())
+    total = total + CONTEXT_FREE_WEIGHT * _negative_log_likelihood(
+        features.context_free_logits.flatten(0, 2), classes.flatten()
+    )
+    for lookup, correct in (
+        (features.rare, target.lists),
+        (features.frequent_wide, target.frequent_wide),
+        (features.wide, target.lists[:, :, 0]),
+        (features.rare_wide, target.rare_wide),
+    ):
+        total = total + _negative_log_likelihood(lookup.logits, correct[lookup.at])
+    total = total + _jamo_loss(features.hangul.logits, target.jamo[features.hangul.at])
     return total / target.cells.numel()
 
 
-def _negative(logits: Tensor, classes: Tensor) -> Tensor:
+def _negative_log_likelihood(logits: Tensor, classes: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), classes, ignore_index=IGNORED, reduction="sum")
 
 
-def _jamo(logits: Tensor, jamo: Tensor) -> Tensor:
+def _jamo_loss(logits: Tensor, jamo: Tensor) -> Tensor:
     parts = torch.split(logits, [N_LEAD, N_VOWEL, N_TAIL], dim=-1)
-    return torch.stack([_negative(part, jamo[:, index]) for index, part in enumerate(parts)]).sum()
+    return torch.stack([_negative_log_likelihood(part, jamo[:, index]) for index, part in enumerate(parts)]).sum()

@@ -1,11 +1,11 @@
-"""The optimiser of the training: Muon for the matrices inside the network, AdamW for all else."""
+"""The optimiser of the training: Muon for the matrices inside the network, AdamW for everything else."""
 
 from typing import Any
 
 import torch
 from torch import nn
 
-#: Modules whose weights map channels to channels; stems, embeddings and heads are AdamW's.
+#: Modules whose weights map channels to channels. Stems, embeddings and heads use AdamW.
 _INNER = (
     "encoder.local.",
     "encoder.compress.",
@@ -19,10 +19,10 @@ _INNER = (
 
 
 class MuonAdamW:
-    """One optimiser out of two, with a common schedule."""
+    """Muon and AdamW behind one interface, with a common schedule."""
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, weight_decay: float) -> None:
-        #: parameters of more than two dimensions (convolutions) with a view of them as a matrix, as Muon wants it
+        #: Each parameter of Muon, and a view of it as a matrix, which Muon requires.
         self._views: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
@@ -32,7 +32,7 @@ class MuonAdamW:
                 self._views.append((parameter, view))
             else:
                 rest.append(parameter)
-        self._rates = (muon_rate, adam_rate)
+        self._max_rates = (muon_rate, adam_rate)
         self._muon = torch.optim.Muon(
             [view for _, view in self._views],
             lr=muon_rate,
@@ -44,8 +44,8 @@ class MuonAdamW:
         self._model = model
 
     def set_rate(self, share: float) -> None:
-        """Both rates at `share` of their full size."""
-        for optimizer, rate in zip((self._muon, self._adam), self._rates, strict=True):
+        """Sets both learning rates to `share` of their maximum."""
+        for optimizer, rate in zip((self._muon, self._adam), self._max_rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
 

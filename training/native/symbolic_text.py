@@ -1,5 +1,5 @@
-"""Drawn text whose meaning is in its signs: trees of folders, boxes, lists with marks, formulas. And the alphabets of
-languages that no corpus is at hand for."""
+"""Random text made of signs: folder trees, boxes, marked lists, formulas. Also the alphabets of languages without a
+corpus."""
 
 import random
 import unicodedata
@@ -11,7 +11,7 @@ _VIETNAMESE = "".join(
     for tone in ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
 )
 _PLAIN = "abcdefghijklmnopqrstuvwxyz"
-#: The letters of one language each, those beyond the plain ones twice.
+#: The letters of one language each; letters outside a–z are listed twice.
 ALPHABETS = (
     *(_PLAIN + 2 * more for more in ("çğıöşü", "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áéíóöőúüű", "ăâîșț", "áéíñóúü¿¡")),
     *(_PLAIN + 2 * more for more in ("ãáâàçéêíóôõú", "åäö", "æøå", "áæéíóöúýþð", "āčēģīķļņšūž", "ąčęėįšųūž", "čćđšž")),
@@ -28,14 +28,14 @@ BARS = ("█░", "█▒", "▓░", "■□", "█▏", "#.", "▰▱", "●�
 GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 VARIABLES = "abcdefghijkmnpqrstuvxyzABCEFGHKLNPRSTVXYZ"
 OPERATORS = "+−×÷·±∓=≠≈≡≤≥<>≪≫∈∉⊂⊆∩∧∨¬⇒⇔→↦∀∃∑∏∫√∂∇∞∝∥⊥∠∘⊕⊗ℝℕℤℚ"
-RAISED, LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "₀₁₂₃₄₅₆₇₈₉₊₋ₙ"
+SUPERSCRIPTS, SUBSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "₀₁₂₃₄₅₆₇₈₉₊₋ₙ"
 UNITS = ("°C", "µm", "kΩ", "%", "‰", "€", "£", "¥", "½", "²", "m³", "μs", "′", "″", "×", "°")
 
 Word = Callable[[], str]
 
 
 def tree(generator: random.Random, name: Word) -> str:
-    """A tree of folders, as `tree` prints it."""
+    """A folder tree as the command `tree` prints it. `name` makes the names."""
     lines = [f"{name()}/"]
 
     def grow(indent: str, depth: int) -> None:
@@ -54,7 +54,7 @@ def tree(generator: random.Random, name: Word) -> str:
 
 
 def box(generator: random.Random, word: Word) -> str:
-    """A table with lines around its cells."""
+    """A table with box-drawing lines around its cells."""
     lines = generator.choice(BOXES)
     widths = [generator.randint(3, 14) for _ in range(generator.randint(1, 6))]
     padding = generator.choice((0, 1))
@@ -72,23 +72,23 @@ def box(generator: random.Random, word: Word) -> str:
 
 
 def marked(generator: random.Random, word: Word) -> str:
-    """A list with marks, emoji or bars of progress before its points."""
+    """A list whose items have marks, emoji or progress bars."""
     mark = generator.choice(MARKS + EMOJI)
     lines = []
     for _ in range(generator.randint(2, 9)):
         if generator.random() < 0.3:
             mark = generator.choice([*list(MARKS), *list(EMOJI), "⚠\ufe0f", "❤\ufe0f"])
-        said = " ".join(word() for _ in range(generator.randint(1, 8)))
+        item = " ".join(word() for _ in range(generator.randint(1, 8)))
         if generator.random() < 0.2:
             bar = generator.choice(BARS)
             done, size = generator.random(), generator.randint(5, 20)
-            said += f" {bar[0] * int(done * size)}{bar[1] * (size - int(done * size))} {done:.0%}"
-        lines.append(f"{mark} {said}" if generator.random() < 0.8 else f"{said} {mark} {word()}")
+            item += f" {bar[0] * int(done * size)}{bar[1] * (size - int(done * size))} {done:.0%}"
+        lines.append(f"{mark} {item}" if generator.random() < 0.8 else f"{item} {mark} {word()}")
     return "\n".join(lines)
 
 
 def formula(generator: random.Random, word: Word) -> str:
-    """Formulas, and amounts with units, among words."""
+    """Formulas and amounts with units, among words."""
 
     def term() -> str:
         kind = generator.randrange(8)
@@ -96,9 +96,9 @@ def formula(generator: random.Random, word: Word) -> str:
         if kind < 2:
             return letter
         if kind == 2:
-            return letter + "".join(generator.choices(RAISED, k=generator.randint(1, 2)))
+            return letter + "".join(generator.choices(SUPERSCRIPTS, k=generator.randint(1, 2)))
         if kind == 3:
-            return letter + "".join(generator.choices(LOWERED, k=generator.randint(1, 2)))
+            return letter + "".join(generator.choices(SUBSCRIPTS, k=generator.randint(1, 2)))
         if kind == 4:
             return f"{generator.choice('fgφψ')}({letter})"
         if kind == 5:

@@ -1,5 +1,5 @@
-"""Training text that no corpus has enough of: text without meaning, so that every character and every neighbourhood of
-characters is read from its pixels, and the records that agents leave (JSON, logs, paths, diffs, commands)."""
+"""Training text that corpora lack: meaningless text, so that every character is read from its pixels in any context,
+and the records that agents leave (JSON, logs, paths, diffs, commands)."""
 
 import json
 import random
@@ -14,28 +14,28 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter
 
-from . import symbolic_text as signs
+from . import symbolic_text
 
 HEX = "0123456789abcdef"
 SIGNS = "{}[]()<>:;,.=+-*/\\|&%$#@!?'\"`~^_"
-ENDS = (*(" ",) * 14, ", ", ". ", "! ", "? ", " – ", "… ", "\n", ": ", " (", ") ")  # of words
-LETTERS = 20  # that make a script
+WORD_ENDINGS = (*(" ",) * 14, ", ", ". ", "! ", "? ", " – ", "… ", "\n", ": ", " (", ") ")
+MIN_LETTERS = 20  # of a script
 EXTENSIONS = ("py", "json", "ts", "md", "txt", "log", "yaml", "toml", "rs", "go", "html", "cfg", "sh", "csv")
 
 
 def alphabets(charset: Charset) -> list[str]:
-    """The letters of each script that the charset has some of, ideographs and Hangul aside."""
+    """The letters of each script in the charset with at least `MIN_LETTERS`, without ideographs and Hangul."""
     scripts: dict[str, str] = {}
     for letter in filter(str.isalpha, charset.common + charset.rare + charset.wide + charset.rare_wide):
         name = unicodedata.name(letter, "")
         if not name.startswith(("CJK", "HANGUL SYL")):
             script = name.split(" ")[0]
             scripts[script] = scripts.get(script, "") + letter
-    return [letters for letters in scripts.values() if len(letters) >= LETTERS]
+    return [letters for letters in scripts.values() if len(letters) >= MIN_LETTERS]
 
 
 def identifier(generator: random.Random) -> str:
-    """A UUID, a hash, a run of digits, an address, an amount or a time."""
+    """A UUID, hash, number, IP address, amount, date, time or token."""
     kind = generator.randrange(9)
     digits = "".join(generator.choices(string.digits, k=generator.randint(1, 16)))
     if kind == 0:
@@ -57,34 +57,35 @@ def identifier(generator: random.Random) -> str:
     return digits
 
 
-class Drawer:
-    """Draws text of each kind from one random generator; `words` lends names to the records, and what is said in each
-    of the languages `spoken` its words to chats."""
+class SyntheticText:
+    """Draws text of several kinds, one public method each, from one random generator."""
 
     def __init__(
         self,
         charset: Charset,
         words: Sequence[str],
         generator: random.Random,
-        spoken: Sequence[Sequence[str]] = (),
+        languages: Sequence[Sequence[str]] = (),
     ) -> None:
+        """`words`: for names in records; `languages`: the words of each language, for chats."""
         self._charset = charset
-        self._narrow = charset.told
+        self._narrow = charset.distinct_narrow
         self._full = charset.wide + charset.rare_wide
         self._signs = charset.full_width_signs
         self._words = list(words) or ["word"]
-        self._spoken = [known for known in spoken if known]
+        self._languages = [language for language in languages if language]
         self._alphabets = alphabets(charset)
         self._generator = generator
         self._setter = Typesetter(repertoire=Repertoire(charset.characters))
 
     def identifiers(self) -> str:
+        """Identifiers, separated or not."""
         return self._generator.choice((" ", " ", ", ", "\n", "")).join(
             identifier(self._generator) for _ in range(self._generator.randint(4, 60))
         )
 
     def ascii(self) -> str:
-        """All signs, digits and letters, each pair of them as likely as any other."""
+        """ASCII signs, digits and letters, all pairs equally likely."""
         choices = self._generator.choices
         k = self._generator.randint(40, 400)
         if self._generator.random() < 0.5:
@@ -92,14 +93,16 @@ class Drawer:
         return "".join(choices(string.ascii_letters + SIGNS * 2 + " ", k=k))
 
     def narrow(self) -> str:
-        return self._sprinkled(self._narrow)
+        """Narrow characters."""
+        return self._runs(self._narrow)
 
     def full_width(self) -> str:
-        return self._sprinkled(self._full)
+        """Full-width characters other than Hangul."""
+        return self._runs(self._full)
 
     def mixed(self) -> str:
-        """Narrow and full-width characters of all kinds, a few at a time, between words: two narrow signs beside each
-        other have the place of a full-width one."""
+        """Short runs of narrow and full-width characters between words: two adjacent narrow signs take the place of a
+        full-width one."""
         generator = self._generator
         kinds = (self._narrow, self._narrow, self._signs, self._signs, self._full)
         parts = []
@@ -112,22 +115,22 @@ class Drawer:
         return generator.choice((" ", " ", "")).join(parts)
 
     def ideographs(self) -> str:
+        """Rare full-width characters."""
         return "".join(self._generator.choices(self._charset.rare_wide, k=self._generator.randint(20, 300)))
 
     def hangul(self) -> str:
+        """Hangul syllables."""
         points = range(HANGUL_FIRST, HANGUL_LAST + 1)
         return "".join(map(chr, self._generator.choices(points, k=self._generator.randint(20, 300))))
 
     def chat(self) -> str:
-        """A message of words out of all that is said in a language, in any order, or of made-up words of a language or
-        of one script."""
+        """A message of random words of one language, or of made-up words in the letters of a language or script."""
         generator = self._generator
         kind = generator.random()
-        if self._spoken and kind < 0.4:
-            known = generator.choice(self._spoken)
-            words = generator.choices(known, k=generator.randint(1, 40))
+        if self._languages and kind < 0.4:
+            words = generator.choices(generator.choice(self._languages), k=generator.randint(1, 40))
         else:
-            letters = generator.choice(signs.ALPHABETS) if kind < 0.8 else self._letters()
+            letters = generator.choice(symbolic_text.ALPHABETS) if kind < 0.8 else self._letters()
             words = [
                 "".join(generator.choices(letters, k=min(14, 1 + int(generator.expovariate(0.22)))))
                 for _ in range(generator.randint(1, 30))
@@ -137,29 +140,32 @@ class Drawer:
             words = [word.upper() for word in words]
         elif style < 0.6:
             words = [word.capitalize() if generator.random() < 0.2 else word.lower() for word in words]
-        known_cells = self._charset.cell_class
         if generator.random() < 0.2:
-            words.insert(generator.randint(0, len(words)), generator.choice(signs.EMOJI))
-        said = "".join(word + generator.choice(ENDS) for word in words)
-        return "".join(c for c in said if known_cells[ord(c)] >= 0 or c == "\n")
+            words.insert(generator.randint(0, len(words)), generator.choice(symbolic_text.EMOJI))
+        message = "".join(word + generator.choice(WORD_ENDINGS) for word in words)
+        cell_class = self._charset.cell_class
+        return "".join(c for c in message if cell_class[ord(c)] >= 0 or c == "\n")
 
     def _letters(self) -> str:
-        """As many letters of one script as a language has; of Latin ones, most of the time the plain ones too."""
+        """As many letters of one script as a language has; with Latin ones, usually a–z too."""
         letters = self._generator.choice(self._alphabets)
         few = "".join(self._generator.sample(letters, min(len(letters), self._generator.randint(8, 60))))
         plain = few[0].isascii() or "LATIN" in unicodedata.name(few[0], "")
         return few[:10] + string.ascii_lowercase if plain and self._generator.random() < 0.8 else few
 
     def figure(self) -> str:
-        """A tree of folders, a box, or a list with marks."""
-        draw = self._generator.choice((signs.tree, signs.tree, signs.box, signs.marked, signs.marked))
-        return draw(self._generator, self._name if draw is signs.tree else self._word)
+        """A folder tree, a box or a marked list."""
+        draw = self._generator.choice(
+            (symbolic_text.tree, symbolic_text.tree, symbolic_text.box, symbolic_text.marked, symbolic_text.marked)
+        )
+        return draw(self._generator, self._name if draw is symbolic_text.tree else self._word)
 
     def formula(self) -> str:
-        return signs.formula(self._generator, self._word)
+        """Formulas and amounts among words."""
+        return symbolic_text.formula(self._generator, self._word)
 
     def record(self) -> str:
-        """JSON, a log, a listing of paths, a diff, source code, a table or commands, with words of the corpora."""
+        """JSON, a log, paths, a diff, source code, a table or commands."""
         makers: list[Callable[[], str]] = [
             *(self._json, self._json, self._log, self._paths, self._diff, self._commands),
             *(self._source, self._source, self._table),
@@ -167,7 +173,7 @@ class Drawer:
         return self._generator.choice(makers)()
 
     def cells(self, text: Callable[[], str], rows: int) -> Cells:
-        """`rows` rows full of what `text` draws, uint32[rows, columns]."""
+        """uint32 [rows, 160]: rows filled with what `text` draws."""
         parts: list[str] = []
         length = 0
         while length < rows * DENSE_PAGE.columns:
@@ -181,8 +187,8 @@ class Drawer:
             cells = np.concatenate([cells, np.full((rows - cells.shape[0], cells.shape[1]), BLANK, dtype=np.uint32)])
         return cells
 
-    def _sprinkled(self, characters: str) -> str:
-        """Runs of characters of one kind, among others of a small part of it, as real text would have them."""
+    def _runs(self, characters: str) -> str:
+        """Runs of random characters; about half of the runs use a small part of `characters`, as real text does."""
         generator = self._generator
         start = generator.randrange(len(characters))
         near = characters[start : start + generator.randint(8, 80)]
@@ -268,7 +274,7 @@ class Drawer:
         return "\n".join(lines)
 
     def _source(self) -> str:
-        """Source code, three times in four indented by tabs, as in Go, C and makefiles."""
+        """Source code, usually indented with tabs, as in Go, C and makefiles."""
         generator = self._generator
         indent = generator.choice(("\t", "\t", "\t", "    "))
         lines, depth = [], 0
@@ -294,7 +300,7 @@ class Drawer:
         return "\n".join(lines)
 
     def _table(self) -> str:
-        """Rows of columns, with tabs or bars between."""
+        """Rows of columns separated by tabs, bars or commas."""
         generator = self._generator
         between = generator.choice(("\t", "\t", " | ", ","))
         cells: list[Callable[[], str]] = [self._word, self._name, lambda: identifier(generator), lambda: "-"]

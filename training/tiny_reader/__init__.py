@@ -1,1 +1,1 @@
-"""A tiny model of DeepSeek-OCR's shape that really reads, with the pages that it reads and its training."""
+"""The tiny reader: a small model in DeepSeek-OCR's format, trained on pages of a limited vocabulary."""

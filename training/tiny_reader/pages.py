@@ -1,7 +1,7 @@
-"""Pages for a model that is trained here: messages out of a small vocabulary, typeset and drawn by the renderer."""
+"""Synthetic pages: messages of a limited set of words, typeset and drawn by the renderer."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,11 +10,11 @@ from PIL import Image
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Entry, Page, PageLayout, Typesetter, render
 from foxing.renderer.page import MESSAGE_MARK, THREAD_MARK
 
-#: Large cells with room between the rows: a token shows 4 of them at `tiny`, one at `base`.
+#: Large cells with space between the rows: a token shows 4 of them at `tiny`, one at `base`.
 TINY_PAGE = PageLayout(
     columns=32, rows=8, cell_width_px=40, cell_height_px=160, newline="break", font="dejavu-sans-mono", cropped=False
 )
-#: What the model can write. The tokenizer knows nothing else; all other characters are one unknown token.
+#: Characters that the model can generate; all others are one unknown token.
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!:;'-/()" + MESSAGE_MARK + THREAD_MARK
 _WORDS = """
 about after again all along also always and answer any apple April around ask August autumn away back bakery
@@ -38,91 +38,83 @@ Wednesday week went west what wheel when where which white who why will wind win
 word work would write year yellow yes yesterday you young your zero
 """
 WORDS = tuple(_WORDS.split())
-#: So many cells of a row are read in one go, after a mark that says where they stand.
-RUN_CELLS = 8
 ROLES = ("user", "assistant", "tool", "system")
 NAMES = ("Ana", "Ben", "Chloe", "David", "Eva", "Finn")
 THREADS = ("main", "work", "home", "travel", "garden", "school")
-_STRANGE = ((0x391, 0x3A9), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x2190, 0x21FF), (0x10D0, 0x10F0))
+#: Code points of characters outside the alphabet, in inclusive ranges.
+_FOREIGN = ((0x391, 0x3A9), (0x3B1, 0x3C9), (0x5D0, 0x5EA), (0x2190, 0x21FF), (0x10D0, 0x10F0))
 
 
-class Scribe:
-    """Messages and pages without end, the same for the same seed. Those of different seeds share words, not texts."""
+class PageGenerator:
+    """Endless source of messages and pages, reproducible by its seed. Different seeds share words, not texts."""
 
     def __init__(self, seed: int, layout: PageLayout = TINY_PAGE) -> None:
         self.layout = layout
         self._random = random.Random(seed)
         self._typesetter = Typesetter(layout)
-        self._times = datetime(2020, 1, 1, tzinfo=UTC)
+        self._start = datetime(2020, 1, 1, tzinfo=UTC)
 
-    def text(self, strings: float = 0.0) -> str:
-        """What a message says. `strings`: share of the words that are letters and digits without meaning."""
-        sentences = [self._sentence(strings) for _ in range(self._random.choice((1, 1, 2, 2, 3)))]
+    def text(self, random_strings: float = 0.0) -> str:
+        """Text of a message. `random_strings`: share of the words that are random characters."""
+        sentences = [self._sentence(random_strings) for _ in range(self._random.choice((1, 1, 2, 2, 3)))]
         text = sentences[0]
         for sentence in sentences[1:]:
             text += ("\n" if self._random.random() < 0.15 else " ") + sentence
         return text
 
-    def entries(self, strings: float = 0.0) -> Iterator[Entry]:
-        """Messages of one or several threads, in time order, without end."""
-        pick = self._random
-        at = self._times + timedelta(minutes=pick.randrange(10 * 365 * 24 * 60))
-        thread, number = pick.choice(THREADS), 0
+    def entries(self, random_strings: float = 0.0) -> Iterator[Entry]:
+        """Endless messages of one or several threads, in time order."""
+        random = self._random
+        at = self._start + timedelta(minutes=random.randrange(10 * 365 * 24 * 60))
+        thread, number = random.choice(THREADS), 0
         while True:
-            if number and pick.random() < 0.15:
-                thread = pick.choice(THREADS)
-            name = pick.choice(NAMES) if pick.random() < 0.2 else None
-            text = self.text(strings)
-            cut = pick.randrange(len(text)) if not number and pick.random() < 0.3 else 0
-            yield Entry(str(number), pick.choice(ROLES), text, at, thread, name, cut)
-            step = pick.choice((0, 1, 2, 3, 5, 12, 45, 200, 1500, 5000))
+            if number and random.random() < 0.15:
+                thread = random.choice(THREADS)
+            name = random.choice(NAMES) if random.random() < 0.2 else None
+            text = self.text(random_strings)
+            cut = random.randrange(len(text)) if not number and random.random() < 0.3 else 0
+            yield Entry(str(number), random.choice(ROLES), text, at, thread, name, cut)
+            step = random.choice((0, 1, 2, 3, 5, 12, 45, 200, 1500, 5000))
             at, number = at + timedelta(minutes=step), number + 1
 
-    def page(self, strings: float = 0.0) -> Page:
-        """A page, mostly full."""
-        source = self.entries(strings)
+    def page(self, random_strings: float = 0.0) -> Page:
+        """A page, usually full."""
+        source = self.entries(random_strings)
         count = 12 if self._random.random() < 0.75 else self._random.choice((1, 2))
         return self._typesetter.page([next(source) for _ in range(count)])
 
     def foreign_page(self) -> Page:
-        """A page whose words are of characters that the alphabet lacks."""
-        first, last = self._random.choice(_STRANGE)
-        at = self._times + timedelta(minutes=self._random.randrange(10 * 365 * 24 * 60))
+        """A page whose words consist of characters outside the alphabet."""
+        first, last = self._random.choice(_FOREIGN)
+        at = self._start + timedelta(minutes=self._random.randrange(10 * 365 * 24 * 60))
         text = " ".join(self._foreign_word(first, last) for _ in range(self._random.randint(5, 50)))
         return self._typesetter.page([Entry("0", self._random.choice(ROLES), text, at, self._random.choice(THREADS))])
 
     def _foreign_word(self, first: int, last: int) -> str:
         return "".join(chr(self._random.randint(first, last)) for _ in range(self._random.randint(2, 9)))
 
-    def _sentence(self, strings: float) -> str:
-        words = [self._word(strings) for _ in range(self._random.randint(3, 10))]
+    def _sentence(self, random_strings: float) -> str:
+        words = [self._word(random_strings) for _ in range(self._random.randint(3, 10))]
         words[0] = words[0][:1].upper() + words[0][1:]
         for index in range(1, len(words) - 1):
             if self._random.random() < 0.08:
                 words[index] += self._random.choice(",,,;:")
         return " ".join(words) + self._random.choice("...?!")
 
-    def _word(self, strings: float) -> str:
+    def _word(self, random_strings: float) -> str:
         kind = self._random.random()
-        if kind < strings:
+        if kind < random_strings:
             letters = ALPHABET[2:]
             return "".join(self._random.choice(letters) for _ in range(self._random.randint(2, 9)))
-        if kind < strings + 0.06:
+        if kind < random_strings + 0.06:
             return str(self._random.randrange(10 ** self._random.randint(1, 5)))
-        if kind < strings + 0.08:
+        if kind < random_strings + 0.08:
             return f"{self._random.randrange(24):02d}:{self._random.randrange(60):02d}"
         return self._random.choice(WORDS)
 
 
-def mark(row: int, run: int, layout: PageLayout = TINY_PAGE) -> str:
-    """Where a run of cells stands, as DeepSeek-OCR writes boxes when it grounds a text: in thousandths of the page."""
-    across, down = 1000 * RUN_CELLS // layout.columns, 1000 // layout.rows
-    box = [run * across, row * down, (run + 1) * across - 1, (row + 1) * down - 1]
-    return f"<|det|>[{box}]<|/det|>"
-
-
 def page_lines(cells: Cells) -> list[str]:
-    """The rows of a page without the blank cells at their ends."""
+    """The rows of a page, without trailing blank cells and trailing empty rows."""
     lines = []
     for row in cells:
         used = np.flatnonzero(row != BLANK)
@@ -135,22 +127,10 @@ def page_lines(cells: Cells) -> list[str]:
 
 
 def page_text(cells: Cells) -> str:
-    """What stands on a page: its rows as lines."""
+    """The text of a page, one line per row."""
     return "\n".join(page_lines(cells))
 
 
-def written(lines: Sequence[str]) -> list[str]:
-    """The tokens that the model is to write for the rows of a page: a mark before each run of cells, then its
-    characters. It so says where it is reading, and learns where to look from a few pages."""
-    tokens: list[str] = []
-    for row, line in enumerate(lines):
-        if row:
-            tokens.append("\n")
-        for run, start in enumerate(range(0, len(line), RUN_CELLS)):
-            tokens += [mark(row, run), *line[start : start + RUN_CELLS]]
-    return tokens
-
-
 def draw(page: Page, tier: str) -> Image.Image:
-    """The page as an image of `tier`."""
+    """The image of `page` at `tier`, mode "L"."""
     return render(page.cells, page.layout, tier)

@@ -85,7 +85,7 @@ def bench(
 
     state = state_of(context)
     settings = state.settings()
-    codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+    codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     tiers = _tiers(codec, tier or ())
     groups = _text_groups(codec, texts or (), pages, skip) if texts or not identifiers else {}
     run = BenchRun(state, codec, _with_identifiers(codec, groups, identifiers), tiers)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foxing.api.cli.context import State
-from foxing.encoder import Codec, QuantizableCodec
+from foxing.encoder import Codec, capabilities_of
 from foxing.encoder.bench import (
     BenchRow,
     CharacterRow,
@@ -99,9 +99,10 @@ class BenchRun:
             warm_up(self.codec, self.groups, self.tiers)
             plan = plan_rows(self.codec, self.groups, self.tiers, sizes=sizes, degraded=degraded, ageing=ageing)
             result = BenchResult(run_plan(plan, progress))
-        if isinstance(self.codec, QuantizableCodec):
+        quantizable = capabilities_of(self.codec).quantizable
+        if quantizable is not None:
             with self.state.progress("storage") as progress:
-                result.storage = storage_of(self.codec, self.groups, self.tiers, progress)
+                result.storage = storage_of(quantizable, self.groups, self.tiers, progress)
         return result
 
     def measure_characters(self) -> Sequence[CharacterRow]:

@@ -76,7 +76,7 @@ def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
     shown = table("tier", "kind", *numbers, "examples of errors", right=numbers)
     for row in rows:
         shown.add_row(
-            *(row.tier, row.kind, f"{row.characters:,}", f"{row.twins:,}", f"{row.accuracy:.2%}"),
+            *(row.tier, row.kind, f"{row.characters:,}", f"{row.lookalikes:,}", f"{row.accuracy:.2%}"),
             *(f"{row.flagged_errors_share:.1%}", row.wrong[:20]),
         )
     console.print(shown)

@@ -23,7 +23,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
 
     state = state_of(context)
     settings = state.settings()
-    codec = load_codec(settings.codec, settings.device, settings.token_bytes, settings.codec_options)
+    codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     with state.progress("checking") as progress:
         result = check_codec(codec, progress)
     state.answer(result.to_dict(), lambda console: _show(console, result))

@@ -1,17 +1,18 @@
 """`codec list`: every codec, and whether it can be used here."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
-from foxing.api.cli.output import table
+from foxing.api.cli.output import printable, table
 
 if TYPE_CHECKING:
     from foxing.api.settings import Settings
-    from foxing.encoder import CodecEntry
+    from foxing.encoder import CodecPlugin
+    from foxing.renderer import BrokenPlugin, Plugin
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,18 @@ class CodecStatus:
     codec: str
     #: One sentence.
     about: str
+    #: The distribution that has it.
+    package: str
     #: Whether FOXING_CODEC selects it.
     chosen: bool
-    #: The extra of the package that installs its dependencies; None if it needs none.
+    #: The extras of the package that install its dependencies, separated by commas; None if it needs none.
     extra: str | None
     #: Whether its dependencies are installed.
     installed: bool
     #: Modules that are not installed.
     missing: tuple[str, ...]
+    #: Whether its weights come with the package.
+    shipped: bool
     needs: tuple[RequiredSetting, ...]
     #: Whether its dependencies are installed and its required settings are set.
     ready: bool
@@ -48,40 +53,50 @@ def list_codecs(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the codecs, whether their dependencies are installed, and the settings they require.
 
     `ready` means that dependencies are installed and required settings are set; run `codec check` to see whether the
-    codec works.
+    codec works. `broken` has the codecs of other packages that cannot be used, with the reason.
     """
     from foxing.encoder import CODECS
 
     state = state_of(context)
     settings = state.settings()
-    rows = [_status(entry.decoded(settings.codec_decoder), settings) for entry in CODECS.values()]
-    state.answer({"codecs": [asdict(row) for row in rows]}, lambda console: _show(console, rows))
+    rows = [_status(plugin, settings) for plugin in CODECS.working()]
+    broken = CODECS.broken()
+    document = {"codecs": [asdict(row) for row in rows], "broken": [asdict(item) for item in broken]}
+    state.answer(document, lambda console: _show(console, rows, broken))
 
 
-def _status(entry: "CodecEntry", settings: "Settings") -> CodecStatus:
-    from foxing.api.settings import ENV_PREFIX
+def _status(plugin: "Plugin[CodecPlugin[Any]]", settings: "Settings") -> CodecStatus:
+    from foxing.api.settings.names import environment_name
 
+    codec = plugin.value
+    options = settings.codecs.get(plugin.name, {})
     needs = tuple(
-        RequiredSetting(name, getattr(settings, name.removeprefix(ENV_PREFIX).lower()) is not None)
-        for name in entry.needs
+        RequiredSetting(environment_name(f"codecs.{plugin.name}.{needed.option}"), needed.given)
+        for needed in codec.required(options)
     )
-    installed = not entry.missing
+    missing = codec.missing(options)
     return CodecStatus(
-        codec=entry.name,
-        about=entry.about,
-        chosen=settings.codec == entry.name,
-        extra=entry.extra,
-        installed=installed,
-        missing=entry.missing,
+        codec=plugin.name,
+        about=codec.about,
+        package=plugin.package,
+        chosen=settings.codec == plugin.name,
+        extra=",".join(item.extra for item in codec.dependencies(options)) or None,
+        installed=not missing,
+        missing=missing,
+        shipped=codec.shipped,
         needs=needs,
-        ready=installed and all(need.set for need in needs),
+        ready=not missing and all(need.set for need in needs),
     )
 
 
-def _show(console: Console, rows: list[CodecStatus]) -> None:
+def _show(console: Console, rows: "list[CodecStatus]", broken: "list[BrokenPlugin]") -> None:
     shown = table("codec", "selected", "installed", "requires", "description")
     for row in rows:
-        installed = "yes" if row.installed else f"no: pip install 'foxing[{row.extra}]'"
+        installed = "yes" if row.installed else f"no: pip install '{row.package}[{row.extra}]'"
         requires = ", ".join(f"{need.setting} ({'set' if need.set else 'not set'})" for need in row.needs)
-        shown.add_row(row.codec, "yes" if row.chosen else "", installed, requires, row.about)
+        shown.add_row(row.codec, "yes" if row.chosen else "", installed, requires, printable(row.about))
     console.print(shown)
+    for item in broken:
+        console.print(
+            printable(f"{item.name} (from {item.package}) cannot be used: {item.reason}"), soft_wrap=True, markup=False
+        )

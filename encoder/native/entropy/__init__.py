@@ -1,1 +1,1 @@
-"""Entropy coding of what the encoder read: symbols, prior, range coder and their packing into vision tokens."""
+"""Entropy coding of recognised pages: symbols, prior, range coder, and packing into vision tokens."""

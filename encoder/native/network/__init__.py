@@ -1,1 +1,1 @@
-"""The network of the native codec: pixels to what each cell shows."""
+"""The network of the native codec: from the pixels of a page to the symbol of each cell."""

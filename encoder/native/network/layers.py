@@ -1,58 +1,20 @@
-"""Layers and sizes of the network of the native codec."""
+"""Layers of the network of the native codec.
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+Module attributes name the tensors in the weights file, so released weights fix them. Shapes: as in `model`.
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PAIRS = 80  # pairs of cells in a row of the dense page
-NUMBERS_AT_ONCE = 1 << 16  # so few that they stay in the processor's cache
+from .dims import PAIRS
 
-
-@dataclass(frozen=True)
-class TierDims:
-    """How one tier is read and written. `pair_px`: side of a pair of cells after resampling to the network's own
-    resolution, 8 or 16 px; `sizes`: bytes that a vision token may have, the default first."""
-
-    pair_px: int
-    sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class NativeDims:
-    """Sizes of the network; stored inside the checkpoint."""
-
-    n_stem: int = 48
-    n_local: int = 96
-    n_cell: int = 160
-    n_pair: int = 192
-    n_heads: int = 4
-    kernel: int = 9
-    layers: int = 3
-    tiers: dict[str, TierDims] = field(
-        default_factory=lambda: {
-            "large": TierDims(16, (48, 32, 20)),
-            "base": TierDims(16, (64, 40, 25)),
-            "small": TierDims(8, (128, 96, 64, 48)),
-            "tiny": TierDims(8, (125, 256, 200, 100, 64)),
-            "micro": TierDims(8, (128, 192, 256)),
-        }
-    )
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Self:
-        tiers = {name: TierDims(d["pair_px"], tuple(d["sizes"])) for name, d in fields["tiers"].items()}
-        return cls(**{**fields, "tiers": tiers})
+CHUNK_NUMBERS = 1 << 16  # float32 numbers processed at once on a CPU; few enough for the cache
 
 
 class TextConv(nn.Module):
-    """A residual convolution along the text, across the ends of rows: each channel by itself, then all of them.
-    [B, L, D] → [B, L, D]; in inference mode into the tensor that it is given."""
+    """A residual depthwise convolution along the text, across the ends of rows. [B, L, D] → [B, L, D]; in inference
+    mode it overwrites its input."""
 
     def __init__(self, n_channels: int, kernel: int) -> None:
         super().__init__()
@@ -65,11 +27,11 @@ class TextConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(x).transpose(1, 2).unsqueeze(2)  # [B, D, 1, L], channels last in memory
         y = F.relu(self.mix(self.beside(y).squeeze(2).transpose(1, 2)))
-        return plus(x, y, self.out)
+        return add_projection(x, y, self.out)
 
 
 class TokenAttention(nn.Module):
-    """Context across the page: each vision token's mean attends to those of all others."""
+    """Context across the page: the mean of each vision token attends to those of all others."""
 
     def __init__(self, n_channels: int, n_heads: int) -> None:
         super().__init__()
@@ -93,24 +55,25 @@ class TokenAttention(nn.Module):
         return (grid + spread).reshape(b, rows * PAIRS, d)
 
 
-def likeliest(logits: Tensor) -> Tensor:
-    """[…, K] → int64 […]: what `argmax(-1)` finds, by numpy on a CPU, which is several times as fast."""
+def argmax(logits: Tensor) -> Tensor:
+    """[…, K] → int64 […]: `argmax(-1)`, on a CPU by numpy, which is several times as fast."""
     if logits.device.type != "cpu":
         return logits.argmax(-1)
     flat = logits.detach().reshape(-1, logits.shape[-1])
-    parts = torch.split(flat, max(1, NUMBERS_AT_ONCE // logits.shape[-1]))
-    found = [torch.from_numpy(part.float().numpy().argmax(-1)) for part in parts]
-    return torch.cat(found).reshape(logits.shape[:-1])
+    parts = torch.split(flat, max(1, CHUNK_NUMBERS // logits.shape[-1]))
+    indices = [torch.from_numpy(part.float().numpy().argmax(-1)) for part in parts]
+    return torch.cat(indices).reshape(logits.shape[:-1])
 
 
-def plus(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
-    """x + layer(y), [B, L, D], of a layer without biases; in inference mode it overwrites `x`, which saves the time of
-    two copies."""
+def add_projection(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
+    """x + layer(y), [B, L, D], for a layer without biases. In inference mode it overwrites `x`, which saves two
+    copies."""
     if torch.is_inference_mode_enabled():
         return x.flatten(0, 1).addmm_(y.flatten(0, 1), layer.weight.t()).view_as(x)
-    mixed: Tensor = layer(y)
-    return x + mixed
+    projected: Tensor = layer(y)
+    return x + projected
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Two linear layers with a ReLU between them."""
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

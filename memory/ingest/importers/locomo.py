@@ -1,41 +1,65 @@
-"""LoCoMo, a data set of long conversations in dated sessions, as messages."""
+"""LoCoMo, a dataset of long conversations in dated sessions."""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.models import NewMessage
 
-BETWEEN_TURNS = timedelta(seconds=5)  # sessions are dated, their turns are not
+from .source import ImportedMessage, parse_json, read_lines
+
+BETWEEN_TURNS = timedelta(seconds=5)  # only sessions are dated, not their turns
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATED = re.compile(r"\s*(\d{1,2}):(\d\d)\s*([ap])\.?m\.?\s+on\s+(\d{1,2})\s+([A-Za-z]{3})[a-z]*,?\s+(\d{4})\s*", re.I)
+_SESSION_TIME = re.compile(
+    r"\s*(\d{1,2}):(\d\d)\s*([ap])\.?m\.?\s+on\s+(\d{1,2})\s+([A-Za-z]{3})[a-z]*,?\s+(\d{4})\s*", re.I
+)
 _SESSION = re.compile(r"session_(\d+)")
 
 
 def is_locomo(value: Any) -> bool:
-    """Whether this is a sample of LoCoMo."""
+    """Whether a JSON value is a sample of LoCoMo."""
     return isinstance(value, dict) and isinstance(value.get("conversation"), dict)
 
 
-def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[tuple[NewMessage, str]]:
-    """The messages of one sample or a list of them, each with where it stands. Ids are the sample's and the turn's,
-    as `conv-26/D3:7`; a sample is a thread. Sessions have local times: `zone` says of which place.
+class Turn(NamedTuple):
+    """A message of a sample."""
 
-    Raises `InvalidInput`, and `InvalidTime` without a zone.
+    message: NewMessage
+    #: Its place in the sample: “conv-26, session 3, turn 7”.
+    where: str
+
+
+def read_locomo(path: Path, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+    """The messages of a file. Raises `InvalidInput`, and `InvalidTime` without a zone."""
+    lines = list(read_lines(path))
+    value = parse_json(path, "the whole file", b"".join(line.data for line in lines))
+    try:
+        for message, where in locomo_messages(value, zone):
+            yield ImportedMessage(message, where, lines[-1].bytes_read)
+    except InvalidInput as error:
+        raise type(error)(f"{path}, {error}") from error
+
+
+def locomo_messages(value: Any, zone: tzinfo | None) -> Iterator[Turn]:
+    """The messages of a sample or a list of samples.
+
+    A sample is a thread. Ids are those of the sample and the turn: `conv-26/D3:7`. Sessions are dated in local time,
+    which is that of `zone`. Raises `InvalidInput`, and `InvalidTime` without a zone.
     """
     samples = value if isinstance(value, list) else [value]
     for number, sample in enumerate(samples):
         if not is_locomo(sample):
-            raise InvalidInput(f"sample {number + 1}: this is not LoCoMo, it has no 'conversation'")
+            raise InvalidInput(f"sample {number + 1}: this is not LoCoMo: it has no 'conversation'")
         yield from _sample(sample, str(sample.get("sample_id") or f"conv-{number}"), zone)
 
 
-def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterator[tuple[NewMessage, str]]:
+def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterator[Turn]:
     conversation: Mapping[str, Any] = sample["conversation"]
     sessions = sorted(int(match[1]) for key in conversation if (match := _SESSION.fullmatch(key)))
     for session in sessions:
@@ -46,25 +70,30 @@ def _sample(sample: Mapping[str, Any], name: str, zone: tzinfo | None) -> Iterat
         for index, turn in enumerate(turns):
             where = f"{name}, session {session}, turn {index + 1}"
             try:
-                caption = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                message = NewMessage(
-                    id=f"{name}/{turn['dia_id']}",
-                    role="user" if turn["speaker"] == conversation.get("speaker_a") else "assistant",
-                    name=turn["speaker"],
-                    content=turn["text"] + caption,
-                    created_at=at + index * BETWEEN_TURNS,
-                    thread=name,
-                )
+                message = _message(turn, name, conversation.get("speaker_a"), at + index * BETWEEN_TURNS)
             except (KeyError, TypeError, AttributeError, ValidationError) as error:
                 raise InvalidInput(f"{where}: expected 'speaker', 'dia_id' and 'text'") from error
-            yield message, where
+            yield Turn(message, where)
+
+
+def _message(turn: Mapping[str, Any], sample: str, user: Any, at: datetime) -> NewMessage:
+    """A turn; the caption of its image follows the text in brackets. The speaker called `user` has that role."""
+    caption = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
+    return NewMessage(
+        id=f"{sample}/{turn['dia_id']}",
+        role="user" if turn["speaker"] == user else "assistant",
+        name=turn["speaker"],
+        content=turn["text"] + caption,
+        created_at=at,
+        thread=sample,
+    )
 
 
 def _session_time(text: Any, where: str, zone: tzinfo | None) -> datetime:
-    match = _DATED.fullmatch(text) if isinstance(text, str) else None
+    match = _SESSION_TIME.fullmatch(text) if isinstance(text, str) else None
     month = match[5].lower() if match else ""
     if match is None or month not in _MONTHS:
-        raise InvalidTime(f"{where}: '{text}' is no time such as '1:56 pm on 8 May, 2023'")
+        raise InvalidTime(f"{where}: '{text}' is not a time; write it like '1:56 pm on 8 May, 2023'")
     if zone is None:
         raise InvalidTime(f"{where}: the time '{text}' has no timezone; give the timezone of the file")
     hour = int(match[1]) % 12 + (12 if match[3].lower() == "p" else 0)
@@ -72,4 +101,4 @@ def _session_time(text: Any, where: str, zone: tzinfo | None) -> datetime:
         local = datetime(int(match[6]), _MONTHS.index(month) + 1, int(match[4]), hour, int(match[2]), tzinfo=zone)
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidTime(f"{where}: there is no time '{text}'") from error
+        raise InvalidTime(f"{where}: the time '{text}' does not exist; correct it") from error

@@ -1,1 +1,1 @@
-"""All SQL of the memory. Functions take the connection of the caller's transaction; none commits."""
+"""All SQL of the memory. Functions run in the transaction of the caller's connection; none commits."""

@@ -1,36 +1,36 @@
 """Idempotency keys of writes, with the answer that each was given."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
 
+_c = schema.idempotency_keys.c
 
-def find_answer(connection: Connection, bank_id: int, key: str) -> tuple[bytes, dict[str, Any]] | None:
-    """The digest of the request that used `key` first, and its answer."""
-    table = schema.idempotency_keys.c
-    query = select(table.digest, table.answer).where(table.bank_id == bank_id, table.key == key)
+
+class SavedAnswer(NamedTuple):
+    """The answer to the first request that used a key."""
+
+    #: Digest of that request: another request must not use its key.
+    digest: bytes
+    #: The answer as JSON.
+    answer: dict[str, Any]
+
+
+def find_answer(connection: Connection, bank_id: int, key: str) -> SavedAnswer | None:
+    query = select(_c.digest, _c.answer).where(_c.bank_id == bank_id, _c.key == key)
     row = connection.execute(query).first()
-    return (bytes(row.digest), row.answer) if row else None
+    return SavedAnswer(bytes(row.digest), row.answer) if row else None
 
 
-def remember_answer(
-    connection: Connection, bank_id: int, key: str, digest: bytes, answer: dict[str, Any], now: datetime
-) -> None:
-    connection.execute(
-        schema.idempotency_keys.insert().values(bank_id=bank_id, key=key, digest=digest, answer=answer, created_at=now)
-    )
+def save_answer(connection: Connection, bank_id: int, key: str, saved: SavedAnswer, now: datetime) -> None:
+    values = {"bank_id": bank_id, "key": key, "digest": saved.digest, "answer": saved.answer, "created_at": now}
+    connection.execute(schema.idempotency_keys.insert().values(values))
 
 
-def forget_answers(connection: Connection, bank_id: int, before: datetime) -> int:
-    table = schema.idempotency_keys
-    return connection.execute(table.delete().where(table.c.bank_id == bank_id, table.c.created_at < before)).rowcount
-
-
-def answer_bytes(connection: Connection, bank_id: int) -> int:
-    table = schema.idempotency_keys.c
-    size = schema.octet_length(table.key) + schema.octet_length(cast(table.answer, Text))
-    query = select(func.coalesce(func.sum(size), 0)).where(table.bank_id == bank_id)
-    return int(connection.execute(query).scalar_one())
+def delete_before(connection: Connection, bank_id: int, before: datetime) -> int:
+    """Deletes the keys of a bank that were first used before that time; returns how many."""
+    delete = schema.idempotency_keys.delete().where(_c.bank_id == bank_id, _c.created_at < before)
+    return connection.execute(delete).rowcount

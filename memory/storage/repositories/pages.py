@@ -1,51 +1,92 @@
-"""Pages: tokens, kept text, spans and keepsakes."""
+"""Pages: their rows, tokens and kept text, spans and keepsakes."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
-_t = schema.pages.c
-_IN = 500
+from .batches import batched
+
+_c = schema.pages.c
 
 
 @dataclass(frozen=True)
 class PageRow:
+    """A page without tokens, text, spans and keepsakes."""
+
     id: int
+    #: The page's id as callers know it.
     key: str
     bank_id: int
+    #: Incremented by every change; writers compare and swap on it.
     version: int
     tier: str
+    #: The codec that wrote the tokens.
     codec: str
+    #: The layout as JSON; `PageLayout.from_dict` reads it.
     layout: dict[str, Any]
     rows_used: int
     pinned: bool
     sealed_at: datetime
+    #: Times of the first and the last message on the page.
     first_at: datetime
     last_at: datetime
+    #: How many messages are on the page, if only in part.
     messages: int
+    vision_tokens: int
+    token_bytes: int
+    #: Bytes of the exact text, 0 once it is dropped.
+    text_bytes: int
+    #: Mean confidence of what the tokens read as; 1 while the text is kept.
+    confidence: float
+
+
+class EncodedColumns(TypedDict):
+    """Columns that encoding a page sets; see `PageRow`."""
+
+    tier: str
+    codec: str
     vision_tokens: int
     token_bytes: int
     text_bytes: int
     confidence: float
 
 
-_names = tuple(PageRow.__dataclass_fields__)
-_select = select(*(_t[name] for name in _names))
+class TypesetColumns(EncodedColumns):
+    """Columns that typesetting and encoding a page set; see `PageRow`."""
+
+    layout: dict[str, Any]
+    rows_used: int
+    first_at: datetime
+    last_at: datetime
+    messages: int
 
 
-def _page(row: Any) -> PageRow:
-    return PageRow(*row)
+class NewPage(TypesetColumns):
+    """Columns of a page to insert; see `PageRow`."""
+
+    key: str
+    bank_id: int
+    sealed_at: datetime
+    pinned: NotRequired[bool]
 
 
-@dataclass(frozen=True)
-class SpanRow:
-    page_id: int
+class PageContent(NamedTuple):
+    """The large columns of a page."""
+
+    tokens: bytes
+    #: The exact grid as packed text; None once it is dropped.
+    text: bytes | None
+
+
+class NewSpan(TypedDict):
+    """Columns of a span to insert; see `SpanRow`."""
+
     ordinal: int
     message_id: int
     header_start: int
@@ -55,8 +96,37 @@ class SpanRow:
     char_stop: int
 
 
+class NewKeepsake(TypedDict):
+    """Columns of a keepsake to insert; see `KeepsakeRow`."""
+
+    start: int
+    stop: int
+    message_id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class SpanRow:
+    """The cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
+
+    page_id: int
+    #: Its place among the spans of the page.
+    ordinal: int
+    message_id: int
+    #: Where the header before the text starts.
+    header_start: int
+    #: The cells of the text.
+    start: int
+    stop: int
+    #: The characters of the message that they hold.
+    char_start: int
+    char_stop: int
+
+
 @dataclass(frozen=True)
 class KeepsakeRow:
+    """An exact identifier and the range of cells that it replaces, half open."""
+
     page_id: int
     start: int
     stop: int
@@ -64,83 +134,96 @@ class KeepsakeRow:
     text: str
 
 
+class KeepsakeTotals(NamedTuple):
+    """The keepsakes of a page."""
+
+    number: int
+    bytes: int
+
+
+_select = select(*(_c[field.name] for field in fields(PageRow)))
+
+
+def _page(row: Any) -> PageRow:
+    return PageRow(*row)
+
+
 def get(connection: Connection, bank_id: int, key: str) -> PageRow:
-    """Raises `NotFound`."""
-    row = connection.execute(_select.where(_t.bank_id == bank_id, _t.key == key)).first()
+    """The page of a bank with that key. Raises `NotFound`."""
+    row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
     if row is None:
         raise NotFound(f"there is no page '{key}' in this bank; list its pages to see their ids")
     return _page(row)
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
+    """Id → page, for those that exist."""
     result: dict[int, PageRow] = {}
-    for start in range(0, len(ids), _IN):
-        rows = connection.execute(_select.where(_t.id.in_(ids[start : start + _IN])))
-        result |= {row.id: _page(row) for row in rows}
+    for part in batched(ids):
+        result |= {row.id: _page(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
     return result
 
 
 def list_by_time(
     connection: Connection, bank_id: int, *, tier: str | None, after: tuple[datetime, int] | None, limit: int
 ) -> list[PageRow]:
-    """Pages of a bank by the time of their last message."""
-    query = _select.where(_t.bank_id == bank_id).order_by(_t.last_at, _t.id).limit(limit)
+    """Up to `limit` pages in the order of their last messages, starting after the page of that time and id."""
+    query = _select.where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id).limit(limit)
     if tier is not None:
-        query = query.where(_t.tier == tier)
+        query = query.where(_c.tier == tier)
     if after is not None:
         at, page_id = after
-        query = query.where(or_(_t.last_at > at, and_(_t.last_at == at, _t.id > page_id)))
+        query = query.where(or_(_c.last_at > at, and_(_c.last_at == at, _c.id > page_id)))
+    return [_page(row) for row in connection.execute(query)]
+
+
+def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
+    """Up to `limit` pages in the order of their ids, starting after `after_id`."""
+    query = _select.where(_c.bank_id == bank_id, _c.id > after_id).order_by(_c.id).limit(limit)
     return [_page(row) for row in connection.execute(query)]
 
 
 def ageing_candidates(
     connection: Connection, bank_id: int, tiers: Sequence[str], before: datetime, after_id: int, limit: int
 ) -> list[PageRow]:
-    """Unpinned pages, by id, that are held at one of `tiers` or still have their text, and are not from after
-    `before`."""
+    """Up to `limit` unpinned pages in the order of their ids, starting after `after_id`, that may be due: held at one
+    of `tiers` or with kept text, and with no message later than `before`."""
     query = (
-        _select.where(_t.bank_id == bank_id, ~_t.pinned, _t.last_at <= before, _t.id > after_id)
-        .where(or_(_t.tier.in_(tiers), _t.text_bytes > 0))
-        .order_by(_t.id)
+        _select.where(_c.bank_id == bank_id, ~_c.pinned, _c.last_at <= before, _c.id > after_id)
+        .where(or_(_c.tier.in_(tiers), _c.text_bytes > 0))
+        .order_by(_c.id)
         .limit(limit)
     )
     return [_page(row) for row in connection.execute(query)]
 
 
-def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
-    """Pages of a bank in the order of their ids, those after `after_id`."""
-    query = _select.where(_t.bank_id == bank_id, _t.id > after_id).order_by(_t.id).limit(limit)
-    return [_page(row) for row in connection.execute(query)]
-
-
 def insert(
     connection: Connection,
-    values: dict[str, Any],
+    values: NewPage,
     tokens: bytes,
     text: bytes | None,
-    spans: Sequence[dict[str, Any]],
-    keepsakes: Sequence[dict[str, Any]],
+    spans: Sequence[NewSpan],
+    keepsakes: Sequence[NewKeepsake],
 ) -> PageRow:
-    """Inserts a page with all that belongs to it."""
-    connection.execute(schema.pages.insert().values(**values))
+    """Inserts a page with its contents, spans and keepsakes."""
+    connection.execute(schema.pages.insert().values(dict(values)))
     page = get(connection, values["bank_id"], values["key"])
-    page_id = page.id
-    connection.execute(schema.page_contents.insert().values(page_id=page_id, tokens=tokens, text=text))
-    _insert_parts(connection, page_id, spans, keepsakes)
+    connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
+    _insert_parts(connection, page.id, spans, keepsakes)
     return page
 
 
 def replace_parts(
-    connection: Connection, page_id: int, spans: Sequence[dict[str, Any]], keepsakes: Sequence[dict[str, Any]]
+    connection: Connection, page_id: int, spans: Sequence[NewSpan], keepsakes: Sequence[NewKeepsake]
 ) -> None:
-    """Says anew which cells of a page belong to which message, and which are kept exactly."""
+    """Replaces the spans and keepsakes of a page."""
     for table in (schema.spans, schema.keepsakes):
         connection.execute(table.delete().where(table.c.page_id == page_id))
     _insert_parts(connection, page_id, spans, keepsakes)
 
 
 def _insert_parts(
-    connection: Connection, page_id: int, spans: Sequence[dict[str, Any]], keepsakes: Sequence[dict[str, Any]]
+    connection: Connection, page_id: int, spans: Sequence[NewSpan], keepsakes: Sequence[NewKeepsake]
 ) -> None:
     if spans:
         connection.execute(schema.spans.insert(), [{**span, "page_id": page_id} for span in spans])
@@ -148,24 +231,22 @@ def _insert_parts(
         connection.execute(schema.keepsakes.insert(), [{**item, "page_id": page_id} for item in keepsakes])
 
 
-def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, tuple[bytes, bytes | None]]:
-    """Page id → (tokens, kept text)."""
-    table = schema.page_contents.c
-    result: dict[int, tuple[bytes, bytes | None]] = {}
-    for start in range(0, len(page_ids), _IN):
-        query = select(table.page_id, table.tokens, table.text).where(table.page_id.in_(page_ids[start : start + _IN]))
-        result |= {row.page_id: (row.tokens, row.text) for row in connection.execute(query)}
+def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
+    """Page id → tokens and kept text."""
+    c = schema.page_contents.c
+    result: dict[int, PageContent] = {}
+    for part in batched(page_ids):
+        query = select(c.page_id, c.tokens, c.text).where(c.page_id.in_(part))
+        result |= {row.page_id: PageContent(row.tokens, row.text) for row in connection.execute(query)}
     return result
 
 
 def swap(
-    connection: Connection, page: PageRow, *, tokens: bytes | None, text: bytes | None, values: dict[str, Any]
+    connection: Connection, page: PageRow, *, tokens: bytes | None, text: bytes | None, values: EncodedColumns
 ) -> bool:
-    """Compare and swap: writes new contents and `values` if the page still is at `page.version`; False if not.
-
-    `tokens` None leaves the tokens as they are; `text` is written as given.
-    """
-    update = schema.pages.update().where(_t.id == page.id, _t.version == page.version)
+    """Compare and swap: writes new contents and `values`, and ends the lease; False, and nothing is written, if the
+    page is no longer at `page.version`. With `tokens` None the tokens stay; `text` is written as given."""
+    update = schema.pages.update().where(_c.id == page.id, _c.version == page.version)
     changed = connection.execute(update.values(version=page.version + 1, lease_owner=None, lease_until=None, **values))
     if changed.rowcount != 1:
         return False
@@ -180,82 +261,76 @@ def swap(
 def lease(
     connection: Connection, page: PageRow, owner: str, now: datetime, until: datetime, *, pinned: bool = False
 ) -> bool:
-    """Claims a page for `owner`; False if another holds it, it has changed, or it is pinned. With `pinned` a pinned
-    page is claimed as well."""
-    free = or_(_t.lease_until.is_(None), _t.lease_until <= now, _t.lease_owner == owner)
-    update = schema.pages.update().where(_t.id == page.id, _t.version == page.version, free)
+    """Leases a page to `owner`; False if another owner holds it or it has changed. A pinned page is leased only with
+    `pinned`."""
+    free = or_(_c.lease_until.is_(None), _c.lease_until <= now, _c.lease_owner == owner)
+    update = schema.pages.update().where(_c.id == page.id, _c.version == page.version, free)
     if not pinned:
-        update = update.where(~_t.pinned)
+        update = update.where(~_c.pinned)
     return connection.execute(update.values(lease_owner=owner, lease_until=until)).rowcount == 1
 
 
 def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None:
+    """Ends the leases of `owner` on these pages."""
     connection.execute(
         schema.pages.update()
-        .where(_t.id.in_(page_ids), _t.lease_owner == owner)
+        .where(_c.id.in_(page_ids), _c.lease_owner == owner)
         .values(lease_owner=None, lease_until=None)
     )
 
 
 def set_pinned(connection: Connection, page_id: int, pinned: bool) -> None:
-    """Pins or unpins; the version counts up, so that ageing under way does not overtake a pin."""
-    connection.execute(schema.pages.update().where(_t.id == page_id).values(pinned=pinned, version=_t.version + 1))
+    """Pins or unpins a page. Its version is incremented, so that ageing in progress does not change a pinned page."""
+    connection.execute(schema.pages.update().where(_c.id == page_id).values(pinned=pinned, version=_c.version + 1))
 
 
 def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
     """Page id → its spans in the order of their cells."""
-    return _spans(connection, schema.spans.c.page_id, page_ids, lambda s: s.page_id)
-
-
-def messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
-    """The messages of which something stands on these pages."""
-    return {span.message_id for parts in spans_of_pages(connection, sorted(page_ids)).values() for span in parts}
+    c = schema.spans.c
+    return _spans(connection, c.page_id, page_ids, [c.ordinal], lambda span: span.page_id)
 
 
 def spans_of_messages(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
-    """Message id → its parts in the order of its text."""
-    return _spans(connection, schema.spans.c.message_id, message_ids, lambda s: s.message_id)
+    """Message id → its spans in the order of its text."""
+    c = schema.spans.c
+    return _spans(
+        connection, c.message_id, message_ids, [c.char_start, c.page_id, c.ordinal], lambda span: span.message_id
+    )
 
 
-def kept_exactly(connection: Connection, message_ids: Sequence[int]) -> set[int]:
-    """Those of the messages that stand only on pages which keep their text."""
-    result: set[int] = set()
-    for start in range(0, len(message_ids), _IN):
-        part = message_ids[start : start + _IN]
-        query = (
-            select(schema.spans.c.message_id)
-            .join_from(schema.spans, schema.pages, _t.id == schema.spans.c.page_id)
-            .where(schema.spans.c.message_id.in_(part))
-            .group_by(schema.spans.c.message_id)
-            .having(func.min(_t.text_bytes) > 0)
-        )
-        result |= set(connection.execute(query).scalars())
-    return result
-
-
-def _spans(connection: Connection, column: Any, ids: Sequence[int], key: Any) -> dict[int, list[SpanRow]]:
-    table = schema.spans
+def _spans(
+    connection: Connection,
+    column: ColumnElement[int],
+    ids: Sequence[int],
+    order: Sequence[ColumnElement[int]],
+    key: Callable[[SpanRow], int],
+) -> dict[int, list[SpanRow]]:
     result: dict[int, list[SpanRow]] = {}
-    for start in range(0, len(ids), _IN):
-        query = select(table).where(column.in_(ids[start : start + _IN]))
-        query = query.order_by(table.c.char_start, table.c.page_id, table.c.ordinal)
-        if column is table.c.page_id:
-            query = select(table).where(column.in_(ids[start : start + _IN])).order_by(table.c.ordinal)
-        for row in connection.execute(query):
+    for part in batched(ids):
+        for row in connection.execute(select(schema.spans).where(column.in_(part)).order_by(*order)):
             span = SpanRow(*row)
             result.setdefault(key(span), []).append(span)
     return result
 
 
-def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, list[KeepsakeRow]]:
-    table = schema.keepsakes
-    ids = list(page_ids)
-    result: dict[int, list[KeepsakeRow]] = {}
-    for start in range(0, len(ids), _IN):
-        query = select(table.c.page_id, table.c.start, table.c.stop, table.c.message_id, table.c.text)
-        query = query.where(table.c.page_id.in_(ids[start : start + _IN])).order_by(table.c.start)
-        for row in connection.execute(query):
-            result.setdefault(row.page_id, []).append(KeepsakeRow(*row))
+def messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
+    """Ids of the messages that are on these pages, whole or in part."""
+    return {span.message_id for spans in spans_of_pages(connection, sorted(page_ids)).values() for span in spans}
+
+
+def kept_exactly(connection: Connection, message_ids: Sequence[int]) -> set[int]:
+    """Ids of those of the messages that are only on pages with kept text."""
+    c = schema.spans.c
+    result: set[int] = set()
+    for part in batched(message_ids):
+        query = (
+            select(c.message_id)
+            .join_from(schema.spans, schema.pages, _c.id == c.page_id)
+            .where(c.message_id.in_(part))
+            .group_by(c.message_id)
+            .having(func.min(_c.text_bytes) > 0)
+        )
+        result |= set(connection.execute(query).scalars())
     return result
 
 
@@ -263,12 +338,12 @@ def threads_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, lis
     """Page id → names of the threads on it, in their order on the page."""
     spans, messages, threads = schema.spans.c, schema.messages.c, schema.threads.c
     result: dict[int, list[str]] = {}
-    for start in range(0, len(page_ids), _IN):
+    for part in batched(page_ids):
         query = (
             select(spans.page_id, threads.name, func.min(spans.ordinal).label("first"))
             .join_from(schema.spans, schema.messages, messages.id == spans.message_id)
             .join(schema.threads, threads.id == messages.thread_id)
-            .where(spans.page_id.in_(page_ids[start : start + _IN]))
+            .where(spans.page_id.in_(part))
             .group_by(spans.page_id, threads.name)
             .order_by(spans.page_id, "first")
         )
@@ -277,59 +352,26 @@ def threads_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, lis
     return result
 
 
-def keepsake_sizes(connection: Connection, page_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Page id → (number of keepsakes, their bytes)."""
-    table = schema.keepsakes.c
-    result: dict[int, tuple[int, int]] = {}
-    for start in range(0, len(page_ids), _IN):
-        query = (
-            select(table.page_id, func.count(), func.sum(schema.octet_length(table.text)))
-            .where(table.page_id.in_(page_ids[start : start + _IN]))
-            .group_by(table.page_id)
-        )
-        result |= {page_id: (count, int(size)) for page_id, count, size in connection.execute(query)}
+def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, list[KeepsakeRow]]:
+    """Page id → its keepsakes in the order of their cells."""
+    c = schema.keepsakes.c
+    result: dict[int, list[KeepsakeRow]] = {}
+    for part in batched(list(page_ids)):
+        query = select(c.page_id, c.start, c.stop, c.message_id, c.text)
+        for row in connection.execute(query.where(c.page_id.in_(part)).order_by(c.start)):
+            result.setdefault(row.page_id, []).append(KeepsakeRow(*row))
     return result
 
 
-@dataclass(frozen=True)
-class TierTotals:
-    tier: str
-    pages: int
-    vision_tokens: int
-    token_bytes: int
-    text_bytes: int
-
-
-def totals(connection: Connection, bank_id: int) -> list[TierTotals]:
-    query = (
-        select(_t.tier, func.count(), func.sum(_t.vision_tokens), func.sum(_t.token_bytes), func.sum(_t.text_bytes))
-        .where(_t.bank_id == bank_id)
-        .group_by(_t.tier)
-    )
-    return [TierTotals(tier, n, int(v), int(b), int(x)) for tier, n, v, b, x in connection.execute(query)]
-
-
-def keepsake_bytes(connection: Connection, bank_id: int) -> int:
-    table = schema.keepsakes.c
-    query = (
-        select(func.coalesce(func.sum(schema.octet_length(table.text) + 16), 0))
-        .join_from(schema.keepsakes, schema.pages, _t.id == table.page_id)
-        .where(_t.bank_id == bank_id)
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-#: What a page's row and each of its spans hold besides tokens and text, their places in indexes included.
-PAGE_ROW_BYTES = 340
-SPAN_ROW_BYTES = 48
-
-
-def metadata_bytes(connection: Connection, bank_id: int) -> int:
-    spans = schema.spans.c
-    query = (
-        select(func.count(spans.ordinal), func.count(func.distinct(_t.id)))
-        .join_from(schema.pages, schema.spans, spans.page_id == _t.id)
-        .where(_t.bank_id == bank_id)
-    )
-    span_count, page_count = connection.execute(query).one()
-    return int(span_count) * SPAN_ROW_BYTES + int(page_count) * PAGE_ROW_BYTES
+def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int, KeepsakeTotals]:
+    """Page id → number and bytes of its keepsakes, for pages that have any."""
+    c = schema.keepsakes.c
+    result: dict[int, KeepsakeTotals] = {}
+    for part in batched(page_ids):
+        query = (
+            select(c.page_id, func.count(), func.sum(schema.octet_length(c.text)))
+            .where(c.page_id.in_(part))
+            .group_by(c.page_id)
+        )
+        result |= {page_id: KeepsakeTotals(count, int(size)) for page_id, count, size in connection.execute(query)}
+    return result

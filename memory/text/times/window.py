@@ -1,13 +1,17 @@
-"""Times in words: the bounds of a window (“yesterday”, “지난달”, RFC 3339), and the time said inside a query."""
+"""Time windows: the bounds `since` and `until`, in words or RFC 3339, and the time inside a query."""
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foxing.memory.errors import InvalidTime
 
-from .words import Stretch, TimeSaid, times_said
+from .calendar import Period
+from .evidence import Preposition, is_count, is_meant
+from .expressions import TimeExpression, find_times
+from .other_languages import parse_date
 
 _EXAMPLES = "for example '2026-03-04T09:30:00Z', '2026-03-04', '3 weeks ago', 'last month' or '지난달'"
 _RFC_3339 = re.compile(
@@ -15,31 +19,39 @@ _RFC_3339 = re.compile(
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d\d?):?(?P<minutes>\d\d)?")
 _FILLER = re.compile(r"(?:the|in|on|at|during|from|of|around|back)?", re.IGNORECASE)
-_LANGUAGES = ["en", "ko", "de", "fr", "es", "it", "pt", "nl", "ja", "zh", "ru"]
 
-# What stands before a time in a query and belongs to it. The words of the second group make it a bound.
+#: What comes before a time in a query and belongs to it. The words of the group `bound` make it a bound.
 _BEFORE = re.compile(
     r"(?<![\w-])(?:(?P<at>(?:back\s+)?(?:in|on|during|at|around|over|within|throughout|from|of)"
     r"|(?:(?:at|by|in|since)\s+)?(?:the\s+)?(?:start|beginning|middle|end)\s+of)"
-    r"|(?P<bound>since|after|before|until|till|up\s+to|starting(?:\s+from)?|between))\s+(?:the\s+)?$",
+    r"|(?P<bound>since|after|before|until|till|up\s+to|starting(?:\s+from)?|between))\s+(?P<article>the\s+)?$",
     re.IGNORECASE,
 )
 _AND = re.compile(r"\s*(?:and|to|until|till|through|–|-|\.\.|~|부터|에서)\s*(?:the\s+)?", re.IGNORECASE)
-_KO_BOUND = re.compile(r"\s?(?P<bound>부터|이후|까지|이전)(?:에는|에|로|의|도|는)?(?![\w가-힣])")
+_KOREAN_BOUND = re.compile(r"\s?(?P<bound>부터|이후|까지|이전)(?:에는|에|로|의|도|는)?(?![\w가-힣])")
+_KOREAN_BOUNDS = {"부터": "since", "이후": "since", "까지": "until", "이전": "before"}
 _ONWARDS = re.compile(r"\s+(?:on|onwards?)(?![\w-])", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|\S+://\S+")
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time, half open; aware UTC. A side that is None is open."""
+    """A half-open stretch of time; the bounds are aware and in UTC, None where it is unbounded."""
 
     since: datetime | None
     until: datetime | None
 
 
+class _WindowInQuery(NamedTuple):
+    """A window named by `query[start:stop]`."""
+
+    start: int
+    stop: int
+    window: Window
+
+
 def zone_of(timezone: str | None) -> tzinfo:
-    """The timezone of that IANA name or offset (`+09:00`); UTC for None. Raises `InvalidTime` for an unknown one."""
+    """The timezone of an IANA name or an offset (`+09:00`); UTC for None. Raises `InvalidTime` if it is unknown."""
     if timezone is None:
         return UTC
     if match := _OFFSET.fullmatch(timezone):
@@ -51,64 +63,72 @@ def zone_of(timezone: str | None) -> tzinfo:
 
 
 def parse_since(text: str | datetime, now: datetime, timezone: str | None) -> datetime:
-    """Where the time begins, aware UTC: of a period its start. Raises `InvalidTime`."""
-    return _stretch(text, now, timezone)[0]
+    """The start of the time that `text` names, aware and in UTC. Raises `InvalidTime`."""
+    return _period(text, now, timezone).start
 
 
 def parse_until(text: str | datetime, now: datetime, timezone: str | None) -> datetime:
-    """Where the time ends, aware UTC: of a period the first moment after it. Raises `InvalidTime`."""
-    return _stretch(text, now, timezone)[1]
+    """The end of the time that `text` names, aware and in UTC: the first moment after it. Raises `InvalidTime`."""
+    return _period(text, now, timezone).stop
 
 
 def split_query(query: str, now: datetime, timezone: str | None) -> tuple[str, Window | None]:
-    """The query without the time said in it, and the window of that time; None if it says none.
+    """The query without the time expression in it, and the window that it names; None if there is none.
 
     “3 weeks ago” is half a week to either side of that day; calendar periods are whole ones of `timezone`. Times in
-    quotation marks, and times that have not begun, stay part of the query.
+    quotation marks, and times that have not begun, stay part of the query. Raises `InvalidTime` if `now` is naive or
+    `timezone` unknown.
     """
     local = _local(now, timezone)
     text = _QUOTED.sub(lambda m: m[0] if m[0] == query.strip() else "\0" * len(m[0]), query)
-    said = list(times_said(text, local))
-    for index, time in enumerate(said):
-        following = said[index + 1] if index + 1 < len(said) else None
-        found = _range(text, time, following, local) or _single(text, time)
-        if found is None:
-            continue
-        start, stop, window = found
-        if window.since is None or window.since <= local:
-            return _without(query, start, stop), window
+    times = list(find_times(text, local))
+    for index, time in enumerate(times):
+        following = times[index + 1] if index + 1 < len(times) else None
+        match = _range(text, time, following, local) or _single(text, time)
+        if match is not None and (match.window.since is None or match.window.since <= local):
+            return _without(query, match.start, match.stop), match.window
     return query, None
 
 
 def _local(now: datetime, timezone: str | None) -> datetime:
     if now.tzinfo is None:
-        raise InvalidTime("'now' has no timezone; give it one")
+        raise InvalidTime("'now' has no timezone; write it like 2026-03-04T09:30:00Z")
     return now.astimezone(zone_of(timezone))
 
 
-def _stretch(text: str | datetime, now: datetime, timezone: str | None) -> Stretch:
+def _period(text: str | datetime, now: datetime, timezone: str | None) -> Period:
+    """The period that `text` names; a moment is an empty one."""
     local = _local(now, timezone)
     if isinstance(text, datetime):
         if text.tzinfo is None:
-            raise InvalidTime(f"the time {text.isoformat()} has no timezone; give it one")
-        return text.astimezone(UTC), text.astimezone(UTC)
+            raise InvalidTime(f"the time {text.isoformat()} has no timezone; write it like 2026-03-04T09:30:00Z")
+        return _instant(text)
     words = text.strip()
     if match := _RFC_3339.fullmatch(words):
-        moment = _moment(match, words, local, timezone)
-        return moment, moment
+        return _instant(_rfc_3339(match, words, local, timezone))
     if words.lower() in ("now", "지금"):
-        return local.astimezone(UTC), local.astimezone(UTC)
+        return _instant(local)
     if words.lower() in ("tomorrow", "내일"):
-        return _stretch("today", local + timedelta(1), timezone)
+        return _period("today", local + timedelta(1), timezone)
     if re.fullmatch(r"\d{4}년", words):
         words = words[:4]
-    for time in times_said(words, local):
+    for time in find_times(words, local):
         if _FILLER.fullmatch(words[: time.start].strip()) and time.stop == len(words):
             return time.exact
-    return _other_languages(words, local)
+    date = parse_date(words, local)
+    if isinstance(date, datetime):
+        return _instant(date)
+    for time in find_times(date or "", local):
+        return time.exact
+    raise InvalidTime(f"the time '{words[:80]}' cannot be read; write it as {_EXAMPLES}")
 
 
-def _moment(match: re.Match[str], words: str, local: datetime, timezone: str | None) -> datetime:
+def _instant(moment: datetime) -> Period:
+    utc = moment.astimezone(UTC)
+    return Period(utc, utc)
+
+
+def _rfc_3339(match: re.Match[str], words: str, local: datetime, timezone: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(match["local"].replace(",", ".") + (match["offset"] or "").upper())
         if moment.tzinfo is not None:
@@ -116,91 +136,68 @@ def _moment(match: re.Match[str], words: str, local: datetime, timezone: str | N
         if timezone is not None:
             return moment.replace(tzinfo=local.tzinfo).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidTime(f"there is no time '{words}'; give one such as '2026-03-04T09:30:00Z'") from error
+        raise InvalidTime(f"the time '{words}' does not exist; give one such as '2026-03-04T09:30:00Z'") from error
     raise InvalidTime(f"the time '{words}' has no timezone; write '{words}Z' for UTC, or give `timezone`")
 
 
-def _other_languages(words: str, local: datetime) -> Stretch:
-    """What the library makes of it: dates and relative times in further languages."""
-    unreadable = InvalidTime(f"the time '{words[:80]}' cannot be read; write it as {_EXAMPLES}")
-    if len(words) > 80 or not re.search(r"[^\W\d_]{2}|\d\D+\d", words):
-        raise unreadable
-    from dateparser.date import DateDataParser  # slow to import, seldom needed
-
-    settings = {
-        "RELATIVE_BASE": local.replace(tzinfo=None),
-        "PREFER_DATES_FROM": "past",
-        "PREFER_DAY_OF_MONTH": "first",
-    }
-    try:
-        data = DateDataParser(languages=_LANGUAGES, settings=settings).get_date_data(words)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise unreadable from error
-    if data.date_obj is None:
-        raise unreadable
-    moment = data.date_obj if data.date_obj.tzinfo else data.date_obj.replace(tzinfo=local.tzinfo)
-    if data.period == "time":
-        return moment.astimezone(UTC), moment.astimezone(UTC)
-    form = {"month": "%Y-%m", "year": "%Y"}.get(data.period or "day", "%Y-%m-%d")
-    for time in times_said(moment.strftime(form), local):
-        return time.exact
-    raise unreadable
-
-
-def _range(text: str, first: TimeSaid, second: TimeSaid | None, local: datetime) -> tuple[int, int, Window] | None:
+def _range(text: str, first: TimeExpression, second: TimeExpression | None, local: datetime) -> _WindowInQuery | None:
     """“between X and Y”, “from X to Y”, “X부터 Y까지”, and dates with a dash between them."""
     if second is None:
         return None
     joint = _AND.fullmatch(text, first.stop, second.start)
     before = _BEFORE.search(text, 0, first.start)
     opened = before is not None and (before["bound"] or before["at"]).lower() in ("between", "from")
-    korean = _KO_BOUND.match(text, second.stop)
-    dashed = joint is not None and joint[0].strip() in ("–", "-", "..", "~") and first.alone and second.alone
-    if joint is None or not (opened or dashed or "부터" in joint[0] or "에서" in joint[0]):
+    korean = _KOREAN_BOUND.match(text, second.stop)
+    dashed = joint is not None and joint[0].strip() in ("–", "-", "..", "~")
+    dashed = dashed and first.unambiguous and second.unambiguous
+    if joint is None or not (opened or dashed or "부터" in joint[0] or "에서" in joint[0]) or is_count(text, second):
         return None
-    since, until = first.exact[0], second.exact[1]
+    since, until = first.exact.start, second.exact.stop
     if since >= until:  # “from November to February”: the November before that February
-        earlier = list(times_said(text[first.start : first.stop], second.exact[0].astimezone(local.tzinfo)))
-        since = earlier[0].exact[0] if earlier else since
+        earlier = list(find_times(text[first.start : first.stop], second.exact.start.astimezone(local.tzinfo)))
+        since = earlier[0].exact.start if earlier else since
     if since >= until:
         return None
     start = before.start() if before is not None and opened else first.start
-    return start, korean.end() if korean and korean["bound"] == "까지" else second.stop, Window(since, until)
+    stop = korean.end() if korean and korean["bound"] == "까지" else second.stop
+    return _WindowInQuery(start, stop, Window(since, until))
 
 
-def _single(text: str, time: TimeSaid) -> tuple[int, int, Window] | None:
+def _single(text: str, time: TimeExpression) -> _WindowInQuery | None:
+    """A time by itself (“in March”), or as a bound (“since March”, “3월 이후”); None where it is not meant."""
     before = _BEFORE.search(text, 0, time.start)
-    bound = re.sub(r"\s+", " ", (before["bound"] or "").lower()) if before else ""
+    preposition = _preposition(before)
+    bound = preposition.words if before is not None and before["bound"] else ""
     start = before.start() if before is not None and bound != "between" else time.start
-    if korean := _KO_BOUND.match(text, time.stop):
-        word = {"부터": "since", "이후": "since", "까지": "until", "이전": "before"}[korean["bound"]]
-        return start, korean.end(), _bounded(word, time)
-    if bound and bound != "between":
-        return start, time.stop, _bounded(bound, time)
-    at = (before["at"] or "").lower() if before is not None else ""
-    if at == "from" and (onwards := _ONWARDS.match(text, time.stop)):
-        return start, onwards.end(), _bounded("since", time)
-    if not time.alone and at in ("", "of") and not _proper(text, time):
+    onwards = _ONWARDS.match(text, time.stop) if preposition.words == "from" else None
+    if onwards is None and not is_meant(text, time, preposition):
         return None
-    if at in ("from", "at") and re.fullmatch(r"\d{4}", text[time.start : time.stop]):
-        return None  # "from 2000 rows"
-    return start, time.stop, Window(*time.around)
+    if korean := _KOREAN_BOUND.match(text, time.stop):
+        return _WindowInQuery(start, korean.end(), _bounded(_KOREAN_BOUNDS[korean["bound"]], time))
+    if bound and bound != "between":
+        return _WindowInQuery(start, time.stop, _bounded(bound, time))
+    if onwards is not None:
+        return _WindowInQuery(start, onwards.end(), _bounded("since", time))
+    return _WindowInQuery(start, time.stop, Window(*time.around))
 
 
-def _proper(text: str, time: TimeSaid) -> bool:
-    """Whether it is written as a date, within a sentence: “… decided March 4 about …”."""
-    return text[time.start].isupper() and text[time.stop - 1].isdigit() and text[: time.start].rstrip()[-1:].isalnum()
+def _preposition(before: re.Match[str] | None) -> Preposition:
+    if before is None:
+        return Preposition("", article=False)
+    words = " ".join((before["bound"] or before["at"]).lower().split())
+    return Preposition(words, article=before["article"] is not None)
 
 
-def _bounded(bound: str, time: TimeSaid) -> Window:
+def _bounded(bound: str, time: TimeExpression) -> Window:
     if bound == "before":
-        return Window(None, time.exact[0])
+        return Window(None, time.exact.start)
     if bound in ("until", "till", "up to"):
-        return Window(None, time.exact[1])
-    return Window(time.exact[1] if bound == "after" else time.exact[0], None)
+        return Window(None, time.exact.stop)
+    return Window(time.exact.stop if bound == "after" else time.exact.start, None)
 
 
 def _without(query: str, start: int, stop: int) -> str:
+    """The query without `query[start:stop]` and the punctuation that belonged to it; empty if no word is left."""
     left, right = query[:start].rstrip(), query[stop:].lstrip()
     if not re.search(r"\w", left) or left[-1:] in ".?!":
         right = right.lstrip(",;: ")

@@ -35,20 +35,24 @@ def bench_languages(foxing: Foxing, *arguments: str) -> list[str]:
 
 
 def test_codec_list_shows_every_codec_and_its_requirements(foxing: Foxing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOXING_REMOTE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("FOXING_CODECS__REMOTE__URL", "http://127.0.0.1:9/v1")
     codecs = {entry["codec"]: entry for entry in foxing.json("codec", "list")["codecs"]}
     native, remote, deepseek = codecs["native"], codecs["remote"], codecs["deepseek-ocr"]
     assert (native["chosen"], native["installed"], native["ready"]) == (True, True, True)
     assert (remote["chosen"], remote["extra"], remote["ready"]) == (False, "remote", False)
     assert (deepseek["extra"], deepseek["needs"], deepseek["ready"]) == ("gpu", [], deepseek["installed"])
     assert remote["needs"] == [
-        {"setting": "FOXING_REMOTE_URL", "set": True},
-        {"setting": "FOXING_REMOTE_MODEL", "set": False},
+        {"setting": "FOXING_CODECS__REMOTE__URL", "set": True},
+        {"setting": "FOXING_CODECS__REMOTE__MODEL", "set": False},
     ]
-    assert "FOXING_REMOTE_MODEL (not set)" in foxing.text("codec", "list")
-    monkeypatch.setenv("FOXING_CODEC_DECODER", "remote")
+    assert "FOXING_CODECS__REMOTE__MODEL (not set)" in foxing.text("codec", "list")
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL", "http://127.0.0.1:9/v1")
     served, here = [e for e in foxing.json("codec", "list")["codecs"] if e["codec"] in ("deepseek-ocr", "got-ocr2")]
-    assert (served["extra"], served["needs"], served["ready"]) == ("gpu,remote", remote["needs"], False)
+    needs = [
+        {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL", "set": True},
+        {"setting": "FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "set": False},
+    ]
+    assert (served["extra"], served["needs"], served["ready"]) == ("gpu,remote", needs, False)
     assert (here["extra"], here["needs"]) == ("gpu", [])
 
 
@@ -69,7 +73,7 @@ def test_codec_check_reads_a_page_at_every_tier(foxing: Foxing, monkeypatch: pyt
     assert [row["tier"] for row in checked["tiers"]] == ["large", "base", "small", "tiny", "micro"]
     assert checked["tiers"][0]["accuracy"] > 0.97
     monkeypatch.setenv("FOXING_CODEC", "remote")
-    assert "FOXING_REMOTE_URL" in foxing.failure("codec", "check")["detail"]
+    assert "FOXING_CODECS__REMOTE__URL" in foxing.failure("codec", "check")["detail"]
 
 
 def test_codec_bench_takes_several_files_after_one_option(foxing: Foxing, texts: list[Path]) -> None:

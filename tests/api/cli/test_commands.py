@@ -98,6 +98,41 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
 
 
+def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: Path) -> None:
+    call = {"type": "tool_call", "id": "c1", "name": "find", "arguments": {"q": "타이탄"}}
+    line = {"id": "m", "role": "assistant", "content": [call], "metadata": {"turn": 3, "user": "ana"}}
+    path, copy = tmp_path / "a.jsonl", tmp_path / "copy.jsonl"
+    path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    foxing.text("import", str(path), "--bank", "b")
+    foxing.text("export", "--bank", "b", "--output", str(copy))
+    exported = json.loads(copy.read_text(encoding="utf-8"))
+    assert (exported["content"], exported["metadata"]) == ([call], line["metadata"])
+    foxing.text("import", str(copy), "--bank", "c")
+    with Memory(foxing.database) as memory:
+        assert [m.model_dump() for m in memory.export("c")] == [m.model_dump() for m in memory.export("b")]
+
+
+def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> None:
+    metadata = [{"turn": 3, "user": "ana"}, {"turn": "3", "user": "a=b"}, {"turn": 4, "user": "ana", "note": None}]
+    path = tmp_path / "a.jsonl"
+    lines = [{"id": f"m{i}", "role": "user", "content": "titan", "metadata": m} for i, m in enumerate(metadata)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    foxing.text("import", str(path), "--bank", "b")
+
+    def found(*conditions: str) -> list[str]:
+        options = [option for condition in conditions for option in ("--where", condition)]
+        spans = foxing.json("recall", "titan", "--bank", "b", *options)["spans"]
+        return sorted(span["message_id"] for span in spans)
+
+    assert found() == ["m0", "m1", "m2"]
+    assert found("user=ana") == ["m0", "m2"]
+    assert found("user=ana", "turn=3") == ["m0"]
+    assert found('turn="3"') == found("user=a=b") == ["m1"]
+    assert found("note=null") == ["m2"]
+    failure = foxing.failure("recall", "titan", "--bank", "b", "--where", "user")
+    assert failure["type"] == "urn:foxing:problem:invalid-input"
+
+
 def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     assert foxing.json("banks")["banks"][0]["open_messages"] == 12
@@ -131,7 +166,7 @@ def test_recall(foxing: Foxing, file: Path) -> None:
     assert "Titan" in result["spans"][0]["text"]
     shown = foxing.text("recall", "점심", "--bank", "b", "--limit", "1")
     assert "점심 먹자" in shown
-    assert "2026-01-05 09:" in shown
+    assert "2026-01-05 09:11 +00:00" in shown
     window = ("--since", "yesterday", "--now", "2026-01-06T09:00:00Z", "--timezone", "UTC", "--limit", "500")
     assert len(foxing.json("recall", "--bank", "b", *window)["spans"]) == 12
     assert foxing.json("recall", "--bank", "b", "--thread", "other")["spans"] == []
@@ -142,9 +177,11 @@ def test_recall(foxing: Foxing, file: Path) -> None:
     [
         (("recall", "x", "--bank", "nobody"), "not-found"),
         (("recall", "x", "--bank", "b", "--since", "no time at all"), "invalid-time"),
-        (("recall", "x", "--bank", "b", "--now", "2026-01-05T09:00:00"), "invalid-time"),
-        (("recall", "x", "--bank", "b", "--now", "noon"), "invalid-time"),
-        (("age", "--bank", "b", "--now", "2026-01-05"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "2026-01-05T25:00:00"), "invalid-time"),
+        (("recall", "x", "--bank", "b", "--now", "noon or so"), "invalid-time"),
+        (("age", "--bank", "b", "--now", "2026-02-30"), "invalid-time"),
+        (("seal", "--bank", "b", "--timezone", "Mars/Olympus"), "invalid-time"),
+        (("banks", "--timezone", "Mars/Olympus"), "invalid-time"),
         (("read", "nothing", "--bank", "b"), "not-found"),
         (("pages", "--bank", "nobody"), "not-found"),
         (("import", "not-there.jsonl", "--bank", "b"), "invalid-input"),
@@ -220,3 +257,14 @@ def test_worker_once_seals_and_ages(foxing: Foxing) -> None:
     assert report["sealed_pages"] == 1
     assert report["failed_banks"] == {}
     assert "0 pages sealed" in foxing.text("worker", "--once")
+
+
+def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) -> None:
+    with Memory(foxing.database) as memory:
+        memory.store("b", [{"role": "user", "content": "a 한국어\nb 여섯 abc 다섯", "created_at": SENT_AT}])
+        page_id = memory.seal("b", now=SENT_AT).pages[0]
+    shown = foxing.text("read", page_id, "--bank", "b")
+    assert "▒" not in shown
+    assert "¶ new line" in shown
+    assert "times on the page are in UTC" in shown
+    assert "한국어¶b" in shown

@@ -22,7 +22,6 @@ from support.endpoint_server import (
 
 from foxing.encoder import (
     CodecError,
-    CodecOptions,
     ReadFailed,
     RemoteOptions,
     load_codec,
@@ -35,10 +34,10 @@ from foxing.encoder.remote.codec import EndpointCodec
     ("changed", "message"),
     [
         ({"path": ""}, "HTML page|404"),
-        ({"path": "/nowhere"}, "404.*FOXING_REMOTE_URL"),
-        ({"model": "other-model"}, f"does not exist.*FOXING_REMOTE_MODEL.*it serves {MODEL}"),
-        ({"api_key": "wrong"}, "401: Incorrect API key provided; check FOXING_REMOTE_API_KEY"),
-        ({"extra": {"stream": True}}, "400: logprobs or stream is invalid.*FOXING_REMOTE_EXTRA"),
+        ({"path": "/nowhere"}, "404.*'url'"),
+        ({"model": "other-model"}, f"does not exist.*'model'.*it serves {MODEL}"),
+        ({"api_key": "wrong"}, "401: Incorrect API key provided; check the option 'api_key'"),
+        ({"extra": {"stream": True}}, "400: logprobs or stream is invalid.*'extra'"),
     ],
 )
 def test_a_misconfigured_request_fails_without_retries(
@@ -68,14 +67,15 @@ def test_an_unreachable_server_is_named(load: LoadCodec, pauses: Pauses) -> None
     assert len(pauses) == 2
 
 
-def test_missing_settings_are_named() -> None:
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL"):
+def test_missing_options_are_named() -> None:
+    with pytest.raises(CodecError, match="the codec 'remote' needs the option 'url'"):
         load_codec("remote")
-    with pytest.raises(CodecError, match="FOXING_REMOTE_MODEL"):
-        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="http://127.0.0.1:9/v1")))
+    with pytest.raises(CodecError, match="the codec 'remote' needs the option 'model'") as caught:
+        load_codec("remote", options={"url": "http://127.0.0.1:9/v1"})
+    assert caught.value.settings == ("codecs.remote.model",)
     with pytest.raises(CodecError, match="http://"):
-        load_codec("remote", options=CodecOptions(remote=RemoteOptions(url="127.0.0.1:9", model=MODEL)))
-    assert KEY not in repr(RemoteOptions(api_key=KEY))
+        load_codec("remote", options=RemoteOptions(url="127.0.0.1:9", model=MODEL))
+    assert KEY not in repr(RemoteOptions(url="http://127.0.0.1:9/v1", model=MODEL, api_key=KEY))
 
 
 QUOTA = "exceeded token rate limit of your tier. Please go here: https://aka.ms/oai/quotaincrease to raise it."
@@ -91,13 +91,13 @@ BLIND = "No endpoints found that support image input"
         (429, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
         (429, {"type": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
         (402, {"message": "Add credits."}, "402: Add credits.; .*out of credit", 1),
-        (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*FOXING_REMOTE_EXTRA", 1),
-        (400, {"code": "model_not_found", "message": "No."}, f"No.; check FOXING_REMOTE_MODEL.*it serves {MODEL}", 1),
-        (400, {"message": "The model `m` does not exist."}, "FOXING_REMOTE_MODEL", 1),
-        (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check FOXING_REMOTE_MODEL", 1),
+        (400, {"code": "unsupported_parameter", "message": FIELD}, "400: Unsupported.*'extra'", 1),
+        (400, {"code": "model_not_found", "message": "No."}, f"No.; check the options 'model'.*it serves {MODEL}", 1),
+        (400, {"message": "The model `m` does not exist."}, "check the options 'model'", 1),
+        (200, {"code": 404, "message": BLIND}, f"200 with an error: {BLIND}; check the options 'model'", 1),
         (200, {"code": 502, "message": "Provider returned error"}, r"Provider returned error \(tried 3 times\)", 3),
         (200, {"code": "insufficient_quota", "message": "Check your plan."}, "out of credit", 1),
-        (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*FOXING_REMOTE_EXTRA", 1),
+        (200, {"type": "invalid_request_error", "message": "bad field"}, "bad field; .*'extra'", 1),
         (200, "overloaded", r"200 with an error: overloaded \(tried 3 times\)", 3),
     ],
 )
@@ -119,7 +119,7 @@ def test_an_error_response_is_judged_by_its_code_and_quoted(
     with pytest.raises(ReadFailed, match=message) as caught:
         codec.decode(tokens_of(codec, pages_of(codec, 1)))
     assert codec.usage.requests == attempts
-    assert ("FOXING_REMOTE_MODEL" in str(caught.value)) == ("FOXING_REMOTE_MODEL" in message)
+    assert ("'model'" in str(caught.value)) == ("'model'" in message)
 
 
 def test_no_error_message_and_no_log_holds_a_secret(
@@ -164,7 +164,7 @@ def test_no_error_message_and_no_log_holds_a_secret(
     "url", ["http://bob:hun/ter2@host/v1", "http://", "http://bob:hunter2@:80", "http://h:hunter2"]
 )
 def test_an_invalid_address_is_not_repeated(url: str) -> None:
-    with pytest.raises(CodecError, match="FOXING_REMOTE_URL is not a valid address") as caught:
+    with pytest.raises(CodecError, match="the option 'url' is not a valid address") as caught:
         EndpointCodec.load(RemoteOptions(url=url, model=MODEL))
     assert "hun" not in str(caught.value)
 

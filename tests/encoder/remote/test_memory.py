@@ -150,9 +150,9 @@ def test_codec_check_reports_the_endpoint_and_the_accuracy(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = {"CODEC": "remote", "REMOTE_URL": server.url, "REMOTE_MODEL": MODEL, "REMOTE_COLUMNS": "160"}
-    for name, value in settings.items():
-        monkeypatch.setenv(f"FOXING_{name}", value)
+    monkeypatch.setenv("FOXING_CODEC", "remote")
+    for name, value in {"URL": server.url, "MODEL": MODEL, "COLUMNS": "160"}.items():
+        monkeypatch.setenv(f"FOXING_CODECS__REMOTE__{name}", value)
     result = invoke("check", "--json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
@@ -170,12 +170,12 @@ def test_codec_check_reports_the_endpoint_and_the_accuracy(
     blind = invoke("check", "--json")
     assert blind.exit_code == 1
     assert json.loads(blind.stdout)["passed"] is False
-    monkeypatch.setenv("FOXING_REMOTE_MODEL", "other-model")
+    monkeypatch.setenv("FOXING_CODECS__REMOTE__MODEL", "other-model")
     unknown = invoke("check")
     assert unknown.exit_code == 1
     assert f"it serves {MODEL}" in unknown.stderr.replace("\n", " ")
     for model in (MODEL, "other-model"):
-        monkeypatch.setenv("FOXING_REMOTE_MODEL", model)
-        loaded = load_codec("remote", options=load_settings().codec_options)
+        monkeypatch.setenv("FOXING_CODECS__REMOTE__MODEL", model)
+        loaded = load_codec("remote", options=load_settings().codecs["remote"])
         assert isinstance(loaded, EndpointCodec)
         loaded.close()

@@ -82,7 +82,7 @@ def test_an_invalid_chat_completion_is_rejected(document: Any) -> None:
     ("content", "finish", "refusal", "message"),
     [
         (None, "stop", None, r"answered nothing, though the page is not empty \(it ended with 'stop' after 7 tokens\)"),
-        (" \n ", "length", None, "answered nothing.*'length'.*FOXING_REMOTE_MAX_TOKENS"),
+        (" \n ", "length", None, "answered nothing.*'length'.*'max_tokens'"),
         ("```\n```<|im_end|>", "stop", None, "answered nothing"),
         ("half of the pa", "content_filter", None, "its content filter stopped"),
         (None, "stop", "I cannot read\n private letters.", "refuses to read the page: I cannot read private letters"),

@@ -134,7 +134,7 @@ def test_all_attempts_for_a_page_share_one_deadline(sockets: Sockets) -> None:
     sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"4"))
     clock = Clock()
     endpoint = Endpoint(options(sockets.url, page_timeout_s=10.0, retries=20), clock.timing)
-    with pytest.raises(ReadFailed, match=r"\(tried 3 times; a page has 10 s, FOXING_REMOTE_PAGE_TIMEOUT_S\)"):
+    with pytest.raises(ReadFailed, match=r"\(tried 3 times; a page has 10 s, the option 'page_timeout_s'\)"):
         endpoint.ask(CHAT, {})
     assert clock.pauses == [4.0, 4.0]
     sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"12"))
@@ -231,7 +231,7 @@ def test_a_response_that_is_too_large_is_refused(sockets: Sockets, monkeypatch: 
     monkeypatch.setattr("foxing.encoder.remote.endpoint.MAX_RESPONSE_BYTES", 1000)
     sockets.talk = lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000)
     endpoint = Endpoint(options(sockets.url))
-    with pytest.raises(ReadFailed, match="more than 1,000 bytes; check that FOXING_REMOTE_URL is the base of the API"):
+    with pytest.raises(ReadFailed, match="more than 1,000 bytes; check that the option 'url' is the base of the API"):
         endpoint.ask(CHAT, {})
     endpoint.close()
 

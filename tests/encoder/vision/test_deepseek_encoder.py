@@ -1,4 +1,4 @@
-"""DeepSeek-OCR's encoder against an independent reading of its published equations, with the same random weights."""
+"""DeepSeek-OCR's encoder compared with an independent implementation of its equations, with the same random weights."""
 
 import math
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from foxing.encoder.vision.checkpoint import locate, read_config
 from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.loading import locate, read_config
 
 MODES = {"large": (1280, 421), "base": (1024, 273), "small": (640, 111), "tiny": (512, 73)}
 
 
-class Equations:
-    """SAM with windows and relative positions → neck → two convolutions of stride 2 → CLIP over their output →
-    both side by side → one linear map → ends of rows and of the image. Written from the paper and the published code of
-    the parts that it is made of; a loop stands wherever a tensor trick could hide a mistake."""
+class ReferenceEncoder:
+    """SAM with windows and relative positions → neck → two convolutions of stride 2 → CLIP over their output → both
+    concatenated → a linear map → newline and separator embeddings. Written from the paper and the published code of its
+    parts, with plain loops where a tensor trick could hide a mistake."""
 
     def __init__(self, parameters: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
         self.p = parameters
@@ -36,14 +36,14 @@ class Equations:
         return scaled * self.p[f"{name}.weight"] + self.p[f"{name}.bias"]
 
     def positions(self, table: Tensor, side: int) -> Tensor:
-        """[old, old, C] → [side, side, C]."""
+        """`table` resampled: [old, old, C] → [side, side, C]."""
         if table.shape[0] == side:
             return table
         image = table.permute(2, 0, 1)[None]
         return F.interpolate(image, (side, side), mode="bicubic", antialias=True)[0].permute(1, 2, 0)
 
     def relative(self, name: str, side: int) -> Tensor:
-        """[side, side, C]: for a query at i and a key at j, the vector of their distance."""
+        """Embedding of the distance of query i and key j: [side, side, C]."""
         table = self.p[name]
         if len(table) != 2 * side - 1:
             table = F.interpolate(table.T[None], 2 * side - 1, mode="linear")[0].T
@@ -51,7 +51,7 @@ class Equations:
         return table[distance + side - 1]
 
     def sam_attention(self, x: Tensor, block: str) -> Tensor:
-        """One square of patches: [s, s, C] → [s, s, C]."""
+        """Attention within a square of patches: [s, s, C] → [s, s, C]."""
         side, _, width = x.shape
         size = width // self.sam["heads"]
         q, k, v = self.linear(x, f"{block}.attn.qkv").reshape(side * side, 3, width).unbind(1)
@@ -67,7 +67,7 @@ class Equations:
         return self.linear(torch.cat(heads, -1), f"{block}.attn.proj").reshape(side, side, width)
 
     def windows(self, x: Tensor, block: str, window: int = 14) -> Tensor:
-        """Attention within windows; those at the edge are filled up with zeros."""
+        """Attention within windows; those at the edge are padded with zeros."""
         side = x.shape[0]
         full = -(-side // window) * window
         padded = torch.zeros(full, full, x.shape[2])
@@ -79,8 +79,8 @@ class Equations:
                 out[top : top + window, left : left + window] = self.sam_attention(part, block)
         return out[:side, :side]
 
-    def perceive(self, pixels: Tensor) -> Tensor:
-        """[3, S, S] → compressed features [c, S / 64, S / 64]."""
+    def sam_features(self, pixels: Tensor) -> Tensor:
+        """Compressed features: [3, S, S] → [c, S / 64, S / 64]."""
         at = "model.sam_model"
         weight, bias = (self.p[f"{at}.patch_embed.proj.{name}"] for name in ("weight", "bias"))
         x = F.conv2d(pixels[None], weight, bias, stride=16)[0].permute(1, 2, 0)
@@ -99,8 +99,8 @@ class Equations:
             y = F.conv2d(y, self.p[f"{at}.{name}.weight"], stride=2, padding=1)
         return y[0]
 
-    def understand(self, patches: Tensor) -> Tensor:
-        """CLIP over patches [n, C] of a square, with its class vector first: [n + 1, C]."""
+    def clip_features(self, patches: Tensor) -> Tensor:
+        """CLIP over the patches of a square, class embedding first: [n, C] → [n + 1, C]."""
         at = "model.vision_model"
         side = math.isqrt(len(patches))
         table = self.p[f"{at}.embeddings.position_embedding.weight"]
@@ -123,11 +123,11 @@ class Equations:
         return x
 
     def features(self, pixels: Tensor) -> Tensor:
-        """[3, S, S] → [q (q + 1) + 1, numbers]."""
-        compressed = self.perceive(pixels)
+        """Decoder input for an image: [3, S, S] → [q (q + 1) + 1, channels]."""
+        compressed = self.sam_features(pixels)
         side = compressed.shape[1]
         patches = compressed.flatten(1).T
-        both = torch.cat([self.understand(patches)[1:], patches], -1)
+        both = torch.cat([self.clip_features(patches)[1:], patches], -1)
         tokens = self.linear(both, "model.projector.layers").reshape(side, side, -1)
         rows = [torch.cat([row, self.p["model.image_newline"][None]]) for row in tokens]
         return torch.cat([*rows, self.p["model.view_seperator"][None]])
@@ -139,26 +139,26 @@ def model(deepseek_folder: Path) -> DeepSeekOcr:
 
 
 @pytest.fixture(scope="module")
-def equations(deepseek_folder: Path) -> Equations:
-    place = locate(str(deepseek_folder), None)
-    return Equations(load_file(deepseek_folder / "model.safetensors"), read_config(place))
+def reference(deepseek_folder: Path) -> ReferenceEncoder:
+    checkpoint = locate(str(deepseek_folder), None)
+    return ReferenceEncoder(load_file(deepseek_folder / "model.safetensors"), read_config(checkpoint))
 
 
 @pytest.mark.parametrize("tier", MODES)
 @torch.inference_mode()
-def test_features_are_those_of_the_published_equations(model: DeepSeekOcr, equations: Equations, tier: str) -> None:
+def test_features_equal_those_of_the_reference(model: DeepSeekOcr, reference: ReferenceEncoder, tier: str) -> None:
     side, positions = MODES[tier]
     pixels = torch.rand(3, side, side, generator=torch.Generator().manual_seed(side)) * 2 - 1
-    expected = equations.features(pixels)
+    expected = reference.features(pixels)
     assert expected.shape[0] == positions == model.positions(tier)
-    whole = model.whole(model.look(pixels[None], tier)[0])
-    assert whole.shape == expected.shape
+    embeddings = model.image_embeddings(model.image_features(pixels[None], tier)[0])
+    assert embeddings.shape == expected.shape
     assert float(expected.std()) > 0.1
-    assert float((whole - expected).abs().max()) <= 1e-5
+    assert float((embeddings - expected).abs().max()) <= 1e-5
 
 
 @torch.inference_mode()
-def test_the_grid_with_the_constant_ends_is_what_the_model_gives_bit_by_bit(model: DeepSeekOcr) -> None:
+def test_tokens_with_newlines_and_separator_equal_the_models_output_bitwise(model: DeepSeekOcr) -> None:
     pixels = torch.rand(1, 3, 512, 512) * 2 - 1
-    given = model.network.get_image_features(pixel_values=pixels).pooler_output[0]
-    assert torch.equal(model.whole(model.look(pixels, "tiny")[0]), given)
+    expected = model.network.get_image_features(pixel_values=pixels).pooler_output[0]
+    assert torch.equal(model.image_embeddings(model.image_features(pixels, "tiny")[0]), expected)

@@ -1,7 +1,7 @@
-"""A bank over weights of DeepSeek-OCR's shape that read: stored, aged and recalled from vision tokens alone.
+"""A bank over the tiny reader: stored, aged and recalled from vision tokens alone.
 
-The weights in `data/tiny-reader` were trained on pages of a small vocabulary by `training.tiny_reader.training`;
-docs/LOG.md has the command and the curve. The pages here are drawn from a seed that no training uses.
+The weights in `data/tiny-reader` were trained by `training.tiny_reader`; docs/LOG.md has the command and the learning
+curve. The pages here come from a seed that training never uses.
 """
 
 from collections.abc import Iterator
@@ -17,37 +17,36 @@ from rapidfuzz.distance import Levenshtein
 from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
-from foxing.encoder.options import CodecOptions
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
-from training.tiny_reader.pages import TINY_PAGE, Scribe, draw, page_text
+from training.tiny_reader.pages import TINY_PAGE, PageGenerator, draw, page_text
 
 WEIGHTS = Path(__file__).parent / "data" / "tiny-reader"
 BANK = "ana"
-SEED = 77_000_005  # its messages hold no identifier that would be kept as text
-QUERY, ASKED = "children in the forest", "m09"
+SEED = 77_000_005  # whose messages contain no identifier that would be kept as text
+QUERY, ANSWER = "children in the forest", "m09"
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 MESSAGES = 10
-#: Scripts that no training page shows.
+#: Scripts absent from the training pages.
 FOREIGN = ("편지는 창가 책상 위에 있다", "手紙は窓辺の机の上にある", "Письмо лежит на столе у окна")
 
 
 def accuracy(pairs: list[tuple[str, str]]) -> float:
-    """1 − Levenshtein distance / longer length, over all pairs of texts together."""
-    wrong = sum(Levenshtein.distance(*pair) for pair in pairs)
-    return 1 - wrong / sum(max(map(len, pair)) for pair in pairs)
+    """1 − Levenshtein distance / longer length, summed over pairs of texts."""
+    distance = sum(Levenshtein.distance(*pair) for pair in pairs)
+    return 1 - distance / sum(max(map(len, pair)) for pair in pairs)
 
 
 def messages() -> list[dict[str, Any]]:
-    scribe = Scribe(SEED)
+    generator = PageGenerator(SEED)
     return [
         {
             "id": f"m{number:02d}",
             "thread": "main",
             "role": ("user", "assistant")[number % 2],
-            "content": scribe.text(),
+            "content": generator.text(),
             "created_at": START + timedelta(minutes=3 * number),
         }
         for number in range(MESSAGES)
@@ -56,36 +55,36 @@ def messages() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def codec() -> VisionCodec:
-    opened = load_codec("deepseek-ocr", "cpu", options=CodecOptions(model=str(WEIGHTS)))
-    assert isinstance(opened, VisionCodec)
-    return opened
+    codec = load_codec("deepseek-ocr", "cpu", options={"model": str(WEIGHTS)})
+    assert isinstance(codec, VisionCodec)
+    return codec
 
 
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch, database_path: Path) -> Iterator[Memory]:
-    """Opened as an operator would."""
+    """A memory configured through the environment."""
     monkeypatch.setenv("FOXING_CODEC", "deepseek-ocr")
-    monkeypatch.setenv("FOXING_CODEC_MODEL", str(WEIGHTS))
+    monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__MODEL", str(WEIGHTS))
     monkeypatch.setenv("FOXING_DEVICE", "cpu")
     monkeypatch.setenv("FOXING_DATABASE_URL", str(database_path))
     with open_memory(load_settings()) as opened:
         yield opened
 
 
-def test_a_bank_is_read_at_every_tier_from_its_tokens_alone(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = messages()
-    memory.store(BANK, given)
+def test_a_bank_is_recalled_at_every_tier_from_tokens_alone(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    originals = messages()
+    memory.store(BANK, originals)
     memory.seal(BANK, now=START + timedelta(hours=2))
-    entries = [Entry(m["id"], m["role"], m["content"], m["created_at"], m["thread"]) for m in given]
+    entries = [Entry(m["id"], m["role"], m["content"], m["created_at"], m["thread"]) for m in originals]
     texts = [page_text(page.cells) for page in Typesetter(TINY_PAGE).pages(entries)]
     ids = [page.id for page in sorted(memory.pages(BANK).pages, key=lambda page: page.first_at)]
-    contents = {m["id"]: m["content"] for m in given}
+    contents = {m["id"]: m["content"] for m in originals}
 
-    def looked(*_: Any) -> Any:
-        raise AssertionError("the encoder ran though tokens are stored")
+    def encoder(*_: Any) -> Any:
+        raise AssertionError("the encoder ran although tokens are stored")
 
     with monkeypatch.context() as patched:
-        patched.setattr(DeepSeekOcr, "look", looked)
+        patched.setattr(DeepSeekOcr, "image_features", encoder)
         readings = memory.codec.decode([memory.page_tokens(BANK, page_id) for page_id in ids])
     assert {reading.tier for reading in readings} == {"base"}
     assert accuracy(list(zip(texts, [page_text(reading.cells) for reading in readings], strict=True))) >= 0.90
@@ -94,32 +93,32 @@ def test_a_bank_is_read_at_every_tier_from_its_tokens_alone(memory: Memory, monk
         now = START + timedelta(days=days, hours=3)
         report = memory.tick(now=now)
         assert (report.moved_pages, report.failed_banks) == (len(ids), {})
-        held = memory.pages(BANK).pages
-        assert {(page.tier, page.vision_tokens, page.text_kept, page.keepsakes) for page in held} == {
+        pages = memory.pages(BANK).pages
+        assert {(page.tier, page.vision_tokens, page.text_kept, page.keepsakes) for page in pages} == {
             (tier, tokens, False, 0)
-        }, "no text is left beside the tokens, not even an identifier"
+        }, "only tokens are left, no text and no identifiers"
         with monkeypatch.context() as patched:
-            patched.setattr(DeepSeekOcr, "look", looked)
+            patched.setattr(DeepSeekOcr, "image_features", encoder)
             window = memory.recall(BANK, since=START, until=START + timedelta(days=1), now=now, limit=100).spans
-            found = memory.recall(BANK, QUERY, now=now, limit=3).spans
+            hits = memory.recall(BANK, QUERY, now=now, limit=3).spans
         assert {span.source for span in window} == {"decoded"}
-        assert [span.message_id for span in window] == [m["id"] for m in given]
+        assert [span.message_id for span in window] == [m["id"] for m in originals]
         assert accuracy([(contents[span.message_id], span.text) for span in window]) >= 0.90
-        assert found[0].message_id == ASKED
+        assert hits[0].message_id == ANSWER
 
 
 def noise(tier: str) -> list[Image.Image]:
-    """No pages, and none like what the training drew: grains of two values, stripes, and a soft gradient."""
+    """Images that are not pages, unlike those in training: two-valued noise, stripes and a gradient."""
     side = TINY_PAGE.side_px(tier)
-    numbers = np.random.default_rng(3)
-    grains = np.where(numbers.random((side, side)) < 0.2, 0, 255)
+    random = np.random.default_rng(3)
+    grains = np.where(random.random((side, side)) < 0.2, 0, 255)
     stripes = np.broadcast_to((np.arange(side) // 11 % 2 * 255)[:, None], (side, side))
     gradient = np.add.outer(np.arange(side), np.arange(side)) * 127 // side
     return [Image.fromarray(np.ascontiguousarray(values, dtype=np.uint8)) for values in (grains, stripes, gradient)]
 
 
 @pytest.mark.parametrize("tier", ["base", "small", "tiny"])
-def test_what_is_no_page_is_not_read_with_confidence(codec: VisionCodec, tier: str) -> None:
+def test_images_that_are_not_pages_read_with_low_confidence(codec: VisionCodec, tier: str) -> None:
     for reading in codec.decode(codec.encode(noise(tier), tier)):
         used = reading.cells > 0x20
         sure = used & (reading.confidence >= reading.flag_below)
@@ -127,11 +126,11 @@ def test_what_is_no_page_is_not_read_with_confidence(codec: VisionCodec, tier: s
 
 
 @pytest.mark.parametrize("tier", ["base", "small", "tiny"])
-def test_words_that_the_model_cannot_write_have_less_confidence_than_any_page(codec: VisionCodec, tier: str) -> None:
-    """It was never shown these scripts. It writes words that it knows, and is unsure of most of them; Cyrillic, whose
-    letters look Latin, it misreads with more confidence than a threshold would catch."""
-    scribe = Scribe(SEED + 1)
-    pages = [scribe.page() for _ in range(4)]
+def test_unknown_scripts_read_with_less_confidence_than_any_page(codec: VisionCodec, tier: str) -> None:
+    """The model generates known words for scripts absent from its training, most with low confidence. Cyrillic letters
+    resemble Latin ones, so it misreads them with a confidence that a threshold would not catch."""
+    generator = PageGenerator(SEED + 1)
+    pages = [generator.page() for _ in range(4)]
     for words in FOREIGN:
         entry = Entry("0", "user", "\n".join([words] * 4), START, "main")
         pages.append(Typesetter(TINY_PAGE).page([entry]))

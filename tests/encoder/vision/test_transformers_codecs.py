@@ -1,5 +1,5 @@
-"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and what their own processors and models
-give from pixels. The weights are random."""
+"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and agreement with their own processors and
+models. The weights are random."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,11 +12,12 @@ from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.generation import characters, write
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import align_characters, generate
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate, weights_digest
-from foxing.encoder.vision.model import READ, Given, VisionModel
+from foxing.encoder.vision.model import FREE_OCR, PageFeatures, VisionModel
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.encoder.vision.qwen import QwenVl
 from foxing.renderer import PageLayout, render
@@ -37,20 +38,20 @@ TOKENS = {
     "qwen3_vl": PATCHES_OF_16,
 }
 TIERS = [(kind, tier) for kind, tokens in TOKENS.items() for tier in tokens]
-#: What comes before and after the vision tokens when a page is to be read.
-ASSISTANT = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-QUESTIONS = {
+#: Text before and after the vision tokens for the default prompt.
+SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+PROMPTS = {
     "got_ocr2": (
         "<|im_start|>system\nYou should follow the instructions carefully and explain your answers in detail."
         "<|im_end|><|im_start|>user\n<img>",
         "</img>\n OCR: <|im_end|><|im_start|>assistant\n",
     ),
     "qwen2_5_vl": (
-        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        f"{SYSTEM}<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
     ),
     "qwen2_vl": (
-        f"{ASSISTANT}<|im_start|>user\n<|vision_start|>",
+        f"{SYSTEM}<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>\nText Recognition:<|im_end|>\n<|im_start|>assistant\n",
     ),
     "qwen3_vl": (
@@ -60,11 +61,11 @@ QUESTIONS = {
 }
 MARKS = {"got_ocr2": "<imgpad>", **dict.fromkeys(QWENS, "<|image_pad|>")}
 
-Opened = Callable[[str], VisionCodec]
+OpenCodec = Callable[[str], VisionCodec]
 
 
 def processor(kind: str, folder: Path) -> Any:
-    """The processor that the model is published with, its settings included."""
+    """The published processor with its settings."""
     import transformers
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -80,20 +81,20 @@ def processor(kind: str, folder: Path) -> Any:
     images = Qwen2VLImageProcessorPil(**settings)
     names = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
     published = getattr(transformers, names[kind])
-    # films would need torchvision, and there are none
+    # the video processor would need torchvision
     images_only = type(names[kind], (published,), {"check_argument_for_proper_class": lambda *_: object})
     return images_only(images, tokenizer, None)
 
 
 @pytest.fixture(scope="module")
-def opened(model_folder: Callable[[str], Path], small_page: PageLayout) -> Opened:
-    """The codec over a model of a type, storing every bit of its tokens."""
+def open_codec(model_folder: Callable[[str], Path], small_page: PageLayout) -> OpenCodec:
+    """Opens the codec over a model type, with tokens stored in float32."""
 
     @cache
     def open_kind(kind: str) -> VisionCodec:
-        place = locate(str(model_folder(kind)), None)
-        model = KINDS[kind].load(place, torch.device("cpu"), torch.float32)
-        return VisionCodec(model, weights_digest(place), layout=small_page, token_dtype="float32")
+        checkpoint = locate(str(model_folder(kind)), None)
+        model = KINDS[kind].load(checkpoint, torch.device("cpu"), torch.float32)
+        return VisionCodec(model, weights_digest(checkpoint), layout=small_page, token_dtype="float32")
 
     return open_kind
 
@@ -106,27 +107,27 @@ def image(codec: VisionCodec, tier: str, messages: int = 12) -> Image.Image:
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )
-def test_conformance_of_weights_that_cannot_read(opened: Opened, check: Callable[[Codec], None], kind: str) -> None:
-    check(opened(kind))
+def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
+    check(open_codec(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tokens_are_what_the_models_count(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_tiers_have_the_models_number_of_tokens(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     assert {tier: spec.tokens for tier, spec in codec.tiers.items()} == TOKENS[kind]
     assert all(spec.context_positions == spec.tokens for spec in codec.tiers.values())
 
 
 @pytest.mark.parametrize(("kind", "tier"), TIERS)
 @torch.inference_mode()
-def test_features_are_those_of_the_models_own_processor_and_encoder(
-    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+def test_features_equal_those_of_the_published_processor_and_encoder(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
-    codec = opened(kind)
-    given = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
-    given.pop("num_patches", None)
-    seen = codec.model.network.get_image_features(**given)
-    parts = [seen.pooler_output[0], *(part[0] for part in getattr(seen, "deepstack_features", ()))]
+    codec = open_codec(kind)
+    inputs = dict(processor(kind, model_folder(kind)).image_processor(image(codec, tier), return_tensors="pt"))
+    inputs.pop("num_patches", None)
+    output = codec.model.network.get_image_features(**inputs)
+    parts = [output.pooler_output[0], *(part[0] for part in getattr(output, "deepstack_features", ()))]
     expected = torch.cat(parts, dim=-1)
     stored = from_tokens(codec.encode([image(codec, tier)], tier)[0])
     assert float(expected.std()) > 0.01
@@ -135,131 +136,137 @@ def test_features_are_those_of_the_models_own_processor_and_encoder(
 
 @pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((k, t) for k in QWENS for t in ("small", "micro"))])
 @torch.inference_mode()
-def test_text_from_stored_tokens_is_the_text_of_the_models_own_path_from_pixels(
-    opened: Opened, model_folder: Callable[[str], Path], kind: str, tier: str
+def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
-    codec = opened(kind)
+    codec = open_codec(kind)
     model, page = codec.model, image(codec, tier)
-    before, after = QUESTIONS[kind]
-    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **question)
-    given.pop("num_patches", None)
-    steps = model.ngram - 1 if kind == "got_ocr2" else 30  # it does not block what comes twice
-    written = model.network.generate(
-        **given, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
+    before, after = PROMPTS[kind]
+    prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    inputs = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **prompt)
+    inputs.pop("num_patches", None)
+    steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # the published pipeline does not ban n-grams
+    generated = model.network.generate(
+        **inputs, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
     )
-    expected = written[0, given["input_ids"].shape[1] :].tolist()
-    ends = [step for step, token in enumerate(expected) if token in model.end_ids]
-    text = characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
-    stored = Given(tier, from_tokens(codec.encode([page], tier)[0]))
-    assert write(model, [stored], model.prompt(READ), bound=steps)[0].text == text != ""
-    moved = Given(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
-    assert write(model, [moved], model.prompt(READ), bound=steps)[0].text != text, "it depends on what is seen"
+    expected = generated[0, inputs["input_ids"].shape[1] :].tolist()
+    ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
+    text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
+    stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
+    assert generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text == text != ""
+    moved = PageFeatures(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
+    assert generate(model, [moved], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text != text, (
+        "the text depends on the image"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_question_is_put_as_published(opened: Opened, model_folder: Callable[[str], Path], kind: str) -> None:
-    codec = opened(kind)
+def test_prompts_equal_the_published_ones(
+    open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str
+) -> None:
+    codec = open_codec(kind)
     model = codec.model
     tier = list(codec.tiers)[-1]
-    before, after = QUESTIONS[kind]
-    assert model.question(model.prompt(READ)) == (model.ids(before), model.ids(after))
-    question = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
-    given = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **question)
-    ours = model.ids(before) + [model.image_id] * model.positions(tier) + model.ids(after)
-    assert given["input_ids"][0].tolist() == ours
+    before, after = PROMPTS[kind]
+    assert model.prompt_ids(model.prompt(FREE_OCR)) == (model.tokenize(before), model.tokenize(after))
+    prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
+    inputs = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", **prompt)
+    ids = model.tokenize(before) + [model.image_token_id] * model.positions(tier) + model.tokenize(after)
+    assert inputs["input_ids"][0].tolist() == ids
     if kind == "got_ocr2":
         with_format = processor(kind, model_folder(kind))(images=[image(codec, tier)], return_tensors="pt", format=True)
-        before_image, after_image = model.question(model.prompt("markdown"))
-        assert with_format["input_ids"][0].tolist() == before_image + [model.image_id] * 256 + after_image
+        before_image, after_image = model.prompt_ids(model.prompt("markdown"))
+        assert with_format["input_ids"][0].tolist() == before_image + [model.image_token_id] * 256 + after_image
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @torch.inference_mode()
-def test_logits_from_stored_tokens_are_those_from_pixels_bit_by_bit(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     model, tier = codec.model, list(codec.tiers)[-1]
     page = image(codec, tier)
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * model.positions(tier) + after])
-    given = model.inputs([Given(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
+    inputs = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
     if isinstance(model, QwenVl):
         pixels = model._patches(pixels)
-    places = {name: value for name, value in given.items() if name != "mm_encoder_outputs"}
-    from_pixels = model.network(ids, pixel_values=pixels, **places).logits
-    assert torch.equal(model.network(ids, **given).logits, from_pixels)
+    positions = {name: value for name, value in inputs.items() if name != "mm_encoder_outputs"}
+    from_pixels = model.network(ids, pixel_values=pixels, **positions).logits
+    assert torch.equal(model.network(ids, **inputs).logits, from_pixels)
     blank = torch.zeros_like(from_tokens(codec.encode([page], tier)[0]))
-    assert not torch.allclose(model.network(ids, **model.inputs([Given(tier, blank)], ids)).logits, from_pixels)
+    assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
 
 
 @pytest.mark.parametrize("kind", QWENS)
 @torch.inference_mode()
-def test_pages_of_several_tiers_are_read_in_one_batch_as_alone(opened: Opened, kind: str) -> None:
-    codec = opened(kind)
+def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec, kind: str) -> None:
+    codec = open_codec(kind)
     model = codec.model
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("micro", "small", "tiny", "micro")]
-    pages = [Given(item.tier, from_tokens(item)) for item in tokens]
-    together = write(model, pages, model.prompt(READ), bound=20)
-    for page, written in zip(pages, together, strict=True):
-        alone = write(model, [page], model.prompt(READ), bound=20)[0]
-        assert written.text == alone.text
-        assert written.confidence == pytest.approx(alone.confidence, abs=1e-5)
+    pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
+    together = generate(model, pages, model.prompt(FREE_OCR), max_new_tokens=20)
+    for page, generation in zip(pages, together, strict=True):
+        alone = generate(model, [page], model.prompt(FREE_OCR), max_new_tokens=20)[0]
+        assert generation.text == alone.text
+        assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", QWENS)
 @torch.inference_mode()
-def test_the_decoder_sees_where_each_token_stands(opened: Opened, kind: str) -> None:
-    """In a padded batch of two tiers: rows and columns of the page, and the text after it goes on from its side."""
-    codec = opened(kind)
+def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind: str) -> None:
+    """In a padded batch of two tiers: rows and columns within the page; the text continues after its side."""
+    codec = open_codec(kind)
     model = codec.model
     rows = []
-    before, after = model.question(model.prompt(READ))
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
     for tier in ("micro", "tiny"):
-        rows.append(before + [model.image_id] * model.positions(tier) + after)
+        rows.append(before + [model.image_token_id] * model.positions(tier) + after)
     longest = max(map(len, rows))
     padding = longest - len(rows[0])
     ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-    pages = [Given(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
-    given = model.inputs(pages, ids)
-    given.pop("mm_encoder_outputs")
-    places, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **given)
+    pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
+    inputs = model.inputs(pages, ids)
+    inputs.pop("mm_encoder_outputs")
+    positions, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **inputs)
     side = model.shape("micro")[0]
     first = padding + len(before)
-    page = places[:, 0, first : first + side * side]
+    page = positions[:, 0, first : first + side * side]
     assert page[0].unique().tolist() == [len(before)]
     assert (page[1] - len(before)).view(side, side).tolist() == [[row] * side for row in range(side)]
     assert (page[2] - len(before)).view(side, side).tolist() == [list(range(side))] * side
-    assert places[:, 0, first + side * side].tolist() == [len(before) + side] * 3
+    assert positions[:, 0, first + side * side].tolist() == [len(before) + side] * 3
 
 
-def test_features_from_within_the_encoder_are_stored_and_used(opened: Opened) -> None:
-    codec = opened("qwen3_vl")
+def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> None:
+    codec = open_codec("qwen3_vl")
     model = codec.model
     assert model.shape("micro") == (10, 10, 32 * 3)
     tokens = codec.encode([image(codec, "micro")], "micro")
     features = from_tokens(tokens[0])
     without = features.clone()
     without[..., 32:] = 0
-    before, after = model.question(model.prompt(READ))
-    ids = torch.tensor([before + [model.image_id] * 100 + after])
+    before, after = model.prompt_ids(model.prompt(FREE_OCR))
+    ids = torch.tensor([before + [model.image_token_id] * 100 + after])
     with torch.inference_mode():
-        whole, part = (model.network(ids, **model.inputs([Given("micro", f)], ids)).logits for f in (features, without))
-    assert float((whole - part).abs().max()) > 0.01
+        complete, reduced = (
+            model.network(ids, **model.inputs([PageFeatures("micro", f)], ids)).logits for f in (features, without)
+        )
+    assert float((complete - reduced).abs().max()) > 0.01
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bfloat16_weights_lose_nothing_in_bfloat16_tokens(
+def test_bfloat16_tokens_are_exact_for_bfloat16_weights(
     model_folder: Callable[[str], Path], small_page: PageLayout, kind: str
 ) -> None:
-    place = locate(str(model_folder(kind)), None)
-    model = KINDS[kind].load(place, torch.device("cpu"), torch.bfloat16)
-    codec = VisionCodec(model, weights_digest(place), layout=small_page)
+    checkpoint = locate(str(model_folder(kind)), None)
+    model = KINDS[kind].load(checkpoint, torch.device("cpu"), torch.bfloat16)
+    codec = VisionCodec(model, weights_digest(checkpoint), layout=small_page)
     tier = list(codec.tiers)[-1]
     page = image(codec, tier)
     with torch.inference_mode():
         pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
-        seen = model.look(pixels, tier)[0]
-    assert torch.equal(from_tokens(codec.encode([page], tier)[0]), seen.float())
+        features = model.image_features(pixels, tier)[0]
+    assert torch.equal(from_tokens(codec.encode([page], tier)[0]), features.float())
     assert codec.decode(codec.encode([page], tier))[0].tier == tier

@@ -1,25 +1,24 @@
-"""Checkpoints of GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5: loaded whole under their published names, and what is
-said of a folder that holds something else. The weights are random."""
+"""Checkpoints of GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5: strict loading under their published names, and
+errors for unsuitable folders. The weights are random."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_copy, remove, truncate
 
-from foxing.encoder import CodecError, load_codec
-from foxing.encoder.options import CodecOptions
+from foxing.encoder import CodecError, VisionOptions, load_codec
+from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.loading import locate
 from foxing.encoder.vision.model import VisionModel
-from foxing.encoder.vision.qwen import FAMILIES, QwenVl
+from foxing.encoder.vision.qwen import VARIANTS, QwenVl
 
-KINDS: dict[str, type[VisionModel]] = {"got_ocr2": GotOcr2, **dict.fromkeys(FAMILIES, QwenVl)}
-#: One name of each part, as it is published.
+KINDS: dict[str, type[VisionModel]] = {"got_ocr2": GotOcr2, **dict.fromkeys(VARIANTS, QwenVl)}
+#: A published parameter name from each part of the network.
 KNOWN = {
     "got_ocr2": {
         "language_model.model.layers.0.self_attn.q_proj.bias",
@@ -48,41 +47,8 @@ def load(folder: Path, kind: str) -> VisionModel:
     return KINDS[kind].load(locate(str(folder), None), torch.device("cpu"), torch.float32)
 
 
-def copied(folder: Path, target: Path, change: Callable[[Path], None]) -> Path:
-    target.mkdir()
-    for file in folder.iterdir():
-        (target / file.name).write_bytes(file.read_bytes())
-    change(target)
-    return target
-
-
-def edit_config(**fields: Any) -> Callable[[Path], None]:
-    """Fields of `config.json` set, those that are None removed."""
-
-    def change(folder: Path) -> None:
-        path = folder / "config.json"
-        changed = json.loads(path.read_text()) | fields
-        path.write_text(json.dumps({name: value for name, value in changed.items() if value is not None}))
-
-    return change
-
-
-def edit_weights(change_tensors: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        tensors = load_file(folder / "model.safetensors")
-        change_tensors(tensors)
-        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-
-    return change
-
-
-def cut_short(folder: Path) -> None:
-    path = folder / "config.json"
-    path.write_text(path.read_text()[:200])
-
-
-def of_another(folder: Path) -> None:
-    """The tokenizer of a model with its marks at other places."""
+def swap_marks(folder: Path) -> None:
+    """Exchanges the ids of image marks in the tokenizer."""
     path = folder / "tokenizer.json"
     text = path.read_text()
     for first, second in (("<|image_pad|>", "<|video_pad|>"), ("<imgpad>", "<img>")):
@@ -90,13 +56,14 @@ def of_another(folder: Path) -> None:
     path.write_text(text)
 
 
-def without_mark(folder: Path) -> None:
+def rename_mark(folder: Path) -> None:
+    """Renames the end-of-turn token of the tokenizer."""
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace("<|im_end|>", "<|end_of_turn|>"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_with_the_published_names_loads_whole(model_folder: Callable[[str], Path], kind: str) -> None:
+def test_a_checkpoint_with_published_names_loads_completely(model_folder: Callable[[str], Path], kind: str) -> None:
     tensors = load_file(model_folder(kind) / "model.safetensors")
     assert set(tensors) >= KNOWN[kind]
     model = load(model_folder(kind), kind)
@@ -104,28 +71,26 @@ def test_a_checkpoint_with_the_published_names_loads_whole(model_folder: Callabl
     tied = bool(model.network.config.tie_word_embeddings)
     assert tied == (kind != "qwen3_vl")
     assert len(loaded) == len(tensors) + tied
-    everything = sorted(float(tensor.double().sum()) for tensor in tensors.values())
+    checksums = sorted(float(tensor.double().sum()) for tensor in tensors.values())
     assert (
-        sorted(float(v.double().sum()) for n, v in loaded.items() if not (tied and n == "lm_head.weight")) == everything
+        sorted(float(v.double().sum()) for n, v in loaded.items() if not (tied and n == "lm_head.weight")) == checksums
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_with_the_names_of_the_present_transformers_loads_as_well(
+def test_a_checkpoint_with_the_names_of_transformers_loads_too(
     model_folder: Callable[[str], Path], tmp_path: Path, kind: str
 ) -> None:
-    known = load(model_folder(kind), kind).network.state_dict()
+    loaded = load(model_folder(kind), kind).network.state_dict()
     if kind != "qwen3_vl":
-        del known["lm_head.weight"]
-    renamed = edit_weights(lambda t: (t.clear(), t.update({name: value.clone() for name, value in known.items()})))
-    again = load(copied(model_folder(kind), tmp_path / "model", renamed), kind).network.state_dict()
-    assert all(torch.equal(again[name], value) for name, value in known.items())
+        del loaded["lm_head.weight"]
+    renamed = edit_weights(lambda t: (t.clear(), t.update({name: value.clone() for name, value in loaded.items()})))
+    reloaded = load(edited_copy(model_folder(kind), tmp_path / "model", renamed), kind).network.state_dict()
+    assert all(torch.equal(reloaded[name], value) for name, value in loaded.items())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_settings_for_sampling_that_come_with_a_model_are_not_used(
-    model_folder: Callable[[str], Path], kind: str
-) -> None:
+def test_published_sampling_settings_are_ignored(model_folder: Callable[[str], Path], kind: str) -> None:
     assert json.loads((model_folder(kind) / "generation_config.json").read_text())["repetition_penalty"] == 1.5
     network = load(model_folder(kind), kind).network
     prepared, _ = network._prepare_generation_config(None)
@@ -133,88 +98,90 @@ def test_settings_for_sampling_that_come_with_a_model_are_not_used(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_answers_end_where_the_published_settings_say(model_folder: Callable[[str], Path], kind: str) -> None:
+def test_eos_tokens_are_the_published_ones(model_folder: Callable[[str], Path], kind: str) -> None:
     published = json.loads((model_folder(kind) / "generation_config.json").read_text())
-    assert load(model_folder(kind), kind).end_ids == set(published["eos_token_id"])
+    assert load(model_folder(kind), kind).eos_token_ids == set(published["eos_token_id"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("edit", "message"),
     [
         (edit_config(model_type="bert"), "a model of type 'bert'"),
-        (edit_config(model_type="deepseek_vl_v2"), "FOXING_CODEC_MODEL"),
+        (edit_config(model_type="deepseek_vl_v2"), "the option 'model'"),
         (edit_config(model_type=None), "a model of type None"),
-        (edit_config(vision_config=None), "describes no encoder"),
-        (edit_config(image_token_id="?", image_token_index="?"), "makes no sense"),
-        (cut_short, "no config.json that can be read"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json that can be read"),
-        (without_mark, r"has no token <\|im_end\|>"),
-        (of_another, "of different models"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "weights of .* cannot be loaded"),
+        (edit_config(vision_config=None), "does not describe an encoder"),
+        (edit_config(image_token_id="?", image_token_index="?"), "is invalid"),
+        (truncate("config.json", 100), "no readable config.json"),
+        (remove("tokenizer.json"), "no readable tokenizer.json"),
+        (rename_mark, r"has no token <\|im_end\|>"),
+        (swap_marks, "belong to different models"),
+        (remove("model.safetensors"), "weights of .* cannot be loaded"),
         (edit_weights(lambda t: t.pop(next(n for n in t if n.endswith("k_proj.weight")))), "missing keys .*k_proj"),
         (edit_weights(lambda t: t.update({"model.extra": torch.ones(2)})), "unexpected keys .*extra"),
     ],
 )
-def test_a_folder_that_holds_something_else_is_named(
-    model_folder: Callable[[str], Path], tmp_path: Path, change: Callable[[Path], None], said: str, kind: str
+def test_an_unsuitable_folder_is_reported(
+    model_folder: Callable[[str], Path], tmp_path: Path, edit: Edit, message: str, kind: str
 ) -> None:
-    folder = copied(model_folder(kind), tmp_path / "model", change)
-    with pytest.raises(CodecError, match=said):
+    folder = edited_copy(model_folder(kind), tmp_path / "model", edit)
+    with pytest.raises(CodecError, match=message):
         load(folder, kind)
 
 
 @pytest.mark.parametrize(
-    ("kind", "change"),
+    ("kind", "edit"),
     [
         ("qwen2_vl", edit_config(tie_word_embeddings=None)),
         ("qwen2_5_vl", edit_config(tie_word_embeddings=False)),
         ("qwen3_vl", edit_weights(lambda t: t.pop("lm_head.weight"))),
     ],
 )
-def test_an_output_layer_is_never_made_up(
-    model_folder: Callable[[str], Path], tmp_path: Path, kind: str, change: Callable[[Path], None]
+def test_a_missing_output_layer_is_an_error(
+    model_folder: Callable[[str], Path], tmp_path: Path, kind: str, edit: Edit
 ) -> None:
-    folder = copied(model_folder(kind), tmp_path / "model", change)
+    folder = edited_copy(model_folder(kind), tmp_path / "model", edit)
     with pytest.raises(CodecError, match=r"missing keys lm_head\.weight"):
         load(folder, kind)
 
 
 @pytest.mark.parametrize("kind", ["got_ocr2", "qwen2_5_vl", "qwen2_vl"])
-def test_a_tied_output_layer_is_the_table_of_embeddings(model_folder: Callable[[str], Path], kind: str) -> None:
+def test_a_tied_output_layer_is_the_embedding_table(model_folder: Callable[[str], Path], kind: str) -> None:
     network = load(model_folder(kind), kind).network
     assert network.lm_head.weight.data_ptr() == network.get_input_embeddings().weight.data_ptr()
 
 
-def test_an_output_layer_that_contradicts_the_configuration_is_an_error(
+def test_an_untied_output_layer_must_match_the_configuration(
     model_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     other = edit_weights(lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"] + 1}))
-    with pytest.raises(CodecError, match="is not the table of embeddings"):
-        load(copied(model_folder("qwen2_vl"), tmp_path / "other", other), "qwen2_vl")
+    with pytest.raises(CodecError, match="is not tied to the embedding table"):
+        load(edited_copy(model_folder("qwen2_vl"), tmp_path / "other", other), "qwen2_vl")
     same = edit_weights(lambda t: t.update({"lm_head.weight": t["model.embed_tokens.weight"].clone()}))
-    assert load(copied(model_folder("qwen2_vl"), tmp_path / "same", same), "qwen2_vl").context == 16384
+    assert load(edited_copy(model_folder("qwen2_vl"), tmp_path / "same", same), "qwen2_vl").context_length == 16384
 
 
-def test_an_encoder_for_images_of_another_size_is_refused(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_an_encoder_for_another_image_size_is_rejected(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
     fields = json.loads((model_folder("got_ocr2") / "config.json").read_text())["vision_config"]
-    folder = copied(model_folder("got_ocr2"), tmp_path / "m", edit_config(vision_config={**fields, "image_size": 512}))
+    folder = edited_copy(
+        model_folder("got_ocr2"), tmp_path / "m", edit_config(vision_config={**fields, "image_size": 512})
+    )
     with pytest.raises(CodecError, match="does not take images of 1024 px"):
         load(folder, "got_ocr2")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in FAMILIES)])
+@pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in VARIANTS)])
 def test_codecs_open_by_name(model_folder: Callable[[str], Path], name: str, kind: str) -> None:
-    options = CodecOptions(model=str(model_folder(kind)), token_dtype="int8")
+    options = VisionOptions(model=str(model_folder(kind)), token_dtype="int8")
     codec = load_codec(name, "cpu", options=options)
     assert isinstance(codec, VisionCodec)
     assert codec.name == name
     tier = next(iter(codec.tiers.values()))
-    numbers = codec.model.shape(tier.name)[2]
-    assert (tier.dtype, tier.bytes_per_token) == ("int8", numbers + 4)
+    channels = codec.model.shape(tier.name)[2]
+    assert (tier.dtype, tier.bytes_per_token) == ("int8", channels + 4)
 
 
-def test_prompts_are_offered_by_name(model_folder: Callable[[str], Path]) -> None:
+def test_prompts_by_name(model_folder: Callable[[str], Path]) -> None:
     assert load(model_folder("got_ocr2"), "got_ocr2").prompt("markdown") == " OCR with format: "
     assert load(model_folder("qwen2_vl"), "qwen2_vl").prompt("table") == "\nTable Recognition:"
     assert load(model_folder("qwen3_vl"), "qwen3_vl").prompt("markdown") == "qwenvl markdown"

@@ -13,7 +13,8 @@ import pytest
 
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.ingest.importers.jsonl import ImportReport, import_file
+from foxing.memory.ingest.importers import ImportReport, import_file
+from foxing.memory.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {
@@ -56,7 +57,7 @@ def write_lines(path: Path, *documents: Any) -> Path:
     return path
 
 
-def test_conversations(memory: Memory, tmp_path: Path) -> None:
+def test_conversations_are_imported(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, {**TALK, "id": "talk/2"})
     seen: list[tuple[int, int]] = []
     report = import_file(memory, path, bank="b", progress=lambda done, total: seen.append((done, total)))
@@ -67,7 +68,7 @@ def test_conversations(memory: Memory, tmp_path: Path) -> None:
     assert message.created_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def test_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
+def test_importing_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
     untimed = {"id": "u", "messages": [{"role": "user", "content": f"line {i}"} for i in range(3)]}
     nameless = {"role": "user", "content": "no id, no time"}
     path = write_lines(tmp_path / "talk.jsonl", TALK, untimed, nameless, nameless)
@@ -85,7 +86,7 @@ def test_gzip_and_byte_order_mark(memory: Memory, tmp_path: Path) -> None:
     assert import_file(memory, path, bank="b").stored == 2
 
 
-def test_exported_messages_come_back(memory: Memory, tmp_path: Path) -> None:
+def test_exported_messages_can_be_imported(memory: Memory, tmp_path: Path) -> None:
     import_file(memory, write_lines(tmp_path / "talk.jsonl", TALK), bank="b")
     exported = [message.model_dump(mode="json") for message in memory.export("b")]
     report = import_file(memory, write_lines(tmp_path / "export.jsonl", *exported), bank="copy")
@@ -94,21 +95,70 @@ def test_exported_messages_come_back(memory: Memory, tmp_path: Path) -> None:
     assert import_file(memory, tmp_path / "export.jsonl", bank="b").duplicates == 2
 
 
-def test_tool_calls_are_kept_as_json(memory: Memory, tmp_path: Path) -> None:
+def test_chat_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"q": "타이탄"}'}}
     messages = [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "assistant", "content": "Looking.", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "3 found"},
         {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {}}]},
         {"role": "tool", "name": "find", "content": ""},
+        {"role": "assistant", "content": None},
     ]
     import_file(memory, write_lines(tmp_path / "t.jsonl", {"id": "t", "messages": messages}), bank="b")
-    line = '{"tool_call": "find", "id": "call_1", "arguments": {"q": "타이탄"}}'
-    texts = [memory.message("b", f"t#{i}").text for i in range(4)]
-    assert texts == [line, f"Looking.\n{line}", "see\n[image_url]", ""]
+    imported = [memory.message("b", f"t#{i}") for i in range(6)]
+    find = ToolCall(id="call_1", name="find", arguments='{"q": "타이탄"}')
+    assert [m.parts for m in imported[:3]] == [
+        [find],
+        [TextPart(text="Looking."), find],
+        [ToolResult(id="call_1", content="3 found")],
+    ]
+    assert [(m.text, m.parts) for m in imported[3:]] == [("see\n[image_url]", None), ("", None), ("", None)]
 
 
-def test_naive_times_are_those_of_the_timezone(memory: Memory, tmp_path: Path) -> None:
+def test_anthropic_messages_with_tools_become_parts(memory: Memory, tmp_path: Path) -> None:
+    said = [
+        {"type": "text", "text": "Let me look."},
+        {"type": "tool_use", "id": "toolu_1", "name": "find", "input": {"q": "타이탄"}},
+        {"type": "tool_use", "id": "toolu_2", "name": "now", "input": {}},
+    ]
+    blocks = [{"type": "text", "text": "3 found"}, {"type": "image", "source": {}}]
+    answered = [
+        {"type": "tool_result", "tool_use_id": "toolu_1", "content": blocks},
+        {"type": "tool_result", "tool_use_id": "toolu_2", "is_error": True},
+        {"type": "text", "text": "And now?"},
+    ]
+    messages = [{"role": "assistant", "content": said}, {"role": "user", "content": answered}]
+    import_file(memory, write_lines(tmp_path / "t.jsonl", {"id": "t", "messages": messages}), bank="b")
+    assert memory.message("b", "t#0").parts == [
+        TextPart(text="Let me look."),
+        ToolCall(id="toolu_1", name="find", arguments={"q": "타이탄"}),
+        ToolCall(id="toolu_2", name="now", arguments={}),
+    ]
+    assert memory.message("b", "t#1").parts == [
+        ToolResult(id="toolu_1", content="3 found\n[image]"),
+        ToolResult(id="toolu_2", content="", is_error=True),
+        TextPart(text="And now?"),
+    ]
+
+
+def test_exported_parts_and_metadata_can_be_imported(memory: Memory, tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "△ b"}]
+    call = {"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": [1, None]}}
+    result = {"type": "tool_result", "id": "c", "content": "no", "is_error": True}
+    metadata = {"channel": "계획", "turn": 3}
+    contents: list[Any] = [parts, [call], [result], "△ f c {}"]
+    new: list[dict[str, Any]] = [{"role": "tool", "content": c, "id": f"m{i}"} for i, c in enumerate(contents)]
+    memory.store("b", [{**message, "metadata": metadata} for message in new])
+    exported = [message.model_dump(mode="json") for message in memory.export("b")]
+    path = write_lines(tmp_path / "export.jsonl", *exported)
+    import_file(memory, path, bank="copy")
+    assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
+    assert [m["parts"] for m in exported] == [parts, [call], [result], None]
+    assert import_file(memory, path, bank="b").duplicates == 4
+
+
+def test_naive_times_are_read_in_the_timezone(memory: Memory, tmp_path: Path) -> None:
     naive = {"id": "n", "messages": [{"role": "user", "content": "x", "created_at": "2026-03-01T09:00:00"}]}
     path = write_lines(tmp_path / "n.jsonl", naive)
     with pytest.raises(InvalidTime, match=r"line 1: messages\[0\]: created_at: .* no timezone"):
@@ -145,6 +195,10 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b'{"id": "x"}', InvalidInput, "line 2: content"),
         (b'{"role": "king", "content": "x"}', InvalidInput, "line 2: role"),
         (b'{"role": "user", "content": 5}', InvalidInput, "line 2: content"),
+        (b'{"role": "user", "content": "x", "tool_calls": [3]}', InvalidInput, r"line 2: tool_calls\[0\]: expected"),
+        (b'{"role": "user", "tool_calls": [{"id": "c"}]}', InvalidInput, r"line 2: tool_calls\[0\]: name"),
+        (b'{"role": "user", "content": [{"type": "tool_result"}]}', InvalidInput, r"line 2: content\[0\]: id"),
+        (b'{"role": "user", "content": "x", "metadata": 3}', InvalidInput, "line 2: metadata"),
         (b'{"role": "user", "content": "x", "created_at": "soon"}', InvalidTime, "line 2: created_at: 'soon'"),
         (b'{"role": "user", "content": "x", "created_at": "2096-01-01T00:00:00Z"}', InvalidTime, "line 2: created_at"),
         (b'{"role": "user", "content": "\xff"}', InvalidInput, "line 2: byte 30 is not UTF-8"),
@@ -153,7 +207,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
         (b"[" * 100_000, InvalidInput, "line 2: this is not JSON"),
     ],
 )
-def test_mistakes_name_the_line_and_store_nothing(
+def test_errors_name_the_line_and_nothing_is_stored(
     memory: Memory, tmp_path: Path, line: bytes, error: type[Exception], reason: str
 ) -> None:
     path = tmp_path / "bad.jsonl"
@@ -164,7 +218,7 @@ def test_mistakes_name_the_line_and_store_nothing(
     assert memory.banks().banks == []
 
 
-def test_an_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
+def test_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) -> None:
     import_file(memory, write_lines(tmp_path / "a.jsonl", TALK), bank="b")
     changed = {**TALK, "messages": [{**TALK["messages"][0], "content": "Other"}]}  # type: ignore[dict-item]
     with pytest.raises(Conflict, match=r"line 1 to line 1: .*talk/1#0"):
@@ -172,7 +226,7 @@ def test_an_id_of_another_message_is_a_conflict(memory: Memory, tmp_path: Path) 
     assert memory.message("b", "talk/1#0").text == "Ship Titan?"
 
 
-def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
+def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
         import_file(memory, tmp_path / "absent.jsonl", bank="b")
     with pytest.raises(InvalidInput, match="cannot be read"):
@@ -182,7 +236,7 @@ def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
         import_file(memory, tmp_path / "empty.jsonl", bank="b")
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(gzip.compress(json.dumps(TALK).encode())[:-12])
-    with pytest.raises(InvalidInput, match="cut short or damaged"):
+    with pytest.raises(InvalidInput, match="truncated or damaged"):
         import_file(memory, cut, bank="b")
     with pytest.raises(InvalidInput, match="format 'xml'"):
         import_file(memory, cut, bank="b", format="xml")
@@ -191,7 +245,7 @@ def test_files_that_cannot_be_read(memory: Memory, tmp_path: Path) -> None:
         import_file(memory, other, bank="b")
 
 
-def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Path) -> None:
+def test_killed_import_resumes_when_run_again(database_path: Path, tmp_path: Path) -> None:
     lines = [
         {"id": f"d{i}", "messages": [{"role": "user", "content": f"message {i} of {j}"} for j in range(10)]}
         for i in range(800)
@@ -199,7 +253,7 @@ def test_killed_import_goes_on_when_run_again(database_path: Path, tmp_path: Pat
     path = write_lines(tmp_path / "long.jsonl", *lines)
     program = (
         "import sys; from pathlib import Path; from foxing.memory import Memory; "
-        "from foxing.memory.ingest.importers.jsonl import import_file; "
+        "from foxing.memory.ingest.importers import import_file; "
         "import_file(Memory(sys.argv[1]), Path(sys.argv[2]), bank='b', "
         "progress=lambda done, total: print(done, flush=True))"
     )

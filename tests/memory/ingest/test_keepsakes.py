@@ -2,11 +2,11 @@ from itertools import pairwise
 
 import pytest
 
-from foxing.memory.ingest.keepsakes import find_keepsakes, within_budget
+from foxing.memory.ingest.keepsakes import Keepsake, find_keepsakes, within_budget
 
 
 def kept(text: str) -> list[str]:
-    return [text[start:stop] for start, stop in find_keepsakes(text)]
+    return [text[start:stop] for start, stop, _ in find_keepsakes(text)]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def kept(text: str) -> list[str]:
         ("", []),
     ],
 )
-def test_what_is_kept(text: str, expected: list[str]) -> None:
+def test_kinds_of_identifiers(text: str, expected: list[str]) -> None:
     assert kept(text) == expected
 
 
@@ -44,29 +44,30 @@ def test_ranges_ascend_and_do_not_overlap() -> None:
     text = "https://example.org/v1.2.3/2026-03-04/123e4567-e89b-12d3-a456-426614174000?n=12345 at 10:30, 12 kg. " * 20
     ranges = find_keepsakes(text)
     assert len(ranges) == 60
-    assert all(a[1] <= b[0] for a, b in pairwise(ranges))
+    assert all(a.stop <= b.start for a, b in pairwise(ranges))
 
 
-def test_over_the_budget_what_must_be_exact_comes_first() -> None:
+def test_lowest_rank_comes_first_when_the_budget_is_short() -> None:
     uuid = "123e4567-e89b-12d3-a456-426614174000"
     text = "weighs 12 kg and 13 kg " * 10 + uuid
-    assert [text[a:b] for a, b in within_budget(find_keepsakes(text), len(text), share=0.15)] == [uuid]
+    assert [text[start:stop] for start, stop, _ in within_budget(find_keepsakes(text), len(text), share=0.15)] == [uuid]
     assert within_budget(find_keepsakes(text), len(text), share=1.0) == find_keepsakes(text)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.2])
-def test_the_budget_holds(share: float) -> None:
+def test_budget_is_not_exceeded(share: float) -> None:
     text = "see 3f2a9bc at https://example.org/a, 12 kg, v1.2.3, 2026-03-04 " * 30
     chosen = within_budget(find_keepsakes(text), len(text), share)
-    assert sum(stop - start for start, stop in chosen) <= share * len(text)
+    assert sum(stop - start for start, stop, _ in chosen) <= share * len(text)
     assert chosen == sorted(chosen)
 
 
-def test_plain_ranges_are_taken_in_order() -> None:
-    assert within_budget([(0, 4), (10, 14), (20, 24)], 100, share=0.08) == [(0, 4), (10, 14)]
+def test_equal_ranks_are_taken_in_order() -> None:
+    keepsakes = [Keepsake(start, start + 4, rank=0) for start in (0, 10, 20)]
+    assert within_budget(keepsakes, 100, share=0.08) == keepsakes[:2]
 
 
 @pytest.mark.parametrize("unit", ["a", "1", "a1", "/a", "a.b", "1-", "ab:", "1,000", "a@", "-a1", "1 "])
-def test_long_monotonous_text_is_no_trap(unit: str) -> None:
+def test_repetitive_text_does_not_backtrack_forever(unit: str) -> None:
     text = unit * (20_000 // len(unit))
-    assert all(0 <= start < stop <= len(text) for start, stop in find_keepsakes(text))
+    assert all(0 <= start < stop <= len(text) for start, stop, _ in find_keepsakes(text))

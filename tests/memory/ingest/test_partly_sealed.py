@@ -1,4 +1,4 @@
-"""Messages that stand on several pages, sealed in parts, at several tiers; and pages sealed without their text."""
+"""Messages that span several pages and tiers, pages sealed without their text, and fresh tiers that change."""
 
 import random
 import sqlite3
@@ -26,23 +26,23 @@ def memory(database_path: Path) -> Iterator[Memory]:
 
 
 def indexed(path: Path) -> dict[str, set[str]]:
-    """Message id → its words in the index."""
+    """Message id → its terms in the index."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT key, term FROM postings JOIN messages ON messages.id = message_id")
-        found: dict[str, set[str]] = {}
+        indexed_terms: dict[str, set[str]] = {}
         for key, term in rows:
-            found.setdefault(key, set()).add(term)
+            indexed_terms.setdefault(key, set()).add(term)
         lengths = connection.execute(
             "SELECT terms, (SELECT coalesce(sum(count), 0) FROM postings WHERE message_id = messages.id), "
             "(SELECT count(DISTINCT length) FROM postings WHERE message_id = messages.id) FROM messages"
         ).fetchall()
     assert all(length == total and different <= 1 for length, total, different in lengths)
-    return found
+    return indexed_terms
 
 
-def test_a_message_sealed_in_part_is_exact_until_its_last_part_is_sealed(memory: Memory, database_path: Path) -> None:
+def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Memory, database_path: Path) -> None:
     memory.store("ana", [LONG])
-    assert memory.tick().sealed_pages == 1  # what fills a page
+    assert memory.tick().sealed_pages == 1  # only what fills a page
     page = memory.pages("ana").pages[0]
 
     for now in (START + DAY, START + 10 * DAY):
@@ -74,17 +74,17 @@ def test_a_message_sealed_in_part_is_exact_until_its_last_part_is_sealed(memory:
 
 
 def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
-    """The words that are left of a text without the characters that may be misread."""
-    doubtful = {place for start, stop, _ in uncertain for place in range(start, stop)}
-    return set(terms("".join(" " if place in doubtful else c for place, c in enumerate(text))))
+    """The terms of a text without the characters that may be misread."""
+    flagged = {position for start, stop, _ in uncertain for position in range(start, stop)}
+    return set(terms("".join(" " if position in flagged else c for position, c in enumerate(text))))
 
 
-def test_a_page_sealed_without_its_text_is_indexed_as_it_reads(memory: Memory, database_path: Path) -> None:
-    generator = random.Random(4)  # more than a page of `micro` has room for
-    said = [" ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(60)) for _ in range(12)]
+def test_page_sealed_without_its_text_is_indexed_as_decoded(memory: Memory, database_path: Path) -> None:
+    generator = random.Random(4)  # more than fits on a page at `micro`
+    texts = [" ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(60)) for _ in range(12)]
     messages = [
         {"id": str(n), "role": "user", "content": f"{WORDS}{words}.", "created_at": START}
-        for n, words in enumerate(said)
+        for n, words in enumerate(texts)
     ]
     memory.store("ana", messages)
     memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large"})
@@ -101,14 +101,14 @@ def test_a_page_sealed_without_its_text_is_indexed_as_it_reads(memory: Memory, d
         assert after.get(span.message_id, set()) <= readable(span.text, span.uncertain)
     assert sum(map(len, after.values())) < sum(map(len, before.values()))
 
-    # its exact text is what was dropped last: it waits for the end of the undo window
+    # its exact text is in the wastebasket until the undo window ends
     assert memory.bank("ana").bytes.text == 0
     assert memory.bank("ana").bytes.wastebasket > 0
     assert memory.age("ana", now=START + 9 * DAY).purged == 1
     assert memory.bank("ana").bytes.wastebasket == 0
 
 
-def test_a_new_policy_for_fresh_pages_takes_no_text_from_them(memory: Memory) -> None:
+def test_higher_fresh_tier_drops_no_text_from_fresh_pages(memory: Memory) -> None:
     memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
     memory.seal("ana")
     memory.set_policy("ana", Policy(fresh="large"))
@@ -116,7 +116,7 @@ def test_a_new_policy_for_fresh_pages_takes_no_text_from_them(memory: Memory) ->
     assert memory.message("ana", "m").source == "text"
 
 
-def test_a_lower_fresh_tier_is_followed_at_once(memory: Memory) -> None:
+def test_lower_fresh_tier_applies_to_fresh_pages_and_keeps_their_text(memory: Memory) -> None:
     memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
     memory.set_policy("ana", Policy(fresh="large"))
     memory.seal("ana")
@@ -126,7 +126,7 @@ def test_a_lower_fresh_tier_is_followed_at_once(memory: Memory) -> None:
     assert memory.message("ana", "m").source == "text"
 
 
-def test_a_dry_run_counts_what_no_undo_window_would_keep(memory: Memory) -> None:
+def test_dry_run_counts_purges_when_there_is_no_undo_window(memory: Memory) -> None:
     memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
     memory.seal("ana")
     memory.set_policy("ana", {"undo_window": "PT0S"})
@@ -134,7 +134,7 @@ def test_a_dry_run_counts_what_no_undo_window_would_keep(memory: Memory) -> None
     assert planned.purged == memory.age("ana", now=START + 10 * DAY).purged == 1
 
 
-def test_bytes_are_bytes(memory: Memory) -> None:
+def test_sizes_are_in_bytes(memory: Memory) -> None:
     texts = ("내일 회의는 오후 세 시입니다", "a\x00b\x00c", "🦊🦊", "")
     memory.store("ana", [{"role": "user", "content": text, "created_at": START} for text in texts])
     held = memory.bank("ana").bytes
@@ -147,7 +147,7 @@ def test_bytes_are_bytes(memory: Memory) -> None:
         assert held.total == (held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.wastebasket)
 
 
-def test_the_end_of_time_is_a_time(memory: Memory) -> None:
+def test_ageing_at_the_latest_possible_time(memory: Memory) -> None:
     memory.store("ana", [{"id": "m", "role": "user", "content": WORDS, "created_at": START}])
     memory.seal("ana")
     assert len(memory.age("ana", now=datetime.max.replace(tzinfo=UTC)).moved) == 1
@@ -162,9 +162,7 @@ def test_the_end_of_time_is_a_time(memory: Memory) -> None:
         (("micro",), "micro", []),
     ],
 )
-def test_a_policy_is_followed_as_far_as_the_codec_goes(
-    available: tuple[str, ...], fresh: str, steps: list[str]
-) -> None:
+def test_policy_is_reduced_to_the_tiers_of_the_codec(available: tuple[str, ...], fresh: str, steps: list[str]) -> None:
     served = Policy().served_by(dict.fromkeys(available))
     assert served.fresh == fresh
     assert [step.tier for step in served.steps] == steps

@@ -1,8 +1,10 @@
-"""Storing messages and reading them back, on a real SQLite file."""
+"""Storing messages and reading them back, in a SQLite file."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ def memory(database_path: Path) -> Iterator[Memory]:
         yield opened
 
 
-def test_a_stored_message_is_readable_at_once(memory: Memory) -> None:
+def test_stored_message_is_readable_at_once(memory: Memory) -> None:
     stored = memory.store("ana", [{"role": "user", "content": "We ship Titan on 14 March.", "thread": "titan"}])
 
     message = memory.message("ana", stored.ids[0])
@@ -41,7 +43,7 @@ def test_a_stored_message_is_readable_at_once(memory: Memory) -> None:
     "content",
     ["", "\x00\x01\x1b[31m\r\n", "🦊" * 10, "שלום עולם", "e\u0301 ⟦41⟧ ¶ ▒", "한국어와 English 섞기", "x" * 20_000],
 )
-def test_every_text_comes_back_open_and_sealed(memory: Memory, content: str) -> None:
+def test_every_text_round_trips_open_and_sealed(memory: Memory, content: str) -> None:
     memory.store("ana", [NewMessage(role="tool", content=content, id="m")])
     assert memory.message("ana", "m").text == content
 
@@ -59,7 +61,7 @@ def test_very_old_times_are_valid(memory: Memory) -> None:
     assert memory.message("ana", "m").created_at == at
 
 
-def test_the_same_message_again_adds_nothing(memory: Memory) -> None:
+def test_same_message_again_adds_nothing(memory: Memory) -> None:
     message = NewMessage(role="user", content="hello", id="m1", created_at=NOW)
     memory.store("ana", [message])
 
@@ -70,9 +72,7 @@ def test_the_same_message_again_adds_nothing(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("change", [{"content": "bye"}, {"role": "assistant"}, {"name": "Bo"}, {"thread": "other"}])
-def test_the_same_id_with_another_message_is_a_conflict_and_changes_nothing(
-    memory: Memory, change: dict[str, str]
-) -> None:
+def test_same_id_with_another_message_is_a_conflict_and_changes_nothing(memory: Memory, change: dict[str, str]) -> None:
     memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
 
     with pytest.raises(Conflict, match="m1"):
@@ -84,7 +84,7 @@ def test_the_same_id_with_another_message_is_a_conflict_and_changes_nothing(
     assert memory.message("ana", "m1").text == "hello"
 
 
-def test_duplicates_are_found_after_sealing_too(memory: Memory) -> None:
+def test_duplicates_are_detected_after_sealing(memory: Memory) -> None:
     memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
     memory.seal("ana")
     assert memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}]).duplicates == 1
@@ -92,7 +92,7 @@ def test_duplicates_are_found_after_sealing_too(memory: Memory) -> None:
         memory.store("ana", [{"role": "user", "content": "other", "id": "m1"}])
 
 
-def test_an_idempotency_key_gives_the_first_answer_again(memory: Memory) -> None:
+def test_idempotency_key_returns_the_first_answer_again(memory: Memory) -> None:
     first = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
     second = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
 
@@ -102,7 +102,7 @@ def test_an_idempotency_key_gives_the_first_answer_again(memory: Memory) -> None
         memory.store("ana", [{"role": "user", "content": "other"}], idempotency_key="k")
 
 
-def test_banks_do_not_see_each_other(memory: Memory) -> None:
+def test_banks_are_isolated(memory: Memory) -> None:
     memory.store("ana", [{"role": "user", "content": "the password is swordfish", "id": "m"}])
     memory.store("bo", [{"role": "user", "content": "nothing here", "id": "m"}])
 
@@ -126,7 +126,7 @@ def test_banks_do_not_see_each_other(memory: Memory) -> None:
         ({"role": "user", "content": "x" * (1 << 20) + "x"}, MessageTooLarge),
     ],
 )
-def test_bad_messages_are_refused_and_nothing_of_the_call_is_stored(
+def test_invalid_message_rejects_the_whole_call(
     memory: Memory, message: dict[str, object], error: type[Exception]
 ) -> None:
     memory.store("ana", [{"role": "user", "content": "good"}])
@@ -135,13 +135,49 @@ def test_bad_messages_are_refused_and_nothing_of_the_call_is_stored(
     assert memory.bank("ana").messages == 1
 
 
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ("hello", "not a str"),
+        (b"hello", "not a bytes"),
+        ({"role": "user", "content": "hello"}, "not a dict"),
+        (NewMessage(role="user", content="hello"), "not a NewMessage"),
+        (None, "not None"),
+        (7, "not an int"),
+    ],
+)
+def test_what_is_not_a_list_of_messages_is_rejected_with_the_right_call(
+    memory: Memory, messages: Any, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        memory.store("ana", messages)
+    assert "[{'role': 'user', 'content': 'hello'}]" in str(caught.value)
+    assert memory.banks().banks == []
+
+
+@pytest.mark.parametrize(("item", "said"), [("hello", "not a str"), (None, "not None"), (["user", "x"], "not a list")])
+def test_an_item_that_is_not_a_message_is_rejected_with_its_place(memory: Memory, item: Any, said: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"messages\[1\] must be a message.*{said}"):
+        memory.store("ana", [{"role": "user", "content": "good"}, item])
+    assert memory.banks().banks == []
+
+
+def test_messages_may_come_from_a_generator_but_not_be_none_or_endless(memory: Memory) -> None:
+    assert memory.store("ana", ({"role": "user", "content": text} for text in "abc")).stored == 3
+    with pytest.raises(InvalidInput, match="at least one message"):
+        memory.store("ana", [])
+    with pytest.raises(InvalidInput, match="more than 10,000"):
+        memory.store("ana", repeat(NewMessage(role="user", content="again")))
+    assert memory.bank("ana").messages == 3
+
+
 @pytest.mark.parametrize("bank", ["", "a/b", "a b", "..", "x" * 201])
-def test_bad_bank_names_are_refused(memory: Memory, bank: str) -> None:
+def test_invalid_bank_names_are_rejected(memory: Memory, bank: str) -> None:
     with pytest.raises(InvalidInput, match="bank"):
         memory.store(bank, [{"role": "user", "content": "x"}])
 
 
-def test_what_does_not_exist_is_not_found(memory: Memory) -> None:
+def test_missing_bank_message_and_page_are_not_found(memory: Memory) -> None:
     with pytest.raises(NotFound, match="bank 'nobody'"):
         memory.bank("nobody")
     memory.store("ana", [{"role": "user", "content": "x"}])

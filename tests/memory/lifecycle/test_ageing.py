@@ -1,4 +1,4 @@
-"""Sealing and ageing through the facade, with the real codec: what moves when, and what is left."""
+"""Sealing and ageing through `Memory` with the native codec: which pages move when, and what they keep."""
 
 import random
 import re
@@ -39,7 +39,7 @@ def memory(database_path: Path) -> Iterator[Memory]:
         yield opened
 
 
-def test_sealing_makes_full_pages_and_one_that_is_cropped(memory: Memory) -> None:
+def test_sealing_fills_pages_and_crops_the_last(memory: Memory) -> None:
     memory.store("ana", conversation(300))
     steps: list[tuple[int, int]] = []
 
@@ -69,7 +69,7 @@ def test_a_page_is_grouped_by_thread(memory: Memory) -> None:
     assert threads == sorted(threads, key=threads.index)
 
 
-def test_a_message_longer_than_a_page_is_whole_over_several(memory: Memory) -> None:
+def test_a_message_longer_than_a_page_spans_several(memory: Memory) -> None:
     text = " ".join(f"{number:05d}" for number in range(6000))
     memory.store("ana", [{"id": "long", "role": "tool", "content": text}])
     memory.seal("ana")
@@ -97,14 +97,14 @@ def test_ageing_follows_the_default_policy(memory: Memory) -> None:
     assert memory.age("ana", now=last + 400 * DAY).moved == []
 
 
-def test_ageing_goes_straight_to_the_tier_that_the_age_calls_for(memory: Memory) -> None:
+def test_ageing_skips_to_the_tier_for_the_age(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     report = memory.age("ana", now=START + 400 * DAY)
     assert [(move.from_tier, move.to_tier) for move in report.moved] == [("base", "micro")]
 
 
-def test_pages_never_move_up_again(memory: Memory) -> None:
+def test_pages_never_move_up(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     memory.age("ana", now=START + 400 * DAY)
@@ -112,7 +112,7 @@ def test_pages_never_move_up_again(memory: Memory) -> None:
     assert memory.pages("ana").pages[0].tier == "micro"
 
 
-def test_a_dry_run_tells_what_would_happen_and_does_nothing(memory: Memory) -> None:
+def test_a_dry_run_reports_the_moves_and_writes_nothing(memory: Memory) -> None:
     memory.store("ana", conversation(150))
     memory.seal("ana")
     before = memory.pages("ana")
@@ -129,7 +129,7 @@ def test_a_dry_run_tells_what_would_happen_and_does_nothing(memory: Memory) -> N
     assert planned.bytes_after == pytest.approx(done.bytes_after, rel=0.01)
 
 
-def test_a_pinned_page_stays_until_it_is_unpinned(memory: Memory) -> None:
+def test_a_pinned_page_does_not_age_until_it_is_unpinned(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     page = memory.pages("ana").pages[0].id
@@ -145,7 +145,7 @@ def test_a_pinned_page_stays_until_it_is_unpinned(memory: Memory) -> None:
 @pytest.mark.parametrize(
     ("keep", "kept"), [("fresh", [False, False]), ("until:tiny", [True, False]), ("always", [True, True])]
 )
-def test_exact_text_is_kept_as_the_policy_says(memory: Memory, keep: str, kept: list[bool]) -> None:
+def test_exact_text_is_kept_according_to_the_policy(memory: Memory, keep: str, kept: list[bool]) -> None:
     memory.store("ana", conversation(20))
     memory.set_policy("ana", Policy(keep_text=keep))
     memory.seal("ana")
@@ -172,7 +172,7 @@ def test_a_policy_that_stops_keeping_text_drops_it_at_the_next_ageing(memory: Me
     assert not memory.pages("ana").pages[0].text_kept
 
 
-def test_what_was_dropped_waits_in_the_wastebasket_and_is_purged_after_the_undo_window(memory: Memory) -> None:
+def test_the_wastebasket_holds_what_was_dropped_until_the_undo_window_has_passed(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     held = memory.bank("ana").bytes
@@ -184,7 +184,7 @@ def test_what_was_dropped_waits_in_the_wastebasket_and_is_purged_after_the_undo_
     assert memory.bank("ana").bytes.wastebasket == 0
 
 
-def test_a_sharper_tier_than_the_memory_holds_is_forgotten(memory: Memory) -> None:
+def test_tiers_sharper_than_the_page_are_forgotten(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     page = memory.pages("ana").pages[0].id
@@ -223,7 +223,7 @@ def test_a_policy_of_seconds_works(memory: Memory) -> None:
     assert (report.moved_pages, report.purged) == (1, 1)
 
 
-def test_policies_that_contradict_themselves_are_refused(memory: Memory) -> None:
+def test_contradictory_policies_are_rejected(memory: Memory) -> None:
     memory.store("ana", conversation(1))
     with pytest.raises(InvalidPolicy, match="lower tiers only"):
         memory.set_policy("ana", {"steps": [{"after": "P7D", "tier": "tiny"}, {"after": "P30D", "tier": "small"}]})
@@ -232,11 +232,13 @@ def test_policies_that_contradict_themselves_are_refused(memory: Memory) -> None
     assert memory.policy("ana") == Policy()
     week = Step(after=timedelta(days=7), tier="small")
     assert memory.set_policy("ana", Policy(steps=(week,))) == memory.policy("ana")
+    with pytest.raises(InvalidPolicy):
+        memory.set_policy("nobody", {"keep_text": "sometimes"})
     with pytest.raises(NotFound):
-        memory.set_policy("nobody", Policy())
+        memory.policy("nobody")
 
 
-def test_words_that_can_no_longer_be_read_leave_the_index(memory: Memory) -> None:
+def test_words_that_can_no_longer_be_read_are_removed_from_the_index(memory: Memory) -> None:
     code = random.Random(3)
     nonsense = ["".join(code.choices("bcdfghjklmnpqrstvwxz", k=9)) for _ in range(150)]
     messages = conversation(150)
@@ -254,8 +256,8 @@ def test_words_that_can_no_longer_be_read_leave_the_index(memory: Memory) -> Non
     for span in memory.export("ana"):
         words = list(re.finditer(r"[a-z]{9,}", span.text))
         for word in words:
-            doubtful = any(start < word.end() and word.start() < stop for start, stop, _ in span.uncertain)
-            if doubtful and sum(word[0] == other[0] for other in words) == 1 and checked < 20:
+            uncertain = any(start < word.end() and word.start() < stop for start, stop, _ in span.uncertain)
+            if uncertain and sum(word[0] == other[0] for other in words) == 1 and checked < 20:
                 checked += 1
                 assert span.message_id not in [found.message_id for found in memory.recall("ana", word[0]).spans]
     assert checked

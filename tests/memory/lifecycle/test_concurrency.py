@@ -1,28 +1,28 @@
-"""Threads and processes at work in one memory at once: nothing lost, nothing twice, one view for each reader."""
+"""Threads and processes working in one memory at once: nothing is lost or done twice, and recalls are consistent."""
 
 import json
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock
 
 import pytest
-from PIL.Image import Image
+from support.hooked_codec import HookedCodec
 
-from foxing.encoder import Reading, VisionTokens, load_codec
+from foxing.encoder import Reading, load_codec
 from foxing.memory import Memory, Policy, RecalledMessage
 from foxing.memory.pages.decode_queue import DecodeQueue
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-PATIENCE_S = 60
-#: Pages are decoded from the start, at a tier that reads well.
+TIMEOUT_S = 180  # reached only by a test that fails
+#: Pages are decoded from the start, at a tier that is read without errors.
 NO_TEXT = Policy(keep_text="until:large")
 
 
@@ -31,30 +31,8 @@ def message(key: str, minute: int, text: str = "The delivery is late again") -> 
     return {"id": key, "role": "user", "content": f"{text}, says note {key}.", "created_at": at}
 
 
-class Hooked:
-    """The native codec, with something that happens while it encodes or decodes."""
-
-    def __init__(self) -> None:
-        codec = load_codec("native", "cpu")
-        self._codec = codec
-        self.name, self.weights, self.layout = codec.name, codec.weights, codec.layout
-        self.repertoire, self.tiers, self.context_rows = codec.repertoire, codec.tiers, codec.context_rows
-        self.before_encode: Callable[[], None] = lambda: None
-        self.before_decode: Callable[[], None] = lambda: None
-        self.batches: list[int] = []
-
-    def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
-        self.before_encode()
-        return self._codec.encode(images, tier)
-
-    def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        self.batches.append(len(tokens))
-        self.before_decode()
-        return self._codec.decode(tokens)
-
-
 def once(action: Callable[[], object]) -> Callable[[], None]:
-    """`action` the first time, then nothing."""
+    """Runs `action` the first time it is called, then nothing."""
     lock, left = Lock(), [action]
 
     def run() -> None:
@@ -67,13 +45,13 @@ def once(action: Callable[[], object]) -> Callable[[], None]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    late = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < late, "it never happened"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.002)
 
 
-def test_nothing_is_lost_or_doubled_while_all_work_at_once(database_path: Path) -> None:
+def test_concurrent_work_loses_and_doubles_nothing(database_path: Path) -> None:
     with Memory(database_path, codec=load_codec("native", "cpu"), clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("first", 0)])
         stored = Event()
@@ -102,12 +80,12 @@ def test_nothing_is_lost_or_doubled_while_all_work_at_once(database_path: Path) 
             sealing, ageing, recalling = pool.submit(seal), pool.submit(age), pool.submit(recall)
             try:
                 for writer in [pool.submit(store, number) for number in range(4)]:
-                    writer.result(PATIENCE_S)
+                    writer.result(TIMEOUT_S)
             finally:
                 stored.set()
-            sealing.result(PATIENCE_S)
-            recalling.result(PATIENCE_S)
-            moved = ageing.result(PATIENCE_S)
+            sealing.result(TIMEOUT_S)
+            recalling.result(TIMEOUT_S)
+            moved = ageing.result(TIMEOUT_S)
         memory.seal("ana")
         moved += len(memory.age("ana", now=START + 10 * DAY).moved)
 
@@ -123,8 +101,10 @@ def test_nothing_is_lost_or_doubled_while_all_work_at_once(database_path: Path) 
 WORK = """
 import json, sys
 from datetime import datetime
-from foxing.memory import Memory, ageing, sealing
-sealing.PAGES_AT_ONCE = ageing.BATCH = 1
+from foxing.memory import Memory
+from foxing.memory.ingest import seal
+from foxing.memory.lifecycle import age
+seal.PAGES_AT_ONCE = age.BATCH = 1
 with Memory(sys.argv[1]) as memory:
     memory.codec
     print("ready", flush=True)
@@ -137,7 +117,7 @@ with Memory(sys.argv[1]) as memory:
 
 def test_two_processes_do_the_work_once(database_path: Path) -> None:
     with Memory(database_path, clock=lambda: START + DAY) as memory:
-        for first in range(0, 20, 5):  # four short pages to age, and one and a half to seal
+        for first in range(0, 20, 5):  # four short pages to age; about one and a half to seal follow
             memory.store("ana", [message(str(n), n) for n in range(first, first + 5)])
             memory.seal("ana")
         memory.store("ana", [message(str(n), n, 8 * "The delivery is late again, ") for n in range(20, 100)])
@@ -152,8 +132,8 @@ def test_two_processes_do_the_work_once(database_path: Path) -> None:
             assert worker.stdin is not None
             worker.stdin.write("go\n")
             worker.stdin.flush()
-        answers = [json.loads(worker.communicate(timeout=PATIENCE_S)[0]) for worker in workers]
-        memory.age("ana", now=START + 10 * DAY)  # what one sealed after the other had aged
+        answers = [json.loads(worker.communicate(timeout=TIMEOUT_S)[0]) for worker in workers]
+        memory.age("ana", now=START + 10 * DAY)  # pages sealed by one worker after the other had aged
 
         pages = memory.pages("ana").pages
         assert len(set(answers[0][0] + answers[1][0])) == len(answers[0][0] + answers[1][0]) == len(pages) - 4
@@ -179,26 +159,28 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_p
         alone = [at_hour(memory, number) for number in range(5)]
         assert [[span.message_id for span in spans] for spans in alone] == [["0"], ["1"], ["2"], ["3"], ["4"]]
 
-    codec = Hooked()
+    codec = HookedCodec()
     go = Event()
-    codec.before_decode = once(lambda: go.wait(PATIENCE_S))
+    codec.before_decode = once(lambda: go.wait(TIMEOUT_S))
     with Memory(database_path, codec=codec) as memory, ThreadPoolExecutor(5) as pool:
-        asked = [pool.submit(at_hour, memory, number) for number in range(5)]
+        asked = [pool.submit(at_hour, memory, 0)]
+        wait_until(lambda: codec.batches == [1])
+        asked += [pool.submit(at_hour, memory, number) for number in range(1, 5)]
         wait_until(lambda: memory.queue_depth == 4)
         go.set()
-        together = [answer.result(PATIENCE_S) for answer in asked]
+        together = [answer.result(TIMEOUT_S) for answer in asked]
 
     assert codec.batches == [1, 4]
 
-    def said(answers: list[list[RecalledMessage]]) -> list[list[tuple[str, str]]]:
+    def texts(answers: list[list[RecalledMessage]]) -> list[list[tuple[str, str]]]:
         return [[(span.message_id, span.text) for span in spans] for spans in answers]
 
-    assert said(together) == said(alone)
+    assert texts(together) == texts(alone)
 
 
-def test_one_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
-    """While it decodes its first messages, another process stores, seals and ages."""
-    codec = Hooked()
+def test_a_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
+    """Another `Memory` stores, seals and ages while the recall decodes its first messages."""
+    codec = HookedCodec()
     with Memory(database_path, codec=codec) as memory, Memory(database_path) as other:
         other.store("ana", [message(f"{n:02d}", n) for n in range(40)])
         other.set_policy("ana", Policy(keep_text="until:large"))
@@ -219,8 +201,8 @@ def test_one_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
     assert {span.tier for span in after} == {"tiny"}
 
 
-def test_sealing_ends_although_messages_keep_coming(database_path: Path) -> None:
-    codec = Hooked()
+def test_sealing_ends_while_messages_keep_arriving(database_path: Path) -> None:
+    codec = HookedCodec()
     with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
 
@@ -233,7 +215,7 @@ def test_sealing_ends_although_messages_keep_coming(database_path: Path) -> None
 
 
 def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None:
-    codec = Hooked()
+    codec = HookedCodec()
     with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message(str(n), n) for n in range(3)])
         memory.seal("ana")
@@ -250,14 +232,14 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
 
 
-def test_pages_are_free_again_when_ageing_fails_in_the_middle(database_path: Path) -> None:
-    codec = Hooked()
+def test_page_leases_are_released_when_ageing_fails(database_path: Path) -> None:
+    codec = HookedCodec()
     with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message(str(n), n) for n in range(3)])
         memory.seal("ana")
 
         def fail() -> None:
-            raise MemoryError("the machine is full")
+            raise MemoryError("out of memory")
 
         codec.before_encode = once(fail)
         with pytest.raises(MemoryError):
@@ -269,8 +251,8 @@ def test_pages_are_free_again_when_ageing_fails_in_the_middle(database_path: Pat
         assert (len(report.moved), report.busy) == (1, [])
 
 
-def test_an_interrupted_reader_leaves_the_others_their_answers(database_path: Path) -> None:
-    codec = Hooked()
+def test_an_interrupted_thread_does_not_fail_the_others(database_path: Path) -> None:
+    codec = HookedCodec()
     with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         tokens = memory.page_tokens("ana", memory.seal("ana").pages[0])
@@ -279,7 +261,7 @@ def test_an_interrupted_reader_leaves_the_others_their_answers(database_path: Pa
 
     def calls() -> None:
         if len(codec.batches) == 1:
-            go.wait(PATIENCE_S)  # the others queue up behind the first
+            go.wait(TIMEOUT_S)  # the others queue behind the first
         if len(codec.batches) == 2:
             raise KeyboardInterrupt
 
@@ -292,25 +274,27 @@ def test_an_interrupted_reader_leaves_the_others_their_answers(database_path: Pa
             return "interrupted"
 
     with ThreadPoolExecutor(4) as pool:
-        readers = [pool.submit(read) for _ in range(4)]
+        results = [pool.submit(read)]
+        wait_until(lambda: codec.batches == [1])
+        results += [pool.submit(read) for _ in range(3)]
         wait_until(lambda: queue.depth == 3)
         go.set()
-        outcomes = [reader.result(PATIENCE_S) for reader in readers]
+        outcomes = [result.result(TIMEOUT_S) for result in results]
 
     assert Counter(outcomes) == {"read": 3, "interrupted": 1}
     assert codec.batches == [1, 3, 2]
     assert queue.depth == 0
 
 
-@pytest.mark.parametrize("readers", [2, 6])
-def test_readers_of_one_page_see_it_whole(database_path: Path, readers: int) -> None:
-    """Threads that fill the same cached page at once: what one has read never changes under another's hands."""
+@pytest.mark.parametrize("threads", [2, 6])
+def test_threads_reading_one_page_see_it_intact(database_path: Path, threads: int) -> None:
+    """Threads that fill the same cached page at once do not change bands that another is reading."""
     with Memory(database_path, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         memory.set_policy("ana", NO_TEXT)
         memory.store("ana", [message(str(n), n) for n in range(1, 24)])
         memory.seal("ana")
-        with ThreadPoolExecutor(readers) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             keys = [str(n) for n in range(0, 24, 3)]
-            read = list(pool.map(lambda key: memory.message("ana", key), keys * readers))
+            read = list(pool.map(lambda key: memory.message("ana", key), keys * threads))
         assert all(span == memory.message("ana", span.message_id) for span in read)

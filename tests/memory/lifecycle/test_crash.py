@@ -1,4 +1,4 @@
-"""A process killed in the middle of its work leaves a whole memory behind, and the work can be done again."""
+"""A process killed in the middle of its work leaves the memory intact, and the work can be repeated."""
 
 import signal
 import subprocess
@@ -26,11 +26,12 @@ for number in range({MESSAGES}):
         print(number, flush=True)
 """
 
-# small batches, so that there is a middle to be killed in
+# small batches, so that the process can be killed between two
 SEAL = """
 import sys
-from foxing.memory import Memory, sealing
-sealing.PAGES_AT_ONCE = 2
+from foxing.memory import Memory
+from foxing.memory.ingest import seal
+seal.PAGES_AT_ONCE = 2
 memory = Memory(sys.argv[1])
 memory.seal("ana", progress=lambda done, total: print(done, flush=True))
 """
@@ -38,15 +39,16 @@ memory.seal("ana", progress=lambda done, total: print(done, flush=True))
 AGE = """
 import sys
 from datetime import datetime
-from foxing.memory import Memory, ageing
-ageing.BATCH = 2
+from foxing.memory import Memory
+from foxing.memory.lifecycle import age
+age.BATCH = 2
 memory = Memory(sys.argv[1])
 memory.age("ana", now=datetime.fromisoformat(sys.argv[2]), progress=lambda done, total: print(done, flush=True))
 """
 
 
 def run_and_kill(code: str, database: Path, lines: int, at: datetime = START) -> None:
-    """Runs `code` in a process of its own and kills it when it has printed `lines` lines."""
+    """Runs `code` in another process and kills it after it has printed `lines` lines."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code, str(database), at.isoformat()], stdout=subprocess.PIPE, text=True
     )
@@ -73,8 +75,8 @@ def store_all(memory: Memory) -> None:
     )
 
 
-def check_whole(memory: Memory, messages: int) -> None:
-    """Every message is there once, every page is whole at one tier, every part reads."""
+def check_intact(memory: Memory, messages: int) -> None:
+    """Asserts that every message is there once and can be read, and every page is intact at one tier."""
     exported = list(memory.export("ana"))
     assert [span.message_id for span in exported] == [str(number) for number in range(messages)]
     for span in exported:
@@ -91,9 +93,9 @@ def test_killed_while_storing(database_path: Path) -> None:
     with Memory(database_path) as memory:
         stored = memory.bank("ana").messages
         assert 0 < stored < MESSAGES
-        check_whole(memory, stored)
-        store_all(memory)  # the same again: what was stored is found, the rest is added
-        check_whole(memory, MESSAGES)
+        check_intact(memory, stored)
+        store_all(memory)  # what was stored is a duplicate, the rest is added
+        check_intact(memory, MESSAGES)
 
 
 def test_killed_while_sealing(database_path: Path) -> None:
@@ -102,10 +104,10 @@ def test_killed_while_sealing(database_path: Path) -> None:
     run_and_kill(SEAL, database_path, lines=1)
     with Memory(database_path) as memory:
         assert 0 < memory.bank("ana").open_messages < MESSAGES
-        check_whole(memory, MESSAGES)
+        check_intact(memory, MESSAGES)
         memory.seal("ana")
         assert memory.bank("ana").open_messages == 0
-        check_whole(memory, MESSAGES)
+        check_intact(memory, MESSAGES)
 
 
 def test_killed_while_ageing(database_path: Path) -> None:
@@ -114,10 +116,10 @@ def test_killed_while_ageing(database_path: Path) -> None:
         memory.seal("ana")
     run_and_kill(AGE, database_path, lines=1, at=LATER)
     with Memory(database_path) as memory:
-        check_whole(memory, MESSAGES)
+        check_intact(memory, MESSAGES)
         assert {page.tier for page in memory.pages("ana", limit=500).pages} == {"base", "micro"}
         report = memory.age("ana", now=LATER)
-        # a page under the lease of the killed process is left for later and named; leases end after a minute
+        # pages leased by the killed process are busy until the lease expires after a minute
         waiting = [page.id for page in memory.pages("ana", limit=500).pages if page.tier == "base"]
         assert sorted(report.busy) == sorted(waiting)
-        check_whole(memory, MESSAGES)
+        check_intact(memory, MESSAGES)

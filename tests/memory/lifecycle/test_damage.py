@@ -1,4 +1,4 @@
-"""Rows of the database that are damaged or foreign: the rest of the memory goes on, and what is lost says so."""
+"""Damaged or foreign rows in the database: other messages are unaffected, and what is lost is reported."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def memory(database_path: Path) -> Iterator[Memory]:
 
 
 def damage(path: Path, column: str, change: Callable[[bytes], bytes]) -> None:
-    """Changes `column` of the first page as no program of ours would: the version stays."""
+    """Changes `column` of the first page behind the memory's back: the version of the page stays."""
     with closing(sqlite3.connect(path)) as connection, connection:
         page_id, blob = connection.execute(
             f"SELECT page_id, {column} FROM page_contents ORDER BY page_id LIMIT 1"
@@ -63,7 +63,7 @@ def cropped(blob: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("change", [flipped, of_other_weights, cut, cropped])
-def test_damaged_tokens_lose_their_messages_and_no_others(
+def test_damaged_tokens_lose_only_their_messages(
     memory: Memory, database_path: Path, change: Callable[[bytes], bytes]
 ) -> None:
     memory.age("ana", now=START + 10 * DAY)
@@ -99,7 +99,7 @@ def test_damaged_tokens_lose_their_messages_and_no_others(
     assert (tick.failed_banks, tick.moved_pages) == ({}, 1)
 
 
-def test_damaged_text_is_never_taken_for_exact(memory: Memory, database_path: Path) -> None:
+def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_path: Path) -> None:
     first, second = (page.id for page in memory.pages("ana").pages)
     damage(database_path, "text", flipped)
 
@@ -115,7 +115,7 @@ def test_damaged_text_is_never_taken_for_exact(memory: Memory, database_path: Pa
     )
 
 
-def test_kept_text_heals_damaged_tokens_and_is_not_dropped_for_them(memory: Memory, database_path: Path) -> None:
+def test_kept_text_replaces_damaged_tokens_and_is_not_dropped(memory: Memory, database_path: Path) -> None:
     first = memory.pages("ana").pages[0].id
     damage(database_path, "tokens", flipped)
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
@@ -145,7 +145,7 @@ def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_p
 
 
 def test_exact_text_is_read_without_a_codec(memory: Memory, database_path: Path) -> None:
-    """Weights that are missing, or take long to load, stand between nobody and what is not decoded."""
+    """Weights that are missing or slow to load do not affect what needs no decoding."""
     memory.store("ana", [{"id": "open", "role": "user", "content": TEXT, "created_at": START}])
     with Memory(database_path, codec="not installed") as other:
         assert other.message("ana", "open").text == TEXT
@@ -157,5 +157,5 @@ def test_exact_text_is_read_without_a_codec(memory: Memory, database_path: Path)
         with pytest.raises(CodecError, match="not installed"):
             other.check()
         memory.age("ana", now=START + 10 * DAY)
-        with pytest.raises(CodecError, match="not installed"):  # not the same as damaged
+        with pytest.raises(CodecError, match="not installed"):  # unlike damaged tokens, which give an empty text
             other.message("ana", "a0")

@@ -1,4 +1,4 @@
-"""The ageing policy: the default, what it calls for at each age, and policies that contradict themselves."""
+"""The ageing policy: its default, the tier at each age, and invalid policies."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ EVERY_TIER = dict.fromkeys(TIERS)
 @pytest.mark.parametrize(
     ("age", "tier"),
     [
-        (timedelta(days=-1), "base"),  # a clock that went back is no reason to forget
+        (timedelta(days=-1), "base"),  # a clock that was set back
         (timedelta(0), "base"),
         (timedelta(days=7, microseconds=-1), "base"),
         (timedelta(days=7), "small"),
@@ -29,7 +29,7 @@ EVERY_TIER = dict.fromkeys(TIERS)
         (timedelta(days=40_000), "micro"),
     ],
 )
-def test_the_default_goes_the_way_people_remember(age: timedelta, tier: str) -> None:
+def test_tier_at_each_age_by_default(age: timedelta, tier: str) -> None:
     assert Policy().tier_at(age, EVERY_TIER) == tier
 
 
@@ -50,12 +50,12 @@ def test_steps_to_tiers_that_the_codec_lacks_are_skipped() -> None:
         ("until:micro", {"large", "base", "small", "tiny"}),
     ],
 )
-def test_how_long_exact_text_is_kept(keep_text: str, kept_at: set[str]) -> None:
+def test_tiers_that_keep_exact_text(keep_text: str, kept_at: set[str]) -> None:
     policy = Policy(keep_text=keep_text)
     assert {tier for tier in TIERS if policy.keeps_text(tier)} == kept_at
 
 
-def test_a_policy_is_read_from_iso_8601_durations_and_comes_back() -> None:
+def test_policy_round_trips_with_iso_8601_durations() -> None:
     fields = {
         "fresh": "large",
         "steps": [{"after": "PT10S", "tier": "base"}, {"after": "P1DT12H", "tier": "micro"}],
@@ -73,11 +73,11 @@ def test_a_policy_is_read_from_iso_8601_durations_and_comes_back() -> None:
     assert Policy.parse(json.loads(policy.model_dump_json())) == policy
 
 
-def test_the_default_comes_back_from_its_json() -> None:
+def test_default_policy_round_trips() -> None:
     assert Policy.parse(json.loads(Policy().model_dump_json())) == Policy() == Policy.parse({})
 
 
-def test_a_policy_may_have_no_steps() -> None:
+def test_policy_without_steps() -> None:
     assert Policy.parse({"steps": []}).tier_at(timedelta(days=9999), EVERY_TIER) == "base"
 
 
@@ -87,7 +87,7 @@ def test_a_policy_may_have_no_steps() -> None:
         ({"steps": [{"after": "P7D", "tier": "large"}]}, "'large' is not below 'base'"),
         ({"steps": [{"after": "P7D", "tier": "base"}]}, "lower tiers only"),
         ({"steps": [{"after": "P7D", "tier": "tiny"}, {"after": "P8D", "tier": "small"}]}, "lower tiers only"),
-        ({"steps": [{"after": "P7D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]}, "ascend"),
+        ({"steps": [{"after": "P7D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]}, "ascending"),
         ({"steps": [{"after": "P9D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]}, "ascend"),
         ({"steps": [{"after": "PT0S", "tier": "small"}]}, "above zero"),
         ({"steps": [{"after": "-P1D", "tier": "small"}]}, "greater than or equal to 0"),
@@ -97,7 +97,7 @@ def test_a_policy_may_have_no_steps() -> None:
         ({"steps": [{"after": "P7D", "tier": "small", "why": "?"}]}, "steps.0.why"),
         ({"steps": "P7D"}, "steps"),
         ({"fresh": "gigantic"}, "fresh"),
-        ({"keep_text": "sometimes"}, "keep_text is 'fresh', 'always' or 'until:<tier>', not 'sometimes'"),
+        ({"keep_text": "sometimes"}, "keep_text must be 'fresh', 'always' or 'until:<tier>', not 'sometimes'"),
         ({"keep_text": "until:"}, "keep_text"),
         ({"keep_text": "until:blurry"}, "keep_text"),
         ({"keep_text": "always "}, "keep_text"),
@@ -108,19 +108,19 @@ def test_a_policy_may_have_no_steps() -> None:
         ({"sealafter": "P1D"}, "sealafter"),
     ],
 )
-def test_a_policy_that_cannot_be_used_is_refused_with_its_reason(fields: Mapping[str, Any], reason: str) -> None:
+def test_invalid_policy_is_rejected_with_its_reason(fields: Mapping[str, Any], reason: str) -> None:
     with pytest.raises(InvalidPolicy) as refused:
         Policy.parse(fields)
-    assert str(refused.value).startswith("this policy cannot be used: ")
+    assert str(refused.value).startswith("this policy is invalid: ")
     assert reason in str(refused.value)
 
 
-def test_every_reason_is_given_at_once() -> None:
+def test_every_error_is_listed() -> None:
     with pytest.raises(InvalidPolicy) as refused:
         Policy.parse({"fresh": "gigantic", "keep_text": "sometimes", "seal_after": "soon"})
     assert all(name in str(refused.value) for name in ("fresh", "keep_text", "seal_after"))
 
 
-def test_a_policy_cannot_be_changed_in_place() -> None:
+def test_policy_is_immutable() -> None:
     with pytest.raises(ValidationError):
         Policy().keep_text = "always"  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""A bank that changes to a codec whose pages hold a quarter as much, and back: typeset again, nothing lost."""
+"""Relayout: moving a bank to a codec whose pages hold a quarter as much, and back, without loss."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL.Image import Image
+from support.plugins import InstallPlugin
 
-from foxing.encoder import CODECS, CodecEntry, Reading, TierSpec, TokensError, VisionTokens
+from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, render
@@ -24,8 +25,8 @@ DAY = timedelta(days=1)
 BANK = "ana"
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
 REPERTOIRE = ASCII + "¶⇥▒⟦⟧▶◆"
-SAID = "the battery test in a cold room took longer than planned so we moved it to the second week of March"
-WORDS = SAID.split()
+SENTENCE = "the battery test in a cold room took longer than planned so we moved it to the second week of March"
+WORDS = SENTENCE.split()
 MESSAGES = [
     f"Note {n}: {' '.join(WORDS[(n * 7 + k * 3) % len(WORDS)] for k in range(20))}.\nIt is {n * 13} of 점심; see "
     f"/srv/reports/{n:03d}/final-{n * 7919}.pdf"
@@ -34,7 +35,8 @@ MESSAGES = [
 
 
 class Printed:
-    """Reads printed pages: its tokens are the image, and each cell is the glyph that it is most like."""
+    """A codec for printed pages: its tokens are the image, and a cell is read as the nearest glyph. `blind`: it reads
+    every character as unreadable."""
 
     name = "printed"
     weights = "printed-1"
@@ -75,7 +77,7 @@ class Printed:
 
 
 def _cut(page: npt.NDArray[np.uint8], tier: str) -> npt.NDArray[np.float32]:
-    """float32[rows · columns, 16 · 8]: each cell in 8×16 px."""
+    """The cells of the page at 8×16 px, float32[rows · columns, 16 · 8]."""
     from PIL import Image as images
 
     size = (PRINTED_PAGE.columns * 8, PRINTED_PAGE.rows * 16)
@@ -86,7 +88,7 @@ def _cut(page: npt.NDArray[np.uint8], tier: str) -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _glyphs(tier: str) -> npt.NDArray[np.float32]:
-    """How each character of the repertoire looks at `tier`, with nothing beside it."""
+    """Each character of the repertoire drawn at `tier` between blank cells, float32[characters, 16 · 8]."""
     grid = np.full(PRINTED_PAGE.cells, BLANK, dtype=np.uint32)
     grid[: 4 * len(REPERTOIRE) : 4] = [ord(c) for c in REPERTOIRE]
     page = np.asarray(render(grid.reshape(PRINTED_PAGE.rows, -1), PRINTED_PAGE, tier))
@@ -95,18 +97,20 @@ def _glyphs(tier: str) -> npt.NDArray[np.float32]:
 
 def _read_cells(page: npt.NDArray[np.uint8], tier: str) -> tuple[Cells, npt.NDArray[np.float32]]:
     seen, glyphs = _cut(page, tier), _glyphs(tier)
-    unlike = (seen**2).sum(1)[:, None] - 2 * seen @ glyphs.T + (glyphs**2).sum(1)[None]
-    points = np.array([ord(c) for c in REPERTOIRE], dtype=np.uint32)[unlike.argmin(1)]
+    distance = (seen**2).sum(1)[:, None] - 2 * seen @ glyphs.T + (glyphs**2).sum(1)[None]
+    points = np.array([ord(c) for c in REPERTOIRE], dtype=np.uint32)[distance.argmin(1)]
     cells = np.where(points == 0x20, np.uint32(BLANK), points)
     shape = PRINTED_PAGE.rows, PRINTED_PAGE.columns
     return cells.reshape(shape), np.full(shape, 0.9, dtype=np.float32)
 
 
 @pytest.fixture(autouse=True)
-def _printed_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a codec that comes with an extra has one."""
-    entry = CodecEntry("printed", "For tests.", lambda device, options: Printed(), extra="gpu")
-    monkeypatch.setitem(CODECS, "printed", entry)
+def _install_printed(install_plugin: InstallPlugin) -> None:
+    """Installs the codec as one that needs an extra."""
+    plugin = CodecPlugin(
+        "printed", "For tests.", lambda device, options: Printed(), CodecOptions, needs=Dependencies("gpu", ())
+    )
+    install_plugin(CODECS, "printed", plugin)
 
 
 class Bank:
@@ -162,7 +166,7 @@ def stored() -> dict[str, str]:
     return {f"m{n}": content for n, content in enumerate(MESSAGES)}
 
 
-def test_kept_text_moves_exactly_and_a_page_becomes_several(bank: Bank) -> None:
+def test_kept_text_is_moved_exactly_onto_several_pages(bank: Bank) -> None:
     (before,) = bank.open().pages(BANK).pages
     memory = bank.open(Printed())
     planned = memory.reencode(BANK, dry_run=True).reencoded
@@ -185,14 +189,14 @@ def test_kept_text_moves_exactly_and_a_page_becomes_several(bank: Bank) -> None:
     assert memory.bank(BANK).messages == len(MESSAGES)
 
 
-def test_a_message_that_a_page_cuts_is_whole_with_its_keepsakes(bank: Bank) -> None:
+def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None:
     memory = bank.open(Printed())
     memory.reencode(BANK)
     rows = bank.rows()
     parts: dict[int, list[tuple[int, int]]] = {}
     for span in rows["spans"]:
         parts.setdefault(span[2], []).append((span[6], span[7]))
-    assert any(len(found) > 1 for found in parts.values()), "some page ends in the middle of a message"
+    assert any(len(found) > 1 for found in parts.values()), "no page ends in the middle of a message"
     lengths = {row[0]: row[9] for row in rows["messages"]}
     for message, found in parts.items():
         edges = sorted(found)
@@ -207,7 +211,7 @@ def test_a_message_that_a_page_cuts_is_whole_with_its_keepsakes(bank: Bank) -> N
             assert text.endswith(f"final-{n * 7919}.pdf")
 
 
-def test_what_was_decoded_moves_as_it_was_read_and_comes_back(bank: Bank) -> None:
+def test_decoded_text_is_moved_as_it_was_read_and_back(bank: Bank) -> None:
     native = bank.open()
     bank.now = START + 10 * DAY
     native.age(BANK)
@@ -249,7 +253,7 @@ def test_a_second_run_has_nothing_to_do_and_a_dry_run_writes_nothing(bank: Bank)
     assert bank.rows() == rows
 
 
-def test_a_run_that_is_stopped_leaves_the_page_whole_and_is_gone_on_with(bank: Bank) -> None:
+def test_an_interrupted_run_leaves_the_page_intact_and_resumes(bank: Bank) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
@@ -262,7 +266,7 @@ def test_a_run_that_is_stopped_leaves_the_page_whole_and_is_gone_on_with(bank: B
     assert texts(memory) == stored()
 
 
-def test_a_page_that_changes_meanwhile_is_busy_and_stays(bank: Bank) -> None:
+def test_a_page_changed_meanwhile_is_busy_and_stays(bank: Bank) -> None:
     other = bank.open()
     (page,) = other.pages(BANK).pages
     memory = bank.open(Printed(before_encode=lambda: other.pin(BANK, page.id) and None))
@@ -277,12 +281,12 @@ def test_a_page_that_changes_meanwhile_is_busy_and_stays(bank: Bank) -> None:
     assert {page.pinned for page in found} == {True}
 
 
-def test_a_page_stays_as_long_as_what_ageing_dropped_of_it_can_be_brought_back(bank: Bank) -> None:
+def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     bank.open().age(BANK)
     memory = bank.open(Printed())
     (left,) = memory.reencode(BANK).unreadable
-    assert f"can be brought back until {(bank.now + 7 * DAY).isoformat()}" in left.reason
+    assert f"can be restored until {(bank.now + 7 * DAY).isoformat()}" in left.reason
     assert bank.rows()["wastebasket"]
     bank.now += 8 * DAY
     assert len(memory.reencode(BANK).reencoded) == 1
@@ -312,14 +316,16 @@ def test_a_page_that_the_new_codec_cannot_read_stays(bank: Bank) -> None:
     assert bank.rows() == rows
 
 
-def test_what_cannot_be_read_now_is_neither_typeset_again_nor_aged(bank: Bank) -> None:
+def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) -> None:
     bank.open(Printed()).reencode(BANK)
     bank.now = START + 10 * DAY
     kept = bank.rows()
     report = bank.open(Printed(blind=True)).age(BANK)
     assert (report.moved, report.text_dropped, report.busy) == ([], [], [])
     assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
-    assert bank.rows()["page_contents"] == kept["page_contents"], "exact text is not dropped for what says nothing"
+    assert bank.rows()["page_contents"] == kept["page_contents"], (
+        "exact text is dropped although the tokens cannot be read"
+    )
     assert bank.rows()["postings"] == kept["postings"]
     memory = bank.open(Printed())
     assert len(memory.age(BANK).moved) == len(report.unreadable)
@@ -336,7 +342,7 @@ def test_what_cannot_be_read_now_is_neither_typeset_again_nor_aged(bank: Bank) -
     assert bank.rows() == rows
 
 
-def test_dry_runs_promise_no_more_than_is_done(bank: Bank) -> None:
+def test_dry_runs_report_what_is_done(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     memory = bank.open(Printed())
     planned, done = memory.age(BANK, dry_run=True), memory.age(BANK)
@@ -351,13 +357,13 @@ def test_dry_runs_promise_no_more_than_is_done(bank: Bank) -> None:
     assert dry.unreadable == wet.unreadable
 
 
-def test_pages_of_the_codec_before_are_read_until_they_are_moved(bank: Bank) -> None:
+def test_pages_of_the_previous_codec_are_read_until_they_are_moved(bank: Bank) -> None:
     bank.now = START + 10 * DAY
     native = bank.open()
     native.age(BANK)
     read = texts(native)
     memory = bank.open(Printed())
-    assert texts(memory) == read, "the native codec comes with the package"
+    assert texts(memory) == read, "the native codec ships with the package"
     (page,) = memory.pages(BANK).pages
     assert memory.read_page(BANK, page.id).source == "decoded"
     assert memory.age(BANK, now=START + 40 * DAY).moved == []
@@ -365,6 +371,6 @@ def test_pages_of_the_codec_before_are_read_until_they_are_moved(bank: Bank) -> 
     memory.reencode(BANK)
     later = bank.open()
     span = later.message(BANK, "m3")
-    assert (span.text, span.confidence) == ("", 0.0), "a model that takes its room is not loaded unasked"
-    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* FOXING_CODEC=printed"):
+    assert (span.text, span.confidence) == ("", 0.0), "a large model is not loaded for reading"
+    with pytest.raises(TokensDamaged, match=r"written by the codec 'printed': .* choose the codec 'printed'"):
         later.read_page(BANK, later.pages(BANK).pages[0].id)

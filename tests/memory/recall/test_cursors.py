@@ -1,4 +1,4 @@
-"""Going through answers page by page while the memory changes, and what recall does not need to decode."""
+"""Paging through answers while the memory changes, and what recall does not decode."""
 
 import base64
 import json
@@ -13,13 +13,14 @@ from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index
+from foxing.memory.storage.repositories.index import IndexQuery
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
 class Counting(NativeCodec):
-    """The native codec, and how many pieces of pages it was asked to decode."""
+    """The native codec, counting the token sequences that it decodes."""
 
     decoded = 0
 
@@ -52,7 +53,7 @@ def store(memory: Memory, keys: Sequence[object], text: str = "Titan is late", a
 
 
 @pytest.mark.parametrize("query", ["Titan", "is Titan late again and again?"])
-def test_messages_that_come_in_between_do_not_shift_the_answers(memory: Memory, query: str) -> None:
+def test_messages_stored_between_pages_do_not_shift_the_answers(memory: Memory, query: str) -> None:
     store(memory, range(20))
     whole = [span.message_id for span in memory.recall("ana", query).spans]
     seen: list[str] = []
@@ -67,7 +68,7 @@ def test_messages_that_come_in_between_do_not_shift_the_answers(memory: Memory, 
     assert seen == whole
 
 
-def test_a_window_shows_what_comes_in_after_its_place_and_nothing_twice(memory: Memory) -> None:
+def test_a_window_includes_messages_stored_after_the_cursor_and_nothing_twice(memory: Memory) -> None:
     store(memory, range(4))
     part = memory.recall("ana", limit=2)
     store(memory, ["earlier"], age=2 * DAY)
@@ -76,7 +77,7 @@ def test_a_window_shows_what_comes_in_after_its_place_and_nothing_twice(memory: 
     assert [span.message_id for span in part.spans + rest.spans] == ["0", "1", "2", "3", "later"]
 
 
-def test_equal_answers_come_newest_first(memory: Memory) -> None:
+def test_equal_scores_are_ordered_newest_first(memory: Memory) -> None:
     for number in range(5):
         store(memory, [number], "the same words")
     assert [span.message_id for span in memory.recall("ana", "same words").spans] == ["4", "3", "2", "1", "0"]
@@ -87,12 +88,12 @@ def test_equal_answers_come_newest_first(memory: Memory) -> None:
     [["x", 1], [None, None], [[1], [2]], ["2026-01-01", 2**70], ["0001-01-01T00:00:00+14:00", 1], [-1, 5], [2**70, 1]],
 )
 @pytest.mark.parametrize("query", [None, "Titan"])
-def test_cursors_that_were_made_up_are_refused(memory: Memory, position: list[object], query: str | None) -> None:
+def test_forged_cursors_are_rejected(memory: Memory, position: list[object], query: str | None) -> None:
     store(memory, range(3))
     cursor = memory.recall("ana", query, limit=1).next_cursor
     assert cursor is not None
-    mark = json.loads(base64.urlsafe_b64decode(cursor + "=="))[0]
-    forged = base64.urlsafe_b64encode(json.dumps([mark, *position]).encode()).decode()
+    fingerprint = json.loads(base64.urlsafe_b64decode(cursor + "=="))[0]
+    forged = base64.urlsafe_b64encode(json.dumps([fingerprint, *position]).encode()).decode()
     with pytest.raises(InvalidCursor):
         memory.recall("ana", query, cursor=forged)
     with pytest.raises(InvalidCursor):
@@ -115,7 +116,7 @@ def test_verbatim_decodes_nothing(memory: Memory, codec: Counting) -> None:
     assert codec.decoded == 0
 
 
-def test_only_what_is_answered_is_decoded(memory: Memory, codec: Counting) -> None:
+def test_only_returned_messages_are_decoded(memory: Memory, codec: Counting) -> None:
     for number in range(4):
         store(memory, [number], age=20 * DAY)
         memory.seal("ana")
@@ -126,7 +127,7 @@ def test_only_what_is_answered_is_decoded(memory: Memory, codec: Counting) -> No
     assert part.next_cursor is not None
 
 
-def test_images_have_a_limit_that_open_messages_count_in(memory: Memory) -> None:
+def test_open_messages_count_towards_the_limit_of_images(memory: Memory) -> None:
     store(memory, range(10))
     seen: list[str] = []
     cursor = None
@@ -140,15 +141,15 @@ def test_images_have_a_limit_that_open_messages_count_in(memory: Memory) -> None
     assert seen == [str(number) for number in range(10)]
 
 
-def test_a_long_question_is_asked_by_its_rarest_words(memory: Memory, database_path: Path) -> None:
+def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_path: Path) -> None:
     words = [f"w{number}x" for number in range(2000)]
     memory.store("ana", [{"id": str(n), "role": "user", "content": " ".join(words[n : n + 900])} for n in range(3)])
     memory.store("ana", [{"id": "rare", "role": "user", "content": words[1900]}])
     database = Database(database_path)
     with database.read() as connection:
         bank = banks.get(connection, "ana")
-        asked = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = index.search(connection, bank.id, asked, since=None, until=None, thread_id=None, limit=9, offset=0)
+        terms = dict.fromkeys([*words[:900], words[1900]], 1)
+        hits = index.search(connection, IndexQuery(bank.id, terms), limit=9)
     database.close()
     assert len(hits) == 4
     assert len(memory.recall("ana", " ".join(words[:1400])).spans) == 3

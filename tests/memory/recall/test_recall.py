@@ -1,4 +1,4 @@
-"""Recall through the facade: words, times, languages, budgets, cursors."""
+"""Recall through `Memory`: words, times, languages, budgets, cursors."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,31 +51,31 @@ def test_words_find_the_message(memory: Memory) -> None:
     assert found(memory, "which database for Titan, sqlite?")[0] in ("titan-1", "titan-2")
 
 
-def test_korean_is_found_by_parts_of_words(memory: Memory) -> None:
+def test_korean_matches_parts_of_words(memory: Memory) -> None:
     assert found(memory, "타이탄 회의")[0] == "ko-1"
     assert found(memory, "회의실")[0] == "ko-2"
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_a_time_said_in_the_query_counts(memory: Memory, sealed: bool) -> None:
+def test_a_time_in_the_query_narrows_the_window(memory: Memory, sealed: bool) -> None:
     if sealed:
         memory.seal("ana")
     assert found(memory, "3 weeks ago, what did we decide about project Titan?") == ["titan-3"]
     assert found(memory, "2주 전에 회의 어디로 옮겼지?")[0] == "ko-1"
 
 
-def test_a_window_without_words_gives_every_message_once_in_time_order(memory: Memory) -> None:
+def test_a_window_without_words_lists_every_message_once_in_time_order(memory: Memory) -> None:
     assert found(memory) == [key for key, *_ in sorted(MESSAGES, key=lambda m: m[3])]
     assert found(memory, since="3 weeks ago", until="yesterday") == ["titan-3", "ko-1", "ko-2", "small-1"]
     assert found(memory, since=NOW - 15 * DAY, until=NOW - 13 * DAY) == ["ko-1", "ko-2"]
 
 
-def test_a_thread_narrows(memory: Memory) -> None:
+def test_a_thread_restricts_the_answer(memory: Memory) -> None:
     assert set(found(memory, "Titan", thread="titan")) == {"titan-1", "titan-2", "titan-3"}
     assert found(memory, "Titan", thread="no such thread") == []
 
 
-def test_cursors_go_through_everything_once(memory: Memory) -> None:
+def test_cursors_page_through_everything_once(memory: Memory) -> None:
     for query in (None, "Titan"):
         whole = found(memory, query, limit=500)
         seen: list[str] = []
@@ -105,8 +105,8 @@ def test_a_span_over_the_budget_is_cut(memory: Memory) -> None:
     assert MESSAGES[5][4].startswith(only.spans[0].text)
 
 
-def test_decoded_spans_say_so_and_keepsakes_are_exact(memory: Memory) -> None:
-    # keepsakes are at most a twentieth of a page, so there must be other text on it
+def test_decoded_spans_are_marked_and_keepsakes_are_exact(memory: Memory) -> None:
+    # keepsakes are at most 5 % of a page, so the page needs other text
     memory.store("ana", [{"role": "user", "content": "It rained all day, and we stayed at home. " * 40}])
     memory.seal("ana")
     memory.age("ana", now=NOW + 31 * DAY)
@@ -121,7 +121,7 @@ def test_decoded_spans_say_so_and_keepsakes_are_exact(memory: Memory) -> None:
     assert found(memory, "7f3c9a1e-04bb-4c1d-9a77-2f6e5d0c8b11") == ["id-1"]
 
 
-def test_verbatim_gives_only_kept_text(memory: Memory) -> None:
+def test_verbatim_returns_only_kept_text(memory: Memory) -> None:
     memory.seal("ana")
     assert len(found(memory, "Titan", fidelity="verbatim")) == len(found(memory, "Titan"))
     memory.age("ana", now=NOW + 31 * DAY)
@@ -129,7 +129,7 @@ def test_verbatim_gives_only_kept_text(memory: Memory) -> None:
     assert len(found(memory)) == len(MESSAGES)
 
 
-def test_images_give_each_page_once(memory: Memory) -> None:
+def test_images_show_each_page_once(memory: Memory) -> None:
     memory.seal("ana")
     memory.store("ana", [{"role": "user", "content": "Titan again", "id": "open"}])
 
@@ -141,13 +141,13 @@ def test_images_give_each_page_once(memory: Memory) -> None:
     assert set(images.images[0].message_ids) >= {"titan-1", "titan-2", "titan-3"}
 
 
-def test_export_gives_back_what_was_stored(memory: Memory) -> None:
+def test_export_returns_what_was_stored(memory: Memory) -> None:
     memory.seal("ana")
     exported = {span.message_id: span.text for span in memory.export("ana")}
     assert exported == {key: text for key, _, _, _, text in MESSAGES}
 
 
-def test_questions_that_make_no_sense_are_refused(memory: Memory) -> None:
+def test_invalid_queries_are_rejected(memory: Memory) -> None:
     with pytest.raises(NotFound):
         memory.recall("nobody", "x")
     with pytest.raises(InvalidTime):
@@ -167,5 +167,5 @@ def test_questions_that_make_no_sense_are_refused(memory: Memory) -> None:
     with pytest.raises(InvalidCursor):
         memory.recall("ana", cursor="made up")
     cursor = memory.recall("ana", limit=1).next_cursor
-    with pytest.raises(InvalidCursor, match="another question"):
+    with pytest.raises(InvalidCursor, match="another query"):
         memory.recall("ana", "Titan", cursor=cursor)

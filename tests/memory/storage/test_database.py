@@ -1,4 +1,4 @@
-"""The database: migrations, foreign and newer files, read-only and full disks."""
+"""The database: migrations, foreign and newer files, read-only files and full disks."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ from foxing.memory.storage.database import Database, alembic_config
 from foxing.memory.storage.schema import metadata
 
 
-def test_migrations_make_the_tables_that_the_code_expects(database_path: Path) -> None:
+def test_migrated_database_matches_the_schema(database_path: Path) -> None:
     database = Database(database_path)
     database.migrate()
     with database.engine.connect() as connection:
@@ -32,7 +32,7 @@ def test_migrating_again_keeps_the_rows(database_path: Path) -> None:
         assert memory.message("ana", "m").text == "hello"
 
 
-def test_downgrade_leaves_nothing(database_path: Path) -> None:
+def test_downgrade_drops_every_table(database_path: Path) -> None:
     database = Database(database_path)
     database.migrate()
     config = alembic_config()
@@ -46,7 +46,7 @@ def test_downgrade_leaves_nothing(database_path: Path) -> None:
     assert names == {"alembic_version"}
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database_path: Path) -> None:
+def test_database_of_a_newer_version_is_rejected(database_path: Path) -> None:
     Memory(database_path).close()
     connection = sqlite3.connect(database_path)
     connection.execute("UPDATE alembic_version SET version_num = '2999_01_01_0001'")
@@ -56,26 +56,26 @@ def test_a_database_of_a_newer_version_is_left_alone(database_path: Path) -> Non
         Memory(database_path)
 
 
-def test_a_file_that_is_no_database_is_named(database_path: Path) -> None:
+def test_file_that_is_not_a_database_is_rejected_and_kept(database_path: Path) -> None:
     database_path.write_bytes(b"not a database" * 100)
-    with pytest.raises(StorageError, match="no SQLite database"):
+    with pytest.raises(StorageError, match="not a SQLite database"):
         Memory(database_path)
     assert database_path.read_bytes() == b"not a database" * 100
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="choose another"):
         Memory(tmp_path / "file" / "foxing.db")
 
 
-def test_a_read_only_database_says_so_and_stays_whole(database_path: Path) -> None:
+def test_read_only_database_can_be_read_and_reports_writes(database_path: Path) -> None:
     with Memory(database_path) as memory:
         memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
     connection = sqlite3.connect(database_path)
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
-    # the superuser may write anywhere, so the database itself is opened read-only
+    # file permissions do not stop root, so the database itself is opened read-only
     with Memory(f"sqlite:///file:{database_path}?mode=ro&uri=true") as memory:
         assert memory.message("ana", "m").text == "hello"
         with pytest.raises(StorageError, match="read-only"):
@@ -100,9 +100,9 @@ except StorageError as error:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of file size are a Unix matter")
-def test_a_full_disk_says_so_and_loses_nothing(database_path: Path) -> None:
-    """A limit on the size of files stands in for a full disk: writes fail in the middle."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs Unix file size limits")
+def test_full_disk_is_reported_and_loses_nothing(database_path: Path) -> None:
+    """A file size limit stands in for a full disk: writes fail in the middle."""
     Memory(database_path).close()
     code = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + FILL
     done = subprocess.run(

@@ -6,32 +6,32 @@ import pytest
 from foxing.memory.text.terms import LONGEST_TERM, query_terms, term_runs, terms
 
 
-def found(text: str) -> set[str]:
+def indexed(text: str) -> set[str]:
     return set(terms(text))
 
 
-def finds(query: str, text: str) -> bool:
+def matches(query: str, text: str) -> bool:
     return bool(query_terms(query).keys() & terms(text).keys())
 
 
-def test_case_accents_width_and_endings_do_not_matter() -> None:
+def test_case_accents_width_and_endings_are_ignored() -> None:
     assert terms("Painting PAINTED paints") == Counter({"paint": 3})
-    assert found("CAFÉ cafe\u0301 cafe ｃａｆé") == {"cafe"}
-    assert finds("Caroline", "It was Caroline’s idea")
-    assert finds("Straße", "STRASSE")
+    assert indexed("CAFÉ cafe\u0301 cafe ｃａｆé") == {"cafe"}
+    assert matches("Caroline", "It was Caroline’s idea")
+    assert matches("Straße", "STRASSE")
 
 
-def test_identifiers_count_whole_and_in_parts() -> None:
-    assert {"foo_bar.py", "foo", "bar", "py"} <= found("see foo_bar.py.")
-    assert {"parsehttprequest", "pars", "http", "request"} <= found("parseHTTPRequest")
-    assert {"abc-1234", "abc", "1234"} <= found("ticket ABC-1234")
-    assert "123e4567-e89b-12d3-a456-426614174000" in found("id 123E4567-e89b-12d3-a456-426614174000!")
-    assert {"10.0.0.1", "v2.4.1"} <= found("v2.4.1 on 10.0.0.1")
-    assert finds("3200", "it cost 3,200 won")
+def test_identifiers_are_indexed_whole_and_by_parts() -> None:
+    assert {"foo_bar.py", "foo", "bar", "py"} <= indexed("see foo_bar.py.")
+    assert {"parsehttprequest", "pars", "http", "request"} <= indexed("parseHTTPRequest")
+    assert {"abc-1234", "abc", "1234"} <= indexed("ticket ABC-1234")
+    assert "123e4567-e89b-12d3-a456-426614174000" in indexed("id 123E4567-e89b-12d3-a456-426614174000!")
+    assert {"10.0.0.1", "v2.4.1"} <= indexed("v2.4.1 on 10.0.0.1")
+    assert matches("3200", "it cost 3,200 won")
 
 
-def test_words_joined_by_a_hyphen_are_words() -> None:
-    assert found("follow-up") == {"follow", "up"}
+def test_hyphenated_words_are_indexed_by_parts_only() -> None:
+    assert indexed("follow-up") == {"follow", "up"}
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_words_joined_by_a_hyphen_are_words() -> None:
         ("집", "집"),
     ],
 )
-def test_every_script_is_found(query: str, text: str) -> None:
-    assert finds(query, text)
+def test_every_script_matches(query: str, text: str) -> None:
+    assert matches(query, text)
 
 
-def test_hangul_words_count_whole_and_in_pairs() -> None:
+def test_hangul_words_are_indexed_whole_and_in_pairs() -> None:
     assert terms("타이탄은 집") == Counter(["타이탄은", "타이", "이탄", "탄은", "집"])
 
 
-def test_runs_say_where_a_term_stands() -> None:
+def test_runs_give_the_range_of_a_term() -> None:
     text = "Titan: foo_bar.py, 타이탄 東京へ don't"
     for term, start, stop in term_runs(text):
         assert 0 <= start < stop <= len(text)
@@ -71,26 +71,26 @@ def test_runs_and_counts_agree(text: str) -> None:
     assert Counter(term for term, _, _ in term_runs(text)) == terms(text)
 
 
-def test_questions_lose_the_words_that_make_them_questions() -> None:
+def test_query_terms_leave_out_stop_words() -> None:
     assert set(query_terms("What did we decide about project Titan?")) == {"decid", "project", "titan"}
     assert "뭘" not in query_terms("타이탄에 대해 뭘 정했지?")
     assert "타이" in query_terms("타이탄에 대해 뭘 정했지?")
 
 
-def test_a_question_of_such_words_only_keeps_them() -> None:
+def test_query_of_stop_words_only_keeps_them() -> None:
     assert set(query_terms("What about him?")) == {"what", "about", "him"}
 
 
 def test_function_words_are_not_indexed() -> None:
-    assert found("the decision of the team") == {"decis", "team"}
+    assert indexed("the decision of the team") == {"decis", "team"}
 
 
-def test_long_words_are_cut() -> None:
-    assert found("x" * 10_000) == {"x" * LONGEST_TERM}
-    assert all(len(term) <= LONGEST_TERM for term in found("/".join(["part"] * 200) + "é" * 500))
+def test_long_words_are_truncated() -> None:
+    assert indexed("x" * 10_000) == {"x" * LONGEST_TERM}
+    assert all(len(term) <= LONGEST_TERM for term in indexed("/".join(["part"] * 200) + "é" * 500))
 
 
-def test_threads_do_not_disturb_each_other() -> None:
+def test_stemming_is_thread_safe() -> None:
     words = [f"{stem}ing" for stem in ("paint", "walk", "jump", "look", "play", "talk")] * 200
     expected = Counter(word.removesuffix("ing") for word in words)
     results: list[Counter[str]] = []

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from foxing.memory.errors import InvalidTime
-from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query
+from foxing.memory.text.times import Window, parse_since, parse_until, split_query
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 6, 17, 5, 30, tzinfo=UTC)  # a Wednesday, 14:30 in Seoul
@@ -73,7 +73,7 @@ def days(first: str, until: str) -> Window:
         ("5월부터 6월까지 한 일", "한 일", "2026-05-01", "2026-07-01"),
     ],
 )
-def test_time_inside_a_query(query: str, rest: str, first: str, until: str) -> None:
+def test_time_in_a_query(query: str, rest: str, first: str, until: str) -> None:
     assert split_query(query, NOW, "Asia/Seoul") == (rest, days(first, until))
 
 
@@ -102,11 +102,11 @@ def test_time_inside_a_query(query: str, rest: str, first: str, until: str) -> N
         "",
     ],
 )
-def test_no_time_where_none_is_said(query: str) -> None:
+def test_query_without_a_time_is_unchanged(query: str) -> None:
     assert split_query(query, NOW, "Asia/Seoul") == (query, None)
 
 
-def test_open_windows() -> None:
+def test_bounds_in_a_query_leave_the_window_open() -> None:
     march = days("2026-03-01", "2026-04-01")
     assert split_query("what changed since March?", NOW, "Asia/Seoul") == (
         "what changed?",
@@ -124,7 +124,7 @@ def test_hours_are_not_rounded_to_days() -> None:
     assert (rest, window) == ("what broke?", Window(NOW - 4 * half - half, NOW - 4 * half + half))
 
 
-def test_days_follow_daylight_saving() -> None:
+def test_days_respect_daylight_saving_time() -> None:
     now = datetime(2026, 3, 30, 12, tzinfo=UTC)
     _, window = split_query("yesterday", now, "Europe/Berlin")  # 29 March 2026 has 23 hours there
     assert window is not None
@@ -133,7 +133,7 @@ def test_days_follow_daylight_saving() -> None:
     assert window.until - window.since == timedelta(hours=23)
 
 
-def test_everything_asked_is_a_time() -> None:
+def test_quoted_time_counts_if_it_is_the_whole_query() -> None:
     assert split_query('"yesterday"', NOW, None)[1] is not None
 
 
@@ -159,35 +159,35 @@ def test_bounds_in_words(words: str, first: str, until: str) -> None:
     assert parse_until(words, NOW, "Asia/Seoul") == window.until
 
 
-def test_bounds_as_moments() -> None:
+def test_bounds_as_instants() -> None:
     moment = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
-    for said in ("2026-03-04T00:30:00Z", "2026-03-04 09:30+09:00", moment, moment.astimezone(SEOUL)):
-        assert parse_since(said, NOW, None) == parse_until(said, NOW, None) == moment
+    for time in ("2026-03-04T00:30:00Z", "2026-03-04 09:30+09:00", moment, moment.astimezone(SEOUL)):
+        assert parse_since(time, NOW, None) == parse_until(time, NOW, None) == moment
     assert parse_since("2026-03-04T09:30", NOW, "Asia/Seoul") == moment
     assert parse_since("2026-03-04T09:30", NOW, "+09:00") == moment
     assert parse_since("now", NOW, None) == NOW
 
 
 @pytest.mark.parametrize(
-    ("said", "timezone", "reason"),
+    ("time", "timezone", "reason"),
     [
         ("garbage", None, "3 weeks ago"),
         ("", None, "3 weeks ago"),
         ("12", None, "3 weeks ago"),
         ("99999 years ago", None, "3 weeks ago"),
         ("2026-02-30", None, "cannot be read"),
-        ("2026-13-45T00:00:00Z", None, "there is no time"),
+        ("2026-13-45T00:00:00Z", None, "does not exist"),
         ("2026-03-04T09:30", None, "timezone"),
         (datetime(2026, 3, 4), None, "timezone"),  # noqa: DTZ001
         ("yesterday", "Mars/Olympus", "Asia/Seoul"),
         ("yesterday", "../etc/passwd", "not known"),
     ],
 )
-def test_unreadable_times(said: str | datetime, timezone: str | None, reason: str) -> None:
+def test_unreadable_times(time: str | datetime, timezone: str | None, reason: str) -> None:
     with pytest.raises(InvalidTime, match=reason):
-        parse_since(said, NOW, timezone)
+        parse_since(time, NOW, timezone)
 
 
-def test_naive_now_is_refused() -> None:
+def test_naive_now_is_rejected() -> None:
     with pytest.raises(InvalidTime, match="timezone"):
         split_query("yesterday", NOW.replace(tzinfo=None), None)

@@ -1,0 +1,1 @@
+"""Commands and apps that other packages add by entry point."""

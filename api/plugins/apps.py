@@ -1,0 +1,85 @@
+"""Mounted apps by entry point: the group `foxing.apps`.
+
+    [project.entry-points."foxing.apps"]
+    tea = "tea_timer.web:make_app"
+
+An entry point names an ASGI application, or a function that takes the service's `Memory` and returns one. The service
+mounts it under `/x/<name>/`, behind the check of the API key. Its requests are neither buffered nor checked otherwise,
+and the lifespan of a Starlette or FastAPI application runs with that of the service.
+"""
+
+import inspect
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from foxing.api.logs import get_logger
+from foxing.api.problems import MEDIA_TYPE, PLUGIN_BROKEN, make_problem
+from foxing.memory import Memory
+from foxing.renderer.plugins import PluginError, Plugins
+
+GROUP = "foxing.apps"
+#: Under which apps are mounted.
+PREFIX = "/x/"
+
+AppFactory = Callable[[Memory], ASGIApp]
+
+
+def _checked(name: str, value: object) -> AppFactory:
+    if not callable(value):
+        raise PluginError(f"its entry point names a {type(value).__name__}, not an ASGI application or a function")
+    count = len(inspect.signature(value).parameters)
+    if count == 1:
+        return cast(AppFactory, value)
+    if count == 3:
+        return lambda memory: cast(ASGIApp, value)
+    raise PluginError(f"{value!r} takes {count} parameters: an ASGI application takes three, a function the memory")
+
+
+#: The apps of installed packages.
+APPS: Plugins[AppFactory] = Plugins(GROUP, _checked)
+
+
+class MountedApp:
+    """The app called `name`. It is built when the service starts; without one it answers with a problem."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path_format = f"{PREFIX}{name}"  # the route under which requests are logged and counted
+        self._app: ASGIApp | None = None
+        self._state: dict[str, Any] = {}
+
+    async def start(self, memory: Memory, stack: AsyncExitStack) -> None:
+        """Builds the app and enters its lifespan, which `stack` ends. A failure is logged, and affects no other app."""
+        try:
+            app = APPS.get(self.name).value(memory)
+            router = getattr(app, "router", None)
+            lifespan = getattr(router, "lifespan_context", None)
+            if lifespan is not None:
+                self._state = dict(await stack.enter_async_context(lifespan(app)) or {})
+            self._app = app
+        except Exception as error:  # another package's code may fail in any way
+            get_logger().error("app cannot be mounted", app=self.name, path=self.path_format, reason=str(error))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
+        if self._app is not None:
+            await self._app({**scope, "state": dict(self._state)}, receive, send)
+        elif scope["type"] == "http":
+            detail = f"the app '{self.name}' did not start; the log of the service says why"
+            problem = make_problem(PLUGIN_BROKEN, detail, instance=scope["path"])
+            await JSONResponse(problem.document(), problem.status, media_type=MEDIA_TYPE)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1011})
+
+
+def mount_apps(service: Starlette) -> list[MountedApp]:
+    """Mounts the app of each installed package. Imports none of them."""
+    mounted = [MountedApp(name) for name in APPS.names()]
+    for app in mounted:
+        service.mount(app.path_format, app, name=app.path_format)
+    return mounted

@@ -1,0 +1,71 @@
+"""Commands by entry point: the group `foxing.commands`.
+
+    [project.entry-points."foxing.commands"]
+    tea = "tea_timer.command:tea"
+
+An entry point names a function, which becomes one command, or a `typer.Typer`, which becomes a group of commands. Its
+module is imported when the command runs or is listed, so it imports what is heavy inside the function.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from foxing.renderer.plugins import OWN_PACKAGE, PluginError, Plugins
+
+GROUP = "foxing.commands"
+Command = TyperCommand | TyperGroup
+
+
+def _checked(name: str, value: object) -> Command:
+    if isinstance(value, typer.Typer):
+        host = typer.Typer()
+        host.add_typer(value, name=name)
+        return _only_command(host, name)
+    if not callable(value):
+        raise PluginError(f"its entry point names a {type(value).__name__}, not a function or a typer.Typer")
+    return _function_command(name, value)
+
+
+#: The commands of installed packages.
+COMMANDS: Plugins[Command] = Plugins(GROUP, _checked)
+
+
+def command_names(own_only: bool = False) -> list[str]:
+    """The names of all commands by entry point; with `own_only` those that Foxing declares. Imports none of them."""
+    return [name for name in COMMANDS.names() if not own_only or COMMANDS.package_of(name) == OWN_PACKAGE]
+
+
+def find_command(name: str) -> Command | None:
+    """The command called `name`, or None if no package has it. One that is broken says why in its help, and raises
+    `PluginError` when it runs."""
+    if name not in COMMANDS:
+        return None
+    try:
+        return COMMANDS.get(name).value
+    except PluginError as error:
+        return _broken_command(name, error)
+
+
+def _broken_command(name: str, error: PluginError) -> Command:
+    def fail() -> None:
+        raise error
+
+    fail.__doc__ = f"Cannot be used: {error}"
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    return _function_command(name, fail, context_settings=settings)
+
+
+def _function_command(name: str, function: Callable[..., Any], **options: Any) -> Command:
+    host = typer.Typer()
+    host.command(name, **options)(function)
+    return _only_command(host, name)
+
+
+def _only_command(host: typer.Typer, name: str) -> Command:
+    command = get_group(host).commands[name]
+    assert isinstance(command, TyperCommand | TyperGroup)
+    return command

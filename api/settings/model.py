@@ -1,0 +1,140 @@
+"""All settings, with what they accept."""
+
+import ipaddress
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .codecs import CodecSettings, checked_codecs, with_plain_names
+from .names import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, InvalidSettings
+from .sources import EnvironmentSource, FileSource
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Settings(BaseSettings):
+    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in `foxing.toml` in the
+    working directory; a nested one has `__` between its parts, or is in a table. The environment takes precedence.
+    `load_settings` reports errors in one sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
+    )
+    codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
+    device: str = Field(
+        default="auto", description="Device that the codec runs on: 'auto', 'cpu' or a torch device such as 'cuda:0'."
+    )
+    codecs: CodecSettings = Field(
+        default_factory=dict,
+        repr=False,  # may hold keys and passwords
+        description="Options of each codec, by its name.",
+    )
+    ageing_enabled: bool = Field(
+        default=True,
+        description="Whether the service seals and ages on a schedule. `seal` and `age` on request always work.",
+    )
+    ageing_interval_s: float = Field(default=60.0, gt=0, le=86_400, description="Seconds between ageing ticks.")
+    time_travel: bool = Field(
+        default=False, description="Whether requests may set the current time (`now`); for tests and demonstrations."
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Any but a loopback address requires `api_key`."
+    )
+    port: int = Field(default=8765, ge=0, le=65_535, description="TCP port to listen on; 0 picks a free port.")
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="API key that clients send as `Authorization: Bearer <key>`; no key is required if not set.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json",
+        description="Format of the log on stderr: 'json' writes one JSON object per line, 'text' lines for people.",
+    )
+    max_message_bytes: int = Field(
+        default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
+    )
+    max_body_bytes: int = Field(default=16 << 20, ge=1, description="Maximum size of a request body, in bytes.")
+    threads: int = Field(
+        default=40,
+        ge=1,
+        le=1000,
+        description="Number of requests without codec work that run concurrently; others wait.",
+    )
+    codec_threads: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Number of requests with codec work (recall, read, image, seal, age) that run concurrently; others "
+        "wait. They have their own threads and never delay storing. Pages that concurrent recalls need are decoded in "
+        "shared batches.",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("codecs", mode="before")
+    @classmethod
+    def _plain_names(cls, value: object) -> object:
+        return with_plain_names(value)
+
+    @field_validator("codecs")
+    @classmethod
+    def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
+        return checked_codecs(value)
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        key = value.get_secret_value()
+        if not key:
+            return None
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ValueError("must be printable ASCII without spaces, because it is sent in a header")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls, SETTINGS_FILE)
+
+    @property
+    def key(self) -> str | None:
+        """The API key in plain text."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether `host` is reachable from this machine only."""
+        if self.host.lower() in LOOPBACK_NAMES:
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def check_host(self) -> Self:
+        """Returns these settings. Raises `InvalidSettings` if they would serve other machines without an API key."""
+        if not self.loopback and self.key is None:
+            raise InvalidSettings(
+                f"refusing to listen on '{self.host}' without an API key: anyone who can connect could read and write "
+                f"every bank. Set {ENV_PREFIX}API_KEY to a long random string, or listen on 127.0.0.1"
+            )
+        return self

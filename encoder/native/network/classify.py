@@ -1,0 +1,133 @@
+"""From the logits of the encoder to the symbol of each cell, with its confidence.
+
+Shapes: as in `model`. A confidence is the softmax probability of the whole symbol: of its class, and of the character
+within the list that the class refers to.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset
+from foxing.encoder.native.entropy.alphabet import LEFT
+from foxing.encoder.native.entropy.halves import syllable_halves, wide_halves
+
+from .features import Features, Lookup
+from .layers import CHUNK_NUMBERS, argmax
+
+
+class CellSymbols(NamedTuple):
+    """The symbol of each cell."""
+
+    #: int64 [B, L, 2], as in `entropy.alphabet`.
+    symbols: Tensor
+    #: int64 [B, L, 2]: index into the rare narrow characters; 0 elsewhere.
+    rare: Tensor
+    #: float32 [B, L, 2]: probability of the symbol.
+    confidence: Tensor
+
+
+class _PairShares(NamedTuple):
+    """Probability that a pair holds a full-width character of each kind, float32 [B, L] each."""
+
+    wide: Tensor
+    hangul: Tensor
+
+
+@torch.no_grad()
+def classify_cells(features: Features, charset: Charset, temperature: float = 1.0) -> CellSymbols:
+    """The likeliest symbol of each cell, all logits divided by `temperature`."""
+    cells, pairs = _by_class(features, charset, temperature)
+    _name_rare(cells, features, charset, temperature)
+    _name_wide(cells, pairs.wide, features, charset, temperature)
+    _name_hangul(cells, pairs.hangul, features.hangul, temperature)
+    return cells
+
+
+def _by_class(features: Features, charset: Charset, temperature: float) -> tuple[CellSymbols, _PairShares]:
+    """Cells by their class alone, and what the class of a pair's left cell says about the pair."""
+    shape = features.classes.shape
+    full_width = torch.tensor([charset.wide_class, charset.hangul_class], device=features.classes.device)
+    logits = features.logits.flatten(0, 2)
+    symbols = features.classes.flatten().clone()
+    top, total = _exponential_sums(logits, symbols, temperature)
+    confidence = total.reciprocal()
+    full = torch.isin(features.classes, full_width)
+    left = full[:, :, 0]
+    # a right cell that looks like the start of a full-width character becomes the likeliest other class
+    at = torch.stack([torch.zeros_like(left), full[:, :, 1] & ~left], dim=-1).flatten().nonzero().squeeze(-1)
+    others = logits[at].float()
+    others[:, full_width] = -torch.inf
+    best, symbols[at] = others.max(-1)
+    confidence[at] = ((best - top[at]) / temperature).exp() / total[at]
+    at = torch.stack([left, torch.zeros_like(left)], dim=-1).flatten().nonzero().squeeze(-1)
+    shares = torch.zeros(len(symbols), 2, device=symbols.device)
+    shares[at] = ((logits[at[:, None], full_width].float() - top[at, None]) / temperature).exp() / total[at, None]
+    by_pair = shares.view(*shape, 2)[:, :, 0]
+    symbols = symbols.view(shape)
+    cells = CellSymbols(symbols, torch.zeros_like(symbols), confidence.view(shape))
+    return cells, _PairShares(by_pair[..., 0], by_pair[..., 1])
+
+
+def _name_rare(cells: CellSymbols, features: Features, charset: Charset, temperature: float) -> None:
+    """Sets the indices of rare narrow characters, in place. A cell of the rare class that was not looked up becomes
+    unreadable."""
+    lookup = features.rare
+    unnamed = cells.symbols == charset.rare_class
+    unnamed[lookup.at] = False
+    cells.symbols[unnamed] = charset.unreadable_class
+    cells.rare[lookup.at] = lookup.best
+    cells.confidence[lookup.at] *= _probability(lookup.logits, lookup.best, temperature)
+
+
+def _name_wide(
+    cells: CellSymbols, pair_share: Tensor, features: Features, charset: Charset, temperature: float
+) -> None:
+    """Sets the pairs that hold a full-width character other than Hangul, in place."""
+    frequent, wide, rare_wide = features.frequent_wide, features.wide, features.rare_wide
+    share = _probability(frequent.logits, frequent.best, temperature)
+    index = torch.from_numpy(charset.frequent_wide_index).to(cells.symbols.device)[frequent.best]
+    in_wide, in_rare_wide = wide.at[frequent.at], rare_wide.at[frequent.at]
+    share[in_wide] *= _probability(wide.logits, wide.best, temperature)
+    index[in_wide] = wide.best
+    share[in_rare_wide] *= _probability(rare_wide.logits, rare_wide.best, temperature)
+    index[in_rare_wide] = charset.rare_wide_class + rare_wide.best
+    _set_pairs(cells, frequent.at, wide_halves(index), pair_share[frequent.at] * share)
+
+
+def _name_hangul(cells: CellSymbols, pair_share: Tensor, lookup: Lookup, temperature: float) -> None:
+    """Sets the pairs that hold a Hangul syllable, in place."""
+    parts = torch.split(lookup.logits, [N_LEAD, N_VOWEL, N_TAIL], dim=-1)
+    jamo = [argmax(part) for part in parts]
+    shares = [_probability(part, best, temperature) for part, best in zip(parts, jamo, strict=True)]
+    share = torch.stack(shares).prod(0)
+    _set_pairs(cells, lookup.at, syllable_halves(*jamo), pair_share[lookup.at] * share)
+
+
+def _set_pairs(cells: CellSymbols, at: Tensor, halves: Tensor, confidence: Tensor) -> None:
+    """Sets the M pairs `at`, bool [B, L], to `halves`, [M, 2], and `confidence`, [M], in place."""
+    cells.symbols[at] = halves + torch.tensor([LEFT, 0], device=halves.device)
+    cells.confidence[at] = confidence.unsqueeze(-1)
+
+
+def _probability(logits: Tensor, best: Tensor, temperature: float) -> Tensor:
+    """float32 [M]: probability of the likeliest class, `best`, [M], by `logits`, [M, K]."""
+    return _exponential_sums(logits, best, temperature)[1].reciprocal()
+
+
+def _exponential_sums(logits: Tensor, best: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The logit of the likeliest class, `best`, [M], of `logits`, [M, K], and the sum over all classes of
+    exp((logit - its logit) / temperature); float32 [M] each."""
+    top = logits.gather(-1, best[:, None]).float()
+    if logits.device.type != "cpu":
+        return top.squeeze(-1), (logits.float() - top).div_(temperature).exp_().sum(-1)
+    total = np.empty(len(logits), dtype=np.float32)
+    rows = max(1, CHUNK_NUMBERS // logits.shape[-1])
+    for first in range(0, len(logits), rows):
+        part = slice(first, first + rows)
+        shares = (logits[part].float() - top[part]).numpy()  # numpy's exp takes half the time of torch's
+        shares *= np.float32(1 / temperature)
+        total[part] = np.exp(shares, out=shares).sum(-1)
+    return top.squeeze(-1), torch.from_numpy(total)

@@ -1,0 +1,58 @@
+"""Dimensions of the network of the native codec."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from foxing.encoder.native.entropy.alphabet import COLUMNS
+
+PAIRS = COLUMNS // 2  # 80 pairs of cells in a row
+
+
+@dataclass(frozen=True)
+class TierDims:
+    """Dimensions of one tier."""
+
+    #: Side of a pair of cells at the network's own resolution, 8 or 16 px.
+    pair_px: int
+    #: Bytes that a vision token may have, the default first.
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NativeDims:
+    """Dimensions of the network; stored inside the checkpoint."""
+
+    #: Channels of the stem, at four positions per pair and axis.
+    n_stem: int = 48
+    #: Channels after the first strided convolution.
+    n_local: int = 96
+    #: Channels of a cell.
+    n_cell: int = 160
+    #: Channels of a pair of cells.
+    n_pair: int = 192
+    #: Attention heads over the vision tokens.
+    n_heads: int = 4
+    #: Pairs covered by a convolution along the text.
+    kernel: int = 9
+    #: Convolutions along the text.
+    layers: int = 3
+    #: The tiers, by name.
+    tiers: dict[str, TierDims] = field(
+        default_factory=lambda: {
+            "large": TierDims(16, (48, 32, 20)),
+            "base": TierDims(16, (64, 40, 25)),
+            "small": TierDims(8, (128, 96, 64, 48)),
+            "tiny": TierDims(8, (125, 256, 200, 100, 64)),
+            "micro": TierDims(8, (128, 192, 256)),
+        }
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dimensions as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`. Raises `KeyError` or `TypeError` for unknown or missing fields."""
+        tiers = {name: TierDims(d["pair_px"], tuple(d["sizes"])) for name, d in fields["tiers"].items()}
+        return cls(**{**fields, "tiers": tiers})

@@ -1,0 +1,181 @@
+"""Codec plug-ins: what a package declares so that its codec can be chosen by name.
+
+    [project.entry-points."foxing.codecs"]
+    morse = "morse_codec.plugin:PLUGIN"
+
+The module that holds the plug-in must not import what the codec needs: plug-ins are listed where none of it is
+installed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.util import find_spec
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from foxing.renderer.plugins import PluginError, Plugins
+
+from .contract import Codec
+from .errors import CodecError
+
+GROUP = "foxing.codecs"
+
+
+class CodecOptions(BaseModel):
+    """Base class of the options of a codec; by itself, those of a codec without options.
+
+    Each field has a description, and `repr=False` if its value must not be shown.
+    """
+
+    # Input is hidden because it may hold a password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+OptionsT = TypeVar("OptionsT", bound=CodecOptions)
+#: Options of one codec: its own model, or option → value.
+GivenOptions = CodecOptions | Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What an extra of the package installs."""
+
+    extra: str
+    #: Modules to look for.
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RequiredOption:
+    """An option without which a codec cannot be loaded."""
+
+    #: Its name; within an option that is a model itself, both with a dot between: "remote.url".
+    option: str
+    given: bool
+
+
+@dataclass(frozen=True)
+class CodecPlugin(Generic[OptionsT]):
+    """A codec that can be loaded by name."""
+
+    #: The name of the codec, which is also that of the entry point.
+    name: str
+    #: One sentence for people choosing a codec.
+    about: str
+    #: (device, options) → the codec; raises `CodecError`. Imports what the codec needs.
+    load: Callable[[str, OptionsT], Codec]
+    options: type[OptionsT]
+    #: What must be installed beside the package; None if it comes with it.
+    needs: Dependencies | None = None
+    #: Option → what must be installed in addition if it is given.
+    needs_for: Mapping[str, Dependencies] = field(default_factory=dict)
+    #: Whether the weights come with the package.
+    shipped: bool = False
+
+    def dependencies(self, given: Mapping[str, object]) -> tuple[Dependencies, ...]:
+        """What must be installed for the options in `given`."""
+        own = () if self.needs is None else (self.needs,)
+        return own + tuple(needs for option, needs in self.needs_for.items() if given.get(option) is not None)
+
+    def missing(self, given: Mapping[str, object]) -> tuple[str, ...]:
+        """Modules that are needed for the options in `given` and not installed."""
+        modules = (module for needs in self.dependencies(given) for module in needs.modules)
+        return tuple(module for module in modules if find_spec(module) is None)
+
+    def required(self, given: Mapping[str, object]) -> tuple[RequiredOption, ...]:
+        """The options without which it cannot be loaded, if those in `given` are set."""
+        return tuple(_required(self.options, given, ""))
+
+    def parse(self, given: GivenOptions | None) -> OptionsT:
+        """The options in `given`, validated. Raises `CodecError` naming each invalid or missing option."""
+        if type(given) is self.options:
+            return given
+        if isinstance(given, CodecOptions):
+            kind = type(given).__name__
+            raise CodecError(f"the codec '{self.name}' takes options of type {self.options.__name__}, not {kind}")
+        try:
+            return self.options.model_validate(dict(given or {}))
+        except ValidationError as error:
+            raise self._invalid(error, missing=True) from error
+
+    def check(self, given: Mapping[str, object]) -> None:
+        """Raises `CodecError` naming each invalid option in `given`. Required ones may be missing."""
+        try:
+            self.options.model_validate(dict(given))
+        except ValidationError as error:
+            if any(entry["type"] != "missing" for entry in error.errors()):
+                raise self._invalid(error, missing=False) from error
+
+    def _invalid(self, error: ValidationError, missing: bool) -> CodecError:
+        entries = [entry for entry in error.errors() if missing or entry["type"] != "missing"]
+        sentences = [self._sentence(dict(entry)) for entry in entries]
+        names = (f"codecs.{self.name}.{'.'.join(map(str, entry['loc']))}" for entry in entries if entry["loc"])
+        return CodecError("; ".join(sentences)).naming(*dict.fromkeys(names))
+
+    def _sentence(self, entry: Mapping[str, Any]) -> str:
+        """An entry of pydantic's `ValidationError.errors()` as a sentence that names the option."""
+        option = ".".join(map(str, entry["loc"]))
+        if entry["type"] == "missing":
+            return f"the codec '{self.name}' needs the option '{option}'"
+        if entry["type"] == "extra_forbidden":
+            known = [name for name, _ in options_of(self.options)]
+            near = get_close_matches(option, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known) or 'none'}"
+            return f"the codec '{self.name}' has no option '{option}'; {hint}"
+        message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+        shown = f", not {entry['input']!r}" if _shown(self.options, entry["loc"]) else ""
+        subject = f"the option '{option}' of the codec '{self.name}'" if option else f"the codec '{self.name}':"
+        return f"{subject} {message}{shown}"
+
+
+def options_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """(name, pydantic's `FieldInfo`) of each option; those of an option that is a model itself have a dot between."""
+    for name, info in model.model_fields.items():
+        inner = model_in(info.annotation)
+        if inner is None:
+            yield name, info
+        else:
+            yield from ((f"{name}.{option}", field) for option, field in options_of(inner))
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an option takes, such as `ServerOptions` in `ServerOptions | None`; None if it takes none."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _required(model: type[BaseModel], given: Mapping[str, object], prefix: str) -> Iterator[RequiredOption]:
+    for name, info in model.model_fields.items():
+        inner, value = model_in(info.annotation), given.get(name)
+        if isinstance(value, BaseModel):
+            value = value.model_dump()
+        if inner is not None and isinstance(value, Mapping):
+            yield from _required(inner, value, f"{prefix}{name}.")
+        elif info.is_required():
+            yield RequiredOption(f"{prefix}{name}", value is not None)
+
+
+def _shown(model: type[BaseModel], location: tuple[int | str, ...]) -> bool:
+    """Whether a message may repeat the value at `location`. The value of an option that holds others never is."""
+    known = dict(options_of(model))
+    names = (".".join(map(str, location[:end])) for end in range(len(location), 0, -1))
+    return next((bool(known[name].repr) for name in names if name in known), False)
+
+
+def _checked(name: str, value: object) -> CodecPlugin[Any]:
+    if not isinstance(value, CodecPlugin):
+        raise PluginError(f"its entry point names a {type(value).__name__}, not a foxing.encoder.CodecPlugin")
+    if value.name != name:
+        raise PluginError(f"its entry point is called '{name}', but the codec '{value.name}'; give both the same name")
+    if not (isinstance(value.options, type) and issubclass(value.options, CodecOptions)):
+        raise PluginError("its options are not a subclass of foxing.encoder.CodecOptions")
+    if not callable(value.load):
+        raise PluginError("its load is not a function of a device and options")
+    return value
+
+
+#: The codecs that are installed.
+CODECS: Plugins[CodecPlugin[Any]] = Plugins(GROUP, _checked)

@@ -1,0 +1,24 @@
+"""The plug-in of the codec `remote`."""
+
+from foxing.encoder.contract import Codec
+from foxing.encoder.plugin import CodecPlugin, Dependencies
+
+from .options import RemoteOptions
+
+#: What decoding on a server needs, whichever codec does it.
+DEPENDENCIES = Dependencies("remote", ("httpx", "stamina"))
+
+
+def _load(device: str, options: RemoteOptions) -> Codec:
+    from .codec import EndpointCodec
+
+    return EndpointCodec.load(options)
+
+
+PLUGIN = CodecPlugin(
+    "remote",
+    "Stores page images and has them read by a vision model behind an OpenAI-compatible endpoint.",
+    _load,
+    RemoteOptions,
+    needs=DEPENDENCIES,
+)

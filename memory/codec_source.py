@@ -1,0 +1,40 @@
+"""Where a memory gets its codecs: the present one, and those that wrote older pages."""
+
+from collections.abc import Mapping
+
+from foxing.encoder import Codec, CodecError, CodecOptions, GivenOptions, find_codec, load_codec
+
+#: Options of the present codec, or those of several codecs by their names.
+OptionsOfCodecs = CodecOptions | Mapping[str, GivenOptions]
+
+
+class CodecSource:
+    """Loads codecs when they are first needed; a loaded one is shared within the process."""
+
+    def __init__(self, codec: str | Codec, device: str = "auto", options: OptionsOfCodecs | None = None) -> None:
+        """`codec`: the present codec or its name; `device`: "auto", "cpu" or "cuda"."""
+        self._codec = codec
+        self._device = device
+        self._options = options
+
+    def present(self) -> Codec:
+        """The codec that writes pages. Raises `CodecError`."""
+        return self.named(self._codec) if isinstance(self._codec, str) else self._codec
+
+    def named(self, name: str) -> Codec:
+        """The codec called `name`. Raises `CodecError`."""
+        return load_codec(name, self._device, self._options_of(name))
+
+    def shipped(self, name: str) -> Codec:
+        """The codec called `name` if its weights come with its package; any other is a large model that reading a page
+        must not load by itself. Raises `CodecError`."""
+        if not find_codec(name).value.shipped:
+            raise CodecError(
+                f"move the page to the present codec by foxing reencode, or choose the codec '{name}'"
+            ).naming("codec")
+        return self.named(name)
+
+    def _options_of(self, name: str) -> GivenOptions | None:
+        if isinstance(self._options, CodecOptions):
+            return self._options if name == self._codec else None
+        return None if self._options is None else self._options.get(name)

@@ -1,0 +1,16 @@
+"""JSON in one line, as it is typeset, counted and compared."""
+
+import json
+
+from pydantic import JsonValue
+
+
+def compact_json(value: JsonValue, *, sort_keys: bool = False) -> str:
+    """`value` as JSON without spaces and without escapes for letters. Raises `ValueError` for what JSON cannot hold."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            "a number is NaN, infinite or longer than 4,300 digits, or values are nested too deeply; "
+            "give it as a string"
+        ) from error

@@ -1,0 +1,78 @@
+"""Typesetting open messages onto pages, with their spans and keepsakes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foxing.memory.pages.spans import keepsake_rows, span_rows, transcribed
+from foxing.memory.storage.repositories.messages import Message, SealedPart
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
+from foxing.renderer import Entry, Page, Typesetter, remaining
+
+from .keepsakes import find_keepsakes, within_budget
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A typeset page and the messages on it."""
+
+    page: Page
+    messages: list[Message]
+
+    def spans(self) -> list[NewSpan]:
+        return span_rows(self.page.spans)
+
+    def keepsakes(self) -> list[NewKeepsake]:
+        """The page's keepsakes, within its budget of characters."""
+        parts = transcribed(self.page)
+        # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
+        keepsakes = find_keepsakes("\n".join(part.text for part in parts))
+        keepsakes = within_budget(keepsakes, sum(len(part.text) for part in parts))
+        ranges: list[list[tuple[int, int]]] = []
+        offset = 0
+        for part in parts:
+            end = offset + len(part.text)
+            inside = [k for k in keepsakes if offset <= k.start and k.stop <= end]
+            ranges.append([(k.start - offset, k.stop - offset) for k in inside])
+            offset = end + 1
+        return keepsake_rows(self.page.spans, parts, ranges)
+
+
+def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: int, *, everything: bool) -> list[Draft]:
+    """Up to `limit` full pages of open messages, and with `everything` a last one that is not full.
+
+    `waiting` is in time order; each page takes a run of it, grouped by thread.
+    """
+    entries = [
+        Entry(str(m.id), m.role, m.content or "", m.created_at, m.thread, m.name, m.sealed_chars) for m in waiting
+    ]
+    by_id = {str(m.id): m for m in waiting}
+    capacity = typesetter.layout.cells
+    drafts: list[Draft] = []
+    while entries and len(drafts) < limit:
+        taken = cells = 0
+        while taken < len(entries) and cells < capacity:
+            cells += typesetter.cost(entries[taken])
+            taken += 1
+        if cells < capacity and not everything:
+            break
+        run = _by_thread(entries[:taken])
+        page = typesetter.page(run)
+        ids = dict.fromkeys(span.message_id for span in page.spans)
+        drafts.append(Draft(page, [by_id[message_id] for message_id in ids]))
+        order = {entry.message_id: number for number, entry in enumerate(entries)}
+        rest = remaining(run, page) + entries[taken:]
+        entries = sorted(rest, key=lambda entry: order[entry.message_id])
+    return drafts
+
+
+def sealed_parts(drafts: Sequence[Draft]) -> list[SealedPart]:
+    """How much of each message is sealed once the drafts are pages."""
+    chars = {message.id: message.chars for draft in drafts for message in draft.messages}
+    sealed = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.spans}
+    return [SealedPart(message_id, stop, stop == chars[message_id]) for message_id, stop in sealed.items()]
+
+
+def _by_thread(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries grouped by thread, that of the newest message last: mostly that message is cut by the page's end."""
+    last = {entry.thread: number for number, entry in enumerate(entries)}
+    return sorted(entries, key=lambda entry: last[entry.thread])

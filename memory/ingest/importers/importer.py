@@ -1,0 +1,106 @@
+"""Importing a file into a bank, in batches that are each stored whole or not at all."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.models import NewMessage, StoreResult, Value
+from foxing.memory.text.times import zone_of
+
+from .jsonl import read_jsonl
+from .locomo import is_locomo, read_locomo
+from .source import ImportedMessage, read_lines
+
+FORMATS = ("auto", "jsonl", "locomo")
+MESSAGES_AT_ONCE = 500  # stored together, all or none
+
+Progress = Callable[[int, int], None]  # bytes read, bytes in all
+
+
+class ImportReport(Value):
+    """What an import did."""
+
+    messages: int = Field(description="Messages in the file.")
+    stored: int = Field(description="How many were new.")
+    duplicates: int = Field(description="How many were stored already.")
+    threads: int = Field(description="Threads that the messages belong to.")
+
+
+class Storage(Protocol):
+    """What stores the messages: a `Memory`."""
+
+    def store(self, bank: str, messages: Sequence[NewMessage | Mapping[str, Any]]) -> StoreResult: ...
+
+
+def import_file(
+    memory: Storage,
+    path: Path,
+    *,
+    bank: str,
+    format: str = "auto",
+    timezone: str | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Stores the messages of a file, which may be gzipped, with their own times.
+
+    `format` is one of `FORMATS`. A line of "jsonl" is a conversation `{"id", "messages": [{"role", "content", "name"?,
+    "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
+    the shapes of OpenAI and Anthropic become parts. `timezone` is that of times without an offset; messages without a
+    time get the time at which they are stored.
+
+    The file is read to its end before anything is stored, so a file with a mistake stores nothing. Messages are then
+    stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
+    when it is run again. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
+    """
+    if format not in FORMATS:
+        raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
+    zone = zone_of(timezone) if timezone is not None else None
+    chosen = _detect_format(path) if format == "auto" else format
+    threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
+    if not threads:
+        raise InvalidInput(f"{path} contains no messages; check its format")
+    size = path.stat().st_size
+    stored = duplicates = 0
+    remaining = _read(path, chosen, zone)
+    while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
+        result = _store(memory, bank, path, batch)
+        stored += result.stored
+        duplicates += result.duplicates
+        if progress is not None:
+            progress(min(batch[-1].bytes_read, size), size)
+    if progress is not None:
+        progress(size, size)
+    return ImportReport(messages=threads.total(), stored=stored, duplicates=duplicates, threads=len(threads))
+
+
+def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessage]) -> StoreResult:
+    """Stores a batch; errors name the file and the place of the message."""
+    try:
+        return memory.store(bank, [imported.message for imported in batch])
+    except Conflict as error:
+        raise Conflict(f"{path}, {batch[0].where} to {batch[-1].where}: {error}") from error
+    except InvalidInput as error:
+        if error.index is None:
+            raise
+        raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
+
+
+def _detect_format(path: Path) -> str:
+    """LoCoMo if the file is one JSON document, else JSON Lines."""
+    first = next((line.data for line in read_lines(path) if line.data.strip()), b"")
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        return "locomo" if first.lstrip()[:1] == b"[" or first.strip() == b"{" else "jsonl"
+    return "locomo" if isinstance(value, list) or is_locomo(value) else "jsonl"
+
+
+def _read(path: Path, format: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+    return read_locomo(path, zone) if format == "locomo" else read_jsonl(path, zone)

@@ -1,0 +1,109 @@
+"""Validating what is to be stored. Errors carry the message's position in the call."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from pydantic import ValidationError
+
+from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
+from foxing.memory.models import NewMessage
+
+MAX_MESSAGES = 10_000  # in one call
+CLOCK_SKEW = timedelta(minutes=5)  # how far in the future a message may be: clocks differ
+_BANK_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@")
+
+
+_EXAMPLE = "{'role': 'user', 'content': 'hello'}"
+
+
+def check_bank_name(bank: str) -> str:
+    """The name. Raises `InvalidInput` if it cannot be part of a URL path."""
+    if (
+        not isinstance(bank, str)
+        or not 1 <= len(bank) <= 200
+        or not _BANK_CHARACTERS.issuperset(bank)
+        or bank in (".", "..")
+    ):
+        raise InvalidInput("a bank's name must have 1 to 200 characters out of letters, digits and . _ - : @")
+    return bank
+
+
+def list_messages(
+    items: Iterable[NewMessage | Mapping[str, Any]], *, most: int = MAX_MESSAGES
+) -> list[NewMessage | Mapping[str, Any]]:
+    """The messages of one call, 1 to `most` of them. Raises `InvalidInput` for anything else."""
+    if isinstance(items, str | bytes | Mapping | NewMessage) or not isinstance(items, Iterable):
+        raise InvalidInput(f"messages must be a list of messages, such as [{_EXAMPLE}], not {_kind(items)}")
+    messages = list(islice(items, most + 1))
+    if not messages:
+        raise InvalidInput("give at least one message")
+    if len(messages) > most:
+        raise InvalidInput(f"there are more than {most:,} messages in one call; store them in several")
+    return messages
+
+
+def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: datetime, max_bytes: int) -> NewMessage:
+    """The message, validated. `index`: its position in the call. Raises `InvalidInput`, `InvalidTime` or
+    `MessageTooLarge`."""
+    valid = message if isinstance(message, NewMessage) else _parse(message, index)
+    text = valid.text
+    _check_text(text, "content", index, controls=True)
+    size = len(text.encode())
+    if size > max_bytes:
+        raise MessageTooLarge(
+            f"has {size:,} bytes, {max_bytes:,} are allowed; split it or raise the maximum", index=index
+        ).naming("max_message_bytes")
+    for name in ("id", "name", "thread"):
+        _check_text(getattr(valid, name) or "", name, index, controls=False)
+    if valid.created_at is not None:
+        _check_time(valid.created_at, index, now)
+    return valid
+
+
+def first_error(error: ValidationError) -> tuple[str, str]:
+    """Type and sentence of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    return first["type"], f"{field}: {first['msg']}" if field else first["msg"]
+
+
+def _parse(fields: Mapping[str, Any], index: int) -> NewMessage:
+    if not isinstance(fields, Mapping):
+        raise InvalidInput(f"a message must be an object, such as {_EXAMPLE}, not {_kind(fields)}", index=index)
+    try:
+        return NewMessage.model_validate(dict(fields))
+    except ValidationError as error:
+        kind, reason = first_error(error)
+        if kind.startswith(("timezone", "datetime")):
+            raise InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index) from error
+        raise InvalidInput(reason, index=index) from error
+
+
+def _check_text(text: str, field: str, index: int, *, controls: bool) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{field} contains half of a surrogate pair; send valid UTF-8", index=index) from error
+    if not controls and any(ord(c) < 0x20 for c in text):
+        raise InvalidInput(f"{field} contains control characters; remove them", index=index)
+
+
+def _check_time(time: datetime, index: int, now: datetime) -> None:
+    try:
+        at = time.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidTime("created_at is outside the years 1 to 9999 in UTC; correct it", index=index) from error
+    if at > now + CLOCK_SKEW:
+        raise InvalidTime(
+            f"created_at is {time.isoformat()}, in the future of this server ({now.isoformat(timespec='seconds')}); "
+            "check the clocks",
+            index=index,
+        )
+
+
+def _kind(value: object) -> str:
+    """What a value is, in an error message: “a str”, “None”."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

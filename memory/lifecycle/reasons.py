@@ -1,0 +1,30 @@
+"""Why a page is left as it is, in words for reports."""
+
+from datetime import datetime
+
+DAMAGED_TEXT = "its kept text is damaged; restore a backup"
+
+
+def not_read_back(tier: str) -> str:
+    """The codec reads next to nothing from the tokens that the page has, or would have, at `tier`."""
+    return f"its tokens at '{tier}' read as nothing now; its text and sharper tokens are kept"
+
+
+def partly_unreadable(share: float) -> str:
+    """`share` of the page cannot be read; rewriting would turn those characters into gaps for good."""
+    return f"{share:.0%} of this page cannot be read now, and rewriting it would make that permanent"
+
+
+def too_lossy(share: float, tier: str) -> str:
+    """The page would lose `share` of its characters, at every token size that the codec has."""
+    return f"rewritten at '{tier}' this page would lose {share:.0%} of its characters"
+
+
+def other_layout(codec: str) -> str:
+    """The present codec does not encode pages of this layout."""
+    return f"this page was laid out for a codec other than '{codec}'; move it by foxing reencode"
+
+
+def restorable(until: datetime) -> str:
+    """The wastebasket holds a version that ageing dropped, which fits only the page as it is."""
+    return f"what ageing dropped from this page can be restored until {until.isoformat()}; reencode it after that"

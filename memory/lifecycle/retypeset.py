@@ -1,0 +1,99 @@
+"""Typesetting the messages of a page again, in another layout."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from foxing.memory.pages.content import PageState
+from foxing.memory.pages.spans import Ranges, keepsake_rows, transcribed
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
+from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter, transcribe
+
+
+@dataclass(frozen=True)
+class MessagePart:
+    """The part of a message that a page holds."""
+
+    #: where it was on the page
+    span: SpanRow
+    #: its text, with the page's keepsakes in place of what was read there
+    text: str
+    #: ranges of `text` that are keepsakes
+    keepsakes: Ranges
+
+
+@dataclass(frozen=True)
+class RetypesetPage:
+    """A page in the new layout."""
+
+    #: its spans count the characters of the whole messages
+    page: Page
+    #: rows of the table `keepsakes`, without `page_id`
+    keepsakes: list[NewKeepsake]
+    #: the message of each span
+    messages: list[Message]
+
+
+def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> MessagePart:
+    """The part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: those of the page."""
+    read = transcribe(state.cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start)
+    text, position = "", 0
+    ranges: list[tuple[int, int]] = []
+    for keepsake in sorted(keepsakes, key=lambda keepsake: keepsake.start):
+        if not span.start <= keepsake.start < keepsake.stop <= span.stop:
+            continue
+        cells = [keepsake.start - span.start, keepsake.stop - span.start]
+        start, stop = read.cell.searchsorted(cells).tolist()
+        text += read.text[position:start]
+        ranges.append((len(text), len(text) + len(keepsake.text)))
+        text, position = text + keepsake.text, stop
+    return MessagePart(span, text + read.text[position:], ranges)
+
+
+def retypeset(
+    typesetter: Typesetter, parts: Sequence[MessagePart], messages: Mapping[int, Message]
+) -> list[RetypesetPage]:
+    """The pages that `parts`, all of one page, fill in the layout of `typesetter`. `messages`: by id."""
+    by_message = {str(part.span.message_id): part for part in parts}
+    result = []
+    for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
+        kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.spans]
+        spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.spans)
+        result.append(
+            RetypesetPage(
+                replace(page, spans=spans),
+                keepsake_rows(page.spans, transcribed(page), kept),
+                [messages[int(span.message_id)] for span in page.spans],
+            )
+        )
+    return result
+
+
+def _entry(part: MessagePart, message: Message) -> Entry:
+    return Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
+
+
+def _keepsakes_in(part: MessagePart, span: Span) -> Ranges:
+    """The keepsakes of `part` in `span` of a new page, counted from the start of the span. A keepsake that a page break
+    splits is kept in pieces."""
+    return list(_overlaps(part.keepsakes, span.char_start, span.char_stop))
+
+
+def _overlaps(ranges: Ranges, first: int, last: int) -> Iterator[tuple[int, int]]:
+    for start, stop in ranges:
+        if max(start, first) < min(stop, last):
+            yield max(start, first) - first, min(stop, last) - first
+
+
+def _counted_in_message(part: MessagePart, span: Span) -> Span:
+    """`span`, whose characters count from the start of `part`, with those of the whole message.
+
+    A misread part may have more or fewer characters than the message has there, so where a page break splits it is
+    estimated; its ends are exact.
+    """
+    first, length = part.span.char_start, part.span.char_stop - part.span.char_start
+    start, stop = (
+        first + length if place == len(part.text) else first + place * length // len(part.text)
+        for place in (span.char_start, span.char_stop)
+    )
+    return replace(span, char_start=first if span.char_start == 0 else start, char_stop=stop)

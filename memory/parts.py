@@ -1,0 +1,126 @@
+"""The parts that the content of a message is made of: text, tool calls, tool results."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from .compact_json import compact_json
+
+_NO_IMAGES = "images are not stored yet; leave the part out, or say in a text part what the image shows"
+
+
+class _Part(BaseModel):
+    """Base of all parts: immutable and strict; unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _kind_of_arguments(value: Any) -> str | None:
+    return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else None
+
+
+def _check_json(value: JsonValue) -> JsonValue:
+    try:
+        compact_json(value)
+    except ValueError as error:
+        raise PydanticCustomError("json", "{reason}", {"reason": str(error)}) from error
+    return value
+
+
+Arguments = Annotated[
+    Annotated[str, Tag("string")] | Annotated[dict[str, JsonValue], AfterValidator(_check_json), Tag("object")],
+    Discriminator(
+        _kind_of_arguments,
+        custom_error_type="arguments",
+        custom_error_message="give a JSON object, or a string that holds one",
+    ),
+]
+
+
+class TextPart(_Part):
+    """Text."""
+
+    type: Literal["text"] = Field(default="text", description="`text`; to be given in JSON.")
+    text: str = Field(description="The text; may be empty.")
+
+
+class ToolCall(_Part):
+    """A tool called by the speaker."""
+
+    type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; to be given in JSON.")
+    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
+    name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
+    arguments: Arguments = Field(description="Arguments: a JSON object, or a string that holds one. Kept as given.")
+
+
+class ToolResult(_Part):
+    """What a tool answered."""
+
+    type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; to be given in JSON.")
+    id: str = Field(min_length=1, max_length=200, description="Id of the call.")
+    content: str = Field(description="The answer; may be empty.")
+    is_error: bool = Field(default=False, description="Whether the tool failed.")
+
+
+class ImagePart(_Part):
+    """An image. Not stored yet: a message with an image is refused."""
+
+    type: Literal["image"] = Field(default="image", description="`image`; to be given in JSON.")
+    media_type: str = Field(description="Media type, such as `image/png`.")
+    data: str | None = Field(default=None, description="The image in Base64; this or `url`.")
+    url: str | None = Field(default=None, description="Where the image is; this or `data`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse(cls, fields: Any) -> Any:
+        raise PydanticCustomError("image_not_stored", _NO_IMAGES)
+
+
+#: A part of a stored message.
+Part = Annotated[TextPart | ToolCall | ToolResult, Discriminator("type")]
+#: A part of a message to store.
+NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
+
+
+class Function(_Part):
+    """The function of a `FunctionCall`."""
+
+    name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
+    arguments: Arguments = Field(description="Arguments: a string that holds a JSON object, or the object.")
+
+
+class FunctionCall(_Part):
+    """A tool call in the shape of OpenAI's chat messages."""
+
+    id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")
+    type: Literal["function"] = Field(default="function", description="Always `function`.")
+    function: Function = Field(description="The tool and its arguments.")
+
+    @property
+    def part(self) -> ToolCall:
+        return ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments)
+
+
+def _kind_of_content(value: Any) -> str | None:
+    if value is None:
+        return "null"
+    return "text" if isinstance(value, str) else "parts" if isinstance(value, (list, tuple)) else None
+
+
+def _plain(content: tuple[Part | ImagePart, ...]) -> str | tuple[Part | ImagePart, ...]:
+    """The text of a single text part, which is the same as a string."""
+    return content[0].text if len(content) == 1 and isinstance(content[0], TextPart) else content
+
+
+#: The content of a message to store. A single text part becomes a string.
+Content = Annotated[
+    Annotated[str, Tag("text")]
+    | Annotated[tuple[NewPart, ...], AfterValidator(_plain), Tag("parts")]
+    | Annotated[None, Tag("null")],
+    Discriminator(
+        _kind_of_content,
+        custom_error_type="content",
+        custom_error_message="give a string, a list of parts, or null beside tool calls",
+    ),
+]

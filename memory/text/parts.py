@@ -1,0 +1,124 @@
+"""The text of a message in parts: what is typeset, indexed and recalled. `parse_parts` reverses `render_parts`.
+
+    Let me see.
+    △ find call_1 {"city":"Seoul"}
+    ▽ call_1
+    The answer of the tool,
+    on as many lines as it has.
+    ◇
+    Text after another part.
+
+A line that begins with a mark begins a part; text at the start needs none. In content, a line that would look like one
+gets a backslash in front, as does one that begins with backslashes and a mark. A tool result that is an error has the
+word `error` after its id. Names and ids with spaces or quotes are JSON strings. Arguments given as a string follow an
+apostrophe, or are a JSON string if they have line breaks.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from foxing.memory.compact_json import compact_json
+from foxing.memory.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
+
+#: Of the marks that were tried, the ones that the native codec misreads least.
+TEXT_MARK = "◇"
+CALL_MARK = "△"
+RESULT_MARK = "▽"
+
+_MARKS = TEXT_MARK + CALL_MARK + RESULT_MARK
+_HEAD = re.compile(rf"^([{_MARKS}])(.*)$", re.MULTILINE)
+_LOOKS_MARKED = re.compile(rf"^\\*[{_MARKS}]", re.MULTILINE)
+_ESCAPED = re.compile(rf"^\\(\\*[{_MARKS}])", re.MULTILINE)
+_BARE_WORD = re.compile(r'[^\s"]+')
+_ERROR = "error"
+
+
+def render_parts(parts: Sequence[Part | ImagePart]) -> str:
+    """The parts as one text."""
+    blocks = []
+    for number, part in enumerate(parts):
+        if isinstance(part, ToolCall):
+            blocks.append(f"{CALL_MARK} {_word(part.name)} {_word(part.id)} {_arguments(part)}")
+        elif isinstance(part, ToolResult):
+            error = f" {_ERROR}" if part.is_error else ""
+            blocks.append(f"{RESULT_MARK} {_word(part.id)}{error}{_body(part.content)}")
+        elif isinstance(part, TextPart):
+            blocks.append(TEXT_MARK + _body(part.text) if number else _escape(part.text))
+    return "\n".join(blocks)
+
+
+def parse_parts(text: str) -> tuple[Part, ...] | None:
+    """The parts that `text` is the rendering of; None if it is not one, as where a mark or an argument is misread."""
+    heads = list(_HEAD.finditer(text))
+    if not heads:
+        return (TextPart(text=_unescape(text)),)
+    parts: list[Part] = []
+    if heads[0].start():
+        parts.append(TextPart(text=_unescape(text[: heads[0].start() - 1])))
+    ends = [head.start() - 1 for head in heads[1:]] + [len(text)]
+    try:
+        for head, end in zip(heads, ends, strict=True):
+            parts.append(_part(head[1], head[2], _unescape(text[head.end() + 1 : end])))
+    except (ValueError, RecursionError):
+        return None
+    return tuple(parts)
+
+
+def _part(mark: str, rest: str, body: str) -> Part:
+    """A part from the line after its mark and the lines that follow. Raises `ValueError`."""
+    if mark == TEXT_MARK:
+        if rest:
+            raise ValueError("a text mark stands alone")
+        return TextPart(text=body)
+    first, rest = _take_word(rest)
+    if mark == CALL_MARK:
+        call_id, rest = _take_word(rest)
+        if body:
+            raise ValueError("a tool call is one line")
+        return ToolCall(id=call_id, name=first, arguments=_parse_arguments(rest.removeprefix(" ")))
+    if rest not in ("", f" {_ERROR}"):
+        raise ValueError("an id is followed by nothing but the word for an error")
+    return ToolResult(id=first, content=body, is_error=bool(rest))
+
+
+def _body(text: str) -> str:
+    """The lines under a mark; none for an empty text."""
+    return "\n" + _escape(text) if text else ""
+
+
+def _escape(text: str) -> str:
+    return _LOOKS_MARKED.sub(r"\\\g<0>", text)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _word(word: str) -> str:
+    return word if _BARE_WORD.fullmatch(word) else compact_json(word)
+
+
+def _take_word(text: str) -> tuple[str, str]:
+    """The word after a space, and what follows it. Raises `ValueError`."""
+    if not text.startswith(" "):
+        raise ValueError("a word is missing")
+    if text.startswith(' "'):
+        word, end = json.JSONDecoder().raw_decode(text, 1)
+        return str(word), text[end:]
+    word, space, rest = text[1:].partition(" ")
+    if not _BARE_WORD.fullmatch(word):
+        raise ValueError("a word with quotes or spaces is a JSON string")
+    return word, space + rest
+
+
+def _arguments(call: ToolCall) -> str:
+    if isinstance(call.arguments, str) and "\n" not in call.arguments:
+        return "'" + call.arguments
+    return compact_json(call.arguments)
+
+
+def _parse_arguments(text: str) -> Any:
+    """The arguments as a string or an object; their type is not checked. Raises `ValueError`."""
+    return text[1:] if text.startswith("'") else json.loads(text)

@@ -1,0 +1,134 @@
+"""Date arithmetic for time expressions: periods of the calendar, and times counted back from now.
+
+Calendar periods are those of the timezone of `now`; weeks begin on Monday.
+"""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import NamedTuple
+
+
+class Period(NamedTuple):
+    """A half-open stretch of time; both ends are aware and in UTC."""
+
+    start: datetime
+    stop: datetime
+
+
+class ResolvedTime(NamedTuple):
+    """What a time expression names, seen from a given moment."""
+
+    #: The period it names as a bound: the day itself in “since 3 weeks ago”.
+    exact: Period
+    #: The period it names as an answer to “when?”: half a week to either side of “3 weeks ago”.
+    around: Period
+
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2629746, "year": 31556952}
+_CLOCK_UNITS = ("second", "minute", "hour")  # shorter than a day: never rounded to whole days
+
+
+def same(start: datetime, stop: datetime) -> ResolvedTime:
+    """A time whose period is the same as a bound and as an answer."""
+    period = Period(start, stop)
+    return ResolvedTime(period, period)
+
+
+def day_start(day: date, zone: tzinfo | None) -> datetime:
+    """Midnight of `day` in `zone`, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def days(first: date, last: date, now: datetime) -> ResolvedTime:
+    """From the start of `first` to the end of `last`."""
+    return same(day_start(first, now.tzinfo), day_start(last + timedelta(1), now.tzinfo))
+
+
+def days_ago(first: int, last: int, now: datetime) -> ResolvedTime:
+    """The whole days from `first` days ago to `last` days ago."""
+    return days(now.date() - timedelta(first), now.date() - timedelta(last), now)
+
+
+def month(year: int, number: int, now: datetime) -> ResolvedTime:
+    return days(date(year, number, 1), date(year, number, monthrange(year, number)[1]), now)
+
+
+def date_in_figures(year: int, month_number: int, day: int, now: datetime) -> ResolvedTime:
+    """A day, a month where `day` is 0, or a year where both are 0."""
+    if day:
+        return days(date(year, month_number, day), date(year, month_number, day), now)
+    return month(year, month_number, now) if month_number else days(date(year, 1, 1), date(year, 12, 31), now)
+
+
+def latest_year(month_number: int, day: int, now: datetime) -> int:
+    """The year of the latest such day that has begun."""
+    return now.year if (month_number, day) <= (now.month, now.day) else now.year - 1
+
+
+def calendar_period(now: datetime, unit: str, back: int) -> ResolvedTime:
+    """The whole week, weekend, month, quarter or year, `back` of them before the current one."""
+    today = now.date()
+    monday = today - timedelta(today.weekday() + 7 * back)
+    if unit == "week":
+        return days(monday, monday + timedelta(6), now)
+    if unit == "weekend":
+        return days(monday + timedelta(5), monday + timedelta(6), now)
+    if unit == "month":
+        first = _shift_months(today.replace(day=1), -back)
+        return month(first.year, first.month, now)
+    if unit == "quarter":
+        first = _shift_months(date(today.year, today.month - (today.month - 1) % 3, 1), -3 * back)
+        return days(first, _shift_months(first, 3) - timedelta(1), now)
+    return days(date(today.year - back, 1, 1), date(today.year - back, 12, 31), now)
+
+
+def weekday_before(now: datetime, weekday: int) -> ResolvedTime:
+    """The latest such weekday before today; Monday is 0."""
+    day = now.date() - timedelta((now.weekday() - weekday - 1) % 7 + 1)
+    return days(day, day, now)
+
+
+def weekday_of_week(now: datetime, weekday: int, weeks_back: int) -> ResolvedTime:
+    """That weekday of the week `weeks_back` weeks before the current one; Monday is 0."""
+    day = now.date() - timedelta(now.weekday() - weekday + 7 * weeks_back)
+    return days(day, day, now)
+
+
+def ago(now: datetime, count: float, unit: str, slack: float = 0.5) -> ResolvedTime:
+    """The time `count` units ago.
+
+    `exact` is that moment, or that day for days and longer; `around` is `slack` units to either side, in whole days.
+    """
+    at = _subtract(now, count, unit)
+    half = timedelta(seconds=slack * SECONDS[unit])
+    if unit in _CLOCK_UNITS:
+        moment = at.astimezone(UTC)
+        return ResolvedTime(Period(moment, moment), Period(moment - half, moment + half))
+    exact, _ = days(at.date(), at.date(), now)
+    last = at + half
+    stop = day_start(last.date() + timedelta(1 if last.time() > time() else 0), now.tzinfo)
+    return ResolvedTime(exact, Period(day_start((at - half).date(), now.tzinfo), stop))
+
+
+def up_to_now(now: datetime, count: float, unit: str) -> ResolvedTime:
+    """The last `count` units; whole days for days and longer."""
+    at = _subtract(now, count, unit)
+    if unit in _CLOCK_UNITS:
+        return same(at.astimezone(UTC), now.astimezone(UTC) + timedelta(seconds=1))
+    return days(at.date(), now.date(), now)
+
+
+def _subtract(now: datetime, count: float, unit: str) -> datetime:
+    """`now` less `count` units, by the local clock for days and longer."""
+    if unit in ("month", "year") and count == int(count):
+        day = _shift_months(now.date(), -int(count) * (12 if unit == "year" else 1))
+        return datetime.combine(day, now.timetz())
+    if unit in _CLOCK_UNITS:
+        return (now.astimezone(UTC) - timedelta(seconds=count * SECONDS[unit])).astimezone(now.tzinfo)
+    return now - timedelta(seconds=count * SECONDS[unit])
+
+
+def _shift_months(day: date, months: int) -> date:
+    """The same day `months` later; the last of the month where it is too short."""
+    year, index = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, index + 1, min(day.day, monthrange(year, index + 1)[1]))

@@ -1,0 +1,154 @@
+"""Plug-ins: what other packages add to Foxing by entry point.
+
+A kind of plug-in is a group of entry points, such as `foxing.codecs`. A package declares one in its metadata, and is
+found once it is installed:
+
+    [project.entry-points."foxing.codecs"]
+    morse = "morse_codec.plugin:PLUGIN"
+
+Whoever offers a kind of plug-in holds one `Plugins` for it. The module lives in the lowest room, so that every room can
+use it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from threading import RLock
+from typing import Generic, TypeVar
+
+from .errors import FoxingError
+
+#: The distribution whose plug-ins take precedence over others of the same name: this one.
+OWN_PACKAGE = "foxing"
+
+T = TypeVar("T")
+
+
+class PluginError(FoxingError):
+    """A plug-in does not exist, or cannot be used."""
+
+
+@dataclass(frozen=True)
+class Plugin(Generic[T]):
+    """A plug-in that works."""
+
+    #: The name of its entry point.
+    name: str
+    #: The distribution that declares it.
+    package: str
+    value: T
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A plug-in that is declared but cannot be used."""
+
+    name: str
+    #: The distribution that declares it.
+    package: str
+    #: Why it cannot be used.
+    reason: str
+
+
+class Plugins(Generic[T]):
+    """The plug-ins of one group, in the order of their names, those of this package first. Thread-safe.
+
+    Names come from the metadata of installed packages, which imports nothing. A plug-in is imported when it is first
+    asked for, and one that is broken never affects the others.
+    """
+
+    def __init__(self, group: str, check: Callable[[str, object], T]) -> None:
+        """`check`: (name, object that the entry point names) → the plug-in. Raises `PluginError` if the object is not a
+        plug-in of this group."""
+        self.group = group
+        self._check = check
+        self._declared: dict[str, EntryPoint] | None = None
+        self._shadowed: list[BrokenPlugin] = []
+        self._loaded: dict[str, Plugin[T] | BrokenPlugin] = {}
+        self._lock = RLock()
+
+    def names(self) -> list[str]:
+        """The names of all plug-ins, broken ones included. Imports none of them."""
+        return list(self._entries())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries()
+
+    def package_of(self, name: str) -> str:
+        """The distribution that declares the plug-in called `name`. Imports nothing. Raises `PluginError`."""
+        return _package(self._entry(name))
+
+    def get(self, name: str) -> Plugin[T]:
+        """The plug-in called `name`. Raises `PluginError` if there is none, or if it is broken."""
+        found = self._load(name)
+        if isinstance(found, BrokenPlugin):
+            raise PluginError(f"{self._described(found)} cannot be used: {found.reason}")
+        return found
+
+    def working(self) -> Iterator[Plugin[T]]:
+        """Every plug-in that can be used. Imports them."""
+        for name in self.names():
+            found = self._load(name)
+            if isinstance(found, Plugin):
+                yield found
+
+    def broken(self) -> list[BrokenPlugin]:
+        """Every plug-in that cannot be used. Imports all."""
+        found = [self._load(name) for name in self.names()]
+        return [item for item in found if isinstance(item, BrokenPlugin)] + self._shadowed
+
+    def refresh(self) -> None:
+        """Looks again at what is installed when next asked, broken plug-ins included."""
+        with self._lock:
+            self._declared = None
+            self._loaded.clear()
+
+    def _entries(self) -> dict[str, EntryPoint]:
+        with self._lock:
+            if self._declared is None:
+                self._declared, self._shadowed = {}, []
+                for entry in sorted(entry_points(group=self.group), key=_precedence):
+                    first = self._declared.setdefault(entry.name, entry)
+                    if _package(first) != _package(entry):
+                        reason = f"the package {_package(first)} has one of the same name; remove one of the packages"
+                        self._shadowed.append(BrokenPlugin(entry.name, _package(entry), reason))
+            return self._declared
+
+    def _entry(self, name: str) -> EntryPoint:
+        entry = self._entries().get(name)
+        if entry is None:
+            known = ", ".join(self.names()) or "none; install Foxing again, its own are declared in its metadata"
+            raise PluginError(f"no installed package has '{name}' in {self.group} (there are {known})")
+        return entry
+
+    def _load(self, name: str) -> Plugin[T] | BrokenPlugin:
+        entry = self._entry(name)
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._imported(entry)
+            return self._loaded[name]
+
+    def _imported(self, entry: EntryPoint) -> Plugin[T] | BrokenPlugin:
+        package = _package(entry)
+        try:
+            return Plugin(entry.name, package, self._check(entry.name, entry.load()))
+        except PluginError as error:
+            return BrokenPlugin(entry.name, package, str(error))
+        except (Exception, SystemExit) as error:  # another package's code may fail in any way
+            return BrokenPlugin(entry.name, package, f"{entry.value} fails with {type(error).__name__}: {_line(error)}")
+
+    def _described(self, item: BrokenPlugin) -> str:
+        return f"'{item.name}' in {self.group}, from the package {item.package},"
+
+
+def _package(entry: EntryPoint) -> str:
+    return "an unnamed package" if entry.dist is None else entry.dist.name
+
+
+def _precedence(entry: EntryPoint) -> tuple[bool, str, str]:
+    package = _package(entry)
+    return package != OWN_PACKAGE, entry.name, package
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "no message"

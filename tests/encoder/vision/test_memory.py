@@ -1,0 +1,196 @@
+"""Banks over vision–language models: sealed, aged, read and recalled from stored tokens.
+
+The weights are random and cannot read, so the generated text is scripted; everything else is real.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from foxing.encoder import VisionTokens
+from foxing.encoder.vision.checkpoint import locate
+from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.got import GotOcr2
+from foxing.encoder.vision.model import FREE_OCR, VisionModel
+from foxing.encoder.vision.qwen import QwenVl
+from foxing.memory import Memory
+from foxing.renderer import PageLayout
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+LAYOUT = PageLayout(
+    columns=40, rows=20, cell_width_px=32, cell_height_px=64, newline="break", font="dejavu-sans-mono", cropped=False
+)
+MESSAGES = ("The invoice went to the harbour office.\nIt was late.", "Nobody had read the offer for the kitchen.")
+LINES = (
+    "◆main ▶user 2026-01-05 08:00 The invoice",
+    " went to the harbour office.",
+    "It was late.",
+    "▶assistant 08:01 Nobody had read the off",
+    "er for the kitchen.",
+)
+INVOICE = "The invoice went to the harbour office."
+INVOICE_LINES = ("◆main ▶user 2026-01-05 08:00 The invoice", " went to the harbour office.")
+#: `LINES` on a printed page.
+WIDER_LINES = (
+    "◆main ▶user 2026-01-05 08:00 The invoice went to the harbour office.",
+    "It was late.",
+    "▶assistant 08:01 Nobody had read the offer for the kitchen.",
+)
+
+
+class ScriptedCodec(VisionCodec):
+    """Generates a scripted text for every page."""
+
+    text = "\n".join(LINES)
+    #: Of every character.
+    confidence = 0.95
+
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+        for item in tokens:
+            self._check(item)
+        confidence = np.full(len(self.text), self.confidence, dtype=np.float32)
+        looped = np.zeros(len(self.text), dtype=bool)
+        return [Generation(self.text, confidence, looped, "end", self.confidence) for _ in tokens]
+
+
+@pytest.fixture
+def codec(deepseek_folder: Path) -> ScriptedCodec:
+    checkpoint = locate(str(deepseek_folder), None)
+    model = DeepSeekOcr.load(checkpoint, torch.device("cpu"), torch.float32)
+    return ScriptedCodec(model, weights_digest(checkpoint), layout=LAYOUT)
+
+
+@pytest.fixture
+def memory(database_path: Path, codec: ScriptedCodec) -> Memory:
+    memory = Memory(database_path, codec=codec, clock=lambda: START)
+    memory.store(
+        "ana",
+        [
+            {
+                "id": f"m{number}",
+                "thread": "main",
+                "role": "assistant" if number % 2 else "user",
+                "content": content,
+                "created_at": START + timedelta(minutes=number),
+            }
+            for number, content in enumerate(MESSAGES)
+        ],
+    )
+    memory.seal("ana")
+    return memory
+
+
+def test_a_page_ages_through_the_tiers_and_is_recalled_from_its_tokens(memory: Memory, codec: ScriptedCodec) -> None:
+    with memory:
+        page = memory.pages("ana").pages[0]
+        assert (page.tier, page.vision_tokens) == ("base", 256)
+        for days, tier, count in ((8, "small", 100), (40, "tiny", 64), (500, "tiny", 64)):
+            memory.age("ana", now=START + timedelta(days=days))
+            page = memory.pages("ana").pages[0]
+            assert (page.tier, page.vision_tokens, page.text_kept) == (tier, count, False)
+            stored = memory.page_tokens("ana", page.id)
+            assert stored.shape == codec.model.shape(tier)
+            assert page.bytes >= count * codec.tiers[tier].bytes_per_token
+        for number, content in enumerate(MESSAGES):
+            span = memory.message("ana", f"m{number}")
+            assert (span.text, span.source) == (content, "decoded")
+            assert span.confidence == pytest.approx(0.95, abs=0.01)
+            assert span.uncertain == []
+        spans = memory.recall("ana", "harbour invoice", now=START + timedelta(days=500)).spans
+        assert [span.message_id for span in spans] == ["m0"]
+
+
+def test_an_incomplete_reading_is_uncertain(memory: Memory, codec: ScriptedCodec) -> None:
+    with memory:
+        for text in ("", "\n".join(LINES[:2])):
+            codec.text = text
+            report = memory.age("ana", now=START + timedelta(days=8))
+            assert (report.moved, report.text_dropped) == ([], []), "too little was read to drop the text"
+            assert "read as nothing" in report.unreadable[0].reason
+        codec.text = "\n".join(LINES[:4])
+        assert len(memory.age("ana", now=START + timedelta(days=8)).moved) == 1
+        assert memory.message("ana", "m0").text == MESSAGES[0]
+        incomplete = memory.message("ana", "m1")
+        read = LINES[3].removeprefix("▶assistant 08:01 ")
+        assert incomplete.text.startswith(read)
+        assert 0 < incomplete.confidence < 0.95
+        assert sum(stop - start for start, stop, _ in incomplete.uncertain) == len(incomplete.text) - len(read)
+
+
+def test_text_is_kept_if_its_page_reads_with_low_confidence(memory: Memory, codec: ScriptedCodec) -> None:
+    with memory:
+        codec.confidence = 0.1
+        report = memory.age("ana", now=START + timedelta(days=8))
+        assert (report.moved, report.text_dropped) == ([], [])
+        assert {"read as nothing" in left.reason for left in report.unreadable} == {True}
+        assert memory.message("ana", "m0").source == "text"
+        spans = memory.recall("ana", "harbour", now=START + timedelta(days=9)).spans
+        assert [span.message_id for span in spans] == ["m0"]
+
+
+def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
+    memory: Memory, database_path: Path, codec: ScriptedCodec
+) -> None:
+    with memory:
+        before = memory.page_tokens("ana", memory.pages("ana").pages[0].id)
+    wider = ScriptedCodec(codec.model, "0123456789ab")
+    wider.text = "something else"
+    with Memory(database_path, codec=wider, clock=lambda: START) as other:
+        assert other.age("ana", now=START + timedelta(days=8)).moved == []
+        (left,) = other.reencode("ana").unreadable
+        assert "would lose" in left.reason
+        page = other.pages("ana").pages[0]
+        assert (page.tier, page.text_kept) == ("base", True)
+        assert other.page_tokens("ana", page.id) == before
+        wider.text = "\n".join(WIDER_LINES)
+        (moved,) = other.reencode("ana").reencoded
+        assert (moved.pages, moved.source) == (1, "text")
+        assert other.page_tokens("ana", page.id).weights == "0123456789ab"
+        assert other.age("ana", now=START + timedelta(days=8)).moved != []
+        for number, content in enumerate(MESSAGES):
+            span = other.message("ana", f"m{number}")
+            assert (span.text, span.source) == (content, "decoded")
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "steps"),
+    [
+        ("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)]),
+        ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "micro", 100)]),
+        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "micro", 121)]),
+    ],
+)
+def test_a_page_ages_through_the_tiers_of_other_models(
+    model_folder: Callable[[str], Path],
+    database_path: Path,
+    kind: str,
+    model: type[VisionModel],
+    steps: list[tuple[int, str, int]],
+) -> None:
+    checkpoint = locate(str(model_folder(kind)), None)
+    loaded = model.load(checkpoint, torch.device("cpu"), torch.float32)
+    codec = ScriptedCodec(loaded, weights_digest(checkpoint), layout=LAYOUT, token_dtype="int8")
+    codec.text = "\n".join(INVOICE_LINES)
+    message = {"id": "m", "thread": "main", "role": "user", "content": INVOICE, "created_at": START}
+    with Memory(database_path, codec=codec, clock=lambda: START) as memory:
+        memory.store("ana", [message])
+        memory.seal("ana")
+        assert memory.pages("ana").pages[0].tier == "base"
+        for days, tier, count in steps:
+            now = START + timedelta(days=days)
+            planned = memory.age("ana", now=now, dry_run=True)
+            done = memory.age("ana", now=now)
+            assert planned.bytes_after == done.bytes_after
+            page = memory.pages("ana").pages[0]
+            assert (page.tier, page.vision_tokens) == (tier, count)
+            stored = memory.page_tokens("ana", page.id)
+            assert (stored.shape, stored.dtype) == (loaded.shape(tier), "int8")
+        span = memory.message("ana", "m")
+        assert (span.text, span.source) == (INVOICE, "text" if kind == "got_ocr2" else "decoded")

@@ -1,0 +1,240 @@
+"""Stored tokens of DeepSeek-OCR decoded by a server, as prompt embeddings over HTTP. Both sides have the same
+random weights."""
+
+import base64
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.prompt_embeds_server import KEY, MODEL, Server
+
+from foxing.encoder import (
+    CodecError,
+    DeepSeekOptions,
+    ServerOptions,
+    VisionTokens,
+    load_codec,
+)
+from foxing.encoder.conformance import CHECKS, READING_CHECKS
+from foxing.encoder.diagnostics import check_codec
+from foxing.encoder.remote.completions import Completion
+from foxing.encoder.remote.responses import LONGEST, BadAnswer
+from foxing.encoder.vision.codec import VisionCodec
+from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.remote_decoding import RemoteVisionCodec, to_generation
+from foxing.memory import Memory
+from foxing.memory.lifecycle import rewrite as rewriting
+from foxing.renderer import PageLayout
+
+OpenRemote = Callable[..., RemoteVisionCodec]
+START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+
+
+def assert_equal(one: Generation, other: Generation) -> None:
+    assert one.text == other.text
+    assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+    assert (one.looped == other.looped).all()
+    assert one.finish_reason == other.finish_reason
+    assert one.end_probability == pytest.approx(other.end_probability, abs=1e-4)
+
+
+def test_a_server_generates_what_the_local_codec_does(
+    local_codec: VisionCodec, open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
+) -> None:
+    codec = open_remote()
+    expected = local_codec.generate(tokens)
+    assert len({generation.text for generation in expected}) > 1
+    for generation, other in zip(codec.generate(tokens), expected, strict=True):
+        assert_equal(generation, other)
+    for reading, local in zip(codec.decode(tokens), local_codec.decode(tokens), strict=True):
+        assert (reading.cells == local.cells).all()
+        assert reading.confidence == pytest.approx(local.confidence, abs=1e-4)
+        assert reading.tier == local.tier
+    assert (codec.name, codec.weights, codec.tiers) == (local_codec.name, local_codec.weights, local_codec.tiers)
+    longest = max(len(base64.b64decode(body["prompt_embeds"])) for body in server.bodies)
+    assert longest < 4 * 32 * (273 + 20) + 4096
+    assert server.bodies[0]["max_tokens"] == codec.max_new_tokens
+    assert server.bodies[0]["vllm_xargs"] == {"ngram_size": 35, "window_size": codec.max_new_tokens}
+    usage = codec.usage
+    assert (usage.requests, usage.failures, usage.pages) == (2 * len(tokens), 0, len(tokens))
+    assert usage.prompt_tokens > 2 * sum(local_codec.model.positions(item.tier) for item in tokens)
+    assert codec.generate(tokens[:1], "markdown")[0].text == local_codec.generate(tokens[:1], "markdown")[0].text
+
+
+@pytest.mark.parametrize("ngram", [2, 3])
+def test_loops_are_cut_where_local_decoding_stops(
+    local_codec: VisionCodec,
+    open_remote: OpenRemote,
+    tokens: list[VisionTokens],
+    monkeypatch: pytest.MonkeyPatch,
+    ngram: int,
+) -> None:
+    monkeypatch.setattr(local_codec.model, "no_repeat_ngram_size", ngram)
+    monkeypatch.setattr(local_codec, "max_new_tokens", 400)
+    codec = open_remote()
+    codec.max_new_tokens = 400
+    expected = local_codec.generate(tokens)
+    assert "loop" in {generation.finish_reason for generation in expected}
+    for generation, other in zip(codec.generate(tokens), expected, strict=True):
+        assert_equal(generation, other)
+
+
+def test_a_missing_end_of_sequence_token_is_inferred(
+    local_codec: VisionCodec,
+    open_remote: OpenRemote,
+    server: Server,
+    tokens: list[VisionTokens],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codec = open_remote()
+    codec.generate(tokens[:1])
+    ids = Completion.of(server.completion(server.bodies[-1])).ids
+    assert ids is not None
+    monkeypatch.setattr(DeepSeekOcr, "eos_token_ids", frozenset({ids[5]}))  # generated, unlike the real one
+    expected = local_codec.generate(tokens[:1])[0]
+    assert expected.finish_reason == "end"
+    assert_equal(codec.generate(tokens[:1])[0], expected)
+    server.returns_end = False
+    generation = codec.generate(tokens[:1])[0]
+    assert (generation.text, generation.finish_reason) == (expected.text, "end")
+    assert generation.end_probability == pytest.approx(0.9)
+
+
+def test_answers_without_token_ids_give_the_same_text(
+    local_codec: VisionCodec, open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
+) -> None:
+    server.returns_ids = False
+    ascii_tokens = [item for item in tokens if local_codec.generate([item])[0].text.isascii()] or tokens[:1]
+    codec = open_remote()
+    for item in ascii_tokens:
+        expected = local_codec.generate([item])[0]
+        generation = codec.generate([item])[0]
+        assert generation.text == expected.text
+        assert generation.finish_reason == expected.finish_reason
+    server.answer = lambda document: {**document, "choices": [{**document["choices"][0], "logprobs": None}]}
+    assert codec.generate(ascii_tokens[:1])[0].confidence == pytest.approx(0.9)
+
+
+def completion(ids: Sequence[int], probability: float = 0.5, **fields: Any) -> Completion:
+    names = [f"token_id:{token}" for token in ids]
+    logprobs = {"tokens": names, "token_logprobs": [math.log(probability)] * len(ids)}
+    return Completion.of({"choices": [{"text": "", "logprobs": logprobs, **fields}]})
+
+
+def test_a_loop_without_the_logits_processor_is_marked(local_codec: VisionCodec) -> None:
+    ids = local_codec.model.tokenize("Read this. ") + local_codec.model.tokenize("again and again. ") * 20
+    generation = to_generation(local_codec.model, completion(ids, finish_reason="length"), 0.9)
+    assert generation.finish_reason == "loop"
+    assert generation.text.startswith("Read this. again and again. ")
+    assert not generation.looped[:10].any()
+    assert generation.looped[-20:].all()
+    assert generation.confidence[:10] == pytest.approx(0.5)
+
+
+def test_non_finite_and_out_of_range_numbers_are_rejected(local_codec: VisionCodec) -> None:
+    ids = local_codec.model.tokenize("Read this.")
+    for wrong in (math.nan, math.inf):
+        valid = completion(ids)
+        names, numbers = list(valid.tokens), [wrong, *valid.logprobs[1:]]
+        tops = [{name: number, "token_id:1": wrong} for name, number in zip(names, numbers, strict=True)]
+        logprobs = {"tokens": names, "token_logprobs": numbers, "top_logprobs": tops}
+        invalid = Completion.of({"choices": [{"text": "Read this.", "logprobs": logprobs}]})
+        generation = to_generation(local_codec.model, invalid, 0.9)
+        assert generation.text == "Read this."
+        assert generation.confidence == pytest.approx(0.9)
+        assert invalid.answer.sure is None
+    for usage in ({"prompt_tokens": math.inf}, {"completion_tokens": -1}, {"prompt_tokens": 1e300}):
+        with pytest.raises(BadAnswer):
+            Completion.of({"choices": [{"text": "a"}], "usage": usage})
+    with pytest.raises(BadAnswer):
+        Completion.of({"choices": [{"text": "a", "logprobs": {"tokens": ["a"], "token_logprobs": [10**400]}}]})
+    for token in (-1, 1 << 40):
+        assert completion([token]).ids is None
+
+
+def test_an_endless_answer_is_cut() -> None:
+    names = ["token_id:5"] * (2 * LONGEST)
+    logprobs = {"tokens": names, "token_logprobs": [-0.5] * len(names)}
+    endless = Completion.of({"choices": [{"text": "a" * (2 * LONGEST), "logprobs": logprobs, "finish_reason": "stop"}]})
+    assert (len(endless.text), len(endless.tokens), endless.cut) == (LONGEST, LONGEST, True)
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
+)
+def test_conformance_with_a_decoding_server(open_remote: OpenRemote, check: Callable[[Any], None]) -> None:
+    check(open_remote())
+
+
+def test_the_check_reports_the_servers_token_counts(open_remote: OpenRemote, server: Server) -> None:
+    checked = check_codec(open_remote())
+    assert [row.prompt_tokens for row in checked.tiers] == [n + 11 for n in (421, 273, 111, 73)]
+    assert checked.runs_on["decoded by"] == f"{MODEL} at {server.url}"
+
+
+def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None:
+    remote = ServerOptions(url=server.url, model=MODEL, api_key=KEY)
+    options = DeepSeekOptions(model=str(deepseek_folder), remote=remote)
+    codec = load_codec("deepseek-ocr", "cpu", options=options)
+    assert isinstance(codec, RemoteVisionCodec)
+    codec.close()
+    with pytest.raises(CodecError, match=r"needs the option 'remote\.url'") as caught:
+        load_codec("deepseek-ocr", "cpu", {"remote": {"model": MODEL}})
+    assert caught.value.settings == ("codecs.deepseek-ocr.remote.url",)
+    for name in ("got-ocr2", "qwen-vl"):
+        with pytest.raises(CodecError, match=f"the codec '{name}' has no option 'remote'"):
+            load_codec(name, "cpu", {"remote": {"url": server.url, "model": MODEL}})
+        with pytest.raises(CodecError, match=f"the codec '{name}' takes options of type VisionOptions"):
+            load_codec(name, "cpu", options)
+
+
+def test_decoding_here_needs_none_of_the_packages_for_servers(deepseek_folder: Path) -> None:
+    code = "import sys; sys.modules['stamina'] = None; from foxing.encoder import load_codec\n"
+    code += f"print(load_codec('deepseek-ocr', 'cpu', {{'model': {str(deepseek_folder)!r}}}).name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert done.stdout == "deepseek-ocr\n", done.stderr
+
+
+def test_a_bank_can_change_its_decoder_without_reencoding(
+    local_codec: VisionCodec,
+    open_remote: OpenRemote,
+    server: Server,
+    database_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Random weights generate meaningless text, but the same locally and remotely."""
+    monkeypatch.setattr(
+        rewriting, "UNREAD_SHARE", 1.0
+    )  # random weights have low confidence, which would keep the page from ageing
+    font: Any = "dejavu-sans-mono"
+    layout = PageLayout(40, 20, cell_width_px=32, cell_height_px=64, newline="break", font=font, cropped=False)
+    wide = VisionCodec(local_codec.model, local_codec.weights, layout=layout)
+    wide.max_new_tokens = 60
+    clock = [START + timedelta(hours=1)]
+    with Memory(database_path, codec=wide, clock=lambda: clock[0]) as memory:
+        memory.store("ana", [{"role": "user", "content": "The invoice went to the harbour.", "created_at": START}])
+        memory.seal("ana")
+        clock[0] += timedelta(days=8)
+        assert [move.to_tier for move in memory.age("ana").moved] == ["small"]
+        page = memory.pages("ana").pages[0].id
+        read, stored = memory.read_page("ana", page), memory.page_tokens("ana", page)
+    codec = open_remote(layout, retries=0)
+    codec.max_new_tokens = 60
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        assert memory.page_tokens("ana", page) == stored
+        assert memory.read_page("ana", page).text == read.text
+        assert codec.usage.pages == 1
+        clock[0] += timedelta(days=30)
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        server.fault = lambda attempt: "500"
+        report = memory.age("ana")
+        assert (report.moved, memory.pages("ana").pages[0].tier) == ([], "small"), "the page waits until it can be read"
+    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+        server.fault = lambda attempt: ""
+        assert [move.to_tier for move in memory.age("ana").moved] == ["tiny"]

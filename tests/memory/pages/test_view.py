@@ -1,0 +1,43 @@
+"""Reading a page: its text for people, and the runs of that text that may be misread."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import Memory
+from foxing.renderer import WIDE_TAIL
+from foxing.renderer.page import FILLER_MARK
+
+NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+#: Full-width characters after an odd number of narrow ones.
+MIXED = "a 한국어 b 여섯 abc 다섯 글자, the 회의 was moved 오후 x 세시 "
+
+
+@pytest.mark.parametrize("tier", ["base", "micro"])
+def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_path: Path, tier: str) -> None:
+    with Memory(database_path, clock=lambda: NOW) as memory:
+        memory.store("ana", [{"role": "user", "content": f"{number} {MIXED}" * 3} for number in range(30)])
+        page_id = memory.seal("ana").pages[0]
+        memory.set_policy("ana", {"fresh": "base", "steps": [{"after": "P1D", "tier": "micro"}]})
+        if tier == "micro":
+            memory.age("ana", now="2026-04-01")
+        reading = memory.read_page("ana", page_id)
+        grid = memory.codec.decode([memory.page_tokens("ana", page_id)])[0]
+
+    cells = [(chr(c or 0x20), s) for c, s in zip(grid.cells.flat, grid.confidence.flat, strict=True) if c != WIDE_TAIL]
+    assert FILLER_MARK in {character for character, _ in cells}
+    shown = [(character, sure) for character, sure in cells if character != FILLER_MARK]
+    assert reading.text == "".join(character for character, _ in shown).rstrip(" ")
+    assert not any(FILLER_MARK in line.text for line in reading.lines)
+    uncertain = {place for start, stop, _ in reading.uncertain for place in range(start, stop)}
+    assert uncertain == {place for place, (_, sure) in enumerate(shown[: len(reading.text)]) if sure < grid.flag_below}
+    assert uncertain or tier == "base"
+
+
+def test_a_literal_filler_in_a_message_comes_back(database_path: Path) -> None:
+    with Memory(database_path, clock=lambda: NOW) as memory:
+        memory.store("ana", [{"role": "user", "content": "bar ▒▒ 한"}])
+        reading = memory.read_page("ana", memory.seal("ana").pages[0])
+    assert reading.messages[0].text == "bar ▒▒ 한"
+    assert "⟦2592⟧⟦2592⟧" in reading.text

@@ -1,0 +1,36 @@
+"""The migration that adds metadata and parts keeps the rows of a bank."""
+
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import text
+
+from foxing.memory import Memory
+from foxing.memory.storage.database import Database, alembic_config
+
+
+def run(database: Database, revision: str, *, upgrade: bool) -> None:
+    config = alembic_config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        (command.upgrade if upgrade else command.downgrade)(config, revision)
+
+
+def test_messages_from_before_are_plain_and_without_metadata(database_path: Path) -> None:
+    hello = {"id": "m", "role": "user", "content": "△ hello"}
+    with Memory(database_path) as memory:
+        memory.store("ana", [hello, {"role": "user", "content": "sealed", "id": "s"}])
+        memory.seal("ana")
+        memory.store("ana", [{**hello, "id": "open"}])
+    database = Database(database_path)
+    run(database, "2026_11_25_0001", upgrade=False)
+    with database.read() as connection:
+        names = set(connection.execute(text("SELECT * FROM messages")).keys())
+        assert not names & {"metadata", "parts"}
+    database.close()
+    with Memory(database_path) as memory:
+        for key in ("m", "open"):
+            message = memory.message("ana", key)
+            assert (message.text, message.parts, message.metadata) == ("△ hello", None, {})
+        assert memory.store("ana", [hello]).duplicates == 1
+        assert [span.message_id for span in memory.recall("ana", "sealed").spans] == ["s"]
