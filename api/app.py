@@ -21,6 +21,7 @@ from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings
+from .worker import Worker
 
 
 def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
@@ -57,14 +58,18 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
 async def _lifespan(
     app: FastAPI, settings: Settings, memory: Memory | None, metrics: Metrics, mounted: Sequence[MountedApp]
 ) -> AsyncIterator[None]:
-    """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock where ageing is enabled."""
+    """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock and a worker
+    where ageing is enabled."""
     opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(open_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    clock = Clock(opened, settings.ageing_interval_s, metrics) if settings.ageing_enabled else None
+    metrics.ageing.watch_queue(opened.jobs)
+    worker = Worker(opened, metrics)
+    clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()
     log.info("started", database=opened.database_url, codec=settings.codec, ageing=settings.ageing_enabled)
-    if clock is not None:
+    if settings.ageing_enabled:
+        worker.start()
         clock.start()
     try:
         async with AsyncExitStack() as stack:
@@ -72,8 +77,9 @@ async def _lifespan(
                 await item.start(opened, stack)
             yield
     finally:
-        if clock is not None:
+        if settings.ageing_enabled:
             await anyio.to_thread.run_sync(clock.stop)
+            await anyio.to_thread.run_sync(worker.stop)
         if memory is None:
             await anyio.to_thread.run_sync(opened.close)
         log.info("stopped")

@@ -1,6 +1,6 @@
 """Opens the memory that the settings describe."""
 
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 
 from .settings import Settings
 
@@ -8,9 +8,9 @@ from .settings import Settings
 def open_memory(settings: Settings) -> Memory:
     """An open memory whose database is migrated to this version. Raises `StorageError` or `DatabaseTooNew`."""
     return Memory(
-        settings.database_url,
+        settings.database_options,
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        max_message_bytes=settings.max_message_bytes,
+        options=MemoryOptions(settings.max_message_bytes, settings.page_cache_bytes, settings.search_index),
     )

@@ -1,10 +1,16 @@
 """Prometheus metrics, in a registry that belongs to one application."""
 
+import math
 from collections import Counter as Tally
+from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from foxing.memory.models import AgeReport, RecallResult, SealReport, StoreResult, TickReport
+from foxing.memory.lifecycle.jobs import JobQueue
+from foxing.memory.lifecycle.upkeep import JobResult
+from foxing.memory.models import AgeReport, RecallResult, SealReport, StoreResult
+from foxing.memory.storage.repositories.jobs import QueueLength
+from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -63,7 +69,7 @@ class MemoryMetrics:
 
 
 class AgeingMetrics:
-    """Sealing, ageing and purging, by trigger ("request" or "tick"), and the ticks of the clock."""
+    """Sealing, ageing and purging, by trigger ("request" or "tick"), the ticks of the clock, and the queue of jobs."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.sealed = Counter("foxing_pages_sealed_total", "Pages sealed.", ("trigger",), registry=registry)
@@ -75,8 +81,17 @@ class AgeingMetrics:
         self.tick_failures = Counter(
             "foxing_tick_failures_total", "Ageing ticks that failed as a whole.", registry=registry
         )
-        self.bank_failures = Counter(
-            "foxing_tick_bank_failures_total", "Banks whose work failed in a tick.", registry=registry
+        self.jobs = Counter("foxing_jobs_total", "Jobs done.", ("kind",), registry=registry)
+        self.job_failures = Counter(
+            "foxing_job_failures_total", "Jobs that failed, each attempt counted.", ("kind",), registry=registry
+        )
+        self.jobs_waiting = Gauge(
+            "foxing_jobs_waiting",
+            "Jobs in the queue that no worker has taken, those that failed included.",
+            registry=registry,
+        )
+        self.jobs_failed = Gauge(
+            "foxing_jobs_failed", "Jobs in the queue whose last attempt failed.", registry=registry
         )
         self.last_tick = Gauge(
             "foxing_last_tick_timestamp_seconds",
@@ -92,14 +107,32 @@ class AgeingMetrics:
             self.aged.labels("request").inc(len(report.moved))
             self.purged.labels("request").inc(report.purged)
 
-    def record_tick(self, report: TickReport, ended_at_s: float) -> None:
+    def record_tick(self, ended_at_s: float) -> None:
         """Counts a completed tick; `ended_at_s` is Unix time."""
         self.ticks.inc()
         self.last_tick.set(ended_at_s)
-        self.sealed.labels("tick").inc(report.sealed_pages)
-        self.aged.labels("tick").inc(report.moved_pages)
-        self.purged.labels("tick").inc(report.purged)
-        self.bank_failures.inc(len(report.failed_banks))
+
+    def record_job(self, result: JobResult) -> None:
+        """Counts an attempt at a job and what it did."""
+        (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
+        self.sealed.labels("tick").inc(result.sealed_pages)
+        self.aged.labels("tick").inc(result.moved_pages)
+        self.purged.labels("tick").inc(result.purged)
+
+    def watch_queue(self, queue: JobQueue) -> None:
+        """Reads the length of `queue` whenever the metrics are asked for; NaN while the database cannot be read."""
+
+        def reading(count: Callable[[QueueLength], int]) -> Callable[[], float]:
+            def value() -> float:
+                try:
+                    return count(queue.length())
+                except FoxingError:
+                    return math.nan
+
+            return value
+
+        self.jobs_waiting.set_function(reading(lambda length: length.waiting))
+        self.jobs_failed.set_function(reading(lambda length: length.failed))
 
 
 class Metrics:

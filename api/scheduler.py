@@ -1,13 +1,13 @@
-"""The clock of ageing: calls `Memory.tick` at a fixed interval. The memory ensures that concurrent ticks, in this
-process or another, do the work once."""
+"""The clock of ageing: puts what is due into the queue of jobs at a fixed interval. Any number of clocks, in this
+process or another, fill one queue: work that is in it already is not added again."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from foxing.memory import Memory
-from foxing.memory.models import TickReport
 
 from .logs import get_logger
 from .metrics import Metrics
@@ -17,9 +17,11 @@ class Clock:
     """Ticks in a background thread from `start` to `stop`. A failed tick is logged and counted and does not stop the
     clock; ticks never overlap."""
 
-    def __init__(self, memory: Memory, interval_s: float, metrics: Metrics) -> None:
+    def __init__(self, memory: Memory, interval_s: float, metrics: Metrics, after_tick: Callable[[], object]) -> None:
+        """`after_tick`: called after each tick, to wake the worker."""
         self._memory = memory
         self._metrics = metrics
+        self._after_tick = after_tick
         #: Number of completed ticks.
         self.ticks = 0
         #: Number of ticks that raised.
@@ -39,40 +41,16 @@ class Clock:
         """Stops the clock, after waiting for a running tick."""
         self._scheduler.shutdown(wait=True)
 
-    def tick(self) -> TickReport | None:
-        """Runs one tick now. Returns None if it failed."""
-        started = time.perf_counter()
+    def tick(self) -> None:
+        """Fills the queue now."""
         try:
-            report = self._memory.tick()
+            self._memory.jobs.fill(self._memory.now())
         except Exception:
             # Whatever went wrong, the clock must go on: the service depends on the next tick.
             self.failures += 1
             self._metrics.ageing.tick_failures.inc()
             get_logger().exception("tick failed")
-            return None
+            return
         self.ticks += 1
-        self._metrics.ageing.record_tick(report, time.time())
-        _log_tick(report, time.perf_counter() - started)
-        return report
-
-
-def _log_tick(report: TickReport, duration_s: float) -> None:
-    log = get_logger()
-    for bank, reason in report.failed_banks.items():
-        log.error("bank failed in tick", bank=bank, reason=reason)
-    for bank, pages in report.unreadable.items():
-        log.warning(
-            "unreadable pages left unchanged",
-            bank=bank,
-            pages=len(pages),
-            first=pages[0].page_id,
-            reason=pages[0].reason,
-        )
-    if report.sealed_pages or report.moved_pages or report.purged:
-        log.info(
-            "tick",
-            sealed_pages=report.sealed_pages,
-            moved_pages=report.moved_pages,
-            purged=report.purged,
-            duration_ms=round(duration_s * 1000, 1),
-        )
+        self._metrics.ageing.record_tick(time.time())
+        self._after_tick()

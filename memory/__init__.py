@@ -13,6 +13,7 @@ from .errors import (
     MessageTooLarge,
     NotFound,
     ReaderFailed,
+    SearchIndexError,
     StorageError,
     TimeTravelForbidden,
     TokensDamaged,
@@ -24,6 +25,7 @@ from .models import (
     BankBytes,
     BankInfo,
     Banks,
+    LeftOut,
     NewMessage,
     PageInfo,
     PageLeft,
@@ -41,9 +43,11 @@ from .models import (
     TickReport,
     TierStatistics,
 )
+from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
@@ -52,6 +56,7 @@ __all__ = [
     "Banks",
     "Closed",
     "Conflict",
+    "DatabaseOptions",
     "DatabaseTooNew",
     "Forgotten",
     "FunctionCall",
@@ -59,8 +64,10 @@ __all__ = [
     "InvalidInput",
     "InvalidPolicy",
     "InvalidTime",
+    "LeftOut",
     "Memory",
     "MemoryFault",
+    "MemoryOptions",
     "MessageTooLarge",
     "NewMessage",
     "NotFound",
@@ -79,6 +86,7 @@ __all__ = [
     "RecalledMessage",
     "ReencodingReport",
     "SealReport",
+    "SearchIndexError",
     "Step",
     "StorageError",
     "StoreResult",

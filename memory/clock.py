@@ -1,6 +1,6 @@
 """The present, and times given in its place."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from .errors import InvalidTime
 
@@ -18,3 +18,11 @@ def aware_utc(now: datetime) -> datetime:
         return now.astimezone(UTC)
     except OverflowError as error:
         raise InvalidTime("now lies outside the years 1 to 9999 in UTC") from error
+
+
+def later(time: datetime, duration: timedelta) -> datetime:
+    """`time` plus `duration`, or the last instant of the year 9999 if that comes first."""
+    try:
+        return time + duration
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

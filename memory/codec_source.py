@@ -17,6 +17,11 @@ class CodecSource:
         self._device = device
         self._options = options
 
+    @property
+    def name(self) -> str:
+        """Name of the codec that writes pages, which need not be loaded."""
+        return self._codec if isinstance(self._codec, str) else self._codec.name
+
     def present(self) -> Codec:
         """The codec that writes pages. Raises `CodecError`."""
         return self.named(self._codec) if isinstance(self._codec, str) else self._codec

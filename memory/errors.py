@@ -91,6 +91,10 @@ class DatabaseTooNew(StorageError):
     problem = "database-too-new"
 
 
+class SearchIndexError(StorageError):
+    """The search index does not exist or cannot be opened."""
+
+
 class Unreadable(MemoryFault):
     """A page cannot be read."""
 

@@ -11,13 +11,14 @@ from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
-from .errors import NotFound
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
+from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
+from .lifecycle.upkeep import Upkeep
 from .models import (
     AgeReport,
     BankInfo,
@@ -34,23 +35,23 @@ from .models import (
     StoreResult,
     TickReport,
 )
+from .options import MemoryOptions
 from .pages.decoder import PageDecoder
-from .pages.message_parts import recalled_message
 from .pages.view import PageViewer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
 from .recall.cursors import decode_cursor, encode_cursor, time_position
 from .recall.images import ImageRecaller
+from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
+from .recall.search_index import open_search_index
 from .statistics import bank_info, page_infos
-from .storage.database import Database
-from .storage.repositories import banks, messages, pages
+from .storage.database import Database, DatabaseOptions
+from .storage.repositories import banks, pages
 from .text.times import parse_since
-from .tick import Ticker
 
 Progress = Callable[[int, int], None]
-MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
 
 class Memory:
@@ -62,42 +63,44 @@ class Memory:
 
     def __init__(
         self,
-        database: str | Path | None = None,
+        database: str | Path | DatabaseOptions | None = None,
         *,
         codec: str | Codec = "native",
         device: str = "auto",
         codec_options: OptionsOfCodecs | None = None,
         clock: Callable[[], datetime] = utc_now,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        options: MemoryOptions | None = None,
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file; a file in the user's data folder by default.
+        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
+        `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
-        present, timezone-aware. `max_message_bytes`: maximum size of a message's text in UTF-8. `device`: what a codec
-        given by name runs on, "auto", "cpu" or "cuda". `codec_options`: its options, or those of several codecs by
-        their names, for pages that another one wrote.
+        present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
+        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits, and
+        the search index.
 
-        Raises `StorageError` if the database cannot be used, `DatabaseTooNew` if a newer version wrote it.
+        Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
+        wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        self._max_message_bytes = max_message_bytes
-        self._database = Database(database)
-        try:
-            self._database.migrate()
-        except BaseException:
-            self._database.close()
-            raise
-        self._decoder = PageDecoder(self._codecs.present, self._codecs.shipped)
-        self._assembler = MessageAssembler(self._decoder)
-        self._sealer = Sealer(self._database, self._decoder, self._assembler)
-        self._ager = Ager(self._database, Rewriter(self._database, self._decoder, self._assembler))
-        self._ticker = Ticker(self._database, self._sealer, self._ager)
-        self._reencoder = Reencoder.with_decoder(self._database, PageDecoder(self._codecs.present, self._codecs.named))
-        self._recaller = Recaller(self._database, self._assembler)
-        self._image_recaller = ImageRecaller(self._database, self._assembler)
-        self._viewer = PageViewer(self._database, self._decoder)
+        options = options or MemoryOptions()
+        index = options.search_index
+        self._index = open_search_index(index) if isinstance(index, str) else index
+        self._database = _open_database(database)
+        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
+        reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
+        self._decoder = decoder
+        self._store = MessageStore(self._database, self._index, options.max_message_bytes)
+        self._sealer = Sealer(self._database, decoder, reindexer)
+        self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
+        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
+        self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
+        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
+        self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
+        self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
+        self._viewer = PageViewer(self._database, decoder)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +128,12 @@ class Memory:
     @property
     def queue_depth(self) -> int:
         """Number of pages waiting to be decoded."""
-        return self._decoder.queue.depth
+        return self._decoder.queue_depth
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
+        return self._jobs
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC.
@@ -158,17 +166,11 @@ class Memory:
         result. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key
         was used for something else.
         """
-        storing = MessageStore(self._database, self._max_message_bytes)
-        return storing.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
+        return self._store.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
 
     def message(self, bank: str, message_id: str) -> RecalledMessage:
         """One message as remembered. Raises `NotFound`."""
-        with self._database.read() as connection:
-            found = messages.by_keys(connection, banks.get(connection, bank).id, [message_id])
-            if message_id not in found:
-                raise NotFound(f"there is no message '{message_id}' in bank '{bank}'")
-            message = found[message_id]
-            return recalled_message(message, self._assembler.assemble(connection, [message])[message.id])
+        return self._recaller.message(bank, message_id)
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
@@ -238,7 +240,7 @@ class Memory:
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
         """
-        return self._ticker.tick(self.now(now))
+        return self._jobs.tick(self.now(now))
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
         """Rewrites every page that another codec or other weights wrote, pinned pages included, with the present ones.
@@ -262,7 +264,8 @@ class Memory:
         if tier is not None:
             tier_rank(tier)
         list_name = f"pages:{tier}"
-        after = time_position(decode_cursor(cursor, list_name)) if cursor else None
+        position = time_position(decode_cursor(cursor, list_name)) if cursor else None
+        after = None if position is None else (position.at, position.id)
         with self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             rows = pages.list_by_time(connection, bank_id, tier=tier, after=after, limit=limit + 1)
@@ -312,14 +315,14 @@ class Memory:
         after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
         with self._database.read() as connection:
             rows = banks.list_after(connection, after, limit + 1)
-            infos = [bank_info(connection, row) for row in rows[:limit]]
+            infos = [bank_info(connection, row, self._index) for row in rows[:limit]]
         more = len(rows) > limit
         return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
 
     def bank(self, bank: str) -> BankInfo:
         """Statistics of a bank. Raises `NotFound`."""
         with self._database.read() as connection:
-            return bank_info(connection, banks.get(connection, bank))
+            return bank_info(connection, banks.get(connection, bank), self._index)
 
     def policy(self, bank: str) -> Policy:
         """The ageing policy of a bank. Raises `NotFound`."""
@@ -341,5 +344,16 @@ class Memory:
         with self._database.write() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             if row.pinned != pinned:
-                pages.set_pinned(connection, row.id, pinned)
+                pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
+
+
+def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened

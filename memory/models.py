@@ -14,6 +14,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Tier = Literal["large", "base", "small", "tiny", "micro"]
 Source = Literal["open", "text", "decoded"]
 Fidelity = Literal["remembered", "verbatim"]
+LeftOutReason = Literal["max_tokens", "not_verbatim", "unreadable"]
 
 #: A run of characters that may be misread: start and stop in the text, half open, and mean confidence.
 UncertainRun = tuple[int, int, float]
@@ -105,11 +106,24 @@ class RecalledMessage(Value):
     score: float | None = Field(description="How well it matches the query; null without a query.")
 
 
+class LeftOut(Value):
+    """A message that matches and is not in the answer."""
+
+    message_id: str = Field(description="Id of the message.")
+    reason: LeftOutReason = Field(
+        description="max_tokens: it does not fit the budget, and comes with a later page of the list; not_verbatim: "
+        "its exact text is not kept; unreadable: what holds it cannot be read now."
+    )
+
+
 class RecallResult(Value):
     """What a recall found."""
 
     spans: list[RecalledMessage] = Field(description="Messages, best first; without a query in time order.")
     text_tokens: int = Field(description="Text tokens of all spans.")
+    left_out: list[LeftOut] = Field(
+        description="Messages that were passed over and why, at most `limit`, those over the budget first."
+    )
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
@@ -132,6 +146,7 @@ class RecalledImages(Value):
     images: list[RecalledImage] = Field(description="Pages that hold the messages found, each once.")
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
+    left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from foxing.renderer import tier_rank
 
 from .models import BankBytes, BankInfo, PageInfo, TierStatistics
+from .recall.search_index import SearchIndex
 from .storage.repositories import banks, pages, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
@@ -44,14 +45,15 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
     return infos
 
 
-def bank_info(connection: Connection, bank: Bank) -> BankInfo:
-    """Statistics of a bank. Bytes are those of its rows and indexes, without free space in the file."""
+def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInfo:
+    """Statistics of a bank, whose messages are in `index`. Bytes are those of its rows and indexes, without free space
+    in the file."""
     totals = sizes.message_totals(connection, bank.id)
     tiers = sizes.tier_totals(connection, bank.id)
     held = {
         "tokens": sum(tier.token_bytes for tier in tiers),
         "text": sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes,
-        "index": sizes.index_bytes(connection, bank.id),
+        "index": index.statistics(connection, bank.id).bytes,
         "keepsakes": sizes.keepsake_bytes(connection, bank.id),
         "metadata": totals.metadata_bytes
         + sizes.page_metadata_bytes(connection, bank.id)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.plugins import Installer, InstallPlugin
+from support.transactions import DecodingWatch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -22,6 +23,14 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+
+
+@pytest.fixture(autouse=True)
+def _no_decoding_in_transactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test in which a page is decoded on a thread that has a database transaction open."""
+    watch = DecodingWatch(monkeypatch)
+    yield
+    assert not watch.violations, f"decoded in a transaction, in {', '.join(watch.violations)}"
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_the_python_reference_has_every_exported_name(package: str) -> None:
 
 def test_the_python_reference_has_signatures_fields_and_their_documentation() -> None:
     text = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
-    assert "class Memory(\n    database: str | Path | None = None,\n    *,\n" in text
+    assert "class Memory(\n    database: str | Path | DatabaseOptions | None = None,\n    *,\n" in text
     assert "#### Memory.recall\n" in text
     fields = {name: row for row in text.splitlines() for name in re.findall(r"^\| `(\w+)` \|", row)}
     new_message = text.partition("### NewMessage\n")[2].partition("\n### ")[0]

@@ -1,6 +1,7 @@
 """`recall`: find messages by query and time."""
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,12 @@ from .output import Timezone, printable, underlined
 if TYPE_CHECKING:
     from foxing.memory.metadata import Scalar
     from foxing.memory.models import RecalledMessage
+
+_REASONS = {
+    "max_tokens": "over --max-tokens",
+    "not_verbatim": "the exact text is not kept",
+    "unreadable": "what holds it cannot be read now",
+}
 
 
 def recall(
@@ -67,8 +74,10 @@ def recall(
     def show(console: Console) -> None:
         for span in result.spans:
             _show_span(console, span, asker)
-        more = "" if result.next_cursor is None else "; raise --limit to see more"
+        more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
+        for reason, number in Counter(left.reason for left in result.left_out).items():
+            console.print(f"{number} left out: {_REASONS[reason]}", style="dim")
 
     state.answer(result, show)
 

@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 def worker(
     context: typer.Context,
-    once: Annotated[bool, typer.Option("--once", help="Run one tick and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Fill and empty the queue once, and exit.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Seal and age all banks every FOXING_AGEING_INTERVAL_S seconds, without HTTP, until SIGTERM or Ctrl-C.
+    """Seal and age what is due in any bank, without HTTP, until SIGTERM or Ctrl-C.
 
+    Every FOXING_AGEING_INTERVAL_S seconds what is due goes into a queue of jobs, which any number of workers empty.
     FOXING_AGEING_ENABLED has no effect here: it stops the clock of `serve`. With --json, stdout gets the report of
-    --once, or the number of ticks on exit.
+    --once, or the number of ticks and jobs on exit. --once exits with status 1 if a bank failed.
     """
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
     from foxing.api.scheduler import Clock
+    from foxing.api.worker import Worker
 
     state = state_of(context)
     settings = state.settings()
@@ -39,15 +41,21 @@ def worker(
                 raise typer.Exit(1)
             return
         configure_logs(settings)
-        clock = Clock(memory, settings.ageing_interval_s, Metrics())
+        metrics = Metrics()
+        jobs = Worker(memory, metrics)
+        clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        jobs.start()
         clock.start(at_once=True)
         stop.wait()
         clock.stop()
+        jobs.stop()
     if state.as_json:
-        write_json({"ticks": clock.ticks, "failed": clock.failures})
+        write_json(
+            {"ticks": clock.ticks, "failed_ticks": clock.failures, "jobs": jobs.done, "failed_jobs": jobs.failed}
+        )
 
 
 def _show(console: Console, report: "TickReport") -> None:

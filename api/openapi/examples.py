@@ -64,7 +64,7 @@ RECALL_REQUEST: Json = {
 }
 RECALL_IMAGES_REQUEST: Json = {"query": "project Titan", "format": "images", "reader": "native", "limit": 4}
 RECALL_WINDOW_REQUEST: Json = {"since": "2026-02-01T00:00:00Z", "until": "2026-02-08T00:00:00Z", "limit": 100}
-RECALL: Json = {"spans": [SPAN], "text_tokens": 12, "next_cursor": None}
+RECALL: Json = {"spans": [SPAN], "text_tokens": 12, "left_out": [], "next_cursor": None}
 RECALL_IMAGES: Json = {
     "images": [
         {
@@ -80,6 +80,7 @@ RECALL_IMAGES: Json = {
     ],
     "vision_tokens": 64,
     "open_spans": [],
+    "left_out": [],
     "next_cursor": None,
 }
 

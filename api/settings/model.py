@@ -6,6 +6,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from foxing.memory import DatabaseOptions
+
 from .codecs import CodecSettings, checked_codecs, with_plain_names
 from .names import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, InvalidSettings
 from .sources import EnvironmentSource, FileSource
@@ -25,6 +27,28 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
+    )
+    search_index: str = Field(
+        default="sql",
+        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+    )
+    page_cache_bytes: int = Field(
+        default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
+    )
+    database_pool_size: int = Field(
+        default=5, ge=1, le=1000, description="Database connections that a process keeps open."
+    )
+    database_max_overflow: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Further database connections that a process opens under load and closes afterwards.",
+    )
+    database_pool_timeout_s: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
+    )
+    database_busy_timeout_s: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -119,6 +143,17 @@ class Settings(BaseSettings):
     def key(self) -> str | None:
         """The API key in plain text."""
         return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def database_options(self) -> DatabaseOptions:
+        """The database, and how connections to it are held."""
+        return DatabaseOptions(
+            self.database_url,
+            pool_size=self.database_pool_size,
+            max_overflow=self.database_max_overflow,
+            pool_timeout_s=self.database_pool_timeout_s,
+            busy_timeout_s=self.database_busy_timeout_s,
+        )
 
     @property
     def loopback(self) -> bool:

@@ -42,9 +42,7 @@ def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: in
 
     `waiting` is in time order; each page takes a run of it, grouped by thread.
     """
-    entries = [
-        Entry(str(m.id), m.role, m.content or "", m.created_at, m.thread, m.name, m.sealed_chars) for m in waiting
-    ]
+    entries = [_entry(message) for message in waiting]
     by_id = {str(m.id): m for m in waiting}
     capacity = typesetter.layout.cells
     drafts: list[Draft] = []
@@ -65,11 +63,29 @@ def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: in
     return drafts
 
 
+def cells_taken(typesetter: Typesetter, waiting: Sequence[Message]) -> int:
+    """Lower bound of the cells that open messages take on a page."""
+    return sum(typesetter.cost(_entry(message)) for message in waiting)
+
+
 def sealed_parts(drafts: Sequence[Draft]) -> list[SealedPart]:
     """How much of each message is sealed once the drafts are pages."""
     chars = {message.id: message.chars for draft in drafts for message in draft.messages}
     sealed = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.spans}
     return [SealedPart(message_id, stop, stop == chars[message_id]) for message_id, stop in sealed.items()]
+
+
+def _entry(message: Message) -> Entry:
+    content = message.content or ""
+    return Entry(
+        str(message.id),
+        message.role,
+        content,
+        message.created_at,
+        message.thread,
+        message.name,
+        message.sealed_chars,
+    )
 
 
 def _by_thread(entries: Sequence[Entry]) -> list[Entry]:

@@ -13,15 +13,15 @@ from foxing.memory.models import SealReport
 from foxing.memory.pages.content import PageState, pack_cells
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.policy import Policy
-from foxing.memory.recall.assemble import MessageAssembler
-from foxing.memory.recall.indexing import read_ahead, reindex
+from foxing.memory.recall.assemble import PageDraft
+from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan
 from foxing.renderer import Repertoire, Typesetter, render
 
-from .drafts import Draft, sealed_parts, typeset_drafts
+from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together
 ATTEMPTS = 20  # before giving way to other processes that seal the same bank
@@ -34,6 +34,7 @@ class _SealedPage:
     """A page ready to be written."""
 
     draft: Draft
+    values: NewPage
     tokens: VisionTokens
     #: The exact grid.
     text: bytes
@@ -42,14 +43,20 @@ class _SealedPage:
     spans: list[NewSpan]
     keepsakes: list[NewKeepsake]
 
+    def page_draft(self, number: int) -> PageDraft:
+        """The page for the index, as draft `number` of its transaction."""
+        kept = PageState.kept(self.values["tier"], self.draft.page.cells)
+        state = kept if self.reading is None else PageState.of(self.reading)
+        return PageDraft.of(number, self.values, self.spans, self.keepsakes, state)
+
 
 class Sealer:
     """Seals the open messages of banks."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
         self.decoder = decoder
-        self.assembler = assembler
+        self.reindexer = reindexer
 
     @property
     def codec(self) -> Codec:
@@ -87,6 +94,16 @@ class Sealer:
             left = messages.count_open(connection, bank.id)
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
 
+    def room(self, connection: Connection, bank_id: int) -> int:
+        """How many more characters the open messages of a bank can take before they may fill a page; 0 if they may now.
+
+        Headers and full-width characters take further cells: a quarter of the free cells in characters may fill them.
+        """
+        newest = messages.newest_id(connection)
+        cells = self.codec.layout.cells
+        taken = cells_taken(self._typesetter, messages.open_up_to(connection, bank_id, cells, newest))
+        return max(0, -(-(cells - taken) // 4))
+
     @cached_property
     def _typesetter(self) -> Typesetter:
         return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
@@ -94,72 +111,61 @@ class Sealer:
     def _write(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[str] | None:
         """Encodes and writes pages; their keys, or None if another process has sealed the bank meanwhile."""
         policy = Policy.parse(bank.policy).served_by(self.codec.tiers)
-        sealed_pages = self._encode(drafts, policy)
+        sealed_pages = self._encode(bank, drafts, policy, now)
         parts = sealed_parts(drafts)
         # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
         begun = {message.id for draft in drafts for message in draft.messages if message.sealed_chars}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
-        if faded:
-            with self.database.read() as connection:
-                read_ahead(connection, self.assembler, faded, ())
-        keys: list[str] = []
-        states: dict[int, PageState] = {}
+        page_drafts = [sealed.page_draft(number) for number, sealed in enumerate(sealed_pages)]
+        terms = self.reindexer.prepare(PageChanges(sealed=faded, drafts=page_drafts))
+        purge_at = wastebasket.purge_time(now, policy.undo_window)
         with self.database.write() as connection:
-            if not banks.advance_seal_version(connection, bank):
+            current = self.reindexer.is_current(connection, terms)
+            if not current or not banks.advance_seal_version(connection, bank):
                 return None
             for sealed in sealed_pages:
-                page = self._insert(connection, bank, policy, sealed, now)
-                keys.append(page.key)
-                if sealed.reading is not None:
-                    states[page.id] = PageState.of(sealed.reading)
+                _insert(connection, sealed, now, purge_at)
             messages.mark_sealed(connection, parts)
-            reindex(connection, bank.id, self.assembler, faded, states)
-        return keys
+            self.reindexer.write(connection, bank.id, terms)
+        return [sealed.values["key"] for sealed in sealed_pages]
 
-    def _encode(self, drafts: Sequence[Draft], policy: Policy) -> list[_SealedPage]:
+    def _encode(self, bank: Bank, drafts: Sequence[Draft], policy: Policy, now: datetime) -> list[_SealedPage]:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
         tier = policy.fresh
         tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
-        readings = [None] * len(drafts) if policy.keeps_text(tier) else self.decoder.read_tokens(tokens)
-        return [
-            _SealedPage(
-                draft,
-                page_tokens,
-                pack_cells(draft.page.cells),
-                # a page that cannot be read this time keeps its text until ageing has read it
-                reading if isinstance(reading, Reading) else None,
-                draft.spans(),
-                draft.keepsakes(),
-            )
-            for draft, page_tokens, reading in zip(drafts, tokens, readings, strict=True)
-        ]
+        results = [None] * len(drafts) if policy.keeps_text(tier) else self.decoder.read_tokens(tokens)
+        sealed_pages = []
+        for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
+            # a page that cannot be read this time keeps its text until ageing has read it
+            reading = result if isinstance(result, Reading) else None
+            text = pack_cells(draft.page.cells)
+            times = [message.created_at for message in draft.messages]
+            values: NewPage = {
+                "key": uuid.uuid4().hex,
+                "bank_id": bank.id,
+                "tier": tier,
+                "codec": self.codec.name,
+                "layout": draft.page.layout.to_dict(),
+                "rows_used": draft.page.rows_used,
+                "sealed_at": now,
+                "first_at": min(times),
+                "last_at": max(times),
+                "messages": len(draft.messages),
+                "vision_tokens": page_tokens.count,
+                "token_bytes": len(page_tokens.to_bytes()),
+                "text_bytes": len(text) if reading is None else 0,
+                "confidence": 1.0 if reading is None else reading.mean_confidence,
+            }
+            spans, keepsakes = draft.spans(), draft.keepsakes()
+            sealed_pages.append(_SealedPage(draft, values, page_tokens, text, reading, spans, keepsakes))
+        return sealed_pages
 
-    def _insert(
-        self, connection: Connection, bank: Bank, policy: Policy, sealed: _SealedPage, now: datetime
-    ) -> pages.PageRow:
-        """Inserts a page; a text that the policy does not keep goes into the wastebasket."""
-        draft, text, reading = sealed.draft, sealed.text, sealed.reading
-        blob = sealed.tokens.to_bytes()
-        times = [message.created_at for message in draft.messages]
-        values: NewPage = {
-            "key": uuid.uuid4().hex,
-            "bank_id": bank.id,
-            "tier": policy.fresh,
-            "codec": self.codec.name,
-            "layout": draft.page.layout.to_dict(),
-            "rows_used": draft.page.rows_used,
-            "sealed_at": now,
-            "first_at": min(times),
-            "last_at": max(times),
-            "messages": len(draft.messages),
-            "vision_tokens": sealed.tokens.count,
-            "token_bytes": len(blob),
-            "text_bytes": len(text) if reading is None else 0,
-            "confidence": 1.0 if reading is None else reading.mean_confidence,
-        }
-        page = pages.insert(connection, values, blob, text if reading is None else None, sealed.spans, sealed.keepsakes)
-        if reading is not None:
-            purge_at = wastebasket.purge_time(now, policy.undo_window)
-            wastebasket.drop(connection, page, tokens=None, text=text, dropped_at=now, purge_at=purge_at)
-        return page
+
+def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> None:
+    """Inserts a page; a text that the policy does not keep goes into the wastebasket until `purge_at`."""
+    text = sealed.text if sealed.reading is None else None
+    blob = sealed.tokens.to_bytes()
+    page = pages.insert(connection, sealed.values, blob, text, sealed.spans, sealed.keepsakes)
+    if sealed.reading is not None:
+        wastebasket.drop(connection, page, tokens=None, text=sealed.text, dropped_at=now, purge_at=purge_at)

@@ -11,12 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from foxing.memory.clock import later
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
+from foxing.memory.recall.search_index import SearchIndex
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, idempotency, index, messages
+from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
+from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.terms import index_terms
 
 from .validate import check_bank_name, list_messages, validate_message
@@ -60,8 +63,9 @@ class _KeyedMessage:
 class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each."""
 
-    def __init__(self, database: Database, max_bytes: int) -> None:
+    def __init__(self, database: Database, index: SearchIndex, max_bytes: int) -> None:
         self.database = database
+        self.index = index
         self.max_bytes = max_bytes
 
     def store(
@@ -86,10 +90,10 @@ class MessageStore:
         with self.database.write() as connection:
             bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
             if idempotency_key is None:
-                return _store_new(connection, bank.id, keyed, now)
+                return self._store_new(connection, bank, keyed, now)
             saved = idempotency.find_answer(connection, bank.id, idempotency_key)
             if saved is None:
-                result = _store_new(connection, bank.id, keyed, now)
+                result = self._store_new(connection, bank, keyed, now)
                 idempotency.delete_before(connection, bank.id, now - IDEMPOTENCY_WINDOW)
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, bank.id, idempotency_key, answer, now)
@@ -98,24 +102,33 @@ class MessageStore:
                 raise Conflict(f"the idempotency key '{idempotency_key}' was used for other messages; use a new one")
             return StoreResult.model_validate(saved.answer)
 
+    def _store_new(
+        self, connection: Connection, bank: Bank, keyed: Sequence[_KeyedMessage], now: datetime
+    ) -> StoreResult:
+        """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
+        known = messages.by_keys(connection, bank.id, [item.key for item in keyed])
+        new: dict[str, _KeyedMessage] = {}
+        for item in keyed:
+            if item.key in known:
+                _check_same(known[item.key], item)
+            elif item.key not in new:
+                new[item.key] = item
+            elif not _same_in_call(new[item.key], item):
+                raise Conflict(
+                    f"the id '{item.key}' occurs twice in this call, with different messages; use another id"
+                )
+        if new:
+            ids = _insert(connection, bank.id, list(new.values()), now)
+            self.index.add(connection, bank.id, {ids[key]: item.terms for key, item in new.items()})
+            oldest = min(item.message.created_at or now for item in new.values())
+            chars = sum(len(item.text) for item in new.values())
+            seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
+            schedule.note_stored(connection, bank.id, chars, seal_at)
+        return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
 
-def _store_new(connection: Connection, bank_id: int, keyed: Sequence[_KeyedMessage], now: datetime) -> StoreResult:
-    """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
-    known = messages.by_keys(connection, bank_id, [item.key for item in keyed])
-    new: dict[str, _KeyedMessage] = {}
-    for item in keyed:
-        if item.key in known:
-            _check_same(known[item.key], item)
-        elif item.key not in new:
-            new[item.key] = item
-        elif not _same_in_call(new[item.key], item):
-            raise Conflict(f"the id '{item.key}' occurs twice in this call, with different messages; use another id")
-    if new:
-        _insert(connection, bank_id, list(new.values()), now)
-    return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
 
-
-def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> None:
+def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> dict[str, int]:
+    """Inserts messages; id as callers know it → row id."""
     threads = [item.thread or DEFAULT_THREAD for item in new]
     thread_ids = banks.thread_ids(connection, bank_id, threads)
     rows: list[messages.NewRow] = [
@@ -135,8 +148,7 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], 
         }
         for item, thread in zip(new, threads, strict=True)
     ]
-    ids = messages.insert(connection, rows, bank_id)
-    index.add(connection, bank_id, {ids[item.key]: item.terms for item in new})
+    return messages.insert(connection, rows, bank_id)
 
 
 def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:

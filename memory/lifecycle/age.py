@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, PageLayout, tier_rank
 
 from .plan import Move, plan
-from .rewrite import BATCH, Change, DiscardTimes, Rewriter
+from .rewrite import BATCH, Change, DiscardTimes, RewriteOutcome, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 
@@ -39,6 +39,18 @@ class _Result:
     busy: list[str] = field(default_factory=list)
     #: page key → why the page is left as it is
     unreadable: dict[str, str] = field(default_factory=dict)
+
+    def add(self, moves: Sequence[Move], outcome: RewriteOutcome) -> None:
+        """Adds what came of a batch of moves."""
+        bytes_after = {page.change.page.id: page.token_bytes + page.text_bytes for page in outcome.done}
+        for move in moves:
+            page = move.page
+            if page.id in bytes_after:
+                self.moved.append(_Moved(move, bytes_after[page.id]))
+            elif page.id in outcome.unreadable:
+                self.unreadable[page.key] = outcome.unreadable[page.id]
+            else:
+                self.busy.append(page.key)
 
 
 class Ager:
@@ -72,8 +84,11 @@ class Ager:
             result.moved = [_Moved(move, self._expected_bytes(move)) for move in moves]
             purged = expired if policy.undo_window else expired + len(moves)
             return self._report(now, result, purged=purged, dry_run=True)
+        discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
         for start in range(0, len(moves), BATCH):
-            self._run(bank.id, policy, moves[start : start + BATCH], now, result)
+            batch = moves[start : start + BATCH]
+            changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in batch]
+            result.add(batch, self.rewriter.run(bank.id, changes, discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
         purged = 0
@@ -93,20 +108,6 @@ class Ager:
 
     def _is_possible(self, move: Move) -> bool:
         return not move.changes_tier or self.rewriter.can_encode(move.page)
-
-    def _run(self, bank_id: int, policy: Policy, moves: Sequence[Move], now: datetime, result: _Result) -> None:
-        """Carries out a batch of moves and adds to `result` what came of each."""
-        changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in moves]
-        discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
-        outcome = self.rewriter.run(bank_id, changes, discard=discard)
-        bytes_after = {page.change.page.id: page.token_bytes + page.text_bytes for page in outcome.done}
-        by_page = {move.page.id: move for move in moves}
-        result.moved += [_Moved(by_page[page_id], size) for page_id, size in bytes_after.items()]
-        for move in moves:
-            if move.page.id in outcome.unreadable:
-                result.unreadable[move.page.key] = outcome.unreadable[move.page.id]
-            elif move.page.id not in bytes_after:
-                result.busy.append(move.page.key)
 
     def _expected_bytes(self, move: Move) -> int:
         """Expected bytes of the page's tokens and text after `move`."""

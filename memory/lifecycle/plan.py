@@ -1,12 +1,15 @@
-"""The ageing plan: which tier each page moves to, and which pages lose their exact text."""
+"""The ageing plan: which tier each page moves to, which pages lose their exact text, and when the next ones are due."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from foxing.encoder import TierSpec
+from foxing.memory.clock import later
 from foxing.memory.policy import Policy
 from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.renderer import tier_rank
 
 
@@ -24,6 +27,13 @@ class Move:
         return self.to_tier != self.page.tier
 
 
+class _Target(NamedTuple):
+    """How the policy holds a page of some age."""
+
+    tier: str
+    drops_text: bool
+
+
 def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[str, TierSpec]) -> list[Move]:
     """The moves that `policy` requires at `now`, in the order of `rows`. A pure function.
 
@@ -34,11 +44,31 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
     for page in rows:
         if page.pinned:
             continue
-        tier_for_age = policy.tier_at(now - page.last_at, tiers)
-        tier = max(tier_for_age, page.tier, key=tier_rank)
-        # a page young enough to be fresh keeps its text, even if an earlier policy had another fresh tier
-        keeps_text = policy.keeps_text(tier_for_age if policy.keep_text == "fresh" else tier)
-        drops_text = page.text_bytes > 0 and not keeps_text
-        if tier != page.tier or drops_text:
-            moves.append(Move(page, tier, drops_text))
+        target = _target(page.tier, page.text_bytes > 0, now - page.last_at, policy, tiers)
+        if target != (page.tier, False):
+            moves.append(Move(page, *target))
     return moves
+
+
+def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, TierSpec]) -> datetime | None:
+    """When `policy` first requires something of a page of `groups`; None if it never does. A pure function."""
+    policy = policy.served_by(tiers)
+    ages = [timedelta(0), *(step.after for step in policy.steps)]
+    times = []
+    for group in groups:
+        changes = (
+            age for age in ages if _target(group.tier, group.has_text, age, policy, tiers) != (group.tier, False)
+        )
+        first = next(changes, None)
+        if first is not None:
+            times.append(later(group.last_at, first))
+    return min(times, default=None)
+
+
+def _target(tier: str, has_text: bool, age: timedelta, policy: Policy, tiers: Mapping[str, TierSpec]) -> _Target:
+    """How `policy`, reduced to `tiers`, holds a page that is at `tier` now."""
+    tier_for_age = policy.tier_at(age, tiers)
+    lowest = max(tier_for_age, tier, key=tier_rank)
+    # a page young enough to be fresh keeps its text, even if an earlier policy had another fresh tier
+    keeps_text = policy.keeps_text(tier_for_age if policy.keep_text == "fresh" else lowest)
+    return _Target(lowest, has_text and not keeps_text)

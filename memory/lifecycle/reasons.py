@@ -1,6 +1,15 @@
 """Why a page is left as it is, in words for reports."""
 
+from dataclasses import dataclass
 from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Left:
+    """A page is left as it is."""
+
+    reason: str
+
 
 DAMAGED_TEXT = "its kept text is damaged; restore a backup"
 

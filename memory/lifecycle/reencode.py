@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,13 +17,15 @@ from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_dra
 from foxing.memory.models import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.recall.assemble import MessageAssembler
+from foxing.memory.recall.indexing import Reindexer
+from foxing.memory.recall.search_index import SearchIndex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, tier_rank
 
-from .relayout import PageRelayout, RelayoutRequest, undo_reasons
-from .rewrite import BATCH, Change, Rewriter
+from .relayout import PageRelayout, RelayoutOutcome, RelayoutRequest, undo_reasons
+from .rewrite import BATCH, Change, RewriteOutcome, Rewriter
 
 _PAGES_AT_ONCE = 64  # pages surveyed together
 
@@ -78,20 +80,29 @@ class _Result:
     #: keys of pages that another process holds or has changed
     busy: list[str] = field(default_factory=list)
 
+    def add(self, batch: Sequence[_StalePage], rewritten: RewriteOutcome, relaid: RelayoutOutcome) -> None:
+        """Adds what came of a batch of pages."""
+        done = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in rewritten.done}
+        done |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in relaid.done}
+        reasons = rewritten.unreadable | relaid.left
+        for item in batch:
+            if item.page.id in done:
+                self.reencoded.append(_reencoded(item, *done[item.page.id]))
+            elif item.page.id in reasons:
+                self.left[item.page.key] = reasons[item.page.id]
+            else:
+                self.busy.append(item.page.key)
+
 
 class Reencoder:
     """Moves banks to the present codec and weights."""
 
-    def __init__(self, database: Database, rewriter: Rewriter, relayout: PageRelayout) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, index: SearchIndex) -> None:
+        """`decoder` must have access to the codecs that wrote the pages."""
+        reindexer = Reindexer(database, index, MessageAssembler(decoder))
         self.database = database
-        self.rewriter = rewriter
-        self.relayout = relayout
-
-    @classmethod
-    def with_decoder(cls, database: Database, decoder: PageDecoder) -> Self:
-        """One that reads pages by `decoder`, which must have access to the codecs that wrote them."""
-        assembler = MessageAssembler(decoder)
-        return cls(database, Rewriter(database, decoder, assembler), PageRelayout(database, decoder, assembler))
+        self.rewriter = Rewriter(database, decoder, reindexer)
+        self.relayout = PageRelayout(database, decoder, reindexer)
 
     @property
     def codec(self) -> Codec:
@@ -106,9 +117,13 @@ class Reencoder:
             survey = self._survey(connection, bank.id)
         if dry_run:
             return self._report(bank_name, self._expected(survey, now), survey.current, dry_run=True)
-        result = _Result(survey.unreadable)
+        result = _Result(dict(survey.unreadable))
         for start in range(0, len(survey.stale), BATCH):
-            self._write(bank.id, survey.stale[start : start + BATCH], now, result)
+            batch = survey.stale[start : start + BATCH]
+            changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
+            rewritten = self.rewriter.run(bank.id, changes, pinned=True)
+            requests = [RelayoutRequest(item.page, item.tier) for item in batch if item.foreign]
+            result.add(batch, rewritten, self.relayout.run(bank.id, requests, now))
             if progress is not None:
                 progress(min(start + BATCH, len(survey.stale)), len(survey.stale))
         return self._report(bank_name, result, survey.current, dry_run=False)
@@ -119,50 +134,30 @@ class Reencoder:
         while rows := pages.list_after(connection, bank_id, after, _PAGES_AT_ONCE):
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
-                self._add(survey, row, contents[row.id][0])
+                tokens = _unpacked(contents[row.id].tokens)
+                if isinstance(tokens, TokensError):
+                    if row.text_bytes == 0:
+                        survey.unreadable[row.key] = str(tokens)
+                    else:
+                        survey.stale.append(self._stale(row, None))
+                elif (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
+                    survey.current += 1
+                else:
+                    kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
+                    cropped = PageLayout.from_dict(row.layout).cropped
+                    survey.samples.setdefault(kind, tokens.crop(0, 1) if cropped else tokens)
+                    survey.stale.append(self._stale(row, kind))
             after = rows[-1].id
         return survey
 
-    def _add(self, survey: _Survey, page: PageRow, blob: bytes) -> None:
-        """Adds a page, whose stored tokens are `blob`, to the survey."""
-        layout = PageLayout.from_dict(page.layout)
-        kind: TokenKind | None = None
-        try:
-            tokens = VisionTokens.from_bytes(blob)
-        except TokensError as error:
-            if page.text_bytes == 0:
-                survey.unreadable[page.key] = str(error)
-                return
-        else:
-            if (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
-                survey.current += 1
-                return
-            kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
-            survey.samples.setdefault(kind, tokens.crop(0, 1) if layout.cropped else tokens)
-        foreign = not can_draw_for(self.codec, layout)
-        survey.stale.append(_StalePage(page, kind, self._served_tier(page.tier), foreign))
+    def _stale(self, page: PageRow, kind: TokenKind | None) -> _StalePage:
+        foreign = not can_draw_for(self.codec, PageLayout.from_dict(page.layout))
+        return _StalePage(page, kind, self._served_tier(page.tier), foreign)
 
     def _served_tier(self, tier: str) -> str:
         """`tier`, or the next sharper one that the codec has."""
         served = list(self.codec.tiers)
         return next((t for t in reversed(served) if tier_rank(t) <= tier_rank(tier)), served[0])
-
-    def _write(self, bank_id: int, batch: Sequence[_StalePage], now: datetime, result: _Result) -> None:
-        """Reencodes a batch and adds to `result` what came of each page."""
-        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
-        rewritten = self.rewriter.run(bank_id, changes, pinned=True)
-        requests = [RelayoutRequest(item.page, item.tier) for item in batch if item.foreign]
-        relaid = self.relayout.run(bank_id, requests, now)
-        done = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in rewritten.done}
-        done |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in relaid.done}
-        reasons = rewritten.unreadable | relaid.left
-        for item in batch:
-            if item.page.id in done:
-                result.reencoded.append(_reencoded(item, *done[item.page.id]))
-            if item.page.id in reasons:
-                result.left[item.page.key] = reasons[item.page.id]
-            elif item.page.id not in done:
-                result.busy.append(item.page.key)
 
     def _expected(self, survey: _Survey, now: datetime) -> _Result:
         """The expected result of reencoding."""
@@ -206,6 +201,14 @@ class Reencoder:
             confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,
             confidence_after=round(fmean(after), 4) if after else None,
         )
+
+
+def _unpacked(blob: bytes) -> VisionTokens | TokensError:
+    """The tokens, or why they cannot be read."""
+    try:
+        return VisionTokens.from_bytes(blob)
+    except TokensError as error:
+        return error
 
 
 def _reencoded(item: _StalePage, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:

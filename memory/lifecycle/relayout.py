@@ -5,7 +5,7 @@ tokens, with keepsakes spliced in. If the process is killed, every page is intac
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,8 +19,8 @@ from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, pack_cells
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.spans import span_rows
-from foxing.memory.recall.assemble import MessageAssembler
-from foxing.memory.recall.indexing import read_ahead, reindex
+from foxing.memory.recall.assemble import PageDraft
+from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewPage, PageRow, TypesetColumns
@@ -29,7 +29,9 @@ from foxing.renderer import PageLayout, Repertoire, Typesetter, render
 from . import reasons
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, encode_larger, unreadable_share
 from .leases import lease_pages
+from .reasons import Left
 from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
+from .rewrite import ATTEMPTS
 
 
 class RelayoutRequest(NamedTuple):
@@ -66,6 +68,8 @@ class _NewPage:
     """A page to be written."""
 
     typeset: RetypesetPage
+    #: columns of its row; a page that takes the place of another keeps that one's id, key, pin and time of sealing
+    values: TypesetColumns
     tokens: VisionTokens
     #: packed cells, while they are kept
     text: bytes | None
@@ -73,17 +77,57 @@ class _NewPage:
     reading: Reading | None
 
     @property
-    def confidence(self) -> float:
-        return 1.0 if self.reading is None else self.reading.mean_confidence
+    def state(self) -> PageState:
+        kept = PageState.kept(self.values["tier"], self.typeset.page.cells)
+        return kept if self.reading is None else PageState.of(self.reading)
+
+
+@dataclass(frozen=True)
+class _Replacement:
+    """A page and the pages that are to be written in its place."""
+
+    page: PageRow
+    new: list[_NewPage]
+
+    @property
+    def fades(self) -> bool:
+        """Whether its messages may lose words: whether they are read from tokens."""
+        return self.new[0].reading is not None
+
+    def row(self, new: _NewPage) -> NewPage:
+        """The row of a new page beside the first."""
+        page = self.page
+        key = uuid.uuid4().hex
+        return {
+            "key": key,
+            "bank_id": page.bank_id,
+            "pinned": page.pinned,
+            "sealed_at": page.sealed_at,
+            **new.values,
+        }
+
+    def outcome(self) -> RelaidPage:
+        size = sum(item.values["token_bytes"] for item in self.new)
+        return RelaidPage(self.page, len(self.new), size, fmean(item.values["confidence"] for item in self.new))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of messages on pages."""
+
+    #: page id → its parts of messages, in their order on the page
+    parts: dict[int, list[MessagePart]]
+    #: page id → why the page cannot be read
+    left: dict[int, str]
 
 
 class PageRelayout:
     """Typesets pages for the codec of `decoder`, which also reads the tokens of the codecs that wrote them."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
         self.decoder = decoder
-        self.assembler = assembler
+        self.reindexer = reindexer
 
     @property
     def codec(self) -> Codec:
@@ -99,18 +143,20 @@ class PageRelayout:
             with self.database.read() as connection:
                 left = undo_reasons(connection, sorted(leased.ids), now)
             ready = [item for item in requests if item.page.id in leased.ids and item.page.id not in left]
-            parts = self._parts([page for page, _ in ready], leased.contents, left)
-            new: dict[int, list[_NewPage]] = {}
-            ready = [item for item in ready if item.page.id in parts]
-            for page, tier in ready:
-                keeps_text = leased.contents[page.id][1] is not None
-                written = self._encode(parts[page.id], tier, keeps_text=keeps_text)
-                if isinstance(written, str):
-                    left[page.id] = written
+            read = self._parts([page for page, _ in ready], leased.contents)
+            left |= read.left
+            replacements: list[_Replacement] = []
+            for request in ready:
+                page_id = request.page.id
+                if page_id in read.left:
+                    continue
+                keeps_text = leased.contents[page_id].text is not None
+                written = self._encode(request, read.parts[page_id], keeps_text=keeps_text)
+                if isinstance(written, Left):
+                    left[page_id] = written.reason
                 else:
-                    new[page.id] = written
-            done = self._swap(bank_id, [item for item in ready if item.page.id in new], new)
-            return RelayoutOutcome(done, left)
+                    replacements.append(written)
+            return RelayoutOutcome(self._swap(bank_id, replacements), left)
 
     def expected(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Estimated number of pages that a page becomes, and bytes of their tokens."""
@@ -125,22 +171,20 @@ class PageRelayout:
     def _typesetter(self) -> Typesetter:
         return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
 
-    def _parts(
-        self, rows: Sequence[PageRow], contents: StoredContents, left: dict[int, str]
-    ) -> dict[int, list[MessagePart]]:
-        """Page id → its parts of messages, in their order on the page. Adds to `left` the reasons for pages that cannot
-        be read."""
+    def _parts(self, rows: Sequence[PageRow], contents: StoredContents) -> _Parts:
+        """What is to be typeset again. Pages that cannot be read are left."""
         ids = [page.id for page in rows]
         with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, ids)
             keepsakes = pages.keepsakes_of(connection, ids)
         states = self.decoder.read(rows, contents)
         parts: dict[int, list[MessagePart]] = {}
+        left: dict[int, str] = {}
         for page in rows:
             state = states[page.id]
             if isinstance(state, Unreadable):
                 left[page.id] = str(state)
-            elif contents[page.id][1] is not None and state.source != "text":
+            elif contents[page.id].text is not None and state.source != "text":
                 left[page.id] = reasons.DAMAGED_TEXT  # a backup may have it intact
             elif state.source == "decoded" and (share := unreadable_share(state.cells)) > MAX_CHARACTER_LOSS:
                 left[page.id] = reasons.partly_unreadable(share)
@@ -148,10 +192,13 @@ class PageRelayout:
                 layout = PageLayout.from_dict(page.layout)
                 kept = keepsakes.get(page.id, [])
                 parts[page.id] = [message_part(state, layout, span, kept) for span in spans[page.id]]
-        return parts
+        return _Parts(parts, left)
 
-    def _encode(self, parts: Sequence[MessagePart], tier: str, *, keeps_text: bool) -> list[_NewPage] | str:
+    def _encode(
+        self, request: RelayoutRequest, parts: Sequence[MessagePart], *, keeps_text: bool
+    ) -> _Replacement | Left:
         """The pages that replace the page of `parts`, or why it is left as it is."""
+        page, tier = request
         with self.database.read() as connection:
             known = messages.by_ids(connection, sorted({part.span.message_id for part in parts}))
         typeset = retypeset(self._typesetter, parts, known)
@@ -161,70 +208,42 @@ class PageRelayout:
         new: list[_NewPage] = []
         for item, image, tokens, reading in zip(typeset, images, encoded, readings, strict=True):
             if not isinstance(reading, Reading):
-                return str(reading)
+                return Left(str(reading))
             cells = item.page.cells
             if (loss := character_loss(cells, reading)) > MAX_CHARACTER_LOSS:
                 larger = encode_larger(self.decoder, image, tier, cells)
                 if larger is None:
-                    return reasons.too_lossy(loss, tier)
+                    return Left(reasons.too_lossy(loss, tier))
                 tokens, reading = larger
             text = pack_cells(cells) if keeps_text else None
-            new.append(_NewPage(item, tokens, text, None if keeps_text else reading))
-        return new
+            held = None if keeps_text else reading
+            new.append(_NewPage(item, self._values(request, item, tokens, text, held), tokens, text, held))
+        return _Replacement(page, new)
 
-    def _swap(
-        self, bank_id: int, ready: Sequence[RelayoutRequest], new: Mapping[int, Sequence[_NewPage]]
-    ) -> list[RelaidPage]:
+    def _swap(self, bank_id: int, replacements: Sequence[_Replacement]) -> list[RelaidPage]:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
-        faded = {page.id for page, _ in ready if new[page.id][0].text is None}
-        with self.database.read() as connection:
-            read_ahead(connection, self.assembler, pages.messages_on(connection, faded), faded)
-        done: list[RelaidPage] = []
-        states: dict[int, PageState] = {}
-        touched: set[int] = set()
-        with self.database.write() as connection:
-            for page, tier in ready:
-                written = self._replace(connection, page, tier, new[page.id])
-                if not written:
-                    continue
-                for page_id, item in written.items():
-                    if item.reading is not None:
-                        states[page_id] = PageState.of(item.reading)
-                        touched |= {message.id for message in item.typeset.messages}
-                sizes = [len(item.tokens.to_bytes()) for item in written.values()]
-                confidence = fmean(item.confidence for item in written.values())
-                done.append(RelaidPage(page, len(written), sum(sizes), confidence))
-            reindex(connection, bank_id, self.assembler, touched, states)
-        return done
+        for _ in range(ATTEMPTS):
+            terms = self.reindexer.prepare(_page_changes(replacements))
+            with self.database.write() as connection:
+                changed = pages.changed(connection, [item.page for item in replacements])
+                if not changed and self.reindexer.is_current(connection, terms):
+                    for item in replacements:
+                        _replace(connection, item)
+                    self.reindexer.write(connection, bank_id, terms)
+                    return [item.outcome() for item in replacements]
+            replacements = [item for item in replacements if item.page.id not in changed]
+        return []
 
-    def _replace(
-        self, connection: Connection, page: PageRow, tier: str, new: Sequence[_NewPage]
-    ) -> dict[int, _NewPage]:
-        """Writes `new` in place of `page`, whose id the first of them takes; page id → page written. Empty if the page
-        was changed meanwhile."""
-        first, *others = new
-        values = self._values(page, tier, first)
-        if not pages.swap(connection, page, tokens=first.tokens.to_bytes(), text=first.text, values=values):
-            return {}
-        wastebasket.empty(connection, page.id)  # its undo window has passed, and it fits only the page as it was
-        pages.replace_parts(connection, page.id, span_rows(first.typeset.page.spans), first.typeset.keepsakes)
-        written = {page.id: first}
-        for item in others:
-            row: NewPage = {
-                "key": uuid.uuid4().hex,
-                "bank_id": page.bank_id,
-                "pinned": page.pinned,
-                "sealed_at": page.sealed_at,
-                **self._values(page, tier, item),
-            }
-            spans, keepsakes = span_rows(item.typeset.page.spans), item.typeset.keepsakes
-            inserted = pages.insert(connection, row, item.tokens.to_bytes(), item.text, spans, keepsakes)
-            written[inserted.id] = item
-        return written
-
-    def _values(self, page: PageRow, tier: str, new: _NewPage) -> TypesetColumns:
+    def _values(
+        self,
+        request: RelayoutRequest,
+        typeset: RetypesetPage,
+        tokens: VisionTokens,
+        text: bytes | None,
+        reading: Reading | None,
+    ) -> TypesetColumns:
         """Columns of the table `pages` that typesetting again changes."""
-        typeset = new.typeset
+        page, tier = request
         times = [message.created_at for message in typeset.messages]
         return {
             "tier": tier,
@@ -234,11 +253,32 @@ class PageRelayout:
             "first_at": min(times, default=page.first_at),
             "last_at": max(times, default=page.last_at),
             "messages": len({message.id for message in typeset.messages}),
-            "vision_tokens": new.tokens.count,
-            "token_bytes": len(new.tokens.to_bytes()),
-            "text_bytes": 0 if new.text is None else len(new.text),
-            "confidence": new.confidence,
+            "vision_tokens": tokens.count,
+            "token_bytes": len(tokens.to_bytes()),
+            "text_bytes": 0 if text is None else len(text),
+            "confidence": 1.0 if reading is None else reading.mean_confidence,
         }
+
+
+def _page_changes(replacements: Sequence[_Replacement]) -> PageChanges:
+    new = [(item.row(page), page) for item in replacements for page in item.new]
+    drafts = [
+        PageDraft.of(number, row, span_rows(page.typeset.page.spans), page.typeset.keepsakes, page.state)
+        for number, (row, page) in enumerate(new)
+    ]
+    faded = [item.page.id for item in replacements if item.fades]
+    return PageChanges(faded=faded, drafts=drafts, replaced=[item.page.id for item in replacements])
+
+
+def _replace(connection: Connection, item: _Replacement) -> None:
+    """Writes the new pages in place of a page, whose id the first of them takes."""
+    page, (first, *others) = item.page, item.new
+    pages.swap(connection, page, tokens=first.tokens.to_bytes(), text=first.text, values=first.values)
+    wastebasket.empty(connection, page.id)  # its undo window has passed, and it fits only the page as it was
+    pages.replace_parts(connection, page.id, span_rows(first.typeset.page.spans), first.typeset.keepsakes)
+    for new in others:
+        spans = span_rows(new.typeset.page.spans)
+        pages.insert(connection, item.row(new), new.tokens.to_bytes(), new.text, spans, new.typeset.keepsakes)
 
 
 def undo_reasons(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, str]:

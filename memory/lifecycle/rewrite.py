@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
@@ -22,18 +24,19 @@ from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_cells
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.view import draw_page
-from foxing.memory.recall.assemble import MessageAssembler
-from foxing.memory.recall.indexing import read_ahead, reindex
+from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, wastebasket
-from foxing.memory.storage.repositories.pages import EncodedColumns, PageRow
+from foxing.memory.storage.repositories.pages import EncodedColumns, PageContent, PageRow
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, encode_larger, missing_share, unreadable_share
 from .leases import lease_pages
+from .reasons import Left
 
 BATCH = 8  # pages leased, encoded and swapped together
+ATTEMPTS = 5  # to write a batch while other processes change its messages
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,32 @@ class _Draft:
     text: bytes | None
 
 
+@dataclass(frozen=True)
+class _Drafts:
+    """Pages that are encoded, and those that cannot be."""
+
+    drafts: list[_Draft]
+    #: page id → why the page is left as it is
+    left: dict[int, str]
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """The best that the memory holds of pages."""
+
+    #: page id → uint32[rows, columns]
+    grids: dict[int, Cells]
+    #: page id → why the page cannot be read
+    left: dict[int, str]
+
+
 class Rewriter:
     """Carries out changes in batches. If the process is killed, every page is intact, before or after its change."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
         self.decoder = decoder
-        self.assembler = assembler
+        self.reindexer = reindexer
 
     @property
     def codec(self) -> Codec:
@@ -133,8 +155,8 @@ class Rewriter:
             changes = [change for change in changes if change.page.id in leased.ids]
             if not changes:
                 return RewriteOutcome([], {})
-            rewritten, unreadable = self._rewrite(changes, leased.contents)
-            return RewriteOutcome(self._swap(bank_id, rewritten, leased.contents, discard), unreadable)
+            rewritten = self._rewrite(changes, leased.contents)
+            return RewriteOutcome(self._swap(bank_id, rewritten.done, leased.contents, discard), rewritten.unreadable)
 
     def expected_token_bytes(self, page: PageRow, tier: str) -> int:
         """Expected bytes of the page's tokens at `tier`."""
@@ -148,60 +170,42 @@ class Rewriter:
         """Why a page for which `can_encode` is False is left as it is."""
         return reasons.other_layout(self.codec.name)
 
-    def _rewrite(
-        self, changes: Sequence[Change], contents: StoredContents
-    ) -> tuple[list[RewrittenPage], dict[int, str]]:
-        """The pages after their changes; page id → why another is left as it is."""
-        unreadable = {c.page.id: self.layout_reason() for c in changes if c.new_tokens and not self.can_encode(c.page)}
-        drafts = self._drafts([c for c in changes if c.page.id not in unreadable], contents, unreadable)
-        to_read = [draft for draft in drafts if draft.text is None or draft.change.faithful]
+    def _rewrite(self, changes: Sequence[Change], contents: StoredContents) -> RewriteOutcome:
+        """The pages after their changes, not yet written."""
+        possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
+        downscaled = self._downscale(possible, contents)
+        best = self._best_grids([change for change in possible if change.page.id not in downscaled], contents)
+        encoded = downscaled | self._encode(
+            [c for c in possible if c.new_tokens and c.page.id in best.grids], best.grids
+        )
+        drafted = _drafts(possible, contents, best.grids, encoded)
+        to_read = [draft for draft in drafted.drafts if draft.text is None or draft.change.faithful]
         results = self.decoder.read_tokens([draft.tokens for draft in to_read])
         readings = {draft.change.page.id: result for draft, result in zip(to_read, results, strict=True)}
-        rewritten = []
-        for draft in drafts:
+        done: list[RewrittenPage] = []
+        left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
+        left |= best.left | drafted.left
+        for draft in drafted.drafts:
             checked = self._check(draft, readings.get(draft.change.page.id))
-            if isinstance(checked, str):
-                unreadable[draft.change.page.id] = checked
+            if isinstance(checked, Left):
+                left[draft.change.page.id] = checked.reason
             else:
-                rewritten.append(checked)
-        return rewritten, unreadable
+                done.append(checked)
+        return RewriteOutcome(done, left)
 
-    def _drafts(self, changes: Sequence[Change], contents: StoredContents, unreadable: dict[int, str]) -> list[_Draft]:
-        """The pages encoded. Adds to `unreadable` the reasons for those that cannot be."""
-        new = self._downscale(changes, contents)
-        grids = self._best_grids([c for c in changes if c.page.id not in new], contents, unreadable)
-        new |= self._encode([c for c in changes if c.new_tokens and c.page.id in grids], grids)
-        drafts = []
-        for change in changes:
-            page_id = change.page.id
-            blob, text = contents[page_id]
-            if page_id in new:
-                tokens = new[page_id]
-            elif page_id in grids:
-                try:
-                    tokens = VisionTokens.from_bytes(blob)
-                except TokensError as error:  # the text is all there is of the page, so it must not be dropped
-                    unreadable[page_id] = str(error)
-                    continue
-            else:
-                continue
-            kept = None if change.drops_text else text
-            drafts.append(_Draft(change, tokens, page_id in new, grids.get(page_id), kept))
-        return drafts
-
-    def _check(self, draft: _Draft, reading: Reading | CodecError | None) -> RewrittenPage | str:
+    def _check(self, draft: _Draft, reading: Reading | CodecError | None) -> RewrittenPage | Left:
         """The page as it is to be written, or why it is left as it is. `reading`: of its tokens, if it is needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
         if isinstance(reading, CodecError):
-            return str(reading)
+            return Left(str(reading))
         if reading is not None:
             missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
             if missing > UNREAD_SHARE:
-                return reasons.not_read_back(change.tier)
+                return Left(reasons.not_read_back(change.tier))
             if change.faithful and grid is not None and (loss := character_loss(grid, reading)) > MAX_CHARACTER_LOSS:
                 larger = encode_larger(self.decoder, draw_page(change.page, grid, change.tier), change.tier, grid)
                 if larger is None:
-                    return reasons.too_lossy(loss, change.tier)
+                    return Left(reasons.too_lossy(loss, change.tier))
                 tokens, reading = larger
         blob = tokens.to_bytes() if draft.encoded else None
         return RewrittenPage(change, blob, tokens.count, draft.text, reading if draft.text is None else None)
@@ -210,66 +214,68 @@ class Rewriter:
         self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
     ) -> list[RewrittenPage]:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
-        faded = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
-        with self.database.read() as connection:
-            read_ahead(connection, self.assembler, pages.messages_on(connection, faded), faded)
-        done: list[RewrittenPage] = []
-        with self.database.write() as connection:
-            for item in rewritten:
-                page, old = item.change.page, contents[item.change.page.id]
-                values: EncodedColumns = {
-                    "tier": item.change.tier,
-                    "vision_tokens": item.vision_tokens,
-                    "token_bytes": item.token_bytes,
-                    "text_bytes": item.text_bytes,
-                    "confidence": item.confidence,
-                    "codec": page.codec if item.blob is None else self.codec.name,
-                }
-                if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=values):
-                    faded.pop(page.id, None)
-                    continue
-                if discard is not None:
-                    wastebasket.drop(
-                        connection,
-                        page,
-                        tokens=old[0] if item.blob is not None else None,
-                        text=old[1] if item.change.drops_text else None,
-                        dropped_at=discard.dropped_at,
-                        purge_at=discard.purge_at,
-                    )
-                done.append(item)
-            reindex(connection, bank_id, self.assembler, pages.messages_on(connection, faded), faded)
-        return done
+        for _ in range(ATTEMPTS):
+            states = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
+            terms = self.reindexer.prepare(PageChanges(faded=states.keys(), states=states))
+            with self.database.write() as connection:
+                changed = pages.changed(connection, [item.change.page for item in rewritten])
+                if not changed and self.reindexer.is_current(connection, terms):
+                    for item in rewritten:
+                        self._write(connection, item, contents[item.change.page.id], discard)
+                    self.reindexer.write(connection, bank_id, terms)
+                    return list(rewritten)
+            rewritten = [item for item in rewritten if item.change.page.id not in changed]
+        return []
 
-    def _best_grids(
-        self, changes: Sequence[Change], contents: StoredContents, unreadable: dict[int, str]
-    ) -> dict[int, Cells]:
-        """Page id → the best grid that the memory holds of the page, uint32[rows, columns]: its kept text, else the
-        reading of its tokens.
+    def _write(
+        self, connection: Connection, item: RewrittenPage, old: PageContent, discard: DiscardTimes | None
+    ) -> None:
+        """Writes a page; what it had before goes to the wastebasket, if there is a time for that."""
+        page = item.change.page
+        values: EncodedColumns = {
+            "tier": item.change.tier,
+            "vision_tokens": item.vision_tokens,
+            "token_bytes": item.token_bytes,
+            "text_bytes": item.text_bytes,
+            "confidence": item.confidence,
+            "codec": page.codec if item.blob is None else self.codec.name,
+        }
+        if pages.swap(connection, page, tokens=item.blob, text=item.text, values=values) and discard is not None:
+            wastebasket.drop(
+                connection,
+                page,
+                tokens=old.tokens if item.blob is not None else None,
+                text=old.text if item.change.drops_text else None,
+                dropped_at=discard.dropped_at,
+                purge_at=discard.purge_at,
+            )
 
-        A page that is damaged or cannot be read now is added to `unreadable` instead: it may be intact in a backup, or
-        readable later.
+    def _best_grids(self, changes: Sequence[Change], contents: StoredContents) -> _Grids:
+        """The best grid that the memory holds of each page: its kept text, else the reading of its tokens.
+
+        A page that is damaged or cannot be read now is left: it may be intact in a backup, or readable later.
         """
         grids: dict[int, Cells] = {}
+        left: dict[int, str] = {}
         to_decode = []
         for page in (change.page for change in changes):
-            text = contents[page.id][1]
+            text = contents[page.id].text
             if text is None:
                 to_decode.append(page)
                 continue
             try:
                 grids[page.id] = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
             except TokensDamaged as error:
-                unreadable[page.id] = str(error)
+                left[page.id] = str(error)
         limits = {c.page.id: MAX_CHARACTER_LOSS if c.faithful else UNREAD_SHARE for c in changes}
         for page_id, state in self.decoder.read(to_decode, contents).items():
             if isinstance(state, Unreadable):
-                unreadable[page_id] = str(state)
+                left[page_id] = str(state)
             elif (share := unreadable_share(state.cells)) > limits[page_id]:
-                unreadable[page_id] = reasons.partly_unreadable(share)
+                left[page_id] = reasons.partly_unreadable(share)
             else:
                 grids[page_id] = state.cells
-        return grids
+        return _Grids(grids, left)
 
     def _downscale(self, changes: Sequence[Change], contents: StoredContents) -> dict[int, VisionTokens]:
         """Page id → tokens of a lower tier made from the old ones, where the codec can and no text is kept."""
@@ -298,3 +304,27 @@ class Rewriter:
             for page, tokens in zip(group, self.codec.encode(images, tier), strict=True):
                 result[page.id] = tokens
         return result
+
+
+def _drafts(
+    changes: Sequence[Change],
+    contents: StoredContents,
+    grids: Mapping[int, Cells],
+    encoded: Mapping[int, VisionTokens],
+) -> _Drafts:
+    """The pages of `grids` and `encoded` with their new tokens, or else their old ones."""
+    drafts: list[_Draft] = []
+    left: dict[int, str] = {}
+    for change in changes:
+        page_id = change.page.id
+        if page_id not in encoded and page_id not in grids:
+            continue
+        blob, text = contents[page_id]
+        try:
+            tokens = encoded[page_id] if page_id in encoded else VisionTokens.from_bytes(blob)
+        except TokensError as error:  # the text is all there is of the page, so it must not be dropped
+            left[page_id] = str(error)
+            continue
+        kept = None if change.drops_text else text
+        drafts.append(_Draft(change, tokens, page_id in encoded, grids.get(page_id), kept))
+    return _Drafts(drafts, left)

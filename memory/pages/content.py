@@ -10,12 +10,13 @@ import zstandard
 
 from foxing.encoder import Reading
 from foxing.memory.errors import TokensDamaged
+from foxing.memory.storage.repositories.pages import PageContent
 from foxing.renderer import Cells
 
 ZSTD_LEVEL = 19
 
 #: Page id → the page's tokens and, while it is kept, its packed text.
-StoredContents = Mapping[int, tuple[bytes, bytes | None]]
+StoredContents = Mapping[int, PageContent]
 
 
 def pack_cells(cells: Cells) -> bytes:
@@ -58,3 +59,13 @@ class PageState:
         """The state of a page decoded as a whole."""
         known = np.ones(1, dtype=bool)
         return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
+
+    @classmethod
+    def kept(cls, tier: str, cells: Cells) -> Self:
+        """The state of a page at `tier` whose text is kept: `cells`, uint32[rows, columns]."""
+        return cls(tier, "text", 0.0, cells, np.ones(cells.shape, np.float32), np.ones(1, dtype=bool))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of its arrays."""
+        return self.cells.nbytes + self.confidence.nbytes + self.known.nbytes

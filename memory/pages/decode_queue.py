@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition
 
-from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens, capabilities_of
+from foxing.encoder import (
+    Codec,
+    CodecError,
+    ReadFailed,
+    Reading,
+    RemoteCodec,
+    TokensError,
+    VisionTokens,
+    capabilities_of,
+)
 
 BATCH = 16  # token sequences in one call of the codec
 
@@ -27,13 +36,14 @@ class DecodeQueue:
         """`load` returns the codec; it is called with each request, so nothing is loaded before the first one."""
         self._load = load
         self._waiting: list[_Ticket] = []
+        self._requested = 0  # token sequences at a remote codec
         self._busy = False
         self._changed = Condition()
 
     @property
     def depth(self) -> int:
-        """Number of token sequences waiting."""
-        return len(self._waiting)
+        """Number of token sequences waiting, or requested from a remote codec."""
+        return len(self._waiting) + self._requested
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """One result for each of `tokens`, in order; blocks until all are done.
@@ -43,13 +53,17 @@ class DecodeQueue:
         """
         remote = capabilities_of(self._load()).remote
         if remote is not None:
-            return remote.decode_each(tokens)
+            return self._request(remote, tokens)
         tickets = [_Ticket(item) for item in tokens]
         with self._changed:
             self._waiting.extend(tickets)
         try:
             for ticket in tickets:
-                self._await(ticket)
+                while batch := self._next_batch(ticket):
+                    try:
+                        self._run(batch)
+                    finally:
+                        self._end(batch)
         except BaseException:  # interrupted: the remaining results are no longer needed
             with self._changed:
                 self._waiting = [ticket for ticket in self._waiting if ticket not in tickets]
@@ -63,23 +77,32 @@ class DecodeQueue:
                 raise ticket.result
         return results
 
-    def _await(self, ticket: _Ticket) -> None:
-        while True:
+    def _request(self, codec: RemoteCodec, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+        with self._changed:
+            self._requested += len(tokens)
+        try:
+            return codec.decode_each(tokens)
+        finally:
             with self._changed:
-                while self._busy and ticket.result is None:
-                    self._changed.wait()
-                if ticket.result is not None:
-                    return
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                self._busy = True
-            try:
-                self._run(batch)
-            finally:
-                with self._changed:
-                    # if this thread was interrupted, the threads waiting for the rest of the batch take over
-                    self._waiting = [other for other in batch if other.result is None] + self._waiting
-                    self._busy = False
-                    self._changed.notify_all()
+                self._requested -= len(tokens)
+
+    def _next_batch(self, ticket: _Ticket) -> list[_Ticket]:
+        """The sequences that this thread is to decode next; empty once `ticket` has its result."""
+        with self._changed:
+            while self._busy and ticket.result is None:
+                self._changed.wait()
+            if ticket.result is not None:
+                return []
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            self._busy = True
+            return batch
+
+    def _end(self, batch: list[_Ticket]) -> None:
+        with self._changed:
+            # if this thread was interrupted, the threads waiting for the rest of the batch take over
+            self._waiting = [other for other in batch if other.result is None] + self._waiting
+            self._busy = False
+            self._changed.notify_all()
 
     def _run(self, batch: list[_Ticket]) -> None:
         try:

@@ -1,12 +1,14 @@
 """Decoding pages on demand: requests of all threads are batched, and decoded rows are cached."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
+from typing import NamedTuple, Self
 
 import numpy as np
+from cachetools import LRUCache, TTLCache
 
 from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
@@ -16,11 +18,22 @@ from foxing.renderer import BLANK, PageLayout
 from .content import PageState, StoredContents, unpack_cells
 from .decode_queue import DecodeQueue
 
-CACHED_PAGES = 256  # about 100 kB each
+PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
 FAILED_FOR_S = 10.0  # how long a page that a remote codec failed to read is not requested again
+MAX_FAILED = 256  # pages whose failure is remembered
+
+#: A page's id and version. Not its row id: a database may reuse that of a deleted page.
+_CacheKey = tuple[str, int]
 
 #: Ranges of cells, start and stop, counted from the first cell of a page.
 CellRanges = Sequence[tuple[int, int]]
+
+
+class _PageError(NamedTuple):
+    """A page that cannot be read."""
+
+    page_id: int
+    error: Unreadable
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,27 @@ class _Request:
     tokens: VisionTokens
 
 
+def _page_cache(max_bytes: int) -> MutableMapping[_CacheKey, PageState]:
+    """The least recently used states are dropped once all together take more than `max_bytes`."""
+    return LRUCache(max_bytes, getsizeof=lambda state: state.memory_bytes)
+
+
+@dataclass
+class _Shared:
+    """What every view of a decoder has in common. `lock` guards the other fields and the cached states."""
+
+    #: what decodes the tokens of the present codec
+    queue: DecodeQueue
+    #: states of pages, whole or in part
+    cache: MutableMapping[_CacheKey, PageState]
+    max_bytes: int
+    #: pages that could not be read a moment ago
+    failed: MutableMapping[_CacheKey, ReaderFailed]
+    #: codec → what decodes its tokens, for codecs other than the present one
+    queues: dict[str, DecodeQueue] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+
 class PageDecoder:
     """Reads stored pages, from their kept text or by decoding their tokens. Safe to share between threads."""
 
@@ -45,18 +79,28 @@ class PageDecoder:
         load: Callable[[], Codec],
         others: Callable[[str], Codec] | None = None,
         seconds: Callable[[], float] = monotonic,
+        cache_bytes: int = PAGE_CACHE_BYTES,
     ) -> None:
         """`load` returns the present codec and is called only when a page must be decoded. `others` returns the codec
         of a name, for pages that another codec wrote, and raises `CodecError` if it is not available. `seconds` is a
-        monotonic clock."""
+        monotonic clock. `cache_bytes`: how many bytes of pages that were read are kept in memory."""
         self.load = load
-        self.queue = DecodeQueue(load)
         self._others = others
-        self._queues: dict[str, DecodeQueue] = {}
-        self._seconds = seconds
-        self._cache: OrderedDict[tuple[str, int], PageState] = OrderedDict()
-        self._failed: OrderedDict[tuple[str, int], tuple[float, ReaderFailed]] = OrderedDict()
-        self._lock = Lock()
+        failed: MutableMapping[_CacheKey, ReaderFailed] = TTLCache(MAX_FAILED, FAILED_FOR_S, timer=seconds)
+        self._shared = _Shared(DecodeQueue(load), _page_cache(cache_bytes), cache_bytes, failed)
+
+    def reaching(self, others: Callable[[str], Codec]) -> Self:
+        """This decoder with access to the codecs that `others` returns; queues and caches are the same."""
+        view = copy(self)
+        view._others = others
+        return view
+
+    @property
+    def queue_depth(self) -> int:
+        """Number of token sequences that wait to be decoded, by any codec."""
+        with self._shared.lock:
+            queues = [self._shared.queue, *self._shared.queues.values()]
+        return sum(queue.depth for queue in queues)
 
     def read(
         self,
@@ -71,27 +115,21 @@ class PageDecoder:
         """
         states: dict[int, PageState | Unreadable] = {}
         requests: list[_Request] = []
-        for page in pages:
-            if page.id in states:
-                continue
+        for page in {page.id: page for page in pages}.values():
             tokens, text = contents[page.id]
             try:
-                state = self._state(page, text)
-                states[page.id] = state
-                if state.source == "text":
-                    continue
+                states[page.id] = state = self._state(page, text)
                 missing = _missing_bands(state, None if ranges is None else ranges[page.id])
-                if missing:
-                    failure = self._recent_failure(page)
-                    if failure is not None:
-                        states[page.id] = failure
-                        continue
+                failure = self._recent_failure(page) if missing else None
+                if failure is not None:
+                    states[page.id] = failure
+                elif missing:
                     requests += self._requests(page, state, tokens, missing)
             except TokensError as error:
                 states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {error}")
-        if requests:
-            self._run(requests, states)
-        return states
+        readings = self.read_tokens([request.tokens for request in requests])
+        errors = [self._take(request, reading) for request, reading in zip(requests, readings, strict=True)]
+        return states | {error.page_id: error.error for error in errors if error is not None}
 
     def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """One result for each of `tokens`, decoded as whole pages without the cache: a reading or an error, as
@@ -124,24 +162,23 @@ class PageDecoder:
 
     def _queue(self, name: str) -> DecodeQueue:
         codec = self.codec_named(name)
+        shared = self._shared
         if codec.name == self.load().name:  # possibly the present codec writing tokens of other sizes
-            return self.queue
-        with self._lock:
-            return self._queues.setdefault(name, DecodeQueue(lambda: codec))
+            return shared.queue
+        with shared.lock:
+            return shared.queues.setdefault(name, DecodeQueue(lambda: codec))
 
     def _state(self, page: PageRow, text: bytes | None) -> PageState:
-        key = (page.key, page.version)  # not the id: a database may reuse that of a deleted page
-        with self._lock:
-            state = self._cache.get(key)
-            if state is not None:
-                self._cache.move_to_end(key)
-                return state
+        key, shared = (page.key, page.version), self._shared
+        with shared.lock:
+            state = shared.cache.get(key)
+        if state is not None:
+            return state
         state = _kept_state(page, text) or self._blank_state(page)
-        with self._lock:
-            state = self._cache.setdefault(key, state)
-            while len(self._cache) > CACHED_PAGES:
-                self._cache.popitem(last=False)
-        return state
+        with shared.lock:
+            if state.memory_bytes > shared.max_bytes:  # kept by the caller only
+                return state
+            return shared.cache.setdefault(key, state)
 
     def _blank_state(self, page: PageRow) -> PageState:
         """The state of a page of which nothing has been decoded."""
@@ -180,31 +217,23 @@ class PageDecoder:
             requests.append(_Request(page, state, first, stop, above, part))
         return requests
 
-    def _run(self, requests: Sequence[_Request], states: dict[int, PageState | Unreadable]) -> None:
-        """Decodes, and fills the states of the pages or replaces them by an error."""
-        readings = self.read_tokens([request.tokens for request in requests])
-        for request, reading in zip(requests, readings, strict=True):
-            page = request.page
-            if isinstance(reading, Reading):
-                with self._lock:
-                    _fill(request, reading)
-            elif isinstance(reading, ReadFailed):
-                failure = ReaderFailed(f"page {page.key} could not be read this time: {reading}")
-                states[page.id] = failure
-                self._remember_failure(page, failure)
-            else:
-                states[page.id] = TokensDamaged(f"page {page.key} cannot be read: {reading}")
+    def _take(self, request: _Request, reading: Reading | CodecError) -> _PageError | None:
+        """Fills the state of a page with what was read of it; the error if it could not be read."""
+        page, shared = request.page, self._shared
+        if isinstance(reading, Reading):
+            with shared.lock:
+                _fill(request, reading)
+            return None
+        if isinstance(reading, ReadFailed):
+            failure = ReaderFailed(f"page {page.key} could not be read this time: {reading}")
+            with shared.lock:
+                shared.failed[page.key, page.version] = failure
+            return _PageError(page.id, failure)
+        return _PageError(page.id, TokensDamaged(f"page {page.key} cannot be read: {reading}"))
 
     def _recent_failure(self, page: PageRow) -> ReaderFailed | None:
-        with self._lock:
-            at, failure = self._failed.get((page.key, page.version), (None, None))
-        return failure if at is not None and self._seconds() - at < FAILED_FOR_S else None
-
-    def _remember_failure(self, page: PageRow, failure: ReaderFailed) -> None:
-        with self._lock:
-            self._failed[page.key, page.version] = (self._seconds(), failure)
-            while len(self._failed) > CACHED_PAGES:
-                self._failed.popitem(last=False)
+        with self._shared.lock:
+            return self._shared.failed.get((page.key, page.version))
 
 
 def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
@@ -215,7 +244,7 @@ def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
         cells = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
     except TokensDamaged:
         return None
-    return PageState(page.tier, "text", 0.0, cells, np.ones(cells.shape, np.float32), np.ones(1, dtype=bool))
+    return PageState.kept(page.tier, cells)
 
 
 def _missing_bands(state: PageState, ranges: CellRanges | None) -> list[tuple[int, int]]:

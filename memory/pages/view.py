@@ -1,5 +1,6 @@
 """A single page as the memory holds it: its image, its reading, its tokens."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -12,7 +13,8 @@ from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDa
 from foxing.memory.models import Line, PageReading, RecalledMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
 from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
 from .content import PageState
@@ -40,6 +42,10 @@ class _StoredPage:
     tokens: bytes
     #: packed cells, while they are kept
     text: bytes | None
+    spans: Sequence[SpanRow]
+    #: message id → message, for the messages of the spans
+    messages: Mapping[int, Message]
+    keepsakes: Sequence[KeepsakeRow]
 
     def unpack_tokens(self) -> VisionTokens:
         """Raises `TokensDamaged`."""
@@ -94,7 +100,7 @@ class PageViewer:
                 "lines": _lines(cells, confidence),
                 "uncertain": uncertain_runs(shown, shown < reading.flag_below),
                 "confidence": round(reading.mean_confidence, 4),
-                "messages": self._messages(page.row, PageState.of(reading)),
+                "messages": _parts_of_messages(page, PageState.of(reading)),
             }
         )
 
@@ -106,20 +112,10 @@ class PageViewer:
         with self.database.read() as connection:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
-        return _StoredPage(row, tokens, text)
-
-    def _messages(self, row: PageRow, state: PageState) -> list[RecalledMessage]:
-        """The parts of messages on the page, in their order on it."""
-        with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
             found = messages.by_ids(connection, [span.message_id for span in spans])
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
-        recalled = []
-        for span in spans:
-            message = found[span.message_id]
-            whole = (span.char_start, span.char_stop) == (0, message.chars)
-            recalled.append(recalled_message(message, read_part(state, row, span, keepsakes), whole=whole))
-        return recalled
+        return _StoredPage(row, tokens, text, spans, found, keepsakes)
 
     def _tokens_at(self, page: _StoredPage, tier: str) -> VisionTokens:
         if tier == page.row.tier:
@@ -130,10 +126,20 @@ class PageViewer:
 
     def _cells(self, page: _StoredPage) -> Cells:
         """The best grid that the memory holds of a page, uint32[rows, columns]. Raises `Unreadable`."""
-        state = self.decoder.read([page.row], {page.row.id: (page.tokens, page.text)})[page.row.id]
+        state = self.decoder.read([page.row], {page.row.id: PageContent(page.tokens, page.text)})[page.row.id]
         if isinstance(state, Unreadable):
             raise state
         return state.cells
+
+
+def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMessage]:
+    """The parts of messages on the page, in their order on it."""
+    recalled = []
+    for span in page.spans:
+        message = page.messages[span.message_id]
+        whole = (span.char_start, span.char_stop) == (0, message.chars)
+        recalled.append(recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole))
+    return recalled
 
 
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:

@@ -1,45 +1,125 @@
-"""Messages assembled from the pages that hold them."""
+"""Messages assembled from the pages that hold them: what is stored is fetched in a transaction, and read after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from foxing.memory.errors import Unreadable
-from foxing.memory.pages.content import PageState
+from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.message_parts import RememberedMessage, exact_message, join_parts, read_part
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewPage, NewSpan, PageRow, SpanRow
+
+
+@dataclass(frozen=True)
+class PageDraft:
+    """A page that is about to be written, and what it will read as."""
+
+    row: PageRow
+    spans: Sequence[SpanRow]
+    keepsakes: Sequence[KeepsakeRow]
+    state: PageState
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        values: NewPage,
+        spans: Sequence[NewSpan],
+        keepsakes: Sequence[NewKeepsake],
+        state: PageState,
+    ) -> "PageDraft":
+        """The draft of a page to insert. `number`: its place among the drafts of a transaction, from 0."""
+        row = pages.unsaved(values, number)
+        return cls(
+            row,
+            [SpanRow(page_id=row.id, **span) for span in spans],
+            [KeepsakeRow(page_id=row.id, **keepsake) for keepsake in keepsakes],
+            state,
+        )
+
+
+@dataclass(frozen=True)
+class StoredMessages:
+    """What the database held of some messages at one moment."""
+
+    messages: Sequence[Message]
+    #: message id → its spans in the order of its text
+    spans: Mapping[int, Sequence[SpanRow]]
+    #: page id → page, for the pages of the spans
+    pages: Mapping[int, PageRow]
+    #: page id → tokens and kept text
+    contents: StoredContents
+    #: page id → its keepsakes
+    keepsakes: Mapping[int, Sequence[KeepsakeRow]]
+
+    @classmethod
+    def fetch(cls, connection: Connection, messages: Sequence[Message]) -> "StoredMessages":
+        """Everything that is needed to read the messages. Nothing is decoded."""
+        sealed = [m.id for m in messages if not m.open or m.sealed_chars or m.content is None]
+        spans = pages.spans_of_messages(connection, sealed)
+        ids = sorted({span.page_id for parts in spans.values() for span in parts})
+        return cls(
+            messages,
+            spans,
+            pages.by_ids(connection, ids),
+            pages.contents(connection, ids),
+            pages.keepsakes_of(connection, ids),
+        )
+
+    def with_pages(self, drafts: Sequence[PageDraft], in_place_of: Collection[int] = ()) -> "StoredMessages":
+        """The messages as they will be once `drafts` are written in place of the pages of those ids."""
+        wanted = {message.id for message in self.messages}
+        spans = {i: [s for s in parts if s.page_id not in in_place_of] for i, parts in self.spans.items()}
+        for draft in drafts:
+            for span in draft.spans:
+                if span.message_id in wanted:
+                    spans.setdefault(span.message_id, []).append(span)
+        for parts in spans.values():
+            parts.sort(key=lambda span: span.char_start)
+        return replace(
+            self,
+            messages=[replace(message, open=False) for message in self.messages],
+            spans=spans,
+            pages={**self.pages, **{draft.row.id: draft.row for draft in drafts}},
+            keepsakes={**self.keepsakes, **{draft.row.id: draft.keepsakes for draft in drafts}},
+        )
 
 
 class MessageAssembler:
-    """Reads messages, in the caller's transaction, from whatever the memory holds of them."""
+    """Reads messages from whatever the memory holds of them."""
 
     def __init__(self, decoder: PageDecoder) -> None:
         self.decoder = decoder
 
     def assemble(
         self,
-        connection: Connection,
-        messages: Sequence[Message],
+        stored: StoredMessages,
         known: Mapping[int, PageState] | None = None,
+        messages: Sequence[Message] | None = None,
     ) -> dict[int, RememberedMessage]:
-        """Message id → the message as remembered. `known`: page id → state to use instead of reading the page."""
-        result = {m.id: exact_message(m.content) for m in messages if m.open and m.content is not None}
-        sealed = [m.id for m in messages if m.id not in result]
-        spans = pages.spans_of_messages(connection, sealed)
+        """Message id → the message as remembered, for `messages` or all that are stored. Pages may be decoded.
+
+        `known`: page id → state to use instead of reading the page.
+        """
+        wanted = stored.messages if messages is None else messages
+        result = {m.id: exact_message(m.content) for m in wanted if m.open and m.content is not None}
+        spans = {m.id: stored.spans.get(m.id, []) for m in wanted if m.id not in result}
         ranges: dict[int, list[tuple[int, int]]] = {}
         for parts in spans.values():
             for span in parts:
                 ranges.setdefault(span.page_id, []).append((span.start, span.stop))
-        rows = pages.by_ids(connection, sorted(ranges))
         states: dict[int, PageState | Unreadable] = dict(known or {})
-        unread = [row for row in rows.values() if row.id not in states]
-        states |= self.decoder.read(unread, pages.contents(connection, [row.id for row in unread]), ranges)
-        keepsakes = pages.keepsakes_of(connection, sorted(ranges))
-        for message_id in sealed:
-            parts = spans.get(message_id, [])
+        unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
+        states |= self.decoder.read(unread, stored.contents, ranges)
+        for message_id, parts in spans.items():
             result[message_id] = join_parts(
-                [read_part(states[s.page_id], rows[s.page_id], s, keepsakes.get(s.page_id, [])) for s in parts]
+                [
+                    read_part(states[s.page_id], stored.pages[s.page_id], s, stored.keepsakes.get(s.page_id, []))
+                    for s in parts
+                ]
             )
         return result

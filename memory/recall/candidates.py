@@ -1,17 +1,18 @@
 """Candidates: the messages that match a query, in the order of the answer, without their text."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import Connection
 
-from foxing.memory.storage.repositories import index, messages
-from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.messages import Message
 
-from .cursors import Position, rank_position, time_position
+from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
 from .query import ResolvedQuery
+from .search_index import SearchIndex, SearchQuery
 
 
 @dataclass(frozen=True)
@@ -19,46 +20,84 @@ class Candidate:
     """A message that matches a query."""
 
     message: Message
-    #: BM25 score; None if the query has no words
-    score: float | None
-    #: where the answer continues after this message
-    position: Position
+    #: score of the index; None if the query has no words
+    score: float | None = None
+
+
+class Candidates(Protocol):
+    """The matches of a query that previous pages of the answer have not dealt with."""
+
+    def batches(self, size: int) -> Iterator[list[Candidate]]:
+        """All of them in the order of the answer, in batches of about `size`."""
+
+    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
+        """Where the answer continues: after the `examined`, but for those whose message ids are `waiting`."""
 
 
 def candidates(
-    connection: Connection, bank_id: int, query: ResolvedQuery, position: Position | None, batch_size: int
-) -> Iterator[list[Candidate]]:
-    """All matches after `position`, in batches of at most `batch_size`: best first, or in time order if the query has
-    no words. Raises `InvalidCursor` for an invalid position."""
-    find = _ranked if query.terms else _by_time
-    return find(connection, bank_id, query, position, batch_size)
+    connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery
+) -> "RankedCandidates | CandidatesByTime":
+    """The matches from the position of `query` on: best first, or in time order if the query has no words. Raises
+    `InvalidCursor` for an invalid position."""
+    if query.terms:
+        return RankedCandidates(connection, index, bank_id, query)
+    return CandidatesByTime(connection, bank_id, query)
 
 
-def _ranked(
-    connection: Connection, bank_id: int, query: ResolvedQuery, position: Position | None, batch_size: int
-) -> Iterator[list[Candidate]]:
-    offset, newest = (0, None) if position is None else rank_position(position)
-    bound = messages.newest_id(connection) if newest is None else newest
-    while True:
-        wanted = IndexQuery(bank_id, query.terms, query.filter, newest)
-        hits = index.search(connection, wanted, limit=batch_size, offset=offset)
-        if not hits:
-            return
-        found = messages.by_ids(connection, [hit.message_id for hit in hits])
-        yield [
-            Candidate(found[hit.message_id], round(hit.score, 4), [offset + number, bound])
-            for number, hit in enumerate(hits, start=1)
-        ]
-        offset += len(hits)
+class RankedCandidates:
+    """Best first.
+
+    Scores change when pages are sealed or age, so a position holds the messages that were dealt with, not a score.
+    """
+
+    def __init__(self, connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery) -> None:
+        position = None if query.position is None else rank_position(query.position)
+        self._connection = connection
+        self._index = index
+        self._newest = messages.newest_id(connection) if position is None else position.newest
+        self._seen = frozenset[int]() if position is None else position.seen
+        bound = None if position is None else position.newest  # on the first page nothing is newer
+        self._query = SearchQuery(bank_id, query.terms, query.filter, bound)
+
+    def batches(self, size: int) -> Iterator[list[Candidate]]:
+        taken = set(self._seen)
+        hits = self._index.search(self._connection, self._query, limit=size + len(taken))
+        while hits:
+            new = [hit for hit in hits if hit.message_id not in taken]
+            taken |= {hit.message_id for hit in new}
+            found = messages.by_ids(self._connection, [hit.message_id for hit in new])
+            yield [Candidate(found[hit.message_id], round(hit.score, 4)) for hit in new if hit.message_id in found]
+            hits = self._index.search(self._connection, self._query, after=hits[-1], limit=size)
+
+    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
+        seen = self._seen | {candidate.message.id for candidate in examined}
+        return RankPosition(self._newest, seen - set(waiting)).encoded()
 
 
-def _by_time(
-    connection: Connection, bank_id: int, query: ResolvedQuery, position: Position | None, batch_size: int
-) -> Iterator[list[Candidate]]:
-    after: tuple[datetime, int] | None = time_position(position) if position is not None else None
-    while True:
-        rows = messages.window(connection, bank_id, query.filter, after=after, limit=batch_size)
-        if not rows:
-            return
-        yield [Candidate(message, None, [message.created_at.isoformat(), message.id]) for message in rows]
-        after = rows[-1].created_at, rows[-1].id
+class CandidatesByTime:
+    """In time order; messages that wait since an earlier page come first."""
+
+    def __init__(self, connection: Connection, bank_id: int, query: ResolvedQuery) -> None:
+        self._connection = connection
+        self._bank_id = bank_id
+        self._filter = query.filter
+        self._position = None if query.position is None else time_position(query.position)
+
+    def batches(self, size: int) -> Iterator[list[Candidate]]:
+        position = self._position
+        if position is not None and position.waiting:
+            rows = messages.listed(self._connection, self._bank_id, self._filter, position.waiting)
+            yield [Candidate(message) for message in rows]
+        after: tuple[datetime, int] | None = None if position is None else (position.at, position.id)
+        while rows := messages.window(self._connection, self._bank_id, self._filter, after=after, limit=size):
+            yield [Candidate(message) for message in rows]
+            after = rows[-1].created_at, rows[-1].id
+
+    def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
+        places = [(candidate.message.created_at, candidate.message.id) for candidate in examined]
+        before = self._position
+        if before is not None:
+            places.append((before.at, before.id))
+        done = {candidate.message.id for candidate in examined}
+        unread = () if before is None else [i for i in before.waiting if i not in done]
+        return TimePosition(*max(places), tuple(sorted({*unread, *waiting}))).encoded()

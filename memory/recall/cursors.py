@@ -3,13 +3,14 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from foxing.memory.errors import InvalidCursor
 
-MAX_CURSOR_CHARS = 2_000
+MAX_CURSOR_CHARS = 1 << 20  # that of a ranked answer grows by some 4 characters with each message given
 MAX_INTEGER = (1 << 63) - 1  # of a database column
 
 _INVALID = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
@@ -23,20 +24,32 @@ class TimePosition(NamedTuple):
 
     at: datetime
     id: int
+    #: ids of earlier items that were passed over and are still to be returned
+    waiting: Sequence[int] = ()
+
+    def encoded(self) -> Position:
+        return [self.at.isoformat(), self.id, *([_gaps(self.waiting)] if self.waiting else [])]
 
 
 class RankPosition(NamedTuple):
     """Position in a list ordered by score."""
 
-    #: items before it
-    offset: int
-    #: highest message id that the list includes, so that messages stored since do not shift it
+    #: highest message id that the list includes, so that messages stored since do not enter it
     newest: int
+    #: ids of the messages that were returned or left out for good
+    seen: frozenset[int]
+
+    def encoded(self) -> Position:
+        return [self.newest, _gaps(self.seen)]
 
 
 def encode_cursor(fingerprint: str, position: Position) -> str:
     """A cursor for `position` in the list that `fingerprint` identifies."""
-    return base64.urlsafe_b64encode(json.dumps([fingerprint, *position]).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps([fingerprint, *position], separators=(",", ":")).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def decode_cursor(cursor: str, fingerprint: str) -> Position:
@@ -48,7 +61,7 @@ def decode_cursor(cursor: str, fingerprint: str) -> Position:
         fields = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(fields, list) or len(fields) < 2:
             raise ValueError
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError, binascii.Error) as error:
         raise InvalidCursor(_INVALID) from error
     if fields[0] != fingerprint:
         raise InvalidCursor("this cursor belongs to another query; repeat that query, or leave the cursor out")
@@ -62,15 +75,38 @@ def time_position(position: Position) -> TimePosition:
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise InvalidCursor(_INVALID) from error
-    return TimePosition(at, _natural(item_id))
+    return TimePosition(at, _natural(item_id), _ids(position[2]) if len(position) > 2 else ())
 
 
 def rank_position(position: Position) -> RankPosition:
     """Raises `InvalidCursor`."""
-    return RankPosition(_natural(position[0]), _natural(position[-1]))
+    if len(position) != 2:
+        raise InvalidCursor(_INVALID)
+    return RankPosition(_natural(position[0]), frozenset(_ids(position[1])))
+
+
+def window_bounds(position: Position) -> tuple[datetime | None, datetime | None]:
+    """The time window that a position begins with. Raises `InvalidCursor`."""
+    if len(position) < 2:
+        raise InvalidCursor(_INVALID)
+    since, until = (None if bound is None else time_position([bound, 0]).at for bound in position[:2])
+    return since, until
 
 
 def _natural(number: Any) -> int:
     if type(number) is not int or not 0 <= number <= MAX_INTEGER:
         raise InvalidCursor(_INVALID)
     return number
+
+
+def _gaps(ids: Collection[int]) -> list[int]:
+    """Ids in ascending order, each as its distance from the one before: mostly one digit."""
+    ordered = sorted(ids)
+    return [after - before for before, after in pairwise([0, *ordered])]
+
+
+def _ids(gaps: Any) -> list[int]:
+    """The ids of `_gaps`. Raises `InvalidCursor`."""
+    if not isinstance(gaps, list):
+        raise InvalidCursor(_INVALID)
+    return [_natural(number) for number in accumulate(map(_natural, gaps))]

@@ -8,16 +8,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput, Unreadable
-from foxing.memory.models import RecalledImage, RecalledImages, RecalledMessage
+from foxing.memory.models import LeftOut, RecalledImage, RecalledImages, RecalledMessage
+from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.view import draw_page, encode_png
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
+from foxing.memory.storage.repositories.pages import PageRow
 
-from .assemble import MessageAssembler
+from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, candidates
-from .cursors import Position, decode_cursor, encode_cursor
 from .query import RecallQuery, resolve
+from .search_index import SearchIndex
 
 
 @dataclass
@@ -28,8 +30,8 @@ class _Answer:
     #: page id → ids of the matching messages on the page, in the order of the answer
     message_ids: dict[int, list[str]] = field(default_factory=dict)
     open_matches: list[Candidate] = field(default_factory=list)
-    #: where the answer continues
-    position: Position | None = None
+    #: matches that were added
+    added: list[Candidate] = field(default_factory=list)
     #: whether a match was left out
     full: bool = False
 
@@ -46,15 +48,27 @@ class _Answer:
             self.message_ids.setdefault(page_id, []).append(message.key)
         if message.open:
             self.open_matches.append(candidate)
-        self.position = candidate.position
+        self.added.append(candidate)
         return True
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The pages and open messages of an answer, from one state of the memory."""
+
+    answer: _Answer
+    pages: Mapping[int, PageRow]
+    contents: StoredContents
+    open_messages: StoredMessages
+    next_cursor: str | None
 
 
 class ImageRecaller:
     """Answers recall queries with page images."""
 
-    def __init__(self, database: Database, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, index: SearchIndex, assembler: MessageAssembler) -> None:
         self.database = database
+        self.index = index
         self.assembler = assembler
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
@@ -62,52 +76,63 @@ class ImageRecaller:
         if query.max_tokens is not None or query.verbatim:
             raise InvalidInput("max_tokens and fidelity apply to text; leave them out to recall images")
         with self.database.read() as connection:
-            bank = banks.get(connection, bank_name)
-            resolved = resolve(connection, bank, query, now)
-            if resolved is None:
-                return RecalledImages(images=[], vision_tokens=0, open_spans=[], next_cursor=None)
-            position = decode_cursor(query.cursor, resolved.fingerprint) if query.cursor else None
-            answer = _collect(
-                connection, candidates(connection, bank.id, resolved, position, query.limit), _Answer(query.limit)
-            )
-            images = self._images(connection, answer.message_ids)
-            open_spans = self._open_spans(connection, answer.open_matches)
-        following = answer.position if answer.full else None
+            found = self._find(connection, bank_name, query, now)
+        if found is None:
+            return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
+        states = self.assembler.decoder.read(list(found.pages.values()), found.contents)
+        images = []
+        unreadable: list[str] = []
+        for page_id, keys in found.answer.message_ids.items():
+            state = states[page_id]
+            if isinstance(state, Unreadable):  # there is no image to show; `Memory.read_page` says why
+                unreadable += keys
+            else:
+                images.append(_image(found.pages[page_id], state, keys))
+        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
         return RecalledImages(
             images=images,
             vision_tokens=sum(image.tokens for image in images),
-            open_spans=open_spans,
-            next_cursor=encode_cursor(resolved.fingerprint, following) if following else None,
+            open_spans=self._open_spans(found),
+            left_out=left_out[: query.limit],
+            next_cursor=found.next_cursor,
         )
 
-    def _open_spans(self, connection: Connection, matches: Sequence[Candidate]) -> list[RecalledMessage]:
-        remembered = self.assembler.assemble(connection, [match.message for match in matches])
+    def _find(self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime) -> _Found | None:
+        bank = banks.get(connection, bank_name)
+        resolved = resolve(connection, bank, query, now, self.index)
+        if resolved is None:
+            return None
+        listed = candidates(connection, self.index, bank.id, resolved)
+        answer = _collect(connection, listed.batches(query.limit), _Answer(query.limit))
+        ids = list(answer.message_ids)
+        return _Found(
+            answer,
+            pages.by_ids(connection, ids),
+            pages.contents(connection, ids),
+            StoredMessages.fetch(connection, [match.message for match in answer.open_matches]),
+            resolved.cursor(listed.after(answer.added, ())) if answer.full else None,
+        )
+
+    def _open_spans(self, found: _Found) -> list[RecalledMessage]:
+        remembered = self.assembler.assemble(found.open_messages)
+        matches = found.answer.open_matches
         return [recalled_message(match.message, remembered[match.message.id], match.score) for match in matches]
 
-    def _images(self, connection: Connection, message_ids: Mapping[int, list[str]]) -> list[RecalledImage]:
-        """One image for each page that can be read. `message_ids`: page id → ids of the matches on the page."""
-        rows = pages.by_ids(connection, list(message_ids))
-        states = self.assembler.decoder.read(list(rows.values()), pages.contents(connection, list(message_ids)))
-        images = []
-        for page_id, keys in message_ids.items():
-            row, state = rows[page_id], states[page_id]
-            if isinstance(state, Unreadable):
-                continue  # there is no image to show; `Memory.read_page` says why
-            image = draw_page(row, state.cells, row.tier)
-            images.append(
-                RecalledImage.model_validate(
-                    {
-                        "page_id": row.key,
-                        "tier": row.tier,
-                        "data": base64.b64encode(encode_png(image)).decode(),
-                        "width": image.width,
-                        "height": image.height,
-                        "tokens": row.vision_tokens,
-                        "message_ids": keys,
-                    }
-                )
-            )
-        return images
+
+def _image(row: PageRow, state: PageState, keys: Sequence[str]) -> RecalledImage:
+    """The page as it is held. `keys`: ids of the matches on it."""
+    image = draw_page(row, state.cells, row.tier)
+    return RecalledImage.model_validate(
+        {
+            "page_id": row.key,
+            "tier": row.tier,
+            "data": base64.b64encode(encode_png(image)).decode(),
+            "width": image.width,
+            "height": image.height,
+            "tokens": row.vision_tokens,
+            "message_ids": list(keys),
+        }
+    )
 
 
 def _collect(connection: Connection, batches: Iterator[list[Candidate]], answer: _Answer) -> _Answer:

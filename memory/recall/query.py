@@ -13,12 +13,14 @@ from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
-from foxing.memory.storage.repositories import banks, index
+from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.index import IndexQuery
 from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
+
+from .cursors import Position, decode_cursor, encode_cursor, window_bounds
+from .search_index import SearchIndex, SearchQuery
 
 MAX_LIMIT = 500
 MAX_QUERY_CHARS = 10_000
@@ -127,6 +129,13 @@ class ResolvedQuery:
     fingerprint: str
     #: members that the metadata must have
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    #: where the answer continues; None to begin
+    position: Position | None = None
+
+    def cursor(self, position: Position) -> str:
+        """A cursor for `position`. It holds the window, so that later pages do not move with the clock, or narrow."""
+        bounds = [None if bound is None else bound.isoformat() for bound in (self.window.since, self.window.until)]
+        return encode_cursor(self.fingerprint, [*bounds, *position])
 
     @property
     def filter(self) -> MessageFilter:
@@ -134,8 +143,11 @@ class ResolvedQuery:
         return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
-def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
-    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`."""
+def resolve(
+    connection: Connection, bank: Bank, query: RecallQuery, now: datetime, index: SearchIndex
+) -> ResolvedQuery | None:
+    """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`,
+    `InvalidCursor`."""
     window = _given_window(query, now)
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     if window.since is not None and window.until is not None and window.since >= window.until:
@@ -147,13 +159,17 @@ def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
         if thread_id is None:
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
+    fingerprint = _fingerprint(query)
+    if query.cursor:
+        position = decode_cursor(query.cursor, fingerprint)
+        return ResolvedQuery(terms, Window(*window_bounds(position)), thread_id, fingerprint, metadata, position[2:])
     if said is not None:
         narrow = _intersection(window, said)
         # the time may also be what the messages are about: if none of that time match, it does not narrow
         within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
-        if not terms or index.search(connection, IndexQuery(bank.id, terms, within), limit=1):
+        if not terms or index.search(connection, SearchQuery(bank.id, terms, within), limit=1):
             window = narrow
-    return ResolvedQuery(terms, window, thread_id, _fingerprint(query), metadata)
+    return ResolvedQuery(terms, window, thread_id, fingerprint, metadata)
 
 
 def check_limit(limit: int) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
-BUSY_TIMEOUT_S = 30.0
+
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """A database, how connections to it are held, and how long to wait for what others hold."""
+
+    #: SQLAlchemy URL or path of a SQLite file; None for the default file.
+    database: str | Path | None = None
+    #: Connections that stay open.
+    pool_size: int = 5
+    #: Further connections that are opened under load and closed afterwards.
+    max_overflow: int = 10
+    #: Seconds that a transaction waits for a free connection.
+    pool_timeout_s: float = 30.0
+    #: Seconds that a writer waits for a lock that another one holds.
+    busy_timeout_s: float = 30.0
 
 
 def default_database() -> Path:
@@ -50,8 +65,10 @@ class Database:
     Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`.
     """
 
-    def __init__(self, database: str | Path | None = None) -> None:
-        self.url = database_url(database)
+    def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
+        """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
+        options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
+        self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
             folder = Path(self.url.database).parent
@@ -59,11 +76,8 @@ class Database:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
-        arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False} if self.is_sqlite else {}
-        self.engine: Engine = create_engine(self.url, connect_args=arguments, pool_pre_ping=not self.is_sqlite)
+        self.engine: Engine = _engine(self.url, options)
         self._closed = False
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
 
     @property
     def display_url(self) -> str:
@@ -72,10 +86,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction: one consistent view of the database."""
+        """A read-only transaction: one consistent snapshot, which no other transaction changes."""
         with self._connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
+            else:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
             connection.rollback()
 
@@ -143,6 +159,22 @@ def alembic_config() -> Config:
     return config
 
 
+def _engine(url: URL, options: DatabaseOptions) -> Engine:
+    """An engine whose connections follow `options`; none is opened yet."""
+    sqlite = url.get_backend_name() == "sqlite"
+    pool: dict[str, Any] = {"pool_size": options.pool_size, "pool_pre_ping": not sqlite}
+    if not sqlite or url.database not in (None, "", ":memory:"):  # an in-memory database has a connection per thread
+        pool |= {"max_overflow": options.max_overflow, "pool_timeout": options.pool_timeout_s}
+    arguments: dict[str, Any] = {"timeout": options.busy_timeout_s, "check_same_thread": False}
+    if not sqlite:
+        # a server in another time zone could not return the earliest instants
+        arguments = {"options": f"-c timezone=UTC -c lock_timeout={round(options.busy_timeout_s * 1000)}"}
+    engine = create_engine(url, connect_args=arguments, **pool)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver's implicit BEGIN comes too late for a consistent read
     cursor = connection.cursor()
@@ -160,6 +192,7 @@ _ADVICE = (
     ("attempt to write a readonly", "is read-only; give foxing write permission for the file and its folder"),
     ("disk is full", "is on a full disk, and nothing was stored; free some space and try again"),
     ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
+    ("lock timeout", "was locked by another process for too long; try again"),
     ("database is locked", "was locked by another process for too long; try again"),
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
     ("file is not a database", "is not a SQLite database; choose another file"),

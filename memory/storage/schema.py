@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeEngine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -50,6 +51,33 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_ESCAPE = "\x10"  # data link escape: hardly ever in a text, and doubled where it is
+
+
+class UserText(TypeDecorator[str]):
+    """Text as users send it, NUL included. PostgreSQL cannot store NUL, so that it is escaped there, reversibly."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        # an escaped text may be longer than the text, so that only SQLite has the length, which it does not enforce
+        length = self.impl_instance.length if isinstance(self.impl_instance, String) else None
+        sqlite = dialect.name == "sqlite"
+        return String(length) if sqlite and length is not None else Text()
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name == "sqlite":
+            return value
+        return value.replace(_ESCAPE, 2 * _ESCAPE).replace("\0", _ESCAPE + "0")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None or dialect.name == "sqlite" or _ESCAPE not in value:
+            return None if value is None else str(value)
+        parts = [part.replace(_ESCAPE + "0", "\0") for part in value.split(2 * _ESCAPE)]
+        return _ESCAPE.join(parts)
 
 
 class octet_length(GenericFunction[int]):
@@ -119,7 +147,7 @@ threads = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    Column("name", String(200), nullable=False),
+    Column("name", UserText(200), nullable=False),
     UniqueConstraint("bank_id", "name"),
 )
 
@@ -128,13 +156,13 @@ messages = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    Column("key", String(200), nullable=False),
+    Column("key", UserText(200), nullable=False),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("role", String(20), nullable=False),
-    Column("name", String(200)),
+    Column("name", UserText(200)),
     Column("created_at", UtcDateTime, nullable=False),
     #: The exact text, until the message is sealed to its end.
-    Column("content", Text),
+    Column("content", UserText),
     #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
     Column("parts", Integer, nullable=False, server_default=text("0")),
     #: What the caller keeps with the message.
@@ -211,7 +239,7 @@ keepsakes = Table(
     Column("start", Integer, primary_key=True),
     Column("stop", Integer, nullable=False),
     Column("message_id", ForeignKey("messages.id"), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", UserText, nullable=False),
 )
 
 #: How often each message contains each term. Their order is not stored, so this is not a copy of the text.
@@ -248,8 +276,44 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("bank_id", ForeignKey("banks.id"), primary_key=True),
-    Column("key", String(255), primary_key=True),
+    Column("key", UserText(255), primary_key=True),
     Column("digest", LargeBinary(16), nullable=False),
     Column("answer", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+
+#: When the clock next has to look at a bank, for each kind of job. A time may be too early, never too late: whatever
+#: could make work due earlier brings it forward in the same transaction.
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("bank_id", ForeignKey("banks.id"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    #: Null if nothing becomes due by the passing of time.
+    Column("due_at", UtcDateTime, index=True),
+    #: Sealing: how many more characters the open messages can take before they may fill a page.
+    Column("chars_left", Integer, nullable=False, server_default=text("0")),
+    #: The codec whose tiers and pages the time was worked out for; null if it does not depend on one.
+    Column("codec", String(40), index=True),
+)
+
+#: Work that is due, until it is done: at most one job of a kind and bank.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    Column("kind", String(10), nullable=False),
+    #: "waiting" or "running".
+    Column("state", String(10), nullable=False),
+    Column("run_after", UtcDateTime, nullable=False),
+    Column("lease_owner", String(40)),
+    Column("lease_until", UtcDateTime),
+    #: How often it was taken.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    #: Why it failed the last time.
+    Column("last_error", UserText),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("bank_id", "kind"),
+    Index("ix_jobs_run_after", "run_after", "id"),
 )

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from support.service import check_problem, ok, serve
 
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 
 JSON = {"Content-Type": "application/json"}
 MESSAGES = "/v1/banks/agent-7/messages"
@@ -20,7 +20,7 @@ MESSAGES = "/v1/banks/agent-7/messages"
 @pytest.fixture
 def client(database_path: Path) -> Iterator[httpx.Client]:
     with (
-        Memory(database_path, max_message_bytes=1 << 20) as memory,
+        Memory(database_path, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
         serve(memory, max_message_bytes=1 << 20, max_body_bytes=3 << 20) as client,
     ):
         yield client

@@ -1,5 +1,6 @@
 """The clock of the service."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable
@@ -43,12 +44,12 @@ def test_a_failed_tick_is_counted_and_does_not_stop_the_clock(
 ) -> None:
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.02) as client:
         with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-            connection.execute("ALTER TABLE banks RENAME TO elsewhere")
+            connection.execute("ALTER TABLE schedule RENAME TO elsewhere")
         eventually(lambda: metric_samples(client)["foxing_tick_failures_total"] >= 2)
         assert client.get("/healthz").status_code == 200
         before = metric_samples(client)["foxing_ticks_total"]
         with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-            connection.execute("ALTER TABLE elsewhere RENAME TO banks")
+            connection.execute("ALTER TABLE elsewhere RENAME TO schedule")
         eventually(lambda: metric_samples(client)["foxing_ticks_total"] > before)
     assert any("tick failed" in record.getMessage() for record in caplog.records)
 
@@ -60,8 +61,31 @@ def test_the_clock_can_be_disabled(memory: Memory) -> None:
 
 
 def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
-    clock = Clock(memory, 3600, Metrics())
+    called: list[int] = []
+    clock = Clock(memory, 3600, Metrics(), lambda: called.append(1))
     clock.start(at_once=True)
     eventually(lambda: clock.ticks == 1)
     clock.stop()
     assert clock.failures == 0
+    assert called == [1]
+
+
+def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, database_path: Path) -> None:
+    """A broken policy stands in for whatever makes a job fail."""
+    memory.store("b", [{"role": "user", "content": "soon a page"}])
+    with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
+        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}'""")
+        connection.commit()
+    with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
+        eventually(lambda: metric_samples(client).get("foxing_job_failures_total{kind=seal}") == 1)
+        eventually(lambda: metric_samples(client)["foxing_jobs_failed"] == 1)
+        samples = metric_samples(client)
+    assert samples["foxing_jobs_waiting"] == 1
+    assert samples["foxing_tick_failures_total"] == 0
+
+
+def test_metrics_are_answered_while_the_queue_cannot_be_read(memory: Memory, database_path: Path) -> None:
+    with serve(memory) as client:
+        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
+            connection.execute("ALTER TABLE jobs RENAME TO elsewhere")
+        assert math.isnan(metric_samples(client)["foxing_jobs_waiting"])

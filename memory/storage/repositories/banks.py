@@ -1,18 +1,18 @@
 """Banks, their policies and their threads."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
-from sqlalchemy.exc import IntegrityError
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
+from . import schedule
 from .batches import batched
+from .upsert import insert_into
 
 _c = schema.banks.c
 
@@ -46,13 +46,15 @@ def get(connection: Connection, name: str) -> Bank:
 
 
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:
-    """The bank called `name`, created with `policy` if it does not exist."""
-    bank = find(connection, name)
-    if bank is None:
-        with suppress(IntegrityError), connection.begin_nested():  # another process may create it at the same time
-            connection.execute(schema.banks.insert().values(name=name, created_at=now, policy=policy))
-        bank = get(connection, name)
-    return bank
+    """The bank called `name`, created with `policy` if it does not exist. Until the transaction ends, other writers of
+    the bank wait, so that none of them stores the same message or thread."""
+    query = select(schema.banks).where(_c.name == name).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
+        connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
+        row = connection.execute(query).one()
+    return _bank(row)
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
@@ -63,13 +65,16 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
     return [_bank(row) for row in connection.execute(query)]
 
 
-def everyone(connection: Connection) -> list[Bank]:
-    """All banks, in the order of their creation."""
-    return [_bank(row) for row in connection.execute(select(schema.banks).order_by(_c.id))]
+def by_id(connection: Connection, bank_id: int) -> Bank:
+    """The bank with that id, which must exist."""
+    return _bank(connection.execute(select(schema.banks).where(_c.id == bank_id)).one())
 
 
 def set_policy(connection: Connection, bank_id: int, policy: dict[str, Any]) -> None:
+    """Replaces the policy of a bank; the clock looks at once what is due under the new one."""
     connection.execute(schema.banks.update().where(_c.id == bank_id).values(policy=policy))
+    schedule.bring_forward(connection, bank_id, "seal")
+    schedule.bring_forward(connection, bank_id, "age")
 
 
 def advance_seal_version(connection: Connection, bank: Bank) -> bool:
@@ -88,7 +93,8 @@ def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> di
     known = _threads(connection, bank_id, unique)
     missing = [name for name in unique if name not in known]
     if missing:
-        connection.execute(schema.threads.insert(), [{"bank_id": bank_id, "name": name} for name in missing])
+        insert = insert_into(connection, schema.threads).on_conflict_do_nothing()
+        connection.execute(insert, [{"bank_id": bank_id, "name": name} for name in missing])
         known |= _threads(connection, bank_id, missing)
     return known
 

@@ -1,11 +1,11 @@
 """The index: how often each message contains each term, and BM25 search over it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Float, bindparam, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, cast, func, literal, or_, select
 
 from foxing.memory.storage import schema
 
@@ -17,6 +17,8 @@ _c = schema.postings.c
 #: The usual constants of BM25: how soon repetitions of a term saturate, and how much long messages are penalized.
 K1 = 1.2
 B = 0.75
+
+POSTING_BYTES = 16  # of a row besides its term, with its entry in the index
 
 MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted text has thousands
 
@@ -38,12 +40,27 @@ def replace(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[s
     """Replaces the terms of messages: message id → term → count."""
     if not counts:
         return
-    for ids in batched(list(counts)):
-        connection.execute(schema.postings.delete().where(_c.message_id.in_(ids)))
+    _delete(connection, counts)
     add(connection, bank_id, counts)
-    lengths = [{"key_id": i, "term_count": sum(terms.values())} for i, terms in counts.items()]
+    _set_lengths(connection, {message_id: sum(terms.values()) for message_id, terms in counts.items()})
+
+
+def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
+    """Removes the terms of messages of a bank."""
+    if message_ids:
+        _delete(connection, message_ids)
+        _set_lengths(connection, dict.fromkeys(message_ids, 0))
+
+
+def _delete(connection: Connection, message_ids: Collection[int]) -> None:
+    for ids in batched(list(message_ids)):
+        connection.execute(schema.postings.delete().where(_c.message_id.in_(ids)))
+
+
+def _set_lengths(connection: Connection, lengths: Mapping[int, int]) -> None:
     update = schema.messages.update().where(schema.messages.c.id == bindparam("key_id"))
-    connection.execute(update.values(terms=bindparam("term_count")), lengths)
+    values = [{"key_id": message_id, "term_count": length} for message_id, length in lengths.items()]
+    connection.execute(update.values(terms=bindparam("term_count")), values)
 
 
 @dataclass(frozen=True)
@@ -59,14 +76,35 @@ class IndexQuery:
     newest: int | None = None
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
+    """A message that a search found."""
+
     message_id: int
     score: float
 
 
-def search(connection: Connection, query: IndexQuery, *, limit: int, offset: int = 0) -> list[Hit]:
-    """The messages with the highest BM25 scores; of equal scores the newest first."""
+class IndexStatistics(NamedTuple):
+    """What an index holds of a bank."""
+
+    #: messages with at least one term
+    messages: int
+    #: entries: a term of a message counts once
+    entries: int
+    #: estimated size with everything that belongs to it
+    bytes: int
+
+
+def statistics(connection: Connection, bank_id: int) -> IndexStatistics:
+    """The table holds each term, and its index once more."""
+    size = func.coalesce(func.sum(2 * schema.octet_length(_c.term) + POSTING_BYTES), 0)
+    query = select(func.count(func.distinct(_c.message_id)), func.count(), size).where(_c.bank_id == bank_id)
+    messages, entries, total = connection.execute(query).one()
+    return IndexStatistics(int(messages), int(entries), int(total))
+
+
+def search(connection: Connection, query: IndexQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
+    """The messages with the highest BM25 scores; of equal scores the newest first.
+    `after`: continues after this hit."""
     if not query.terms:
         return []
     messages = schema.messages.c
@@ -79,15 +117,17 @@ def search(connection: Connection, query: IndexQuery, *, limit: int, offset: int
     weights = _weights(connection, query, documents)
     if not weights:
         return []
-    score = _score(weights, mean_length=max(1.0, float(total) / documents)).label("score")
+    score = _score(weights, mean_length=max(1.0, float(total) / documents))
     statement = (
-        select(_c.message_id, score)
+        select(_c.message_id, score.label("score"))
         .where(_c.bank_id == query.bank_id, _c.term.in_(list(weights)))
         .group_by(_c.message_id)
         .order_by(score.desc(), _c.message_id.desc())
         .limit(limit)
-        .offset(offset)
     )
+    if after is not None:
+        same_or_lower = or_(score < after.score, and_(score == after.score, _c.message_id < after.message_id))
+        statement = statement.having(same_or_lower)
     if query.newest is not None:
         statement = statement.where(_c.message_id <= query.newest)
     if conditions := query.within.conditions():

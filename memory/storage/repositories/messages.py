@@ -189,6 +189,24 @@ def window(
     return [_message(row) for row in connection.execute(query)]
 
 
+def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
+    """Those of the messages that are in the bank and that the filter lets through, in time order."""
+    result: list[Message] = []
+    for part in batched(ids):
+        query = _select.where(_c.bank_id == bank_id, _c.id.in_(part), *within.conditions())
+        result += [_message(row) for row in connection.execute(query)]
+    return sorted(result, key=lambda message: (message.created_at, message.id))
+
+
+def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
+    """Those of the messages that exist and that the filter lets through."""
+    result: set[int] = set()
+    for part in batched(ids):
+        query = select(_c.id).where(_c.id.in_(part), *within.conditions())
+        result |= set(connection.execute(query).scalars())
+    return result
+
+
 def oldest_open(connection: Connection, bank_id: int) -> datetime | None:
     """The time of the oldest open message."""
     query = select(func.min(_c.created_at)).where(_c.bank_id == bank_id, _c.open)

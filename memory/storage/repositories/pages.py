@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
+from . import schedule
 from .batches import batched
 
 _c = schema.pages.c
@@ -148,6 +149,12 @@ def _page(row: Any) -> PageRow:
     return PageRow(*row)
 
 
+def unsaved(values: NewPage, number: int) -> PageRow:
+    """The row of a page that is not in the database yet. `number`, from 0, gives it an id that no stored page has."""
+    columns: dict[str, Any] = {"pinned": False, **values}
+    return PageRow(id=-1 - number, version=0, **columns)
+
+
 def get(connection: Connection, bank_id: int, key: str) -> PageRow:
     """The page of a bank with that key. Raises `NotFound`."""
     row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
@@ -205,7 +212,8 @@ def insert(
     spans: Sequence[NewSpan],
     keepsakes: Sequence[NewKeepsake],
 ) -> PageRow:
-    """Inserts a page with its contents, spans and keepsakes."""
+    """Inserts a page with its contents, spans and keepsakes. The clock looks at once when it is due."""
+    schedule.bring_forward(connection, values["bank_id"], "age")
     connection.execute(schema.pages.insert().values(dict(values)))
     page = get(connection, values["bank_id"], values["key"])
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
@@ -253,6 +261,7 @@ def swap(
     content: dict[str, Any] = {"text": text}
     if tokens is not None:
         content["tokens"] = tokens
+    schedule.bring_forward(connection, page.bank_id, "age")
     table = schema.page_contents
     connection.execute(table.update().where(table.c.page_id == page.id).values(**content))
     return True
@@ -270,6 +279,12 @@ def lease(
     return connection.execute(update.values(lease_owner=owner, lease_until=until)).rowcount == 1
 
 
+def changed(connection: Connection, expected: Sequence[PageRow]) -> set[int]:
+    """Ids of those of the pages that are no longer at the version expected."""
+    rows = by_ids(connection, [page.id for page in expected])
+    return {page.id for page in expected if page.id not in rows or rows[page.id].version != page.version}
+
+
 def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None:
     """Ends the leases of `owner` on these pages."""
     connection.execute(
@@ -279,9 +294,11 @@ def release(connection: Connection, page_ids: Sequence[int], owner: str) -> None
     )
 
 
-def set_pinned(connection: Connection, page_id: int, pinned: bool) -> None:
+def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
     """Pins or unpins a page. Its version is incremented, so that ageing in progress does not change a pinned page."""
-    connection.execute(schema.pages.update().where(_c.id == page_id).values(pinned=pinned, version=_c.version + 1))
+    connection.execute(schema.pages.update().where(_c.id == page.id).values(pinned=pinned, version=_c.version + 1))
+    if not pinned:
+        schedule.bring_forward(connection, page.bank_id, "age")
 
 
 def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[SpanRow]]:

@@ -12,7 +12,6 @@ PAGE_ROW_BYTES = 340
 SPAN_ROW_BYTES = 48
 KEEPSAKE_ROW_BYTES = 16
 MESSAGE_ROW_BYTES = 108
-POSTING_BYTES = 16
 THREAD_ROW_BYTES = 16
 
 
@@ -95,13 +94,6 @@ def thread_bytes(connection: Connection, bank_id: int) -> int:
     """Threads; the table holds each name, and its index once more."""
     c = schema.threads.c
     query = select(func.coalesce(func.sum(2 * schema.octet_length(c.name) + THREAD_ROW_BYTES), 0))
-    return int(connection.execute(query.where(c.bank_id == bank_id)).scalar_one())
-
-
-def index_bytes(connection: Connection, bank_id: int) -> int:
-    """Postings; the table holds each term, and its index once more."""
-    c = schema.postings.c
-    query = select(func.coalesce(func.sum(2 * schema.octet_length(c.term) + POSTING_BYTES), 0))
     return int(connection.execute(query.where(c.bank_id == bank_id)).scalar_one())
 
 

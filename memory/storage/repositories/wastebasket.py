@@ -1,12 +1,14 @@
 """The wastebasket: what ageing dropped, until the undo window has passed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from foxing.memory.clock import later
 from foxing.memory.storage import schema
 
+from . import schedule
 from .pages import PageRow
 
 _c = schema.wastebasket.c
@@ -14,10 +16,7 @@ _c = schema.wastebasket.c
 
 def purge_time(now: datetime, undo_window: timedelta) -> datetime:
     """When the undo window of what is dropped at `now` ends."""
-    try:
-        return now + undo_window
-    except OverflowError:  # past the year 9999
-        return datetime.max.replace(tzinfo=UTC)
+    return later(now, undo_window)
 
 
 def drop(
@@ -41,6 +40,7 @@ def drop(
         "purge_at": purge_at,
     }
     connection.execute(schema.wastebasket.insert().values(values))
+    schedule.bring_forward(connection, page.bank_id, "purge", purge_at)
 
 
 def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
@@ -67,3 +67,9 @@ def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
     """Entries of a bank whose undo window has passed."""
     query = select(func.count()).select_from(schema.wastebasket).where(_c.bank_id == bank_id, _c.purge_at <= now)
     return connection.execute(query).scalar_one()
+
+
+def next_purge(connection: Connection, bank_id: int) -> datetime | None:
+    """When the first undo window of a bank ends."""
+    time: datetime | None = connection.execute(select(func.min(_c.purge_at)).where(_c.bank_id == bank_id)).scalar_one()
+    return time

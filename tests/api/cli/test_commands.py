@@ -268,3 +268,19 @@ def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) 
     assert "¶ new line" in shown
     assert "times on the page are in UTC" in shown
     assert "한국어¶b" in shown
+
+
+def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
+    """A broken policy stands in for whatever makes a job fail."""
+    with Memory(foxing.database) as memory:
+        for bank in ("a", "b"):
+            memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
+    with closing(sqlite3.connect(foxing.database)) as connection:
+        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}' WHERE name = 'a'""")
+        connection.commit()
+    result = foxing.run("worker", "--once", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert list(report["failed_banks"]) == ["a"]
+    assert "policy is invalid" in report["failed_banks"]["a"]
+    assert report["sealed_pages"] == 1

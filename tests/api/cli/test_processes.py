@@ -38,20 +38,22 @@ def test_serve_answers_and_exits_on_sigterm(database_path: Path) -> None:
         assert memory.bank("b").messages == 1
 
 
-def test_worker_exits_on_sigterm_between_ticks(database_path: Path) -> None:
+def test_worker_exits_on_sigterm_between_jobs(database_path: Path) -> None:
     with Memory(database_path) as memory:
         memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
     process = start("--database", str(database_path), "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
     try:
         assert process.stderr is not None
-        assert json.loads(process.stderr.readline())["event"] == "tick"
+        assert json.loads(process.stderr.readline())["event"] == "job"
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == 0
-    assert json.loads(out) == {"ticks": 1, "failed": 0}
+    ended = json.loads(out)
+    assert (ended["ticks"], ended["failed_ticks"], ended["failed_jobs"]) == (1, 0, 0)
+    assert ended["jobs"] >= 1
     with Memory(database_path) as memory:
         assert memory.bank("b").pages == 1
 

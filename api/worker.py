@@ -1,0 +1,89 @@
+"""The worker: does the jobs that the clock puts into the queue, in a thread."""
+
+import time
+from threading import Event, Thread
+
+from foxing.memory import Memory
+from foxing.memory.lifecycle.upkeep import JobResult
+
+from .logs import get_logger
+from .metrics import Metrics
+
+POLL_S = 5.0  # how often an idle worker looks for jobs of other processes, and for failed ones whose pause has passed
+
+
+class Worker:
+    """Takes jobs from `start` to `stop`. Whatever a job raises is logged and counted and does not stop the worker."""
+
+    def __init__(self, memory: Memory, metrics: Metrics) -> None:
+        self._memory = memory
+        self._metrics = metrics
+        self._stopping = False
+        self._called = Event()
+        self._thread = Thread(target=self._run, name="worker")
+        #: Number of jobs done.
+        self.done = 0
+        #: Number of jobs that failed, each attempt counted.
+        self.failed = 0
+
+    def start(self) -> None:
+        """Starts the worker, which takes what is in the queue already."""
+        self._thread.start()
+
+    def call(self) -> None:
+        """Makes an idle worker look into the queue now."""
+        self._called.set()
+
+    def stop(self) -> None:
+        """Stops the worker, after waiting for the job in progress."""
+        self._stopping = True
+        self._called.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._called.clear()
+            try:
+                idle = not self._work()
+            except Exception:
+                # Whatever went wrong, usually with the database, the next attempt may succeed.
+                get_logger().exception("worker failed")
+                idle = True
+            if idle and not self._stopping:
+                self._called.wait(POLL_S)
+
+    def _work(self) -> bool:
+        """Does one job; False if there was none."""
+        started = time.perf_counter()
+        result = self._memory.jobs.work(self._memory.now())
+        if result is None:
+            return False
+        self.done += result.error is None
+        self.failed += result.error is not None
+        self._metrics.ageing.record_job(result)
+        _log_job(result, time.perf_counter() - started)
+        return True
+
+
+def _log_job(result: JobResult, duration_s: float) -> None:
+    log = get_logger()
+    if result.error is not None:
+        log.error("job failed", bank=result.bank, kind=result.kind, reason=result.error)
+    if result.unreadable:
+        log.warning(
+            "unreadable pages left unchanged",
+            bank=result.bank,
+            pages=len(result.unreadable),
+            first=result.unreadable[0].page_id,
+            reason=result.unreadable[0].reason,
+        )
+    if result.sealed_pages or result.moved_pages or result.purged:
+        log.info(
+            "job",
+            bank=result.bank,
+            kind=result.kind,
+            sealed_pages=result.sealed_pages,
+            moved_pages=result.moved_pages,
+            purged=result.purged,
+            duration_ms=round(duration_s * 1000, 1),
+        )

@@ -1,0 +1,149 @@
+"""How long a tick of the clock takes when nothing is due in any of many banks.
+
+python -m benchmarks.idle_banks --banks 5000 --json
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select
+
+from foxing.memory import Memory
+from foxing.memory.storage import schema
+from foxing.memory.storage.database import Database
+
+from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+NOW = START + timedelta(days=10)
+SENTENCE = "We agreed that message {} goes out on Friday, after the figures of March have been looked at again."
+MESSAGES = 40  # of each kind in each bank: aged, sealed and open ones
+
+#: Columns that must differ between the banks, beside the ids.
+_UNIQUE_TEXTS = {("banks", "name"), ("pages", "key")}
+
+
+@dataclass(frozen=True)
+class IdleTick:
+    """Milliseconds of ticks with nothing to do, on SQLite. Every bank holds aged, sealed and open messages, and a
+    wastebasket."""
+
+    banks: int
+    pages: int
+    messages: int
+    open_messages: int
+    ticks: int
+    p50_ms: float
+    max_ms: float
+
+
+def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | None = None) -> IdleTick:
+    """Fills a database at `path` with `number` banks and runs `ticks` ticks."""
+    with Memory(path, clock=lambda: NOW) as memory:
+        _make_bank(memory)
+        bank = memory.bank("bench")
+    _copy_bank(path, number, progress)
+    times_ms: list[float] = []
+    with Memory(path, clock=lambda: NOW) as memory:
+        for _ in range(ticks):
+            started = time.perf_counter()
+            report = memory.tick()
+            times_ms.append((time.perf_counter() - started) * 1e3)
+            if report.sealed_pages or report.moved_pages or report.purged or report.failed_banks:
+                raise RuntimeError(f"the banks were not idle: {report}")
+    return IdleTick(
+        banks=number,
+        pages=number * bank.pages,
+        messages=number * bank.messages,
+        open_messages=number * bank.open_messages,
+        ticks=ticks,
+        p50_ms=round(median(times_ms), 2),
+        max_ms=round(max(times_ms), 2),
+    )
+
+
+def _make_bank(memory: Memory) -> None:
+    """A bank with a page that has aged once, a fresh page, and open messages; nothing in it is due."""
+    for name, day in (("aged", 0), ("sealed", 8), ("open", 9)):
+        at = START + timedelta(days=day)
+        memory.store(
+            "bench",
+            [
+                {"role": "user", "content": SENTENCE.format(n), "created_at": at + timedelta(minutes=n)}
+                for n in range(MESSAGES)
+            ],
+            thread=name,
+        )
+        if name != "open":
+            memory.seal("bench", now=at + timedelta(hours=1))
+    memory.age("bench")
+    memory.tick()
+
+
+def _copy_bank(path: Path, number: int, progress: Advance | None) -> None:
+    """Copies the one bank of the database until there are `number`."""
+    database = Database(path)
+    with database.write() as connection:
+        rows_per_bank = {table.name: _highest_id(connection, table) for table in schema.metadata.sorted_tables}
+        copied = 1
+        while copied < number:  # doubles
+            count = min(copied, number - copied)
+            for table in schema.metadata.sorted_tables:
+                _copy_rows(connection, table, rows_per_bank, copied, count)
+            copied += count
+            if progress is not None:
+                progress(copied, number)
+    database.close()
+
+
+def _highest_id(connection: Connection, table: Table) -> int:
+    """In a database with one bank: how many rows of the table it has."""
+    return connection.execute(select(func.max(table.c.id))).scalar() or 0 if "id" in table.c else 0
+
+
+def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str, int], copied: int, count: int) -> None:
+    """Adds copies of the rows of the first `count` of `copied` banks; their ids continue those that exist."""
+    columns: list[ColumnElement[Any]] = []
+    for column in table.columns:
+        owner = _owner(column)
+        if owner is not None:
+            columns.append(column + rows_per_bank[owner] * copied)
+        elif (table.name, column.name) in _UNIQUE_TEXTS:
+            columns.append(literal(f"{copied}-").concat(column))
+        else:
+            columns.append(column)
+    first = next(column for column in table.columns if _owner(column) is not None)
+    rows = select(*columns).where(first <= rows_per_bank[str(_owner(first))] * count)
+    connection.execute(insert(table).from_select(table.columns.keys(), rows))
+
+
+def _owner(column: Column[Any]) -> str | None:
+    """The table whose ids a column holds; None if it holds something else."""
+    if column.name == "id":
+        return str(column.table.name)
+    return "banks" if column.name == "bank_id" else next((key.column.table.name for key in column.foreign_keys), None)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.idle_banks",
+        description="Measure a tick of the clock over banks in which nothing is due, on a new SQLite database.",
+    )
+    parser.add_argument("--banks", type=at_least(1), default=5000, metavar="N", help="Banks (default: %(default)s).")
+    parser.add_argument("--ticks", type=at_least(1), default=20, metavar="N", help="Ticks (default: %(default)s).")
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar("copying banks") as progress:
+        result = asdict(measure_idle_tick(Path(folder) / "bench.db", options.banks, options.ticks, progress))
+    (write_json if options.as_json else show_fields)(result)
+
+
+if __name__ == "__main__":
+    main()

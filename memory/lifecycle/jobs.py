@@ -1,0 +1,154 @@
+"""Jobs: what is due in the banks, done once by any number of workers.
+
+The clock fills the queue from the schedule; workers take a job under a lease, do it, work out when it is next due, and
+delete it in the same transaction. The queue is a table of ours rather than procrastinate's, because that runs
+on PostgreSQL only, and SQLite is the embedded default.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from threading import Event, Thread
+
+from foxing.memory.clock import utc_now
+from foxing.memory.errors import Closed, StorageError
+from foxing.memory.models import PageLeft, TickReport
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import jobs
+from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
+from foxing.renderer import FoxingError
+
+from .upkeep import JobResult, Upkeep
+
+LEASE = timedelta(seconds=60)  # after which the job of a killed worker is taken again
+FIRST_PAUSE = timedelta(seconds=30)  # before a failed job is tried again; doubled by every further failure
+LONGEST_PAUSE = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long a job that has failed `attempts` times waits for the next one."""
+    return min(FIRST_PAUSE * (1 << min(attempts - 1, 16)), LONGEST_PAUSE)
+
+
+class JobQueue:
+    """The queue of jobs of a memory. Safe to share between threads; processes share it through the database."""
+
+    def __init__(self, database: Database, upkeep: Upkeep, codec: str, clock: Callable[[], datetime] = utc_now) -> None:
+        """`codec`: name of the present codec. `clock`: real time, for leases and pauses; what is due is asked for the
+        time that a call is given."""
+        self._database = database
+        self._upkeep = upkeep
+        self._codec = codec
+        self._clock = clock
+
+    def fill(self, now: datetime) -> int:
+        """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
+        are not looked at."""
+        with self._database.read() as connection:
+            if not jobs.is_due(connection, now, self._codec):
+                return 0
+        with self._database.write() as connection:
+            return jobs.fill(connection, now, codec=self._codec, created_at=self._clock())
+
+    def length(self) -> QueueLength:
+        """How many jobs wait, run, and wait after a failure."""
+        with self._database.read() as connection:
+            return jobs.length(connection)
+
+    def work(self, now: datetime) -> JobResult | None:
+        """Takes the next job and does it as of `now`; None if there is none that is free.
+
+        A job that fails returns to the queue, to be tried again after a pause that doubles each time.
+        """
+        job = self._take()
+        return None if job is None else self._do(job, now)
+
+    def tick(self, now: datetime) -> TickReport:
+        """See `Memory.tick`. Failed jobs are tried again without a pause, once in a tick."""
+        self.fill(now)
+        results: list[JobResult] = []
+        done: set[tuple[int, str]] = set()
+        last_id = 0
+        while (job := self._take(retry_at_once=True, after_id=last_id)) is not None:
+            if (job.bank_id, job.kind) in done:  # another clock has filled the queue again: that is its next tick
+                self._put_back(job)
+                break
+            last_id = job.id
+            done.add((job.bank_id, job.kind))
+            results.append(self._do(job, now))
+        return _tick_report(now, results)
+
+    def _take(self, *, retry_at_once: bool = False, after_id: int = 0) -> Job | None:
+        with self._database.read() as connection:  # an idle worker disturbs no writer
+            if not jobs.has_free(connection, self._clock(), retry_at_once=retry_at_once):
+                return None
+        with self._database.write() as connection:
+            lease = Lease(uuid.uuid4().hex, self._clock(), LEASE)
+            return jobs.take(connection, lease, retry_at_once=retry_at_once, after_id=after_id)
+
+    def _do(self, job: Job, now: datetime) -> JobResult:
+        """Does a job and takes it off the queue; if it fails, it returns to the queue."""
+        try:
+            with self._lease_kept(job):
+                result = self._upkeep.do(job, now)
+                reschedule = self._upkeep.rescheduling(job)
+            with self._database.write() as connection:
+                reschedule(connection)
+                jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again
+                jobs.finish(connection, job)
+            return result
+        except Closed:  # nothing can be written any more; the lease expires by itself
+            raise
+        except FoxingError as error:
+            reason = str(error)
+        except Exception as error:  # an error in one bank must not stop the others
+            log.exception("job '%s' of bank '%s' failed", job.kind, job.bank)
+            reason = f"{type(error).__name__}: {error}"
+        except BaseException:  # the process is being stopped
+            self._put_back(job)
+            raise
+        self._put_back(job, reason)
+        return JobResult(job.bank, job.kind, error=reason)
+
+    def _put_back(self, job: Job, error: str | None = None) -> None:
+        """Returns a job to the queue; where the database cannot be written either, its lease expires instead."""
+        pause = timedelta(0) if error is None else pause_after(job.attempts)
+        with suppress(StorageError), self._database.write() as connection:
+            jobs.put_back(connection, job, self._clock() + pause, error)
+
+    @contextmanager
+    def _lease_kept(self, job: Job) -> Iterator[None]:
+        """Extends the lease of a job from another thread, for as long as the block takes."""
+        ended = Event()
+
+        def extend() -> None:
+            while not ended.wait(LEASE.total_seconds() / 3):
+                with suppress(StorageError), self._database.write() as connection:
+                    jobs.extend(connection, job, self._clock() + LEASE)
+
+        thread = Thread(target=extend, name=f"lease of job {job.id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _tick_report(now: datetime, results: Sequence[JobResult]) -> TickReport:
+    unreadable: dict[str, list[PageLeft]] = {}
+    for result in results:
+        if result.unreadable:
+            unreadable.setdefault(result.bank, []).extend(result.unreadable)
+    return TickReport(
+        now=now,
+        sealed_pages=sum(result.sealed_pages for result in results),
+        moved_pages=sum(result.moved_pages for result in results),
+        purged=sum(result.purged for result in results),
+        failed_banks={result.bank: result.error for result in results if result.error is not None},
+        unreadable=unreadable,
+    )

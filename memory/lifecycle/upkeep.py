@@ -1,0 +1,113 @@
+"""The upkeep of one bank: sealing, ageing or purging what is due, and when it is next due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from foxing.memory.clock import later
+from foxing.memory.codec_source import CodecSource
+from foxing.memory.ingest.seal import Sealer
+from foxing.memory.models import PageLeft
+from foxing.memory.policy import Policy
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages, schedule, wastebasket
+from foxing.memory.storage.repositories.jobs import Job
+from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
+
+from .age import Ager
+from .plan import next_due
+
+#: Sets the time at which the work of a job is next due, within a transaction.
+Reschedule = Callable[[Connection], None]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job did."""
+
+    bank: str
+    kind: JobKind
+    sealed_pages: int = 0
+    moved_pages: int = 0
+    purged: int = 0
+    #: Pages that were due and left as they are.
+    unreadable: list[PageLeft] = field(default_factory=list)
+    #: Why the job failed; it will be tried again.
+    error: str | None = None
+
+
+class Upkeep:
+    """Does the work of jobs."""
+
+    def __init__(self, database: Database, codecs: CodecSource, sealer: Sealer, ager: Ager) -> None:
+        self._database = database
+        self._codecs = codecs
+        self._sealer = sealer
+        self._ager = ager
+
+    def do(self, job: Job, now: datetime) -> JobResult:
+        """Does what is due at `now`. If the process is killed, doing it again does what is left."""
+        if job.kind == "seal":
+            return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now))
+        if job.kind == "age":
+            report = self._ager.age(job.bank, now)
+            return JobResult(
+                job.bank,
+                job.kind,
+                moved_pages=len(report.moved),
+                purged=report.purged,
+                unreadable=report.unreadable,
+            )
+        with self._database.write() as connection:
+            return JobResult(job.bank, job.kind, purged=wastebasket.purge(connection, job.bank_id, now))
+
+    def rescheduling(self, job: Job) -> Reschedule:
+        """What sets the time at which the work of `job` is next due, prepared outside the transaction."""
+        if job.kind == "seal":
+            return self._seal_rescheduling(job.bank_id)
+        due_time = self._next_ageing if job.kind == "age" else _next_purge
+
+        def reschedule(connection: Connection) -> None:
+            schedule.bring_forward(connection, job.bank_id, job.kind)  # from here on writers of the bank wait
+            schedule.put(connection, job.bank_id, job.kind, due_time(connection, job.bank_id))
+
+        return reschedule
+
+    def _seal(self, job: Job, now: datetime) -> int:
+        """Seals full pages, and all open messages if the oldest is due; number of new pages."""
+        with self._database.read() as connection:
+            policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
+            oldest = messages.oldest_open(connection, job.bank_id)
+            if oldest is None:
+                return 0
+            everything = now - oldest >= policy.seal_after
+            if not everything and self._sealer.room(connection, job.bank_id):
+                return 0
+        return len(self._sealer.seal(job.bank, now, everything=everything).pages)
+
+    def _seal_rescheduling(self, bank_id: int) -> Reschedule:
+        with self._database.read() as connection:  # measuring messages takes too long for a writer
+            room = self._sealer.room(connection, bank_id)
+            measured = messages.count_open_chars(connection, bank_id)
+
+        def reschedule(connection: Connection) -> None:
+            schedule.bring_forward(connection, bank_id, "seal")  # from here on writers of the bank wait
+            policy = Policy.parse(banks.by_id(connection, bank_id).policy)
+            oldest = messages.oldest_open(connection, bank_id)
+            due_at = None if oldest is None else later(oldest, policy.seal_after)
+            left = room - max(0, messages.count_open_chars(connection, bank_id) - measured)
+            due = DueTime(AT_ONCE if left <= 0 else due_at, left, self._codecs.name)
+            schedule.put(connection, bank_id, "seal", due)
+
+        return reschedule
+
+    def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
+        policy = Policy.parse(banks.by_id(connection, bank_id).policy)
+        due_at = next_due(schedule.groups_to_age(connection, bank_id), policy, self._codecs.present().tiers)
+        return DueTime(due_at, codec=self._codecs.name)
+
+
+def _next_purge(connection: Connection, bank_id: int) -> DueTime:
+    return DueTime(wastebasket.next_purge(connection, bank_id))

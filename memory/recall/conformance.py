@@ -1,0 +1,283 @@
+"""The checks that every search index and every embedder passes. Each raises `AssertionError` with the reason it failed.
+
+from foxing.memory.recall.conformance import check_embedder, check_search_index
+check_search_index(index, database)
+check_embedder(embedder)
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import numpy as np
+
+from foxing.memory.policy import Policy
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.storage.repositories.index import Hit
+from foxing.memory.storage.repositories.messages import MessageFilter
+
+from .embedding import Embedder
+from .search_index import SearchIndex, SearchQuery
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_numbers = count()
+
+
+class IndexedBank:
+    """A new bank in a database, whose messages are in an index. Message n was written n days after `START`."""
+
+    def __init__(self, index: SearchIndex, database: Database) -> None:
+        self.index = index
+        self.database = database
+        #: message ids in the order of storing
+        self.ids: list[int] = []
+        with database.write() as connection:
+            name = f"conformance {next(_numbers)}"
+            self.id = banks.get_or_create(connection, name, START, Policy().model_dump(mode="json")).id
+            self.thread_ids = banks.thread_ids(connection, self.id, ["one", "other"])
+
+    def store(self, *texts: str, thread: str = "one") -> None:
+        """Stores messages with the words of `texts`."""
+        with self.database.write() as connection:
+            first = len(self.ids)
+            rows = [self._row(number, text, thread) for number, text in enumerate(texts, start=first)]
+            ids = messages.insert(connection, rows, self.id)
+            new = [ids[row["key"]] for row in rows]
+            self.index.add(connection, self.id, {i: _terms(text) for i, text in zip(new, texts, strict=True)})
+        self.ids += new
+
+    def replace(self, texts: Mapping[int, str]) -> None:
+        """Replaces the words of messages, by their number."""
+        with self.database.write() as connection:
+            self.index.replace(connection, self.id, {self.ids[n]: _terms(text) for n, text in texts.items()})
+
+    def remove(self, *numbers: int) -> None:
+        """Removes messages from the index, by their number."""
+        with self.database.write() as connection:
+            self.index.remove(connection, self.id, [self.ids[number] for number in numbers])
+
+    def hits(
+        self,
+        text: str,
+        *,
+        within: MessageFilter | None = None,
+        newest: int | None = None,
+        after: Hit | None = None,
+        limit: int = 100,
+    ) -> list[Hit]:
+        """What a search for the words of `text` returns."""
+        query = SearchQuery(self.id, _terms(text), within or MessageFilter(), newest)
+        with self.database.read() as connection:
+            return self.index.search(connection, query, after=after, limit=limit)
+
+    def found(self, text: str, within: MessageFilter | None = None) -> list[int]:
+        """Numbers of the messages that a search returns."""
+        return [self.ids.index(hit.message_id) for hit in self.hits(text, within=within)]
+
+    def _row(self, number: int, text: str, thread: str) -> messages.NewRow:
+        return {
+            "bank_id": self.id,
+            "key": str(number),
+            "thread_id": self.thread_ids[thread],
+            "role": "user",
+            "name": None,
+            "created_at": START + timedelta(days=number),
+            "content": text,
+            "parts": 0,
+            "metadata": None,
+            "digest": b"",
+            "chars": len(text),
+            "terms": _terms(text).total(),
+        }
+
+
+def finds_words(bank: IndexedBank) -> None:
+    """A message is found by each of its words, and only by them."""
+    bank.store("red apple", "green apple", "blue sky")
+    _expect(set(bank.found("apple")) == {0, 1}, "not all messages with a word are found")
+    _expect(bank.found("sky") == [2], "a message is not found by its word")
+    _expect(bank.found("cloud") == [], "a word that no message has finds something")
+    _expect(bank.hits("") == [], "a query without words finds something")
+
+
+def ranks_by_relevance(bank: IndexedBank) -> None:
+    """Rare words count more than common ones, and scores fall."""
+    bank.store(*["common word"] * 4, "rare word", *["common word"] * 4)
+    found = bank.hits("common rare")
+    scores = [hit.score for hit in found]
+    _expect(scores == sorted(scores, reverse=True), "hits are not in the order of their scores")
+    _expect(bank.ids.index(found[0].message_id) == 4, "a rare word counts no more than a common one")
+    _expect(found[0].score > found[1].score, "a rare word scores no higher than a common one")
+
+
+def equal_scores_are_newest_first(bank: IndexedBank) -> None:
+    """Of messages with the same words the newest comes first."""
+    bank.store(*["the same"] * 5)
+    _expect(bank.found("same") == [4, 3, 2, 1, 0], "messages with the same score are not listed newest first")
+
+
+def continues_after_a_hit(bank: IndexedBank) -> None:
+    """Pages of any size are the whole list."""
+    bank.store(*[f"apple {'pie ' * (number % 4)}" for number in range(23)])
+    whole = bank.hits("apple pie")
+    _expect(len(whole) == 23, "not all messages are found")
+    for limit in (1, 4, 23):
+        pages: list[Hit] = []
+        while part := bank.hits("apple pie", after=pages[-1] if pages else None, limit=limit):
+            _expect(len(part) <= limit, "more hits than the limit")
+            pages += part
+        _expect(pages == whole, f"pages of {limit} are not the whole list")
+
+
+def filters_messages(bank: IndexedBank) -> None:
+    """A time window and a thread restrict the hits, not the scores."""
+    bank.store("apple", "apple pie", "apple")
+    bank.store("apple", thread="other")
+    window = MessageFilter(since=START + timedelta(days=1), until=START + timedelta(days=3))
+    scores = dict(bank.hits("apple"))
+    _expect(set(bank.found("apple", window)) == {1, 2}, "the time window does not restrict the hits")
+    _expect(
+        bank.found("apple", MessageFilter(thread_id=bank.thread_ids["other"])) == [3], "the thread does not restrict"
+    )
+    filtered = bank.hits("apple", within=window)
+    _expect(all(abs(scores[i] - score) < 1e-9 for i, score in filtered), "a filter changes the scores")
+    first = bank.hits("apple", within=window, limit=1)
+    rest = bank.hits("apple", within=window, after=first[0])
+    _expect(first + rest == filtered, "pages of a filtered list are not the whole list")
+
+
+def later_messages_do_not_count(bank: IndexedBank) -> None:
+    """With `newest`, messages stored later change neither hits nor scores."""
+    bank.store("apple", "apple pie", "sky")
+    newest = bank.ids[-1]
+    before = bank.hits("apple", newest=newest)
+    bank.store("apple apple", "apple tree", "tree")
+    _expect(bank.hits("apple", newest=newest) == before, "messages stored later change the answer")
+    _expect(len(bank.hits("apple")) == 4, "messages stored later are not found")
+
+
+def replaces_words(bank: IndexedBank) -> None:
+    """Replaced words are gone, and the new ones are found; other messages stay."""
+    bank.store("apple pie", "apple tree")
+    bank.replace({0: "sky"})
+    _expect((bank.found("apple"), bank.found("pie"), bank.found("sky")) == ([1], [], [0]), "words were not replaced")
+
+
+def removes_messages(bank: IndexedBank) -> None:
+    """A removed message is not found; removing it again, or one that was never there, does nothing."""
+    bank.store("apple pie", "apple tree")
+    bank.remove(0)
+    bank.remove(0)
+    _expect(bank.found("apple pie") == [1], "a removed message is found")
+    bank.replace({0: "apple"})
+    _expect(set(bank.found("apple")) == {0, 1}, "a removed message cannot be indexed again")
+
+
+def rolls_back(bank: IndexedBank) -> None:
+    """Changes of a transaction that fails are not made."""
+    bank.store("apple")
+    with suppress(_Abort), bank.database.write() as connection:
+        bank.index.replace(connection, bank.id, {bank.ids[0]: {"sky": 1}})
+        raise _Abort
+    _expect((bank.found("apple"), bank.found("sky")) == ([0], []), "a change that was rolled back is in the index")
+
+
+def banks_are_apart(bank: IndexedBank) -> None:
+    """Nothing crosses banks."""
+    bank.store("apple")
+    other = IndexedBank(bank.index, bank.database)
+    other.store("apple apple", "apple")
+    _expect(len(bank.hits("apple")) == 1, "a search finds messages of another bank")
+    _expect(len(other.hits("apple")) == 2, "a search does not find the messages of its bank")
+
+
+def describes_a_bank(bank: IndexedBank) -> None:
+    """Statistics count messages and entries."""
+    with bank.database.read() as connection:
+        empty = bank.index.statistics(connection, bank.id)
+    _expect(empty == (0, 0, 0), "an empty bank has entries")
+    bank.store("apple apple pie", "sky", "")
+    with bank.database.read() as connection:
+        statistics = bank.index.statistics(connection, bank.id)
+    _expect((statistics.messages, statistics.entries) == (2, 3), "messages or entries are miscounted")
+    _expect(statistics.bytes > 0, "an index with entries takes no bytes")
+
+
+def vectors_have_length_one(embedder: Embedder) -> None:
+    """Texts of every kind give finite vectors of the stated size and of length 1."""
+    texts = ["an apple", "사과", "", " \n", "a" * 20_000, "\0\ud7ff🦊"]
+    for vectors in (embedder.embed_documents(texts), embedder.embed_queries(texts)):
+        _expect(vectors.shape == (len(texts), embedder.dimensions), f"the shape is {vectors.shape}")
+        _expect(vectors.dtype == np.float32, f"the type is {vectors.dtype}")
+        _expect(bool(np.isfinite(vectors).all()), "a number is not finite")
+        _expect(bool(np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)), "a vector is not of length 1")
+    _expect(embedder.embed_documents([]).shape == (0, embedder.dimensions), "no texts give vectors")
+    _expect(embedder.embed_queries([]).shape == (0, embedder.dimensions), "no questions give vectors")
+
+
+def the_same_text_gives_the_same_vector(embedder: Embedder) -> None:
+    """A text has the same vector in every call, whatever stands beside it."""
+    texts = ["an apple", "the sky is blue", "사과"]
+    for embed in (embedder.embed_documents, embedder.embed_queries):
+        together = embed(texts)
+        alone = np.concatenate([embed([text]) for text in reversed(texts)])[::-1]
+        _expect(bool(np.allclose(together, alone, atol=1e-3)), "a vector depends on the texts beside it")
+
+
+def alike_texts_are_near(embedder: Embedder) -> None:
+    """A question is nearer to the text that answers it than to others."""
+    documents = embedder.embed_documents(["The red apple fell from the tree.", "Trains to Busan leave at noon."])
+    nearness = documents @ embedder.embed_queries(["When do trains to Busan leave?", "Did an apple fall?"]).T
+    _expect(nearness[1, 0] > nearness[0, 0], "a question is nearer to another text than to its answer")
+
+
+class _Abort(Exception):
+    """Ends a transaction."""
+
+
+#: All checks of a search index.
+INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
+    finds_words,
+    ranks_by_relevance,
+    equal_scores_are_newest_first,
+    continues_after_a_hit,
+    filters_messages,
+    later_messages_do_not_count,
+    replaces_words,
+    removes_messages,
+    rolls_back,
+    banks_are_apart,
+    describes_a_bank,
+)
+
+#: All checks of an embedder.
+EMBEDDER_CHECKS: tuple[Callable[[Embedder], None], ...] = (
+    vectors_have_length_one,
+    the_same_text_gives_the_same_vector,
+    alike_texts_are_near,
+)
+
+
+def check_search_index(index: SearchIndex, database: Database) -> None:
+    """Runs all checks of a search index, each in a new bank of `database`. Raises `AssertionError`."""
+    for check in INDEX_CHECKS:
+        check(IndexedBank(index, database))
+
+
+def check_embedder(embedder: Embedder) -> None:
+    """Runs all checks of an embedder. Raises `AssertionError`."""
+    for check in EMBEDDER_CHECKS:
+        check(embedder)
+
+
+def _terms(text: str) -> Counter[str]:
+    words: Sequence[str] = text.split()
+    return Counter(words)
+
+
+def _expect(condition: object, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)

@@ -1,0 +1,17 @@
+"""The benchmark of a tick over idle banks."""
+
+from pathlib import Path
+
+from benchmarks.idle_banks import MESSAGES, measure_idle_tick
+from foxing.memory import Memory
+
+
+def test_banks_are_copied_whole_and_idle(tmp_path: Path) -> None:
+    result = measure_idle_tick(tmp_path / "bench.db", 5, ticks=1)
+    assert (result.banks, result.pages, result.open_messages) == (5, 10, 5 * MESSAGES)
+    with Memory(tmp_path / "bench.db") as memory:
+        first, *copies = memory.banks().banks
+        assert len(copies) == 4
+        for copy in copies:
+            assert copy.model_copy(update={"id": first.id, "bytes": first.bytes}) == first
+        assert {span.thread for span in memory.export(copies[-1].id)} == {"aged", "sealed", "open"}

@@ -1,0 +1,193 @@
+"""The queue of jobs through `Memory`: idle banks cost nothing, whatever becomes due is found, and work is done once."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Engine, event
+from support.hooked_codec import HookedCodec
+
+from foxing.encoder import load_codec
+from foxing.memory import Memory
+from foxing.memory.lifecycle.jobs import LONGEST_PAUSE, pause_after
+from foxing.memory.storage.repositories.jobs import QueueLength
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+EMPTY = QueueLength(waiting=0, running=0, failed=0)
+
+
+def conversation(count: int, first: int = 0) -> list[dict[str, object]]:
+    return [
+        {
+            "id": str(number),
+            "role": "user",
+            "content": f"The delivery of the {number}th box is late again, and nobody knows where it is.",
+            "created_at": START + timedelta(minutes=number),
+        }
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    with Memory(database_path, clock=lambda: START + DAY) as opened:
+        yield opened
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """Collects the SQL statements of all databases."""
+    statements: list[str] = []
+
+    def collect(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+def statements_of_a_tick(memory: Memory) -> int:
+    with counted_statements() as statements:
+        report = memory.tick()
+    assert (report.sealed_pages, report.moved_pages, report.failed_banks) == (0, 0, {})
+    return len(statements)
+
+
+def test_a_tick_does_not_look_at_idle_banks(memory: Memory) -> None:
+    memory.store("bank", conversation(3))
+    memory.tick()
+    with_one = statements_of_a_tick(memory)
+    for number in range(12):
+        memory.store(f"bank-{number}", conversation(3))
+    memory.tick()  # looks once at new banks
+    assert statements_of_a_tick(memory) == with_one <= 4  # two transactions
+
+
+def test_an_idle_bank_is_found_when_something_becomes_due(memory: Memory) -> None:
+    memory.store("ana", conversation(20))
+    assert memory.tick().sealed_pages == 0
+    assert memory.tick(now=START + 29 * DAY).sealed_pages == 0
+
+    memory.set_policy("ana", {"seal_after": "PT1H", "undo_window": "P1D"})
+    report = memory.tick()
+    assert (report.sealed_pages, report.moved_pages) == (1, 0)
+
+    page = memory.pages("ana").pages[0].id
+    memory.pin("ana", page)
+    assert memory.tick(now=START + 9 * DAY).moved_pages == 0
+    memory.unpin("ana", page)
+    assert memory.tick(now=START + 9 * DAY).moved_pages == 1  # to `small`
+    assert memory.tick(now=START + 9 * DAY).purged == 0
+    assert memory.tick(now=START + 11 * DAY).purged == 1
+    assert memory.jobs.length() == EMPTY
+
+    memory.store("ana", conversation(200, first=20))  # more than a page; older than an hour
+    assert memory.tick().sealed_pages == 2
+
+
+def test_small_messages_that_fill_a_page_in_the_end_are_sealed(memory: Memory) -> None:
+    sealed = 0
+    for number in range(0, 220, 20):
+        memory.store("ana", conversation(20, first=number))
+        sealed += memory.tick().sealed_pages
+    assert sealed == 1
+    assert memory.bank("ana").open_messages > 0
+
+
+def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_path: Path) -> None:
+    codec = HookedCodec()
+    with Memory(database_path, codec=codec, clock=lambda: START + 31 * DAY) as memory:
+        memory.store("ana", conversation(3))
+        memory.store("bo", conversation(3))
+        broken = [True]
+
+        def fail() -> None:
+            if broken:
+                broken.clear()
+                raise RuntimeError("out of paper")
+
+        codec.before_encode = fail
+        assert memory.jobs.fill(memory.now()) == 2
+        first = memory.jobs.work(memory.now())
+        assert first is not None
+        assert (first.bank, first.kind, first.error) == ("ana", "seal", "RuntimeError: out of paper")
+        assert memory.bank("ana").open_messages == 3
+        assert memory.jobs.length() == QueueLength(waiting=2, running=0, failed=1)
+
+        while (result := memory.jobs.work(memory.now())) is not None:
+            assert (result.bank, result.error) == ("bo", None)  # that of ana waits
+        assert memory.jobs.fill(memory.now()) == 0
+        assert memory.jobs.length() == QueueLength(waiting=1, running=0, failed=1)
+
+        report = memory.tick()
+        assert (report.sealed_pages, report.failed_banks) == (1, {})
+        assert memory.jobs.length() == EMPTY
+
+
+def test_pauses_double_up_to_an_hour() -> None:
+    assert [pause_after(attempts).total_seconds() for attempts in (1, 2, 3)] == [30, 60, 120]
+    assert pause_after(1000) == LONGEST_PAUSE
+
+
+def test_an_interrupted_job_returns_to_the_queue(database_path: Path) -> None:
+    codec = HookedCodec()
+    with Memory(database_path, codec=codec, clock=lambda: START + 31 * DAY) as memory:
+        memory.store("ana", conversation(3))
+
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        codec.before_encode = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            memory.tick()
+        assert memory.jobs.length() == QueueLength(waiting=1, running=0, failed=0)
+        codec.before_encode = lambda: None
+        assert memory.tick().sealed_pages == 1
+
+
+def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory, database_path: Path) -> None:
+    memory.store("ana", conversation(3))
+    memory.jobs.fill(START + 31 * DAY)
+    with closing(sqlite3.connect(database_path)) as connection:  # as a worker leaves it that is killed
+        connection.execute("UPDATE jobs SET state = 'running', lease_owner = 'killed', lease_until = '2999-01-01'")
+        connection.commit()
+        assert memory.tick(now=START + 31 * DAY).sealed_pages == 0
+        connection.execute("UPDATE jobs SET lease_until = '2026-01-05 08:00:00.000000'")
+        connection.commit()
+    report = memory.tick(now=START + 31 * DAY)
+    assert (report.sealed_pages, report.moved_pages) == (1, 1)
+    assert memory.jobs.length() == EMPTY
+
+
+def test_workers_of_several_memories_do_the_work_once(database_path: Path) -> None:
+    codec = load_codec("native", "cpu")
+    now = START + 31 * DAY
+    together = Barrier(3)
+    with Memory(database_path, codec=codec, clock=lambda: now) as memory:
+        for number in range(6):
+            memory.store(f"bank-{number}", conversation(5))
+
+        def work(_: int) -> tuple[int, int]:
+            with Memory(database_path, codec=codec, clock=lambda: now) as worker:
+                together.wait(60)
+                worker.jobs.fill(now)
+                results = []
+                while (result := worker.jobs.work(now)) is not None:
+                    results.append(result)
+            assert not any(result.error for result in results)
+            return sum(r.sealed_pages for r in results), sum(r.moved_pages for r in results)
+
+        with ThreadPoolExecutor(3) as pool:
+            done = list(pool.map(work, range(3)))
+        assert (sum(sealed for sealed, _ in done), sum(moved for _, moved in done)) == (6, 6)
+        assert memory.jobs.length() == EMPTY
+        assert [bank.pages for bank in memory.banks().banks] == [1] * 6

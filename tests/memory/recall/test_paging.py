@@ -1,0 +1,165 @@
+"""Pages of an answer while the memory changes between the calls: no message twice, none skipped."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from foxing.memory import InvalidCursor, Memory, RecallResult
+from foxing.memory.recall.cursors import encode_cursor
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+SUBJECTS = ("apple", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "island", "jacket")
+
+
+@pytest.fixture
+def memory(database_path: Path) -> Iterator[Memory]:
+    """Twenty messages about Titan, of different lengths, in two threads."""
+    with Memory(database_path, clock=lambda: NOW) as opened:
+        opened.store(
+            "ana",
+            [
+                {
+                    "id": str(number),
+                    "thread": "even" if number % 2 == 0 else "odd",
+                    "role": "user",
+                    "content": f"Titan and the {SUBJECTS[number % 10]}: " + "we are late again, " * (number % 7),
+                    "created_at": NOW - 20 * DAY + number * timedelta(hours=1),
+                }
+                for number in range(20)
+            ],
+        )
+        yield opened
+
+
+def read_all(page: Callable[[str | None], RecallResult], between: list[Callable[[], object]]) -> list[str]:
+    """Ids in the order of the answer, with a change of the memory after each page."""
+    seen: list[str] = []
+    cursor = None
+    changes = iter(between)
+    while True:
+        part = page(cursor)
+        seen += [span.message_id for span in part.spans]
+        cursor = part.next_cursor
+        if cursor is None:
+            return seen
+        next(changes, lambda: None)()
+
+
+@pytest.mark.parametrize("query", ["Titan", "are we late for Titan?", None])
+def test_every_message_comes_once_while_others_are_stored_sealed_and_aged(memory: Memory, query: str | None) -> None:
+    def newcomer() -> None:
+        memory.store("ana", [{"id": "new", "role": "user", "content": "Titan Titan", "created_at": NOW - 40 * DAY}])
+
+    changes = [
+        newcomer,
+        lambda: memory.seal("ana"),
+        lambda: memory.age("ana"),
+        lambda: memory.age("ana", now=NOW + 20 * DAY),
+        lambda: memory.age("ana", now=NOW + 400 * DAY),
+    ]
+    seen = read_all(lambda cursor: memory.recall("ana", query, limit=3, cursor=cursor), changes)
+    assert sorted(seen, key=int) == [str(number) for number in range(20)]
+
+
+def test_pages_may_have_any_size(memory: Memory) -> None:
+    whole = [span.message_id for span in memory.recall("ana", "Titan late").spans]
+    sizes = iter([1, 7, 2, 5, 500])
+    seen = read_all(lambda cursor: memory.recall("ana", "Titan late", limit=next(sizes), cursor=cursor), [])
+    assert seen == whole
+
+
+@pytest.mark.parametrize("query", ["Titan", None])
+def test_images_show_every_message_once_while_pages_age(memory: Memory, query: str | None) -> None:
+    seen: list[str] = []
+    cursor = None
+    memory.seal("ana")
+    memory.store("ana", [{"id": f"open {n}", "role": "user", "content": "Titan", "created_at": NOW} for n in range(5)])
+    while True:
+        part = memory.recall_images("ana", query, limit=2, cursor=cursor)
+        seen += [span.message_id for span in part.open_spans]
+        seen += [key for image in part.images for key in image.message_ids]
+        cursor = part.next_cursor
+        if cursor is None:
+            break
+        memory.age("ana", now=NOW + 20 * DAY)
+    assert len(seen) == len(set(seen)) == 25
+
+
+def test_a_time_in_the_question_means_the_same_on_every_page(database_path: Path) -> None:
+    moment = [NOW]
+    with Memory(database_path, clock=lambda: moment[0]) as memory:
+        memory.store(
+            "ana",
+            [
+                {
+                    "id": str(n),
+                    "role": "user",
+                    "content": "Titan",
+                    "created_at": NOW - 21 * DAY + n * timedelta(hours=1),
+                }
+                for n in range(4)
+            ],
+        )
+        first = memory.recall("ana", "Titan 3 weeks ago", limit=2)
+        moment[0] = NOW + 300 * DAY  # nothing was said three weeks before this
+        rest = memory.recall("ana", "Titan 3 weeks ago", cursor=first.next_cursor)
+    assert sorted(span.message_id for span in first.spans + rest.spans) == ["0", "1", "2", "3"]
+
+
+def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_path: Path) -> None:
+    with Memory(database_path, clock=lambda: NOW) as memory:
+        for key, length in (("short", 1), ("long", 400), ("shorter", 0), ("medium", 5)):
+            text = "Titan " * 8 if key == "long" else "Titan"
+            memory.store("ana", [{"id": key, "role": "user", "content": text + " and more words" * length}])
+        whole = memory.recall("ana", "Titan")
+        for query in ("Titan", None):
+            part = memory.recall("ana", query, max_tokens=60)
+            assert {span.message_id for span in part.spans} == {"short", "shorter", "medium"}
+            assert [(left.message_id, left.reason) for left in part.left_out] == [("long", "max_tokens")]
+            assert part.text_tokens <= 60
+            rest = memory.recall("ana", query, cursor=part.next_cursor)
+            assert [span.message_id for span in rest.spans] == ["long"]
+            assert rest.spans[0] in [span.model_copy(update={"score": rest.spans[0].score}) for span in whole.spans]
+            assert rest.next_cursor is None
+
+
+def test_the_first_is_cut_when_nothing_fits(memory: Memory) -> None:
+    seen = read_all(lambda cursor: memory.recall("ana", "Titan", limit=4, max_tokens=1, cursor=cursor), [])
+    assert sorted(seen, key=int) == [str(number) for number in range(20)]
+    part = memory.recall("ana", "Titan", limit=4, max_tokens=2)
+    assert len(part.spans) == 1
+    assert part.text_tokens <= 2
+    assert [left.reason for left in part.left_out] == ["max_tokens"] * 3
+
+
+def test_messages_without_exact_text_are_named(memory: Memory) -> None:
+    memory.seal("ana")
+    memory.age("ana", now=NOW)
+    memory.store("ana", [{"id": "exact", "role": "user", "content": "Titan", "created_at": NOW}])
+    part = memory.recall("ana", "Titan", fidelity="verbatim", limit=5)
+    assert [span.message_id for span in part.spans] == ["exact"]
+    assert len(part.left_out) == 5
+    assert {left.reason for left in part.left_out} == {"not_verbatim"}
+
+
+def test_a_forged_cursor_shows_nothing_of_another_bank(memory: Memory) -> None:
+    memory.store("secret", [{"id": "secret", "role": "user", "content": "Titan", "created_at": NOW}])
+    fingerprint = _fingerprint(memory.recall("ana", limit=1).next_cursor)
+    every_id = [1] * 30
+    forged = encode_cursor(fingerprint, [None, None, NOW.isoformat(), 0, every_id])
+    assert "secret" not in {span.message_id for span in memory.recall("ana", cursor=forged).spans}
+    at = NOW.isoformat()
+    for wrong in ([None, None, at, 0, 5], [None, None, at, 0, [-1]], [None, None], [5, None, 1, 1]):
+        with pytest.raises(InvalidCursor):
+            memory.recall("ana", cursor=encode_cursor(fingerprint, wrong))
+
+
+def _fingerprint(cursor: str | None) -> str:
+    assert cursor is not None
+    fields = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    return str(fields[0])

@@ -1,0 +1,102 @@
+"""Search indexes: what all of them do, choosing one, and a memory on one of another kind."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.plugins import InstallPlugin
+from support.search_doubles import DictionaryIndex
+
+from foxing.memory import Memory, MemoryOptions, SearchIndexError
+from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
+from foxing.memory.recall.search_index import (
+    SEARCH_INDEXES,
+    SearchIndex,
+    SqlSearchIndex,
+    open_search_index,
+    search_index_names,
+)
+from foxing.memory.storage.database import Database
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+WORDS = ("apple", "bridge", "candle", "dragon", "engine", "forest")
+
+
+@pytest.fixture
+def database(database_path: Path) -> Iterator[Database]:
+    opened = Database(database_path)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("check", INDEX_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
+def test_every_search_index_conforms(
+    create: Callable[[], SearchIndex], check: Callable[[IndexedBank], None], database: Database
+) -> None:
+    check(IndexedBank(create(), database))
+
+
+def test_the_suite_notices_an_index_that_forgets_the_filter(database: Database) -> None:
+    class Unfiltered(DictionaryIndex):
+        def search(self, connection, query, *, after=None, limit):  # type: ignore[no-untyped-def]
+            everything = type(query)(query.bank_id, query.terms, newest=query.newest)
+            return super().search(connection, everything, after=after, limit=limit)
+
+    filters = next(check for check in INDEX_CHECKS if check.__name__ == "filters_messages")
+    with pytest.raises(AssertionError, match="time window"):
+        filters(IndexedBank(Unfiltered(), database))
+
+
+@pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
+def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_path: Path) -> None:
+    index = create()
+    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
+        memory.store(
+            "ana",
+            [
+                {"id": word, "role": "user", "content": f"The {word} is late again. " * 5, "created_at": NOW - n * DAY}
+                for n, word in enumerate(WORDS)
+            ],
+        )
+        for change in (lambda: None, lambda: memory.seal("ana"), lambda: memory.age("ana", now=NOW + 40 * DAY)):
+            change()
+            assert [span.message_id for span in memory.recall("ana", "dragon").spans] == ["dragon"]
+            seen: list[str] = []
+            cursor = None
+            while True:
+                part = memory.recall("ana", "late again", limit=2, cursor=cursor)
+                seen += [span.message_id for span in part.spans]
+                cursor = part.next_cursor
+                if cursor is None:
+                    break
+            assert sorted(seen) == sorted(WORDS)
+            assert memory.bank("ana").bytes.index > 0
+        images = memory.recall_images("ana", "candle")
+        assert "candle" in images.images[0].message_ids
+
+
+def test_an_index_of_another_package_is_chosen_by_name(
+    database_path: Path, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(SEARCH_INDEXES, "dictionaries", DictionaryIndex)
+    assert search_index_names() == ["dictionaries", "sql"]
+    with Memory(database_path, options=MemoryOptions(search_index="dictionaries")) as memory:
+        memory.store("ana", [{"id": "1", "role": "user", "content": "apple"}])
+        assert [span.message_id for span in memory.recall("ana", "apple").spans] == ["1"]
+    with Memory(database_path) as memory:  # the database's own index holds nothing of it
+        assert memory.recall("ana", "apple").spans == []
+
+
+def test_an_unknown_or_broken_index_says_what_to_do(database_path: Path, install_plugin: InstallPlugin) -> None:
+    with pytest.raises(SearchIndexError, match="choose one of sql"):
+        Memory(database_path, options=MemoryOptions(search_index="sqll"))
+    install_plugin(SEARCH_INDEXES, "half", object)
+    with pytest.raises(SearchIndexError, match="lacks methods"):
+        open_search_index("half")
+    install_plugin(SEARCH_INDEXES, "no-callable", 5)
+    with pytest.raises(SearchIndexError, match="callable"):
+        open_search_index("no-callable")

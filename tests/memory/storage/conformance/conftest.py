@@ -1,0 +1,83 @@
+"""A bank with messages and a page, in a database of every dialect."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan, PageRow
+
+NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+POLICY = {"fresh": "base", "note": "한국어 \0 ☂", "nested": {"a": [1, 2.5, None, True]}}
+#: What a user may send and a database may choke on.
+ODD_TEXT = "a\0b\x10\0\x10\x100c\0 ☂ 한국어 \U0001f98a\r\n"
+
+
+@pytest.fixture
+def bank_id(database: Database) -> int:
+    with database.write() as connection:
+        return banks.get_or_create(connection, "ana", NOW, POLICY).id
+
+
+def new_message(bank_id: int, thread_id: int, key: str, minute: int = 0) -> messages.NewRow:
+    return {
+        "bank_id": bank_id,
+        "key": key,
+        "thread_id": thread_id,
+        "role": "user",
+        "name": None,
+        "created_at": NOW + timedelta(minutes=minute),
+        "content": f"text of {key}",
+        "parts": 0,
+        "metadata": None,
+        "digest": key.encode()[:16].ljust(16, b"\0"),
+        "chars": len(f"text of {key}"),
+        "terms": 2,
+    }
+
+
+def insert_messages(connection: Connection, bank_id: int, *keys: str) -> list[int]:
+    """Messages of thread "main", a minute apart; their ids."""
+    thread_id = banks.thread_ids(connection, bank_id, ["main"])["main"]
+    rows = [new_message(bank_id, thread_id, key, minute) for minute, key in enumerate(keys)]
+    ids = messages.insert(connection, rows, bank_id)
+    return [ids[key] for key in keys]
+
+
+def new_page(bank_id: int, key: str, *, day: int = 0, tier: str = "base", text_bytes: int = 4) -> NewPage:
+    return {
+        "key": key,
+        "bank_id": bank_id,
+        "sealed_at": NOW,
+        "tier": tier,
+        "codec": "native",
+        "vision_tokens": 3,
+        "token_bytes": 6,
+        "text_bytes": text_bytes,
+        "confidence": 0.5,
+        "layout": {"columns": 160, "rows": 80},
+        "rows_used": 2,
+        "first_at": NOW + timedelta(days=day),
+        "last_at": NOW + timedelta(days=day),
+        "messages": 1,
+    }
+
+
+def insert_page(connection: Connection, values: NewPage, message_ids: list[int], keepsake: str = "") -> PageRow:
+    """A page with a span of ten cells for each message, and a keepsake on the first of them."""
+    spans: list[NewSpan] = [
+        {
+            "ordinal": number,
+            "message_id": message_id,
+            "header_start": 10 * number,
+            "start": 10 * number + 2,
+            "stop": 10 * number + 10,
+            "char_start": 0,
+            "char_stop": 8,
+        }
+        for number, message_id in enumerate(message_ids)
+    ]
+    kept: list[NewKeepsake] = [{"start": 2, "stop": 6, "message_id": message_ids[0], "text": keepsake}]
+    return pages.insert(connection, values, b"tok\0en", b"te\0t", spans, kept if keepsake else [])

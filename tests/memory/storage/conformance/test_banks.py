@@ -1,0 +1,83 @@
+"""Banks, threads and idempotency keys."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from foxing.memory import NotFound
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, idempotency
+from foxing.memory.storage.repositories.idempotency import SavedAnswer
+
+from .conftest import NOW, ODD_TEXT, POLICY
+
+
+def test_a_bank_is_created_once_and_found(database: Database) -> None:
+    with database.write() as connection:
+        assert banks.find(connection, "ana") is None
+        with pytest.raises(NotFound, match="ana"):
+            banks.get(connection, "ana")
+        created = banks.get_or_create(connection, "ana", NOW, POLICY)
+        assert banks.get_or_create(connection, "ana", NOW + timedelta(days=1), {}) == created
+    with database.read() as connection:
+        bank = banks.get(connection, "ana")
+        assert bank == banks.by_id(connection, created.id) == created
+        assert (bank.policy, bank.created_at, bank.created_at.tzinfo) == (POLICY, NOW, UTC)
+
+
+def test_times_of_any_zone_come_back_in_utc(database: Database) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    with database.write() as connection:
+        banks.get_or_create(connection, "ana", datetime(1969, 7, 21, 5, 17, 40, 123456, tokyo), {})
+        banks.get_or_create(connection, "first", datetime.min.replace(tzinfo=UTC), {})
+        banks.get_or_create(connection, "last", datetime.max.replace(tzinfo=UTC), {})
+    with database.read() as connection:
+        assert banks.get(connection, "ana").created_at == datetime(1969, 7, 20, 20, 17, 40, 123456, UTC)
+        assert banks.get(connection, "first").created_at == datetime.min.replace(tzinfo=UTC)
+        assert banks.get(connection, "last").created_at == datetime.max.replace(tzinfo=UTC)
+    with pytest.raises(Exception, match="naive"), database.write() as connection:
+        banks.get_or_create(connection, "naive", datetime(2026, 1, 1), {})  # noqa: DTZ001
+
+
+def test_banks_are_listed_by_name(database: Database) -> None:
+    with database.write() as connection:
+        for name in ("bo", "ana", "cy"):
+            banks.get_or_create(connection, name, NOW, {})
+    with database.read() as connection:
+        assert [bank.name for bank in banks.list_after(connection, None, 2)] == ["ana", "bo"]
+        assert [bank.name for bank in banks.list_after(connection, "bo", 2)] == ["cy"]
+
+
+def test_policy_and_seal_version_are_updated(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        before = banks.get(connection, "ana")
+        banks.set_policy(connection, bank_id, {"fresh": "large"})
+        assert banks.advance_seal_version(connection, before)
+        assert not banks.advance_seal_version(connection, before)
+    with database.read() as connection:
+        bank = banks.get(connection, "ana")
+        assert (bank.policy, bank.seal_version) == ({"fresh": "large"}, 1)
+
+
+def test_threads_are_created_once_with_any_name(database: Database, bank_id: int) -> None:
+    names = [f"{number} {ODD_TEXT}" for number in range(600)]  # more than one IN (…)
+    with database.write() as connection:
+        created = banks.thread_ids(connection, bank_id, [*names, names[0]])
+        assert list(created) == sorted(names)
+    with database.write() as connection:
+        assert banks.thread_ids(connection, bank_id, names) == created
+        assert banks.find_thread(connection, bank_id, names[5]) == created[names[5]]
+        assert banks.find_thread(connection, bank_id, "another") is None
+        assert banks.count_threads(connection, bank_id) == 600
+
+
+def test_an_answer_is_kept_for_its_key_until_it_is_deleted(database: Database, bank_id: int) -> None:
+    saved = SavedAnswer(b"\0digest\xff".ljust(16), {"ids": ["a\0b", "ü"], "stored": 2})
+    with database.write() as connection:
+        idempotency.save_answer(connection, bank_id, ODD_TEXT, saved, NOW)
+    with database.write() as connection:
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT) == saved
+        assert idempotency.find_answer(connection, bank_id, "other") is None
+        assert idempotency.delete_before(connection, bank_id, NOW) == 0
+        assert idempotency.delete_before(connection, bank_id, NOW + timedelta(seconds=1)) == 1
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT) is None

@@ -1,0 +1,125 @@
+"""Messages, and the index of their terms."""
+
+from datetime import timedelta
+
+import pytest
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, index, messages, sizes
+from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories.messages import MessageFilter, SealedPart
+
+from .conftest import NOW, ODD_TEXT, insert_messages, new_message
+
+
+def test_a_message_comes_back_as_it_was_stored(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        thread = banks.thread_ids(connection, bank_id, [ODD_TEXT])[ODD_TEXT]
+        row = new_message(bank_id, thread, ODD_TEXT)
+        row["name"], row["content"] = ODD_TEXT, ODD_TEXT * 1000
+        row["digest"] = bytes(range(240, 256))
+        ids = messages.insert(connection, [row], bank_id)
+    with database.read() as connection:
+        message = messages.by_keys(connection, bank_id, [ODD_TEXT])[ODD_TEXT]
+        assert messages.by_ids(connection, [message.id, 0]) == {ids[ODD_TEXT]: message}
+    assert (message.key, message.name, message.thread) == (ODD_TEXT, ODD_TEXT, ODD_TEXT)
+    assert (message.content, message.digest) == (ODD_TEXT * 1000, bytes(range(240, 256)))
+    assert (message.created_at, message.open, message.sealed_chars) == (NOW, True, 0)
+
+
+def test_metadata_is_found_by_its_members(database: Database, bank_id: int) -> None:
+    metadata = {"project": "한국어 ☂", "level": 2, "ratio": 0.5, "tags": ["a", None], "done": True}
+    with database.write() as connection:
+        thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
+        row = new_message(bank_id, thread, "with")
+        row["metadata"], row["parts"] = metadata, 3
+        messages.insert(connection, [row, new_message(bank_id, thread, "without")], bank_id)
+    with database.read() as connection:
+        found = messages.by_keys(connection, bank_id, ["with", "without"])
+        assert (found["with"].metadata, found["with"].parts) == (metadata, 3)
+        assert (found["without"].metadata, found["without"].parts) == (None, 0)
+        within = MessageFilter(metadata={"project": "한국어 ☂", "level": 2, "done": True})
+        assert [m.key for m in messages.window(connection, bank_id, within, after=None, limit=5)] == ["with"]
+        within = MessageFilter(metadata={"level": 3})
+        assert messages.window(connection, bank_id, within, after=None, limit=5) == []
+
+
+def test_metadata_may_hold_nul(database: Database, bank_id: int, request: pytest.FixtureRequest) -> None:
+    if not database.is_sqlite:
+        request.applymarker(pytest.mark.xfail(reason="JSONB cannot hold NUL; comes with PostgreSQL", strict=True))
+    with database.write() as connection:
+        thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
+        row = new_message(bank_id, thread, "m")
+        row["metadata"] = {"note": "a\0b"}
+        messages.insert(connection, [row], bank_id)
+    with database.read() as connection:
+        assert messages.by_keys(connection, bank_id, ["m"])["m"].metadata == {"note": "a\0b"}
+
+
+def test_sealing_drops_the_text_of_complete_messages(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        first, second, third = insert_messages(connection, bank_id, "first", "second", "third")
+        assert messages.oldest_open(connection, bank_id) == NOW
+        messages.mark_sealed(connection, [SealedPart(first, 13, True), SealedPart(second, 5, False)])
+    with database.read() as connection:
+        found = messages.by_ids(connection, [first, second, third])
+        assert [(found[i].content is None, found[i].sealed_chars) for i in (first, second, third)] == [
+            (True, 13),
+            (False, 5),
+            (False, 0),
+        ]
+        assert messages.count_open(connection, bank_id) == 2
+        assert messages.count_open_chars(connection, bank_id) == len("text of second") - 5 + len("text of third")
+        assert messages.oldest_open(connection, bank_id) == NOW + timedelta(minutes=1)
+        assert [m.id for m in messages.open_up_to(connection, bank_id, 5, third)] == [second]
+        assert [m.id for m in messages.open_up_to(connection, bank_id, 500, second)] == [second]
+        assert messages.newest_id(connection) == third
+
+
+def test_a_window_is_in_time_order_and_resumes(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, *"abcdef")
+        thread = banks.thread_ids(connection, bank_id, ["side"])["side"]
+        aside = messages.insert(connection, [new_message(bank_id, thread, "aside", 3)], bank_id)["aside"]
+    within = MessageFilter(since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=5))
+    with database.read() as connection:
+        every = messages.window(connection, bank_id, within, after=None, limit=10)
+        assert [m.id for m in every] == [*ids[1:4], aside, ids[4]]
+        rest = messages.window(connection, bank_id, within, after=(every[2].created_at, every[2].id), limit=1)
+        assert [m.id for m in rest] == [aside]
+        only = messages.window(connection, bank_id, MessageFilter(thread_id=thread), after=None, limit=10)
+        assert [m.key for m in only] == ["aside"]
+
+
+def test_the_index_ranks_and_forgets(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one", "two", "three")
+        terms = [{"titan": 3, "march": 1}, {"titan": 1, "tea": 1}, {"카페": 1, "tea": 2}]
+        index.add(connection, bank_id, dict(zip(ids, terms, strict=True)))
+    with database.write() as connection:
+        hits = index.search(connection, IndexQuery(bank_id, {"titan": 1}), limit=5)
+        assert [hit.message_id for hit in hits] == ids[:2]
+        assert hits[0].score > hits[1].score > 0
+        assert [hit.message_id for hit in index.search(connection, IndexQuery(bank_id, {"카페": 1}), limit=5)] == ids[
+            2:
+        ]
+        before = sizes.index_bytes(connection, bank_id)
+        index.replace(connection, bank_id, {ids[0]: {"march": 1}})
+        hits = index.search(connection, IndexQuery(bank_id, {"titan": 1, "march": 1}), limit=5)
+        assert {hit.message_id for hit in hits} == set(ids[:2])
+        assert 0 < sizes.index_bytes(connection, bank_id) < before
+        within = MessageFilter(since=NOW + timedelta(minutes=1))
+        hits = index.search(connection, IndexQuery(bank_id, {"titan": 1, "march": 1}, within), limit=5)
+        assert [hit.message_id for hit in hits] == [ids[1]]
+
+
+def test_totals_count_rows_and_bytes(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        insert_messages(connection, bank_id, "one", "two")
+    with database.read() as connection:
+        totals = sizes.message_totals(connection, bank_id)
+        assert (totals.messages, totals.open_messages) == (2, 2)
+        assert totals.open_text_bytes == len("text of one") + len("text of two")
+        assert (totals.first_at, totals.last_at) == (NOW, NOW + timedelta(minutes=1))
+        assert sizes.thread_bytes(connection, bank_id) == 2 * len("main") + sizes.THREAD_ROW_BYTES
+        assert sizes.idempotency_bytes(connection, bank_id) == 0

@@ -1,0 +1,124 @@
+"""Pages with their contents, spans and keepsakes, and the wastebasket."""
+
+from datetime import timedelta
+
+import pytest
+
+from foxing.memory import NotFound
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
+from foxing.memory.storage.repositories.pages import EncodedColumns
+from foxing.memory.storage.repositories.schedule import PageGroup
+
+from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
+
+LOWER: EncodedColumns = {
+    "tier": "tiny",
+    "codec": "native",
+    "vision_tokens": 1,
+    "token_bytes": 2,
+    "text_bytes": 0,
+    "confidence": 0.25,
+}
+DAY = timedelta(days=1)
+
+
+def test_a_page_comes_back_as_it_was_inserted(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one", "two")
+        page = insert_page(connection, new_page(bank_id, "p"), ids, keepsake=ODD_TEXT)
+    with database.read() as connection:
+        assert pages.get(connection, bank_id, "p") == page == pages.by_ids(connection, [page.id])[page.id]
+        assert (page.layout, page.confidence, page.last_at) == ({"columns": 160, "rows": 80}, 0.5, NOW)
+        assert (page.version, page.pinned) == (1, False)
+        content = pages.contents(connection, [page.id])[page.id]
+        assert (bytes(content.tokens), bytes(content.text or b"")) == (b"tok\0en", b"te\0t")
+        assert [span.message_id for span in pages.spans_of_pages(connection, [page.id])[page.id]] == ids
+        assert [span.ordinal for span in pages.spans_of_messages(connection, ids)[ids[1]]] == [1]
+        assert pages.messages_on(connection, [page.id]) == set(ids)
+        assert pages.kept_exactly(connection, ids) == set(ids)
+        assert pages.threads_of(connection, [page.id]) == {page.id: ["main"]}
+        assert [k.text for k in pages.keepsakes_of(connection, [page.id])[page.id]] == [ODD_TEXT]
+        assert pages.keepsake_totals(connection, [page.id])[page.id].number == 1
+        assert sizes.keepsake_bytes(connection, bank_id) > 0
+        assert sizes.page_metadata_bytes(connection, bank_id) > 0
+        with pytest.raises(NotFound, match="'q'"):
+            pages.get(connection, bank_id, "q")
+
+
+def test_pages_are_listed_in_time_order_and_resumed(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one")
+        late, early, tiny = (
+            insert_page(connection, new_page(bank_id, key, day=day, tier=tier), ids)
+            for key, day, tier in (("late", 2, "base"), ("early", 1, "base"), ("tiny", 1, "tiny"))
+        )
+    with database.read() as connection:
+        listed = pages.list_by_time(connection, bank_id, tier=None, after=None, limit=2)
+        assert listed == [early, tiny]
+        after = (tiny.last_at, tiny.id)
+        assert pages.list_by_time(connection, bank_id, tier=None, after=after, limit=2) == [late]
+        assert pages.list_by_time(connection, bank_id, tier="tiny", after=None, limit=5) == [tiny]
+        assert pages.list_after(connection, bank_id, late.id, 5) == [early, tiny]
+        assert pages.ageing_candidates(connection, bank_id, ["base"], NOW + DAY, 0, 5) == [early, tiny]
+        assert {t.tier: t.pages for t in sizes.tier_totals(connection, bank_id)} == {"base": 2, "tiny": 1}
+
+
+def test_a_page_is_swapped_once_from_each_version(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
+    with database.write() as connection:
+        assert pages.swap(connection, page, tokens=b"lo", text=None, values=LOWER)
+        assert not pages.swap(connection, page, tokens=b"no", text=None, values=LOWER)
+        now = pages.get(connection, bank_id, "p")
+        assert (now.tier, now.version, now.text_bytes) == ("tiny", 2, 0)
+        assert tuple(pages.contents(connection, [page.id])[page.id]) == (b"lo", None)
+        pages.replace_parts(connection, page.id, [], [])
+        assert pages.spans_of_pages(connection, [page.id]) == {}
+
+
+def test_a_lease_keeps_others_out_until_it_ends(database: Database, bank_id: int) -> None:
+    later = NOW + timedelta(minutes=1)
+    with database.write() as connection:
+        page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
+        assert pages.lease(connection, page, "me", NOW, later)
+        assert not pages.lease(connection, page, "other", NOW, later)
+        assert pages.lease(connection, page, "other", later, later + DAY)  # expired
+        pages.release(connection, [page.id], "me")
+        assert not pages.lease(connection, page, "me", later, later)
+        pages.release(connection, [page.id], "other")
+        pages.set_pinned(connection, page, True)
+        pinned = pages.get(connection, bank_id, "p")
+        assert pinned.pinned
+        assert not pages.lease(connection, pinned, "me", NOW, later)
+        assert pages.lease(connection, pinned, "me", NOW, later, pinned=True)
+
+
+def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one")
+        insert_page(connection, new_page(bank_id, "new", day=3), ids)
+        insert_page(connection, new_page(bank_id, "old", day=1), ids)
+        insert_page(connection, new_page(bank_id, "bare", day=2, text_bytes=0), ids)
+        pages.set_pinned(connection, insert_page(connection, new_page(bank_id, "pinned"), ids), True)
+    with database.read() as connection:
+        groups = schedule.groups_to_age(connection, bank_id)
+        assert sorted(groups) == [PageGroup("base", False, NOW + 2 * DAY), PageGroup("base", True, NOW + DAY)]
+
+
+def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
+        assert wastebasket.next_purge(connection, bank_id) is None
+        for days in (1, 2):
+            wastebasket.drop(
+                connection, page, tokens=b"to\0", text=None, dropped_at=NOW, purge_at=NOW + timedelta(days=days)
+            )
+    with database.write() as connection:
+        assert wastebasket.next_purge(connection, bank_id) == NOW + DAY
+        assert wastebasket.latest_purge(connection, [page.id], NOW) == {page.id: NOW + 2 * DAY}
+        assert sizes.wastebasket_bytes(connection, bank_id) == 6
+        assert wastebasket.count_expired(connection, bank_id, NOW + DAY) == 1
+        assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
+        wastebasket.empty(connection, page.id)
+        assert wastebasket.next_purge(connection, bank_id) is None
