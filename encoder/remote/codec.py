@@ -29,10 +29,11 @@ from foxing.renderer import (
 )
 
 from .dispatch import PageDispatcher
-from .endpoint import CHAT, Endpoint, Timing
+from .endpoint import CHAT, Endpoint
 from .options import RemoteOptions
 from .requests import chat_request
 from .responses import ChatCompletion, loop_start
+from .retries import Timing
 
 NAME = "remote"
 #: Columns → layout. Vision models need larger characters than those of the dense page.
