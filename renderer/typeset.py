@@ -3,6 +3,9 @@
 Every Unicode string survives. What a page cannot show is typeset as an escape, `⟦` + hexadecimal code point + `⟧`:
 control characters, lone surrogates, characters without a glyph or outside the repertoire, literal marks, and characters
 that would read as a look-alike (see `confusables`). `foxing.renderer.transcription` reverses it.
+
+Written here rather than taken from a text layout library: those place glyphs at pixel positions, and a page needs cells
+that turn back into exactly the text.
 """
 
 from collections.abc import Sequence
