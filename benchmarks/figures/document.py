@@ -54,7 +54,7 @@ class Figures:
 
     @property
     def characters(self) -> list[CharacterRow]:
-        return [CharacterRow(**row) for row in self._document["characters"]["rows"]]
+        return [CharacterRow.from_dict(row) for row in self._document["characters"]["rows"]]
 
     @property
     def rivals(self) -> list[BaselineRow]:

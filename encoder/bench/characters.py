@@ -87,6 +87,11 @@ class CharacterRow:
         """The fields as a JSON object, with `lookalikes` as "twins"."""
         return {"twins" if name == "lookalikes" else name: value for name, value in asdict(self).items()}
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "CharacterRow":
+        """The inverse of `to_dict`."""
+        return cls(**{"lookalikes" if name == "twins" else name: value for name, value in fields.items()})
+
 
 class _Outcome(NamedTuple):
     """How a character was decoded, over all its occurrences."""

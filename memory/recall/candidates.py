@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from foxing.memory.errors import SearchIndexError
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.messages import Message
 
@@ -61,8 +62,14 @@ class RankedCandidates:
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
         taken = set(self._seen)
+        searched: set[int] = set()
         hits = self._index.search(self._connection, self._query, limit=size + len(taken))
         while hits:
+            if not searched.isdisjoint(hit.message_id for hit in hits):
+                raise SearchIndexError(
+                    f"the search index '{self._index.name}' returned a message twice; report it to its author"
+                )
+            searched |= {hit.message_id for hit in hits}
             new = [hit for hit in hits if hit.message_id not in taken]
             taken |= {hit.message_id for hit in new}
             found = messages.by_ids(self._connection, [hit.message_id for hit in new])

@@ -76,6 +76,7 @@ class LoudIndex(SqlSearchIndex):
     name = "loud"
 
     def search(self, connection, query, *, after=None, limit):
+        after = after and after._replace(score=after.score - 1000)
         hits = super().search(connection, query, after=after, limit=limit)
         return [hit._replace(score=hit.score + 1000) for hit in hits]
 """

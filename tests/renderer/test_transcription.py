@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from foxing.renderer import BLANK, Entry, Typesetter, code_points, escape
-from foxing.renderer import transcription as transcribe
+from foxing.renderer import BLANK, Entry, Typesetter, code_points, escape, transcribe
 
 
 def test_an_escape_has_the_lowest_confidence_of_its_cells() -> None:
