@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Repertoire, Typesetter, grid_text, render, tier_rank
+from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
 
 from .capabilities import ResizableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
@@ -45,7 +45,7 @@ def sample_page(codec: Codec, messages: int = 12) -> Page:
     at = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
     texts = [f"{SENTENCES[n % len(SENTENCES)]} That was point {n}." for n in range(messages)]
     entries = [Entry(str(n), "user", text, at, "t") for n, text in enumerate(texts)]
-    return Typesetter(codec.layout, Repertoire(codec.repertoire)).page(entries)
+    return Typesetter(codec.layout, codec.repertoire).page(entries)
 
 
 def _expect(condition: object, message: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, grid_text
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, Repertoire, grid_text
 
 from .tokens import VisionTokens, is_variable, numbers_in
 
@@ -102,7 +102,7 @@ class Codec(Protocol):
     #: The layout of the pages it encodes.
     layout: PageLayout
     #: The characters it can decode; others are typeset as escapes. None: every character with a glyph.
-    repertoire: str | None
+    repertoire: Repertoire | None
     #: Its tiers by name, sharpest first.
     tiers: Mapping[str, TierSpec]
     #: How many grid rows above and below a row its decoding depends on: with that margin, `VisionTokens.crop` gives a

@@ -1,6 +1,7 @@
 """Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text."""
 
 from .atlas import Atlas, load_atlas
+from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
 from .page import BLANK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text, shown_cells, shown_text
@@ -22,6 +23,7 @@ __all__ = [
     "Atlas",
     "BrokenPlugin",
     "Cells",
+    "Confusables",
     "Entry",
     "FoxingError",
     "LayoutError",
@@ -42,6 +44,7 @@ __all__ = [
     "rasterize",
     "remaining",
     "render",
+    "script_of",
     "shown_cells",
     "shown_text",
     "tier_rank",

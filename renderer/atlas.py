@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,20 @@ class Atlas:
     first_half: npt.NDArray[np.int32]
     #: uint8[0x110001]: code point → 1 narrow, 2 full-width, 0 no glyph.
     width: npt.NDArray[np.uint8]
+
+    @cached_property
+    def glyph(self) -> npt.NDArray[np.int32]:
+        """int32[0x110001]: code point → number of its glyph, the same for characters that look the same; -1 for those
+        without one."""
+        table = np.full(_TABLE_SIZE, -1, dtype=np.int32)
+        numbers: dict[bytes, int] = {}
+        for width in (1, 2):
+            points = np.flatnonzero(self.width == width)
+            halves = [self.halves[self.first_half[points] + half] for half in range(width)]
+            drawings = map(bytes, np.concatenate(halves, axis=1))
+            table[points] = [numbers.setdefault(drawing, len(numbers)) for drawing in drawings]
+        table.setflags(write=False)
+        return table
 
     def has_glyph(self, character: str) -> bool:
         """Whether `character` can be drawn."""

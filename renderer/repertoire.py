@@ -6,27 +6,34 @@ import numpy as np
 import numpy.typing as npt
 
 from .atlas import load_atlas
+from .confusables import Confusables
 from .errors import RenderError
 from .page import MESSAGE_MARK, RESERVED, THREAD_MARK
 
 #: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
 
-_REQUIRED = "0123456789ABCDEF " + RESERVED + MESSAGE_MARK + THREAD_MARK  # for headers and escapes
+_MARKS = RESERVED + MESSAGE_MARK + THREAD_MARK
+_REQUIRED = "0123456789ABCDEF " + _MARKS  # for headers and escapes
 
 
 class Repertoire:
     """The characters that a codec can decode. All others are typeset as escapes.
 
-    `characters`: the characters as one string, in any order; None for every character with a glyph. Raises
-    `RenderError` if a character has no glyph, or if one that every page needs is missing: hexadecimal digits, the
-    space, or a mark.
+    `characters`: the characters as one string, in any order; None for every character with a glyph. `confusables`:
+    whether the codec reads what `Confusables` decides wherever several of them share a glyph; the others are then
+    typeset as escapes too. Raises `RenderError` if a character has no glyph, or if one that every page needs is
+    missing: hexadecimal digits, the space, or a mark.
     """
 
+    #: The characters in the order given; None for every character with a glyph.
+    characters: str | None
+    #: The rule that decides between characters with the same glyph; None if the codec tells them apart in its own way.
+    confusables: Confusables | None
     #: uint8[0x110001]: how each code point is typeset (1 narrow, 2 full-width, 3 escape, 4 mark).
     kind: npt.NDArray[np.uint8]
 
-    def __init__(self, characters: str | None = None) -> None:
+    def __init__(self, characters: str | None = None, *, confusables: bool = False) -> None:
         atlas = load_atlas()
         kind = np.full(len(atlas.width), ESCAPED, dtype=np.uint8)
         if characters is None:
@@ -44,6 +51,15 @@ class Repertoire:
         kind[[ord(c) for c in RESERVED]] = ESCAPED
         kind[[ord("\n"), ord("\t")]] = MARKED
         self.kind = kind
+        self.characters = characters
+        self.confusables = None
+        if confusables:
+            # a sign drawn like a mark would be read as the mark
+            marks = [ord(mark) for mark in _MARKS]
+            like_marks = np.isin(atlas.glyph, atlas.glyph[marks])
+            like_marks[marks] = False
+            kind[like_marks] = ESCAPED
+            self.confusables = Confusables("".join(map(chr, np.flatnonzero(kind <= WIDE).tolist())))
 
 
 @lru_cache(maxsize=1)

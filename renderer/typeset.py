@@ -1,8 +1,11 @@
 """Typesetting: messages become cells on the grid of a page.
 
 Every Unicode string survives. What a page cannot show is typeset as an escape, `⟦` + hexadecimal code point + `⟧`:
-control characters, lone surrogates, characters without a glyph or outside the repertoire, and literal marks.
-`foxing.renderer.transcription` reverses it.
+control characters, lone surrogates, characters without a glyph or outside the repertoire, literal marks, and characters
+that would read as a look-alike (see `confusables`). `foxing.renderer.transcription` reverses it.
+
+Written here rather than taken from a text layout library: those place glyphs at pixel positions, and a page needs cells
+that turn back into exactly the text.
 """
 
 from collections.abc import Sequence
@@ -33,6 +36,7 @@ from .page import (
 from .repertoire import ESCAPED, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 2  # a unit that ends the row; only inside this module
+_ATTEMPTS = 8  # to decide which look-alikes to escape, before all of a message are
 _FILLER = np.array([ord(FILLER_MARK)], dtype=np.uint32)
 
 
@@ -49,6 +53,9 @@ class Entry:
     name: str | None = None
     #: Characters of `content` that are already on an earlier page.
     skip_chars: int = 0
+
+
+_Flags = npt.NDArray[np.bool_]
 
 
 class _Units(NamedTuple):
@@ -128,31 +135,60 @@ class Typesetter:
     def cost(self, entry: Entry) -> int:
         """Lower bound of the cells that `entry` takes: without fillers, under its shortest possible header."""
         header = f"{MESSAGE_MARK}{entry.role} {entry.name} " if entry.name else f"{MESSAGE_MARK}{entry.role} "
-        units = _units(header + entry.content[entry.skip_chars :], self.repertoire, "mark")
+        units = _units(code_points(header + entry.content[entry.skip_chars :]), self.repertoire, "mark")
         return int(load_atlas().width[units.values].sum())
 
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:
         """`entry` from cell `position` on, None if nothing of it fits there. `before`: the entry above it, if any."""
-        text = _header(entry, before)
-        header = _place(_units(text, self.repertoire, "mark"), position, self.layout).values
-        start = position + len(header)
-        body, characters = self._fit(entry, start)
-        if start <= self.layout.cells and (characters or entry.skip_chars == len(entry.content)):
-            return _Setting(header, body, characters)
-        if before is not None:
-            return None
-        return _Setting(header[:0], *self._fit(entry, 0))
+        setting = self._fit(_header(entry, before), entry, position)
+        fits = position + len(setting.header) <= self.layout.cells
+        if fits and (setting.characters or entry.skip_chars == len(entry.content)):
+            return setting
+        return self._fit("", entry, 0) if before is None else None
 
-    def _fit(self, entry: Entry, start: int) -> tuple[Cells, int]:
-        """The content that fits between cell `start` and the end of the page, and its length in characters."""
-        room = max(0, self.layout.cells - start)
+    def _fit(self, header: str, entry: Entry, position: int) -> _Setting:
+        """`header` and the content that fits between it and the end of the page, from cell `position` on."""
+        room = max(0, self.layout.cells - position)
         # Each character takes at least one cell; without this limit the time would be quadratic in the message length.
         text = entry.content[entry.skip_chars : entry.skip_chars + room + 1]
-        units = _place(_units(text, self.repertoire, self.layout.newline), start, self.layout)
+        confusables = self.repertoire.confusables
+        if confusables is None or (text.isascii() and (entry.thread + entry.role + (entry.name or "")).isascii()):
+            return self._cut(header, text, None, position)
+        points = code_points(header + text)
+        if confusables.plain(points):
+            return self._cut(header, text, None, position)
+        setting = self._cut(header, text, self._misread(points), position)
+        for attempt in range(1, _ATTEMPTS + 1):
+            if setting.characters == len(text):
+                break
+            # what does not fit no longer decides how the rest reads
+            text = text[: setting.characters]
+            points = points[: len(header) + len(text)]
+            escaped = self._misread(points) if attempt < _ATTEMPTS else confusables.ambiguous(points)
+            setting = self._cut(header, text, escaped, position)
+        return setting
+
+    def _misread(self, points: Cells) -> _Flags:
+        """bool[len(points)]: which characters of a message and its header would read as one that looks the same."""
+        units = _units(points, self.repertoire, "mark")
+        misread = np.zeros(len(points), dtype=bool)
+        if self.repertoire.confusables is not None:
+            misread[units.owners[self.repertoire.confusables.canonical(units.values) != units.values]] = True
+        return misread
+
+    def _cut(self, header: str, text: str, escaped: _Flags | None, position: int) -> _Setting:
+        """`header` and as much of `text` as fits. `escaped`: which of their characters to escape."""
+        in_header, in_text = (None, None) if escaped is None else (escaped[: len(header)], escaped[len(header) :])
+        header_units = _units(code_points(header), self.repertoire, "mark", in_header)
+        header_cells = _place(header_units, position, self.layout).values
+        start = position + len(header_cells)
+        room = max(0, self.layout.cells - start)
+        units = _units(code_points(text), self.repertoire, self.layout.newline, in_text)
+        units = _place(units, start, self.layout)
         if len(units.values) <= room:
-            return units.values, len(text)
+            return _Setting(header_cells, units.values, len(text))
         characters = int(units.owners[room])  # the first character that does not fit entirely
-        return units.values[: int(np.searchsorted(units.owners, characters))], characters
+        return _Setting(header_cells, units.values[: int(np.searchsorted(units.owners, characters))], characters)
 
 
 def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
@@ -193,11 +229,13 @@ def _utc(entry: Entry) -> datetime:
         raise RenderError(f"the time of message '{entry.message_id}' is out of range in UTC; correct it") from error
 
 
-def _units(text: str, repertoire: Repertoire, newline: str) -> _Units:
-    """The characters of `text`, with escapes and marks in place of those that a page cannot show."""
-    points = code_points(text)
+def _units(points: Cells, repertoire: Repertoire, newline: str, escaped: _Flags | None = None) -> _Units:
+    """The characters `points`, with escapes and marks in place of those that a page cannot show, and escapes of those
+    that `escaped` names."""
     owners = np.arange(len(points), dtype=np.int64)
     kinds = repertoire.kind[points]
+    if escaped is not None:
+        kinds[escaped] = ESCAPED
     special = np.flatnonzero(kinds >= ESCAPED)
     if not len(special):
         return _Units(points, owners)

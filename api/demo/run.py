@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from foxing.memory import InvalidInput, Memory, NewMessage, RecallResult
-from foxing.renderer import FoxingError, Page, Repertoire, Typesetter
+from foxing.renderer import FoxingError, Page, Typesetter
 
 from .conversation import ENDS_AT, demo_conversation
 from .measurement import measure_tiers, write_page
@@ -94,7 +94,7 @@ def _progress(messages: int) -> Iterator[Advance]:
 def _simulate(memory: Memory, messages: Sequence[NewMessage], clock: SimulatedClock, advance: Advance) -> Originals:
     """Moves the clock to `ENDS_AT`, storing messages when they are due and running the scheduler at each step."""
     codec = memory.codec
-    typesetter = Typesetter(codec.layout, Repertoire(codec.repertoire))
+    typesetter = Typesetter(codec.layout, codec.repertoire)
     originals = Originals({message.id or "": message for message in messages}, typesetter)
     stored = 0
     while clock.now < ENDS_AT:

@@ -51,7 +51,7 @@ def draw_tiers(path: Path) -> None:
     sheet.save(path)
 
 
-def _demo_page(layout: PageLayout, repertoire: str | None) -> Page:
+def _demo_page(layout: PageLayout, repertoire: Repertoire | None) -> Page:
     """A full page of the demo conversation."""
     entries = [
         Entry(
@@ -64,4 +64,4 @@ def _demo_page(layout: PageLayout, repertoire: str | None) -> Page:
         )
         for number, message in enumerate(demo_conversation()[:200])
     ]
-    return Typesetter(layout, Repertoire(repertoire)).page(entries)
+    return Typesetter(layout, repertoire).page(entries)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foxing.encoder.contract import Codec
-from foxing.renderer import RESERVED, WIDE_TAIL, Page, Repertoire, Typesetter, load_atlas, render
+from foxing.renderer import RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
 
 from .documents import entries
 
@@ -117,7 +117,7 @@ def measure_characters(
 def readable_characters(codec: Codec) -> str:
     """The assigned characters of the codec's repertoire that are typeset as themselves, sorted. A codec without a
     repertoire reads every character with a glyph."""
-    repertoire = codec.repertoire
+    repertoire = codec.repertoire.characters if codec.repertoire else None
     if repertoire is None:
         repertoire = "".join(map(chr, np.flatnonzero(load_atlas().width[:0x20000] > 0)))
     return "".join(sorted({c for c in repertoire if c.isprintable() and not c.isspace() and c not in RESERVED}))
@@ -151,7 +151,7 @@ def _typeset(codec: Codec, groups: Mapping[str, str]) -> list[Page]:
         parts += [left[i : i + MESSAGE_CHARACTERS] for i in range(0, len(left), MESSAGE_CHARACTERS)]
     messages = [{"role": "user", "content": _among_words(part, generator)} for part in parts]
     document = {"id": "characters", "messages": messages}
-    return Typesetter(codec.layout, Repertoire(codec.repertoire)).pages(entries([document]))
+    return Typesetter(codec.layout, codec.repertoire).pages(entries([document]))
 
 
 def _among_words(characters: Sequence[str], generator: random.Random) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
-from foxing.renderer import Entry, Page, Repertoire, Typesetter
+from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages
 
@@ -143,7 +143,7 @@ def _messages_on(pages: Sequence[Page], messages: Sequence[Entry]) -> list[Entry
 
 
 def _typesetter(codec: Codec) -> Typesetter:
-    return Typesetter(codec.layout, Repertoire(codec.repertoire))
+    return Typesetter(codec.layout, codec.repertoire)
 
 
 def _read_file(path: Path) -> _Conversations:

@@ -2,31 +2,53 @@
 
 A pair of cells holds one full-width character or two narrow ones. Both kinds are split into lists by frequency, so that
 the softmax over a long list of rare characters is computed only where one of them occurs; Hangul syllables are three
-jamo and need no list. Of several characters with the same glyph the charset reads one and the typesetter escapes the
-others. `python -m training.native.build_charset` builds a charset.
+jamo and need no list. Of several signs with the same glyph (the dashes – ‒ −) the charset reads one and the typesetter
+escapes the others; of letters (Latin A, Greek Α, Cyrillic А) it reads what `foxing.renderer.Confusables` decides.
+`python -m training.native.build_charset` builds a charset.
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from foxing.encoder.contract import UNREADABLE
-from foxing.renderer import BLANK, WIDE_TAIL, load_atlas
-
-from .confusables import look_alikes
+from foxing.renderer import BLANK, WIDE_TAIL, Confusables, Repertoire, load_atlas, script_of
 
 CHARSET_PATH = Path(__file__).parent / "data" / "charset.json"
 
 HANGUL_FIRST, HANGUL_LAST = 0xAC00, 0xD7A3
 N_LEAD, N_VOWEL, N_TAIL = 19, 21, 28
 
+#: Letters treated as signs because more frequent letters share their glyphs: archaic Greek, Macedonian dze, eth.
+INFREQUENT_LETTERS = "\u03f9\u03f2\u037f\u03f3\u03fa\u0376\u037b\u03fd\u0405\u0455\u00d0"
+
 _TABLE_SIZE = 0x110000
+
+
+class Shapes(NamedTuple):
+    """The glyphs of narrow characters, int64 each."""
+
+    #: [common]: number of the glyph of each common character.
+    of_common: Tensor
+    #: [rare]: number of the glyph of each rare character.
+    of_rare: Tensor
+    #: [glyphs]: class of a character with that glyph, `rare_class` if none is common.
+    symbol: Tensor
+    #: [glyphs]: index of that character in `rare`; 0 if it is common.
+    rare: Tensor
+
+    def to(self, device: torch.device) -> "Shapes":
+        """The same tables on `device`."""
+        return Shapes(*(table.to(device) for table in self))
 
 
 @dataclass(frozen=True)
@@ -93,6 +115,17 @@ class Charset:
         return self._narrow + self.wide + self.rare_wide + hangul
 
     @cached_property
+    def repertoire(self) -> Repertoire:
+        """What a typesetter may put on a page for this charset."""
+        return Repertoire(self.characters, confusables=True)
+
+    @cached_property
+    def confusables(self) -> Confusables:
+        """The rule that decides between `characters` with the same glyph."""
+        assert self.repertoire.confusables is not None
+        return self.repertoire.confusables
+
+    @cached_property
     def distinct_narrow(self) -> str:
         """The narrow characters that can be identified from their glyph alone."""
         return distinct_glyphs(self._narrow)
@@ -152,6 +185,15 @@ class Charset:
         table[_points(self.rare_wide)] = np.arange(len(self.rare_wide))
         return table
 
+    @cached_property
+    def shapes(self) -> "Shapes":
+        """The narrow characters by glyph."""
+        glyph = load_atlas().glyph[_points(self.common + self.rare)]
+        _, first, shape = np.unique(glyph, return_index=True, return_inverse=True)
+        of_common, of_rare = np.split(shape, [len(self.common)])
+        symbol, rare = np.minimum(first, self.rare_class), np.maximum(first - len(self.common), 0)
+        return Shapes(*(torch.from_numpy(table.astype(np.int64)) for table in (of_common, of_rare, symbol, rare)))
+
     def to_dict(self) -> dict[str, str]:
         """The fields as stored in weights and in `charset.json`, where `frequent_wide` is named "often"."""
         return {
@@ -186,3 +228,28 @@ def distinct_glyphs(characters: str) -> str:
     for character in characters:
         first.setdefault(atlas.drawing(character), character)
     return "".join(first.values())
+
+
+def look_alikes(common: str, rare: str) -> dict[str, str]:
+    """Signs and infrequent letters with the glyph of another character → the character that is read instead: a letter
+    if there is one, otherwise one of `common` before one of `rare`, technical and modifier characters last."""
+    atlas = load_atlas()
+    by_glyph: dict[bytes, list[str]] = {}
+    for character in common + rare:
+        by_glyph.setdefault(atlas.drawing(character), []).append(character)
+    result: dict[str, str] = {}
+    for alike in by_glyph.values():
+        signs = [c for c in alike if not _is_letter(c)]
+        read = min(alike, key=lambda c: (not _is_letter(c), c not in common, _is_special(c), c))
+        result.update((sign, read) for sign in signs if sign != read)
+    return result
+
+
+def _is_special(character: str) -> bool:
+    """Whether this is a miscellaneous technical sign or a modifier letter."""
+    return "\u2300" <= character <= "\u23ff" or unicodedata.category(character) == "Lm"
+
+
+def _is_letter(character: str) -> bool:
+    """Whether this is a letter that look-alikes of other scripts are told apart from by the rest of the word."""
+    return script_of(character) >= 0 and character not in INFREQUENT_LETTERS

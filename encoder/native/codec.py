@@ -10,7 +10,7 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named, pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX
+from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Repertoire
 
 from .calibration import Calibration
 from .decoder import DTYPE, NAME, TokenDecoder, batch_equal
@@ -43,7 +43,7 @@ class NativeCodec:
         self.runner = runner
         self.weights = weights
         self.calibration = calibration or Calibration()
-        self.repertoire: str | None = runner.charset.characters
+        self.repertoire: Repertoire | None = runner.charset.repertoire
         self.context_rows: int | None = 0
         #: Bytes that a vision token may have at each tier, the default first.
         self.sizes: Mapping[str, tuple[int, ...]] = MappingProxyType(

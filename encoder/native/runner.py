@@ -14,7 +14,6 @@ from torch import Tensor
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
-from .confusables import ScriptResolver
 from .decoder import Unpacker
 from .entropy.alphabet import COLUMNS, Symbols
 from .entropy.rans import Events
@@ -60,7 +59,7 @@ class NetworkRunner:
         self.model = model
         self.charset = charset
         self.unpacker = Unpacker(model.prior.arrays(), charset)
-        self._scripts = ScriptResolver(charset.common, charset.rare)
+        self._confusables = charset.confusables
         self._encoder = model.encoder
         if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:
             self._encoder = deepcopy(model.encoder).to(fast_dtype(self.device)).requires_grad_(False)
@@ -105,7 +104,9 @@ class NetworkRunner:
         symbols, rare, confidence = (part.numpy() for part in parts)
         alphabet = self.unpacker.alphabet
         cells = alphabet.cells(symbols, rare)
-        resolved = np.stack([self._scripts.resolve(page) for page in cells])
-        changed = resolved != cells
-        symbols[changed], rare[changed] = alphabet.narrow_symbols(resolved[changed])
-        return RecognizedPages(symbols, rare, resolved, confidence)
+        # here, where the whole page is known: tokens of a part of it decode by themselves
+        canonical = np.stack([self._confusables.canonical(page) for page in cells])
+        changed = canonical != cells
+        symbols[changed], rare[changed] = alphabet.narrow_symbols(canonical[changed])
+        confidence = np.stack([self._confusables.certainty(*page) for page in zip(canonical, confidence, strict=True)])
+        return RecognizedPages(symbols, rare, canonical, confidence)

@@ -1,4 +1,8 @@
-"""Circuit breaker for an unresponsive server."""
+"""Circuit breaker for an unresponsive server.
+
+Not one of a library, as those count calls that raise. Here a call is a page, which takes several attempts, and only
+attempts without any response count.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

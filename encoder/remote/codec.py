@@ -22,16 +22,18 @@ from foxing.renderer import (
     TOKEN_SIDE_PX,
     Cells,
     PageLayout,
+    Repertoire,
     code_points,
     render,
     tier_rank,
 )
 
 from .dispatch import PageDispatcher
-from .endpoint import CHAT, Endpoint, Timing
+from .endpoint import CHAT, Endpoint
 from .options import RemoteOptions
 from .requests import chat_request
 from .responses import ChatCompletion, loop_start
+from .retries import Timing
 
 NAME = "remote"
 #: Columns → layout. Vision models need larger characters than those of the dense page.
@@ -54,7 +56,7 @@ class EndpointCodec:
     read; they name their grid of cells, and those of another grid are rejected."""
 
     name = NAME
-    repertoire: str | None = None
+    repertoire: Repertoire | None = None
     context_rows: int | None = None
 
     def __init__(self, options: RemoteOptions, endpoint: Endpoint) -> None:

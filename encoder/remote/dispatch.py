@@ -1,15 +1,17 @@
 """Reading many pages through a server at once, each independently of the others."""
 
+import atexit
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
-from threading import RLock
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
+from weakref import WeakSet
 
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens
 
 from .endpoint import CLOSED, Endpoint
-from .thread_pool import DaemonThreadPool, join_threads
 
 
 class PageDispatcher:
@@ -23,24 +25,25 @@ class PageDispatcher:
         self.endpoint = endpoint
         self._check = check
         self._read = read
-        self._pool: DaemonThreadPool[VisionTokens, Reading] = DaemonThreadPool(
-            endpoint.options.concurrency, "foxing-remote"
-        )
+        self._pool: ThreadPoolExecutor | None = None
         self._in_flight: dict[VisionTokens, Future[Reading]] = {}
-        self._lock = RLock()  # a future that is already done runs its callback at once
+        self._lock = threading.RLock()  # a future that is already done runs its callback at once
+        _dispatchers.add(self)
 
     def close(self) -> None:
         """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the
         connections. Later calls open new ones."""
-        threads = self._pool.close()
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
         self.endpoint.close()
-        join_threads(threads)
 
     def all(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec.decode`. Raises the first failure after every page has been attempted."""
         for item in tokens:
             self._check(item)
-        outcomes = _wait([self._pool.submit(self._read_counted, item) for item in tokens])
+        outcomes = _wait([self._submit(item) for item in tokens])
         readings = []
         for outcome in outcomes:
             if isinstance(outcome, CodecError):
@@ -59,12 +62,21 @@ class PageDispatcher:
                 results.append(error)
         return _wait(results)
 
+    def _submit(self, tokens: VisionTokens) -> Future[Reading]:
+        """The future of a page. Its thread belongs to the session that is open now, so that a page which is between two
+        requests when the codec is closed sends no other."""
+        with self._lock:
+            if self._pool is None:
+                bind = partial(self.endpoint.bind_thread, self.endpoint.session)
+                self._pool = ThreadPoolExecutor(self.endpoint.options.concurrency, "foxing-remote", bind)
+            return self._pool.submit(self._read_counted, tokens)
+
     def _submit_once(self, tokens: VisionTokens) -> Future[Reading]:
         """The future of a page; the existing one if the page is already in flight."""
         with self._lock:
             future = self._in_flight.get(tokens)
             if future is None:
-                future = self._in_flight[tokens] = self._pool.submit(self._read_counted, tokens)
+                future = self._in_flight[tokens] = self._submit(tokens)
                 future.add_done_callback(lambda _: self._forget(tokens))
             return future
 
@@ -86,8 +98,17 @@ class PageDispatcher:
         return reading
 
 
-#: The former name, until every importer uses the new one.
-Asking = PageDispatcher
+_dispatchers: WeakSet[PageDispatcher] = WeakSet()
+
+
+def _close_all() -> None:
+    for dispatcher in [*_dispatchers]:
+        dispatcher.close()
+
+
+# A process must not wait for a server that hangs. On exit the interpreter waits for the threads of every
+# `ThreadPoolExecutor`, and only then runs `atexit`; what is registered here runs before that.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 def _wait(pages: Sequence[Future[Reading] | CodecError]) -> list[Reading | CodecError]:

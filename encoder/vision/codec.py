@@ -14,7 +14,7 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.encoder.tokens import VisionTokens, bytes_of
-from foxing.renderer import PRINTED_PAGE, PageLayout
+from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 
 from .batching import batches, split_on_oom
 from .generation import Generation, generate
@@ -32,7 +32,7 @@ class VisionCodec:
     """See `foxing.encoder.Codec`. Batches of all threads run one at a time, which bounds memory."""
 
     context_rows: int | None = None
-    repertoire: str | None = None
+    repertoire: Repertoire | None = None
 
     def __init__(
         self,

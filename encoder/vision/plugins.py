@@ -11,6 +11,8 @@ from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
 from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:
+    from foxing.encoder.remote.endpoint import Endpoint
+
     from .model import VisionModel
 
 DEFAULT_BATCH_TOKENS = 32_768
@@ -62,14 +64,12 @@ def _open(
 ) -> Codec:
     """The codec over `model`, a hub id or a folder; `server` decodes its tokens if given. Raises `CodecError`."""
     from foxing.encoder.device import pick_device
-    from foxing.encoder.remote.endpoint import Endpoint
 
     from .checkpoint import locate, page_layout, pick_dtype
     from .codec import VisionCodec
     from .digest import weights_digest
-    from .remote_decoding import RemoteVisionCodec
 
-    endpoint = None if server is None else Endpoint(server)  # its errors come before a large model is loaded
+    endpoint = None if server is None else _endpoint(server)  # its errors come before a large model is loaded
     torch_device = pick_device(device)
     checkpoint = locate(model, options.revision)
     loaded = model_class.load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
@@ -82,7 +82,15 @@ def _open(
     weights = weights_digest(checkpoint)
     if endpoint is None:
         return VisionCodec(loaded, weights, **settings)
+    from .remote_decoding import RemoteVisionCodec
+
     return RemoteVisionCodec(loaded, weights, endpoint, **settings)
+
+
+def _endpoint(server: ServerOptions) -> "Endpoint":
+    from foxing.encoder.remote.endpoint import Endpoint  # imports packages that decoding here does not need
+
+    return Endpoint(server)
 
 
 class VisionCodecSettings(TypedDict):

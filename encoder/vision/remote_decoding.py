@@ -9,7 +9,7 @@ from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed
 from foxing.encoder.remote.completions import Completion
-from foxing.encoder.remote.dispatch import Asking
+from foxing.encoder.remote.dispatch import PageDispatcher
 from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.remote.responses import loop_start
@@ -31,11 +31,11 @@ class RemoteVisionCodec(VisionCodec):
         `VisionCodec`."""
         super().__init__(model, weights, **options)
         self.endpoint = endpoint
-        self._asking = Asking(endpoint, self._check, self._read)
+        self._dispatcher = PageDispatcher(endpoint, self._check, self._read)
 
     def close(self) -> None:
         """See `foxing.encoder.remote.codec.EndpointCodec.close`."""
-        self._asking.close()
+        self._dispatcher.close()
 
     @property
     def usage(self) -> RemoteUsage:
@@ -47,11 +47,11 @@ class RemoteVisionCodec(VisionCodec):
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. All pages are requested before the first failure is raised."""
-        return self._asking.all(tokens)
+        return self._dispatcher.all(tokens)
 
     def decode_each(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """See `foxing.encoder.RemoteCodec`."""
-        return self._asking.each(tokens)
+        return self._dispatcher.each(tokens)
 
     def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
         """See `VisionCodec.generate`; pages are requested one after another. Also raises `ReadFailed` for a failed

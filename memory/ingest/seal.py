@@ -19,7 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan
-from foxing.renderer import Repertoire, Typesetter, render
+from foxing.renderer import Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
@@ -106,7 +106,7 @@ class Sealer:
 
     @cached_property
     def _typesetter(self) -> Typesetter:
-        return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
+        return Typesetter(self.codec.layout, self.codec.repertoire)
 
     def _write(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[str] | None:
         """Encodes and writes pages; their keys, or None if another process has sealed the bank meanwhile."""

@@ -117,7 +117,7 @@ class JobQueue:
     def _put_back(self, job: Job, error: str | None = None) -> None:
         """Returns a job to the queue; where the database cannot be written either, its lease expires instead."""
         pause = timedelta(0) if error is None else pause_after(job.attempts)
-        with suppress(StorageError), self._database.write() as connection:
+        with suppress(StorageError, Closed), self._database.write() as connection:
             jobs.put_back(connection, job, self._clock() + pause, error)
 
     @contextmanager
@@ -127,7 +127,7 @@ class JobQueue:
 
         def extend() -> None:
             while not ended.wait(LEASE.total_seconds() / 3):
-                with suppress(StorageError), self._database.write() as connection:
+                with suppress(StorageError, Closed), self._database.write() as connection:
                     jobs.extend(connection, job, self._clock() + LEASE)
 
         thread = Thread(target=extend, name=f"lease of job {job.id}", daemon=True)

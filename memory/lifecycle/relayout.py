@@ -24,7 +24,7 @@ from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewPage, PageRow, TypesetColumns
-from foxing.renderer import PageLayout, Repertoire, Typesetter, render
+from foxing.renderer import PageLayout, Typesetter, render
 
 from . import reasons
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, encode_larger, unreadable_share
@@ -169,7 +169,7 @@ class PageRelayout:
 
     @cached_property
     def _typesetter(self) -> Typesetter:
-        return Typesetter(self.codec.layout, Repertoire(self.codec.repertoire))
+        return Typesetter(self.codec.layout, self.codec.repertoire)
 
     def _parts(self, rows: Sequence[PageRow], contents: StoredContents) -> _Parts:
         """What is to be typeset again. Pages that cannot be read are left."""

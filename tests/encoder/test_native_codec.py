@@ -14,7 +14,7 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.weights import WEIGHTS_PATH, load_weights, save_weights
-from foxing.renderer import Page, Repertoire, Typesetter, render
+from foxing.renderer import Page, Typesetter, render
 
 ENGLISH = (
     "Could you look at the parser again? It drops the last line when the file does not end in a newline.",
@@ -96,7 +96,7 @@ def codec() -> NativeCodec:
 
 def page_of(codec: Codec, lines: tuple[str, ...], times: int) -> Page:
     messages = [{"role": "user", "content": line} for line in lines * times]
-    return Typesetter(codec.layout, Repertoire(codec.repertoire)).page(entries([{"id": "t", "messages": messages}]))
+    return Typesetter(codec.layout, codec.repertoire).page(entries([{"id": "t", "messages": messages}]))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -172,7 +172,7 @@ def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> N
 def test_every_character_of_the_charset_is_typeset_and_read(codec: NativeCodec) -> None:
     characters = codec.runner.charset.characters.replace(" ", "")
     parts = [characters[start : start + 3000] for start in range(0, len(characters), 3000)]
-    setter = Typesetter(codec.layout, Repertoire(codec.repertoire))
+    setter = Typesetter(codec.layout, codec.repertoire)
     right = 0
     for part in parts:
         page = setter.page(entries([{"id": "t", "messages": [{"role": "user", "content": part}]}]))

@@ -24,7 +24,7 @@ from foxing.encoder.native.entropy.packer import Packer, stream_rows
 from foxing.encoder.native.entropy.prior import FIRST_ROW, Prior, context_ids, context_rows, context_windows
 from foxing.encoder.native.network.layers import argmax
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import BLANK, Repertoire, Typesetter
+from foxing.renderer import BLANK, Typesetter
 
 TIGHT, WIDE = 8 * 30, 8 * 250  # bytes of a token row of `tiny`, for 1.2 and 10 bits a cell
 ROWS = 10  # of cells in a token row of `tiny`
@@ -57,9 +57,7 @@ def packer(parts: Parts) -> Packer:
 def grid(parts: Parts) -> np.ndarray:
     """uint32[20·n, 160]: prose, JSON, Korean, Chinese, Japanese, rare characters and an identifier."""
     messages = [{"role": "user", "content": line} for line in TEXT * 30]
-    cells = (
-        Typesetter(repertoire=Repertoire(parts[1].characters)).page(entries([{"id": "t", "messages": messages}])).cells
-    )
+    cells = Typesetter(repertoire=parts[1].repertoire).page(entries([{"id": "t", "messages": messages}])).cells
     return np.where(cells == BLANK, 0x20, cells)
 
 

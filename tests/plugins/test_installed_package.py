@@ -1,4 +1,4 @@
-"""A package that pip installs adds a codec, a command and an app, without a change here."""
+"""A package that pip installs adds a codec, a search index, a command and an app, without a change here."""
 
 import base64
 import hashlib
@@ -69,7 +69,20 @@ def make_app(memory):
         return JSONResponse([bank.id for bank in memory.banks().banks])
     return Starlette(routes=[Route("/banks", banks)])
 """
+SEARCH = """
+from foxing.memory.recall.search_index import SqlSearchIndex
+
+class LoudIndex(SqlSearchIndex):
+    name = "loud"
+
+    def search(self, connection, query, *, after=None, limit):
+        hits = super().search(connection, query, after=after, limit=limit)
+        return [hit._replace(score=hit.score + 1000) for hit in hits]
+"""
 ENTRY_POINTS = """\
+[foxing.search_indexes]
+loud = echo_plugin.search:LoudIndex
+
 [foxing.codecs]
 echo = echo_plugin.codec:PLUGIN
 cracked = echo_plugin.missing:PLUGIN
@@ -93,6 +106,7 @@ def build_wheel(folder: Path) -> Path:
         "echo_plugin/codec.py": CODEC,
         "echo_plugin/commands.py": COMMANDS,
         "echo_plugin/app.py": APP,
+        "echo_plugin/search.py": SEARCH,
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: foxing-echo\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": ENTRY_POINTS,
@@ -211,3 +225,14 @@ def test_the_app_is_mounted_behind_the_key(installation: Installation) -> None:
     )
     done = installation.python(program, FOXING_DATABASE_URL=str(installation.folder / "foxing.db"))
     assert done.stdout == "401 ['ana']\n", done.stderr
+
+
+def test_the_search_index_is_listed_and_finds_messages(installation: Installation) -> None:
+    database = {"FOXING_DATABASE_URL": str(installation.folder / "foxing.db")}
+    (installation.folder / "in.jsonl").write_text('{"role": "user", "content": "the march team"}\n')
+    installation.json("import", "in.jsonl", "--bank", "ana", **database, FOXING_SEARCH_INDEX="loud")
+    found = installation.json("recall", "team", "--bank", "ana", **database, FOXING_SEARCH_INDEX="loud")
+    assert [(span["text"], span["score"] > 1000) for span in found["spans"]] == [("the march team", True)]
+    unknown = installation.run("recall", "team", "--bank", "ana", **database, FOXING_SEARCH_INDEX="louder")
+    assert unknown.returncode == 1
+    assert "there is no search index 'louder'; choose one of loud, sql" in unknown.stderr

@@ -24,9 +24,9 @@ from foxing.encoder import VisionTokens as Tokens
 from foxing.encoder.bench.baselines import Tesseract
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import EndpointCodec
-from foxing.encoder.remote.endpoint import Timing
 from foxing.encoder.remote.requests import NGRAM
-from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Repertoire, Typesetter, grid_text, render
+from foxing.encoder.remote.retries import Timing
+from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Typesetter, grid_text, render
 
 MODEL = "ocr-1"
 KEY = "correct-horse-battery"
@@ -106,6 +106,7 @@ class Server:
     faults: Counter[str] = field(default_factory=Counter)
     #: Why requests were invalid.
     rejected: list[str] = field(default_factory=list)
+    connections: int = 0
     in_progress: int = 0
     max_in_progress: int = 0
     lock: Any = field(default_factory=threading.Lock)
@@ -169,7 +170,13 @@ def image_of(body: Any, api: str) -> bytes:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as in uvicorn: on a kept connection headers and body would be 40 ms apart
     server: Any
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.state.lock:
+            self.server.state.connections += 1
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
@@ -266,7 +273,7 @@ class Pauses(list[float]):
 def pages_of(codec: Codec, count: int) -> list[Page]:
     """Short pages, each with its number in the text."""
     native = load_codec("native", "cpu")
-    setter = Typesetter(codec.layout, Repertoire(native.repertoire))
+    setter = Typesetter(codec.layout, native.repertoire)
     text = "Note {}: the battery test in the cold room took longer than planned, and pallet {} arrived on Friday. "
     return [
         setter.page(entries([{"id": f"t{n}", "messages": [{"role": "user", "content": text.format(n, n * 7)}]}]))

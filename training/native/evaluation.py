@@ -10,7 +10,7 @@ from foxing.encoder.bench.documents import dense_pages, read_messages
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.runner import NetworkRunner, to_pixels
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter, render
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
 
 #: Held-out files that are evaluated during training.
 EVALUATED = (
@@ -22,7 +22,7 @@ BATCH_PAGES = 4
 
 def held_out_pages(folder: Path, charset: Charset, names: Sequence[str]) -> dict[str, list[Cells]]:
     """Cells of up to two development pages of each file, by its name. No reported figure uses these pages."""
-    setter = Typesetter(repertoire=Repertoire(charset.characters))
+    setter = Typesetter(repertoire=charset.repertoire)
     result: dict[str, list[Cells]] = {}
     for name in names:
         path = folder / f"{name}.jsonl.gz"

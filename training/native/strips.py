@@ -15,7 +15,7 @@ from foxing.encoder.bench.documents import dense_pages, read_messages
 from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Repertoire, Typesetter
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter
 
 from .options import TrainingOptions
 from .synthetic import SyntheticText
@@ -82,7 +82,7 @@ def load_corpus(folder: Path, charset: Charset, options: TrainingOptions, genera
     """The texts of `folder` that `options` name. Raises `CodecError` if there are none."""
     if not any((folder / f"{name}.jsonl.gz").exists() for name in options.text_shares):
         raise CodecError(f"no training texts in {folder}; give --data a folder with train/*.jsonl.gz")
-    setter = Typesetter(repertoire=Repertoire(charset.characters))
+    setter = Typesetter(repertoire=charset.repertoire)
     corpus = Corpus()
     for name in options.text_shares:
         path = folder / f"{name}.jsonl.gz"

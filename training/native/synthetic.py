@@ -12,7 +12,7 @@ import numpy as np
 
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
-from foxing.renderer import BLANK, DENSE_PAGE, Cells, Repertoire, Typesetter
+from foxing.renderer import BLANK, DENSE_PAGE, Cells, Typesetter
 
 from . import symbolic_text
 
@@ -76,7 +76,7 @@ class SyntheticText:
         self._languages = [language for language in languages if language]
         self._alphabets = alphabets(charset)
         self._generator = generator
-        self._setter = Typesetter(repertoire=Repertoire(charset.characters))
+        self._setter = Typesetter(repertoire=charset.repertoire)
 
     def identifiers(self) -> str:
         """Identifiers, separated or not."""

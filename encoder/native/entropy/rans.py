@@ -2,6 +2,9 @@
 
 The state of a stream lies in [2^16, 2^32) and moves 16 bits at a time. An event is the interval [start, start + size)
 of 2^16 slots; an event of size 0 is skipped. Encoding runs backwards and needs all events; decoding runs forwards.
+
+Written here rather than taken from a library: the slots of an event are integers that the prior computes from the
+events decoded just before, for many streams in one numpy step.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """From the logits of the encoder to the symbol of each cell, with its confidence.
 
 Shapes: as in `model`. A confidence is the softmax probability of the whole symbol: of its class, and of the character
-within the list that the class refers to.
+within the list that the class refers to. Characters with the same glyph count as one: pixels tell the shape, and
+`foxing.renderer.Confusables` decides the character.
 """
 
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from foxing.encoder.native.entropy.halves import syllable_halves, wide_halves
 
 from .features import Features, Lookup
 from .layers import CHUNK_NUMBERS, argmax
+
+CERTAIN = 0.99999  # probability of a class above which its look-alikes do not matter
+CHUNK_CELLS = 1024  # named at once
 
 
 class CellSymbols(NamedTuple):
@@ -40,7 +44,7 @@ class _PairShares(NamedTuple):
 def classify_cells(features: Features, charset: Charset, temperature: float = 1.0) -> CellSymbols:
     """The likeliest symbol of each cell, all logits divided by `temperature`."""
     cells, pairs = _by_class(features, charset, temperature)
-    _name_rare(cells, features, charset, temperature)
+    _name_shapes(cells, features, charset, temperature)
     _name_wide(cells, pairs.wide, features, charset, temperature)
     _name_hangul(cells, pairs.hangul, features.hangul, temperature)
     return cells
@@ -71,15 +75,27 @@ def _by_class(features: Features, charset: Charset, temperature: float) -> tuple
     return cells, _PairShares(by_pair[..., 0], by_pair[..., 1])
 
 
-def _name_rare(cells: CellSymbols, features: Features, charset: Charset, temperature: float) -> None:
-    """Sets the indices of rare narrow characters, in place. A cell of the rare class that was not looked up becomes
-    unreadable."""
-    lookup = features.rare
-    unnamed = cells.symbols == charset.rare_class
-    unnamed[lookup.at] = False
-    cells.symbols[unnamed] = charset.unreadable_class
-    cells.rare[lookup.at] = lookup.best
-    cells.confidence[lookup.at] *= _probability(lookup.logits, lookup.best, temperature)
+def _name_shapes(cells: CellSymbols, features: Features, charset: Charset, temperature: float) -> None:
+    """Sets the rare or uncertain narrow cells to one of the characters with the likeliest glyph, in place, with
+    the probability of all of them. A cell of the rare class that was not looked up becomes unreadable."""
+    looked_up = features.rare.at
+    cells.symbols[(cells.symbols == charset.rare_class) & ~looked_up] = charset.unreadable_class
+    narrow = cells.symbols <= charset.rare_class
+    uncertain = narrow & ((cells.confidence < CERTAIN) | (cells.symbols == charset.rare_class))
+    place = torch.cumsum(looked_up.flatten(), 0).sub_(1).view(looked_up.shape)  # among the cells looked up
+    shapes = charset.shapes.to(cells.symbols.device)
+    for at in torch.split(uncertain.flatten().nonzero().squeeze(-1), CHUNK_CELLS):
+        shares = (features.logits.flatten(0, 2)[at].float() / temperature).softmax(-1)
+        by_shape = torch.zeros(len(at), len(shapes.symbol), device=at.device)
+        by_shape.index_add_(1, shapes.of_common, shares[:, : charset.rare_class])
+        listed = looked_up.flatten()[at].nonzero().squeeze(-1)
+        of_list = (features.rare.logits[place.flatten()[at[listed]]].float() / temperature).softmax(-1)
+        of_list *= shares[listed, charset.rare_class, None]
+        by_shape[listed] = by_shape[listed].index_add_(1, shapes.of_rare, of_list)
+        confidence, best = by_shape.max(-1)
+        cells.symbols.view(-1)[at] = shapes.symbol[best]
+        cells.rare.view(-1)[at] = shapes.rare[best]
+        cells.confidence.view(-1)[at] = confidence
 
 
 def _name_wide(

@@ -13,6 +13,8 @@ from .dims import NativeDims
 from .features import Features, Lookup, Targets
 from .layers import TextConv, TokenAttention, argmax, mlp
 
+RARE_MARGIN = 9.0  # logits below the likeliest class within which rare characters are looked up: a share of 1e-4
+
 
 class GlyphHeads(nn.Module):
     """The classifiers: the class of each cell, and which full-width character a pair holds."""
@@ -40,6 +42,9 @@ class GlyphHeads(nn.Module):
         classes = argmax(logits) if target is None else target.cells
         wide_at, hangul_at = classes[:, :, 0] == self.wide_class, classes[:, :, 0] == self.hangul_class
         rare_at = classes == self.rare_class
+        if target is None:
+            # what has the glyph of a common character may be on the list, as Greek Ο is, and its share then counts
+            rare_at |= logits[..., self.rare_class] > logits.amax(-1) - RARE_MARGIN
         rare_at[wide_at | hangul_at] = False
         shapes = F.relu(self.shape(cells[wide_at].flatten(1)))
         frequent = Lookup(wide_at, self.often(shapes))

@@ -49,7 +49,7 @@ class Features:
     logits: Tensor
     #: int64 [B, L, 2]: the likeliest class by `logits`, or the target where that is known.
     classes: Tensor
-    #: Which rare narrow character, for cells of the rare class.
+    #: Which rare narrow character, for cells of the rare class or close to it.
     rare: Lookup
     #: Which frequent full-width character, for pairs of the full-width class.
     frequent_wide: Lookup

@@ -76,6 +76,17 @@ def test_100_pages_are_read_once_each_while_a_quarter_of_the_calls_fail(
     )  # the client has given up the stalled ones, the server has not
 
 
+def test_connections_stay_open_between_requests(server: Server, load: LoadCodec, native_model: NativeModel) -> None:
+    codec = load(server.url, concurrency=3)
+    tokens = tokens_of(codec, pages_of(codec, 12))
+    native_model.read_ahead([item.image() for item in tokens])
+    codec.decode(tokens)
+    assert server.connections <= 3
+    codec.close()
+    codec.decode(tokens[:1])
+    assert server.connections <= 4
+
+
 def test_failures_without_retries_are_reported_and_other_pages_are_read(
     server: Server, load: LoadCodec, native_model: NativeModel
 ) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from foxing.encoder import CodecError, ReadFailed, RemoteOptions, VisionTokens
+from foxing.encoder import CodecError, ReadFailed, Reading, RemoteOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.circuit_breaker import OPEN_S
 from foxing.encoder.remote.codec import EndpointCodec
-from foxing.encoder.remote.endpoint import CHAT, Endpoint, Timing
+from foxing.encoder.remote.dispatch import PageDispatcher
+from foxing.encoder.remote.endpoint import CHAT, CLOSED, Endpoint
+from foxing.encoder.remote.retries import Timing
 from foxing.renderer import render
 
 BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()
@@ -190,13 +192,60 @@ def test_close_fails_pending_pages_and_the_codec_can_be_used_again(sockets: Sock
     codec.close()
 
 
-INTERRUPTED = """
+def test_a_page_that_is_closed_between_two_requests_sends_no_other(sockets: Sockets) -> None:
+    sockets.talk = lambda connection: connection.sendall(ANSWER)
+    endpoint = Endpoint(options(sockets.url))
+    reading, closed = threading.Event(), threading.Event()
+
+    def read(tokens: VisionTokens) -> Reading:
+        reading.set()
+        assert closed.wait(SOON_S)
+        endpoint.ask(CHAT, {})
+        raise AssertionError("the request was sent")
+
+    dispatcher = PageDispatcher(endpoint, lambda tokens: None, read)
+    codec = EndpointCodec.load(options(sockets.url))
+    outcomes: list[Any] = []
+    caller = threading.Thread(target=lambda: outcomes.extend(dispatcher.each(tokens_of(codec, 1))))
+    caller.start()
+    assert reading.wait(SOON_S)
+    dispatcher.close()
+    closed.set()
+    caller.join(SOON_S)
+    assert [str(outcome) for outcome in outcomes] == [CLOSED]
+    assert sockets.asked.acquire(blocking=False) is False
+    assert endpoint.ask(CHAT, {}).text == "The battery test"
+    dispatcher.close()
+
+
+def test_a_retry_prints_nothing(sockets: Sockets, capsys: pytest.CaptureFixture[str]) -> None:
+    sockets.talk = lambda connection: connection.sendall(BUSY.replace(b"100", b"1"))
+    endpoint = Endpoint(options(sockets.url, retries=2), Clock().timing)
+    with pytest.raises(ReadFailed, match="tried 3 times"):
+        endpoint.ask(CHAT, {})
+    assert capsys.readouterr() == ("", "")
+    endpoint.close()
+
+
+def test_a_response_that_is_too_large_is_refused(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foxing.encoder.remote.endpoint.MAX_RESPONSE_BYTES", 1000)
+    sockets.talk = lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 2000)
+    endpoint = Endpoint(options(sockets.url))
+    with pytest.raises(ReadFailed, match="more than 1,000 bytes; check that the option 'url' is the base of the API"):
+        endpoint.ask(CHAT, {})
+    endpoint.close()
+
+
+HANGING = """
 import os, signal, sys, threading
 sys.path[:0] = {path!r}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 from test_unresponsive import EndpointCodec, options, tokens_of
 codec = EndpointCodec.load(options({url!r}, concurrency=1))
 tokens = tokens_of(codec, 3)
+"""
+
+INTERRUPTED = """
 def interrupt():
     sys.stdin.read(1)
     os.kill(os.getpid(), signal.SIGINT)
@@ -207,12 +256,20 @@ except KeyboardInterrupt:
     print("interrupted")
 """
 
+ENDED = """
+threading.Thread(target=codec.{call}, args=(tokens,), daemon=True).start()
+sys.stdin.read(1)
+print("ended")
+"""
+
 
 @pytest.mark.parametrize("call", ["decode", "decode_each"])
-def test_the_process_exits_after_an_interrupt_while_a_request_hangs(
-    sockets: Sockets, call: str, repository: Any
+@pytest.mark.parametrize(("code", "said"), [(INTERRUPTED, "interrupted"), (ENDED, "ended")], ids=["interrupt", "end"])
+def test_the_process_exits_while_a_request_hangs(
+    sockets: Sockets, code: str, said: str, call: str, repository: Any
 ) -> None:
-    code = INTERRUPTED.format(path=[str(Path(__file__).parent), str(repository), *sys.path], url=sockets.url, call=call)
+    path = [str(Path(__file__).parent), str(repository), *sys.path]
+    code = (HANGING + code).format(path=path, url=sockets.url, call=call)
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -223,5 +280,5 @@ def test_the_process_exits_after_an_interrupt_while_a_request_hangs(
         finally:
             process.kill()
     assert monotonic() - started < SOON_S
-    assert out.startswith("interrupted"), err
+    assert out.startswith(said), err
     assert process.returncode == 0, err

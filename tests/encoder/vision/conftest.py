@@ -14,7 +14,8 @@ from support.transformers_checkpoints import write_checkpoint
 
 from foxing.encoder import ServerOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.remote.endpoint import Endpoint, Timing
+from foxing.encoder.remote.endpoint import Endpoint
+from foxing.encoder.remote.retries import Timing
 from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr

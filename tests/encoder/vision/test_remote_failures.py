@@ -68,7 +68,9 @@ def test_a_server_that_does_not_accept_embeddings_is_reported(
     open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
 ) -> None:
     server.accepts_embeddings = False
-    with pytest.raises(ReadFailed, match=r"400: You must set .*start vLLM with --enable-prompt-embeds .*remove the option 'remote'"):
+    with pytest.raises(
+        ReadFailed, match=r"400: You must set .*start vLLM with --enable-prompt-embeds .*remove the option 'remote'"
+    ):
         open_remote().decode(tokens[:1])
     assert len(server.bodies) == 1, "a retry cannot help"
     server.accepts_embeddings = True

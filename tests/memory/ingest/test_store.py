@@ -157,7 +157,7 @@ def test_what_is_not_a_list_of_messages_is_rejected_with_the_right_call(
 
 @pytest.mark.parametrize(("item", "said"), [("hello", "not a str"), (None, "not None"), (["user", "x"], "not a list")])
 def test_an_item_that_is_not_a_message_is_rejected_with_its_place(memory: Memory, item: Any, said: str) -> None:
-    with pytest.raises(InvalidInput, match=rf"messages\[1\] must be a message.*{said}"):
+    with pytest.raises(InvalidInput, match=rf"messages\[1\].*{said}"):
         memory.store("ana", [{"role": "user", "content": "good"}, item])
     assert memory.banks().banks == []
 

@@ -18,7 +18,7 @@ from support.plugins import InstallPlugin
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
-from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, render
+from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -41,7 +41,7 @@ class Printed:
     name = "printed"
     weights = "printed-1"
     layout = PRINTED_PAGE
-    repertoire: str | None = REPERTOIRE
+    repertoire: Repertoire | None = Repertoire(REPERTOIRE)
     context_rows: int | None = None
 
     def __init__(self, before_encode: Callable[[], None] = lambda: None, blind: bool = False) -> None:

@@ -110,10 +110,9 @@ def test_marks_are_typeset_as_themselves() -> None:
     from datetime import UTC, datetime
 
     from foxing.encoder import load_codec
-    from foxing.renderer import Repertoire
 
     codec = load_codec("native")
     entry = Entry("m", "assistant", render_parts(EXAMPLE), datetime(2026, 3, 1, tzinfo=UTC))
-    page: Any = Typesetter(codec.layout, Repertoire(codec.repertoire)).page([entry])
+    page: Any = Typesetter(codec.layout, codec.repertoire).page([entry])
     assert "⟦" not in page.text
     assert all(mark in page.text for mark in "◇△▽")

@@ -100,17 +100,21 @@ def test_the_index_ranks_and_forgets(database: Database, bank_id: int) -> None:
         hits = index.search(connection, IndexQuery(bank_id, {"titan": 1}), limit=5)
         assert [hit.message_id for hit in hits] == ids[:2]
         assert hits[0].score > hits[1].score > 0
-        assert [hit.message_id for hit in index.search(connection, IndexQuery(bank_id, {"카페": 1}), limit=5)] == ids[
-            2:
-        ]
-        before = sizes.index_bytes(connection, bank_id)
+        following = index.search(connection, IndexQuery(bank_id, {"titan": 1}), after=hits[0], limit=5)
+        assert [hit.message_id for hit in following] == ids[1:2]
+        korean = index.search(connection, IndexQuery(bank_id, {"카페": 1}), limit=5)
+        assert [hit.message_id for hit in korean] == ids[2:]
+        before = index.statistics(connection, bank_id)
+        assert (before.messages, before.entries) == (3, 6)
         index.replace(connection, bank_id, {ids[0]: {"march": 1}})
         hits = index.search(connection, IndexQuery(bank_id, {"titan": 1, "march": 1}), limit=5)
         assert {hit.message_id for hit in hits} == set(ids[:2])
-        assert 0 < sizes.index_bytes(connection, bank_id) < before
+        assert 0 < index.statistics(connection, bank_id).bytes < before.bytes
         within = MessageFilter(since=NOW + timedelta(minutes=1))
         hits = index.search(connection, IndexQuery(bank_id, {"titan": 1, "march": 1}, within), limit=5)
         assert [hit.message_id for hit in hits] == [ids[1]]
+        index.remove(connection, bank_id, ids[1:])
+        assert index.search(connection, IndexQuery(bank_id, {"titan": 1, "tea": 1}), limit=5) == []
 
 
 def test_totals_count_rows_and_bytes(database: Database, bank_id: int) -> None:
