@@ -35,7 +35,7 @@ def split_on_oom(
             raise failure(
                 "there is too little memory for a single page; free some on the device, or choose the dtype "
                 "'bfloat16' or the device 'cpu'"
-            ) from error
+            ).naming("device") from error
     # outside the handler, whose traceback keeps the failed attempt's tensors alive
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
