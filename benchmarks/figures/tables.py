@@ -138,7 +138,7 @@ def speed_table(figures: Figures) -> str:
         for row in speed.tiers
     ]
     table = markdown_table(("tier", "pages drawn a second", "encode, ms a page", "decode, ms a page"), rows)
-    return f"{table}\n\nWeights are loaded in {speed.load_ms:.0f} ms."
+    return f"{table}\n\nThe weights load in {speed.load_ms:.0f} ms."
 
 
 def bank_table(figures: Figures) -> str:
