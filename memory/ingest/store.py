@@ -106,7 +106,8 @@ class MessageStore:
         self, connection: Connection, bank: Bank, keyed: Sequence[_KeyedMessage], now: datetime
     ) -> StoreResult:
         """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
-        known = messages.by_keys(connection, bank.id, [item.key for item in keyed])
+        given = [item.key for item in keyed if item.message.id is not None]  # a generated id is new
+        known = messages.by_keys(connection, bank.id, given)
         new: dict[str, _KeyedMessage] = {}
         for item in keyed:
             if item.key in known:

@@ -6,13 +6,14 @@ which case a job looks at the bank and sets the right one, but never too late.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
 
 from foxing.memory.storage import schema
 
-from .upsert import insert_into
+from .upsert import Upsert, insert_for, insert_into
 
 _c = schema.schedule.c
 
@@ -72,11 +73,19 @@ def bring_forward(connection: Connection, bank_id: int, kind: JobKind, due_at: d
 def note_stored(connection: Connection, bank_id: int, chars: int, due_at: datetime) -> None:
     """Records that `chars` characters of open messages were stored, the oldest of which is to be sealed at `due_at`.
     Sealing is due at once where they may fill a page, and in a new bank, whose pages are of unknown size."""
-    statement = insert_into(connection, schema.schedule).values(bank_id=bank_id, kind="seal", due_at=AT_ONCE)
+    statement = _note_stored(connection.dialect.name)
+    connection.execute(statement, {"bank": bank_id, "chars": chars, "seal_at": due_at})
+
+
+@cache
+def _note_stored(dialect: str) -> Upsert:
+    """The statement of `note_stored`, which every store executes: building it takes as long as executing it."""
+    chars, seal_at = bindparam("chars", type_=Integer), bindparam("seal_at", type_=_c.due_at.type)
+    statement = insert_for(dialect, schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=AT_ONCE)
     left = _c.chars_left - chars
-    earlier = case((or_(_c.due_at.is_(None), _c.due_at > due_at), due_at), else_=_c.due_at)
+    earlier = case((or_(_c.due_at.is_(None), _c.due_at > seal_at), seal_at), else_=_c.due_at)
     values = {"chars_left": left, "due_at": case((left <= 0, AT_ONCE), else_=earlier)}
-    connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values))
+    return statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values)
 
 
 def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
