@@ -56,13 +56,13 @@ class State:
     @property
     def console(self) -> Console:
         """stdout, for results. Piped output is wide, so that tables do not wrap."""
-        console = Console(highlight=False)
-        return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
+        console = Console(markup=False, highlight=False)
+        return console if console.is_terminal else Console(markup=False, highlight=False, width=PIPE_COLUMNS)
 
     @property
     def error_console(self) -> Console:
         """stderr, for progress and errors."""
-        return Console(stderr=True, highlight=False)
+        return Console(stderr=True, markup=False, highlight=False)
 
     @contextmanager
     def progress(self, description: str) -> Iterator[Advance]:

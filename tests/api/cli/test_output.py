@@ -2,9 +2,11 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from foxing.api.cli.output import printable, underlined
+from foxing.api.cli.context import State
+from foxing.api.cli.output import printable, table, underlined
 
 
 def test_text_cannot_control_the_terminal() -> None:
@@ -19,3 +21,11 @@ def test_uncertain_runs_are_underlined() -> None:
     stream = io.StringIO()
     Console(file=stream, force_terminal=True, color_system="standard").print(shown)
     assert "\x1b[4" in stream.getvalue()
+
+
+def test_square_brackets_in_a_table_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """An extra, or the name of a speaker, is not markup."""
+    shown = table("codec", "installed")
+    shown.add_row("deepseek-ocr", "no: pip install 'foxing[gpu]'")
+    State().console.print(shown)
+    assert "foxing[gpu]" in capsys.readouterr().out
