@@ -45,8 +45,7 @@ class _SealedPage:
 
     def page_draft(self, number: int) -> PageDraft:
         """The page for the index, as draft `number` of its transaction."""
-        kept = PageState.kept(self.values["tier"], self.draft.page.cells)
-        state = kept if self.reading is None else PageState.of(self.reading)
+        state = PageState.written(self.values["tier"], self.draft.page.cells, self.reading)
         return PageDraft.of(number, self.values, self.spans, self.keepsakes, state)
 
 

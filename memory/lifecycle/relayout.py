@@ -78,8 +78,7 @@ class _NewPage:
 
     @property
     def state(self) -> PageState:
-        kept = PageState.kept(self.values["tier"], self.typeset.page.cells)
-        return kept if self.reading is None else PageState.of(self.reading)
+        return PageState.written(self.values["tier"], self.typeset.page.cells, self.reading)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ class PageState:
         return cls(reading.tier, "decoded", reading.flag_below, reading.cells, reading.confidence, known)
 
     @classmethod
+    def written(cls, tier: str, cells: Cells, reading: Reading | None) -> Self:
+        """A page that was just written with these cells: exact, or as its tokens read where its text is not kept."""
+        return cls.kept(tier, cells) if reading is None else cls.of(reading)
+
+    @classmethod
     def kept(cls, tier: str, cells: Cells) -> Self:
         """The state of a page at `tier` whose text is kept: `cells`, uint32[rows, columns]."""
         return cls(tier, "text", 0.0, cells, np.ones(cells.shape, np.float32), np.ones(1, dtype=bool))

@@ -11,9 +11,12 @@ from threading import Event
 
 import pytest
 from support.hooked_codec import HookedCodec
+from support.transactions import DecodingWatch
 
+from foxing.encoder import load_codec
 from foxing.encoder.conformance import sample_page
 from foxing.memory import Memory, MemoryOptions, Policy
+from foxing.memory.pages.decode_queue import DecodeQueue
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
@@ -155,3 +158,15 @@ def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_path: Path) 
     flagged = {position for start, stop, _ in readable.uncertain for position in range(start, stop)}
     clear = {term for term, start, stop in term_runs(readable.text) if not flagged & set(range(start, stop))}
     assert indexed(database_path) == clear
+
+
+def test_the_watch_over_transactions_notices_a_decode(database_path: Path) -> None:
+    """Every test fails that decodes with a transaction open; this one shows that it would."""
+    queue = DecodeQueue(lambda: load_codec("native", "cpu"))
+    with pytest.MonkeyPatch.context() as patch:
+        watch = DecodingWatch(patch)
+        with Database(database_path).read(), pytest.raises(AssertionError, match="transaction open"):
+            queue.decode([])
+        assert len(watch.violations) == 1
+        assert queue.decode([]) == []
+        assert len(watch.violations) == 1
