@@ -17,7 +17,7 @@ IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", ROOT / "encoder" / "native" / "MODEL_CARD.md", *sorted((ROOT / "docs").glob("*.md")))
 PICTURES, NOTHING = "pictures", "none"
 #: Measurements that are drawn as well.
-DRAWN = frozenset({"codec", "sizes", "rivals"})
+DRAWN = frozenset({"codec", "rivals"})
 
 
 def with_tables(text: str, figures: Figures) -> str:
@@ -74,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures.save(FIGURES)
     if len(set(figures.weights.values())) > 1:
         print(f"the tables are made with different weights; measure again: {figures.weights}", file=sys.stderr)
+    if figures.outdated:
+        print(f"tables that stay as they are until measured again: {', '.join(figures.outdated)}", file=sys.stderr)
     if (DRAWN | {PICTURES}) & set(parts):
         draw_pictures(figures, IMAGES)
     write_tables(figures, DOCUMENTS)

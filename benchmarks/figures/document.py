@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from foxing.encoder.bench.baselines import BaselineRow
 
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
+#: What the rows of a measurement are, where it has rows as the codec bench gives them.
+_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "rivals": BaselineRow}
 #: The key of each measurement that says what it was made with.
 MEASURED = "measured"
 
@@ -33,7 +36,19 @@ class Figures:
         path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def __contains__(self, name: str) -> bool:
-        return name in self._document
+        """Whether a measurement can be read: it is there, and not outdated."""
+        return name in self._document and not self._is_outdated(name)
+
+    @property
+    def outdated(self) -> list[str]:
+        """Measurements whose rows have other fields than they would have today. They are stored but not read."""
+        return [name for name in self._document if self._is_outdated(name)]
+
+    def _is_outdated(self, name: str) -> bool:
+        if name not in _ROW_TYPES:
+            return False
+        expected = {field.name for field in fields(_ROW_TYPES[name])}
+        return any(set(row) != expected for row in self._document[name]["rows"])
 
     def add(self, name: str, measurement: Measurement) -> None:
         """Adds or replaces a measurement."""
@@ -49,8 +64,9 @@ class Figures:
         return [BenchRow(**row) for row in self._document["codec"]["rows"]]
 
     @property
-    def sizes(self) -> list[BenchRow]:
-        return [BenchRow(**row) for row in self._document["sizes"]["rows"]]
+    def repeated(self) -> list[BenchRow]:
+        """The same pages on altered images and aged tier by tier."""
+        return [BenchRow(**row) for row in self._document["repeated"]["rows"]]
 
     @property
     def characters(self) -> list[CharacterRow]:
@@ -59,7 +75,7 @@ class Figures:
     @property
     def rivals(self) -> list[BaselineRow]:
         """What other engines read; empty if that was not measured."""
-        return [BaselineRow(**row) for row in self._document.get("rivals", {}).get("rows", ())]
+        return [BaselineRow(**row) for row in self._document["rivals"]["rows"]] if "rivals" in self else []
 
     @property
     def codec_speed(self) -> CodecSpeed:

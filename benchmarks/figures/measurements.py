@@ -35,7 +35,7 @@ RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a file, for accuracy.
 PAGES = 8
-REPEATED_PAGES = 3  # for other sizes of a token, altered images and repeated ageing
+REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
 IDENTIFIER_PAGES = 4  # pages of random identifiers
 
@@ -74,9 +74,9 @@ def measure_codec(data: Path) -> Measurement:
     return {"rows": _codec_bench_on(data, PAGES, "--identifiers", str(IDENTIFIER_PAGES))["rows"]}
 
 
-def measure_sizes(data: Path) -> Measurement:
-    """Every size of a token, altered images and repeated ageing, on fewer pages."""
-    options = ("--identifiers", "1", "--sizes", "--degraded", "--ageing")
+def measure_repeated(data: Path) -> Measurement:
+    """Altered images and repeated ageing, on fewer pages."""
+    options = ("--identifiers", "1", "--degraded", "--ageing")
     return {"rows": _codec_bench_on(data, REPEATED_PAGES, *options)["rows"]}
 
 
@@ -113,7 +113,7 @@ def measure_service(_: Path) -> Measurement:
 #: Measurement → what makes it from the folder of data, in the order in which they are made.
 MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
-    "sizes": measure_sizes,
+    "repeated": measure_repeated,
     "characters": measure_characters,
     "rivals": measure_rivals,
     "speed": measure_speed,

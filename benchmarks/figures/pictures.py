@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import load_codec
-from foxing.encoder.bench.plot import plot_curve, plot_rates
+from foxing.encoder.bench.plot import plot_curve
 from foxing.renderer import DENSE_PAGE, TIERS, Entry, Page, PageLayout, Repertoire, Typesetter, render
 
 from .document import Figures
@@ -20,13 +20,11 @@ GAP_PX = 8
 
 
 def draw_pictures(figures: Figures, folder: Path) -> None:
-    """Draws the curves that are measured, and the same part of a page at every tier, into `folder`."""
+    """Draws the curve, if it is measured, and the same part of a page at every tier, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
         if "codec" in figures:
             plot_curve(figures.codec, folder / f"curve.{suffix}", figures.rivals)
-        if "sizes" in figures:
-            plot_rates(figures.sizes, folder / f"rates.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 

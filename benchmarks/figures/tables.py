@@ -8,7 +8,6 @@ from benchmarks.bank import BankRow
 from foxing.encoder.bench import BenchRow, CharacterRow
 from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
-from foxing.renderer import TIERS
 
 from .document import Figures
 from .measurements import CHARACTER_TIERS
@@ -32,22 +31,28 @@ def _group_name(language: str) -> str:
     return str(NAMES.get(language, language))
 
 
+_RATES = "bits a character (zstd -19, PPMd)"
+
+
 def _bits(row: BenchRow) -> str:
-    return f"{row.bits_per_character:.2f} ({row.zstd_bits_per_character:.2f})"
+    ppmd = "–" if row.ppmd_bits_per_character is None else f"{row.ppmd_bits_per_character:.2f}"
+    return f"{row.bits_per_character:.2f} ({row.zstd_bits_per_character:.2f}, {ppmd})"
 
 
 def codec_table(figures: Figures) -> str:
     head = (
-        *("tier", "text", "accuracy", "text tokens ÷ vision tokens", "chars/4 ÷ vision tokens", "bytes a token"),
-        *("bits a character (zstd -19)", "calibration error", "flagged: of all / of errors"),
-        *("silent errors per 10,000", "encode + decode, ms", "pages"),
+        *("tier", "text", "kept", "kept, read right", "accuracy", "silent errors per 10,000", "invented per million"),
+        *("bytes a page", _RATES, "vision tokens a page", "text tokens ÷ vision tokens"),
+        *("calibration error", "flagged: of kept / of errors", "encode + decode, ms", "pages"),
     )
     rows = [
         [
-            *(f"`{row.tier}`", _group(row), _accuracy(row.accuracy), f"{row.compression:.1f}×"),
-            *(f"{row.chars_per_4_per_token:.1f}×", f"{row.bytes_per_token}", _bits(row)),
-            *(f"{row.calibration_error:.3f}", f"{row.flagged_share:.1%} / {row.flagged_errors_share:.0%}"),
-            *(f"{row.silent_errors_per_10k:.1f}", f"{row.encode_ms + row.decode_ms:.0f}", f"{row.pages}"),
+            *(f"`{row.tier}`", _group(row), _accuracy(row.kept_share), _accuracy(row.kept_accuracy)),
+            *(_accuracy(row.accuracy), f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:,.0f}"),
+            *(f"{row.bytes_per_page:,.0f}", _bits(row), f"{row.vision_tokens / row.pages:.0f}"),
+            *(f"{row.compression:.1f}×", f"{row.calibration_error:.3f}"),
+            *(f"{row.flagged_share:.1%} / {row.flagged_errors_share:.0%}", f"{row.encode_ms + row.decode_ms:.0f}"),
+            f"{row.pages}",
         ]
         for row in figures.codec
     ]
@@ -55,45 +60,33 @@ def codec_table(figures: Figures) -> str:
 
 
 def summary_table(figures: Figures) -> str:
-    """Accuracy alone, with a row for each tier and a column for each group."""
+    """Accuracy and the bytes of a page, with a row for each tier and a column for each group."""
     rows = figures.codec
     languages = list(dict.fromkeys(row.language for row in rows))
-    accuracy = {(row.tier, row.language): row.accuracy for row in rows}
+    shown = {(row.tier, row.language): f"{_accuracy(row.accuracy)}, {row.bytes_per_page:,.0f} B" for row in rows}
     head = ["tier", *map(_group_name, languages)]
     tiers = list(dict.fromkeys(row.tier for row in rows))
-    lines = [[f"`{tier}`", *(_accuracy(accuracy[tier, language]) for language in languages)] for tier in tiers]
-    return markdown_table(head, lines)
-
-
-def sizes_table(figures: Figures) -> str:
-    rows = [row for row in figures.sizes if row.condition == "clean" and row.path == "direct"]
-    rows.sort(key=lambda row: (TIERS.index(row.tier), row.bytes_per_token))
-    pages = {row.language: row.pages for row in rows}
-    languages = list(dict.fromkeys(row.language for row in figures.sizes if row.language in pages))
-    head = ["tier", "bytes a token"]
-    head += [f"{_group_name(language)} ({pages[language]} pages): accuracy, bits" for language in languages]
-    by_place = {(row.tier, row.bytes_per_token, row.language): row for row in rows}
-    lines = []
-    for tier, size, default in dict.fromkeys((row.tier, row.bytes_per_token, row.default_size) for row in rows):
-        cells = [by_place.get((tier, size, language)) for language in languages]
-        shown = ["" if row is None else f"{_accuracy(row.accuracy)}, {_bits(row)}" for row in cells]
-        lines.append([f"`{tier}`", f"**{size}**" if default else f"{size}", *shown])
+    lines = [[f"`{tier}`", *(shown[tier, language] for language in languages)] for tier in tiers]
     return markdown_table(head, lines)
 
 
 def degraded_table(figures: Figures) -> str:
-    head = ("image at `small`", "text", "accuracy", "bits a character (zstd -19)", "pages")
-    rows = [row for row in figures.sizes if row.condition != "clean"]
-    shown = [[row.condition, _group(row), _accuracy(row.accuracy), _bits(row), f"{row.pages}"] for row in rows]
+    head = ("image at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
+    rows = [row for row in figures.repeated if row.condition != "clean"]
+    shown = [
+        [
+            *(row.condition, _group(row), _accuracy(row.kept_share), _accuracy(row.accuracy)),
+            *(f"{row.invented_per_million:,.0f}", _bits(row), f"{row.pages}"),
+        ]
+        for row in rows
+    ]
     return markdown_table(head, shown)
 
 
 def ageing_table(figures: Figures) -> str:
-    rows = figures.sizes
+    rows = figures.repeated
     direct = {
-        (row.tier, row.language): row.accuracy
-        for row in rows
-        if row.condition == "clean" and row.path == "direct" and row.default_size
+        (row.tier, row.language): row.accuracy for row in rows if row.condition == "clean" and row.path == "direct"
     }
     shown = []
     for row in rows:
@@ -101,8 +94,13 @@ def ageing_table(figures: Figures) -> str:
             directly = direct[row.tier, row.language]
             lost = (directly - row.accuracy) * 100
             accuracies = (_accuracy(row.accuracy), _accuracy(directly), f"{lost:.2f}")
-            shown.append([f"`{row.tier}`", _group(row), *accuracies, _bits(row), f"{row.pages}"])
-    head = ("tier", "text", "aged tier by tier", "directly", "points lost", "bits a character (zstd -19)", "pages")
+            invented = f"{row.invented_per_million:,.0f}"
+            kept = _accuracy(row.kept_share)
+            shown.append([f"`{row.tier}`", _group(row), kept, *accuracies, invented, _bits(row), f"{row.pages}"])
+    head = (
+        *("tier", "text", "kept", "aged tier by tier", "directly", "points lost", "invented per million", _RATES),
+        "pages",
+    )
     return markdown_table(head, shown)
 
 
@@ -119,12 +117,15 @@ def characters_table(figures: Figures) -> str:
 
 
 def rivals_table(figures: Figures) -> str:
-    head = ("image", "text", "engine", "accuracy", "Foxing's", "ms a page", "Foxing's, ms", "ratio", "pages")
+    head = (
+        *("image", "text", "engine", "accuracy", "Foxing's", "bytes of the PNG", "bytes of our tokens"),
+        *("ms a page", "Foxing's, ms", "ratio of times", "pages"),
+    )
     rows = [
         [
             *(f"`{row.tier}`", _group(row), f"{row.engine} {row.version}", f"{row.accuracy:.2%}"),
-            *(_accuracy(row.own_accuracy), f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
-            f"{row.pages}",
+            *(_accuracy(row.own_accuracy), f"{row.bytes_per_page:,.0f}", f"{row.own_bytes_per_page:,.0f}"),
+            *(f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×", f"{row.pages}"),
         ]
         for row in figures.rivals
     ]
@@ -197,10 +198,9 @@ class DocumentedTable:
 TABLES: Mapping[str, DocumentedTable] = {
     "summary": DocumentedTable("codec", summary_table),
     "codec": DocumentedTable("codec", codec_table),
-    "sizes": DocumentedTable("sizes", sizes_table),
-    "degraded": DocumentedTable("sizes", degraded_table),
+    "degraded": DocumentedTable("repeated", degraded_table),
     "characters": DocumentedTable("characters", characters_table),
-    "ageing": DocumentedTable("sizes", ageing_table),
+    "ageing": DocumentedTable("repeated", ageing_table),
     "rivals": DocumentedTable("rivals", rivals_table),
     "speed": DocumentedTable("speed", speed_table),
     "bank": DocumentedTable("speed", bank_table),

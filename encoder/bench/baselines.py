@@ -1,9 +1,9 @@
 """OCR engines run on the same page images as baselines: RapidOCR and Tesseract.
 
 They get every advantage: each reads a page at the size it reads best, scaled up from the tier's image and cut into
-rows, and characters it is unsure of count too. They know neither our marks nor our grid and place blanks freely, so
-both sides are compared without marks and blanks and under Unicode compatibility (NFKC), and our codec's accuracy is
-reported under the same rule.
+rows, and characters it is unsure of count too; the image is kept as a PNG of 16 greys, which halves its bytes. They
+know neither our marks nor our grid and place blanks freely, so both sides are compared without marks and blanks and
+under Unicode compatibility (NFKC), and our codec's accuracy is reported under the same rule.
 """
 
 import os
@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -23,9 +25,10 @@ from PIL import Image
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
-from foxing.encoder.text_tokens import count_text_tokens
+from foxing.encoder.tokens import png_bytes
 from foxing.renderer import Page, render
 
+from .comparison import GAP_MARK
 from .measurement import BATCH_PAGES, mean_accuracy
 
 #: Both read best at 8×16 px per cell, row by row. Accuracy on the first pages of held-out files:
@@ -42,7 +45,7 @@ TESSERACT_MARGIN_PX = 8
 #: An engine is skipped for texts of which it knows less than this share of the characters.
 KNOWN_SHARE = 0.9
 TESSERACT_LANGUAGES = {"ko": "kor", "ja": "jpn", "zh": "chi_sim", "de": "deu", "fr": "fra", "ru": "rus"}
-_WITHOUT_MARKS = str.maketrans("", "", "¶⇥▒⟦⟧▶◆")
+_WITHOUT_MARKS = str.maketrans("", "", f"¶⇥▒⟦⟧▶◆{GAP_MARK}")
 
 Row = npt.NDArray[np.uint8]
 
@@ -68,8 +71,10 @@ class BaselineRow:
     own_ms: float
     #: `ms` ÷ `own_ms`.
     times_slower: float
-    #: Text tokens ÷ vision tokens of the tier.
-    compression: float
+    #: Mean bytes of a page's image as PNG, which the engine reads.
+    bytes_per_page: float
+    #: Mean bytes of a page's vision tokens.
+    own_bytes_per_page: float
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -180,16 +185,20 @@ def load_baselines() -> tuple[list[Baseline], dict[str, str]]:
     return loaded, missing
 
 
-class _Timed(NamedTuple):
+class _Read(NamedTuple):
+    """The texts of some pages."""
+
     texts: list[str]
     ms_per_page: float
+    #: What was read, on average.
+    bytes_per_page: float
 
 
 def compare(codec: Codec, baseline: Baseline, pages: Sequence[Page], tier: str, language: str) -> BaselineRow:
     """Has `baseline` and our codec read `pages` from the same images of `tier`. Raises `CodecError`."""
-    images = [render(page.cells, page.layout, tier) for page in pages]
-    read = _read_with_baseline(baseline, images, language)
-    own, vision_tokens = _read_with_codec(codec, images, tier)
+    files = [png_bytes(render(page.cells, page.layout, tier)) for page in pages]
+    read = _read_with_baseline(baseline, files, language)
+    own = _read_with_codec(codec, files, tier)
     texts = [comparable(page.text) for page in pages]
     return BaselineRow(
         engine=baseline.name,
@@ -203,26 +212,34 @@ def compare(codec: Codec, baseline: Baseline, pages: Sequence[Page], tier: str, 
         ms=read.ms_per_page,
         own_ms=own.ms_per_page,
         times_slower=read.ms_per_page / own.ms_per_page,
-        compression=sum(count_text_tokens(page.text) for page in pages) / vision_tokens,
+        bytes_per_page=read.bytes_per_page,
+        own_bytes_per_page=own.bytes_per_page,
     )
 
 
-def _read_with_baseline(baseline: Baseline, images: Sequence[Image.Image], language: str) -> _Timed:
+def _read_with_baseline(baseline: Baseline, files: Sequence[bytes], language: str) -> _Read:
+    images = [_image(file) for file in files]
     begun = perf_counter()
     texts = [baseline.read(page_rows(image), language) for image in images]
-    return _Timed(texts, (perf_counter() - begun) * 1e3 / len(images))
+    ms_per_page = (perf_counter() - begun) * 1e3 / len(images)
+    return _Read(texts, ms_per_page, fmean(map(len, files)))
 
 
-def _read_with_codec(codec: Codec, images: Sequence[Image.Image], tier: str) -> tuple[_Timed, int]:
-    """The texts and the number of vision tokens of `images`, timed in batches of at least `BATCH_PAGES`."""
-    batch = [images[index % len(images)] for index in range(max(BATCH_PAGES, len(images)))]
+def _read_with_codec(codec: Codec, files: Sequence[bytes], tier: str) -> _Read:
+    """The pages read by `codec`, timed in batches of at least `BATCH_PAGES`."""
+    batch = [_image(files[index % len(files)]) for index in range(max(BATCH_PAGES, len(files)))]
     codec.decode(codec.encode(batch, tier))  # warm-up
     begun = perf_counter()
     tokens = codec.encode(batch, tier)
     readings = codec.decode(tokens)
     ms_per_page = (perf_counter() - begun) * 1e3 / len(batch)
-    texts = [reading.text for reading in readings[: len(images)]]
-    return _Timed(texts, ms_per_page), sum(item.count for item in tokens[: len(images)])
+    texts = [reading.text for reading in readings[: len(files)]]
+    return _Read(texts, ms_per_page, fmean(len(item.to_bytes()) for item in tokens[: len(files)]))
+
+
+def _image(file: bytes) -> Image.Image:
+    """A PNG file of a page in mode "L"."""
+    return Image.open(BytesIO(file)).convert("L")
 
 
 def comparable(text: str) -> str:

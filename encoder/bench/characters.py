@@ -15,6 +15,7 @@ import numpy as np
 from foxing.encoder.contract import Codec
 from foxing.renderer import RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
 
+from .comparison import GAP_MARK
 from .documents import entries
 
 SEED = 29
@@ -78,7 +79,7 @@ class CharacterRow:
     lookalikes: int
     #: Share of the scored characters that are decoded right.
     accuracy: float
-    #: Share of the wrong characters that are flagged; 1 if none is wrong.
+    #: Share of the wrong characters that are flagged or a gap; 1 if none is wrong.
     flagged_errors_share: float
     #: The first `MAX_LISTED_ERRORS` wrong characters in code point order.
     wrong: str
@@ -98,7 +99,7 @@ class _Outcome(NamedTuple):
 
     #: Whether every occurrence is right.
     right: bool
-    #: Whether every wrong occurrence is flagged.
+    #: Whether every wrong occurrence is flagged or a gap.
     flagged: bool
 
 
@@ -176,8 +177,8 @@ def _decode(codec: Codec, pages: Sequence[Page], tier: str) -> dict[str, _Outcom
         for at in np.flatnonzero(content & (cells > 0x20) & (cells != WIDE_TAIL)):
             outcome = outcomes.get(chr(cells[at]), _Outcome(right=True, flagged=True))
             if read[at] != cells[at]:
-                flagged = outcome.flagged and bool(confidence[at] < reading.flag_below)
-                outcome = _Outcome(right=False, flagged=flagged)
+                flagged = bool(confidence[at] < reading.flag_below or read[at] == ord(GAP_MARK))
+                outcome = _Outcome(right=False, flagged=outcome.flagged and flagged)
             outcomes[chr(cells[at])] = outcome
     return outcomes
 

@@ -73,21 +73,49 @@ def named_file(argument: str) -> tuple[str | None, Path]:
 
 
 def load_texts(
-    files: Sequence[tuple[str | None, Path]], codec: Codec, *, skip: int | None = None, limit: int | None = None
+    files: Sequence[tuple[str | None, Path]],
+    codec: Codec,
+    *,
+    skip: int | None = None,
+    limit: int | None = None,
+    group_limit: int | None = None,
 ) -> dict[str, PageSet]:
-    """The held-out dense pages of JSON Lines files of messages, by group, at most `limit` of each file.
+    """The held-out dense pages of JSON Lines files of messages, by group, at most `limit` of each file, and at most
+    `group_limit` of each group: as many of each of its files, as far as they go.
 
     `files`: (group, file); the group None stands for the "lang" of the file's first document. `skip`: pages to leave
     out at the beginning of each file, by default those of `development`. Raises `CodecError` for an unreadable file.
     """
-    result: dict[str, PageSet] = {}
+    if group_limit is not None:
+        limit = group_limit if limit is None else min(limit, group_limit)
+    groups: dict[str, list[PageSet]] = {}
     for group, path in files:
         file = _read_file(path)
         pages = _held_out_pages(file, codec, skip, limit)
-        texts = result.setdefault(group or file.language, PageSet())
-        texts.pages += pages
-        texts.messages += _messages_on(pages, file.messages)
+        groups.setdefault(group or file.language, []).append(PageSet(pages, file.messages))
+    return {name: _joined(parts, group_limit) for name, parts in groups.items()}
+
+
+def _joined(files: Sequence[PageSet], limit: int | None) -> PageSet:
+    """The pages of the files of a group, at most `limit`, and the messages on them."""
+    result = PageSet()
+    for file, count in zip(files, equal_parts([len(file.pages) for file in files], limit), strict=True):
+        result.pages += file.pages[:count]
+        result.messages += _messages_on(file.pages[:count], file.messages)
     return result
+
+
+def equal_parts(counts: Sequence[int], limit: int | None) -> list[int]:
+    """How many to take of parts that have `counts`, so that they are `limit` in all and as equal as they can be. All if
+    there are no more than that."""
+    if limit is None or sum(counts) <= limit:
+        return list(counts)
+    level = max(level for level in range(limit + 1) if sum(min(count, level) for count in counts) <= limit)
+    taken = [min(count, level) for count in counts]
+    for index, count in enumerate(counts):
+        if sum(taken) < limit and count > level:
+            taken[index] += 1
+    return taken
 
 
 def load_development(files: Sequence[Path], codec: Codec) -> dict[str, list[Page]]:

@@ -12,7 +12,7 @@ from foxing.renderer import grid_text, render
 from .baselines import Baseline, BaselineRow, compare
 from .conditions import CONDITIONS
 from .corpus import PageSet
-from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing, measure_sizes, offered_sizes
+from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing
 from .rows import BenchRow
 
 #: Called with steps done and steps in total.
@@ -50,20 +50,16 @@ class StorageRow(TypedDict):
 
 
 def plan_rows(
-    codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], *, sizes: bool, degraded: bool, ageing: bool
+    codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], *, degraded: bool, ageing: bool
 ) -> list[BenchStep]:
-    """The measurements that give rows: each group at each tier first, then other token sizes, degraded images and
-    repeated ageing where asked for."""
+    """The measurements that give rows: each group at each tier first, then degraded images and repeated ageing where
+    asked for."""
 
     def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
         yield measure(codec, texts.pages, tier, name, condition)
 
     plan = [BenchStep(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
     for name, texts in groups.items():
-        if sizes:
-            for tier in tiers:
-                others = len(offered_sizes(codec, tier)) - 1
-                plan.append(BenchStep(others, partial(measure_sizes, codec, texts.pages, tier, name)))
         if degraded and CONDITIONS_TIER in codec.tiers:
             plan += [BenchStep(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
         if ageing:

@@ -6,32 +6,36 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class BenchRow:
-    """Figures over all pages together. Shares are in [0, 1]; milliseconds are per page, measured in batches."""
+    """Figures over all pages together. Shares are in [0, 1]; milliseconds are per page, measured in batches.
+
+    A page's characters are its cells with ink, headers and marks included, blanks not; one is kept unless the reading
+    has a gap in its place. `characters`, `accuracy` and bits per character are of the whole text, blanks included.
+    """
 
     tier: str
     #: The group of the pages: a language, or the name given to their files.
     language: str
     pages: int
-    #: Characters on the pages, headers and marks included.
+    #: Length of the text of the pages: headers, marks and blanks included.
     characters: int
-    #: 1 − Levenshtein distance / longer length, weighted by the characters of each page.
+    #: 1 − Levenshtein distance / longer length, weighted by the characters of each page. A gap costs what it hides.
     accuracy: float
     vision_tokens: int
     #: Tokens of the same text in a real BPE vocabulary.
     text_tokens: int
     #: Text tokens ÷ vision tokens.
     compression: float
-    #: Bits of the vision tokens as stored, headers included.
+    #: Bits of the vision tokens as stored, headers included, for each character of the text, kept or not.
     bits_per_character: float
     #: Bits of the text compressed by zstd -19, page by page.
     zstd_bits_per_character: float
-    #: Expected calibration error of the confidences.
+    #: Expected calibration error of the confidences of kept characters.
     calibration_error: float
-    #: Share of the characters that are flagged as uncertain.
+    #: Share of the kept characters that are flagged as uncertain.
     flagged_share: float
-    #: Share of the wrong characters that are flagged; 1 if none is wrong.
+    #: Share of the wrong kept characters that are flagged; 1 if none is wrong.
     flagged_errors_share: float
-    #: Wrong characters that are not flagged, per 10,000 characters.
+    #: Kept characters that are wrong and not flagged, per 10,000 kept characters.
     silent_errors_per_10k: float
     encode_ms: float
     decode_ms: float
@@ -39,13 +43,21 @@ class BenchRow:
     condition: str
     #: "direct": encoded from the original; "aged": from the text decoded at the tier before.
     path: Literal["direct", "aged"]
+    #: Share of the page's characters that the tokens hold.
+    kept_share: float
+    #: Share of the kept characters that are read right; 1 if none is kept.
+    kept_accuracy: float
+    #: Share of the page's characters that are kept and read right: `kept_share` × `kept_accuracy`.
+    character_accuracy: float
+    #: Characters read, flagged or not, where the drawn page has a blank or a gap, per million characters of the page.
+    invented_per_million: float
+    #: Mean bytes of a page's vision tokens as stored, headers included.
+    bytes_per_page: float
     bytes_per_token: int
-    #: Whether `bytes_per_token` is the codec's default at this tier.
-    default_size: bool
+    #: Bits of the text compressed by PPMd var.H of order 6, page by page. None without the package pyppmd.
+    ppmd_bits_per_character: float | None
     #: Compression if four characters counted as one text token.
     chars_per_4_per_token: float
-    #: Share of the characters whose cell was decoded right.
-    character_accuracy: float
     #: Pages that the codec reports as unread.
     unread_pages: int
 

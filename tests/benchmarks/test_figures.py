@@ -41,6 +41,22 @@ def test_stored_figures_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "figures.json").read_bytes() == command.FIGURES.read_bytes()
 
 
+def test_outdated_figures_are_kept_but_not_read(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, page = workspace / "figures.json", workspace / "page.md"
+    codec = {"measured": {"weights": "w1"}, "rows": [{"tier": "small", "field_of_last_year": 1}]}
+    path.write_text(json.dumps({"codec": codec, "service": SERVICE}), encoding="utf-8")
+    table = "<!-- figures:codec -->\nas measured last year\n<!-- /figures -->\n"
+    page.write_text(table, encoding="utf-8")
+    command.main(["--only", "none"])
+    assert page.read_text(encoding="utf-8") == table
+    assert "until measured again: codec" in capsys.readouterr().err
+    monkeypatch.setattr(measurements, "run_json", lambda *_: {"requests": 500, "p50_ms": 2.0, "p95_ms": 3.0})
+    command.main(["--only", "service"])
+    assert json.loads(path.read_text(encoding="utf-8"))["codec"] == codec
+
+
 def test_none_only_writes_tables(workspace: Path) -> None:
     before = (workspace / "figures.json").read_bytes()
     command.main(["--only", "none"])

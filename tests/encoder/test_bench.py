@@ -27,22 +27,23 @@ from foxing.encoder.bench import (
     measure,
     measure_ageing,
     measure_characters,
-    measure_sizes,
     measure_speed,
     named_file,
-    offered_sizes,
     texts_of,
 )
 from foxing.encoder.bench.baselines import (
     BASELINES,
     Baseline,
+    BaselineRow,
     comparable,
     compare,
     load_baselines,
     page_rows,
     tessdata_folder,
 )
-from foxing.encoder.bench.plot import PUBLISHED, plot_curve, plot_rates
+from foxing.encoder.bench.comparison import GAP_MARK
+from foxing.encoder.bench.corpus import equal_parts
+from foxing.encoder.bench.plot import plot_curve
 from foxing.renderer import Page, render
 
 SENTENCES = (
@@ -55,7 +56,8 @@ SENTENCES = (
 FIELDS = (
     *("tier", "language", "pages", "characters", "accuracy", "vision_tokens", "text_tokens", "compression"),
     *("bits_per_character", "zstd_bits_per_character", "calibration_error", "flagged_share", "flagged_errors_share"),
-    *("silent_errors_per_10k", "encode_ms", "decode_ms"),
+    *("silent_errors_per_10k", "encode_ms", "decode_ms", "condition", "path", "kept_share", "kept_accuracy"),
+    *("character_accuracy", "invented_per_million", "bytes_per_page", "bytes_per_token", "ppmd_bits_per_character"),
 )
 ONE_PAGE, TWO_PAGES, EIGHT_PAGES = 130, 230, 900  # sentences
 
@@ -134,6 +136,35 @@ def test_texts_are_grouped_by_their_given_name(codec: Codec, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("counts", "limit", "expected"),
+    [
+        ([3, 5], None, [3, 5]),
+        ([3, 5], 8, [3, 5]),
+        ([3, 5], 7, [3, 4]),
+        ([3, 5], 5, [3, 2]),
+        ([1, 5, 9], 10, [1, 5, 4]),
+        ([4, 0, 4], 1, [1, 0, 0]),
+        ([], 3, []),
+    ],
+)
+def test_the_files_of_a_group_give_equal_parts(counts: list[int], limit: int | None, expected: list[int]) -> None:
+    assert equal_parts(counts, limit) == expected
+
+
+def test_a_group_has_at_most_the_pages_asked_for(codec: Codec, tmp_path: Path) -> None:
+    files: list[tuple[str | None, Path]] = [
+        ("en", write(tmp_path / f"{name}.jsonl", document(TWO_PAGES))) for name in ("first", "second")
+    ]
+    first, second = (load_texts([file], codec, skip=0)["en"] for file in files)
+    for limit, expected in ((1, [*first.pages[:1]]), (3, [*first.pages[:2], *second.pages[:1]])):
+        group = load_texts(files, codec, skip=0, group_limit=limit)["en"]
+        assert [page.text for page in group.pages] == [page.text for page in expected]
+    assert len(load_texts(files, codec, skip=0, limit=1, group_limit=3)["en"].pages) == 2
+    part = load_texts(files, codec, skip=0, group_limit=2)["en"]
+    assert {span.message_id for page in part.pages for span in page.spans} == {m.message_id for m in part.messages}
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [("", "holds no messages"), ("{}\n", "not a document with messages"), (None, "there is no file")],
 )
@@ -165,15 +196,6 @@ def test_rows_start_with_the_documented_fields(tmp_path: Path) -> None:
         assert row["unread_pages"] == 0
 
 
-def test_every_offered_token_size_has_a_row(codec: Codec, short_page: Page) -> None:
-    for tier, spec in codec.tiers.items():
-        sizes = offered_sizes(codec, tier)
-        assert sizes[0] == spec.bytes_per_token
-        rows = list(measure_sizes(codec, [short_page], tier, "en"))
-        assert [row.bytes_per_token for row in rows] == list(sizes[1:])
-        assert not any(row.default_size for row in rows)
-
-
 def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
     rows = {row.kind: row for row in measure_characters(codec, ("base",))}
     counted = {kind: rows[kind].characters for kind in ("ASCII", "Hangul syllables", "ideographs of GB 2312")}
@@ -190,7 +212,7 @@ def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
 
 def test_misread_characters_are_listed(codec: Codec) -> None:
     class Blind:
-        """Reads each Q as an O with full confidence."""
+        """Reads each Q as an O and each R as a gap, with full confidence."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(codec, name)
@@ -200,7 +222,11 @@ def test_misread_characters_are_listed(codec: Codec) -> None:
             return [
                 replace(
                     reading,
-                    cells=np.where(reading.cells == ord("Q"), np.uint32(ord("O")), reading.cells),
+                    cells=np.select(
+                        [reading.cells == ord("Q"), reading.cells == ord("R")],
+                        [np.uint32(ord("O")), np.uint32(ord(GAP_MARK))],
+                        reading.cells,
+                    ),
                     confidence=np.ones_like(reading.confidence),
                 )
                 for reading in readings
@@ -208,8 +234,9 @@ def test_misread_characters_are_listed(codec: Codec) -> None:
 
     blind: Any = Blind()
     row = next(row for row in measure_characters(blind, ("large",)) if row.kind == "ASCII")
-    assert "Q" in row.wrong
-    assert (row.flagged_errors_share, row.accuracy) == (0.0, 1 - len(row.wrong) / (94 - row.lookalikes))
+    assert {"Q", "R"} <= set(row.wrong)
+    assert row.flagged_errors_share == 1 / len(row.wrong)  # a gap says itself that something is missing
+    assert row.accuracy == 1 - len(row.wrong) / (94 - row.lookalikes)
     assert row.to_dict()["twins"] == row.lookalikes
 
 
@@ -239,19 +266,17 @@ def test_speed_is_measured_at_each_tier(codec: Codec, short_page: Page) -> None:
 def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="drawing needs the extra 'bench'")
     rows = [measure(codec, [short_page], tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
-    for draw in (plot_curve, plot_rates):
-        draw(rows, tmp_path / "curve.png")
-        draw(rows, tmp_path / "curve.svg")
-        assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-        assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
-        with pytest.raises(CodecError, match=r"curve\.xyz cannot be drawn"):
-            draw(rows, tmp_path / "curve.xyz")
-
-
-def test_published_points_are_as_reported() -> None:
-    assert PUBLISHED["C3 (not optical)"] == ((20.0, 0.984), (40.0, 0.933))
-    for name in ("DeepSeek-OCR, 64 tokens", "DeepSeek-OCR, 100 tokens"):
-        assert len(PUBLISHED[name]) == 7
+    engines = [
+        BaselineRow(name, "1", tier, "en", 1, 9, 0.9, 1.0, 9.0, 9.0, 1.0, 60_000.0, 9_000.0)
+        for name in ("engine-a", "engine-b")
+        for tier in ("large", "small")
+    ]
+    plot_curve(rows, tmp_path / "curve.png", engines)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    plot_curve([replace(row, ppmd_bits_per_character=None) for row in rows], tmp_path / "curve.svg")
+    assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    with pytest.raises(CodecError, match=r"curve\.xyz cannot be drawn"):
+        plot_curve(rows, tmp_path / "curve.xyz")
 
 
 def test_baselines_are_compared_without_marks_and_blanks() -> None:
@@ -268,6 +293,7 @@ def test_a_baseline_reads_the_same_images(codec: Codec, short_page: Page, name: 
     assert row.accuracy > 0.9
     assert row.own_accuracy > 0.95
     assert row.times_slower == pytest.approx(row.ms / row.own_ms)
+    assert row.bytes_per_page > row.own_bytes_per_page > 0
     first = baseline.read(page_rows(render(short_page.cells, short_page.layout, "large"))[:1], "en")
     assert "parser" in first
 

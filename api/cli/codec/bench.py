@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,6 +13,20 @@ from .bench_tables import show_result
 if TYPE_CHECKING:
     from foxing.encoder import Codec
     from foxing.encoder.bench import PageSet
+
+
+class PageLimits(NamedTuple):
+    """Which pages of the texts to measure."""
+
+    #: Pages to leave out at the start of each file.
+    skip: int | None
+    per_file: int
+    per_group: int | None
+
+    @property
+    def of_one_file(self) -> int:
+        """How many pages of a group with one file."""
+        return self.per_file if self.per_group is None else min(self.per_file, self.per_group)
 
 
 def bench(
@@ -28,6 +42,14 @@ def bench(
     ] = None,
     tier: Annotated[list[str] | None, typer.Option(metavar="TIER", help="Only this tier.", show_default="all")] = None,
     pages: Annotated[int, typer.Option(min=1, help="Maximum number of dense pages per file.")] = 20,
+    group_pages: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Maximum number of dense pages per group, taken equally from its files.",
+            show_default="no maximum",
+        ),
+    ] = None,
     skip: Annotated[
         int | None,
         typer.Option(
@@ -39,9 +61,6 @@ def bench(
     identifiers: Annotated[
         int, typer.Option(min=0, help="Also measure this many dense pages of random hexadecimal, UUIDs and digits.")
     ] = 0,
-    sizes: Annotated[
-        bool, typer.Option("--sizes", help="Also measure every other token size that the codec offers.")
-    ] = False,
     degraded: Annotated[
         bool, typer.Option("--degraded", help="Also measure shifted, blurred, noisy and JPEG images at tier small.")
     ] = False,
@@ -61,21 +80,18 @@ def bench(
     plot: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Plot accuracy against compression to this PNG or SVG file.", show_default=False
-        ),
-    ] = None,
-    plot_rates: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Plot accuracy against bits per character to this PNG or SVG file.", show_default=False
+            metavar="FILE",
+            help="Plot the share of characters read right against bytes per page to this PNG or SVG file.",
+            show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure accuracy, size, calibration and speed of the codec on text it was never trained on.
+    """Measure what the codec keeps of text it was never trained on, in how many bytes, how accurately and how fast.
 
-    `rows` has one entry per group and tier, followed on request by other token sizes, altered images (`condition`) and
-    pages aged through decoded text (`path` is "aged"). `characters` has one entry per kind of character and tier. For
+    `rows` has one entry per group and tier, followed on request by altered images (`condition`) and pages aged through
+    decoded text (`path` is "aged"). A character is kept unless it is read as a gap (⋯), which is no error; it is
+    invented if it is read where the page has none. `characters` has one entry per kind of character and tier. For
     a codec based on a vision-language model, `storage` shows how storing tokens in each dtype changes the logits of
     its decoder.
     """
@@ -87,17 +103,18 @@ def bench(
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     tiers = _tiers(codec, tier or ())
-    groups = _text_groups(codec, texts or (), pages, skip) if texts or not identifiers else {}
+    limits = PageLimits(skip, pages, group_pages)
+    groups = _text_groups(codec, texts or (), limits) if texts or not identifiers else {}
     run = BenchRun(state, codec, _with_identifiers(codec, groups, identifiers), tiers)
     engines = run.load_baselines() if baselines else None
-    result = run.measure(sizes=sizes, degraded=degraded, ageing=ageing)
+    result = run.measure(degraded=degraded, ageing=ageing)
     if characters:
         result.characters = run.measure_characters()
     if engines is not None:
         result.baselines = run.compare(engines, baseline_pages)
     if speed:
         result.speed = run.measure_speed(settings.device)
-    result.plot(plot or (), plot_rates or ())
+    result.plot(plot or ())
     state.answer(result.to_dict(), lambda console: show_result(console, result))
 
 
@@ -111,16 +128,17 @@ def _tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names or codec.tiers))
 
 
-def _text_groups(codec: "Codec", texts: Sequence[str], pages: int, skip: int | None) -> "dict[str, PageSet]":
+def _text_groups(codec: "Codec", texts: Sequence[str], limits: PageLimits) -> "dict[str, PageSet]":
     """The pages of `texts` by group, or those of the demo's conversation."""
     from foxing.encoder.bench import load_texts, named_file, texts_of
 
     if texts:
-        return load_texts([named_file(text) for text in texts], codec, skip=skip, limit=pages)
+        files = [named_file(text) for text in texts]
+        return load_texts(files, codec, skip=limits.skip, limit=limits.per_file, group_limit=limits.per_group)
     from foxing.api.demo.conversation import demo_conversation
 
     messages = [message.model_dump(exclude={"created_at", "id", "thread"}) for message in demo_conversation()]
-    return {"demo": texts_of([{"id": "demo", "messages": messages}], codec, pages)}
+    return {"demo": texts_of([{"id": "demo", "messages": messages}], codec, limits.of_one_file)}
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":

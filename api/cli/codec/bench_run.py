@@ -17,7 +17,7 @@ from foxing.encoder.bench import (
 )
 from foxing.encoder.bench.baselines import Baseline, BaselineRow, load_baselines
 from foxing.encoder.bench.plan import compare_with, plan_rows, run_plan, storage_of, warm_up
-from foxing.encoder.bench.plot import plot_curve, plot_rates
+from foxing.encoder.bench.plot import plot_curve
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,10 @@ class BenchResult:
             document["speed"] = self.speed.to_dict()
         return document
 
-    def plot(self, curves: Sequence[Path], rates: Sequence[Path]) -> None:
-        """Plots accuracy against compression to each of `curves`, against bits per character to each of `rates`."""
-        for path in curves:
+    def plot(self, paths: Sequence[Path]) -> None:
+        """Plots the share of characters read right against bytes per page to each of `paths`."""
+        for path in paths:
             plot_curve(self.rows, path, () if self.baselines is None else self.baselines.rows)
-        for path in rates:
-            plot_rates(self.rows, path)
 
 
 @dataclass(frozen=True)
@@ -93,11 +91,11 @@ class BenchRun:
     groups: Mapping[str, PageSet]
     tiers: Sequence[str]
 
-    def measure(self, *, sizes: bool, degraded: bool, ageing: bool) -> BenchResult:
-        """Accuracy, size and calibration per group and tier."""
+    def measure(self, *, degraded: bool, ageing: bool) -> BenchResult:
+        """What is kept, accuracy, size and calibration per group and tier."""
         with self.state.progress("measuring") as progress:
             warm_up(self.codec, self.groups, self.tiers)
-            plan = plan_rows(self.codec, self.groups, self.tiers, sizes=sizes, degraded=degraded, ageing=ageing)
+            plan = plan_rows(self.codec, self.groups, self.tiers, degraded=degraded, ageing=ageing)
             result = BenchResult(run_plan(plan, progress))
         quantizable = capabilities_of(self.codec).quantizable
         if quantizable is not None:

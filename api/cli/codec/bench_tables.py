@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from .bench_run import BaselineComparison, BenchResult
 
-_NUMBERS = (
-    *("pages", "chars", "accuracy", "tokens", "B/token", "×BPE", "×chars/4", "bits/char", "zstd", "ECE"),
-    *("flagged", "of errors", "silent/10k", "unread", "enc ms", "dec ms"),
+#: Said below every table that has a compression ratio.
+UNIT_NOTE = (
+    "×BPE is text tokens per vision token. A native vision token is a unit of storage and recall; it saves LLM context "
+    "only where the LLM looks at page images."
 )
 
 
@@ -33,40 +34,56 @@ def show_result(console: Console, result: "BenchResult") -> None:
         _show_baselines(console, result.baselines)
     if result.speed is not None:
         _show_speed(console, result.speed)
-    console.print(
-        "A native vision token is a unit of storage and recall; it saves LLM context only where the LLM looks at "
-        "page images.",
-        soft_wrap=True,
-    )
 
 
 def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
-    shown = table("tier", "text", "image", *_NUMBERS, right=_NUMBERS)
+    """What is kept and in how many bytes, then how sure and how fast the codec is."""
+    numbers = (
+        *("pages", "kept", "accuracy", "silent/10k", "invented/M", "bits/char", "zstd", "PPMd"),
+        *("B/page", "tokens/page", "×BPE"),
+    )
+    shown = table("tier", "text", "image", *numbers, right=numbers)
     for row in rows:
         shown.add_row(
-            *(row.tier, row.language, row.condition, f"{row.pages}", f"{row.characters:,}", f"{row.accuracy:.3%}"),
-            *(f"{row.vision_tokens:,}", f"{row.bytes_per_token}", f"{row.compression:.1f}"),
-            *(f"{row.chars_per_4_per_token:.1f}", f"{row.bits_per_character:.2f}"),
-            *(f"{row.zstd_bits_per_character:.2f}", f"{row.calibration_error:.4f}", f"{row.flagged_share:.2%}"),
-            *(f"{row.flagged_errors_share:.1%}", f"{row.silent_errors_per_10k:.1f}", f"{row.unread_pages}"),
-            *(f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
+            *(row.tier, row.language, row.condition, f"{row.pages}", f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
+            *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:.0f}", *_rates(row)),
+            *(f"{row.bytes_per_page:,.0f}", f"{row.vision_tokens / row.pages:,.0f}", f"{row.compression:.1f}"),
+        )
+    console.print(shown)
+    console.print(UNIT_NOTE, soft_wrap=True)
+    _show_confidence(console, rows)
+
+
+def _rates(row: "BenchRow") -> tuple[str, str, str]:
+    """Bits per character: ours, of zstd -19 and of PPMd."""
+    ppmd = "" if row.ppmd_bits_per_character is None else f"{row.ppmd_bits_per_character:.2f}"
+    return f"{row.bits_per_character:.2f}", f"{row.zstd_bits_per_character:.2f}", ppmd
+
+
+def _show_confidence(console: Console, rows: "Sequence[BenchRow]") -> None:
+    numbers = ("chars", "kept right", "ECE", "flagged", "of errors", "unread", "enc ms", "dec ms")
+    shown = table("tier", "text", "image", *numbers, right=numbers)
+    for row in rows:
+        shown.add_row(
+            *(row.tier, row.language, row.condition, f"{row.characters:,}", f"{row.kept_accuracy:.3%}"),
+            *(f"{row.calibration_error:.4f}", f"{row.flagged_share:.2%}", f"{row.flagged_errors_share:.1%}"),
+            *(f"{row.unread_pages}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
         )
     console.print(shown)
 
 
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:
-    """Accuracy of pages aged through decoded text beside that of pages encoded from the original."""
-    direct_accuracy = {
-        (row.language, row.tier): row.accuracy for row in direct if row.condition == "clean" and row.default_size
-    }
-    numbers = ("aged", "directly", "points lost", "bits/char", "zstd")
+    """Pages aged through decoded text beside those encoded from the original."""
+    originals = {(row.language, row.tier): row.accuracy for row in direct if row.condition == "clean"}
+    shares = ("pages", "kept", "aged", "directly", "points lost", "invented/M")
+    numbers = (*shares, "bits/char", "zstd", "PPMd", "B/page")
     shown = table("tier", "text", *numbers, right=numbers)
     for row in aged:
-        original = direct_accuracy.get((row.language, row.tier))
+        original = originals.get((row.language, row.tier))
         shown.add_row(
-            *(row.tier, row.language, f"{row.accuracy:.3%}"),
+            *(row.tier, row.language, f"{row.pages}", f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
             *("", "") if original is None else (f"{original:.3%}", f"{(original - row.accuracy) * 100:.3f}"),
-            *(f"{row.bits_per_character:.2f}", f"{row.zstd_bits_per_character:.2f}"),
+            *(f"{row.invented_per_million:.0f}", *_rates(row), f"{row.bytes_per_page:,.0f}"),
         )
     console.print(shown)
 
@@ -95,13 +112,13 @@ def _show_storage(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_baselines(console: Console, comparison: "BaselineComparison") -> None:
-    numbers = ("pages", "accuracy", "ours", "ms/page", "our ms", "times slower")
+    numbers = ("pages", "accuracy", "ours", "PNG B/page", "our B/page", "ms/page", "our ms", "times slower")
     shown = table("tier", "text", "engine", *numbers, right=numbers)
     for row in comparison.rows:
         shown.add_row(
             *(row.tier, row.language, f"{row.engine} {row.version}", f"{row.pages}"),
-            *(f"{row.accuracy:.2%}", f"{row.own_accuracy:.2%}", f"{row.ms:,.0f}", f"{row.own_ms:.0f}"),
-            f"{row.times_slower:.0f}×",
+            *(f"{row.accuracy:.2%}", f"{row.own_accuracy:.2%}", f"{row.bytes_per_page:,.0f}"),
+            *(f"{row.own_bytes_per_page:,.0f}", f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
         )
     console.print(shown)
     for item in comparison.not_compared:

@@ -101,6 +101,13 @@ def test_codec_bench_needs_a_file_after_the_option(foxing: Foxing, arguments: tu
     assert "at least one value" in result.stderr
 
 
+def test_codec_bench_limits_the_pages_of_a_group(foxing: Foxing, texts: list[Path]) -> None:
+    paths = [f"port={path}" for path in texts]
+    arguments = ("codec", "bench", "--tier", "small", "--skip", "0", "--texts", *paths)
+    assert [row["pages"] for row in foxing.json(*arguments)["rows"]] == [2]
+    assert [row["pages"] for row in foxing.json(*arguments, "--group-pages", "1")["rows"]] == [1]
+
+
 def test_codec_bench_names_a_missing_file(foxing: Foxing, texts: list[Path]) -> None:
     failure = foxing.failure("codec", "bench", "--texts", str(texts[0]), "missing.jsonl")
     assert "missing.jsonl" in failure["detail"]
@@ -115,7 +122,7 @@ def test_codec_bench_shows_that_texts_takes_several_files(foxing: Foxing) -> Non
 def test_codec_bench_prints_every_table(
     foxing: Foxing, texts: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    row = BaselineRow("engine-a", "1.0", "small", "en", 1, 100, 0.5, 1.0, 20.0, 10.0, 2.0, 4.0)
+    row = BaselineRow("engine-a", "1.0", "small", "en", 1, 100, 0.5, 1.0, 20.0, 10.0, 2.0, 71_154.0, 3_600.0)
 
     def compare(*_: Any) -> tuple[list[BaselineRow], list[dict[str, str]]]:
         return [row], [{"engine": "engine-a", "language": "de", "why": "it does not read German"}]
@@ -133,5 +140,9 @@ def test_codec_bench_prints_every_table(
     assert "engine-a 1.0" in shown
     assert "Not compared: engine-b: not installed" in shown
     assert "Not compared: engine-a, de: it does not read German" in shown
+    assert "71,154" in shown
     assert "points lost" in shown
+    for head in ("pages", "kept", "silent/10k", "invented/M", "B/page", "bits/char", "zstd", "PPMd", "×BPE"):
+        assert head in shown
+    assert "A native vision token is a unit of storage" in shown
     assert "Weights loaded in" in shown
