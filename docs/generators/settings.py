@@ -41,7 +41,6 @@ required only if that table is given. Codecs of other packages ([plug-ins](plugi
 _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
-    "codecs.native.token_bytes": {"tiny": 200},
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
     "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
