@@ -275,7 +275,7 @@ def _fills(request: _Request, reading: Reading) -> bool:
     per_band = rows // len(request.state.known)
     used = min(request.page.rows_used, request.stop * per_band)
     needed = used - (request.first - request.above) * per_band
-    return reading.cells.shape[1] == columns and needed <= len(reading.cells) <= rows
+    return bool(reading.cells.shape[1] == columns and needed <= len(reading.cells) <= rows)
 
 
 def _fill(request: _Request, reading: Reading) -> None:
