@@ -65,7 +65,6 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         ("XYZZY", "1", "the settings are FOXING_DATABASE_URL"),
         ("CODEC_MODEL", "m", "it is now FOXING_CODECS__DEEPSEEK_OCR__MODEL"),
         ("CODEC_DECODER", "remote", "it is now FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL"),
-        ("TOKEN_BYTES", "{}", "it is now FOXING_CODECS__NATIVE__TOKEN_BYTES"),
         ("REMOTE_API_KEY", "k", "it is now FOXING_CODECS__REMOTE__API_KEY"),
     ],
 )

@@ -13,7 +13,10 @@ from support.hooked_codec import HookedCodec
 from foxing.encoder import UNREADABLE, Reading, VisionTokens
 from foxing.memory import Memory
 from foxing.memory.lifecycle.fidelity import character_loss, missing_share, unreadable_share
-from foxing.renderer import GAP_MARK, code_points
+from foxing.memory.lifecycle.retypeset import message_part
+from foxing.memory.pages.content import PageState
+from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
+from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 URL = "https://nursery.example/spring-2026"
@@ -105,6 +108,21 @@ def test_a_keepsake_lies_in_the_gap_where_it_stood(database_path: Path, faded: s
         message = memory.message("ana", "m")
     assert expected in message.text
     assert all(start > 150 for start, _, _ in message.uncertain)
+
+
+def test_a_gap_stays_a_gap_when_its_page_is_typeset_again() -> None:
+    layout = PageLayout(columns=16, rows=6)
+    cells = np.full(96, BLANK, np.uint32)
+    cells[8:31] = code_points("gone⋯⋯⋯⋯A-1⋯ and ⟦22EF⟧")[:23]
+    state = PageState.of(reading(cells.reshape(6, 16)))
+    span = SpanRow(page_id=1, ordinal=0, message_id=7, header_start=0, start=8, stop=31, char_start=0, char_stop=20)
+    keepsake = KeepsakeRow(page_id=1, start=14, stop=15, message_id=7, text="A-12")
+    part = message_part(state, layout, span, [keepsake])
+    assert (part.text, part.gaps, part.keepsakes) == ("gone⋯A-12⋯A-1⋯ and ⋯", {4, 9, 13}, [(5, 9)])
+    page = Typesetter(layout).page([Entry("7", "user", part.text, NOW, gaps=part.gaps)])
+    (placed,) = page.spans
+    again = transcribe(page.cells.reshape(-1)[placed.start : placed.stop], layout=layout, start=placed.start)
+    assert (again.text, set(again.gaps.tolist())) == (part.text, part.gaps)
 
 
 @pytest.fixture
