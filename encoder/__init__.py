@@ -10,7 +10,6 @@ from .capabilities import (
     QuantizableCodec,
     RemoteCodec,
     RemoteUsage,
-    ResizableCodec,
     StorageEffect,
     capabilities_of,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "RemoteOptions",
     "RemoteUsage",
     "RequiredOption",
-    "ResizableCodec",
     "ServerOptions",
     "StorageEffect",
     "TierSpec",

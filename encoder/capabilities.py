@@ -3,7 +3,6 @@
 | capability | protocol | adds |
 |---|---|---|
 | `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
-| `resizable` | `ResizableCodec` | writes vision tokens of several sizes |
 | `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
@@ -29,19 +28,6 @@ class DescribableCodec(Codec, Protocol):
 
     def runs_on(self) -> Mapping[str, str]:
         """Label → value, for people: the device, the model, the precision, the server."""
-        ...
-
-
-@runtime_checkable
-class ResizableCodec(Codec, Protocol):
-    """A codec that can write vision tokens of several sizes. It decodes all of them, whichever size it writes."""
-
-    #: Sizes in bytes of a vision token that it can write at each tier, the default first.
-    sizes: Mapping[str, tuple[int, ...]]
-
-    def sized(self, token_bytes: Mapping[str, int]) -> Codec:
-        """The same weights, writing tokens of `token_bytes` bytes at the tiers named. Raises `CodecError` for a tier or
-        a size that it does not offer."""
         ...
 
 
@@ -136,7 +122,6 @@ class Capabilities:
     """
 
     describable: DescribableCodec | None = None
-    resizable: ResizableCodec | None = None
     quantizable: QuantizableCodec | None = None
     downscalable: DownscalableCodec | None = None
     remote: RemoteCodec | None = None
@@ -146,7 +131,6 @@ def capabilities_of(codec: Codec) -> Capabilities:
     """What `codec` offers beyond the contract."""
     return Capabilities(
         describable=codec if isinstance(codec, DescribableCodec) else None,
-        resizable=codec if isinstance(codec, ResizableCodec) else None,
         quantizable=codec if isinstance(codec, QuantizableCodec) else None,
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
         remote=codec if isinstance(codec, RemoteCodec) else None,

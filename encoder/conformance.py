@@ -18,10 +18,10 @@ from PIL import Image
 
 from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
 
-from .capabilities import ResizableCodec, capabilities_of
+from .capabilities import capabilities_of
 from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
-from .tokens import VisionTokens
+from .tokens import STREAM, VisionTokens
 
 #: All different: language models are kept from repeating themselves.
 SENTENCES = (
@@ -79,21 +79,34 @@ def tokens_match_the_spec(codec: Codec) -> None:
     page = sample_page(codec)
     for tier, spec in codec.tiers.items():
         for rows in sorted({page.rows_used, codec.layout.rows}):
-            blank = np.full((rows - page.rows_used, codec.layout.columns), BLANK, dtype=np.uint32)
-            image = render(np.concatenate([page.cells, blank]), codec.layout, tier)
-            tokens = codec.encode([image], tier)[0]
+            tokens = codec.encode([_image(codec, page, tier, rows)], tier)[0]
             _expect(
                 (tokens.codec, tokens.weights, tokens.tier) == (codec.name, codec.weights, tier),
                 "tokens name another origin",
             )
             grid = token_grid(codec, codec.layout, rows, tier)
-            _expect(tokens.shape[:2] == grid, f"'{tier}': {tokens.shape[:2]} tokens, expected {grid}")
+            right_grid = tokens.shape[:2] == grid or spec.dtype == STREAM
+            _expect(right_grid, f"'{tier}': {tokens.shape[:2]} tokens, expected {grid}")
             right_size = tokens.bytes_per_token == spec.bytes_per_token or spec.variable
             _expect(right_size, f"'{tier}': the bytes per token differ from the spec")
             _expect(len(tokens.data) <= 2 * spec.bytes_per_page, f"'{tier}': more than twice the bytes of the spec")
             _expect(tokens.dtype == spec.dtype, f"'{tier}': the dtype of the tokens differs from the spec")
             _expect(tokens.count <= spec.tokens, f"'{tier}': more tokens than a full page has")
             _expect(spec.context_positions >= spec.tokens, f"'{tier}': fewer context positions than tokens")
+
+
+def streams_are_as_long_as_their_page(codec: Codec) -> None:
+    """If tokens are a stream, those of a full page fit the tier and a short page takes fewer; each has the bytes of the
+    spec."""
+    for tier, spec in codec.tiers.items():
+        if spec.dtype != STREAM:
+            continue
+        full, short = sample_page(codec, 100), sample_page(codec, 2)
+        longer, shorter = (codec.encode([_image(codec, page, tier, page.rows_used)], tier)[0] for page in (full, short))
+        _expect(longer.count <= spec.tokens, f"'{tier}': {longer.count} tokens, at most {spec.tokens} are allowed")
+        _expect(shorter.count < longer.count, f"'{tier}': a short page takes as many tokens as a full one")
+        sizes = {longer.bytes_per_token, shorter.bytes_per_token}
+        _expect(sizes == {spec.bytes_per_token}, f"'{tier}': the bytes per token differ from the spec")
 
 
 def readings_fit_the_grid(codec: Codec) -> None:
@@ -152,6 +165,7 @@ def crops_decode_as_the_page(codec: Codec) -> None:
     page = sample_page(codec, 40)
     for tier in codec.tiers:
         tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)[0]
+        _expect(tokens.has_rows, f"'{tier}': a stream decodes only as a whole, so there is no margin for crops")
         if tokens.shape[0] < 3:
             continue
         rows = codec.layout.rows_per_token(tier)
@@ -170,10 +184,15 @@ def foreign_tokens_are_rejected(codec: Codec) -> None:
         ("other weights", replace(tokens, weights="0" * len(tokens.weights))),
         ("another codec", replace(tokens, codec="another")),
         ("an unknown tier", replace(tokens, tier="gigantic")),
-        ("a wrong shape", replace(tokens, shape=(tokens.shape[0] * tokens.shape[1], 1, tokens.shape[2]))),
+        ("a wrong shape", replace(tokens, shape=_wrong_shape(tokens))),
     )
     for difference, item in foreign:
         _expect_raises(TokensError, partial(codec.decode, [item]), f"tokens of {difference} were decoded")
+
+
+def _wrong_shape(tokens: VisionTokens) -> tuple[int, int, int]:
+    """A shape that fits the data and that no codec writes: one column, or a stream that is one token."""
+    return (1, 1, len(tokens.data)) if tokens.dtype == STREAM else (tokens.count, 1, tokens.shape[2])
 
 
 def bad_images_are_rejected(codec: Codec) -> None:
@@ -199,8 +218,6 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
     if found.describable is not None:
         labels = found.describable.runs_on()
         _expect(labels and all(isinstance(value, str) for value in labels.values()), "runs_on has no labels")
-    if found.resizable is not None:
-        _check_sizes(found.resizable)
     page, tier = sample_page(codec, 2), list(codec.tiers)[-1]
     image = render(page.cells, codec.layout, tier)
     if found.quantizable is not None:
@@ -219,14 +236,10 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         _expect(found.remote.usage.pages == pages_before + 1, "usage does not count the page")
 
 
-def _check_sizes(codec: ResizableCodec) -> None:
-    _expect(set(codec.sizes) == set(codec.tiers), "the sizes are not those of the tiers")
-    for tier, sizes in codec.sizes.items():
-        _expect(codec.tiers[tier].bytes_per_token in sizes, f"'{tier}': the size in use is not offered")
-        other = codec.sized({tier: sizes[-1]})
-        _expect(other.tiers[tier].bytes_per_token == sizes[-1], f"'{tier}': another size was asked for")
-        unknown = partial(codec.sized, {tier: max(sizes) + 1})
-        _expect_raises(CodecError, unknown, f"'{tier}': a size that is not offered was accepted")
+def _image(codec: Codec, page: Page, tier: str, rows: int) -> Image.Image:
+    """The page at `tier` with blank rows below it, `rows` in all."""
+    blank = np.full((rows - page.rows_used, codec.layout.columns), BLANK, dtype=np.uint32)
+    return render(np.concatenate([page.cells, blank]), codec.layout, tier)
 
 
 def _read(codec: Codec, page: Page, tier: str) -> Reading:
@@ -240,6 +253,7 @@ READING_CHECKS: tuple[Callable[[Codec], None], ...] = (reads_its_own_tokens,)
 CHECKS: tuple[Callable[[Codec], None], ...] = (
     describes_itself,
     tokens_match_the_spec,
+    streams_are_as_long_as_their_page,
     readings_fit_the_grid,
     *READING_CHECKS,
     tokens_survive_a_round_trip,

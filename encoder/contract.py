@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, Repertoire, grid_text
+from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, PageLayout, Repertoire, grid_text
 
-from .tokens import VisionTokens, is_variable, numbers_in
+from .tokens import STREAM, VisionTokens, is_variable, numbers_in
 
 #: The code point that stands for a cell the codec cannot read (U+FFFD), always with confidence 0.
 UNREADABLE = 0xFFFD
 #: A page counts as unread if more than this share of its characters is `UNREADABLE`.
 UNREAD_SHARE = 0.3
+#: Bytes of the stream of a full page, for estimates before it is encoded: about those of English prose.
+FULL_PAGE_BYTES = 3500
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class TierSpec:
     name: str
     #: Side of a full page's image in px.
     side_px: int
-    #: Vision tokens of a full page.
+    #: Vision tokens of a full page, at most.
     tokens: int
-    #: Bytes of a vision token; for a variable size, the average on a full page of English.
+    #: Bytes of a vision token; for an image, the average on a full page of English.
     bytes_per_token: int
     #: What a token's numbers are stored in; see `foxing.encoder.tokens`.
     dtype: str
@@ -47,12 +49,12 @@ class TierSpec:
 
     @property
     def bytes_per_page(self) -> int:
-        """Bytes of a full page's tokens, without their header."""
+        """Bytes of a full page's tokens, without their header; for a stream, at most."""
         return self.tokens * self.bytes_per_token
 
     @property
     def variable(self) -> bool:
-        """Whether the size of a token depends on the page."""
+        """Whether the bytes of a page's tokens depend on what is on the page."""
         return is_variable(self.dtype)
 
 
@@ -63,7 +65,8 @@ class Reading:
     tier: str
     #: uint32[rows, columns]: the grid as decoded; values as in `foxing.renderer.Page`, or `UNREADABLE`.
     cells: Cells
-    #: float32[rows, columns] in [0, 1]: the probability that each cell is right.
+    #: float32[rows, columns] in [0, 1]: the probability that each cell is right; 1 where there is a gap, which is
+    #: certain to be gone.
     confidence: npt.NDArray[np.float32]
     #: The tier's threshold: cells below it count as uncertain.
     flag_below: float
@@ -74,21 +77,29 @@ class Reading:
         return grid_text(self.cells)
 
     @property
+    def gap(self) -> npt.NDArray[np.bool_]:
+        """bool[rows, columns]: the cells where ink has faded."""
+        gap: npt.NDArray[np.bool_] = self.cells == ord(GAP_MARK)
+        return gap
+
+    @property
     def mean_confidence(self) -> float:
-        """Mean confidence of the cells that are not blank; 1 for an empty page."""
+        """Mean confidence of the cells that are neither blank nor a gap; 1 for a page without any."""
         used = self._used
         return float(self.confidence[used].mean()) if used.any() else 1.0
 
     @property
     def unread(self) -> bool:
-        """Whether the page could not be read at all: it is empty, or more than `UNREAD_SHARE` of it is unreadable
-        (noise, another font, a page laid out for another codec). Its text is then meaningless."""
+        """Whether the page could not be read at all: it is empty, or more than `UNREAD_SHARE` of what has not faded is
+        unreadable (noise, another font, a page laid out for another codec). Its text is then meaningless."""
         used = self._used & (self.cells != WIDE_TAIL)
-        return not used.any() or float((self.cells[used] == UNREADABLE).mean()) > UNREAD_SHARE
+        if not used.any():
+            return not self.gap.any()
+        return float((self.cells[used] == UNREADABLE).mean()) > UNREAD_SHARE
 
     @property
     def _used(self) -> npt.NDArray[np.bool_]:
-        used: npt.NDArray[np.bool_] = (self.cells != BLANK) & (self.cells != 0x20)
+        used: npt.NDArray[np.bool_] = (self.cells != BLANK) & (self.cells != 0x20) & ~self.gap
         return used
 
 
@@ -126,11 +137,15 @@ class Codec(Protocol):
 def token_grid(codec: Codec, layout: PageLayout, rows_used: int, tier: str) -> tuple[int, int]:
     """Rows and columns of the vision tokens of a page of `layout` that uses `rows_used` rows.
 
-    If the layout does not crop, they are those of the codec's tier, whose tokens need not cover 64×64 px.
+    If the layout does not crop, they are those of the codec's tier, whose tokens need not cover 64×64 px. For a stream
+    they are an estimate: one row of the tokens that such a page takes on average.
     """
+    spec = codec.tiers[tier]
+    if spec.dtype == STREAM:
+        return 1, -(-_stream_bytes(spec, layout, rows_used) // spec.bytes_per_token)
     if layout.cropped:
         return layout.bands(rows_used, tier), layout.token_rows(tier)
-    side = isqrt(codec.tiers[tier].tokens)
+    side = isqrt(spec.tokens)
     return side, side
 
 
@@ -140,8 +155,15 @@ def expected_bytes(codec: Codec, layout: PageLayout, rows_used: int, tier: str) 
     rows, columns = token_grid(codec, layout, rows_used, tier)
     spec = codec.tiers[tier]
     shape = (rows, columns, numbers_in(spec.dtype, spec.bytes_per_token))
-    data = b"\0" * (rows * columns * spec.bytes_per_token)
-    return len(VisionTokens(codec.name, codec.weights, tier, shape, spec.dtype, data).to_bytes())
+    stream = spec.dtype == STREAM
+    size = _stream_bytes(spec, layout, rows_used) if stream else rows * columns * spec.bytes_per_token
+    return len(VisionTokens(codec.name, codec.weights, tier, shape, spec.dtype, b"\0" * size).to_bytes())
+
+
+def _stream_bytes(spec: TierSpec, layout: PageLayout, rows_used: int) -> int:
+    """Estimated bytes of the stream of a page that uses `rows_used` rows: its share of `FULL_PAGE_BYTES`, and no more
+    than the tier holds."""
+    return min(spec.bytes_per_page, max(1, FULL_PAGE_BYTES * rows_used // layout.rows))
 
 
 def can_draw_for(codec: Codec, layout: PageLayout) -> bool:

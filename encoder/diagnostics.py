@@ -107,7 +107,7 @@ def _check_tier(codec: Codec, page: Page, tier: str) -> TierCheck:
     encoded = perf_counter()
     reading = codec.decode([tokens])[0]
     decoded = perf_counter()
-    used = reading.cells > 0x20
+    used = (reading.cells > 0x20) & ~reading.gap
     return TierCheck(
         tier=tier,
         side_px=spec.side_px,

@@ -1,8 +1,7 @@
 """Vision tokens as self-describing bytes: a header that says what they are, the data, and a checksum."""
 
 import hashlib
-import json
-import struct
+import re
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Self
@@ -13,9 +12,10 @@ from safetensors.numpy import save as save_safetensors
 
 from .errors import TokensError
 
-MAGIC = b"FXVT\x01"
-CHECKSUM_BYTES = 8
-_LENGTH = struct.Struct("<H")
+MAGIC = b"FXV"
+#: The version of the format, the byte after `MAGIC`.
+VERSION = 2
+CHECKSUM_BYTES = 6
 
 #: Bits of one number of a token.
 DTYPE_BITS = {"uint8": 8, "int8": 8, "float8_e4m3": 8, "float16": 16, "bfloat16": 16, "float32": 32}
@@ -24,11 +24,19 @@ SCALED_NUMBERS = 128
 SCALE_BYTES = 4
 #: The dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
 PNG = "png"
+#: The dtype of tokens that are pieces of one stream of bytes, of variable length; the last piece may be shorter.
+STREAM = "stream"
+#: The code of each dtype in the header.
+DTYPE_CODES = {name: code for code, name in enumerate((*DTYPE_BITS, PNG, STREAM))}
+
+_DTYPES = {code: name for name, code in DTYPE_CODES.items()}
+_HEX = re.compile("(?:[0-9a-f]{2})+")
+_MAX_VARINT_BYTES = 5
 
 
 def is_variable(dtype: str) -> bool:
-    """Whether the size of tokens of `dtype` depends on the page."""
-    return dtype == PNG
+    """Whether the bytes of a page's tokens depend on what is on the page."""
+    return dtype in (PNG, STREAM)
 
 
 def bytes_of(dtype: str, numbers: int) -> int:
@@ -38,9 +46,9 @@ def bytes_of(dtype: str, numbers: int) -> int:
 
 
 def numbers_in(dtype: str, token_bytes: int) -> int:
-    """Numbers in a token of `token_bytes` bytes, as in its shape; 1 for variable dtypes."""
-    if is_variable(dtype):
-        return 1
+    """Numbers in a token of `token_bytes` bytes, as in its shape: for "png" 1, for "stream" its bytes."""
+    if dtype in (PNG, STREAM):
+        return 1 if dtype == PNG else token_bytes
     scales = -(-token_bytes // (SCALED_NUMBERS + SCALE_BYTES)) * SCALE_BYTES if dtype == "int8" else 0
     return (token_bytes - scales) * 8 // DTYPE_BITS[dtype]
 
@@ -54,29 +62,39 @@ class VisionTokens:
     #: Digest of the weights that wrote them.
     weights: str
     tier: str
-    #: Token rows, token columns, numbers per token (1 if `dtype` is "png").
+    #: Token rows, token columns, numbers per token (1 if `dtype` is "png"). With "stream": 1, the number of tokens, and
+    #: bytes per token.
     shape: tuple[int, int, int]
-    #: A key of `DTYPE_BITS`, or "png".
+    #: A key of `DTYPE_CODES`.
     dtype: str
     #: The tokens row by row, packed without gaps. A number of "int8" is multiplied by the scale of its run of
-    #: `SCALED_NUMBERS`. With "png": one image of all tokens.
+    #: `SCALED_NUMBERS`. With "png": one image of all tokens. With "stream": its bytes, as many as there are; the last
+    #: token is not padded.
     data: bytes
 
     def __post_init__(self) -> None:
         if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
             raise TokensError("the codec, weights, tier and dtype of vision tokens must be strings")
-        if self.dtype not in DTYPE_BITS and not is_variable(self.dtype):
+        if self.dtype not in DTYPE_CODES:
             raise TokensError(f"unknown dtype '{self.dtype}' of vision tokens; upgrade foxing")
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise TokensError(f"the shape of vision tokens must be three positive numbers, not {self.shape}")
-        if is_variable(self.dtype):
+        self._check_data()
+
+    def _check_data(self) -> None:
+        """Raises `TokensError` if the length of the data contradicts the shape."""
+        if self.dtype == PNG:
             if self.shape[2] != 1 or not self.data:
                 raise TokensError(
                     f"vision tokens of dtype 'png' need one number each and data; the shape is {self.shape}"
                 )
-            return
-        expected = bytes_of(self.dtype, self.shape[2]) * self.count
-        if len(self.data) != expected:
+        elif self.dtype == STREAM:
+            if self.shape[0] != 1 or self.count != -(-len(self.data) // self.shape[2]):
+                raise TokensError(
+                    f"a stream of {len(self.data)} bytes is one row of as many tokens as it fills; the shape is "
+                    f"{self.shape}"
+                )
+        elif len(self.data) != (expected := bytes_of(self.dtype, self.shape[2]) * self.count):
             raise TokensError(f"vision tokens of shape {self.shape} take {expected} bytes, not {len(self.data)}")
 
     @property
@@ -86,47 +104,59 @@ class VisionTokens:
 
     @property
     def bytes_per_token(self) -> int:
-        """Bytes of one token; for a variable dtype the average, rounded up."""
-        return -(-len(self.data) // self.count)
+        """Bytes of one token; of the last one of a stream, at most; for "png" the average, rounded up."""
+        return self.shape[2] if self.dtype == STREAM else -(-len(self.data) // self.count)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether each token row is a strip of the page, so that `crop` gives a part of it. Not for a stream."""
+        return self.dtype != STREAM
 
     def to_bytes(self) -> bytes:
-        """Magic number, header length, header (JSON), data, and the first 8 bytes of the SHA-256 of all that."""
-        header = json.dumps(
-            {"codec": self.codec, "weights": self.weights, "tier": self.tier, "shape": self.shape, "dtype": self.dtype},
-            separators=(",", ":"),
-        ).encode()
-        body = MAGIC + _LENGTH.pack(len(header)) + header + self.data
+        """Magic number and version, header, data, and the first 6 bytes of the SHA-256 of all that.
+
+        Header: codec, weights and tier, each after its length; the code of the dtype; the shape. Numbers are LEB128
+        varints. A digest of the weights in lower-case hexadecimal takes half its length; the lowest bit of its length
+        says so.
+        """
+        packed = _HEX.fullmatch(self.weights) is not None
+        weights = bytes.fromhex(self.weights) if packed else self.weights.encode()
+        codec, tier = self.codec.encode(), self.tier.encode()
+        parts = [
+            MAGIC + bytes([VERSION]),
+            *(_varint(len(codec)), codec),
+            *(_varint(2 * len(weights) + packed), weights),
+            *(_varint(len(tier)), tier),
+            *(_varint(number) for number in (DTYPE_CODES[self.dtype], *self.shape)),
+            self.data,
+        ]
+        body = b"".join(parts)
         return body + hashlib.sha256(body).digest()[:CHECKSUM_BYTES]
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Self:
         """The inverse of `to_bytes`. Raises `TokensError` if the bytes are truncated, altered or something else."""
         if not blob.startswith(MAGIC):
-            raise TokensError("these bytes are not vision tokens, or a newer version of foxing wrote them")
+            raise TokensError("these bytes are not vision tokens")
+        if blob[len(MAGIC) :][:1] != bytes([VERSION]):
+            raise TokensError(
+                "these vision tokens are truncated, or a newer version of foxing wrote them; upgrade foxing"
+            )
         body, checksum = blob[:-CHECKSUM_BYTES], blob[-CHECKSUM_BYTES:]
         if hashlib.sha256(body).digest()[:CHECKSUM_BYTES] != checksum:
             raise TokensError("these vision tokens are damaged (checksum mismatch); restore them from a backup")
-        start = len(MAGIC) + _LENGTH.size
         try:
-            stop = start + _LENGTH.unpack_from(body, len(MAGIC))[0]
-            header = json.loads(body[start:stop])
-            rows, columns, numbers = header["shape"]
-            return cls(
-                header["codec"],
-                header["weights"],
-                header["tier"],
-                (int(rows), int(columns), int(numbers)),
-                header["dtype"],
-                body[stop:],
-            )
-        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+            return cls(*_parsed(_Header(body, len(MAGIC) + 1)))
+        except ValueError as error:
             raise TokensError(
                 f"the header of these vision tokens is invalid ({error}); restore them from a backup"
             ) from error
 
     def crop(self, first: int, stop: int) -> Self:
         """The token rows from `first` up to but not including `stop`. Raises `TokensError` for a range that is empty or
-        out of bounds."""
+        out of bounds, and for a stream, which decodes only as a whole."""
+        if not self.has_rows:
+            raise TokensError("a page that is stored as a stream decodes only as a whole; it cannot be cropped")
         if not 0 <= first < stop <= self.shape[0]:
             raise TokensError(f"token rows {first} to {stop} are out of range; this page has {self.shape[0]}")
         if self.dtype == PNG:
@@ -153,7 +183,8 @@ class VisionTokens:
 
     def to_safetensors(self) -> bytes:
         """A safetensors file with the tensor "tokens", uint8[token rows, token columns, bytes per token] as stored, and
-        the other fields as metadata. With the dtype "png": the tensor "image", uint8[bytes], a PNG file."""
+        the other fields as metadata. With the dtype "png": the tensor "image", uint8[bytes], a PNG file. With "stream":
+        the tensor "stream", uint8[bytes]; "numbers_per_token" is the bytes of a token."""
         array = np.frombuffer(self.data, dtype=np.uint8)
         metadata = {
             "codec": self.codec,
@@ -164,7 +195,59 @@ class VisionTokens:
         }
         if self.dtype == PNG:
             return save_safetensors({"image": array}, metadata)
+        if self.dtype == STREAM:
+            return save_safetensors({"stream": array}, metadata)
         return save_safetensors({"tokens": array.reshape(*self.shape[:2], self.bytes_per_token)}, metadata)
+
+
+@dataclass
+class _Header:
+    """Reads the fields of a header one after another. Raises `ValueError` where the bytes end or make no sense."""
+
+    body: bytes
+    #: Where the next field begins.
+    position: int
+
+    def number(self) -> int:
+        """The next LEB128 varint."""
+        result = 0
+        for place in range(_MAX_VARINT_BYTES):
+            part = self.take(1)[0]
+            result |= (part & 0x7F) << 7 * place
+            if part < 0x80:
+                return result
+        raise ValueError("a number in it is too long")
+
+    def take(self, length: int) -> bytes:
+        """The next `length` bytes."""
+        taken = self.body[self.position : self.position + length]
+        if len(taken) != length:
+            raise ValueError("it ends early")
+        self.position += length
+        return taken
+
+
+def _parsed(header: _Header) -> tuple[str, str, str, tuple[int, int, int], str, bytes]:
+    """The fields of `VisionTokens`. Raises `ValueError` or `TokensError`."""
+    codec = header.take(header.number()).decode()
+    length, packed = divmod(header.number(), 2)
+    weights = header.take(length)
+    tier = header.take(header.number()).decode()
+    code = header.number()
+    if code not in _DTYPES:
+        raise TokensError(f"unknown dtype code {code} of vision tokens; upgrade foxing")
+    shape = (header.number(), header.number(), header.number())
+    data = header.body[header.position :]
+    return codec, weights.hex() if packed else weights.decode(), tier, shape, _DTYPES[code], data
+
+
+def _varint(number: int) -> bytes:
+    """`number` as LEB128: seven bits a byte, the lowest first."""
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
 
 
 def png_bytes(image: Image.Image) -> bytes:

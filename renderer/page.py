@@ -23,9 +23,11 @@ ESCAPE_OPEN = "⟦"
 ESCAPE_CLOSE = "⟧"
 MESSAGE_MARK = "▶"
 THREAD_MARK = "◆"
+#: Where ink has faded: what stood here is gone. Marks right after one another are one gap.
+GAP_MARK = "⋯"
 
 #: Characters with a meaning of their own on a page; literal ones are typeset as escapes.
-RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE
+RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE + GAP_MARK
 
 
 @dataclass(frozen=True)
@@ -70,20 +72,39 @@ class Page:
         return grid_text(self.cells)
 
 
+def begun_gaps(cells: Cells) -> npt.NDArray[np.bool_]:
+    """bool[n]: the cells in reading order at which a gap begins: those with a `GAP_MARK` and none right before it."""
+    marked = cells.reshape(-1) == ord(GAP_MARK)
+    begun: npt.NDArray[np.bool_] = marked.copy()
+    begun[1:] &= ~marked[:-1]
+    return begun
+
+
 def shown_cells(cells: Cells) -> npt.NDArray[np.int64]:
-    """int64[n]: the cells that hold a character for people, counted in reading order: neither fillers nor the right
-    halves of full-width characters."""
+    """int64[n]: the cells that hold a character for people, counted in reading order: no fillers, no right halves of
+    full-width characters, and of a gap its first cell."""
     flat = cells.reshape(-1)
-    return np.flatnonzero((flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)))
+    return np.flatnonzero(_characters(flat) & (flat != ord(FILLER_MARK)))
 
 
 def shown_text(cells: Cells) -> str:
     """The characters of a grid for people: as `grid_text`, without fillers."""
-    return grid_text(cells.reshape(-1)[shown_cells(cells)])
+    return _text(cells.reshape(-1)[shown_cells(cells)])
 
 
 def grid_text(cells: Cells) -> str:
-    """The characters of a grid in reading order. Blank cells become spaces; trailing spaces are dropped."""
+    """The characters of a grid in reading order. A gap is one mark, however many cells it takes. Blank cells become
+    spaces; trailing spaces are dropped."""
     flat = cells.reshape(-1)
+    return _text(flat[_characters(flat)])
+
+
+def _characters(flat: Cells) -> npt.NDArray[np.bool_]:
+    """bool[n]: the cells that begin a character or a gap."""
+    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & ((flat != ord(GAP_MARK)) | begun_gaps(flat))
+    return kept
+
+
+def _text(flat: Cells) -> str:
     flat = np.where(flat == BLANK, np.uint32(0x20), flat)
-    return str(flat[flat != WIDE_TAIL].astype("<u4").tobytes().decode("utf-32-le")).rstrip(" ")
+    return str(flat.astype("<u4").tobytes().decode("utf-32-le")).rstrip(" ")

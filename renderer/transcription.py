@@ -6,7 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from .layout import DENSE_PAGE, PageLayout
-from .page import BLANK, ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, NEWLINE_MARK, TAB_MARK, WIDE_TAIL, Cells
+from .page import (
+    BLANK,
+    ESCAPE_CLOSE,
+    ESCAPE_OPEN,
+    FILLER_MARK,
+    GAP_MARK,
+    NEWLINE_MARK,
+    TAB_MARK,
+    WIDE_TAIL,
+    Cells,
+    begun_gaps,
+)
 
 _DROPPED = 3  # a cell that yields no character; only inside this module
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
@@ -22,6 +33,8 @@ class Transcription:
     confidence: npt.NDArray[np.float32]
     #: int64[len(text)]: the cell in which each character begins, counted from the first cell given.
     cell: npt.NDArray[np.int64]
+    #: int64[gaps]: where in `text` the gaps are, ascending; each is one `GAP_MARK`. A literal one is not a gap.
+    gaps: npt.NDArray[np.int64]
 
 
 def transcribe(
@@ -33,8 +46,8 @@ def transcribe(
 ) -> Transcription:
     """The text in `cells`, a run in reading order that begins at cell `start` of its page. Inverts typesetting.
 
-    `confidence`: one number per cell, 1 by default; an escape takes the lowest of its cells. A malformed escape, which
-    a misread page may contain, is kept as it is.
+    `confidence`: one number per cell, 1 by default; an escape takes the lowest of its cells, a gap that of its first. A
+    malformed escape, which a misread page may contain, is kept as it is.
     """
     flat = np.asarray(cells, dtype=np.uint32).reshape(-1)
     if confidence is None:
@@ -45,12 +58,13 @@ def transcribe(
     if layout.newline == "break":
         flat = _mark_row_breaks(flat, layout.columns, start)
     keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != _DROPPED)
+    keep &= (flat != ord(GAP_MARK)) | begun_gaps(flat)
     flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
     flat = np.where(flat == BLANK, np.uint32(0x20), flat)
     flat = np.where(flat == ord(NEWLINE_MARK), np.uint32(0x0A), flat)
     flat = np.where(flat == ord(TAB_MARK), np.uint32(0x09), flat)
     text = flat.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    transcription = Transcription(text, flat_confidence, index)
+    transcription = Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK)))
     return _unescape(transcription) if ESCAPE_OPEN in text else transcription
 
 
@@ -91,4 +105,5 @@ def _unescape(escaped: Transcription) -> Transcription:
         sources.append(position)
         confidence.append(float(escaped.confidence[position : position + width].min()))
         position += width
-    return Transcription("".join(characters), np.array(confidence, dtype=np.float32), escaped.cell[sources])
+    gaps = np.flatnonzero(np.isin(sources, escaped.gaps))
+    return Transcription("".join(characters), np.array(confidence, dtype=np.float32), escaped.cell[sources], gaps)

@@ -33,7 +33,7 @@ from .page import (
     Page,
     Span,
 )
-from .repertoire import ESCAPED, WIDE, Repertoire, full_repertoire
+from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 2  # a unit that ends the row; only inside this module
 _ATTEMPTS = 8  # to decide which look-alikes to escape, before all of a message are
@@ -53,6 +53,8 @@ class Entry:
     name: str | None = None
     #: Characters of `content` that are already on an earlier page.
     skip_chars: int = 0
+    #: Where in `content` the gaps are: each is a `GAP_MARK` that is typeset as itself, not as an escape.
+    gaps: frozenset[int] = frozenset()
 
 
 _Flags = npt.NDArray[np.bool_]
@@ -151,13 +153,14 @@ class Typesetter:
         room = max(0, self.layout.cells - position)
         # Each character takes at least one cell; without this limit the time would be quadratic in the message length.
         text = entry.content[entry.skip_chars : entry.skip_chars + room + 1]
+        gaps = [place - entry.skip_chars for place in sorted(entry.gaps)]
         confusables = self.repertoire.confusables
         if confusables is None or (text.isascii() and (entry.thread + entry.role + (entry.name or "")).isascii()):
-            return self._cut(header, text, None, position)
+            return self._cut(header, text, None, gaps, position)
         points = code_points(header + text)
         if confusables.plain(points):
-            return self._cut(header, text, None, position)
-        setting = self._cut(header, text, self._misread(points), position)
+            return self._cut(header, text, None, gaps, position)
+        setting = self._cut(header, text, self._misread(points), gaps, position)
         for attempt in range(1, _ATTEMPTS + 1):
             if setting.characters == len(text):
                 break
@@ -165,7 +168,7 @@ class Typesetter:
             text = text[: setting.characters]
             points = points[: len(header) + len(text)]
             escaped = self._misread(points) if attempt < _ATTEMPTS else confusables.ambiguous(points)
-            setting = self._cut(header, text, escaped, position)
+            setting = self._cut(header, text, escaped, gaps, position)
         return setting
 
     def _misread(self, points: Cells) -> _Flags:
@@ -176,14 +179,16 @@ class Typesetter:
             misread[units.owners[self.repertoire.confusables.canonical(units.values) != units.values]] = True
         return misread
 
-    def _cut(self, header: str, text: str, escaped: _Flags | None, position: int) -> _Setting:
-        """`header` and as much of `text` as fits. `escaped`: which of their characters to escape."""
+    def _cut(self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int) -> _Setting:
+        """`header` and as much of `text` as fits. `escaped`: which of their characters to escape; `gaps`: where in
+        `text` there may be gaps, beyond its ends too."""
         in_header, in_text = (None, None) if escaped is None else (escaped[: len(header)], escaped[len(header) :])
         header_units = _units(code_points(header), self.repertoire, "mark", in_header)
         header_cells = _place(header_units, position, self.layout).values
         start = position + len(header_cells)
         room = max(0, self.layout.cells - start)
-        units = _units(code_points(text), self.repertoire, self.layout.newline, in_text)
+        here = [place for place in gaps if 0 <= place < len(text)]
+        units = _units(code_points(text), self.repertoire, self.layout.newline, in_text, here)
         units = _place(units, start, self.layout)
         if len(units.values) <= room:
             return _Setting(header_cells, units.values, len(text))
@@ -229,13 +234,16 @@ def _utc(entry: Entry) -> datetime:
         raise RenderError(f"the time of message '{entry.message_id}' is out of range in UTC; correct it") from error
 
 
-def _units(points: Cells, repertoire: Repertoire, newline: str, escaped: _Flags | None = None) -> _Units:
+def _units(
+    points: Cells, repertoire: Repertoire, newline: str, escaped: _Flags | None = None, gaps: Sequence[int] = ()
+) -> _Units:
     """The characters `points`, with escapes and marks in place of those that a page cannot show, and escapes of those
-    that `escaped` names."""
+    that `escaped` names. `gaps`: places of marks that stay as they are."""
     owners = np.arange(len(points), dtype=np.int64)
     kinds = repertoire.kind[points]
     if escaped is not None:
         kinds[escaped] = ESCAPED
+    kinds[list(gaps)] = NARROW
     special = np.flatnonzero(kinds >= ESCAPED)
     if not len(special):
         return _Units(points, owners)

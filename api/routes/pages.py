@@ -83,7 +83,8 @@ async def read_page(bank: BankPath, page_id: PagePath, service: ServiceDep, tier
     responses={**binary_response(TOKENS_MEDIA_TYPE, "The tokens as a safetensors file."), **v1_problem_responses(404)},
 )
 async def get_page_tokens(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Response:
-    """The stored vision tokens: tensor `tokens`, uint8[token rows, token columns, bytes per token]. The metadata names
+    """The stored vision tokens: tensor `tokens`, uint8[token rows, token columns, bytes per token],
+    or, for a page of variable length, `stream` or `image` (a PNG file), uint8[bytes]. The metadata names
     the codec, its weights, the tier, and the data type and number of the values in a token."""
     tokens = await service.run(service.memory.page_tokens, bank, page_id)
     return Response(

@@ -16,7 +16,6 @@ NOT_SETTINGS = frozenset({"data"})
 #: Settings of earlier versions, by name or by its beginning → what to set now.
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
-        "token_bytes": "codecs.native.token_bytes",
         "codec_model": "codecs.deepseek-ocr.model",
         "codec_revision": "codecs.deepseek-ocr.revision",
         "codec_dtype": "codecs.deepseek-ocr.dtype",

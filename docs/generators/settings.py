@@ -41,7 +41,6 @@ required only if that table is given. Codecs of other packages ([plug-ins](plugi
 _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
-    "codecs.native.token_bytes": {"tiny": 200},
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
     "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
@@ -54,13 +53,15 @@ COLUMNS = ("environment", "in the file", "default", "description")
 
 
 def settings_page() -> str:
-    """Markdown: every setting, the options of our own codecs, and a `foxing.toml` with all of them."""
+    """Markdown: every setting, the options of our own codecs that have any, and a `foxing.toml` with all of them."""
     fields = {name: field for name, field in Settings.model_fields.items() if name != "codecs"}
     overview = table(COLUMNS, [_row(name, name, field) for name, field in fields.items()])
     parts = [HEAD.strip(), overview, DATABASE.strip(), CODECS_HEAD.strip()]
     example = ["```toml", *(_line(name, name, field) for name, field in fields.items())]
     for codec in _own_codecs():
         options = list(options_of(codec.options))
+        if not options:
+            continue
         rows = [_row(f"codecs.{codec.name}.{option}", option, field) for option, field in options]
         parts += [f"### `[codecs.{codec.name}]`", codec.about, table(COLUMNS, rows)]
         example += _table_of(codec)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.errors import TokensError
-from foxing.encoder.tokens import VisionTokens
+from foxing.encoder.tokens import STREAM, VisionTokens
 from foxing.renderer import DENSE_PAGE, Cells
 
 from .calibration import Calibration
@@ -20,7 +20,8 @@ from .entropy.packer import Packer
 from .entropy.prior import Prior
 
 NAME = "native"
-DTYPE = "uint8"
+#: Bytes of a vision token: a piece of a page's stream.
+TOKEN_BYTES = 48
 BATCH_PAGES = 8
 
 _T = TypeVar("_T", bound=Hashable)
@@ -57,10 +58,8 @@ class Unpacker:
 class TokenDecoder:
     """Decodes the vision tokens of one set of weights. Safe to share between threads."""
 
-    def __init__(
-        self, unpacker: Unpacker, weights: str, calibration: Calibration, sizes: Mapping[str, tuple[int, ...]]
-    ) -> None:
-        """`weights`: their digest; `sizes`: bytes that a vision token may have at each tier."""
+    def __init__(self, unpacker: Unpacker, weights: str, calibration: Calibration, sizes: Mapping[str, int]) -> None:
+        """`weights`: their digest; `sizes`: bytes for each 64×64 px of the image at each tier."""
         self.unpacker = unpacker
         self.weights = weights
         self.calibration = calibration
@@ -72,15 +71,20 @@ class TokenDecoder:
         for item in tokens:
             self._check(item)
         result: dict[int, Reading] = {}
-        for numbers in batch_equal([(item.tier, item.shape) for item in tokens]):
-            tier, (rows, _, size) = tokens[numbers[0]].tier, tokens[numbers[0]].shape
-            data = [np.frombuffer(tokens[i].data, dtype=np.uint8).reshape(rows, -1) for i in numbers]
+        for numbers in batch_equal([(item.tier, len(item.data)) for item in tokens]):
+            tier = tokens[numbers[0]].tier
+            size = self.sizes[tier]
+            data = [np.frombuffer(tokens[i].data, np.uint8).reshape(-1, self.row_bytes(tier)) for i in numbers]
             cells, confidence, guessed = self.unpacker.decode(np.stack(data), tier)
             confidence[guessed] = self.calibration.guess_confidence(tier, size)
             threshold = self.calibration.flag_below(tier, size)
             for index, number in enumerate(numbers):
                 result[number] = Reading(tier, cells[index], confidence[index], threshold)
         return [result[i] for i in range(len(tokens))]
+
+    def row_bytes(self, tier: str) -> int:
+        """Bytes for each 64 px of the height of an image of `tier`."""
+        return self.sizes[tier] * DENSE_PAGE.token_rows(tier)
 
     def _check(self, tokens: VisionTokens) -> None:
         """Raises `TokensError` if these weights did not write `tokens`."""
@@ -93,9 +97,9 @@ class TokenDecoder:
             )
         if tokens.tier not in self.sizes:
             raise TokensError(f"the {NAME} codec has no tier '{tokens.tier}'")
-        side = DENSE_PAGE.token_rows(tokens.tier)
-        rows, columns, size = tokens.shape
-        if tokens.dtype != DTYPE or rows > side or columns != side or size not in self.sizes[tokens.tier]:
+        rows, rest = divmod(len(tokens.data), self.row_bytes(tokens.tier))
+        streamed = (tokens.dtype, tokens.bytes_per_token) == (STREAM, TOKEN_BYTES)
+        if not streamed or rest or rows > DENSE_PAGE.token_rows(tokens.tier):
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
             )

@@ -26,6 +26,8 @@ class _Moved:
     """A move that was carried out, or is expected to be."""
 
     move: Move
+    #: vision tokens of the page after it
+    vision_tokens_after: int
     #: bytes of the page's tokens and text after it
     bytes_after: int
 
@@ -42,11 +44,11 @@ class _Result:
 
     def add(self, moves: Sequence[Move], outcome: RewriteOutcome) -> None:
         """Adds what came of a batch of moves."""
-        bytes_after = {page.change.page.id: page.token_bytes + page.text_bytes for page in outcome.done}
+        done = {item.change.page.id: item for item in outcome.done}
         for move in moves:
             page = move.page
-            if page.id in bytes_after:
-                self.moved.append(_Moved(move, bytes_after[page.id]))
+            if (item := done.get(page.id)) is not None:
+                self.moved.append(_Moved(move, item.vision_tokens, item.token_bytes + item.text_bytes))
             elif page.id in outcome.unreadable:
                 self.unreadable[page.key] = outcome.unreadable[page.id]
             else:
@@ -81,7 +83,7 @@ class Ager:
         result = _Result()
         result.unreadable = {m.page.key: self.rewriter.layout_reason() for m in due if not self._is_possible(m)}
         if dry_run:
-            result.moved = [_Moved(move, self._expected_bytes(move)) for move in moves]
+            result.moved = [self._expected(move) for move in moves]
             purged = expired if policy.undo_window else expired + len(moves)
             return self._report(now, result, purged=purged, dry_run=True)
         discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
@@ -109,16 +111,17 @@ class Ager:
     def _is_possible(self, move: Move) -> bool:
         return not move.changes_tier or self.rewriter.can_encode(move.page)
 
-    def _expected_bytes(self, move: Move) -> int:
-        """Expected bytes of the page's tokens and text after `move`."""
+    def _expected(self, move: Move) -> _Moved:
+        """The expected result of `move`."""
         page = move.page
         text = 0 if move.drops_text else page.text_bytes
         if not move.changes_tier:
-            return page.token_bytes + text
-        return self.rewriter.expected_token_bytes(page, move.to_tier) + text
+            return _Moved(move, page.vision_tokens, page.token_bytes + text)
+        rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
+        return _Moved(move, rows * columns, self.rewriter.expected_token_bytes(page, move.to_tier) + text)
 
     def _report(self, now: datetime, result: _Result, *, purged: int, dry_run: bool) -> AgeReport:
-        moved = [self._page_move(item) for item in result.moved if item.move.changes_tier]
+        moved = [_page_move(item) for item in result.moved if item.move.changes_tier]
         tokens_before = sum(item.move.page.vision_tokens for item in result.moved)
         tokens_saved = sum(item.vision_tokens_before - item.vision_tokens_after for item in moved)
         return AgeReport(
@@ -135,22 +138,22 @@ class Ager:
             bytes_after=sum(item.bytes_after for item in result.moved),
         )
 
-    def _page_move(self, moved: _Moved) -> PageMove:
-        move, page = moved.move, moved.move.page
-        rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
-        return PageMove.model_validate(
-            {
-                "page_id": page.key,
-                "from_tier": page.tier,
-                "to_tier": move.to_tier,
-                "messages": page.messages,
-                "drops_text": move.drops_text,
-                "vision_tokens_before": page.vision_tokens,
-                "vision_tokens_after": rows * columns,
-                "bytes_before": page.token_bytes + page.text_bytes,
-                "bytes_after": moved.bytes_after,
-            }
-        )
+
+def _page_move(moved: _Moved) -> PageMove:
+    move, page = moved.move, moved.move.page
+    return PageMove.model_validate(
+        {
+            "page_id": page.key,
+            "from_tier": page.tier,
+            "to_tier": move.to_tier,
+            "messages": page.messages,
+            "drops_text": move.drops_text,
+            "vision_tokens_before": page.vision_tokens,
+            "vision_tokens_after": moved.vision_tokens_after,
+            "bytes_before": page.token_bytes + page.text_bytes,
+            "bytes_after": moved.bytes_after,
+        }
+    )
 
 
 def _pages_left(reasons: Mapping[str, str]) -> list[PageLeft]:

@@ -25,7 +25,7 @@ def partly_unreadable(share: float) -> str:
 
 
 def too_lossy(share: float, tier: str) -> str:
-    """The page would lose `share` of its characters, at every token size that the codec has."""
+    """The page would lose `share` of its characters."""
     return f"rewritten at '{tier}' this page would lose {share:.0%} of its characters"
 
 

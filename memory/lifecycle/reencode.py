@@ -2,7 +2,7 @@
 
 The tier stays unless the codec lacks it; pins, kept text, keepsakes and spans stay. A page without kept text is drawn
 from its reading, so a misread character stays misread and may no longer be flagged. A page that would lose characters
-gets larger tokens, or is left as it is and reported. A page laid out for another codec is typeset again.
+is left as it is and reported. A page laid out for another codec is typeset again.
 """
 
 from collections.abc import Callable, Sequence
@@ -144,8 +144,8 @@ class Reencoder:
                     survey.current += 1
                 else:
                     kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
-                    cropped = PageLayout.from_dict(row.layout).cropped
-                    survey.samples.setdefault(kind, tokens.crop(0, 1) if cropped else tokens)
+                    cut = tokens.has_rows and PageLayout.from_dict(row.layout).cropped
+                    survey.samples.setdefault(kind, tokens.crop(0, 1) if cut else tokens)
                     survey.stale.append(self._stale(row, kind))
             after = rows[-1].id
         return survey

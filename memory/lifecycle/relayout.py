@@ -27,7 +27,7 @@ from foxing.memory.storage.repositories.pages import NewPage, PageRow, TypesetCo
 from foxing.renderer import PageLayout, Typesetter, render
 
 from . import reasons
-from .fidelity import MAX_CHARACTER_LOSS, character_loss, encode_larger, unreadable_share
+from .fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
 from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
@@ -205,15 +205,12 @@ class PageRelayout:
         encoded = self.codec.encode(images, tier)
         readings = self.decoder.read_tokens(encoded)
         new: list[_NewPage] = []
-        for item, image, tokens, reading in zip(typeset, images, encoded, readings, strict=True):
+        for item, tokens, reading in zip(typeset, encoded, readings, strict=True):
             if not isinstance(reading, Reading):
                 return Left(str(reading))
             cells = item.page.cells
             if (loss := character_loss(cells, reading)) > MAX_CHARACTER_LOSS:
-                larger = encode_larger(self.decoder, image, tier, cells)
-                if larger is None:
-                    return Left(reasons.too_lossy(loss, tier))
-                tokens, reading = larger
+                return Left(reasons.too_lossy(loss, tier))
             text = pack_cells(cells) if keeps_text else None
             held = None if keeps_text else reading
             new.append(_NewPage(item, self._values(request, item, tokens, text, held), tokens, text, held))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.spans import Ranges, keepsake_rows, transcribed
+from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
-from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter, transcribe
+from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class MessagePart:
     text: str
     #: ranges of `text` that are keepsakes
     keepsakes: Ranges
+    #: where in `text` the gaps are
+    gaps: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,9 @@ class RetypesetPage:
 
 def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> MessagePart:
     """The part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: those of the page."""
-    read = transcribe(state.cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start)
-    text, position = "", 0
-    ranges: list[tuple[int, int]] = []
-    for keepsake in sorted(keepsakes, key=lambda keepsake: keepsake.start):
-        if not span.start <= keepsake.start < keepsake.stop <= span.stop:
-            continue
-        cells = [keepsake.start - span.start, keepsake.stop - span.start]
-        start, stop = read.cell.searchsorted(cells).tolist()
-        text += read.text[position:start]
-        ranges.append((len(text), len(text) + len(keepsake.text)))
-        text, position = text + keepsake.text, stop
-    return MessagePart(span, text + read.text[position:], ranges)
+    spliced = splice(state, layout, span, keepsakes)
+    read = spliced.transcription
+    return MessagePart(span, read.text, spliced.keepsakes, frozenset(read.gaps.tolist()))
 
 
 def retypeset(
@@ -70,7 +64,8 @@ def retypeset(
 
 
 def _entry(part: MessagePart, message: Message) -> Entry:
-    return Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
+    key, at = str(message.id), message.created_at
+    return Entry(key, message.role, part.text, at, message.thread, message.name, gaps=part.gaps)
 
 
 def _keepsakes_in(part: MessagePart, span: Span) -> Ranges:

@@ -31,7 +31,7 @@ from foxing.memory.storage.repositories.pages import EncodedColumns, PageContent
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
-from .fidelity import MAX_CHARACTER_LOSS, character_loss, encode_larger, missing_share, unreadable_share
+from .fidelity import MAX_CHARACTER_LOSS, character_loss, missing_share, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
 
@@ -50,8 +50,7 @@ class Change:
     new_tokens: bool
     #: whether to drop its exact text
     drops_text: bool = False
-    #: whether new tokens must read as the page did before. If those of the default size do not, larger ones are tried;
-    #: if no size does, the page stays as it is
+    #: whether new tokens must read as the page did before; if they do not, the page stays as it is
     faithful: bool = False
 
 
@@ -203,10 +202,7 @@ class Rewriter:
             if missing > UNREAD_SHARE:
                 return Left(reasons.not_read_back(change.tier))
             if change.faithful and grid is not None and (loss := character_loss(grid, reading)) > MAX_CHARACTER_LOSS:
-                larger = encode_larger(self.decoder, draw_page(change.page, grid, change.tier), change.tier, grid)
-                if larger is None:
-                    return Left(reasons.too_lossy(loss, change.tier))
-                tokens, reading = larger
+                return Left(reasons.too_lossy(loss, change.tier))
         blob = tokens.to_bytes() if draft.encoded else None
         return RewrittenPage(change, blob, tokens.count, draft.text, reading if draft.text is None else None)
 

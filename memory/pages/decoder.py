@@ -21,6 +21,7 @@ from .decode_queue import DecodeQueue
 PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
 FAILED_FOR_S = 10.0  # how long a page that a remote codec failed to read is not requested again
 MAX_FAILED = 256  # pages whose failure is remembered
+ANOTHER_PAGE = "its tokens belong to another page"
 
 #: A page's id and version. Not its row id: a database may reuse that of a deleted page.
 _CacheKey = tuple[str, int]
@@ -163,7 +164,7 @@ class PageDecoder:
     def _queue(self, name: str) -> DecodeQueue:
         codec = self.codec_named(name)
         shared = self._shared
-        if codec.name == self.load().name:  # possibly the present codec writing tokens of other sizes
+        if codec.name == self.load().name:
             return shared.queue
         with shared.lock:
             return shared.queues.setdefault(name, DecodeQueue(lambda: codec))
@@ -203,7 +204,7 @@ class PageDecoder:
         tokens = VisionTokens.from_bytes(blob)
         total = len(state.known)
         if not _fits(tokens, page, total):
-            raise TokensError("its tokens belong to another page")
+            raise TokensError(ANOTHER_PAGE)
         codec = self.codec_named(page.codec)
         context = codec.context_rows
         # `context_rows` holds for the present weights only
@@ -221,6 +222,8 @@ class PageDecoder:
         """Fills the state of a page with what was read of it; the error if it could not be read."""
         page, shared = request.page, self._shared
         if isinstance(reading, Reading):
+            if not _fills(request, reading):
+                return _PageError(page.id, TokensDamaged(f"page {page.key} cannot be read: {ANOTHER_PAGE}"))
             with shared.lock:
                 _fill(request, reading)
             return None
@@ -261,9 +264,18 @@ def _missing_bands(state: PageState, ranges: CellRanges | None) -> list[tuple[in
 
 def _fits(tokens: VisionTokens, page: PageRow, bands: int) -> bool:
     """Whether these can be the tokens of the page: of its codec and tier and, for a cropped page, of its height."""
-    whole = not PageLayout.from_dict(page.layout).cropped
+    by_rows = tokens.has_rows and PageLayout.from_dict(page.layout).cropped
     same = (tokens.codec, tokens.tier) == (page.codec, page.tier)
-    return same and (whole or tokens.shape[0] == bands)
+    return same and (not by_rows or tokens.shape[0] == bands)
+
+
+def _fills(request: _Request, reading: Reading) -> bool:
+    """Whether the reading has the rows and columns of the request. Blank rows below those in use may be missing."""
+    rows, columns = request.state.cells.shape
+    per_band = rows // len(request.state.known)
+    used = min(request.page.rows_used, request.stop * per_band)
+    needed = used - (request.first - request.above) * per_band
+    return bool(reading.cells.shape[1] == columns and needed <= len(reading.cells) <= rows)
 
 
 def _fill(request: _Request, reading: Reading) -> None:
@@ -276,8 +288,8 @@ def _fill(request: _Request, reading: Reading) -> None:
         if state.known[band]:
             continue
         start = above + band - request.first
-        source = slice(start * per_band, (start + 1) * per_band)
-        target = slice(band * per_band, (band + 1) * per_band)
+        source = slice(start * per_band, min((start + 1) * per_band, len(reading.cells)))
+        target = slice(band * per_band, band * per_band + max(0, source.stop - source.start))
         state.cells[target] = reading.cells[source]
         state.confidence[target] = reading.confidence[source]
         state.known[band] = True

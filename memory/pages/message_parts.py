@@ -12,9 +12,12 @@ from foxing.memory.parts import Part, TextPart
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.memory.text.parts import parse_parts
-from foxing.renderer import PageLayout, Transcription, tier_rank, transcribe
+from foxing.renderer import PageLayout, tier_rank
 
 from .content import PageState
+from .splice import join_gaps, splice
+
+_NO_GAPS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,10 @@ class RememberedMessage:
     text: str
     #: float32[len(text)], the probability that each character is right
     confidence: npt.NDArray[np.float32]
-    #: bool[len(text)], characters that may be misread
+    #: bool[len(text)], characters that may be misread; a gap is not one
     flagged: npt.NDArray[np.bool_]
+    #: int64[gaps], where in the text something has faded, ascending; each is one mark
+    gaps: npt.NDArray[np.int64]
     #: lowest tier that a part was read from; None for an open message
     tier: str | None
     #: "open", "text" or "decoded"
@@ -39,10 +44,11 @@ class RememberedMessage:
 
     @property
     def mean_confidence(self) -> float:
-        """0 if a part could not be read, 1 for an empty message."""
+        """Mean confidence of the characters, gaps left out; 0 if a part could not be read, 1 if there are none."""
         if not self.readable:
             return 0.0
-        return float(self.confidence.mean()) if len(self.confidence) else 1.0
+        characters = np.delete(self.confidence, self.gaps)
+        return float(characters.mean()) if len(characters) else 1.0
 
     @property
     def uncertain(self) -> list[UncertainRun]:
@@ -58,7 +64,7 @@ def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.
 def exact_message(text: str) -> RememberedMessage:
     """An open message, whose text is exact."""
     ones = np.ones(len(text), dtype=np.float32)
-    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), None, "open")
+    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), _NO_GAPS, None, "open")
 
 
 def read_part(
@@ -67,13 +73,11 @@ def read_part(
     """The part of a message in `span` of `page`, with the page's `keepsakes` spliced into decoded text."""
     if isinstance(state, Unreadable):
         return _unreadable_part(page, isinstance(state, ReaderFailed))
-    cells = state.cells.reshape(-1)[span.start : span.stop]
-    confidence = state.confidence.reshape(-1)[span.start : span.stop]
-    part = transcribe(cells, confidence, layout=PageLayout.from_dict(page.layout), start=span.start)
-    if state.source == "decoded":
-        part = _splice(part, span.start, [k for k in keepsakes if span.start <= k.start and k.stop <= span.stop])
+    spliced = keepsakes if state.source == "decoded" else []
+    part = splice(state, PageLayout.from_dict(page.layout), span, spliced).transcription
     flagged = part.confidence < state.flag_below
-    return RememberedMessage(part.text, part.confidence, flagged, state.tier, state.source, (page.key,))
+    flagged[part.gaps] = False
+    return RememberedMessage(part.text, part.confidence, flagged, part.gaps, state.tier, state.source, (page.key,))
 
 
 def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
@@ -83,6 +87,7 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
         text="".join(part.text for part in parts),
         confidence=np.concatenate([np.zeros(0, dtype=np.float32), *(part.confidence for part in parts)]),
         flagged=np.concatenate([np.zeros(0, dtype=bool), *(part.flagged for part in parts)]),
+        gaps=join_gaps([(part.text, part.gaps) for part in parts]),
         tier=max(tiers, key=tier_rank) if tiers else None,
         source="decoded" if any(part.source == "decoded" for part in parts) else "text",
         page_keys=tuple(dict.fromkeys(key for part in parts for key in part.page_keys)),
@@ -128,18 +133,6 @@ def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] 
 
 def _unreadable_part(page: PageRow, failed: bool) -> RememberedMessage:
     nothing = np.zeros(0, dtype=np.float32)
-    return RememberedMessage("", nothing, nothing > 0, page.tier, "decoded", (page.key,), readable=False, failed=failed)
-
-
-def _splice(part: Transcription, first_cell: int, keepsakes: Sequence[KeepsakeRow]) -> Transcription:
-    """`part` with the text of each keepsake, at confidence 1, in place of what was read from its cells. `first_cell`:
-    the cell of the page that the part begins at."""
-    text, confidence, cell = part.text, part.confidence, part.cell
-    for keepsake in sorted(keepsakes, key=lambda k: -k.start):
-        start, stop = np.searchsorted(cell, [keepsake.start - first_cell, keepsake.stop - first_cell]).tolist()
-        text = text[:start] + keepsake.text + text[stop:]
-        ones = np.ones(len(keepsake.text), dtype=np.float32)
-        confidence = np.concatenate([confidence[:start], ones, confidence[stop:]])
-        cells = np.full(len(keepsake.text), keepsake.start - first_cell, dtype=np.int64)
-        cell = np.concatenate([cell[:start], cells, cell[stop:]])
-    return Transcription(text, confidence, cell)
+    return RememberedMessage(
+        "", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", (page.key,), readable=False, failed=failed
+    )

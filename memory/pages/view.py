@@ -90,7 +90,8 @@ class PageViewer:
         rows = page.row.rows_used
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
         text = shown_text(cells)
-        shown = confidence.reshape(-1)[shown_cells(cells)][: len(text)]
+        places = shown_cells(cells)[: len(text)]
+        shown, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
         return PageReading.model_validate(
             {
                 "page_id": page_id,
@@ -98,7 +99,7 @@ class PageViewer:
                 "source": "decoded",
                 "text": text,
                 "lines": _lines(cells, confidence),
-                "uncertain": uncertain_runs(shown, shown < reading.flag_below),
+                "uncertain": uncertain_runs(shown, (shown < reading.flag_below) & ~gap),
                 "confidence": round(reading.mean_confidence, 4),
                 "messages": _parts_of_messages(page, PageState.of(reading)),
             }

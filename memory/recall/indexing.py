@@ -5,7 +5,7 @@ lock. In the transaction they are written if everything is still as it was when 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
-from foxing.memory.text.terms import term_runs, terms
+from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
 from .assemble import MessageAssembler, PageDraft, StoredMessages
 from .search_index import SearchIndex
@@ -114,11 +114,20 @@ class Reindexer:
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> Counter[str]:
-    """Index terms of a message with their counts: those of its words that hold no flagged character, and those of
-    `name`, its speaker."""
+    """Index terms of a message with their counts: those of its words that hold no flagged character and no gap, and
+    those of `name`, its speaker."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
+    gaps = set(message.gaps.tolist())
     counts = terms(name or "")
     for term, start, stop in term_runs(message.text):
-        if flagged_before[stop] == flagged_before[start]:
+        torn = gaps and _is_torn(message.text, gaps, start, stop)
+        if flagged_before[stop] == flagged_before[start] and not torn:
             counts[term] += 1
     return counts
+
+
+def _is_torn(text: str, gaps: Container[int], start: int, stop: int) -> bool:
+    """Whether the term at these places is a piece of a word with a gap in it. In scripts without spaces, where a gap
+    ends is where a word may begin."""
+    at_start, at_stop = start - 1 in gaps, stop in gaps
+    return (at_start and not is_unspaced(text[start])) or (at_stop and not is_unspaced(text[stop - 1]))

@@ -54,6 +54,7 @@ _CHUNK = re.compile(
     rf"(?P<word>_*[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
     rf"|[{_HANGUL}]+|[{_UNSPACED}]+"
 )
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _PLAIN = re.compile(r"[A-Za-z]+")
 _PART = re.compile(r"[^\W_]+['’](?:s|t|m|d|re|ve|ll|S|T|M|D|RE|VE|LL)(?![^\W_])|(?:[^\W_]|[" + _MARKS + "])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -79,6 +80,11 @@ def term_runs(text: str) -> list[TermRun]:
         offset = match.start()
         runs += [TermRun(term, offset + start, offset + stop) for term, start, stop in _terms_of(match[0])]
     return runs
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether the character belongs to a script that is written without spaces, such as Han or Thai."""
+    return _UNSPACED_CHARACTER.match(character) is not None
 
 
 def index_terms(text: str, name: str | None) -> Counter[str]:

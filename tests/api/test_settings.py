@@ -65,7 +65,6 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         ("XYZZY", "1", "the settings are FOXING_DATABASE_URL"),
         ("CODEC_MODEL", "m", "it is now FOXING_CODECS__DEEPSEEK_OCR__MODEL"),
         ("CODEC_DECODER", "remote", "it is now FOXING_CODECS__DEEPSEEK_OCR__REMOTE__URL"),
-        ("TOKEN_BYTES", "{}", "it is now FOXING_CODECS__NATIVE__TOKEN_BYTES"),
         ("REMOTE_API_KEY", "k", "it is now FOXING_CODECS__REMOTE__API_KEY"),
     ],
 )
@@ -134,16 +133,20 @@ def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytes
 def test_the_environment_overrides_single_options_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "foxing.toml").write_text(
         '[codecs.deepseek-ocr]\nmodel = "a"\nbatch-tokens = 5\n[codecs.deepseek-ocr.remote]\nurl = "http://a"\n'
-        "[codecs.native.token_bytes]\ntiny = 200\n"
+        "[codecs.native]\n"
     )
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REVISION", "1234567")
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__REMOTE__MODEL", "m")
-    monkeypatch.setenv("FOXING_CODECS__NATIVE__TOKEN_BYTES", '{"micro": 64}')
     codecs = load_settings().codecs
     options = CODECS.get("deepseek-ocr").value.parse(codecs["deepseek-ocr"])
     assert (options.model, options.revision, options.batch_tokens) == ("a", "1234567", 5)
     assert (options.remote.url, options.remote.model) == ("http://a", "m")
-    assert CODECS.get("native").value.parse(codecs["native"]).token_bytes == {"micro": 64}
+    assert CODECS.get("native").value.parse(codecs["native"]).model_dump() == {}
+
+
+def test_the_native_codec_has_no_options() -> None:
+    with pytest.raises(CodecError, match="token_bytes"):
+        CODECS.get("native").value.parse({"token_bytes": {"tiny": 200}})
 
 
 def test_a_required_option_is_missed_only_by_the_codec_that_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,12 @@
 """What a codec offers beyond the contract is declared, found in one place, and checked by the conformance suite."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from foxing.encoder import Codec, capabilities_of, load_codec
-from foxing.encoder.conformance import capabilities_do_what_they_say
+from foxing.encoder import VisionTokens, capabilities_of, load_codec
+from foxing.encoder.conformance import capabilities_do_what_they_say, streams_are_as_long_as_their_page
 
 
 class Delegate:
@@ -25,17 +25,6 @@ class Delegate:
         return self.codec.decode(tokens)
 
 
-class WronglySized(Delegate):
-    """Says that it can write several sizes, and writes one."""
-
-    @property
-    def sizes(self) -> Mapping[str, tuple[int, ...]]:
-        return {tier: (spec.bytes_per_token, 7) for tier, spec in self.tiers.items()}
-
-    def sized(self, token_bytes: Mapping[str, int]) -> Codec:
-        return self
-
-
 class Mute(Delegate):
     """Says that it describes itself, and says nothing."""
 
@@ -47,13 +36,39 @@ def test_a_codec_offers_what_its_members_declare() -> None:
     native = load_codec("native", "cpu")
     found = capabilities_of(native)
     assert found.describable is native
-    assert found.resizable is native
     assert (found.quantizable, found.downscalable, found.remote) == (None, None, None)
     assert capabilities_of(Delegate()) == type(found)()
 
 
-@pytest.mark.parametrize("codec", [WronglySized, Mute])
-def test_conformance_finds_a_capability_that_is_not_there(codec: type[Delegate]) -> None:
+def test_conformance_finds_a_capability_that_is_not_there() -> None:
     capabilities_do_what_they_say(Delegate())
     with pytest.raises(AssertionError):
-        capabilities_do_what_they_say(codec())
+        capabilities_do_what_they_say(Mute())
+
+
+class Sized(Delegate):
+    """Writes streams of `size(height)` bytes for an image of that height."""
+
+    def __init__(self, size: Callable[[int], int], token_bytes: int = 48) -> None:
+        super().__init__()
+        self.size, self.token_bytes = size, token_bytes
+
+    def encode(self, images: Any, tier: str) -> list[VisionTokens]:
+        pages = [bytes(self.size(image.height * 1280 // self.tiers[tier].side_px)) for image in images]
+        return [
+            VisionTokens(
+                self.name, self.weights, tier, (1, -(-len(page) // self.token_bytes), self.token_bytes), "stream", page
+            )
+            for page in pages
+        ]
+
+
+def test_conformance_finds_a_stream_that_is_padded_or_too_long() -> None:
+    streams_are_as_long_as_their_page(Sized(lambda height: height // 2))
+    for wrong, reason in (
+        (Sized(lambda height: 1200), "as a full one"),
+        (Sized(lambda height: 48 * 25 + height // 2), "at most 25"),
+        (Sized(lambda height: height // 2, token_bytes=64), "bytes per token"),
+    ):
+        with pytest.raises(AssertionError, match=reason):
+            streams_are_as_long_as_their_page(wrong)

@@ -2,14 +2,27 @@
 
 import hashlib
 import json
-import struct
 
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
 from foxing.encoder.errors import TokensError
-from foxing.encoder.tokens import DTYPE_BITS, MAGIC, VisionTokens, bytes_of, numbers_in
+from foxing.encoder.tokens import (
+    CHECKSUM_BYTES,
+    DTYPE_BITS,
+    DTYPE_CODES,
+    MAGIC,
+    PNG,
+    STREAM,
+    VERSION,
+    VisionTokens,
+    bytes_of,
+    is_variable,
+    numbers_in,
+)
+
+PREFIX = MAGIC + bytes([VERSION])
 
 
 def make(rows: int = 3, columns: int = 10, numbers: int = 128, dtype: str = "uint8", seed: int = 7) -> VisionTokens:
@@ -18,10 +31,16 @@ def make(rows: int = 3, columns: int = 10, numbers: int = 128, dtype: str = "uin
     return VisionTokens("native", "a1b2c3", "small", (rows, columns, numbers), dtype, data)
 
 
-def sealed(header: bytes, data: bytes = b"", length: int | None = None) -> bytes:
-    """A blob with a valid checksum over arbitrary contents."""
-    body = MAGIC + struct.pack("<H", len(header) if length is None else length) + header + data
-    return body + hashlib.sha256(body).digest()[:8]
+def stream(size: int, token_bytes: int = 48, weights: str = "0123456789ab", seed: int = 5) -> VisionTokens:
+    """A page of `size` bytes."""
+    data = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8).tobytes()
+    return VisionTokens("native", weights, "small", (1, -(-size // token_bytes), token_bytes), STREAM, data)
+
+
+def sealed(body: bytes) -> bytes:
+    """A blob with a valid checksum over arbitrary contents after the magic number and version."""
+    body = PREFIX + body
+    return body + hashlib.sha256(body).digest()[:CHECKSUM_BYTES]
 
 
 @pytest.mark.parametrize("dtype", DTYPE_BITS)
@@ -45,17 +64,69 @@ def test_int8_tokens_include_their_scales() -> None:
     assert tokens.crop(1, 2).data == tokens.data[10 * 138 : 20 * 138]
 
 
-def test_every_truncation_is_detected() -> None:
-    blob = make(rows=1, columns=2, numbers=8).to_bytes()
+@pytest.mark.parametrize("size", [1, 47, 48, 49, 96, 3_500, 19_200])
+def test_a_stream_keeps_its_true_length(size: int) -> None:
+    tokens = stream(size)
+    assert (tokens.count, tokens.bytes_per_token) == (-(-size // 48), 48)
+    assert VisionTokens.from_bytes(tokens.to_bytes()) == tokens
+    assert not tokens.has_rows
+    assert make().has_rows
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((1, 2, 48), 48), ((1, 2, 48), 97), ((1, 1, 48), 0), ((2, 1, 48), 96), ((1, 0, 48), 0)]
+)
+def test_a_stream_whose_shape_is_not_that_of_its_bytes_is_rejected(shape: tuple[int, int, int], size: int) -> None:
+    with pytest.raises(TokensError):
+        VisionTokens("native", "w", "tiny", shape, STREAM, b"x" * size)
+
+
+def test_a_stream_is_never_cropped() -> None:
+    for first, stop in ((0, 1), (0, 0), (1, 2)):
+        with pytest.raises(TokensError, match="only as a whole"):
+            stream(100).crop(first, stop)
+
+
+def test_the_size_of_images_and_streams_depends_on_the_page() -> None:
+    assert {dtype for dtype in DTYPE_CODES if is_variable(dtype)} == {PNG, STREAM}
+    assert (numbers_in(PNG, 999), numbers_in(STREAM, 48)) == (1, 48)
+
+
+@pytest.mark.parametrize(("size", "most"), [(3_500, 40), (48, 40), (19_200, 40)])
+def test_a_page_takes_few_bytes_beside_its_data(size: int, most: int) -> None:
+    assert len(stream(size).to_bytes()) - size <= most
+
+
+@pytest.mark.parametrize(
+    "weights", ["", "a", "abc", "abcd", "ABCD", "0123456789ab", "0x12", "0" * 64, "png-160x80", "größe", "é" * 200]
+)
+def test_any_digest_of_weights_survives(weights: str) -> None:
+    tokens = stream(10, weights=weights)
+    assert VisionTokens.from_bytes(tokens.to_bytes()) == tokens
+    assert len(stream(10, weights="ab" * 32).to_bytes()) == len(stream(10, weights="").to_bytes()) + 32
+
+
+BLOBS = [
+    make(rows=1, columns=2, numbers=8).to_bytes(),
+    stream(60).to_bytes(),
+    stream(1, weights="not hexadecimal").to_bytes(),
+    VisionTokens("remote", "png-160x80", "large", (20, 20, 1), PNG, b"\x89PNG").to_bytes(),
+]
+each_blob = pytest.mark.parametrize("blob", BLOBS, ids=["numbers", "stream", "one byte", "image"])
+
+
+@each_blob
+def test_every_truncation_is_detected(blob: bytes) -> None:
     for stop in range(len(blob)):
         with pytest.raises(TokensError):
             VisionTokens.from_bytes(blob[:stop])
-    with pytest.raises(TokensError):
-        VisionTokens.from_bytes(blob + b"\x00")
+    for more in (b"\x00", b"\xff", blob):
+        with pytest.raises(TokensError):
+            VisionTokens.from_bytes(blob + more)
 
 
-def test_every_flipped_bit_is_detected() -> None:
-    blob = make(rows=1, columns=2, numbers=8).to_bytes()
+@each_blob
+def test_every_flipped_bit_is_detected(blob: bytes) -> None:
     for position in range(len(blob) * 8):
         damaged = bytearray(blob)
         damaged[position // 8] ^= 1 << position % 8
@@ -63,50 +134,65 @@ def test_every_flipped_bit_is_detected() -> None:
             VisionTokens.from_bytes(bytes(damaged))
 
 
+@each_blob
+def test_a_changed_header_is_never_something_else_than_an_error_or_other_tokens(blob: bytes) -> None:
+    """With a valid checksum: as written by a program that is wrong."""
+    tokens, body = VisionTokens.from_bytes(blob), blob[len(PREFIX) : -CHECKSUM_BYTES]
+    for position in range(len(body) - len(tokens.data)):
+        for bit in range(8):
+            damaged = bytearray(body)
+            damaged[position] ^= 1 << bit
+            try:
+                assert VisionTokens.from_bytes(sealed(bytes(damaged))) != tokens
+            except TokensError:
+                continue
+    for stop in range(len(body) - len(tokens.data)):
+        with pytest.raises(TokensError):
+            VisionTokens.from_bytes(sealed(body[:stop]))
+
+
 def test_the_error_tells_damaged_from_foreign_data() -> None:
     blob = make().to_bytes()
     with pytest.raises(TokensError, match="checksum"):
         VisionTokens.from_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
     with pytest.raises(TokensError, match="newer version"):
-        VisionTokens.from_bytes(b"FXVT\x02" + blob[5:])
+        VisionTokens.from_bytes(MAGIC + bytes([VERSION + 1]) + blob[len(PREFIX) :])
     with pytest.raises(TokensError, match="not vision tokens"):
         VisionTokens.from_bytes(b"\x89PNG\r\n")
 
 
-FIELDS = {"codec": "native", "weights": "w", "tier": "tiny", "shape": [1, 1, 4], "dtype": "uint8"}
+NAMES = b"\x06native\x02w\x04tiny"
+
+
+def test_a_header_is_as_documented() -> None:
+    assert VisionTokens.from_bytes(sealed(NAMES + b"\0\1\1\4" + b"data")) == VisionTokens(
+        "native", "w", "tiny", (1, 1, 4), "uint8", b"data"
+    )
+    wide = NAMES + b"\7\1\xac\2\x30" + b"x" * 14_400
+    assert VisionTokens.from_bytes(sealed(wide)).shape == (1, 300, 48)
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("body", "reason"),
     [
-        b"",
-        b"\xff\xfe",
-        b"[]",
-        b"7",
-        b"[" * 40_000,
-        b"{}",
-        json.dumps({**FIELDS, "shape": [1, 1]}).encode(),
-        json.dumps({**FIELDS, "shape": [1, 1, "four"]}).encode(),
-        json.dumps({**FIELDS, "shape": [0, 1, 4]}).encode(),
-        json.dumps({**FIELDS, "shape": [1, 1, 8]}).encode(),
-        json.dumps({**FIELDS, "shape": None}).encode(),
-        json.dumps({**FIELDS, "dtype": "uint3"}).encode(),
-        json.dumps({**FIELDS, "dtype": [4]}).encode(),
-        json.dumps({**FIELDS, "weights": ["w"]}).encode(),
-        json.dumps({**FIELDS, "codec": None}).encode(),
+        (b"", "ends early"),
+        (b"\x06nat", "ends early"),
+        (b"\xff\xff\xff\xff\xff\x01native", "too long"),
+        (b"\xff\xff\xff\xff\x0fnative", "ends early"),
+        (b"\x02\xff\xfe\x02w\x04tiny\0\1\1\4data", "invalid"),
+        (NAMES, "ends early"),
+        (NAMES + b"\0\1\1", "ends early"),
+        (NAMES + b"\0\0\1\4data", "positive"),
+        (NAMES + b"\0\1\1\x08data", "take 8 bytes, not 4"),
+        (NAMES + b"\7\1\2\4data", "as many tokens as it fills"),
+        (NAMES + b"\6\1\1\1", "need one number each and data"),
+        (NAMES + b"\x08\1\1\4data", "unknown dtype code 8"),
+        (NAMES + b"\x63\1\1\4data", "upgrade foxing"),
     ],
 )
-def test_an_invalid_header_is_rejected_despite_a_valid_checksum(header: bytes) -> None:
-    with pytest.raises(TokensError):
-        VisionTokens.from_bytes(sealed(header, b"\x12\x34\x56\x78"))
-
-
-def test_a_header_length_beyond_the_end_is_rejected() -> None:
-    with pytest.raises(TokensError):
-        VisionTokens.from_bytes(sealed(json.dumps(FIELDS).encode(), b"\x12\x34\x56\x78", length=60_000))
-    too_short = MAGIC + b"\x01"
-    with pytest.raises(TokensError):
-        VisionTokens.from_bytes(too_short + hashlib.sha256(too_short).digest()[:8])
+def test_an_invalid_header_is_rejected_despite_a_valid_checksum(body: bytes, reason: str) -> None:
+    with pytest.raises(TokensError, match=reason):
+        VisionTokens.from_bytes(sealed(body))
 
 
 def test_contradictory_fields_are_rejected() -> None:
@@ -147,3 +233,13 @@ def test_the_safetensors_file_contains_the_numbers_as_stored() -> None:
         "dtype": "uint8",
         "numbers_per_token": "128",
     }
+
+
+def test_the_safetensors_file_of_a_stream_contains_its_bytes() -> None:
+    tokens = stream(100)
+    blob = tokens.to_safetensors()
+    array = load_safetensors(blob)["stream"]
+    assert (array.shape, array.tobytes()) == ((100,), tokens.data)
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    assert header["__metadata__"]["dtype"] == "stream"
+    assert header["__metadata__"]["numbers_per_token"] == "48"

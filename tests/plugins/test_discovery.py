@@ -95,7 +95,7 @@ def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin
         return load_codec("native", device)
 
     install_plugin(CODECS, "sized", CodecPlugin("sized", "For tests.", load, Options, shipped=True))
-    both = {"native": {"token_bytes": {}}, "sized": {"size": 2}}
+    both = {"native": {}, "sized": {"size": 2}}
     CodecSource("native", "cpu", both).named("sized")
     CodecSource("sized", "cpu", Options(size=3)).present()
     CodecSource("sized", "cpu", Options(size=4)).named("native")

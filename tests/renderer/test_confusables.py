@@ -193,7 +193,7 @@ def test_other_repertoires_are_typeset_as_before() -> None:
 
 
 def test_signs_that_look_the_same_read_as_the_first_and_the_others_are_escaped() -> None:
-    characters = "0123456789ABCDEF ¶⇥▒⟦⟧▶◆abc-\u2010"
+    characters = "0123456789ABCDEF ¶⇥▒⟦⟧⋯▶◆abc-\u2010"
     repertoire = Repertoire(characters, confusables=True)
     page = Typesetter(repertoire=repertoire).page([entry("a-b\u2010ca", role="a", thread="")])
     assert page.text.endswith("a-b⟦2010⟧ca")

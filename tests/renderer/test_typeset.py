@@ -289,3 +289,19 @@ def test_the_same_messages_give_the_same_page() -> None:
 def test_a_message_can_fill_many_pages(make: Callable[[int], str]) -> None:
     text = make(100_000)
     assert contents(Typesetter().pages([say(text)])) == {"m1": text}
+
+
+@both_newlines
+def test_gaps_stay_marks_on_every_page_and_literal_marks_are_escapes(newline: Newline) -> None:
+    text = "⋯ a⋯b " * 40 + "⋯"
+    gaps = frozenset(place for place, c in enumerate(text) if c == "⋯" and place % 6)
+    layout = PageLayout(columns=16, rows=6, newline=newline)
+    pages = Typesetter(layout).pages([Entry("m", "user", text, NOON, gaps=gaps)])
+    read, found, length = "", set(), 0
+    for page in pages:
+        (span,) = page.spans
+        part = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start)
+        found |= {length + int(place) for place in part.gaps}
+        read, length = read + part.text, length + len(part.text)
+    assert len(pages) > 2
+    assert (read, found) == (text, set(gaps))

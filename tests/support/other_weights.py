@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from foxing.encoder import Reading, ResizableCodec, VisionTokens, load_codec
+from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.bench import accuracy
 from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.weights import WEIGHTS_PATH
@@ -99,20 +99,13 @@ class BothWeights(HookedCodec):
 
 
 class LossyTinyTokens(BothWeights):
-    """A codec whose `tiny` tokens of the default size are too small for a page: one row is misread."""
+    """A codec whose `tiny` tokens do not hold what is drawn: one row is misread."""
 
-    def __init__(self, other: NativeCodec, token_bytes: Mapping[str, int] | None = None) -> None:
+    def __init__(self, other: NativeCodec) -> None:
         super().__init__(other, alter=self._misread)
-        codec = load_codec("native", "cpu", {"token_bytes": dict(token_bytes or {})})
-        assert isinstance(codec, ResizableCodec)
-        self._default_bytes = self.tiers["tiny"].bytes_per_token
-        self.codec, self.sizes = codec, codec.sizes
-
-    def sized(self, token_bytes: Mapping[str, int]) -> "LossyTinyTokens":
-        return LossyTinyTokens(self.other, dict(token_bytes))
 
     def _misread(self, tokens: VisionTokens, reading: Reading) -> Reading:
-        if (tokens.weights, tokens.tier, tokens.bytes_per_token) != (self.weights, "tiny", self._default_bytes):
+        if (tokens.weights, tokens.tier) != (self.weights, "tiny"):
             return reading
         cells = reading.cells.copy()
         cells[1] = ord("x")

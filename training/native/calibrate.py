@@ -124,8 +124,8 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     runner = NetworkRunner(model, charset)
     thresholds: dict[str, float] = {}
     guesses: dict[str, float] = {}
-    for tier, sizes in codec.sizes.items():
-        for size in sizes:
+    for tier, dims in tiers.items():
+        for size in dims.sizes:
             measured = _calibrate_size(runner, development, tier, size, temperatures[tier])
             thresholds[f"{tier}/{size}"] = measured.threshold
             if measured.guess_confidence is not None:

@@ -24,7 +24,7 @@ START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 BANK = "ana"
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
-REPERTOIRE = ASCII + "¶⇥▒⟦⟧▶◆"
+REPERTOIRE = ASCII + "¶⇥▒⟦⟧⋯▶◆"
 SENTENCE = "the battery test in a cold room took longer than planned so we moved it to the second week of March"
 WORDS = SENTENCE.split()
 MESSAGES = [

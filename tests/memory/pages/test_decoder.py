@@ -1,20 +1,23 @@
 """Decoding pages on demand: the cache, which is bounded by bytes, and the queues of several codecs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 
+import numpy as np
 import pytest
+from PIL.Image import Image
 from support.hooked_codec import HookedCodec
 from support.transactions import DecodingWatch
 
-from foxing.encoder import load_codec
-from foxing.encoder.conformance import sample_page
+from foxing.encoder import Reading, TierSpec, VisionTokens, load_codec
+from foxing.encoder.conformance import crops_decode_as_the_page, sample_page
 from foxing.memory import Memory, MemoryOptions, Policy
 from foxing.memory.pages.decode_queue import DecodeQueue
 from foxing.memory.pages.decoder import PageDecoder
@@ -75,6 +78,73 @@ def test_the_least_recently_used_page_is_dropped_first(filled: Path, codec: Hook
     assert codec.batches == []
     decoder.read([rows[1]], contents)
     assert codec.batches == [1]
+
+
+class StripCodec(HookedCodec):
+    """Stores the cells that the native codec reads, one strip of the page in each token row: its pages can be decoded
+    in parts. `rows`: token rows of each page that was decoded."""
+
+    def __init__(self) -> None:
+        super().__init__(alter=self._noted)
+        self.context_rows = 5
+        self.rows: list[int] = []
+        self.tiers = MappingProxyType({tier: self._spec(spec) for tier, spec in self.codec.tiers.items()})
+
+    def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        readings = self.codec.decode(self.codec.encode(images, tier))
+        side, size = self.layout.token_rows(tier), self.tiers[tier].bytes_per_token
+        shapes = [(len(r.cells) // self.layout.rows_per_token(tier), side, size) for r in readings]
+        return [
+            VisionTokens(self.name, self.weights, tier, shape, "uint8", reading.cells.tobytes())
+            for shape, reading in zip(shapes, readings, strict=True)
+        ]
+
+    def _decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
+        grids = [np.frombuffer(item.data, np.uint32).reshape(-1, self.layout.columns) for item in tokens]
+        certain = [np.ones(grid.shape, np.float32) for grid in grids]
+        return [Reading(t.tier, grid, sure, 0.5) for t, grid, sure in zip(tokens, grids, certain, strict=True)]
+
+    def _noted(self, tokens: VisionTokens, reading: Reading) -> Reading:
+        self.rows.append(tokens.shape[0])
+        return reading
+
+    def _spec(self, spec: TierSpec) -> TierSpec:
+        cells = self.layout.rows_per_token(spec.name) * self.layout.columns_per_token(spec.name)
+        return replace(spec, dtype="uint8", bytes_per_token=4 * cells)
+
+
+def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(database_path: Path) -> None:
+    codec = StripCodec()
+    crops_decode_as_the_page(codec)
+    told = [f"Point {number} of the list is about the number {number * 17}. " * 4 for number in range(40)]
+    items = [{"id": str(n), "role": "user", "content": text, "created_at": NOW} for n, text in enumerate(told)]
+    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+        memory.store("ana", items)
+        memory.set_policy("ana", Policy(keep_text="until:large"))
+        (page_id,) = memory.seal("ana").pages
+        whole = memory.page_tokens("ana", page_id).shape[0]
+    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+        codec.rows.clear()
+        assert memory.message("ana", "20").text == told[20]
+        assert len(codec.rows) == 1
+        assert codec.rows[0] < whole // 2
+        assert memory.message("ana", "20").text == told[20]
+        assert len(codec.rows) == 1
+        assert [span.text for span in memory.recall("ana", limit=50).spans] == told
+
+
+def test_tokens_of_another_page_are_not_taken_for_its_own(database_path: Path, codec: HookedCodec) -> None:
+    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+        memory.set_policy("ana", Policy(keep_text="until:large"))
+        for number, length in enumerate((1, 60)):
+            text = f"Titan {number} is late again. " * 10 * length
+            memory.store("ana", [{"id": str(number), "role": "user", "content": text, "created_at": NOW}])
+            memory.seal("ana")
+    with closing(Database(database_path)) as database, database.write() as connection:
+        connection.exec_driver_sql("UPDATE page_contents SET tokens = (SELECT tokens FROM page_contents LIMIT 1)")
+    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+        assert memory.message("ana", "0").confidence > 0
+        assert memory.message("ana", "1").confidence == 0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -1,0 +1,73 @@
+"""Splicing keepsakes into what was read of a message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
+from foxing.renderer import PageLayout, Transcription, transcribe
+
+from .content import PageState
+from .spans import Ranges
+
+
+@dataclass(frozen=True)
+class SplicedText:
+    """The text of a span with keepsakes in it."""
+
+    #: cells count from the start of the span; all characters of a keepsake are in its first cell
+    transcription: Transcription
+    #: ranges of the text that are keepsakes
+    keepsakes: Ranges
+
+
+def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> SplicedText:
+    """What `state` holds in `span`, with the text of each keepsake in the span, at confidence 1, in place of what was
+    read from its cells. Where a gap covers more than the keepsake, a mark stays on that side."""
+    inside = [k for k in keepsakes if span.start <= k.start < k.stop <= span.stop]
+    parts: list[Transcription] = []
+    ranges: list[tuple[int, int]] = []
+    position, length = span.start, 0
+    for keepsake in sorted(inside, key=lambda k: k.start):
+        before = _read(state, layout, span, (position, keepsake.start))
+        parts += before, _exact(keepsake.text, keepsake.start - span.start)
+        start = length + len(before.text)
+        length, position = start + len(keepsake.text), keepsake.stop
+        ranges.append((start, length))
+    return SplicedText(_joined([*parts, _read(state, layout, span, (position, span.stop))]), ranges)
+
+
+def join_gaps(parts: Sequence[tuple[str, npt.NDArray[np.int64]]]) -> npt.NDArray[np.int64]:
+    """int64[gaps]: where the gaps of texts are in all of them joined. `parts`: each text and its gaps."""
+    joined = [np.zeros(0, dtype=np.int64)]
+    length = 0
+    for text, gaps in parts:
+        joined.append(gaps + length)
+        length += len(text)
+    return np.concatenate(joined)
+
+
+def _read(state: PageState, layout: PageLayout, span: SpanRow, cells: tuple[int, int]) -> Transcription:
+    """What was read from a run of cells of the span, first and stop on the page."""
+    first, stop = cells
+    run = slice(first, stop)
+    read = transcribe(state.cells.reshape(-1)[run], state.confidence.reshape(-1)[run], layout=layout, start=first)
+    return Transcription(read.text, read.confidence, read.cell + (first - span.start), read.gaps)
+
+
+def _exact(text: str, cell: int) -> Transcription:
+    ones = np.ones(len(text), dtype=np.float32)
+    return Transcription(text, ones, np.full(len(text), cell, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+def _joined(parts: Sequence[Transcription]) -> Transcription:
+    if len(parts) == 1:
+        return parts[0]
+    return Transcription(
+        "".join(part.text for part in parts),
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.cell for part in parts]),
+        join_gaps([(part.text, part.gaps) for part in parts]),
+    )

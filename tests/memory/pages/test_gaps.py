@@ -1,0 +1,157 @@
+"""Gaps: what has faded reads as one mark, and is neither a word nor an uncertain character."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import connect
+
+import numpy as np
+import pytest
+from support.hooked_codec import HookedCodec
+
+from foxing.encoder import UNREADABLE, Reading, VisionTokens
+from foxing.memory import Memory
+from foxing.memory.lifecycle.fidelity import character_loss, missing_share, unreadable_share
+from foxing.memory.lifecycle.retypeset import message_part
+from foxing.memory.pages.content import PageState
+from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
+from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe
+
+NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+URL = "https://nursery.example/spring-2026"
+TEXT = f"The hydrangea stands half a metre from the foundation. Order at {URL} before noon, see⋯ you in Lisbon."
+CHINESE = "会议室还是三楼的蓝色房间"
+
+
+class FadedCodec(HookedCodec):
+    """Reads gaps, of which it is nowhere sure, in place of `faded`."""
+
+    def __init__(self, *faded: str) -> None:
+        super().__init__(alter=self._fade)
+        self.faded = faded
+
+    def _fade(self, tokens: VisionTokens, reading: Reading) -> Reading:
+        cells, confidence = reading.cells.copy(), reading.confidence.copy()
+        flat, row = cells.reshape(-1), cells.tobytes()
+        for text in self.faded:
+            place = row.find(cells_of(text))
+            assert place >= 0
+            here = slice(place // 4, place // 4 + len(cells_of(text)) // 4)
+            flat[here], confidence.reshape(-1)[here] = ord(GAP_MARK), 0
+        return replace(reading, cells=cells, confidence=confidence)
+
+
+def cells_of(text: str) -> bytes:
+    wide = [[point, 1] if point > 0x2E80 else [point] for point in code_points(text).tolist()]
+    return np.array([cell for cells in wide for cell in cells], dtype=np.uint32).tobytes()
+
+
+def read(path: Path, codec: HookedCodec, text: str = TEXT) -> Memory:
+    memory = Memory(path, codec=codec, clock=lambda: NOW)
+    memory.set_policy("ana", {"keep_text": "until:large"})
+    memory.store("ana", [{"id": "m", "role": "user", "content": text, "created_at": NOW}])
+    memory.seal("ana")
+    return memory
+
+
+def terms(path: Path) -> set[str]:
+    with closing(connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT term FROM postings")}
+
+
+def test_a_gap_is_one_mark_and_leaves_index_and_confidence_alone(database_path: Path) -> None:
+    with read(database_path, FadedCodec("half a metre", "Lisbon")) as memory:
+        message = memory.message("ana", "m")
+        page = memory.read_page("ana", memory.pages("ana").pages[0].id)
+    assert message.text == TEXT.replace("half a metre", "⋯").replace("Lisbon", "⋯")
+    assert message.uncertain == page.uncertain == []
+    assert message.confidence > 0.9
+    assert page.confidence > 0.9
+    assert page.text.count("⋯") == 2  # the literal one is an escape there
+    found = terms(database_path)
+    assert {"hydrangea", "foundat", "see", "noon"} <= found
+    assert not {"half", "metr", "lisbon", "⋯"} & found
+
+
+def test_a_word_with_a_gap_in_it_leaves_the_index(database_path: Path) -> None:
+    with read(database_path, FadedCodec("dran", "foun", "noon")) as memory:
+        assert "hy⋯gea" in memory.message("ana", "m").text
+        assert memory.recall("ana", "gea").spans == []
+        assert len(memory.recall("ana", "metre").spans) == 1
+    found = terms(database_path)
+    assert not {"hy", "gea", "hydrangea", "dation", "noon"} & found
+    assert {"stand", "see"} <= found
+
+
+def test_in_scripts_without_spaces_what_is_beside_a_gap_stays(database_path: Path) -> None:
+    with read(database_path, FadedCodec("三楼"), CHINESE) as memory:
+        assert memory.message("ana", "m").text == "会议室还是⋯的蓝色房间"
+    found = terms(database_path)
+    assert {"会议", "还是", "的蓝", "房间"} <= found
+    assert not {"是三", "三楼", "楼的"} & found
+
+
+@pytest.mark.parametrize(
+    ("faded", "expected"),
+    [
+        (URL, f"Order at {URL} before"),
+        (f"at {URL}", f"Order ⋯{URL} before"),
+        (f"{URL} before", f"Order at {URL}⋯ noon"),
+        (f"Order at {URL} before", f". ⋯{URL}⋯ noon"),
+        ("spring", f"Order at {URL} before"),
+    ],
+)
+def test_a_keepsake_lies_in_the_gap_where_it_stood(database_path: Path, faded: str, expected: str) -> None:
+    long = TEXT + " It rained again, and nobody went to the garden." * 20  # keepsakes take a small share
+    with read(database_path, FadedCodec(faded), long) as memory:
+        message = memory.message("ana", "m")
+    assert expected in message.text
+    assert all(start > 150 for start, _, _ in message.uncertain)
+
+
+def test_a_gap_stays_a_gap_when_its_page_is_typeset_again() -> None:
+    layout = PageLayout(columns=16, rows=6)
+    cells = np.full(96, BLANK, np.uint32)
+    cells[8:31] = code_points("gone⋯⋯⋯⋯A-1⋯ and ⟦22EF⟧")[:23]
+    state = PageState.of(reading(cells.reshape(6, 16)))
+    span = SpanRow(page_id=1, ordinal=0, message_id=7, header_start=0, start=8, stop=31, char_start=0, char_stop=20)
+    keepsake = KeepsakeRow(page_id=1, start=14, stop=15, message_id=7, text="A-12")
+    part = message_part(state, layout, span, [keepsake])
+    assert (part.text, part.gaps, part.keepsakes) == ("gone⋯A-12⋯A-1⋯ and ⋯", {4, 9, 13}, [(5, 9)])
+    page = Typesetter(layout).page([Entry("7", "user", part.text, NOW, gaps=part.gaps)])
+    (placed,) = page.spans
+    again = transcribe(page.cells.reshape(-1)[placed.start : placed.stop], layout=layout, start=placed.start)
+    assert (again.text, set(again.gaps.tolist())) == (part.text, part.gaps)
+
+
+@pytest.fixture
+def blank() -> np.ndarray:
+    return np.where(code_points("ab cd⋯⋯ x") == 0x20, np.uint32(0), code_points("ab cd⋯⋯ x")).reshape(1, -1)
+
+
+def reading(cells: np.ndarray, sure: float = 1.0) -> Reading:
+    return Reading("tiny", cells, np.full(cells.shape, sure, np.float32), 0.5)
+
+
+def test_a_reading_knows_its_gaps(blank: np.ndarray) -> None:
+    held = reading(blank)
+    assert held.gap.tolist() == [[c == "⋯" for c in "ab cd⋯⋯ x"]]
+    assert held.text == "ab cd⋯ x"
+    held.confidence[held.gap] = 0
+    assert held.mean_confidence == 1
+    gone = reading(np.full((2, 4), ord(GAP_MARK), np.uint32), 0)
+    assert (gone.unread, gone.mean_confidence, gone.text) == (False, 1, "⋯")
+    assert reading(np.zeros((2, 4), np.uint32)).unread
+    mixed = gone.cells.copy()
+    mixed[0, 0] = UNREADABLE
+    assert reading(mixed).unread
+
+
+def test_fidelity_counts_characters_not_gaps(blank: np.ndarray) -> None:
+    faded = blank.copy()
+    faded[0, :2] = ord(GAP_MARK)
+    assert character_loss(blank, reading(blank)) == character_loss(faded, reading(blank)) == 0
+    assert character_loss(blank, reading(faded)) == pytest.approx(2 / 5)
+    assert missing_share(blank, reading(faded, 0.1)) == 0
+    assert unreadable_share(np.full((1, 3), ord(GAP_MARK), np.uint32)) == 0
