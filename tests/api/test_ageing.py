@@ -38,9 +38,11 @@ def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
     report = ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))
     assert not report["dry_run"]
     assert [(m["from_tier"], m["to_tier"], m["drops_text"]) for m in report["moved"]] == [("base", "tiny", True)]
-    assert report["vision_tokens_after"] == preview["vision_tokens_after"] < report["vision_tokens_before"]
+    assert report["vision_tokens_before"] == preview["vision_tokens_before"] >= report["vision_tokens_after"]
+    assert preview["vision_tokens_after"] > 0  # an estimate
     page = ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))
     assert (page["tier"], page["text_kept"]) == ("tiny", False)
+    assert report["vision_tokens_after"] == page["vision_tokens"]
     assert ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))["moved"] == []
 
     message = ok(bank_client.get(f"{BANK_PATH}/messages/m3"))

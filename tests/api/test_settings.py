@@ -58,7 +58,7 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CODECS__REMOTE__SERVER", "ollama", "FOXING_CODECS__REMOTE__SERVER"),
         ("CODECS__REMOTE__EXTRA", "[1]", "FOXING_CODECS__REMOTE__EXTRA"),
         ("CODECS__REMOTE__ULR", "x", "did you mean 'url'?"),
-        ("CODECS__NATVE__TOKEN_BYTES", "x", "did you mean 'native'?"),
+        ("CODECS__NATVE__OPTION", "x", "did you mean 'native'?"),
         ("CODECS__DEEPSEEK_OCR__REMOTE", "x", "FOXING_CODECS__DEEPSEEK_OCR__REMOTE"),
         ("CODECS__DEEPSEEK_OCR__REMOTE__RETRIES", "-1", "'remote.retries' of the codec 'deepseek-ocr'"),
         ("PROT", "1", "did you mean FOXING_PORT?"),

@@ -125,7 +125,7 @@ def test_a_dry_run_reports_the_moves_and_writes_nothing(memory: Memory) -> None:
     assert not done.dry_run
     assert [m.page_id for m in planned.moved] == [m.page_id for m in done.moved]
     assert planned.vision_tokens_before == done.vision_tokens_before
-    assert 0 < planned.vision_tokens_after < planned.vision_tokens_before  # an estimate
+    assert planned.vision_tokens_after > 0  # an estimate
     assert planned.text_dropped == done.text_dropped
     assert planned.bytes_before == done.bytes_before
     assert 0 < planned.bytes_after < planned.bytes_before
