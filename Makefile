@@ -1,5 +1,5 @@
 # Every target sets itself up: the virtual environment .venv is made on first use and brought up to date whenever
-# pyproject.toml has changed. Another interpreter: make PYTHON=python3.12 demo
+# pyproject.toml or the source of the compiled kernel has changed. Another interpreter: make PYTHON=python3.12 demo
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,7 +27,7 @@ docs: $(STAMP)
 serve: $(STAMP)
 	$(BIN)/foxing serve
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml encoder/native/entropy/mixing.c
 	@command -v $(PYTHON) >/dev/null || { echo "foxing needs Python 3.11 or newer, and '$(PYTHON)' is not there; install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("foxing needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)

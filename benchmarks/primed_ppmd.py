@@ -3,8 +3,9 @@
     python -m benchmarks.primed_ppmd --data FOLDER --json
 
 A learned codec knows its languages before it sees a page; PPMd on its own does not. Here PPMd first reads training text
-of the same group, at most 2 MB, as pages typeset alike. What a page takes is the compressed size of that text and the
-page less that of the text alone. FOLDER/train and FOLDER/eval hold the messages, as `LANGUAGE_SOURCE.jsonl.gz`.
+of the same source, or where there is none of the same kind, at most 2 MB, as pages typeset alike. What a page takes is
+the compressed size of that text and the page less that of the text alone. FOLDER/train and FOLDER/eval hold the
+messages, as `LANGUAGE_SOURCE.jsonl.gz`.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from foxing.renderer import FoxingError, Typesetter
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 
-TRAINING_BYTES = 2_000_000  # of a group, in UTF-8
+TRAINING_BYTES = 2_000_000  # in UTF-8
 PRIMED_MEMORY_BYTES = 512 << 20  # enough that PPMd never starts over
-#: Sources whose text is agent traces: a group of their own, whatever the language.
+#: Sources whose text is agent traces: a kind of their own, whatever the language.
 AGENT_SOURCES = ("aider", "swe_agent", "tau_bench", "tau_retail")
 AGENT = "agent"
 _SUFFIX = ".jsonl.gz"
@@ -31,8 +32,9 @@ _SUFFIX = ".jsonl.gz"
 
 @dataclass(frozen=True)
 class PrimedRow:
-    """The pages of one group. Bits are per character of their text, page by page."""
+    """The pages of one file. Bits are per character of their text, page by page."""
 
+    #: The name of the file.
     language: str
     pages: int
     characters: int
@@ -45,29 +47,33 @@ class PrimedRow:
     zstd_bits_per_character: float
 
 
-def group_of(file: Path) -> str:
-    """The group of a file: its language, or `AGENT`."""
+def kind_of(file: Path) -> str:
+    """The language of a file, or `AGENT`."""
     language, _, source = file.name.removesuffix(_SUFFIX).partition("_")
     return AGENT if source in AGENT_SOURCES else language
+
+
+def primers(held_out: Path, training: Sequence[Path]) -> list[Path]:
+    """The files of `training` whose text primes for a file: that of the same name, else those of its kind."""
+    same = [path for path in training if path.name == held_out.name]
+    return same or [path for path in training if kind_of(path) == kind_of(held_out)]
 
 
 def measure_groups(
     data: Path, codec: Codec, pages: int, training_bytes: int = TRAINING_BYTES, progress: Advance | None = None
 ) -> list[PrimedRow]:
-    """A row for each group of held-out files, on at most `pages` pages. Raises `CodecError`."""
-    held_out = [(group_of(path), path) for path in sorted((data / "eval").glob(f"*{_SUFFIX}"))]
+    """A row for each held-out file, on at most `pages` pages. Raises `CodecError`."""
+    held_out = {path.name.removesuffix(_SUFFIX): path for path in sorted((data / "eval").glob(f"*{_SUFFIX}"))}
     if not held_out:
         raise CodecError(f"{data} has no eval/*{_SUFFIX}; give the folder that holds eval and train")
-    training: dict[str, list[Path]] = {}
-    for path in sorted((data / "train").glob(f"*{_SUFFIX}")):
-        training.setdefault(group_of(path), []).append(path)
-    groups = load_texts(held_out, codec, group_limit=pages)
+    training = sorted((data / "train").glob(f"*{_SUFFIX}"))
+    groups = load_texts(list(held_out.items()), codec, group_limit=pages)
     typesetter = Typesetter(codec.layout, codec.repertoire)
     rows: list[PrimedRow] = []
-    for number, (language, texts) in enumerate(groups.items()):
-        primer = training_text(training.get(language, ()), typesetter, training_bytes)
+    for number, (name, texts) in enumerate(groups.items()):
+        primer = training_text(primers(held_out[name], training), typesetter, training_bytes)
         if texts.pages:
-            rows.append(measure_primed(language, [page.text for page in texts.pages], primer))
+            rows.append(measure_primed(name, [page.text for page in texts.pages], primer))
         if progress is not None:
             progress(number + 1, len(groups))
     return rows
@@ -116,13 +122,13 @@ def _first_documents(path: Path, limit: int) -> Iterator[Mapping[str, object]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.primed_ppmd",
-        description="Measure PPMd of order 6, primed by training text of the same group, on held-out pages.",
+        description="Measure PPMd of order 6, primed by training text of the same source, on held-out pages.",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="FOLDER", help=f"Holds train/*{_SUFFIX} and eval/*{_SUFFIX}."
     )
     parser.add_argument(
-        "--pages", type=at_least(1), default=20, metavar="N", help="Maximum pages of a group (default: %(default)s)."
+        "--pages", type=at_least(1), default=20, metavar="N", help="Maximum pages of a file (default: %(default)s)."
     )
     add_json_option(parser)
     options = parser.parse_args(arguments)

@@ -53,6 +53,11 @@ class TierSpec:
         return self.tokens * self.bytes_per_token
 
     @property
+    def streamed(self) -> bool:
+        """Whether the tokens are pieces of one stream, which is as long as the page needs, up to the tier's room."""
+        return self.dtype == STREAM
+
+    @property
     def variable(self) -> bool:
         """Whether the bytes of a page's tokens depend on what is on the page."""
         return is_variable(self.dtype)

@@ -15,6 +15,8 @@ from .errors import TokensError
 MAGIC = b"FXV"
 #: The version of the format, the byte after `MAGIC`.
 VERSION = 2
+#: How tokens began before that, and the last commit that reads them.
+EARLIER_MAGIC, EARLIER_COMMIT = b"FXVT\x01", "79853fe"
 CHECKSUM_BYTES = 6
 
 #: Bits of one number of a token.
@@ -136,6 +138,11 @@ class VisionTokens:
     @classmethod
     def from_bytes(cls, blob: bytes) -> Self:
         """The inverse of `to_bytes`. Raises `TokensError` if the bytes are truncated, altered or something else."""
+        if blob.startswith(EARLIER_MAGIC):
+            raise TokensError(
+                f"these vision tokens are of a format that foxing no longer reads; run `foxing export` with commit "
+                f"{EARLIER_COMMIT} of foxing, and import the file here"
+            )
         if not blob.startswith(MAGIC):
             raise TokensError("these bytes are not vision tokens")
         if blob[len(MAGIC) :][:1] != bytes([VERSION]):

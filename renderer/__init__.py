@@ -4,7 +4,19 @@ from .atlas import Atlas, load_atlas
 from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
-from .page import BLANK, GAP_MARK, RESERVED, WIDE_TAIL, Cells, Page, Span, grid_text, shown_cells, shown_text
+from .page import (
+    BLANK,
+    GAP_MARK,
+    NEWLINE_MARK,
+    RESERVED,
+    WIDE_TAIL,
+    Cells,
+    Page,
+    Span,
+    grid_text,
+    shown_cells,
+    shown_text,
+)
 from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .raster import rasterize, render
 from .repertoire import Repertoire
@@ -15,6 +27,7 @@ __all__ = [
     "BLANK",
     "DENSE_PAGE",
     "GAP_MARK",
+    "NEWLINE_MARK",
     "PRINTED_PAGE",
     "RESERVED",
     "TIERS",

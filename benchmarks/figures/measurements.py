@@ -6,35 +6,34 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.locomo import read_locomo
 from foxing.encoder import load_codec
 
 from .document import MEASURED, Measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Group → files. Agent traces are English as well, but are a group of their own.
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "en": ("en_sgd", "en_irc"),
-    "agent": ("en_swe_agent", "en_tau_bench"),
-    "ko": ("ko_nsmc", "ko_songys", "ko_tldr"),
-    "ja": ("ja_real_persona_chat", "ja_tldr"),
-    "zh": ("zh_kdconv", "zh_tldr"),
-    "de": ("de_gesetze", "de_tldr"),
-    "fr": ("fr_tldr",),
-    "ru": ("ru_tldr",),
-}
-RIVAL_GROUPS = ("en", "agent", "zh")
-SPEED_GROUPS = ("en", "agent", "ko")
+#: The groups, each a file of held-out texts. `LOCOMO` is made from conversations of another format.
+LOCOMO = "locomo"
+GROUPS = (
+    *(LOCOMO, "en_irc", "en_sgd", "en_aider", "en_tau_retail", "en_swe_agent"),
+    *("de_gesetze", "de_tldr", "fr_tldr", "ru_tldr"),
+    *("ko_nsmc", "ko_songys", "ko_tldr", "ja_real_persona_chat", "ja_tldr", "zh_kdconv", "zh_tldr"),
+    *("es_tldr", "pl_tldr", "tr_tldr", "uk_tldr", "el_tldr"),
+)
+RIVAL_GROUPS = ("en_sgd", "en_aider", "zh_kdconv")
+SPEED_GROUPS = ("en_sgd", "en_aider", "ko_nsmc")
 CHARACTER_TIERS = ("base", "small", "tiny")
 RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
-#: Maximum dense pages of a file, for accuracy.
-PAGES = 8
+#: Maximum dense pages of a group, for accuracy.
+PAGES = 20
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
 IDENTIFIER_PAGES = 4  # pages of random identifiers
@@ -56,18 +55,36 @@ def _codec_bench(*arguments: str) -> Any:
     return run_json("foxing.api.cli.main", "codec", "bench", *arguments)
 
 
-def _texts(data: Path, groups: Sequence[str]) -> list[str]:
-    """The files of `groups`, as NAME=FILE."""
-    return [f"{group}={data / 'eval' / f'{name}.jsonl.gz'}" for group in groups for name in GROUPS[group]]
+@contextmanager
+def _texts(data: Path, groups: Sequence[str]) -> Iterator[list[str]]:
+    """The files of `groups`, as NAME=FILE; that of LoCoMo is written for the while."""
+    with tempfile.TemporaryDirectory(prefix="foxing-figures-") as folder:
+        files = {group: data / "eval" / f"{group}.jsonl.gz" for group in groups}
+        if LOCOMO in files:
+            files[LOCOMO] = Path(folder) / "locomo.jsonl"
+            files[LOCOMO].write_text("".join(_locomo_documents(data)), encoding="utf-8")
+        yield [f"{group}={file}" for group, file in files.items()]
+
+
+def _locomo_documents(data: Path) -> Iterator[str]:
+    """The conversations of LoCoMo as lines of JSON."""
+    for number, conversation in enumerate(read_locomo(data / "eval" / "locomo_dev.json.gz")):
+        messages = [
+            {"role": message.role, "name": message.name, "content": message.content}
+            for message in conversation.messages
+        ]
+        yield json.dumps({"id": f"{LOCOMO}-{number}", "lang": "en", "messages": messages}) + "\n"
 
 
 def _repeated(option: str, values: Sequence[str]) -> list[str]:
     return [part for value in values for part in (option, value)]
 
 
-def _codec_bench_on(data: Path, pages: int, *options: str, groups: Sequence[str] = tuple(GROUPS)) -> Any:
+def _codec_bench_on(data: Path, pages: int, *options: str, groups: Sequence[str] = GROUPS) -> Any:
     """Runs `foxing codec bench` on at most `pages` pages of each file of `groups`."""
-    return _codec_bench(*_repeated("--texts", _texts(data, groups)), "--pages", str(pages), *options)
+    with _texts(data, groups) as texts:
+        # no page of LoCoMo is used to choose weights, but the same number is left out of every file
+        return _codec_bench(*_repeated("--texts", texts), "--pages", str(pages), *options)
 
 
 def measure_codec(data: Path) -> Measurement:
@@ -94,7 +111,8 @@ def measure_rivals(data: Path) -> Measurement:
 def measure_speed(data: Path) -> Measurement:
     """The codec alone, and a bank with everything around it."""
     speed = _codec_bench_on(data, SPEED_PAGES, "--speed", groups=SPEED_GROUPS)["speed"]
-    bank = run_json("benchmarks.bank", "--texts", *_texts(data, SPEED_GROUPS), "--pages", str(SPEED_PAGES))["bank"]
+    with _texts(data, SPEED_GROUPS) as texts:
+        bank = run_json("benchmarks.bank", "--texts", *texts, "--pages", str(SPEED_PAGES))["bank"]
     return {"speed": speed, "bank": bank}
 
 

@@ -60,13 +60,26 @@ def codec_table(figures: Figures) -> str:
 
 
 def summary_table(figures: Figures) -> str:
-    """Accuracy and the bytes of a page, with a row for each tier and a column for each group."""
-    rows = figures.codec
-    languages = list(dict.fromkeys(row.language for row in rows))
-    shown = {(row.tier, row.language): f"{_accuracy(row.accuracy)}, {row.bytes_per_page:,.0f} B" for row in rows}
-    head = ["tier", *map(_group_name, languages)]
-    tiers = list(dict.fromkeys(row.tier for row in rows))
-    lines = [[f"`{tier}`", *(shown[tier, language] for language in languages)] for tier in tiers]
+    """A row for each group: what a page takes where all of it fits, and what the lower tiers keep of it."""
+    tiers: dict[str, dict[str, BenchRow]] = {}
+    for row in figures.codec:
+        tiers.setdefault(row.language, {})[row.tier] = row
+    lines = []
+    for language, rows in tiers.items():
+        base, small = rows["base"], rows["small"]
+        ppmd = "–" if base.ppmd_bits_per_character is None else f"{base.ppmd_bits_per_character:.2f}"
+        lines.append(
+            [
+                *(_group_name(language), f"{base.bits_per_character:.2f}", f"{base.zstd_bits_per_character:.2f}", ppmd),
+                *(f"{base.bytes_per_page:,.0f}", _accuracy(base.accuracy), _accuracy(small.accuracy)),
+                *(_accuracy(rows[tier].kept_share) for tier in ("tiny", "micro")),
+                f"{base.pages}",
+            ]
+        )
+    head = (
+        *("text", "bits a character", "zstd -19", "PPMd", "bytes a page", "accuracy at `base`", "at `small`"),
+        *("kept at `tiny`", "kept at `micro`", "pages"),
+    )
     return markdown_table(head, lines)
 
 

@@ -26,9 +26,8 @@ from PIL import Image
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import png_bytes
-from foxing.renderer import Page, render
+from foxing.renderer import GAP_MARK, Page, render
 
-from .comparison import GAP_MARK
 from .measurement import BATCH_PAGES, mean_accuracy
 
 #: Both read best at 8×16 px per cell, row by row. Accuracy on the first pages of held-out files:

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foxing.encoder.contract import Codec
-from foxing.renderer import RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
+from foxing.renderer import GAP_MARK, RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
 
-from .comparison import GAP_MARK
 from .documents import entries
 
 SEED = 29

@@ -13,10 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.contract import UNREADABLE, Reading
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page
-
-#: What stands in a cell whose character the tokens do not hold.
-GAP_MARK = "⋯"
+from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page
 
 Flags = npt.NDArray[np.bool_]
 _Number = TypeVar("_Number", bound=np.generic)

@@ -12,10 +12,31 @@ from foxing.encoder.errors import CodecError
 from .baselines import BaselineRow
 from .rows import BenchRow
 
-#: Group → its name in plots and tables.
+#: Group → its name in plots and tables. A star marks languages that the native codec was never trained on.
 NAMES = {
-    "en": "English dialogue",
-    "agent": "agent traces",
+    "locomo": "English chats (LoCoMo)",
+    "en_irc": "English chat rooms (IRC)",
+    "en_sgd": "English dialogues (SGD)",
+    "en_aider": "coding chats (aider)",
+    "en_tau_retail": "tool dialogues (tau retail)",
+    "en_swe_agent": "agent runs (SWE-agent)",
+    "de_gesetze": "German law",
+    "ko_nsmc": "Korean reviews",
+    "ko_songys": "Korean chats",
+    "ja_real_persona_chat": "Japanese chats",
+    "zh_kdconv": "Chinese dialogues",
+    "de_tldr": "German manual pages",
+    "fr_tldr": "French manual pages",
+    "ru_tldr": "Russian manual pages",
+    "ko_tldr": "Korean manual pages",
+    "ja_tldr": "Japanese manual pages",
+    "zh_tldr": "Chinese manual pages",
+    "es_tldr": "Spanish manual pages *",
+    "pl_tldr": "Polish manual pages *",
+    "tr_tldr": "Turkish manual pages *",
+    "uk_tldr": "Ukrainian manual pages *",
+    "el_tldr": "Greek manual pages *",
+    "en": "English",
     "ko": "Korean",
     "ja": "Japanese",
     "zh": "Chinese",

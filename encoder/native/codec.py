@@ -1,25 +1,30 @@
 """The native codec, behind the codec contract."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
 
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named, pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import STREAM, VisionTokens
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Repertoire
+from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells, Repertoire
 
 from .calibration import Calibration
-from .decoder import NAME, TOKEN_BYTES, TokenDecoder, batch_equal
+from .decoder import NAME, TokenDecoder
 from .runner import NetworkRunner, to_pixels
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
 
+BATCH_PAGES = 8
+
 
 class NativeCodec:
-    """See `foxing.encoder.Codec`. Encodes and decodes in batches of `BATCH_PAGES`; safe to share between threads."""
+    """See `foxing.encoder.Codec`. Encodes in batches of `BATCH_PAGES`; safe to share between threads."""
 
     name = NAME
     layout = DENSE_PAGE
@@ -31,48 +36,47 @@ class NativeCodec:
         self.calibration = calibration or Calibration()
         self.repertoire: Repertoire | None = runner.charset.repertoire
         self.context_rows: int | None = None
-        sizes = {tier: dims.sizes[0] for tier, dims in runner.model.dims.tiers.items()}
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType(
-            {tier: self._tier_spec(tier, size) for tier, size in sizes.items()}
-        )
-        self._decoder = TokenDecoder(runner.unpacker, weights, self.calibration, sizes)
+        dims = runner.model.dims
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._tier_spec(tier) for tier in dims.tiers})
+        self._streams = runner.streams
+        self._decoder = TokenDecoder(runner.streams, weights, self.calibration, dims)
 
-    def _tier_spec(self, tier: str, size: int) -> TierSpec:
+    def _tier_spec(self, tier: str) -> TierSpec:
         return TierSpec(
             name=tier,
             side_px=self.layout.side_px(tier),
-            tokens=self.layout.vision_tokens(self.layout.rows, tier),
-            bytes_per_token=TOKEN_BYTES,
+            tokens=self.runner.model.dims.tiers[tier].tokens,
+            bytes_per_token=self.runner.model.dims.token_bytes,
             dtype=STREAM,
-            flag_below=self.calibration.flag_below(tier, size),
+            flag_below=self.calibration.flag_below(tier),
         )
 
     @classmethod
     def load(cls, path: Path = WEIGHTS_PATH, device: str = "auto") -> "NativeCodec":
         """The codec with the weights in `path`, on `device`. Raises `CodecError`."""
         chosen = pick_device(device)
-        model, charset, info = load_weights(path)
+        model, charset, prior, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
-        return cls(NetworkRunner(model, charset), weights_digest(path), Calibration.from_info(info))
+        return cls(NetworkRunner(model, charset, prior), weights_digest(path), Calibration.from_info(info))
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
-        return {"device": named(self.runner.device)}
+        kernel = "compiled" if self.runner.streams.kernel.library else "interpreted (slow)"
+        return {"device": named(self.runner.device), "kernel": kernel}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """See `foxing.encoder.Codec`."""
         if tier not in self.tiers:
             raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
         self._check_sizes(images, tier)
-        row_bytes = self._decoder.row_bytes(tier)
-        temperature = self.calibration.temperature(tier)
+        spec, temperature = self.tiers[tier], self.calibration.temperature(tier)
         result: dict[int, VisionTokens] = {}
         for numbers in batch_equal([image.height for image in images]):
             pixels = to_pixels([images[i].convert("L") for i in numbers])
-            pages = self.runner.encode(pixels, tier, row_bytes, temperature)
-            for number, page in zip(numbers, pages, strict=True):
-                shape = (1, -(-page.size // TOKEN_BYTES), TOKEN_BYTES)
-                result[number] = VisionTokens(self.name, self.weights, tier, shape, STREAM, page.tobytes())
+            streams = self.runner.encode(pixels, tier, spec.bytes_per_page, temperature)
+            for number, stream in zip(numbers, streams, strict=True):
+                shape = (1, -(-len(stream) // spec.bytes_per_token), spec.bytes_per_token)
+                result[number] = VisionTokens(self.name, self.weights, tier, shape, STREAM, stream)
         return [result[i] for i in range(len(images))]
 
     def _check_sizes(self, images: Sequence[Image], tier: str) -> None:
@@ -85,6 +89,21 @@ class NativeCodec:
                     f"at most {side}, not {image.width}×{image.height}"
                 )
 
+    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
+        """float32 [rows, 160]: the bits that each cell takes of a page's stream, the same at every tier; a full-width
+        character takes them in its left cell."""
+        return self._streams.cost(cells)
+
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`."""
         return self._decoder.decode(tokens)
+
+
+def batch_equal(heights: Sequence[int]) -> Iterator[list[int]]:
+    """Positions in `heights` in batches of equal ones, at most `BATCH_PAGES` each."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, height in enumerate(heights):
+        groups[height].append(position)
+    for positions in groups.values():
+        for start in range(0, len(positions), BATCH_PAGES):
+            yield positions[start : start + BATCH_PAGES]

@@ -1,8 +1,7 @@
-"""Decodes packed vision tokens to cells with a confidence. This half of the native codec needs no encoder."""
+"""Decodes vision tokens to cells with a confidence. This half of the native codec needs no encoder."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,81 +9,81 @@ import numpy.typing as npt
 from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.errors import TokensError
 from foxing.encoder.tokens import STREAM, VisionTokens
-from foxing.renderer import DENSE_PAGE, Cells
+from foxing.renderer import DENSE_PAGE, GAP_MARK, NEWLINE_MARK, Cells
 
 from .calibration import Calibration
 from .charset import Charset
-from .entropy.alphabet import Alphabet
-from .entropy.confidence import ConfidenceCoder
-from .entropy.packer import Packer
-from .entropy.prior import Prior
+from .entropy.alphabet import Alphabet, SymbolGrid
+from .entropy.kernel import Kernel
+from .entropy.stream import read_stream, write_stream
+from .entropy.tables import PriorTables
+from .network.dims import NativeDims
+from .parallel import map_parallel
 
 NAME = "native"
-#: Bytes of a vision token: a piece of a page's stream.
-TOKEN_BYTES = 48
-BATCH_PAGES = 8
-
-_T = TypeVar("_T", bound=Hashable)
 
 
-class DecodedPages(NamedTuple):
-    """Decoded pages, [B, rows, 160] each."""
+class DecodedPage(NamedTuple):
+    """A decoded page, [rows, 160] each."""
 
-    #: uint32: values as in `foxing.renderer.Page`.
+    #: uint32: values as in `foxing.renderer.Page`; `GAP_MARK` where the page was cut.
     cells: Cells
-    #: float32 in [0, 1]; 0 for unreadable and guessed cells.
+    #: float32 in [0, 1]; 0 for unreadable cells, 1 for a gap.
     confidence: npt.NDArray[np.float32]
-    #: bool: cells that the prior filled in.
-    guessed: npt.NDArray[np.bool_]
 
 
-class Unpacker:
-    """Decodes the bytes of vision tokens to cells. Safe to share between threads."""
+class PageStreams:
+    """Writes and reads the streams of pages. Safe to share between threads."""
 
-    def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], charset: Charset) -> None:
-        """`arrays`: as from `PriorWeights.arrays`."""
+    def __init__(self, prior: PriorTables, charset: Charset) -> None:
         self.alphabet = Alphabet(charset)
-        self.packer = Packer(Prior(arrays), ConfidenceCoder(arrays["doubts"]), charset, self.alphabet)
+        newline = int(charset.cell_class[ord(NEWLINE_MARK)])
+        self.kernel = Kernel(prior, charset.rare_class, newline)
 
-    def decode(self, data: npt.NDArray[np.uint8], tier: str) -> DecodedPages:
-        """The pages in `data`, uint8 [B, token rows, bytes per token row], as from `NetworkRunner.encode`. Raises
-        `TokensError` for bytes that it does not write."""
-        unpacked = self.packer.unpack(data, DENSE_PAGE.rows_per_token(tier))
-        cells = self.alphabet.cells(unpacked.symbols, unpacked.rare)
-        confidence = np.where(cells == UNREADABLE, np.float32(0), unpacked.confidence)
-        return DecodedPages(cells, confidence, unpacked.guessed)
+    def write(self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], room: int) -> bytes:
+        """The stream of a page, [rows, 160] each, cut if it takes more than `room` bytes."""
+        return write_stream(self.kernel, grid, confidence, room)
+
+    def cost(self, cells: Cells) -> npt.NDArray[np.float32]:
+        """float32, shape of `cells`: the bits that each cell of a page takes; a full-width character takes them in its
+        left cell."""
+        symbols, rare = (part.reshape(-1).astype(np.uint16) for part in self.alphabet.symbols(cells))
+        bits = self.kernel.costs(symbols, rare).reshape(cells.shape) * np.float32(1 / 16)
+        return bits.astype(np.float32, copy=False)
+
+    def read(self, data: bytes) -> DecodedPage:
+        """The page in a stream. Raises `TokensError` for bytes that `write` does not write."""
+        page = read_stream(self.kernel, data)
+        cells = self.alphabet.cells(*page.grid)
+        confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
+        cells.reshape(-1)[page.kept :] = ord(GAP_MARK)
+        confidence.reshape(-1)[page.kept :] = 1
+        return DecodedPage(cells, confidence)
 
 
 class TokenDecoder:
     """Decodes the vision tokens of one set of weights. Safe to share between threads."""
 
-    def __init__(self, unpacker: Unpacker, weights: str, calibration: Calibration, sizes: Mapping[str, int]) -> None:
-        """`weights`: their digest; `sizes`: bytes for each 64×64 px of the image at each tier."""
-        self.unpacker = unpacker
+    def __init__(self, streams: PageStreams, weights: str, calibration: Calibration, dims: NativeDims) -> None:
+        """`weights`: their digest."""
+        self.streams = streams
         self.weights = weights
         self.calibration = calibration
-        self.sizes = sizes
+        self.dims = dims
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """One `Reading` for each page, in order; tiers may be mixed. Raises `TokensError` for tokens of another codec,
-        of other weights, or of a shape that these weights do not write."""
+        of other weights, or that these weights do not write."""
         for item in tokens:
             self._check(item)
-        result: dict[int, Reading] = {}
-        for numbers in batch_equal([(item.tier, len(item.data)) for item in tokens]):
-            tier = tokens[numbers[0]].tier
-            size = self.sizes[tier]
-            data = [np.frombuffer(tokens[i].data, np.uint8).reshape(-1, self.row_bytes(tier)) for i in numbers]
-            cells, confidence, guessed = self.unpacker.decode(np.stack(data), tier)
-            confidence[guessed] = self.calibration.guess_confidence(tier, size)
-            threshold = self.calibration.flag_below(tier, size)
-            for index, number in enumerate(numbers):
-                result[number] = Reading(tier, cells[index], confidence[index], threshold)
-        return [result[i] for i in range(len(tokens))]
+        return map_parallel(self._read, tokens)
 
-    def row_bytes(self, tier: str) -> int:
-        """Bytes for each 64 px of the height of an image of `tier`."""
-        return self.sizes[tier] * DENSE_PAGE.token_rows(tier)
+    def _read(self, tokens: VisionTokens) -> Reading:
+        page = self.streams.read(tokens.data)
+        rows = len(page.cells)
+        if rows % DENSE_PAGE.rows_per_token(tokens.tier):
+            raise TokensError(f"these vision tokens are invalid: a page of '{tokens.tier}' cannot have {rows} rows")
+        return Reading(tokens.tier, page.cells, page.confidence, self.calibration.flag_below(tokens.tier))
 
     def _check(self, tokens: VisionTokens) -> None:
         """Raises `TokensError` if these weights did not write `tokens`."""
@@ -93,23 +92,12 @@ class TokenDecoder:
         if tokens.weights != self.weights:
             raise TokensError(
                 f"these tokens were written by the weights {tokens.weights}, which this version does not have (it has "
-                f"{self.weights}); install the foxing version that wrote them"
+                f"{self.weights}); export the bank with the foxing version that wrote them, and import it here"
             )
-        if tokens.tier not in self.sizes:
+        if tokens.tier not in self.dims.tiers:
             raise TokensError(f"the {NAME} codec has no tier '{tokens.tier}'")
-        rows, rest = divmod(len(tokens.data), self.row_bytes(tokens.tier))
-        streamed = (tokens.dtype, tokens.bytes_per_token) == (STREAM, TOKEN_BYTES)
-        if not streamed or rest or rows > DENSE_PAGE.token_rows(tokens.tier):
+        most = self.dims.tiers[tokens.tier].tokens
+        if tokens.dtype != STREAM or tokens.bytes_per_token != self.dims.token_bytes or tokens.count > most:
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
             )
-
-
-def batch_equal(keys: Sequence[_T]) -> Iterator[list[int]]:
-    """Positions in `keys` in batches with equal keys, at most `BATCH_PAGES` each."""
-    groups: dict[_T, list[int]] = defaultdict(list)
-    for position, key in enumerate(keys):
-        groups[key].append(position)
-    for positions in groups.values():
-        for start in range(0, len(positions), BATCH_PAGES):
-            yield positions[start : start + BATCH_PAGES]

@@ -14,9 +14,9 @@ from torch import Tensor
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
 from .charset import Charset
-from .decoder import Unpacker
-from .entropy.alphabet import COLUMNS, Symbols
-from .entropy.rans import Events
+from .decoder import PageStreams
+from .entropy.alphabet import COLUMNS, SymbolGrid, Symbols
+from .entropy.tables import PriorTables
 from .model import NativeModel
 from .network.classify import classify_cells
 from .network.patches import extract_patches
@@ -55,10 +55,10 @@ class NetworkRunner:
     """Runs a `NativeModel` over pages of one size. On a CPU, each page runs on a thread. Safe to share between
     threads."""
 
-    def __init__(self, model: NativeModel, charset: Charset) -> None:
+    def __init__(self, model: NativeModel, charset: Charset, prior: PriorTables) -> None:
         self.model = model
         self.charset = charset
-        self.unpacker = Unpacker(model.prior.arrays(), charset)
+        self.streams = PageStreams(prior, charset)
         self._confusables = charset.confusables
         self._encoder = model.encoder
         if fast_dtype(self.device) != next(model.encoder.parameters()).dtype:
@@ -75,16 +75,16 @@ class NetworkRunner:
         fields = ((part.symbols, part.rare, part.cells, part.confidence) for part in parts)
         return RecognizedPages(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
-    def encode(self, pixels: Tensor, tier: str, row_bytes: int, temperature: float = 1.0) -> npt.NDArray[np.uint8]:
-        """uint8 [B, token rows, row_bytes]: the bytes of each row of vision tokens. `pixels` and `temperature`: as for
+    def encode(self, pixels: Tensor, tier: str, room: int, temperature: float = 1.0) -> list[bytes]:
+        """The stream of each page, cut if it takes more than `room` bytes. `pixels` and `temperature`: as for
         `recognize`."""
-        token_rows, packer = DENSE_PAGE.rows_per_token(tier), self.unpacker.packer
 
-        def events(part: Tensor) -> Events:
+        def streams(part: Tensor) -> list[bytes]:
             pages = self._recognize(part, tier, temperature)
-            return packer.events(pages.symbols, pages.rare, pages.confidence, token_rows, row_bytes)
+            grids = zip(pages.symbols, pages.rare, pages.confidence, strict=True)
+            return [self.streams.write(SymbolGrid(symbols, rare), certain, room) for symbols, rare, certain in grids]
 
-        return packer.write(self._by_page(events, pixels), len(pixels), token_rows, row_bytes)
+        return [stream for part in self._by_page(streams, pixels) for stream in part]
 
     def _by_page(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
         """`work` on each page, one per thread; on a GPU, on all pages at once."""
@@ -102,9 +102,8 @@ class NetworkRunner:
         classified = classify_cells(features, self.charset, temperature)
         parts = (part.reshape(len(pixels), -1, COLUMNS).cpu() for part in classified)
         symbols, rare, confidence = (part.numpy() for part in parts)
-        alphabet = self.unpacker.alphabet
+        alphabet = self.streams.alphabet
         cells = alphabet.cells(symbols, rare)
-        # here, where the whole page is known: tokens of a part of it decode by themselves
         canonical = np.stack([self._confusables.canonical(page) for page in cells])
         changed = canonical != cells
         symbols[changed], rare[changed] = alphabet.narrow_symbols(canonical[changed])

@@ -14,11 +14,13 @@ from foxing.encoder.errors import CodecError
 
 from .calibration import CalibrationInfo
 from .charset import Charset
+from .entropy.tables import PriorTables
 from .model import NativeModel
 from .network.dims import NativeDims
 
 WEIGHTS_PATH = Path(__file__).parent / "data" / "native.safetensors"
-FORMAT = "foxing-native-2"
+FORMAT = "foxing-native-3"
+PRIOR = "prior."  # begins the names of the prior's tables
 DIGEST_CHARACTERS = 12  # of the sha256 that names the weights in vision tokens
 
 
@@ -39,17 +41,18 @@ class LoadedWeights(NamedTuple):
     #: In float32.
     model: NativeModel
     charset: Charset
+    prior: PriorTables
     info: WeightsInfo
 
 
-def save_weights(
-    model: NativeModel, charset: Charset, path: Path, info: WeightsInfo, dtype: torch.dtype = torch.float32
-) -> None:
-    """Writes `path` atomically."""
+def save_weights(weights: LoadedWeights, path: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Writes `path` atomically, with the network in `dtype`."""
+    model, charset, prior, info = weights
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
         for name, tensor in model.state_dict().items()
     }
+    tensors |= {f"{PRIOR}{name}": torch.from_numpy(array) for name, array in prior.to_arrays().items()}
     metadata = {
         "format": FORMAT,
         "dims": json.dumps(model.dims.to_dict()),
@@ -62,14 +65,14 @@ def save_weights(
 
 
 def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
-    """The model in `path` with its charset and info. Strict: the file holds every tensor and no other.
+    """The model in `path` with its charset, prior and info. Strict: the file holds every tensor and no other.
 
     Raises `CodecError` if the file is missing, damaged or of another format.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: _to_float32(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CodecError(
             f"the weights {path.name} cannot be read ({error}); reinstall foxing or train new ones"
@@ -78,15 +81,18 @@ def load_weights(path: Path = WEIGHTS_PATH) -> LoadedWeights:
         raise CodecError(
             f"{path.name} holds weights of format {metadata.get('format')!r}; this version reads {FORMAT!r}"
         )
+    network = {name: _to_float32(tensor) for name, tensor in tensors.items() if not name.startswith(PRIOR)}
+    arrays = {name.removeprefix(PRIOR): t.numpy() for name, t in tensors.items() if name.startswith(PRIOR)}
     try:
         dims = NativeDims.from_dict(json.loads(metadata["dims"]))
         charset = Charset.from_dict(json.loads(metadata["charset"]))
         info: WeightsInfo = json.loads(metadata["info"])
         model = NativeModel(dims, charset)
-        model.load_state_dict(tensors, strict=True)
+        model.load_state_dict(network, strict=True)
+        prior = PriorTables.from_arrays(arrays)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise CodecError(f"{path.name} does not fit the network it describes: {error}") from error
-    return LoadedWeights(model, charset, info)
+    return LoadedWeights(model, charset, prior, info)
 
 
 def _to_float32(tensor: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, token_grid
+from foxing.encoder import Codec
 from foxing.memory.models import AgeReport, PageLeft, PageMove
 from foxing.memory.policy import LONGEST, Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
-from foxing.renderer import TIERS, PageLayout, tier_rank
+from foxing.renderer import TIERS, tier_rank
 
 from .plan import Move, plan
 from .rewrite import BATCH, Change, DiscardTimes, RewriteOutcome, Rewriter
@@ -117,8 +117,8 @@ class Ager:
         text = 0 if move.drops_text else page.text_bytes
         if not move.changes_tier:
             return _Moved(move, page.vision_tokens, page.token_bytes + text)
-        rows, columns = token_grid(self.codec, PageLayout.from_dict(page.layout), page.rows_used, move.to_tier)
-        return _Moved(move, rows * columns, self.rewriter.expected_token_bytes(page, move.to_tier) + text)
+        tokens, size = self.rewriter.expected_tokens(page, move.to_tier)
+        return _Moved(move, tokens, size + text)
 
     def _report(self, now: datetime, result: _Result, *, purged: int, dry_run: bool) -> AgeReport:
         moved = [_page_move(item) for item in result.moved if item.move.changes_tier]

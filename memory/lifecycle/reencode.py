@@ -182,7 +182,7 @@ class Reencoder:
     def _expected_page(self, item: _StalePage) -> PageReencoded:
         if item.foreign:
             return _reencoded(item, *self.relayout.expected(item.page, item.tier), None)
-        return _reencoded(item, 1, self.rewriter.expected_token_bytes(item.page, item.tier), None)
+        return _reencoded(item, 1, self.rewriter.expected_tokens(item.page, item.tier)[1], None)
 
     def _report(self, bank: str, result: _Result, current: int, *, dry_run: bool) -> ReencodingReport:
         done = result.reencoded

@@ -19,6 +19,7 @@ from foxing.encoder import (
     can_draw_for,
     capabilities_of,
     expected_bytes,
+    token_grid,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_cells
@@ -157,9 +158,15 @@ class Rewriter:
             rewritten = self._rewrite(changes, leased.contents)
             return RewriteOutcome(self._swap(bank_id, rewritten.done, leased.contents, discard), rewritten.unreadable)
 
-    def expected_token_bytes(self, page: PageRow, tier: str) -> int:
-        """Expected bytes of the page's tokens at `tier`."""
-        return expected_bytes(self.codec, PageLayout.from_dict(page.layout), page.rows_used, tier)
+    def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
+        """Expected vision tokens of the page at `tier`, and their bytes. A stream holds at a lower tier what it holds
+        now, as far as it fits."""
+        layout, spec = PageLayout.from_dict(page.layout), self.codec.tiers[tier]
+        rows, columns = token_grid(self.codec, layout, page.rows_used, tier)
+        size = expected_bytes(self.codec, layout, page.rows_used, tier)
+        if spec.streamed and page.codec == self.codec.name:
+            return min(page.vision_tokens, spec.tokens), min(page.token_bytes, spec.bytes_per_page)
+        return rows * columns, size
 
     def can_encode(self, page: PageRow) -> bool:
         """Whether the present codec encodes pages of this layout."""

@@ -1,5 +1,6 @@
 """The figures of the documentation."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -90,15 +91,17 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
 @pytest.mark.parametrize(
     ("name", "modules"),
     [
-        ("codec", ["foxing.api.cli.main codec bench --texts"]),
-        ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en="]),
+        ("codec", ["foxing.api.cli.main codec bench --texts locomo="]),
+        ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
     ],
 )
 def test_each_measurement_runs_its_commands(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, modules: list[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, locomo_file: Path, name: str, modules: list[str]
 ) -> None:
     calls: list[str] = []
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "locomo_dev.json.gz").write_bytes(gzip.compress(locomo_file.read_bytes()))
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.primed_ppmd import group_of, main, measure_groups, measure_primed, training_text
+from benchmarks.primed_ppmd import kind_of, main, measure_groups, measure_primed, primers, training_text
 from foxing.encoder import CodecError, load_codec
 from foxing.renderer import DENSE_PAGE, Typesetter
 
@@ -32,15 +32,22 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_files_are_grouped_by_language_and_agent_traces_are_a_group() -> None:
-    names = ("ja_real_persona_chat", "en_tau_retail", "en_aider", "en_sgd")
-    assert [group_of(Path(f"{name}.jsonl.gz")) for name in names] == ["ja", "agent", "agent", "en"]
+def test_a_file_is_primed_by_its_own_source_or_else_by_its_kind() -> None:
+    paths = {
+        name: Path(f"{name}.jsonl.gz")
+        for name in ("ja_real_persona_chat", "en_tau_bench", "en_tau_retail", "en_aider", "en_sgd", "en_irc")
+    }
+    assert [kind_of(path) for path in paths.values()] == ["ja", "agent", "agent", "agent", "en", "en"]
+    training = [path for name, path in paths.items() if name not in ("en_tau_retail", "en_sgd")]
+    assert primers(paths["en_irc"], training) == [paths["en_irc"]]
+    assert primers(paths["en_sgd"], training) == [paths["en_irc"]]
+    assert primers(paths["en_tau_retail"], training) == [paths["en_tau_bench"], paths["en_aider"]]
 
 
 def test_training_text_of_the_group_makes_its_pages_smaller(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--data", str(data), "--json"])
     english, polish = json.loads(capsys.readouterr().out)["rows"]
-    assert (english["language"], english["pages"]) == ("en", 1)
+    assert (english["language"], english["pages"]) == ("en_harbour", 1)
     assert 0 < english["primed_ppmd_bits_per_character"] < english["ppmd_bits_per_character"] / 2
     assert 40 * len(SENTENCE) < english["training_bytes"] < 80 * len(SENTENCE)
     assert (polish["training_bytes"], polish["primed_ppmd_bits_per_character"]) == (0, None)

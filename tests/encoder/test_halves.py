@@ -44,6 +44,8 @@ def test_pages_survive_conversion_to_symbols(kind: str) -> None:
 
 def test_halves_that_form_no_character_are_unreadable() -> None:
     alphabet = Alphabet(CHARSET)
-    left, right = (int(part) for part in np.argwhere(~alphabet.valid_rights)[0])
-    cells = alphabet.cells(np.array([[256 + left, right, 0, 1]]), np.zeros((1, 4), dtype=np.int64))
-    assert cells[0].tolist()[:2] == [UNREADABLE, WIDE_TAIL]
+    halves = np.array([[256 + left, right] for left in range(N_LEFT) for right in range(256)])
+    cells = alphabet.cells(halves, np.zeros(halves.shape, dtype=np.int64))
+    assert (cells[:, 1] == WIDE_TAIL).all()
+    assert len(set(cells[:, 0].tolist()) - {UNREADABLE}) == FULL_WIDTH + N_LEAD * N_VOWEL * N_TAIL
+    assert (cells[:, 0] == UNREADABLE).any()

@@ -155,6 +155,8 @@ def test_the_error_tells_damaged_from_foreign_data() -> None:
     blob = make().to_bytes()
     with pytest.raises(TokensError, match="checksum"):
         VisionTokens.from_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
+    with pytest.raises(TokensError, match="commit 79853fe of foxing"):
+        VisionTokens.from_bytes(b"FXVT\x01\x20\x00{}")
     with pytest.raises(TokensError, match="newer version"):
         VisionTokens.from_bytes(MAGIC + bytes([VERSION + 1]) + blob[len(PREFIX) :])
     with pytest.raises(TokensError, match="not vision tokens"):

@@ -54,13 +54,13 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_writes_weights_and_resumes_from_them(texts: Path, tmp_path: Path) -> None:
     report = train(texts, tmp_path, OPTIONS)
-    _, _, first = load_weights(tmp_path / "latest.safetensors")
+    first = load_weights(tmp_path / "latest.safetensors").info
     assert first["step"] >= 1
     assert set(report) == {f"{tier}/en_sgd" for tier in NativeDims().tiers}
 
     train(texts, tmp_path, replace(OPTIONS, seed=2), resume=tmp_path / "latest.safetensors")
 
-    _, _, second = load_weights(tmp_path / "latest.safetensors")
+    second = load_weights(tmp_path / "latest.safetensors").info
     assert second["step"] > first["step"]
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records] == [0, first["step"], first["step"], second["step"]]

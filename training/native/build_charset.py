@@ -1,19 +1,24 @@
 """Builds the charset of the native codec from the training texts.
 
     python -m training.native.build_charset train/*.jsonl.gz
+    python -m training.native.build_charset --extend
 
-Counts the characters of the texts and writes `encoder/native/data/charset.json`. A compatibility ideograph of KS X 1001
-with the same glyph as another character is left out.
+Counts the characters of the texts and writes `encoder/native/data/charset.json`. With `--extend`, the present lists
+stay and what `BLOCKS` has beyond them joins the rare ones, so that trained weights keep what they know. A compatibility
+ideograph of KS X 1001 with the same glyph as another character is left out.
 """
 
 import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from foxing.encoder.bench.documents import read_messages
-from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs
+from foxing.encoder.errors import CodecError
+from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs, load_charset
+from foxing.encoder.native.entropy.halves import check_capacity
 from foxing.renderer import RESERVED, load_atlas
 
 #: Unicode blocks whose characters with a glyph belong to the charset.
@@ -28,6 +33,14 @@ BLOCKS = (
     (0x370, 0x3FF),  # Greek
     (0x400, 0x45F),  # Cyrillic
     (0x490, 0x491),
+    (0x531, 0x58A),  # Armenian
+    (0x5D0, 0x5F4),  # Hebrew
+    (0x60C, 0x669),  # Arabic: letters in their isolated forms, marks and digits in cells of their own
+    *((c, c) for c in (0x67E, 0x686, 0x698, 0x6A9, 0x6AF, 0x6BA, 0x6BE, 0x6C1, 0x6CC, 0x6D2, 0x6D4)),  # Persian, Urdu
+    (0x6F0, 0x6F9),
+    (0x905, 0x97F),  # Devanagari: letters; its vowel signs have no glyph of their own
+    (0xE01, 0xE5B),  # Thai: likewise
+    (0x10D0, 0x10FC),  # Georgian
     (0x1100, 0x1112),
     (0x1E80, 0x1E85),
     (0x1EA0, 0x1EF9),  # Vietnamese
@@ -77,16 +90,34 @@ def ideographs() -> Iterator[str]:
                     yield character
 
 
+def members() -> tuple[list[str], str]:
+    """The narrow and the full-width characters of `BLOCKS` and `IDEOGRAPH_SETS`."""
+    atlas = load_atlas()
+    points = [chr(c) for first, last in BLOCKS for c in range(first, last + 1)]
+    points = list(dict.fromkeys(c for c in (*points, *sorted(set(ideographs()))) if atlas.width[ord(c)]))
+    narrow = [c for c in points if atlas.width[ord(c)] == 1]
+    return narrow, distinct_glyphs("".join(c for c in points if atlas.width[ord(c)] == 2))
+
+
+def extend_charset(charset: Charset) -> Charset:
+    """`charset` with what `members` has beyond it in its rare lists. Raises `CodecError` if those become too long."""
+    narrow, full_width = members()
+    full_width = distinct_glyphs(charset.wide + charset.rare_wide + full_width)
+    extended = replace(
+        charset,
+        rare="".join(sorted(set(charset.rare) | (set(narrow) - set(charset.common)))),
+        rare_wide="".join(sorted(set(full_width) - set(charset.wide))),
+    )
+    check_capacity(extended)
+    return extended
+
+
 def build_charset(texts: Iterable[str]) -> Charset:
     """The characters of `BLOCKS` and the ideographs, split into lists by their frequency in `texts`."""
-    atlas = load_atlas()
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
-    members = [chr(c) for first, last in BLOCKS for c in range(first, last + 1)]
-    members = list(dict.fromkeys(c for c in (*members, *sorted(set(ideographs()))) if atlas.width[ord(c)]))
-    narrow = [c for c in members if atlas.width[ord(c)] == 1]
-    full_width = distinct_glyphs("".join(c for c in members if atlas.width[ord(c)] == 2))
+    narrow, full_width = members()
     wide = sorted(full_width, key=lambda c: (-counts[c], c))
     always_common = set(map(chr, range(0x20, 0x7F))) | set(RESERVED) | {"▶", "◆"}
     ranked = sorted(narrow, key=lambda c: (c not in always_common, -counts[c], c))
@@ -101,9 +132,16 @@ def build_charset(texts: Iterable[str]) -> Charset:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, help="JSON Lines of messages, gzipped or plain.")
+    parser.add_argument("files", nargs="*", type=Path, help="JSON Lines of messages, gzipped or plain.")
+    parser.add_argument("--extend", action="store_true", help="Keep the present lists and add what they lack.")
     arguments = parser.parse_args()
-    charset = build_charset(m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
+    if bool(arguments.files) == arguments.extend:
+        parser.error("give texts to build a charset from, or --extend")
+    texts = (m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
+    try:
+        charset = extend_charset(load_charset()) if arguments.extend else build_charset(texts)
+    except CodecError as error:
+        parser.exit(1, f"error: {error}\n")
     CHARSET_PATH.write_text(json.dumps(charset.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(len(charset.common), "common,", len(charset.rare), "rare narrow characters;", end=" ")
     print(len(charset.wide), "common,", len(charset.rare_wide), "rare full-width characters")

@@ -8,8 +8,8 @@ import numpy as np
 from foxing.encoder.bench import development
 from foxing.encoder.bench.documents import dense_pages, read_messages
 from foxing.encoder.native.charset import Charset
-from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.runner import NetworkRunner, to_pixels
+from foxing.encoder.native.weights import LoadedWeights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
 
 #: Held-out files that are evaluated during training.
@@ -32,9 +32,8 @@ def held_out_pages(folder: Path, charset: Charset, names: Sequence[str]) -> dict
     return {name: cells for name, cells in result.items() if cells}
 
 
-def cell_accuracy(model: NativeModel, pages: Sequence[Cells], tier: str, charset: Charset) -> float:
+def cell_accuracy(runner: NetworkRunner, pages: Sequence[Cells], tier: str) -> float:
     """Share of the characters of `pages` that the encoder recognises, blanks not counted."""
-    runner = NetworkRunner(model, charset)
     right = total = 0
     for start in range(0, len(pages), BATCH_PAGES):
         part = pages[start : start + BATCH_PAGES]
@@ -47,13 +46,14 @@ def cell_accuracy(model: NativeModel, pages: Sequence[Cells], tier: str, charset
     return right / max(1, total)
 
 
-def evaluate(model: NativeModel, charset: Charset, held_out: Mapping[str, Sequence[Cells]]) -> dict[str, float]:
+def evaluate(weights: LoadedWeights, held_out: Mapping[str, Sequence[Cells]]) -> dict[str, float]:
     """Accuracy by "tier/text"."""
-    model.eval()
+    weights.model.eval()
+    runner = NetworkRunner(weights.model, weights.charset, weights.prior)
     report = {
-        f"{tier}/{name}": round(cell_accuracy(model, pages, tier, charset), 5)
-        for tier in model.dims.tiers
+        f"{tier}/{name}": round(cell_accuracy(runner, pages, tier), 5)
+        for tier in weights.model.dims.tiers
         for name, pages in held_out.items()
     }
-    model.train()
+    weights.model.train()
     return report

@@ -14,9 +14,11 @@ from foxing.encoder.native.charset import Charset, load_charset
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.network.dims import PAIRS, NativeDims
 from foxing.encoder.native.network.patches import resample
-from foxing.encoder.native.weights import WeightsInfo, load_weights, save_weights
+from foxing.encoder.native.runner import fast_dtype
+from foxing.encoder.native.weights import LoadedWeights, WeightsInfo, load_weights, save_weights
 from foxing.renderer import DENSE_PAGE
 
+from .adapt import adapt_model
 from .batches import Batch, Batches
 from .evaluation import EVALUATED, evaluate, held_out_pages
 from .objective import loss
@@ -24,6 +26,9 @@ from .optimizer import MuonAdamW
 from .options import TrainingOptions
 
 PROGRESS_STEPS = 50  # between lines about the progress
+#: What `TrainingOptions.heads_only` trains: the classifiers, but not the glance, whose result goes back into the
+#: network.
+HEADS = tuple(f"encoder.glyphs.{name}." for name in ("cell", "rare", "shape", "often", "wide", "rare_wide", "jamo"))
 FINAL_RATE = 0.02  # share of the learning rate at the end of the run
 
 
@@ -34,6 +39,9 @@ class Trainer:
         self.model = model
         self.charset = charset
         self.options = options
+        if options.heads_only:
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(any(head in name for head in HEADS))
         self.optimizer = MuonAdamW(model, options.muon_rate, options.adam_rate, options.weight_decay)
 
     def step(self, batch: Batch, progress: float, warmup: float) -> float:
@@ -45,7 +53,7 @@ class Trainer:
         self.optimizer.set_rate(warmup * falling)
         rows = target.cells.shape[1] // PAIRS
         token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype(torch.device("cpu")) == torch.bfloat16):
             sized = resample(pixels, model.dims.tiers[tier], rows)
             total = loss(model.encoder(sized, tier, token_rows, token_pairs, target), target)
         self.optimizer.zero_grad()
@@ -58,15 +66,21 @@ class Trainer:
 class RunFolder:
     """The folder of a run: weights, the optimiser's state, and a log with the held-out accuracies."""
 
-    def __init__(self, folder: Path, trainer: Trainer, info: WeightsInfo) -> None:
-        """`info`: of the weights that the run starts from."""
+    def __init__(self, folder: Path, trainer: Trainer, start: LoadedWeights) -> None:
+        """`start`: the weights that the run starts from."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._state = folder / "optimizer.pt"
         self._trainer = trainer
-        self._best = float(info.get("score", 0.0))
+        self._start = start
+        self._best = float(start.info.get("score", 0.0))
         #: Steps so far, those of earlier runs included.
-        self.step = int(info.get("step", 0))
+        self.step = int(start.info.get("step", 0))
+
+    @property
+    def weights(self) -> LoadedWeights:
+        """The weights in training."""
+        return self._start
 
     def load_optimizer(self) -> None:
         """Restores the optimiser's state if the folder has one."""
@@ -88,7 +102,7 @@ class RunFolder:
         names = ["latest", "best"] if score >= self._best else ["latest"]
         self._best = max(score, self._best)
         for name in names:
-            save_weights(self._trainer.model, self._trainer.charset, self._folder / f"{name}.safetensors", info)
+            save_weights(self._start._replace(info=info), self._folder / f"{name}.safetensors")
         partial = self._state.with_suffix(".part")
         torch.save(self._trainer.optimizer.state_dict(), partial)
         partial.replace(self._state)
@@ -131,24 +145,28 @@ def train(data: Path, run: Path, options: TrainingOptions, *, resume: Path | Non
     `CodecError` if there are no texts in `data`.
     """
     torch.manual_seed(options.seed)
-    trainer, info = _start(options, resume)
-    folder = RunFolder(run, trainer, info)
+    start = _start(resume)
+    trainer = Trainer(start.model, start.charset, options)
+    folder = RunFolder(run, trainer, start)
     if resume is not None:
         folder.load_optimizer()
     with Batches(data / "train", trainer.charset, options, options.seed + folder.step) as batches:
         return _train_on(batches, trainer, folder, data / "eval")
 
 
-def _start(options: TrainingOptions, resume: Path | None) -> tuple[Trainer, WeightsInfo]:
-    """A trainer of the model in `resume`, or of a new one."""
-    info: WeightsInfo = {}
-    if resume is not None:
-        model, charset, info = load_weights(resume)
+def _start(resume: Path | None) -> LoadedWeights:
+    """The weights in `resume`, moved to the present charset if they had another; or a new model with the prior of the
+    released weights, which is trained apart from it."""
+    charset = load_charset()
+    if resume is None:
+        weights = LoadedWeights(NativeModel(NativeDims(), charset), charset, load_weights().prior, {})
     else:
-        charset = load_charset()
-        model = NativeModel(NativeDims(), charset)
-    model.train()
-    return Trainer(model, charset, options), info
+        weights = load_weights(resume)
+        if weights.charset != charset:
+            model = adapt_model(weights.model, weights.charset, charset)
+            weights = LoadedWeights(model, charset, weights.prior, {"step": weights.info.get("step", 0)})
+    weights.model.train()
+    return weights
 
 
 def _train_on(batches: Batches, trainer: Trainer, folder: RunFolder, eval_folder: Path) -> dict[str, float]:
@@ -168,7 +186,7 @@ def _train_on(batches: Batches, trainer: Trainer, folder: RunFolder, eval_folder
             print(f"{folder.step} {progress.line(minutes)}", flush=True)
         done = minutes >= options.minutes
         if done or time.monotonic() - evaluated_at > options.evaluate_every_s:
-            report = evaluate(trainer.model, trainer.charset, held_out)
+            report = evaluate(folder.weights, held_out)
             measured = {"cells": progress.cells, "loss": progress.losses, "held_out": report}
             folder.log({"minutes": round(minutes, 1), **measured})
             folder.save(report)

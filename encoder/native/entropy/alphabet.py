@@ -61,12 +61,6 @@ class Alphabet:
         self._pair[halves[:, 0], halves[:, 1]] = full_width
         self._pair[hangul_halves[:, 0], hangul_halves[:, 1]] = np.arange(HANGUL_FIRST, HANGUL_LAST + 1)
 
-    @property
-    def valid_rights(self) -> npt.NDArray[np.bool_]:
-        """bool [160, 256]: which right halves form a character with each left half."""
-        valid: npt.NDArray[np.bool_] = self._pair != UNREADABLE
-        return valid
-
     def symbols(self, cells: Cells) -> SymbolGrid:
         """Symbols of `cells`, uint32 of any shape whose last axis is a whole row."""
         symbols, rare = self.narrow_symbols(cells)
@@ -88,7 +82,7 @@ class Alphabet:
         left, right = symbols >= LEFT, right_halves(symbols)
         cells: Cells = self._common[np.minimum(symbols, LEFT - 1)]
         rare_at = (symbols == self.rare_class) & ~right
-        cells[rare_at] = self._rare_points[rare[rare_at]]
+        cells[rare_at] = self._rare_points[np.minimum(rare[rare_at], len(self._rare_points) - 1)]
         cells[left] = self._pair[symbols[left] - LEFT, symbols[right]]
         cells[right] = WIDE_TAIL
         return cells

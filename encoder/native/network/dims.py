@@ -14,8 +14,8 @@ class TierDims:
 
     #: Side of a pair of cells at the network's own resolution, 8 or 16 px.
     pair_px: int
-    #: Bytes that a vision token may have, the default first.
-    sizes: tuple[int, ...]
+    #: Vision tokens of a page, at most.
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,16 @@ class NativeDims:
     kernel: int = 9
     #: Convolutions along the text.
     layers: int = 3
+    #: Bytes of a vision token.
+    token_bytes: int = 48
     #: The tiers, by name.
     tiers: dict[str, TierDims] = field(
         default_factory=lambda: {
-            "large": TierDims(16, (48, 32, 20)),
-            "base": TierDims(16, (64, 40, 25)),
-            "small": TierDims(8, (128, 96, 64, 48)),
-            "tiny": TierDims(8, (125, 256, 200, 100, 64)),
-            "micro": TierDims(8, (128, 192, 256)),
+            "large": TierDims(16, 400),
+            "base": TierDims(16, 256),
+            "small": TierDims(8, 100),
+            "tiny": TierDims(8, 64),
+            "micro": TierDims(8, 25),
         }
     )
 
@@ -54,5 +56,5 @@ class NativeDims:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `KeyError` or `TypeError` for unknown or missing fields."""
-        tiers = {name: TierDims(d["pair_px"], tuple(d["sizes"])) for name, d in fields["tiers"].items()}
+        tiers = {name: TierDims(**tier) for name, tier in fields["tiers"].items()}
         return cls(**{**fields, "tiers": tiers})

@@ -128,7 +128,7 @@ def test_a_dry_run_reports_the_moves_and_writes_nothing(memory: Memory) -> None:
     assert planned.vision_tokens_after > 0  # an estimate
     assert planned.text_dropped == done.text_dropped
     assert planned.bytes_before == done.bytes_before
-    assert 0 < planned.bytes_after < planned.bytes_before
+    assert 0 < planned.bytes_after <= planned.bytes_before
 
 
 def test_a_pinned_page_does_not_age_until_it_is_unpinned(memory: Memory) -> None:

@@ -1,0 +1,199 @@
+"""Codes the symbols of a page with the prior: by the compiled kernel where there is one, otherwise by `reference`.
+
+A wheel holds the kernel of its platform; `build.py` compiles it.
+"""
+
+import ctypes
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .reference import PageCoder
+from .reference_coder import Coder
+from .tables import STATE_BYTES, PriorTables
+
+LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
+RATE = 13  # shift of the learning rate of the mixers
+LIMIT = 400  # decisions that a probability counts; more would make it slow to change
+_NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
+
+Symbols = npt.NDArray[np.uint16]
+Levels = npt.NDArray[np.uint8]
+
+
+class CodedCells(NamedTuple):
+    """The symbols of N cells in reading order."""
+
+    #: uint16 [N], as in `alphabet`.
+    symbols: Symbols
+    #: uint16 [N]: index into the rare narrow characters; 0 elsewhere.
+    rare: Symbols
+    #: uint8 [N]: levels of confidence, as in `confidence`; both cells of a full-width character have the same.
+    levels: Levels
+
+    def first(self, count: int) -> Self:
+        """The first `count` cells, contiguous in memory."""
+        contiguous = np.ascontiguousarray
+        return type(self)(
+            contiguous(self.symbols[:count]), contiguous(self.rare[:count]), contiguous(self.levels[:count])
+        )
+
+    @classmethod
+    def empty(cls, count: int) -> Self:
+        """`count` cells to decode into."""
+        return cls(np.zeros(count, np.uint16), np.zeros(count, np.uint16), np.zeros(count, np.uint8))
+
+
+class WrittenStream(NamedTuple):
+    """The stream of a page."""
+
+    data: bytes
+    #: Cells that it holds, from the first one on; never half of a character.
+    cells: int
+
+
+class ModelStruct(ctypes.Structure):
+    """`Model` of `mixing.c`."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("stretch", "squash", "children", "codes", "lengths", "kinds", "nodes", "symbols")
+        ),
+        *((name, ctypes.c_uint32) for name in ("node_buckets", "symbol_buckets")),
+        *((name, ctypes.c_int32) for name in ("rare_class", "newline")),
+    )
+
+
+@cache
+def load_library() -> ctypes.CDLL | None:
+    """The compiled kernel; None if this installation has none, or one of another version."""
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError:
+        return None
+    library.foxing_state_bytes.restype = ctypes.c_int64
+    if library.foxing_state_bytes() != STATE_BYTES:
+        return None
+    for name in ("encode", "decode", "costs", "learn", "contexts", "fill_nodes", "fill_symbols"):
+        getattr(library, f"foxing_{name}").restype = ctypes.c_int64
+    library.foxing_mixing_prepare()
+    return library
+
+
+def pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    """The address of a contiguous array, which must outlive its use."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _pointers(cells: CodedCells) -> list[ctypes.c_void_p]:
+    return [pointer(cells.symbols), pointer(cells.rare), pointer(cells.levels)]
+
+
+class Kernel:
+    """Codes pages with one set of tables. Safe to share between threads; the compiled one runs without the lock of the
+    interpreter."""
+
+    def __init__(self, tables: PriorTables, rare_class: int, newline: int, *, compiled: bool | None = None) -> None:
+        """`rare_class`, `newline`: symbols with a meaning. `compiled`: whether to use the compiled kernel, by default
+        if there is one."""
+        self.tables = tables
+        self.rare_class, self.newline = rare_class, newline
+        self.library = load_library() if compiled is not False else None
+        self._arrays = (*tables.paths, tables.state)
+        self.model = ModelStruct(
+            stretch=tables.stretch.ctypes.data,
+            squash=tables.squash.ctypes.data,
+            children=tables.children.ctypes.data,
+            codes=self._arrays[0].ctypes.data,
+            lengths=self._arrays[1].ctypes.data,
+            kinds=tables.kinds.ctypes.data,
+            nodes=tables.nodes.ctypes.data,
+            symbols=tables.symbols.ctypes.data,
+            node_buckets=len(tables.nodes),
+            symbol_buckets=len(tables.symbols),
+            rare_class=rare_class,
+            newline=newline,
+        )
+
+    def encode(self, cells: CodedCells, room: int) -> WrittenStream:
+        """The stream of as many of the `cells` as fit into `room` bytes. Raises `ValueError` for symbols that no page
+        has."""
+        written = self._encode(cells, room)
+        return written if isinstance(written, WrittenStream) else self._encode_all(cells, written, room)
+
+    def _encode_all(self, cells: CodedCells, count: int, room: int) -> WrittenStream:
+        written = self._encode(cells.first(count), room)
+        assert isinstance(written, WrittenStream)
+        return written
+
+    def _encode(self, cells: CodedCells, room: int) -> WrittenStream | int:
+        """The stream of all `cells`, or how many of them fit."""
+        count = len(cells.symbols)
+        parts = cells.first(count)
+        if self.library is None:
+            coder = Coder()
+            done = self._page_coder(coder).code(*parts, room)
+            if done < 0:
+                raise ValueError("a full-width character begins in an odd column")
+            return WrittenStream(bytes(coder.written) + coder.ending(), count) if done == count else done
+        data = np.zeros(room + 8, dtype=np.uint8)
+        length = self.library.foxing_encode(
+            *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
+            *(*_pointers(parts), count, pointer(data), ctypes.c_int64(room)),
+        )
+        if length == _NO_MEMORY:
+            raise MemoryError("no memory to code a page")
+        if length == _NO_PAGE:
+            raise ValueError("a full-width character begins in an odd column")
+        return WrittenStream(data[:length].tobytes(), count) if length >= 0 else -1 - length
+
+    def decode(self, data: bytes, count: int) -> CodedCells:
+        """The inverse of `encode` for a stream that holds `count` cells. Raises `ValueError` for one that it does not
+        write."""
+        cells = CodedCells.empty(count)
+        if self.library is None:
+            coder = Coder(data)
+            done = self._page_coder(coder).code(*cells)
+            end = coder.ending()
+            whole = coder.position - 4 + len(end) == len(data) and data.endswith(end)
+            result = 0 if done == count and whole else -1
+        else:
+            stream = np.frombuffer(data, dtype=np.uint8)
+            result = self.library.foxing_decode(
+                *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
+                *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count),
+            )
+        if result == -2:
+            raise MemoryError("no memory to decode a page")
+        if result:
+            raise ValueError("the stream does not decode to a page")
+        return cells
+
+    def costs(self, symbols: Symbols, rare: Symbols) -> Symbols:
+        """uint16 [N]: what each of the N cells of a page takes, in units of 2^-4 bits; a full-width character takes it
+        in its left cell. Raises `ValueError` for symbols that no page has."""
+        cells = CodedCells(symbols, rare, np.zeros(len(symbols), dtype=np.uint8)).first(len(symbols))
+        result = np.zeros(len(symbols), dtype=np.uint16)
+        if self.library is None:
+            coder = self._page_coder(Coder())
+            done = coder.code(*cells) - len(symbols)
+            for at, cost in coder.costs.items():
+                result[at] = min(cost, np.iinfo(np.uint16).max)
+        else:
+            done = self.library.foxing_costs(
+                *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
+                *(*_pointers(cells)[:2], len(symbols), pointer(result)),
+            )
+        if done == -2 and self.library is not None:
+            raise MemoryError("no memory to code a page")
+        if done:
+            raise ValueError("a full-width character begins in an odd column")
+        return result
+
+    def _page_coder(self, coder: Coder) -> PageCoder:
+        return PageCoder(self.tables, self.rare_class, self.newline, (RATE, LIMIT), coder)

@@ -1,0 +1,1 @@
+"""Training of the prior of the native codec: the tables that its kernel starts from."""
