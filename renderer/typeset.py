@@ -55,6 +55,8 @@ class Entry:
     skip_chars: int = 0
     #: Where in `content` the gaps are: each is a `GAP_MARK` that is typeset as itself, not as an escape.
     gaps: frozenset[int] = frozenset()
+    #: Whether the page shows thread, role, name and time. Otherwise a mark alone says that a message begins.
+    header: bool = True
 
 
 _Flags = npt.NDArray[np.bool_]
@@ -137,6 +139,7 @@ class Typesetter:
     def cost(self, entry: Entry) -> int:
         """Lower bound of the cells that `entry` takes: without fillers, under its shortest possible header."""
         header = f"{MESSAGE_MARK}{entry.role} {entry.name} " if entry.name else f"{MESSAGE_MARK}{entry.role} "
+        header = header if entry.header else MESSAGE_MARK
         units = _units(code_points(header + entry.content[entry.skip_chars :]), self.repertoire, "mark")
         return int(load_atlas().width[units.values].sum())
 
@@ -210,7 +213,12 @@ def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
 
 
 def _header(entry: Entry, before: Entry | None) -> str:
-    """Thread, role, name, date and time; thread, date and time only where they differ from the entry before."""
+    """Thread, role, name, date and time; thread, date and time only where they differ from the header before. A mark
+    alone if the entry has no header."""
+    if not entry.header:
+        return MESSAGE_MARK
+    if before is not None and not before.header:
+        before = None
     same_thread = before is not None and before.thread == entry.thread
     at = _utc(entry)
     last = _utc(before) if before is not None and same_thread else None

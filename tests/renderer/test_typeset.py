@@ -1,6 +1,7 @@
 """Typesetting: the cells of a page, the spans of its messages, and page breaks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
@@ -152,6 +153,15 @@ def test_headers_show_only_what_changed() -> None:
         "◆titan ▶user 2026-03-02 12:00 a▶assistant Ada b▶user 12:05 c▶user 2026-03-03 12:00 d"
         "◆garden ▶user 2026-03-03 12:00 e▶user 2026-03-03 12:00 f"
     )
+
+
+def test_without_headers_a_mark_says_that_a_message_begins() -> None:
+    entries = [replace(say(text, text, thread="trip"), header=False) for text in ("one", "two", "")]
+    page = Typesetter().page([*entries, say("three", "three", thread="trip")])
+    assert page.text == "▶one▶two▶◆trip ▶user 2026-03-02 12:00 three"
+    assert [(span.header_start, span.start, span.stop) for span in page.spans[:3]] == [(0, 1, 4), (4, 5, 8), (8, 9, 9)]
+    assert Typesetter().cost(entries[0]) == 4
+    assert all(not entry.header for entry in remaining(entries, Typesetter().page(entries[:1])))
 
 
 def test_times_are_shown_in_utc() -> None:

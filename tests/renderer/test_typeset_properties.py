@@ -43,11 +43,12 @@ parts = st.tuples(
     times,
     st.text(any_character, max_size=6),
     st.none() | st.text(any_character, max_size=6),
+    st.booleans(),
 )
 conversations = st.lists(parts, min_size=1, max_size=6).map(
     lambda rows: [
-        Entry(f"m{index}", role, content, at, thread, name)
-        for index, (role, content, at, thread, name) in enumerate(rows)
+        Entry(f"m{index}", role, content, at, thread, name, header=header)
+        for index, (role, content, at, thread, name, header) in enumerate(rows)
     ]
 )
 
