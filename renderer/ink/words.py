@@ -1,0 +1,125 @@
+"""Words: the units of a message's text that fade."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .languages import MEASURES, MONTHS
+
+#: Characters of a word, at most; a longer one is several units.
+LONGEST_WORD = 256
+#: Characters of a number with its unit or the parts of its date, at most.
+LONGEST_DATE = 40
+
+#: Combining marks, the Indic scripts, whose vowel signs `\w` does not match, and the joiner of their letters.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05c1-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963"
+    "\u0966-\u0dff\u200d"
+)
+_HAN = "\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HIRAGANA = "\u3041-\u309f"
+_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+#: Thai, Lao, Burmese and Khmer, whose vowel signs and marks follow their letter.
+_SOUTH_EAST_ASIAN = "\u0e01-\u0e4e\u0e80-\u0ece\u1000-\u1049\u1780-\u17d3"
+_UNSPACED = _HAN + _HIRAGANA + _KATAKANA + _SOUTH_EAST_ASIAN
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+
+_LETTER = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
+#: Japanese and Chinese signs that belong to the number before them.
+_COUNTERS = "年月日号號時时分秒点點歳岁才人名円元個个回次度階楼歩本枚台匹週周%％"
+#: What a word may begin with: the sign of an amount, a name or a flag, and the beginning of a path.
+_PREFIX = r"(?:[~.]{0,2}[/\\]|--?|[#@$€£¥₩+−±~<]|[$€£¥₩]-)"
+#: What may stand once between the characters of a word.
+_JOINER = r"(?:['’\-.+=&~#]|[/\\:@]{1,3}|(?<=\d),(?=\d))"
+#: The end of a sentence inside of a URL is not a part of it.
+_STOP = re.escape(".,;:!?)]}>\"'")
+_IN_URL = rf"[^\s{_STOP}\u0080-\U0010ffff]"
+_URL = rf"[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_URL}))++"
+_SUFFIX = rf"(?:(?<=\d)(?:[{_COUNTERS}]|[%‰€£¥₩$]|°[CF]?)|\+\+|#(?!\w))"
+_SPACED = rf"{_PREFIX}?{_LETTER}++(?:{_JOINER}{_LETTER}++)*+{_SUFFIX}?"
+#: Signs up to the next word, and what nothing else matches.
+_SIGNS = rf"(?:(?!{_PREFIX}?{_LETTER}|[{_UNSPACED}])\S){{1,16}}|\S"
+#: No alternative goes far beyond what is matched in the end, so that the time is linear in the length of a text.
+_UNIT = re.compile(
+    f"{_URL}|{_SPACED}|[{_HAN}]{{1,2}}|[{_KATAKANA}]{{1,12}}|[{_HIRAGANA}]{{1,4}}|[{_SOUTH_EAST_ASIAN}]{{1,8}}|{_SIGNS}"
+)
+
+_NUMBER = re.compile(r"[#$€£¥₩+\-−±~]*\d[\d.,:/\-]*(?:st|nd|rd|th|[ap]m)?|[\d.,]+[kKMBx]", re.IGNORECASE)
+
+
+class Word(NamedTuple):
+    """A range of characters of a text that fade as a unit, half open: a word, a number with its unit, an identifier, a
+    few characters of a script without blanks, or punctuation."""
+
+    start: int
+    stop: int
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether the character belongs to a script that is written without blanks."""
+    return _UNSPACED_CHARACTER.match(character) is not None
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether a unit of `words_of` has neither a letter nor a digit nor a symbol such as an emoji, and so tells nothing
+    by itself."""
+    return all(not c.isalnum() if c.isascii() else unicodedata.category(c)[0] in "PZC" for c in word)
+
+
+def words_of(text: str, gaps: Iterable[int] = ()) -> list[Word]:
+    """The units of `text` in order. What is in none of them is white space, or one of the `gaps` (offsets in `text`).
+
+    The words that are left of a faded text are the words that were kept: where a unit begins and ends depends on the
+    characters beside it alone.
+    """
+    broken = _without(text, gaps)
+    return list(_merged(broken, _units(broken)))
+
+
+def _without(text: str, gaps: Iterable[int]) -> str:
+    characters = None
+    for place in gaps:
+        characters = characters or list(text)
+        characters[place] = "\n"
+    return text if characters is None else "".join(characters)
+
+
+def _units(text: str) -> Iterator[Word]:
+    for match in _UNIT.finditer(text):
+        start, stop = match.span()
+        for first in range(start, stop, LONGEST_WORD):
+            yield Word(first, min(stop, first + LONGEST_WORD))
+
+
+def _merged(text: str, units: Iterable[Word]) -> Iterator[Word]:
+    """The units with a number, its unit of measure and the parts of its date as one."""
+    last: Word | None = None
+    kind = ""
+    for word in units:
+        found = _kind(text[word.start : word.stop])
+        if last is not None and _belongs(text, last, word, kind + found):
+            last = Word(last.start, word.stop)
+            kind = "x" if found == "u" else found
+            continue
+        if last is not None:
+            yield last
+        last, kind = word, found
+    if last is not None:
+        yield last
+
+
+def _kind(word: str) -> str:
+    """ "n" for a number, "d" for a month, "u" for a unit of measure, else "x"."""
+    if len(word) > 12:
+        return "x"
+    if _NUMBER.fullmatch(word):
+        return "n"
+    lower = word.lower()
+    return "d" if lower in MONTHS else "u" if lower in MEASURES else "x"
+
+
+def _belongs(text: str, last: Word, word: Word, kinds: str) -> bool:
+    """Whether `word` goes on the number or the date that `last` is."""
+    near = word.start == last.stop + 1 and text[last.stop] in " \u00a0"
+    return near and kinds in ("nu", "nd", "dn") and word.stop - last.start <= LONGEST_DATE
