@@ -1,0 +1,27 @@
+"""Ink: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
+
+from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
+from .fading import FadedPage, Size, WrittenMessage, fade
+from .salience import Salience, added, plain, text_salience
+from .text import FadedText, faded
+from .words import Word, is_punctuation, words_of
+
+__all__ = [
+    "BITS_PER_CELL",
+    "CellCosts",
+    "FadedPage",
+    "FadedText",
+    "Salience",
+    "Size",
+    "Word",
+    "WrittenMessage",
+    "added",
+    "bits_alone",
+    "fade",
+    "faded",
+    "is_punctuation",
+    "plain",
+    "text_salience",
+    "word_bits",
+    "words_of",
+]

@@ -1,0 +1,49 @@
+"""The bits that words take, by the costs of the cells that they stand in."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer.page import Cells, Page, Span
+from foxing.renderer.transcription import transcribe
+from foxing.renderer.typeset import Entry, Typesetter
+
+from .words import Word
+
+#: Bits of each cell: float32, the shape of the cells.
+CellCosts = npt.NDArray[np.float32]
+#: Bits of a cell where nothing better is known.
+BITS_PER_CELL = 2.4
+
+
+def word_bits(page: Page, span: Span, words: Sequence[Word], costs: CellCosts) -> npt.NDArray[np.float64]:
+    """float64[words]: the bits of each of the `words` of the text in `span`, with those of what is before it.
+
+    `costs`: of all cells of `page`.
+    """
+    if not words:
+        return np.zeros(0)
+    cells = page.cells.reshape(-1)[span.start : span.stop]
+    read = transcribe(cells, layout=page.layout, start=span.start)
+    before = np.concatenate([[0.0], np.cumsum(costs.reshape(-1)[span.start : span.stop], dtype=np.float64)])
+    begins = np.append(read.cell, len(cells))
+    ends = before[begins[[word.stop for word in words]]]
+    return np.diff(ends, prepend=0.0)
+
+
+def bits_alone(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cells], CellCosts]) -> dict[str, float]:
+    """The bits of each word outside of any sentence: on a page that lists them. Those that it cannot hold are left out.
+
+    `cost`: the bits of each cell of a page.
+    """
+    listed = list(dict.fromkeys(filter(None, words)))
+    stops = np.cumsum([len(word) + 1 for word in listed])
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    page = typesetter.page([Entry("", "", " ".join(listed), at, header=False)])
+    span = page.spans[0]
+    count = int(np.searchsorted(stops, span.char_stop, side="right"))
+    places = [Word(int(stop) - 1 - len(word), int(stop) - 1) for word, stop in zip(listed, stops[:count], strict=False)]
+    bits = word_bits(page, span, places, cost(page.cells))
+    return dict(zip(listed, bits.tolist(), strict=False))

@@ -1,0 +1,151 @@
+"""Fading: the choice of the words that stay on a page, so that what is left, set again, fits."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer.typeset import Entry
+
+from .text import FadedText, faded
+from .words import Word, is_punctuation
+
+#: Bytes that entries take, typeset on one page and encoded; more than any room if one page cannot hold them.
+Size = Callable[[Sequence[Entry]], int]
+#: Bits of a gap: its mark and a blank.
+GAP_BITS = 4.0
+#: The words kept grow in steps of this factor in bits, from `_FIRST_BITS` on. Steps that do not depend on the page make
+#: fading it twice the same as fading it once.
+_STEP = 1.02
+_FIRST_BITS = 8.0
+
+_Kept = list[npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class WrittenMessage:
+    """A message on a page, and its words."""
+
+    #: Its content is the part of the message that the page holds.
+    entry: Entry
+    #: As `words_of` gives them.
+    words: Sequence[Word]
+    #: float64[words]: bits that each word takes on the page; a guide.
+    bits: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FadedPage:
+    """What is left on a page."""
+
+    #: What to typeset, without headers where anything has faded.
+    entries: tuple[Entry, ...]
+    #: What is left of each message.
+    texts: tuple[FadedText, ...]
+    #: bool[words] for each message: the words that stay.
+    kept: tuple[npt.NDArray[np.bool_], ...]
+    #: As `Size` gives it.
+    size: int
+
+
+def fade(
+    messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]], room: int, size: Size
+) -> FadedPage:
+    """What is left of `messages` in `room` bytes: all of them, else all without headers, else the words with the most
+    salience.
+
+    `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
+    before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
+    first word beside it. A word that stays stays in any larger room too, provided that `size` grows with the words.
+    `size` is called about six times.
+    """
+    entries = [message.entry for message in messages]
+    if any(entry.header for entry in entries) and (whole := size(entries)) <= room:
+        return _page(messages, [np.ones(len(message.words), bool) for message in messages], entries, whole)
+    ink = _Ink(messages, salience)
+    level, taken = _largest(ink, room, size)
+    kept = ink.kept(level)
+    return _page(messages, kept, ink.entries(kept), taken)
+
+
+def _page(messages: Sequence[WrittenMessage], kept: _Kept, entries: Sequence[Entry], taken: int) -> FadedPage:
+    texts = tuple(_left(message, stays) for message, stays in zip(messages, kept, strict=True))
+    return FadedPage(tuple(entries), texts, tuple(kept), taken)
+
+
+def _left(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> FadedText:
+    return faded(message.entry.content, message.words, kept, message.entry.gaps)
+
+
+class _Ink:
+    """The words of a page in the order in which they stay, and levels: how many of them do."""
+
+    def __init__(self, messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]]) -> None:
+        self.messages = messages
+        self.ends = np.cumsum([len(message.words) for message in messages])
+        bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
+        worth = np.concatenate([np.zeros(0), *salience])
+        rank, total = np.floor(worth), len(worth)
+        order = np.lexsort((np.arange(total), -(worth - rank) / (bits + GAP_BITS), -rank))
+        #: int64[words]: how many words stay before each does.
+        self.place = np.empty(total, dtype=np.int64)
+        self.place[order] = np.arange(total)
+        self._follow_neighbours()
+        #: float64[words + 1]: bits of the words that stay, by their number.
+        self.bits = np.concatenate([[0.0], np.cumsum(np.bincount(self.place, bits, total))])
+        steps = np.log(np.maximum(self.bits, _FIRST_BITS) / _FIRST_BITS) // np.log(_STEP)
+        #: int64[levels], ascending: the words that stay at each level, from none to all.
+        self.levels = np.union1d([0, total], np.flatnonzero(np.diff(steps) > 0))
+
+    def _follow_neighbours(self) -> None:
+        """Gives punctuation the place of the first word beside it to fade, a question mark that of the word before."""
+        start = 0
+        for message, stop in zip(self.messages, self.ends.tolist(), strict=True):
+            text = message.entry.content
+            units = [text[word.start : word.stop] for word in message.words]
+            marks = np.array([is_punctuation(unit) for unit in units], dtype=bool)
+            words = np.flatnonzero(~marks)
+            place = self.place[start:stop]
+            for number in np.flatnonzero(marks).tolist() if len(words) else ():
+                after = int(np.searchsorted(words, number))
+                sides = words[max(0, after - 1) : after + (after == 0 or "?" not in units[number])]
+                place[number] = place[sides].max()
+            start = stop
+
+    def kept(self, level: int) -> _Kept:
+        """bool[words] for each message: what stays at `level`."""
+        return list(np.split(self.place < self.levels[level], self.ends[:-1]))
+
+    def entries(self, kept: _Kept) -> list[Entry]:
+        """The messages with the words that are `kept`."""
+        return [_left(message, stays).entry(message.entry) for message, stays in zip(self.messages, kept, strict=True)]
+
+    def guess(self, level: int) -> float:
+        """About the bits that the words of `level` take, gaps included."""
+        stays = self.place < self.levels[level]
+        gaps = np.count_nonzero(stays[:-1] & ~stays[1:])
+        return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
+
+
+def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:
+    """The highest level that takes at most `room` bytes, and what it takes; the lowest level if none does."""
+    low, high = 0, len(ink.levels)
+    taken: dict[int, int] = {}
+    guesses = [ink.guess(level) for level in range(high)]
+    scale = 1 / 8  # bytes that a bit of the guess takes
+    while high - low > 1 or low not in taken:
+        level = bisect_right(guesses, room / scale, low, high) - 1
+        if low in taken:
+            level = max(level, low + 1)
+        level = max(low, min(level, high - 1))
+        taken[level] = size(ink.entries(ink.kept(level)))
+        scale = taken[level] / max(guesses[level], 1.0)
+        if taken[level] <= room:
+            low = level
+        elif level == 0:
+            break
+        else:
+            high = level
+    return low, taken[low]

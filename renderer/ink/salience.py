@@ -1,0 +1,186 @@
+"""Salience: how much each word of a page is worth keeping, by the text alone."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .fading import WrittenMessage
+from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
+from .words import is_punctuation, is_unspaced
+
+Worth = npt.NDArray[np.float64]
+#: Salience of the words of a page: float64[words] for each message, at least 0; see `fade` for what it means.
+Salience = Callable[[Sequence[WrittenMessage]], list[Worth]]
+
+#: Ranks of words. Only the whole number counts between ranks, so what a caller adds is a number of ranks.
+PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
+
+#: Characters of a word below which it is seldom a rare one.
+_SHORT = 4
+#: Bits of an average rare word of a language by itself.
+_RARE_BITS = 17.0
+_SPREAD_BITS = 1.0
+#: Bits of a character of a word whose bits by itself are not known.
+_BITS_PER_CHARACTER = 2.2
+#: Share of capitals inside the sentences of a page, and words there, above which they are grammar, as in German.
+_GRAMMAR = 0.18, 60
+#: The same of a message that shouts.
+_SHOUTED = 0.6, 6
+#: How much more the words of a first sentence, and those of a sentence with facts, are worth.
+_FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
+_ROLE_WORTH = {"tool": 0.6, "system": 0.8}
+_MOST = 0.99
+
+_SENTENCE_END = re.compile(r"[.!?…。！？\n]")
+_HIRAGANA = re.compile("[\u3041-\u309f]+")
+_DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토일]요일")
+_TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
+_IDENTIFIER = re.compile(r"://|[@_\\]|\w\.\w\w|[a-z][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|=")
+
+
+def added(*parts: Salience) -> Salience:
+    """The sum of several saliences."""
+
+    def salience(messages: Sequence[WrittenMessage]) -> list[Worth]:
+        return [np.sum(columns, axis=0) for columns in zip(*(part(messages) for part in parts), strict=True)]
+
+    return salience
+
+
+def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float] | None = None) -> list[Worth]:
+    """The salience of the words of a page by its text alone.
+
+    Numbers, dates, names, negations and identifiers are worth most; then words that are rare in their language;
+    function words and punctuation least. `bits_alone`: the bits that a word, as `plain` gives it, takes outside of any
+    sentence, which say how rare it is; others are judged by their length and by how often they are on the page.
+    """
+    page = _PageText(messages, bits_alone or {})
+    return [page.worth(message) for message in page.texts]
+
+
+def plain(word: str) -> str:
+    """A word in lower case, without signs around it."""
+    return _TRIMMED.sub("", word).lower().replace("’", "'")
+
+
+class _MessageText:
+    """The words of a message with what can be seen of each."""
+
+    def __init__(self, message: WrittenMessage) -> None:
+        text = message.entry.content
+        self.text, self.role, self.words = text, message.entry.role, message.words
+        self.units = [text[word.start : word.stop] for word in message.words]
+        self.plain = [plain(unit) for unit in self.units]
+        self.punctuation = [is_punctuation(unit) for unit in self.units]
+        #: The number of the sentence that each word is in, and whether it is the first one of it.
+        self.sentence, self.first = self._sentences()
+
+    def _sentences(self) -> tuple[list[int], list[bool]]:
+        number, begins, stop = 0, True, 0
+        sentences, first = [], []
+        for word, mark in zip(self.words, self.punctuation, strict=True):
+            begins = begins or "\n" in self.text[stop : word.start]
+            ends = mark and _SENTENCE_END.search(self.text, word.start, word.stop) is not None
+            number += begins and not mark
+            sentences.append(number)
+            first.append(begins and not mark)
+            begins, stop = ends or (begins and mark), word.stop
+        return sentences, first
+
+    def inside(self) -> list[int]:
+        """The words that do not begin a sentence."""
+        return [i for i, first in enumerate(self.first) if not first and not self.punctuation[i]]
+
+    def capital(self, number: int) -> bool:
+        """Whether a word has a capital, other than that of "I"."""
+        letters = self.units[number].lstrip("\"'([{@#-+")
+        return letters[:1].isupper() and self.plain[number].partition("'")[0] != "i"
+
+
+class _PageText:
+    """What the words of a page say of each other."""
+
+    def __init__(self, messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float]) -> None:
+        self.texts = [_MessageText(message) for message in messages]
+        self.bits_alone = bits_alone
+        words = [word for text in self.texts for word in text.plain if word]
+        self.counts = Counter(words)
+        self.languages = languages_of(words)
+        self.function_words = frozenset[str]().union(*(part.function_words for part in self.languages.values()))
+        self.negations = frozenset[str]().union(*(part.negations for part in self.languages.values()))
+        self.unspaced = next(iter(self.languages), "") in ("ko", "ja", "zh")
+        inside = [(text, i) for text in self.texts for i in text.inside()]
+        capital_nouns = next((language.capital_nouns for language in self.languages.values()), False)
+        self.capital_nouns = capital_nouns or _common([text.capital(i) for text, i in inside], *_GRAMMAR)
+        self.names = frozenset(text.plain[i] for text, i in inside if text.capital(i))
+        self.names -= {text.plain[i] for text, i in inside if not text.capital(i)}
+
+    def worth(self, text: _MessageText) -> Worth:
+        """float64[words of `text`]: their salience."""
+        facts = self._facts(text)
+        with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
+        role = _ROLE_WORTH.get(text.role, 1.0)
+        worth = np.zeros(len(text.words))
+        for i, word in enumerate(text.plain):
+            if facts[i]:
+                worth[i] = FACT + 0.9 * role
+            elif self._is_function_word(text.units[i], word):
+                worth[i] = FUNCTION_WORD + 0.5 * role
+            elif not text.punctuation[i]:
+                share = self.rarity(word) * role * (_FIRST_SENTENCE if text.sentence[i] == 1 else 1.0)
+                worth[i] = CONTENT + min(_MOST, share * (_WITH_FACTS if text.sentence[i] in with_facts else 1.0))
+        return worth
+
+    def rarity(self, word: str) -> float:
+        """How likely a word is a rare one of its language, in (0, 1)."""
+        bits = self.bits_alone.get(word)
+        if bits is None:
+            bits = _BITS_PER_CHARACTER * len(word) - np.log2(self.counts[word] or 1)
+        short = 0.2 if len(word) < _SHORT and not is_unspaced(word[:1] or " ") else 1.0
+        return float(short * 0.85 / (1 + np.exp((_RARE_BITS - bits) / _SPREAD_BITS)))
+
+    def _is_function_word(self, unit: str, word: str) -> bool:
+        if word in self.function_words:
+            return True
+        if not is_unspaced(unit[:1]):
+            return False
+        return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
+
+    def _facts(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+        """bool[words of `text`]: numbers, dates, names, negations and identifiers."""
+        negated = self._negated(text)
+        shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
+        facts = np.zeros(len(text.words), dtype=bool)
+        for i, (unit, word) in enumerate(zip(text.units, text.plain, strict=True)):
+            if text.punctuation[i]:
+                continue
+            named = not shouted and text.capital(i) and (not text.first[i] or word in self.names)
+            foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
+            facts[i] = named or foreign or negated[i] or word in self.negations or _is_exact(unit, word)
+        return facts
+
+    def _negated(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+        """bool[words of `text`]: those that a negation is a part of."""
+        within = np.zeros(len(text.text) + 1, dtype=np.int64)
+        for language in self.languages.values():
+            for match in language.negation_within.finditer(text.text) if language.negation_within else ():
+                within[match.start() : match.end()] = 1
+        before = np.concatenate([[0], np.cumsum(within)])
+        return np.array([before[stop] > before[start] for start, stop in text.words], dtype=bool)
+
+
+def _is_exact(unit: str, word: str) -> bool:
+    """Whether a word is a number, a date or an identifier."""
+    if any(character.isdigit() for character in unit) or word in DAYS or _DAY.search(unit):
+        return True
+    if word in MONTHS:
+        return word not in AMBIGUOUS_MONTHS or unit[0].isupper()
+    return len(word) > 2 and _IDENTIFIER.search(unit) is not None
+
+
+def _common(capitals: Sequence[bool], share: float, least: int) -> bool:
+    """Whether more than `share` of words, at least `least`, have a capital."""
+    return len(capitals) >= least and sum(capitals) > share * len(capitals)

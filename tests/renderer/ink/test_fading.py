@@ -1,0 +1,158 @@
+"""Which words stay on a page: those with the most salience, as many as fit, and the same ones whatever came before."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.texts import texts
+
+from foxing.renderer import Entry, Typesetter
+from foxing.renderer.ink import FadedPage, WrittenMessage, fade, words_of
+
+AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+Worth = list[npt.NDArray[np.float64]]
+
+
+def written(*contents: str) -> list[WrittenMessage]:
+    """Messages whose words take 8 bits a character."""
+    messages = []
+    for number, content in enumerate(contents):
+        words = words_of(content)
+        bits = np.array([8.0 * (word.stop - word.start) for word in words])
+        messages.append(WrittenMessage(Entry(f"m{number}", "user", content, AT, "t", "Ann"), words, bits))
+    return messages
+
+
+def cells(entries: Sequence[Entry]) -> int:
+    """The cells that entries take on a page, as if each was a byte."""
+    return max(span.stop for span in Typesetter().page(entries).spans)
+
+
+def worth(messages: Sequence[WrittenMessage], by_word: dict[str, float]) -> Worth:
+    return [np.array([by_word.get(m.entry.content[word.start : word.stop], 0.5) for word in m.words]) for m in messages]
+
+
+def left(page: FadedPage) -> list[str]:
+    return [entry.content for entry in page.entries]
+
+
+def test_what_fits_stays_with_its_headers() -> None:
+    messages = written("We met Ann.", "In Rome?")
+    page = fade(messages, worth(messages, {}), 12_800, cells)
+    assert page.entries == tuple(message.entry for message in messages)
+    assert all(kept.all() for kept in page.kept)
+    assert page.size == cells(page.entries)
+
+
+def test_headers_fade_first() -> None:
+    messages = written("We met Ann.", "In Rome?")
+    page = fade(messages, worth(messages, {}), len("▶We met Ann.▶In Rome?"), cells)
+    assert left(page) == ["We met Ann.", "In Rome?"]
+    assert not any(entry.header for entry in page.entries)
+    assert Typesetter().page(page.entries).text == "▶We met Ann.▶In Rome?"
+
+
+def test_lower_ranks_fade_first_and_within_a_rank_the_least_for_its_bits() -> None:
+    messages = written("alpha beta gamma delta-delta-delta epsilon zeta")
+    salience = {"alpha": 3.1, "beta": 2.1, "gamma": 2.9, "delta-delta-delta": 2.9, "epsilon": 1.9, "zeta": 0.9}
+    by_room = [left(fade(messages, worth(messages, salience), room, cells))[0] for room in range(10, 60, 1)]
+    assert list(dict.fromkeys(by_room)) == [
+        "alpha ⋯",
+        "alpha ⋯ gamma ⋯",
+        "alpha ⋯ gamma delta-delta-delta ⋯",
+        "alpha beta gamma delta-delta-delta ⋯",
+        "alpha beta gamma delta-delta-delta epsilon ⋯",
+        "alpha beta gamma delta-delta-delta epsilon zeta",
+    ]
+
+
+def test_punctuation_fades_with_the_first_word_beside_it() -> None:
+    messages = written("alpha, beta. gamma? delta")
+    salience = {"alpha": 3.5, "beta": 1.5, "gamma": 2.5, "delta": 0.5, ",": 3.9, ".": 3.9, "?": 0.1}
+    by_room = [left(fade(messages, worth(messages, salience), room, cells))[0] for room in range(8, 27)]
+    assert list(dict.fromkeys(by_room)) == [
+        "alpha ⋯",
+        "alpha ⋯ gamma? ⋯",
+        "alpha, beta. gamma? ⋯",
+        "alpha, beta. gamma? delta",
+    ]
+
+
+def test_a_message_without_words_left_is_one_gap_and_stays_a_message() -> None:
+    messages = written("one two", "three", "", " \n", "?!")
+    page = fade(messages, worth(messages, {}), 0, cells)
+    assert left(page) == ["⋯", "⋯", "", " \n", "⋯"]
+    assert [span.message_id for span in Typesetter().page(page.entries).spans] == ["m0", "m1", "m2", "m3", "m4"]
+    assert page.size > 0
+
+
+words = st.text("abcdefg", min_size=2, max_size=9)
+prose = st.lists(st.lists(words, min_size=1, max_size=60).map(" ".join), min_size=1, max_size=6)
+
+
+def any_worth(data: st.DataObject, messages: Sequence[WrittenMessage]) -> Worth:
+    seed = data.draw(st.integers(0, 999))
+    return [np.random.default_rng(seed).uniform(0, 4, len(message.words)) for message in messages]
+
+
+@given(prose, st.data(), st.tuples(st.integers(1, 1500), st.integers(1, 1500)))
+@settings(deadline=None)
+def test_a_word_that_stays_in_some_room_stays_in_any_larger_one(
+    contents: list[str], data: st.DataObject, rooms: tuple[int, int]
+) -> None:
+    messages = written(*contents)
+    salience = any_worth(data, messages)
+    small, large = (fade(messages, salience, room, cells) for room in sorted(rooms))
+    assert all((few <= many).all() for few, many in zip(small.kept, large.kept, strict=True))
+    assert fade(messages, salience, max(rooms), cells).kept[0].tolist() == large.kept[0].tolist()
+
+
+@given(prose, st.data(), st.tuples(st.integers(1, 1500), st.integers(1, 1500)))
+@settings(deadline=None)
+def test_step_by_step_is_as_at_once(contents: list[str], data: st.DataObject, rooms: tuple[int, int]) -> None:
+    messages = written(*contents)
+    salience = any_worth(data, messages)
+    at_once = fade(messages, salience, min(rooms), cells)
+    first = fade(messages, salience, max(rooms), cells)
+    again = []
+    for message, entry, kept in zip(messages, first.entries, first.kept, strict=True):
+        words = words_of(entry.content, entry.gaps)
+        assert len(words) == kept.sum()
+        again.append(WrittenMessage(entry, words, message.bits[kept]))
+    rest = [worths[kept] for worths, kept in zip(salience, first.kept, strict=True)]
+    assert left(fade(again, rest, min(rooms), cells)) == left(at_once)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_the_room_is_used_and_little_is_encoded(share: float) -> None:
+    random = np.random.default_rng(7)
+    letters = np.array(list("abcdefghij"))
+    contents = [" ".join("".join(random.choice(letters, random.integers(1, 9))) for _ in range(40)) for _ in range(30)]
+    messages = written(*contents)
+    sizes: list[int] = []
+
+    def size(entries: Sequence[Entry]) -> int:
+        sizes.append(cells(entries))
+        return sizes[-1]
+
+    salience = [random.uniform(0, 4, len(message.words)) for message in messages]
+    room = int(share * cells([replace(message.entry, header=False) for message in messages]))
+    page = fade(messages, salience, room, size)
+    assert 0.95 * room <= page.size <= room
+    assert page.size == cells(page.entries)
+    assert len(sizes) <= 6
+
+
+@given(st.lists(texts, min_size=1, max_size=4), st.integers(0, 200), st.data())
+@settings(deadline=None)
+def test_any_text_fades(contents: list[str], room: int, data: st.DataObject) -> None:
+    messages = written(*contents)
+    page = fade(messages, any_worth(data, messages), room, cells)
+    assert page.size == cells(page.entries)
+    assert [text.text for text in page.texts] == left(page)
+    assert page.size <= room or not any(entry.header for entry in page.entries)

@@ -1,0 +1,139 @@
+"""Salience of text alone: what tells most is worth most, in several languages."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from foxing.renderer import Entry
+from foxing.renderer.ink import WrittenMessage, added, plain, text_salience, words_of
+from foxing.renderer.ink.languages import LANGUAGES, languages_of
+from foxing.renderer.ink.salience import CONTENT, FACT, FUNCTION_WORD, PUNCTUATION
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def written(*contents: str, role: str = "user") -> list[WrittenMessage]:
+    return [
+        WrittenMessage(Entry(str(n), role, content, AT), words_of(content), np.ones(len(words_of(content))))
+        for n, content in enumerate(contents)
+    ]
+
+
+def ranks(text: str) -> dict[str, int]:
+    """The rank of each word of a message."""
+    (message,) = written(text)
+    (worth,) = text_salience([message])
+    return {text[word.start : word.stop]: int(rank) for word, rank in zip(message.words, worth, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("We met Ann in Rome on Monday, and it was not bad.", "Ann Rome Monday not"),
+        ("I think I'm late; I can't come at 10:30 am on may 7th.", "can't 10:30am may7th"),
+        ("It may cost $5.20 in march, or 3 km more.", "$5.20 3km"),
+        ("See /etc/hosts, a_b, fooBar, http://a.b/c, me@x.org.", "/etc/hosts a_b fooBar http://a.b/c me@x.org"),
+        ("Wir haben das Auto nicht am 3. Mai gekauft.", "nicht 3 Mai"),
+        ("On n'a jamais vu Paris en juillet.", "n'a jamais Paris juillet"),
+        ("Мы не видели его в мае, но 5 мая в Москве.", "не 5мая Москве"),
+        ("No lo vi en enero con Marta.", "No enero Marta"),
+        ("Nie było go w maju u Anny.", "Nie Anny"),
+        ("Він не прийшов 5 травня до Києва.", "не 5травня Києва"),
+        ("Toplantı bugün değil, yarın Ankara'da.", "bugün değil yarın Ankara'da"),
+        ("Δεν πήγα στην Αθήνα.", "Δεν Αθήνα"),
+        ("어제 민수는 서울에 안 갔어요. GPT를 3 개 몰라요.", "어제 안 3개"),
+        ("昨日は田中さんと行きません。GPTを5月に買った。", "昨日 GPT 5月"),
+        ("他没去北京，2023年买了GPU。", "他没 2023年 GPU"),
+    ],
+)  # fmt: skip
+def test_facts(text: str, facts: str) -> None:
+    found = {word.replace(" ", "") for word, rank in ranks(text).items() if rank == FACT}
+    assert set(facts.split()) <= found
+
+
+def test_ranks() -> None:
+    found = ranks("The painter walked to the old harbour. Then he slept!")
+    assert {found[word] for word in ("painter", "walked", "harbour", "slept")} == {CONTENT}
+    assert {found[word] for word in ("The", "to", "the", "he")} == {FUNCTION_WORD}
+    assert {found[word] for word in (".", "!")} == {PUNCTUATION}
+
+
+def test_negations_of_scripts_without_blanks() -> None:
+    assert [word for word, rank in ranks("それはよくないです").items() if rank == FACT] != []
+    assert [word for word, rank in ranks("それはよいです").items() if rank == FACT] == []
+    assert [word for word, rank in ranks("그건 없어요 그건 있어요").items() if rank == FACT] == ["없어요"]
+
+
+def test_a_name_at_the_beginning_of_a_sentence_is_known_from_elsewhere() -> None:
+    messages = written("Yesterday I saw Carla. Carla laughed.", "Painting is fun, and painting helps.")
+    first, second = text_salience(messages)
+    assert first[[word.start for word in messages[0].words].index(23)] >= FACT
+    assert (second < FACT).all()
+
+
+def test_capitals_tell_no_names_where_they_are_grammar_or_shouting() -> None:
+    german = "Der Hund und die Katze und der Vogel sahen am Abend das Haus mit dem Garten und der Mauer."
+    shouted = "PLEASE STOP SENDING ME THESE MESSAGES ALL DAY LONG"
+    for text in (german, shouted):
+        assert all(rank < FACT for rank in ranks(text).values()), text
+
+
+def test_rare_words_are_worth_more() -> None:
+    messages = written("a kestrel and a window")
+    kestrel, window = (text_salience(messages, {"kestrel": 22.0, "window": 9.0})[0][n] for n in (1, 4))
+    assert FACT > kestrel > window > CONTENT
+    longer, shorter = (text_salience(messages)[0][n] for n in (1, 4))
+    assert FACT > longer > shorter > CONTENT, "without a guide the length decides"
+
+
+def test_users_before_tools_and_facts_before_small_talk() -> None:
+    (said,), (printed,) = (text_salience(written("kestrel over 7 roofs", role=role)) for role in ("user", "tool"))
+    assert (said[[0, 2, 3]] > printed[[0, 2, 3]]).all()
+    assert printed[2] >= FACT
+    (worth,) = text_salience(written("Hello. We saw kestrels. Bob saw 3 kestrels."))
+    assert worth[9] > worth[4]
+
+
+def test_saliences_add_up() -> None:
+    messages = written("one two", "three")
+
+    def pinned(messages: object) -> list[np.ndarray]:
+        return [np.array([0.0, 1.0]), np.array([2.0])]
+
+    (first, second), (plain_first, plain_second) = added(text_salience, pinned)(messages), text_salience(messages)
+    assert first.tolist() == [plain_first[0], plain_first[1] + 1]
+    assert second.tolist() == [plain_second[0] + 2]
+
+
+def test_plain_words() -> None:
+    assert [plain(word) for word in ("--Flag", "Don’t", "(A)", "__init__", "…")] == ["flag", "don't", "a", "init", ""]
+
+
+def test_word_lists_are_short() -> None:
+    for code, language in LANGUAGES.items():
+        assert len(language.function_words) <= 60, code
+        assert len(language.negations) <= 20, code
+        assert not language.function_words & language.negations, code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("the cat is on the mat", "en"),
+        ("der Hund ist nicht im Haus", "de"),
+        ("le chat est sur la table", "fr"),
+        ("он не был в школе", "ru"),
+        ("він не був у школі та вдома", "uk"),
+        ("それは 東京 です", "ja"),
+        ("他 去 北京", "zh"),
+        ("안녕하세요 여러분", "ko"),
+    ],
+)
+def test_languages(text: str, code: str) -> None:
+    assert next(iter(languages_of(text.lower().split()))) == code
+
+
+def test_a_language_without_lists_works() -> None:
+    assert languages_of(["sawubona", "unjani"]) == {}
+    assert set(ranks("Sawubona, unjani namhlanje?").values()) == {PUNCTUATION, CONTENT}
