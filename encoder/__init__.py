@@ -5,6 +5,7 @@ Importing this package does not import torch; `load_codec` does.
 
 from .capabilities import (
     Capabilities,
+    CostableCodec,
     DescribableCodec,
     DownscalableCodec,
     QuantizableCodec,
@@ -31,6 +32,7 @@ __all__ = [
     "CodecError",
     "CodecOptions",
     "CodecPlugin",
+    "CostableCodec",
     "DeepSeekOptions",
     "Dependencies",
     "DescribableCodec",

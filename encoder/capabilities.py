@@ -5,6 +5,7 @@
 | `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
 | `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
+| `costable` | `CostableCodec` | estimates what each cell takes of a tier's room |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
 
 A codec declares a capability by having the members of its protocol; nothing else asks for the type of a codec. The
@@ -15,7 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 from PIL.Image import Image
+
+from foxing.renderer import Cells
 
 from .contract import Codec, Reading
 from .errors import CodecError
@@ -73,6 +78,20 @@ class DownscalableCodec(Codec, Protocol):
         ...
 
 
+@runtime_checkable
+class CostableCodec(Codec, Protocol):
+    """A codec whose tokens grow with what is on a page, and that can tell which cells they are spent on."""
+
+    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
+        """float32[rows, columns]: what each of `cells`, a page of the codec's layout, takes of the room of `tier`, in
+        bits.
+
+        A guide to what should fade: what fits is found by encoding. A full-width character may have all of it in its
+        first cell. Raises `CodecError` for a tier that the codec lacks.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class RemoteUsage:
     """Use of the server since the codec was loaded."""
@@ -124,6 +143,7 @@ class Capabilities:
     describable: DescribableCodec | None = None
     quantizable: QuantizableCodec | None = None
     downscalable: DownscalableCodec | None = None
+    costable: CostableCodec | None = None
     remote: RemoteCodec | None = None
 
 
@@ -133,5 +153,6 @@ def capabilities_of(codec: Codec) -> Capabilities:
         describable=codec if isinstance(codec, DescribableCodec) else None,
         quantizable=codec if isinstance(codec, QuantizableCodec) else None,
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
+        costable=codec if isinstance(codec, CostableCodec) else None,
         remote=codec if isinstance(codec, RemoteCodec) else None,
     )

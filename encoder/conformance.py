@@ -18,7 +18,7 @@ from PIL import Image
 
 from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
 
-from .capabilities import capabilities_of
+from .capabilities import CostableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import STREAM, VisionTokens
@@ -229,11 +229,28 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))
         lowered = found.downscalable.lower(sharp, tier, [page.rows_used])[0]
         _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another origin")
+    if found.costable is not None:
+        _costs_add_up(found.costable)
     if found.remote is not None:
         pages_before = found.remote.usage.pages
         (reading,) = found.remote.decode_each(codec.encode([image], tier))
         _expect(isinstance(reading, Reading), f"the server did not read a page: {reading}")
         _expect(found.remote.usage.pages == pages_before + 1, "usage does not count the page")
+
+
+def _costs_add_up(codec: CostableCodec) -> None:
+    """Costs are one number for each cell, and on a page of prose they add up to about the bytes of its tokens."""
+    page = sample_page(codec)
+    for tier in codec.tiers:
+        costs = codec.cost(page.cells, tier)
+        fits = costs.shape == page.cells.shape and costs.dtype == np.float32
+        _expect(fits, f"'{tier}': costs are {costs.dtype}{list(costs.shape)}, expected float32 for each cell")
+        _expect(bool((np.isfinite(costs) & (costs >= 0)).all()), f"'{tier}': a cost is not a number of bits")
+        _expect(bool((codec.cost(page.cells, tier) == costs).all()), f"'{tier}': the same page has other costs")
+        taken = len(codec.encode([render(page.cells, codec.layout, tier)], tier)[0].data)
+        share = float(costs.sum()) / 8 / taken
+        _expect(0.5 <= share <= 2, f"'{tier}': costs add up to {share:.2f} of the bytes that the page takes")
+    _expect_raises(CodecError, lambda: codec.cost(page.cells, "gigantic"), "an unknown tier has costs")
 
 
 def _image(codec: Codec, page: Page, tier: str, rows: int) -> Image.Image:

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from foxing.encoder import VisionTokens, capabilities_of, load_codec
+from foxing.encoder import CodecError, VisionTokens, capabilities_of, load_codec
 from foxing.encoder.conformance import capabilities_do_what_they_say, streams_are_as_long_as_their_page
+from foxing.renderer import Cells, render
 
 
 class Delegate:
@@ -32,6 +35,20 @@ class Mute(Delegate):
         return {}
 
 
+class Costed(Delegate):
+    """Spreads the bytes of a page over its cells, `factor` times."""
+
+    def __init__(self, factor: float = 1) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
+        if tier not in self.tiers:
+            raise CodecError(f"no tier '{tier}'")
+        taken = len(self.encode([render(cells, self.layout, tier)], tier)[0].data)
+        return np.full(cells.shape, self.factor * 8 * taken / cells.size, dtype=np.float32)
+
+
 def test_a_codec_offers_what_its_members_declare() -> None:
     native = load_codec("native", "cpu")
     found = capabilities_of(native)
@@ -44,6 +61,14 @@ def test_conformance_finds_a_capability_that_is_not_there() -> None:
     capabilities_do_what_they_say(Delegate())
     with pytest.raises(AssertionError):
         capabilities_do_what_they_say(Mute())
+
+
+def test_conformance_finds_costs_that_do_not_add_up() -> None:
+    assert capabilities_of(Costed()).costable is not None
+    capabilities_do_what_they_say(Costed())
+    for factor, reason in ((3, "add up to 3.00"), (-1, "not a number of bits")):
+        with pytest.raises(AssertionError, match=reason):
+            capabilities_do_what_they_say(Costed(factor))
 
 
 class Sized(Delegate):
