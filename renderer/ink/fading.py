@@ -20,6 +20,8 @@ GAP_BITS = 4.0
 #: fading it twice the same as fading it once.
 _STEP = 1.02
 _FIRST_BITS = 8.0
+#: Sizes asked for by guessing alone; after these, a guess that does not halve what is left is followed by a bisection.
+_GUESSES = 4
 
 _Kept = list[npt.NDArray[np.bool_]]
 
@@ -135,11 +137,11 @@ def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:
     taken: dict[int, int] = {}
     guesses = [ink.guess(level) for level in range(high)]
     scale = 1 / 8  # bytes that a bit of the guess takes
+    narrowed = True
     while high - low > 1 or low not in taken:
-        level = bisect_right(guesses, room / scale, low, high) - 1
-        if low in taken:
-            level = max(level, low + 1)
-        level = max(low, min(level, high - 1))
+        width = high - low
+        level = bisect_right(guesses, room / scale, low, high) - 1 if narrowed else (low + high) // 2
+        level = max(low + (low in taken), min(level, high - 1))
         taken[level] = size(ink.entries(ink.kept(level)))
         scale = taken[level] / max(guesses[level], 1.0)
         if taken[level] <= room:
@@ -148,4 +150,5 @@ def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:
             break
         else:
             high = level
+        narrowed = high - low <= width / 2 or len(taken) < _GUESSES
     return low, taken[low]

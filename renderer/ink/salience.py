@@ -37,8 +37,12 @@ _MOST = 0.99
 _SENTENCE_END = re.compile(r"[.!?…。！？\n]")
 _HIRAGANA = re.compile("[\u3041-\u309f]+")
 _DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토일]요일")
+#: A word before a full stop that does not end the sentence.
+_ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B|e\.g|i\.e)$")
+_ABBREVIATED = 6
+_PART = re.compile("[-/]")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
-_IDENTIFIER = re.compile(r"://|[@_\\]|\w\.\w\w|[a-z][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|=")
+_IDENTIFIER = re.compile(r"://|[@_\\]|\w\.\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|=")
 
 
 def added(*parts: Salience) -> Salience:
@@ -84,6 +88,7 @@ class _MessageText:
         for word, mark in zip(self.words, self.punctuation, strict=True):
             begins = begins or "\n" in self.text[stop : word.start]
             ends = mark and _SENTENCE_END.search(self.text, word.start, word.stop) is not None
+            ends = ends and _ABBREVIATION.search(self.text, max(0, stop - _ABBREVIATED), stop) is None
             number += begins and not mark
             sentences.append(number)
             first.append(begins and not mark)
@@ -159,7 +164,8 @@ class _PageText:
                 continue
             named = not shouted and text.capital(i) and (not text.first[i] or word in self.names)
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
-            facts[i] = named or foreign or negated[i] or word in self.negations or _is_exact(unit, word)
+            denied = negated[i] or not self.negations.isdisjoint(_PART.split(word))
+            facts[i] = named or foreign or denied or _is_exact(unit, word)
         return facts
 
     def _negated(self, text: _MessageText) -> npt.NDArray[np.bool_]:

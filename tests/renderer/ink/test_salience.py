@@ -32,6 +32,7 @@ def ranks(text: str) -> dict[str, int]:
     [
         ("We met Ann in Rome on Monday, and it was not bad.", "Ann Rome Monday not"),
         ("I think I'm late; I can't come at 10:30 am on may 7th.", "can't 10:30am may7th"),
+        ("A not-so-great book by George R. R. Martin, of Dr. Who?", "not-so-great George Martin Who"),
         ("It may cost $5.20 in march, or 3 km more.", "$5.20 3km"),
         ("See /etc/hosts, a_b, fooBar, http://a.b/c, me@x.org.", "/etc/hosts a_b fooBar http://a.b/c me@x.org"),
         ("Wir haben das Auto nicht am 3. Mai gekauft.", "nicht 3 Mai"),
@@ -113,7 +114,7 @@ def test_plain_words() -> None:
 def test_word_lists_are_short() -> None:
     for code, language in LANGUAGES.items():
         assert len(language.function_words) <= 60, code
-        assert len(language.negations) <= 20, code
+        assert len(language.negations) <= 30, code
         assert not language.function_words & language.negations, code
 
 
