@@ -1,21 +1,30 @@
-"""Pages beside what was read of them, cell by cell: what is kept, what of it is right, and what was invented.
+"""Pages beside what was read of them, cell by cell and word by word: what is kept, what of it is right, and what was
+invented.
 
 A character is a cell with ink: headers and marks count; blanks, the right halves of full-width characters, and gaps do
 not. Every cell of a page belongs to one figure: where the drawn page has a character, the reading keeps it, right or
 wrong, or has a gap; elsewhere, a character that is read was invented.
+
+Words are compared message by message and in order, so that a word that is lost does not shift the others. Headers are
+left out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import LCSseq
 
 from foxing.encoder.contract import UNREADABLE, Reading
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page
+from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Span, Transcription, transcribe
+
+from .word_classes import Word, WordClass, classify, words_of
 
 Flags = npt.NDArray[np.bool_]
+_NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
 _Number = TypeVar("_Number", bound=np.generic)
 
 
@@ -59,10 +68,31 @@ class PageComparison:
         return self.invented * 1e6 / max(1, self.characters)
 
 
+@dataclass
+class WordComparison:
+    """The words of some pages beside those that were read."""
+
+    #: Number of words on the pages, by class.
+    words: Counter[WordClass] = field(default_factory=Counter)
+    #: Those that were read right.
+    right: Counter[WordClass] = field(default_factory=Counter)
+    #: Words that were read and stand for none on the pages.
+    invented: int = 0
+
+    def share(self, of: WordClass) -> float | None:
+        """Share of the words of a class that are read right; None if there are none."""
+        return self.right[of] / self.words[of] if self.words[of] else None
+
+
 def gap_cells(cells: Cells) -> Flags:
     """Which cells hold a gap."""
     gaps: Flags = cells == ord(GAP_MARK)
     return gaps
+
+
+def count_characters(cells: Cells) -> int:
+    """Number of characters in a grid, gaps not counted."""
+    return int(_characters(cells).sum())
 
 
 def compared(pages: Sequence[Page], readings: Sequence[Reading]) -> CellComparison:
@@ -82,9 +112,62 @@ def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: 
         kept = on_page & ~gap_cells(image) & ~gap_cells(read)
         right.append(read[kept] == page[kept])
         confidence.append(_padded(reading.confidence, cells)[kept])
-        characters += int(on_page.sum())
+        characters += count_characters(page)
         invented += int((_characters(read) & (read != UNREADABLE) & (_blank(image) | gap_cells(image))).sum())
     return PageComparison(CellComparison(np.concatenate(right), np.concatenate(confidence)), characters, invented)
+
+
+def compare_words(
+    pages: Sequence[Page],
+    readings: Sequence[Reading],
+    language: str,
+    drawn: Sequence[Sequence[Span]] | None = None,
+) -> WordComparison:
+    """Compares the words of messages in `readings` with those on `pages`. `language`: as in `LANGUAGES`, the classes
+    depend on it. `drawn`: where the messages of each page stand on the page that the codec saw, if it was set again."""
+    result = WordComparison()
+    for number, (page, reading) in enumerate(zip(pages, readings, strict=True)):
+        originals = _messages(page.cells, page, page.spans)
+        read = _messages(reading.cells, page, page.spans if drawn is None else drawn[number])
+        for message_id in dict.fromkeys((*originals, *read)):
+            original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
+            _compare_message(original.text, found, language, result)
+    return result
+
+
+def _messages(cells: Cells, page: Page, spans: Sequence[Span]) -> Mapping[str | None, Transcription]:
+    """Message id → its text in a grid of the layout of `page`. None stands for what is below all messages."""
+    flat = cells.reshape(-1)
+    texts: dict[str | None, Transcription] = {
+        span.message_id: transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start)
+        for span in spans
+    }
+    end = max((span.stop for span in spans), default=0)
+    return {**texts, None: transcribe(flat[end:], layout=page.layout, start=end)}
+
+
+def _compare_message(original: str, read: Transcription, language: str, result: WordComparison) -> None:
+    words, found = words_of(original), words_of(read.text)
+    classes = classify(original, words, language)
+    result.words.update(classes)
+    alike = LCSseq.opcodes([word.text for word in words], [word.text for word in found])
+    for step in alike:
+        if step.tag == "equal":
+            result.right.update(classes[step.src_start : step.src_end])
+    lost = [word.text for step in alike if step.tag != "equal" for word in words[step.src_start : step.src_end]]
+    unmatched = [word for step in alike if step.tag != "equal" for word in found[step.dest_start : step.dest_end]]
+    gaps = frozenset(read.gaps.tolist())
+    result.invented += sum(not _is_left_over(word, read.text, gaps, lost) for word in unmatched)
+
+
+def _is_left_over(word: Word, text: str, gaps: frozenset[int], lost: Sequence[str]) -> bool:
+    """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
+    unreadable, or it touches a gap, and a lost word begins or ends like it."""
+    if chr(UNREADABLE) in text[max(0, word.start - 1) : word.stop + 1]:
+        return True
+    return (word.stop in gaps and any(each.startswith(word.text) for each in lost)) or (
+        word.start - 1 in gaps and any(each.endswith(word.text) for each in lost)
+    )
 
 
 def _blank(cells: Cells) -> Flags:

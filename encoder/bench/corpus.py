@@ -13,6 +13,7 @@ from foxing.encoder.errors import CodecError
 from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages
+from .word_lists import UNKNOWN_LANGUAGE
 
 #: Pages at the beginning of each file that training uses to choose weights and to calibrate. Of a file with fewer than
 #: twice as many pages, half, rounded down.
@@ -33,6 +34,8 @@ class PageSet:
     pages: list[Page] = field(default_factory=list)
     #: The messages on them.
     messages: list[Entry] = field(default_factory=list)
+    #: The "lang" of the first document.
+    language: str = UNKNOWN_LANGUAGE
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,13 @@ def load_texts(
     for group, path in files:
         file = _read_file(path)
         pages = _held_out_pages(file, codec, skip, limit)
-        groups.setdefault(group or file.language, []).append(PageSet(pages, file.messages))
+        groups.setdefault(group or file.language, []).append(PageSet(pages, file.messages, file.language))
     return {name: _joined(parts, group_limit) for name, parts in groups.items()}
 
 
 def _joined(files: Sequence[PageSet], limit: int | None) -> PageSet:
     """The pages of the files of a group, at most `limit`, and the messages on them."""
-    result = PageSet()
+    result = PageSet(language=files[0].language)
     for file, count in zip(files, equal_parts([len(file.pages) for file in files], limit), strict=True):
         result.pages += file.pages[:count]
         result.messages += _messages_on(file.pages[:count], file.messages)
@@ -133,7 +136,11 @@ def texts_of(documents: Sequence[Mapping[str, Any]], codec: Codec, limit: int | 
     """The dense pages of documents, at most `limit` and none held out, and the messages on them."""
     messages = entries(documents)
     pages = full_pages(messages, _typesetter(codec), limit)
-    return PageSet(pages, _messages_on(pages, messages))
+    return PageSet(pages, _messages_on(pages, messages), _language_of(documents))
+
+
+def _language_of(documents: Sequence[Mapping[str, Any]]) -> str:
+    return str(documents[0].get("lang", UNKNOWN_LANGUAGE)) if documents else UNKNOWN_LANGUAGE
 
 
 def identifier_texts(codec: Codec, pages: int) -> PageSet:
@@ -181,7 +188,7 @@ def _read_file(path: Path) -> _Conversations:
         raise CodecError(f"{path.name} cannot be read: {error}") from error
     if not documents:
         raise CodecError(f"{path.name} holds no messages; texts are JSON Lines of documents with messages")
-    return _Conversations(str(documents[0].get("lang", "unknown")), entries(documents))
+    return _Conversations(_language_of(documents), entries(documents))
 
 
 def _held_out_pages(file: _Conversations, codec: Codec, skip: int | None, limit: int | None) -> list[Page]:

@@ -14,10 +14,12 @@ from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import Cells, Page, render
 
-from .comparison import compare_pages
+from .comparison import compare_pages, compare_words, count_characters
 from .conditions import CONDITIONS
 from .rows import BenchRow
 from .text_size import text_size
+from .word_classes import WordClass
+from .word_lists import UNKNOWN_LANGUAGE
 
 BATCH_PAGES = 8
 CALIBRATION_BINS = 15
@@ -34,7 +36,10 @@ class _Case:
     codec: Codec
     pages: Sequence[Page]
     tier: str
+    #: The group of the pages.
     language: str
+    #: What the pages are written in.
+    text_language: str
     condition: str = CLEAN
     path: Literal["direct", "aged"] = "direct"
 
@@ -78,6 +83,19 @@ class _CellFigures(TypedDict):
     silent_errors_per_10k: float
 
 
+class _WordFigures(TypedDict):
+    """Fields of `BenchRow` about words."""
+
+    names: float | None
+    numbers: float | None
+    dates: float | None
+    negations: float | None
+    rare_words: float | None
+    content_words: float | None
+    common_words: float | None
+    invented_words_per_million: float
+
+
 def accuracy(original: str, read: str) -> float:
     """1 − Levenshtein distance / longer length; 1 for two empty texts."""
     longer = max(len(original), len(read))
@@ -90,14 +108,26 @@ def mean_accuracy(originals: Sequence[str], read: Sequence[str]) -> float:
     return sum(scores) / max(1, sum(map(len, originals)))
 
 
-def measure(codec: Codec, pages: Sequence[Page], tier: str, language: str, condition: str = CLEAN) -> BenchRow:
-    """Encodes and decodes `pages` at `tier` in batches and compares the result. Raises `CodecError`."""
-    case = _Case(codec, pages, tier, language, condition)
+def measure(
+    codec: Codec,
+    pages: Sequence[Page],
+    tier: str,
+    language: str,
+    condition: str = CLEAN,
+    text_language: str = UNKNOWN_LANGUAGE,
+) -> BenchRow:
+    """Encodes and decodes `pages` at `tier` in batches and compares the result. `language`: name of their group;
+    `text_language`: what they are written in, which decides the classes of words. Raises `CodecError`."""
+    case = _Case(codec, pages, tier, language, text_language, condition)
     return _row(case, _run(codec, [page.cells for page in pages], tier, condition))
 
 
 def measure_ageing(
-    codec: Codec, pages: Sequence[Page], language: str, tiers: Sequence[str] = AGEING_TIERS
+    codec: Codec,
+    pages: Sequence[Page],
+    language: str,
+    tiers: Sequence[str] = AGEING_TIERS,
+    text_language: str = UNKNOWN_LANGUAGE,
 ) -> Iterator[BenchRow]:
     """A row for every tier but the first, encoded from the text decoded at the tier before, as in a bank that keeps no
     text. Tiers that the codec lacks are skipped."""
@@ -105,7 +135,7 @@ def measure_ageing(
     for step, tier in enumerate(tier for tier in tiers if tier in codec.tiers):
         done = _run(codec, grids, tier)
         if step:
-            yield _row(_Case(codec, pages, tier, language, path="aged"), done)
+            yield _row(_Case(codec, pages, tier, language, text_language, path="aged"), done)
         grids = [reading.cells for reading in done.readings]
 
 
@@ -151,6 +181,7 @@ def _row(case: _Case, done: _Pass) -> BenchRow:
         path=case.path,
         **_sizes(texts, done.tokens),
         **_cell_figures(case.pages, done),
+        **_word_figures(case, done),
     )
 
 
@@ -189,4 +220,19 @@ def _cell_figures(pages: Sequence[Page], done: _Pass) -> _CellFigures:
         "flagged_share": float(flagged.sum()) / kept,
         "flagged_errors_share": float(flagged[wrong].mean()) if wrong.any() else 1.0,
         "silent_errors_per_10k": float((wrong & ~flagged).sum()) / kept * 1e4,
+    }
+
+
+def _word_figures(case: _Case, done: _Pass) -> _WordFigures:
+    found = compare_words(case.pages, done.readings, case.text_language)
+    characters = sum(count_characters(page.cells) for page in case.pages)
+    return {
+        "names": found.share(WordClass.NAME),
+        "numbers": found.share(WordClass.NUMBER),
+        "dates": found.share(WordClass.DATE),
+        "negations": found.share(WordClass.NEGATION),
+        "rare_words": found.share(WordClass.RARE),
+        "content_words": found.share(WordClass.CONTENT),
+        "common_words": found.share(WordClass.COMMON),
+        "invented_words_per_million": found.invented * 1e6 / max(1, characters),
     }

@@ -56,7 +56,7 @@ def plan_rows(
     asked for."""
 
     def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
-        yield measure(codec, texts.pages, tier, name, condition)
+        yield measure(codec, texts.pages, tier, name, condition, texts.language)
 
     plan = [BenchStep(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
     for name, texts in groups.items():
@@ -64,7 +64,8 @@ def plan_rows(
             plan += [BenchStep(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
         if ageing:
             steps = len([tier for tier in AGEING_TIERS if tier in codec.tiers]) - 1
-            plan.append(BenchStep(steps, partial(measure_ageing, codec, texts.pages, name)))
+            aged = partial(measure_ageing, codec, texts.pages, name, text_language=texts.language)
+            plan.append(BenchStep(steps, aged))
     return plan
 
 

@@ -1,4 +1,4 @@
-"""Plot of what a page keeps in how many bytes, as PNG or SVG. Needs the extra `bench`."""
+"""Plots of what a page keeps in how many bytes, as PNG or SVG. They need the extra `bench`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from foxing.encoder.errors import CodecError
 
 from .baselines import BaselineRow
 from .rows import BenchRow
+from .word_classes import WordClass
 
 #: Group → its name in plots and tables. A star marks languages that the native codec was never trained on.
 NAMES = {
@@ -54,6 +55,16 @@ _BASELINE_MARKERS = ("x", "+", "1", "2")
 _PANEL_COLUMNS = 3
 _PANEL_INCHES = (3.4, 2.7)
 _LEGEND_COLUMNS = 3  # below each column of panels
+#: Word class → its name and the style of its line. Lines that should stay at the top are solid.
+_CLASS_STYLES: Mapping[WordClass, tuple[str, str]] = {
+    WordClass.NAME: ("names", "C0-"),
+    WordClass.NUMBER: ("numbers", "C1-"),
+    WordClass.DATE: ("dates", "C2-"),
+    WordClass.NEGATION: ("negations", "C3-"),
+    WordClass.RARE: ("rare words", "C4-"),
+    WordClass.CONTENT: ("other content words", "C5--"),
+    WordClass.COMMON: ("common words", "C7:"),
+}
 _POINT_SIZES = range(12, 3, -2)  # the sharpest tier largest, so that points in one place are all seen
 
 
@@ -73,26 +84,59 @@ def plot_curve(rows: Sequence[BenchRow], path: Path, baselines: Sequence[Baselin
     A panel for each group has a line over the tiers on clean images, vertical lines at the bytes of zstd -19 and PPMd,
     which keep everything, and baselines at the bytes of the PNG that they read. The suffix of `path` decides the
     format. Raises `CodecError` without matplotlib."""
-    pyplot = _pyplot()
-    clean = [row for row in rows if row.condition == "clean" and row.path == "direct"]
-    groups = list(dict.fromkeys(row.language for row in clean))
-    marks = _marks(clean, baselines)
+    clean = _by_group(rows)
+    marks = _marks(list(chain.from_iterable(clean.values())), baselines)
+    panels = _panels(clean)
+    for axes, (group, members) in zip(panels.flat, clean.items(), strict=False):
+        _draw_tiers(axes, members, marks)
+        _draw_baselines(axes, [row for row in baselines if row.language == group], marks)
+    _scale_errors(panels[0, 0])
+    _label(panels, len(clean), "characters read right")
+    _save(panels, _legend(marks), path)
+
+
+def plot_classes(rows: Sequence[BenchRow], path: Path) -> None:
+    """Draws the share of the words of each class that are read right against the bytes of a page.
+
+    A panel for each group has a line for each class over the tiers on clean images, for the classes that the group has.
+    The suffix of `path` decides the format. Raises `CodecError` without matplotlib."""
+    groups = _by_group(rows)
+    panels = _panels(groups)
+    drawn: dict[str, Any] = {}
+    for axes, members in zip(panels.flat, groups.values(), strict=False):
+        for kind, (name, style) in _CLASS_STYLES.items():
+            places = [(row.bytes_per_page, getattr(row, kind)) for row in members if getattr(row, kind) is not None]
+            if places:
+                (drawn[name],) = axes.plot(*zip(*places, strict=True), style, marker=".", linewidth=1.2, label=name)
+        axes.grid(alpha=0.3)
+    panels[0, 0].set_ylim(-0.03, 1.03)
+    panels[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    _label(panels, len(groups), "words read right")
+    _save(panels, [drawn[name] for name, _ in _CLASS_STYLES.values() if name in drawn], path)
+
+
+def _by_group(rows: Sequence[BenchRow]) -> dict[str, list[BenchRow]]:
+    """Group → its rows on clean images, encoded from the original."""
+    groups: dict[str, list[BenchRow]] = {}
+    for row in rows:
+        if row.condition == "clean" and row.path == "direct":
+            groups.setdefault(row.language, []).append(row)
+    return groups
+
+
+def _panels(groups: Mapping[str, Sequence[BenchRow]]) -> Any:
+    """Axes[lines, columns] of a new figure, one for each group, with its name."""
     columns = min(_PANEL_COLUMNS, len(groups))
     lines = ceil(len(groups) / columns)
     size = (_PANEL_INCHES[0] * columns + 0.9, _PANEL_INCHES[1] * lines + 0.9)
-    figure, panels = pyplot.subplots(
+    _, panels = _pyplot().subplots(
         lines, columns, figsize=size, dpi=120, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
     for axes, group in zip(panels.flat, groups, strict=False):
-        _draw_tiers(axes, [row for row in clean if row.language == group], marks)
-        _draw_baselines(axes, [row for row in baselines if row.language == group], marks)
         axes.set_title(NAMES.get(group, group), fontsize=9)
     for axes in list(panels.flat)[len(groups) :]:
         axes.set_visible(False)
-    _label(panels, len(groups))
-    legend = {"loc": "outside lower center", "ncols": _LEGEND_COLUMNS * columns, "fontsize": 8, "frameon": False}
-    figure.legend(handles=_legend(marks), **legend)
-    _save(figure, path, pyplot)
+    return panels
 
 
 def _marks(rows: Sequence[BenchRow], baselines: Sequence[BaselineRow]) -> _Marks:
@@ -132,22 +176,26 @@ def _error(share: float) -> float:
     return max(1 - share, LEAST_ERROR)
 
 
-def _label(panels: Any, groups: int) -> None:
-    """Scales and labels the axes, which all panels share."""
+def _scale_errors(axes: Any) -> None:
+    """A logarithmic scale of errors, fewer of them higher up."""
+    axes.set_yscale("log")
+    axes.set_ylim(0.95, LEAST_ERROR * 0.6)
+    axes.set_yticks(list(_ERROR_TICKS), list(_ERROR_TICKS.values()))
+
+
+def _label(panels: Any, groups: int, measured: str) -> None:
+    """Scales the bytes and labels the axes, which all panels share. `measured`: what the y axis shows."""
     from matplotlib.ticker import LogLocator
 
     first = panels[0, 0]
     first.set_xscale("log")
     first.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     first.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    first.set_yscale("log")
-    first.set_ylim(0.95, LEAST_ERROR * 0.6)  # inverted: fewer errors are higher up
-    first.set_yticks(list(_ERROR_TICKS), list(_ERROR_TICKS.values()))
     first.minorticks_off()
     for axes in panels.flat:
         axes.tick_params(labelsize=8)
     for axes in panels[:, 0]:
-        axes.set_ylabel("characters read right", fontsize=8)
+        axes.set_ylabel(measured, fontsize=8)
     for axes in list(panels.flat)[max(0, groups - panels.shape[1]) : groups]:  # the lowest panel of each column
         axes.set_xlabel("bytes per page", fontsize=8)
         axes.tick_params(labelbottom=True)
@@ -179,7 +227,11 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _save(figure: Any, path: Path, pyplot: Any) -> None:
+def _save(panels: Any, legend: Sequence[Any], path: Path) -> None:
+    """Writes the figure of `panels` with a legend below them."""
+    figure, pyplot = panels[0, 0].figure, _pyplot()
+    columns = _LEGEND_COLUMNS * panels.shape[1]
+    figure.legend(handles=legend, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         figure.savefig(path)

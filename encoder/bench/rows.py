@@ -60,6 +60,23 @@ class BenchRow:
     chars_per_4_per_token: float
     #: Pages that the codec reports as unread.
     unread_pages: int
+    #: Share of the names in messages that are read right. Here and below, None if the pages have no such word;
+    #: `foxing.encoder.bench.word_classes` has the classes.
+    names: float | None
+    #: Share of the words with a digit that are not dates and are read right.
+    numbers: float | None
+    #: Share of the words of dates and times, months and weekdays that are read right.
+    dates: float | None
+    #: Share of the negations that are read right.
+    negations: float | None
+    #: Share of the rare words and identifiers that are read right.
+    rare_words: float | None
+    #: Share of the words of no other class that are read right.
+    content_words: float | None
+    #: Share of the 150 commonest words of English that are read right; None in other languages.
+    common_words: float | None
+    #: Words read, flagged or not, that stand for none on the page, per million characters of the page.
+    invented_words_per_million: float
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -43,7 +43,7 @@ from foxing.encoder.bench.baselines import (
 )
 from foxing.encoder.bench.comparison import GAP_MARK
 from foxing.encoder.bench.corpus import equal_parts
-from foxing.encoder.bench.plot import plot_curve
+from foxing.encoder.bench.plot import plot_classes, plot_curve
 from foxing.renderer import Page, render
 
 SENTENCES = (
@@ -58,6 +58,8 @@ FIELDS = (
     *("bits_per_character", "zstd_bits_per_character", "calibration_error", "flagged_share", "flagged_errors_share"),
     *("silent_errors_per_10k", "encode_ms", "decode_ms", "condition", "path", "kept_share", "kept_accuracy"),
     *("character_accuracy", "invented_per_million", "bytes_per_page", "bytes_per_token", "ppmd_bits_per_character"),
+    *("chars_per_4_per_token", "unread_pages", "names", "numbers", "dates", "negations", "rare_words"),
+    *("content_words", "common_words", "invented_words_per_million"),
 )
 ONE_PAGE, TWO_PAGES, EIGHT_PAGES = 130, 230, 900  # sentences
 
@@ -194,6 +196,18 @@ def test_rows_start_with_the_documented_fields(tmp_path: Path) -> None:
         assert row["compression"] == row["text_tokens"] / row["vision_tokens"]
         assert 0 < row["character_accuracy"] <= 1
         assert row["unread_pages"] == 0
+    agent, identifiers = rows
+    assert agent["common_words"] is None  # the documents do not say that they are English
+    assert agent["content_words"] > 0.4
+    assert (identifiers["names"], identifiers["negations"]) == (None, None)
+    assert 0 < identifiers["numbers"] < 1
+
+
+def test_the_language_of_a_document_decides_the_classes(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.jsonl", document(ONE_PAGE, lang="en"))
+    (row,) = answer("--texts", f"agent={path}", "--tier", "small")["rows"]
+    for name in ("names", "dates", "numbers", "negations", "rare_words", "content_words", "common_words"):
+        assert row[name] == 1, name
 
 
 def test_every_kind_of_character_has_a_row(codec: Codec) -> None:
@@ -277,6 +291,10 @@ def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_pat
     assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
     with pytest.raises(CodecError, match=r"curve\.xyz cannot be drawn"):
         plot_curve(rows, tmp_path / "curve.xyz")
+    plot_classes([*rows, replace(rows[0], language="none", content_words=None)], tmp_path / "classes.svg")
+    drawn = (tmp_path / "classes.svg").read_text(encoding="utf-8")
+    assert "other content words" in drawn
+    assert "common words" not in drawn  # the pages are not marked as English
 
 
 def test_baselines_are_compared_without_marks_and_blanks() -> None:

@@ -10,9 +10,10 @@ from PIL.Image import Image
 
 from foxing.encoder import UNREADABLE, Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import BenchRow, compared, measure, measure_ageing, texts_of
-from foxing.encoder.bench.comparison import GAP_MARK, compare_pages
+from foxing.encoder.bench.comparison import GAP_MARK, compare_pages, compare_words
 from foxing.encoder.bench.text_size import ppmd_bytes, text_size
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page
+from foxing.encoder.bench.word_classes import WordClass
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, Span
 
 WIDE = "\N{HANGUL SYLLABLE HAN}"
 
@@ -28,6 +29,20 @@ def cells_of(*rows: str) -> Cells:
 
 def page_of(*rows: str) -> Page:
     return Page(DENSE_PAGE, cells_of(*rows), ())
+
+
+def spans_of(*texts: str) -> tuple[Span, ...]:
+    """A message for each row, of which it fills the beginning."""
+    starts = [row * DENSE_PAGE.columns for row in range(len(texts))]
+    return tuple(
+        Span(f"m{row}", "talk", start, start, start + len(text), 0, len(text))
+        for row, (start, text) in enumerate(zip(starts, texts, strict=True))
+    )
+
+
+def messages_of(*texts: str) -> Page:
+    """A page without headers and with a message in each row."""
+    return Page(DENSE_PAGE, cells_of(*texts), spans_of(*texts))
 
 
 def reading_of(*rows: str, doubtful: str = "") -> Reading:
@@ -187,6 +202,98 @@ def test_ppmd_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPa
         ppmd_bytes(b"text")
 
 
+TALK = "Then Ada said not to pay 40 zloty on Friday, the boring zymurgist left"
+CLASSES = {
+    "names": (WordClass.NAME, "Ada"),
+    "negations": (WordClass.NEGATION, "not"),
+    "numbers": (WordClass.NUMBER, "40"),
+    "dates": (WordClass.DATE, "Friday"),
+    "rare_words": (WordClass.RARE, "zymurgist"),
+    "content_words": (WordClass.CONTENT, "left"),
+    "common_words": (WordClass.COMMON, "the"),
+}
+
+
+@pytest.mark.parametrize("name", list(CLASSES))
+def test_a_lost_word_counts_in_its_class_alone(name: str) -> None:
+    kind, word = CLASSES[name]
+    page = messages_of(TALK)
+    for read, invented in ((TALK.replace(word, GAP_MARK), 0), (TALK.replace(word, "O" * len(word)), 1)):
+        found = compare_words([page], [reading_of(read)], "en")
+        assert found.invented == invented
+        assert found.words[kind] - found.right[kind] == 1
+        assert all(found.share(other) == 1 for other in WordClass if other != kind)
+    codec: Any = Scripted(reading_of(TALK.replace(word, GAP_MARK)))
+    row = measure(codec, [page], "small", "group", text_language="en")
+    shares = {field: getattr(row, field) for field in CLASSES}
+    assert shares.pop(name) == found.share(kind) < 1
+    assert set(shares.values()) == {1.0}
+    assert row.invented_words_per_million == 0
+
+
+def test_a_lost_word_does_not_shift_the_others_and_order_counts() -> None:
+    page = messages_of("one two three four five")
+    kind = WordClass.CONTENT
+
+    def right(text: str) -> int:
+        return compare_words([page], [reading_of(text)], "unknown").right[kind]
+
+    assert right(f"one {GAP_MARK} three four five") == 4
+    assert right(f"{GAP_MARK} five") == 1
+    assert right("two one three four five") == 4
+    assert right("One two Three four") == 2  # letters differ in case
+
+
+def test_words_are_compared_message_by_message() -> None:
+    page = messages_of("the tea is cold", "our tea is warm")
+    found = compare_words([page], [reading_of("our tea is warm", "the tea is cold")], "unknown")
+    assert (found.right[WordClass.CONTENT], found.invented) == (4, 4)
+    below = compare_words([page], [reading_of("the tea is cold", "our tea is warm__and sweet")], "unknown")
+    assert (below.share(WordClass.CONTENT), below.invented) == (1.0, 2)
+
+
+def test_invented_words_count_flagged_or_not_for_a_million_characters() -> None:
+    page = messages_of("the tea is cold")
+    codec: Any = Scripted(reading_of("the sea is colder", doubtful="s"))
+    row = measure(codec, [page], "small", "en", text_language="en")
+    assert row.invented_words_per_million == pytest.approx(2e6 / 12)
+    assert (row.names, row.dates, row.common_words, row.content_words) == (None, None, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("read", "invented"),
+    [
+        (f"he met Zebe{GAP_MARK}", 0),
+        (f"he met {GAP_MARK}dee", 0),
+        (f"he met Zeb{GAP_MARK}ee", 0),
+        (f"he met {GAP_MARK} Zebe", 1),
+        (f"he met Zoo{GAP_MARK}", 1),
+        (f"he met Zeb{chr(UNREADABLE)}dee", 0),
+        (f"he met {GAP_MARK}", 0),
+    ],
+)
+def test_what_is_left_of_a_word_is_neither_right_nor_invented(read: str, invented: int) -> None:
+    found = compare_words([messages_of("he met Zebedee")], [reading_of(read)], "en")
+    assert (found.share(WordClass.NAME), found.invented) == (0.0, invented)
+
+
+def test_a_page_that_was_set_again_is_compared_by_its_own_spans() -> None:
+    page = messages_of("the tea is cold", "gone", "my cup is warm")
+    left = (f"{GAP_MARK} cold", f"my {GAP_MARK} warm")
+    spans = tuple(
+        Span(f"m{2 * row}", "talk", s.header_start, s.start, s.stop, 0, 0) for row, s in enumerate(spans_of(*left))
+    )
+    found = compare_words([page], [reading_of(*left)], "unknown", [spans])
+    assert (found.right[WordClass.CONTENT], found.words[WordClass.CONTENT], found.invented) == (3, 9, 0)
+
+
+def test_headers_hold_no_words() -> None:
+    text = "▶user Ada 2023-05-08 hello"
+    page = Page(DENSE_PAGE, cells_of(text), (Span("m", "talk", 0, 21, 26, 0, 5),))
+    found = compare_words([page], [reading_of(text.replace("Ada", "Eve"))], "en")
+    assert (sum(found.words.values()), sum(found.right.values()), found.invented) == (1, 1, 0)
+
+
 @pytest.fixture(scope="module")
 def codec() -> Codec:
     return load_codec("native", "cpu")
@@ -195,9 +302,14 @@ def codec() -> Codec:
 @pytest.mark.parametrize("tier", ["large", "small"])
 def test_the_native_codec_keeps_a_short_page(codec: Codec, tier: str) -> None:
     messages = [{"role": "user", "content": "The parser drops the last line of a file without a newline at its end."}]
-    page = texts_of([{"id": "talk", "messages": messages * 6}], codec).pages[0]
-    row = measure(codec, [page], tier, "en")
+    texts = texts_of([{"id": "talk", "lang": "en", "messages": messages * 6}], codec)
+    row = measure(codec, texts.pages[:1], tier, "group", text_language=texts.language)
     assert (row.kept_share, row.invented_per_million) == (1.0, 0.0)
     assert row.character_accuracy == row.kept_accuracy > 0.99
+    assert (row.names, row.numbers, row.dates) == (None, None, None)
+    for share in (row.negations, row.rare_words, row.content_words, row.common_words):
+        assert share is not None
+        assert share > 0.98
+    assert row.invented_words_per_million < 1e6 / 300
     assert row.bytes_per_page * 8 == pytest.approx(row.bits_per_character * row.characters)
     assert row.ppmd_bits_per_character is None or row.ppmd_bits_per_character > 0

@@ -85,15 +85,25 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    plot_classes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Plot the share of names, numbers, dates, negations, rare and other words read right against bytes "
+            "per page to this PNG or SVG file.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure what the codec keeps of text it was never trained on, in how many bytes, how accurately and how fast.
 
     `rows` has one entry per group and tier, followed on request by altered images (`condition`) and pages aged through
     decoded text (`path` is "aged"). A character is kept unless it is read as a gap (⋯), which is no error; it is
-    invented if it is read where the page has none. `characters` has one entry per kind of character and tier. For
-    a codec based on a vision-language model, `storage` shows how storing tokens in each dtype changes the logits of
-    its decoder.
+    invented if it is read where the page has none. Words are compared message by message: `names`, `numbers`, `dates`,
+    `negations`, `rare_words`, `content_words` and `common_words` are the shares read right. `characters` has one entry
+    per kind of character and tier. For a codec based on a vision-language model, `storage` shows how storing tokens in
+    each dtype changes the logits of its decoder.
     """
     from foxing.encoder import load_codec
 
@@ -115,6 +125,7 @@ def bench(
     if speed:
         result.speed = run.measure_speed(settings.device)
     result.plot(plot or ())
+    result.plot_classes(plot_classes or ())
     state.answer(result.to_dict(), lambda console: show_result(console, result))
 
 
@@ -138,7 +149,7 @@ def _text_groups(codec: "Codec", texts: Sequence[str], limits: PageLimits) -> "d
     from foxing.api.demo.conversation import demo_conversation
 
     messages = [message.model_dump(exclude={"created_at", "id", "thread"}) for message in demo_conversation()]
-    return {"demo": texts_of([{"id": "demo", "messages": messages}], codec, limits.of_one_file)}
+    return {"demo": texts_of([{"id": "demo", "lang": "en", "messages": messages}], codec, limits.of_one_file)}
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":

@@ -17,7 +17,7 @@ from foxing.encoder.bench import (
 )
 from foxing.encoder.bench.baselines import Baseline, BaselineRow, load_baselines
 from foxing.encoder.bench.plan import compare_with, plan_rows, run_plan, storage_of, warm_up
-from foxing.encoder.bench.plot import plot_curve
+from foxing.encoder.bench.plot import plot_classes, plot_curve
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ class BenchResult:
         """Plots the share of characters read right against bytes per page to each of `paths`."""
         for path in paths:
             plot_curve(self.rows, path, () if self.baselines is None else self.baselines.rows)
+
+    def plot_classes(self, paths: Sequence[Path]) -> None:
+        """Plots the share of the words of each class that are read right to each of `paths`."""
+        for path in paths:
+            plot_classes(self.rows, path)
 
 
 @dataclass(frozen=True)

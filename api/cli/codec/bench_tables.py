@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     from .bench_run import BaselineComparison, BenchResult
 
+#: Said below the table of classes.
+CLASSES_NOTE = (
+    "Names to common: shares of the words in messages that are read right; a word that is a gap is not. invented/M: "
+    "words read that stand for none, per million characters."
+)
 #: Said below every table that has a compression ratio.
 UNIT_NOTE = (
     "×BPE is text tokens per vision token. A native vision token is a unit of storage and recall; it saves LLM context "
@@ -24,6 +29,7 @@ def show_result(console: Console, result: "BenchResult") -> None:
     direct = [row for row in result.rows if row.path == "direct"]
     aged = [row for row in result.rows if row.path == "aged"]
     _show_rows(console, direct)
+    _show_classes(console, result.rows)
     if aged:
         _show_ageing(console, aged, direct)
     if result.characters is not None:
@@ -70,6 +76,22 @@ def _show_confidence(console: Console, rows: "Sequence[BenchRow]") -> None:
             *(f"{row.unread_pages}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
         )
     console.print(shown)
+
+
+def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
+    """Which words are read right, by class, and how many were invented."""
+    shares = ("names", "numbers", "dates", "negations", "rare", "content", "common")
+    numbers = (*shares, "invented/M", "B/page")
+    shown = table("tier", "text", "image", "encoded", *numbers, right=numbers)
+    for row in rows:
+        words = (row.names, row.numbers, row.dates, row.negations, row.rare_words, row.content_words, row.common_words)
+        shown.add_row(
+            *(row.tier, row.language, row.condition, row.path),
+            *("" if share is None else f"{share:.1%}" for share in words),
+            *(f"{row.invented_words_per_million:.0f}", f"{row.bytes_per_page:,.0f}"),
+        )
+    console.print(shown)
+    console.print(CLASSES_NOTE, soft_wrap=True)
 
 
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:

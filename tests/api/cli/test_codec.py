@@ -144,5 +144,7 @@ def test_codec_bench_prints_every_table(
     assert "points lost" in shown
     for head in ("pages", "kept", "silent/10k", "invented/M", "B/page", "bits/char", "zstd", "PPMd", "×BPE"):
         assert head in shown
+    for head in ("names", "numbers", "dates", "negations", "rare", "content", "common"):
+        assert head in shown
     assert "A native vision token is a unit of storage" in shown
     assert "Weights loaded in" in shown

@@ -1,0 +1,224 @@
+"""The words of a message, and the class of each: what a page that fades must keep is measured class by class.
+
+A word is compared as a whole. Identifiers (URL, e-mail address, path, dotted or snake_case name) and numbers with their
+separators are one word, hyphenated words are several, and in scripts without blanks a word is one character.
+Punctuation, symbols and gaps are not words. The rules look at the text alone and at nothing that decides what fades.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from foxing.encoder.contract import UNREADABLE
+
+from .word_lists import ENGLISH, LANGUAGES, EnglishWords, LanguageWords, english_words
+
+RARE_LETTERS = 4  # a word with fewer letters is never rare
+COMMON_WORDS = 150  # of English, by occurrences
+RARE_MESSAGES_SHARE = 0.0005  # a rare word occurs in at most this share of the English training messages
+
+_UNREADABLE = chr(UNREADABLE)
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+#: Han, kana, Thai, Lao, Burmese and Khmer.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+)
+_PART = rf"(?:[^\W{_HANGUL}{_UNSPACED}]|[\u0300-\u036f{_UNREADABLE}])+"
+_CHUNK = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+]*://[^\s<>\"⋯{_HANGUL}{_UNSPACED}]+"
+    rf"|{_PART}(?:(?:['’._@:/+~-]|(?<=\d),(?=\d)){_PART})*"
+    rf"|(?:[{_HANGUL}]|{_UNREADABLE})+|[{_UNSPACED}]"
+)
+_AFTER_URL = ".,;:!?'\"’”)]}"
+_PLAIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SEPARATOR = re.compile(r"[:/+~-]")
+_IDENTIFIER = re.compile(r"[_@]|://|/.*[/.]|\./")
+_CAMEL_CASE = re.compile(r"[a-z][A-Z]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+
+_NUMERIC_DATES = (
+    r"(?<![\w.])(?:"
+    r"(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|(?:19|20)\d\d[-/.]\d{1,2}(?:[-/.]\d{1,2})?"
+    r"|\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)\d\d|\d{1,2}/\d{1,2}/\d\d"
+    r"|\d{1,2}(?::\d\d){1,2}(?:[.,]\d+)?(?:\s?[ap]\.?m\b)?"
+    r"|\d{1,2}\s?[ap]\.?m\b"
+    r"|(?<![$€£#,/-])(?:19|20)\d\d(?:['’]?s)?"
+    r")(?![\w/]|[.,]\d)"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th|er|\.)?"
+_YEAR = r"(?:19|20)\d\d"
+_IN_DATES = frozenset(("of", "the", "de"))  # words inside a date that are not part of what it says
+
+_SENTENCE_END = re.compile(r"[.!?…:。！？\n|>]|,\s*[\"“«„]")
+_TITLES = frozenset(("mr", "mrs", "ms", "dr", "prof", "st"))
+
+
+class WordClass(StrEnum):
+    """What a word is. Each word has the first class that applies, in this order."""
+
+    #: Not, no, never, n't, without, and their like.
+    NEGATION = "negations"
+    #: Dates, years from 1900 to 2099, times, months and weekdays.
+    DATE = "dates"
+    #: Holds a digit and is not a date.
+    NUMBER = "numbers"
+    #: Capitalised inside a sentence; not told apart from nouns in German. In Korean, Japanese and Chinese, capitalised
+    #: and in Latin script.
+    NAME = "names"
+    #: An identifier, or an English word of `RARE_LETTERS` letters that few of the training messages hold.
+    RARE = "rare_words"
+    #: One of the `COMMON_WORDS` most frequent words of English.
+    COMMON = "common_words"
+    #: All others.
+    CONTENT = "content_words"
+
+
+class Word(NamedTuple):
+    """A word and its range of characters, half open."""
+
+    text: str
+    start: int
+    stop: int
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of `text` in order."""
+    return [word for chunk in _CHUNK.finditer(text) for word in _words_of_chunk(chunk[0], chunk.start())]
+
+
+def is_plain(word: str) -> bool:
+    """Whether a word consists of letters and inner apostrophes, and is not camelCase."""
+    return _PLAIN.fullmatch(word) is not None and not _CAMEL_CASE.search(word)
+
+
+def lower_case(word: str) -> str:
+    """The form in which words are listed."""
+    return word.lower().replace("’", "'")
+
+
+def classify(text: str, words: Sequence[Word], language: str, lists: EnglishWords | None = None) -> list[WordClass]:
+    """The class of each of the words of `text`. `language`: as in `LANGUAGES`. `lists`: of English, by default those of
+    the package."""
+    known = LANGUAGES.get(language, LanguageWords())
+    english = (lists or english_words()) if language == ENGLISH else None
+    dated, negated = _marked(text, _dates(language)), _marked(text, known.negation_pattern)
+    inside = _inside_sentences(text, words)
+    classes = []
+    for word, is_inside in zip(words, inside, strict=True):
+        listed = lower_case(word.text)
+        if _is_negation(listed, known) or 1 in negated[word.start : word.stop]:
+            found = WordClass.NEGATION
+        elif (2 * sum(dated[word.start : word.stop]) >= len(word.text) and listed not in _IN_DATES) or (
+            is_inside and listed in known.capitalised_months and word.text[0].isupper()
+        ):
+            found = WordClass.DATE
+        elif any(character.isdigit() for character in word.text):
+            found = WordClass.NUMBER
+        elif _is_name(word.text, is_inside, known, english):
+            found = WordClass.NAME
+        else:
+            found = _by_frequency(word.text, listed, english)
+        classes.append(found)
+    return classes
+
+
+def _words_of_chunk(chunk: str, start: int) -> Iterator[Word]:
+    """The words of a run of characters without blanks. Plain words joined by punctuation are several."""
+    if "://" in chunk:
+        chunk = chunk.rstrip(_AFTER_URL)
+    if _IDENTIFIER.search(chunk) or any(character.isdigit() for character in chunk):
+        yield from _readable(chunk, start)
+        return
+    position = 0
+    for part in _SEPARATOR.split(chunk):
+        at = start + position
+        pieces = part.split(".")
+        dotted = all(piece[:1].islower() for piece in pieces[1:]) or all(len(piece) == 1 for piece in pieces)
+        for piece in [part] if dotted else pieces:
+            yield from _readable(piece, at)
+            at += len(piece) + 1
+        position += len(part) + 1
+
+
+def _readable(word: str, start: int) -> Iterator[Word]:
+    """The word, unless no letter or digit of it can be read."""
+    if word.strip(f"_{_UNREADABLE}"):
+        yield Word(word, start, start + len(word))
+
+
+@lru_cache
+def _dates(language: str) -> str:
+    """The pattern of dates in a language."""
+    known = LANGUAGES.get(language, LanguageWords())
+    patterns = [_NUMERIC_DATES, known.date_pattern]
+    always = "|".join((*known.months, *known.weekdays))
+    if known.months:
+        month = rf"(?:{'|'.join((*known.months, *known.months_beside_numbers))})\b\.?"
+        before = rf"\b{_DAY}\s(?:of\s|de\s)?{month}(?:,?\s(?:de\s)?{_YEAR}\b)?"
+        after = rf"\b{month}\s(?:the\s)?(?:{_YEAR}|{_DAY}(?:,?\s{_YEAR})?)\b"
+        patterns = [before, after, rf"\b(?:{always})s?\b", *patterns]
+    return "|".join(pattern for pattern in patterns if pattern)
+
+
+def _marked(text: str, pattern: str) -> bytearray:
+    """A 1 for each character of `text` that `pattern` matches, whatever its case, else 0."""
+    marks = bytearray(len(text))
+    if pattern:
+        for match in re.finditer(pattern, text, re.IGNORECASE):
+            marks[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    return marks
+
+
+def _inside_sentences(text: str, words: Sequence[Word]) -> list[bool]:
+    """Whether each word has another of its sentence before it."""
+    inside = []
+    before: Word | None = None
+    for word in words:
+        if before is None:
+            inside.append(False)
+        else:
+            between = text[before.stop : word.start]
+            abbreviated = between.startswith(".") and (
+                lower_case(before.text) in _TITLES or (len(before.text) == 1 and before.text.isupper())
+            )
+            inside.append(_SENTENCE_END.search(between[1:] if abbreviated else between) is None)
+        before = word
+    return inside
+
+
+def _is_negation(listed: str, known: LanguageWords) -> bool:
+    return (
+        listed in known.negations
+        or (listed.endswith(known.negative_endings) if known.negative_endings else False)
+        or (listed.startswith(known.negative_beginnings) if known.negative_beginnings else False)
+    )
+
+
+def _is_name(word: str, inside: bool, known: LanguageWords, english: EnglishWords | None) -> bool:
+    if known.names == "none" or not word[0].isupper() or _IDENTIFIER.search(word):
+        return False
+    if known.names == "latin":
+        return _LATIN.match(word) is not None
+    listed = lower_case(word)
+    return inside and not (english is not None and (listed.split("'")[0] == "i" or listed in english.common))
+
+
+def _by_frequency(word: str, listed: str, english: EnglishWords | None) -> WordClass:
+    """The class of a word that the other rules leave."""
+    if _is_identifier(word):
+        return WordClass.RARE
+    if english is None:
+        return WordClass.CONTENT
+    if listed in english.common:
+        return WordClass.COMMON
+    letters = sum(character.isalpha() for character in word)
+    return WordClass.RARE if letters >= RARE_LETTERS and listed not in english.frequent else WordClass.CONTENT
+
+
+def _is_identifier(word: str) -> bool:
+    dotted = "." in word and any(len(piece) > 1 for piece in word.split("."))
+    return dotted or _IDENTIFIER.search(word) is not None or _CAMEL_CASE.search(word) is not None
