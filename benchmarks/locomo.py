@@ -21,6 +21,10 @@ class Question:
     text: str
     #: Ids of the messages that answer it; at least one.
     evidence: frozenset[str]
+    #: The gold answer; empty where there is none.
+    answer: str = ""
+    #: 1 to 5, as LoCoMo counts them.
+    category: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,19 @@ def _conversation(sample: Mapping[str, Any]) -> Conversation:
     sample_id, asked, _ = str(sample["sample_id"]), sample["qa"], sample["conversation"]
     messages = [message for message, _ in locomo_messages(sample, UTC)]
     ids = {str(message.id) for message in messages}
-    questions = [
-        Question(str(question["question"]), frozenset(_evidence(question, sample_id) & ids)) for question in asked
-    ]
+    questions = [_question(question, sample_id, ids) for question in asked]
     return Conversation(messages, [question for question in questions if question.evidence])
+
+
+def _question(question: Mapping[str, Any], sample_id: str, ids: set[str]) -> Question:
+    """`ids`: of the messages of the conversation."""
+    answer = question.get("answer")
+    return Question(
+        text=str(question["question"]),
+        evidence=frozenset(_evidence(question, sample_id) & ids),
+        answer="" if answer is None else str(answer),
+        category=question.get("category"),
+    )
 
 
 def _evidence(question: Mapping[str, Any], sample_id: str) -> set[str]:

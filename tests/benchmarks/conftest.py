@@ -25,7 +25,12 @@ def locomo_file(tmp_path: Path) -> Path:
             "session_1": turns,
         },
         "qa": [
-            {"question": "Which parrot did Ada adopt?", "evidence": ["D1:1; D1:4"]},
+            {
+                "question": "Which parrot did Ada adopt?",
+                "answer": "Zebedee, the green one, in 2021",
+                "category": 4,
+                "evidence": ["D1:1; D1:4"],
+            },
             {"question": "What is the capital of Peru?", "evidence": ["D9:9"]},
             {"question": "Who sings?"},
         ],
