@@ -21,7 +21,7 @@ from rapidfuzz.distance import LCSseq
 from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Span, Transcription, transcribe
 
-from .word_classes import Word, WordClass, classify, words_of
+from .word_classes import JOINTS, Word, WordClass, classify, words_of
 
 Flags = npt.NDArray[np.bool_]
 _NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
@@ -162,11 +162,14 @@ def _compare_message(original: str, read: Transcription, language: str, result: 
 
 def _is_left_over(word: Word, text: str, gaps: frozenset[int], lost: Sequence[str]) -> bool:
     """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
-    unreadable, or it touches a gap, and a lost word begins or ends like it."""
-    if chr(UNREADABLE) in text[max(0, word.start - 1) : word.stop + 1]:
+    unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINTS` may be before the gap."""
+    start, stop = word.start, word.stop
+    if chr(UNREADABLE) in text[max(0, start - 1) : stop + 1]:
         return True
-    return (word.stop in gaps and any(each.startswith(word.text) for each in lost)) or (
-        word.start - 1 in gaps and any(each.endswith(word.text) for each in lost)
+    before = start - 2 if text[max(0, start - 1) : start] in JOINTS else start - 1
+    after = stop + 1 if text[stop : stop + 1] in JOINTS else stop
+    return (after in gaps and any(each.startswith(word.text) for each in lost)) or (
+        before in gaps and any(each.endswith(word.text) for each in lost)
     )
 
 
