@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bank import BankRow
+from benchmarks.faded_answers import FadedAnswers
 from benchmarks.recall import EvidenceRecall, RecallSpeed
 from benchmarks.service import StoreSpeed
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
@@ -15,7 +16,7 @@ from foxing.encoder.bench.baselines import BaselineRow
 #: The JSON of one measurement.
 Measurement = Mapping[str, Any]
 #: What the rows of a measurement are, where it has rows as the codec bench gives them.
-_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "rivals": BaselineRow}
+_ROW_TYPES = {"codec": BenchRow, "repeated": BenchRow, "rivals": BaselineRow, "answers": FadedAnswers}
 #: The key of each measurement that says what it was made with.
 MEASURED = "measured"
 
@@ -93,6 +94,10 @@ class Figures:
     @property
     def recall_speed(self) -> RecallSpeed:
         return RecallSpeed(**self._document["recall"]["speed"])
+
+    @property
+    def answers(self) -> list[FadedAnswers]:
+        return [FadedAnswers(**row) for row in self._document["answers"]["rows"]]
 
     @property
     def service(self) -> StoreSpeed:

@@ -124,6 +124,11 @@ def measure_recall(data: Path) -> Measurement:
     }
 
 
+def measure_answers(data: Path) -> Measurement:
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
+
+
 def measure_service(_: Path) -> Measurement:
     return dict(run_json("benchmarks.service", "--requests", "500"))
 
@@ -136,6 +141,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "rivals": measure_rivals,
     "speed": measure_speed,
     "recall": measure_recall,
+    "answers": measure_answers,
     "service": measure_service,
 }
 

@@ -83,6 +83,38 @@ def summary_table(figures: Figures) -> str:
     return markdown_table(head, lines)
 
 
+def classes_table(figures: Figures) -> str:
+    head = (
+        *("tier", "text", "names", "numbers", "dates", "negations", "rare words", "other content words"),
+        *("common words", "invented words per million", "bytes a page", "pages"),
+    )
+    lines = []
+    for row in figures.codec:
+        words = (row.names, row.numbers, row.dates, row.negations, row.rare_words, row.content_words, row.common_words)
+        shares = ["–" if share is None else _accuracy(share) for share in words]
+        invented = f"{row.invented_words_per_million:,.0f}"
+        lines.append([f"`{row.tier}`", _group(row), *shares, invented, f"{row.bytes_per_page:,.0f}", f"{row.pages}"])
+    return markdown_table(head, lines)
+
+
+def answers_table(figures: Figures) -> str:
+    head = (
+        "everything at",
+        "answer words still read",
+        "of those at `base`",
+        "answers with all their words",
+        "questions",
+    )
+    rows = [
+        [
+            *(f"`{row.tier}`", _accuracy(row.kept), _accuracy(row.against_base), _accuracy(row.whole_answers)),
+            f"{row.questions}",
+        ]
+        for row in figures.answers
+    ]
+    return markdown_table(head, rows)
+
+
 def degraded_table(figures: Figures) -> str:
     head = ("image at `small`", "text", "kept", "accuracy", "invented per million", _RATES, "pages")
     rows = [row for row in figures.repeated if row.condition != "clean"]
@@ -211,6 +243,8 @@ class DocumentedTable:
 TABLES: Mapping[str, DocumentedTable] = {
     "summary": DocumentedTable("codec", summary_table),
     "codec": DocumentedTable("codec", codec_table),
+    "classes": DocumentedTable("codec", classes_table),
+    "answers": DocumentedTable("answers", answers_table),
     "degraded": DocumentedTable("repeated", degraded_table),
     "characters": DocumentedTable("characters", characters_table),
     "ageing": DocumentedTable("repeated", ageing_table),

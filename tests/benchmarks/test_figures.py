@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks.figures import measurements
 from benchmarks.figures.document import Figures
 from benchmarks.figures.measurements import MEASUREMENTS, run_json, run_measurement
 from benchmarks.figures.tables import TABLES
+from foxing.encoder.bench import BenchRow
 
 SERVICE = {"measured": {"weights": "w1"}, "requests": 500, "p50_ms": 1.46, "p95_ms": 1.87, "max_ms": 67.74}
 
@@ -58,6 +60,19 @@ def test_outdated_figures_are_kept_but_not_read(
     assert json.loads(path.read_text(encoding="utf-8"))["codec"] == codec
 
 
+def test_classes_and_answers_have_tables() -> None:
+    measured = {"measured": {"weights": "w1"}}
+    row = {field.name: 1.0 for field in fields(BenchRow)} | {"tier": "micro", "language": "en_irc", "pages": 3}
+    answer = {"tier": "tiny", "questions": 5, "words": 9, "kept": 0.5, "whole_answers": 0.4, "against_base": 0.625}
+    rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0}]
+    figures = Figures({"codec": {**measured, "rows": rows}, "answers": {**measured, "rows": [answer]}})
+    assert figures.outdated == []
+    classes = TABLES["classes"].make(figures).splitlines()[2]
+    assert classes.startswith("| `micro` | English chat rooms (IRC) | – | 100.000% | 100.000% | 100.000% | 25.00% |")
+    assert "| 7 | 1 | 3 |" in classes
+    assert TABLES["answers"].make(figures).splitlines()[2] == "| `tiny` | 50.00% | 62.50% | 40.00% | 5 |"
+
+
 def test_none_only_writes_tables(workspace: Path) -> None:
     before = (workspace / "figures.json").read_bytes()
     command.main(["--only", "none"])
@@ -93,6 +108,7 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
     [
         ("codec", ["foxing.api.cli.main codec bench --texts locomo="]),
         ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
+        ("answers", ["benchmarks.faded_answers --locomo"]),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
     ],
 )
@@ -105,7 +121,7 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": []}
+        return {"rows": [], "speed": [], "bank": [], "answers": []}
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)
