@@ -66,8 +66,7 @@ class NativeCodec:
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """See `foxing.encoder.Codec`."""
-        if tier not in self.tiers:
-            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
+        self._check_tier(tier)
         self._check_sizes(images, tier)
         spec, temperature = self.tiers[tier], self.calibration.temperature(tier)
         result: dict[int, VisionTokens] = {}
@@ -78,6 +77,11 @@ class NativeCodec:
                 shape = (1, -(-len(stream) // spec.bytes_per_token), spec.bytes_per_token)
                 result[number] = VisionTokens(self.name, self.weights, tier, shape, STREAM, stream)
         return [result[i] for i in range(len(images))]
+
+    def _check_tier(self, tier: str) -> None:
+        """Raises `CodecError` for a tier that there is not."""
+        if tier not in self.tiers:
+            raise CodecError(f"the {self.name} codec has no tier '{tier}'; it has {', '.join(self.tiers)}")
 
     def _check_sizes(self, images: Sequence[Image], tier: str) -> None:
         """Raises `CodecError` for an image that is not a page of `tier`."""
@@ -90,8 +94,9 @@ class NativeCodec:
                 )
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        """float32 [rows, 160]: the bits that each cell takes of a page's stream, the same at every tier; a full-width
-        character takes them in its left cell."""
+        """See `foxing.encoder.CostableCodec`. The same at every tier; a full-width character takes its bits in its left
+        cell."""
+        self._check_tier(tier)
         return self._streams.cost(cells)
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
