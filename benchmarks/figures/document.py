@@ -24,14 +24,17 @@ MEASURED = "measured"
 class Figures:
     """Measurements by name; each holds `measured`, which says what it was made with, beside its results."""
 
-    def __init__(self, document: Mapping[str, Measurement]) -> None:
+    def __init__(self, document: Mapping[str, Measurement], names: Iterable[str] = ()) -> None:
+        """`names`: the measurements in the order in which they are saved."""
         self._document = dict(document)
+        self._names = list(names)
 
     @classmethod
     def load(cls, path: Path, names: Iterable[str]) -> "Figures":
         """Those of `names` that the file holds, in the order of `names`."""
         document: Mapping[str, Measurement] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return cls({name: document[name] for name in names if MEASURED in document.get(name, {})})
+        names = list(names)
+        return cls({name: document[name] for name in names if MEASURED in document.get(name, {})}, names)
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(self._document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -54,6 +57,8 @@ class Figures:
     def add(self, name: str, measurement: Measurement) -> None:
         """Adds or replaces a measurement."""
         self._document[name] = measurement
+        order = [*self._names, *(other for other in self._document if other not in self._names)]
+        self._document = {other: self._document[other] for other in order if other in self._document}
 
     @property
     def weights(self) -> dict[str, str]:
