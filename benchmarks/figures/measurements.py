@@ -83,7 +83,7 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
 def _codec_bench_on(data: Path, pages: int, *options: str, groups: Sequence[str] = GROUPS) -> Any:
     """Runs `foxing codec bench` on at most `pages` pages of each file of `groups`."""
     with _texts(data, groups) as texts:
-        # no page of LoCoMo is used to choose weights, but the same number is left out of every file
+        # of LoCoMo, too, the first pages are left out, although they choose no weights
         return _codec_bench(*_repeated("--texts", texts), "--pages", str(pages), *options)
 
 

@@ -124,11 +124,9 @@ class Kernel:
         """The stream of as many of the `cells` as fit into `room` bytes. Raises `ValueError` for symbols that no page
         has."""
         written = self._encode(cells, room)
-        return written if isinstance(written, WrittenStream) else self._encode_all(cells, written, room)
-
-    def _encode_all(self, cells: CodedCells, count: int, room: int) -> WrittenStream:
-        written = self._encode(cells.first(count), room)
-        assert isinstance(written, WrittenStream)
+        if not isinstance(written, WrittenStream):
+            written = self._encode(cells.first(written), room)
+            assert isinstance(written, WrittenStream)
         return written
 
     def _encode(self, cells: CodedCells, room: int) -> WrittenStream | int:

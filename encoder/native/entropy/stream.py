@@ -38,11 +38,10 @@ def write_stream(kernel: Kernel, grid: SymbolGrid, confidence: npt.NDArray[np.fl
     rows = len(grid.symbols)
     symbols, rare = (part.reshape(-1).astype(np.uint16) for part in grid)
     cells = CodedCells(symbols, rare, quantize(confidence).reshape(-1).astype(np.uint8))
-    whole = kernel.encode(cells, room - 1)
-    if whole.cells == len(symbols):
-        return bytes((rows,)) + whole.data
-    part = kernel.encode(cells, room - _CUT_HEADER.size)
-    return _CUT_HEADER.pack(rows | CUT, part.cells) + part.data
+    written = kernel.encode(cells, room - _CUT_HEADER.size)
+    if written.cells == len(symbols):
+        return bytes((rows,)) + written.data
+    return _CUT_HEADER.pack(rows | CUT, written.cells) + written.data
 
 
 def read_stream(kernel: Kernel, data: bytes) -> StreamedPage:
