@@ -42,7 +42,8 @@ class WrittenMessage:
 class FadedPage:
     """What is left on a page."""
 
-    #: What to typeset, without headers where anything has faded.
+    #: What to typeset, without headers where anything has faded. A message of which nothing is left is not among them,
+    #: unless nothing is left of any.
     entries: tuple[Entry, ...]
     #: What is left of each message.
     texts: tuple[FadedText, ...]
@@ -121,8 +122,10 @@ class _Ink:
         return list(np.split(self.place < self.levels[level], self.ends[:-1]))
 
     def entries(self, kept: _Kept) -> list[Entry]:
-        """The messages with the words that are `kept`."""
-        return [_left(message, stays).entry(message.entry) for message, stays in zip(self.messages, kept, strict=True)]
+        """The messages with the words that are `kept`, those without any left out."""
+        texts = [_left(message, stays) for message, stays in zip(self.messages, kept, strict=True)]
+        entries = [text.entry(message.entry) for message, text in zip(self.messages, texts, strict=True)]
+        return [entry for entry, text in zip(entries, texts, strict=True) if not text.gone] or entries[:1]
 
     def guess(self, level: int) -> float:
         """About the bits that the words of `level` take, gaps included."""

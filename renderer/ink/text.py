@@ -25,6 +25,11 @@ class FadedText:
     #: beside it, the first one that has faded there.
     origin: npt.NDArray[np.int64]
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left but a gap."""
+        return self.text == GAP_MARK and bool(self.gaps)
+
     def entry(self, entry: Entry) -> Entry:
         """`entry` with this as its content, and without its header."""
         return replace(entry, content=self.text, gaps=self.gaps, skip_chars=0, header=False)

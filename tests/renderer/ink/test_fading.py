@@ -83,12 +83,20 @@ def test_punctuation_fades_with_the_first_word_beside_it() -> None:
     ]
 
 
-def test_a_message_without_words_left_is_one_gap_and_stays_a_message() -> None:
+def test_a_message_without_words_left_is_one_gap_and_not_set_again() -> None:
     messages = written("one two", "three", "", " \n", "?!")
     page = fade(messages, worth(messages, {}), 0, cells)
-    assert left(page) == ["⋯", "⋯", "", " \n", "⋯"]
-    assert [span.message_id for span in Typesetter().page(page.entries).spans] == ["m0", "m1", "m2", "m3", "m4"]
-    assert page.size > 0
+    assert [text.text for text in page.texts] == ["⋯", "⋯", "", " \n", "⋯"]
+    assert [entry.message_id for entry in page.entries] == ["m2", "m3"]
+    assert page.size == cells(page.entries)
+
+
+def test_where_nothing_is_left_there_is_still_a_page() -> None:
+    messages = written("one two", "three")
+    page = fade(messages, worth(messages, {}), 0, cells)
+    assert [text.text for text in page.texts] == ["⋯", "⋯"]
+    assert left(page) == ["⋯"]
+    assert page.size == cells(page.entries)
 
 
 words = st.text("abcdefg", min_size=2, max_size=9)
@@ -120,7 +128,8 @@ def test_step_by_step_is_as_at_once(contents: list[str], data: st.DataObject, ro
     at_once = fade(messages, salience, min(rooms), cells)
     first = fade(messages, salience, max(rooms), cells)
     again = []
-    for message, entry, kept in zip(messages, first.entries, first.kept, strict=True):
+    for message, text, kept in zip(messages, first.texts, first.kept, strict=True):
+        entry = text.entry(message.entry)
         words = words_of(entry.content, entry.gaps)
         assert len(words) == kept.sum()
         again.append(WrittenMessage(entry, words, message.bits[kept]))
@@ -154,5 +163,5 @@ def test_any_text_fades(contents: list[str], room: int, data: st.DataObject) -> 
     messages = written(*contents)
     page = fade(messages, any_worth(data, messages), room, cells)
     assert page.size == cells(page.entries)
-    assert [text.text for text in page.texts] == left(page)
+    assert [text.text for text in page.texts if text.text != "⋯"] == [text for text in left(page) if text != "⋯"]
     assert page.size <= room or not any(entry.header for entry in page.entries)
