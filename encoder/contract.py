@@ -39,6 +39,8 @@ class TierSpec:
     dtype: str
     #: A character with a confidence below this counts as uncertain.
     flag_below: float
+    #: Text tokens of a page that is read well at this tier, by the model's own curve; None: as many as a page has.
+    text_tokens: int | None = None
     #: Context positions that a full page takes in the decoding model, if they are more than its tokens.
     positions: int | None = None
 
@@ -56,6 +58,11 @@ class TierSpec:
     def streamed(self) -> bool:
         """Whether the tokens are pieces of one stream, which is as long as the page needs, up to the tier's room."""
         return self.dtype == STREAM
+
+    @property
+    def fades(self) -> bool:
+        """Whether a page may hold more than this tier does, so that its ink fades."""
+        return self.streamed or self.text_tokens is not None
 
     @property
     def variable(self) -> bool:

@@ -98,7 +98,11 @@ class RecalledMessage(Value):
         description="The parts of the content, if it was given in parts and reads as such; null otherwise."
     )
     metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
-    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
+    kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
+    gaps: list[int] = Field(
+        description="Offsets in `text` of the marks ⋯ where something has faded. A ⋯ elsewhere was said."
+    )
+    confidence: float = Field(description="Mean probability that a character is right, 0 to 1; gaps left out.")
     uncertain: list[UncertainRun] = Field(description="Runs that may be misread: start, stop, confidence.")
     tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")

@@ -100,7 +100,8 @@ def _show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> No
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     confidence = "" if span.source != "decoded" else f", confidence {span.confidence:.1%}"
-    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{confidence}"
+    kept = "" if not span.gaps else f", {span.kept:.0%} kept"
+    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{kept}{confidence}"
     console.print(Text(printable(head), style="dim"), soft_wrap=True)
     console.print(underlined(span.text, span.uncertain), soft_wrap=True)
     console.print()

@@ -94,7 +94,8 @@ def _span_text(span: RecalledMessage) -> Text:
     """The span with its uncertain runs in reverse video."""
     tier = f", {span.tier}" if span.tier else ""
     text = Text(f"\n{minute(span.created_at, SEOUL)} {span.name or span.role}", style="cyan")
-    text.append(f"  {span.source}{tier}, confidence {span.confidence:.3f}\n", style="dim")
+    kept = f", {span.kept:.0%} kept" if span.gaps else ""
+    text.append(f"  {span.source}{tier}{kept}, confidence {span.confidence:.3f}\n", style="dim")
     body = Text(span.text, style="default")
     for start, stop, _ in span.uncertain:
         body.stylize("reverse", start, stop)

@@ -57,7 +57,7 @@ class PageStreams:
         cells = self.alphabet.cells(*page.grid)
         confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
         cells.reshape(-1)[page.kept :] = ord(GAP_MARK)
-        confidence.reshape(-1)[page.kept :] = 1
+        confidence[cells == ord(GAP_MARK)] = 1
         return DecodedPage(cells, confidence)
 
 

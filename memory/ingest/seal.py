@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, VisionTokens
+from foxing.encoder import Codec, Reading, VisionTokens, is_cut
 from foxing.memory.models import SealReport
 from foxing.memory.pages.content import PageState, pack_cells
 from foxing.memory.pages.decoder import PageDecoder
@@ -136,8 +136,8 @@ class Sealer:
         results = [None] * len(drafts) if policy.keeps_text(tier) else self.decoder.read_tokens(tokens)
         sealed_pages = []
         for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
-            # a page that cannot be read this time keeps its text until ageing has read it
-            reading = result if isinstance(result, Reading) else None
+            # a page that cannot be read this time, or that the tier does not hold all of, keeps its text until it ages
+            reading = result if isinstance(result, Reading) and not is_cut(draft.page.cells, result) else None
             text = pack_cells(draft.page.cells)
             times = [message.created_at for message in draft.messages]
             values: NewPage = {
@@ -167,4 +167,5 @@ def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at
     blob = sealed.tokens.to_bytes()
     page = pages.insert(connection, sealed.values, blob, text, sealed.spans, sealed.keepsakes)
     if sealed.reading is not None:
-        wastebasket.drop(connection, page, tokens=None, text=sealed.text, dropped_at=now, purge_at=purge_at)
+        dropped = wastebasket.DroppedPage(tokens=None, text=sealed.text)
+        wastebasket.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)

@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, tier_rank
 
 from .plan import Move, plan
-from .rewrite import BATCH, Change, DiscardTimes, RewriteOutcome, Rewriter
+from .rewrite import BATCH, DiscardTimes, RewriteOutcome, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 
@@ -89,7 +89,7 @@ class Ager:
         discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
-            changes = [Change(move.page, move.to_tier, move.changes_tier, move.drops_text) for move in batch]
+            changes = [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in batch]
             result.add(batch, self.rewriter.run(bank.id, changes, discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
@@ -122,8 +122,6 @@ class Ager:
 
     def _report(self, now: datetime, result: _Result, *, purged: int, dry_run: bool) -> AgeReport:
         moved = [_page_move(item) for item in result.moved if item.move.changes_tier]
-        tokens_before = sum(item.move.page.vision_tokens for item in result.moved)
-        tokens_saved = sum(item.vision_tokens_before - item.vision_tokens_after for item in moved)
         return AgeReport(
             now=now,
             dry_run=dry_run,
@@ -132,8 +130,8 @@ class Ager:
             busy=result.busy,
             unreadable=_pages_left(result.unreadable),
             purged=purged,
-            vision_tokens_before=tokens_before,
-            vision_tokens_after=tokens_before - tokens_saved,
+            vision_tokens_before=sum(item.move.page.vision_tokens for item in result.moved),
+            vision_tokens_after=sum(item.vision_tokens_after for item in result.moved),
             bytes_before=sum(item.move.page.token_bytes + item.move.page.text_bytes for item in result.moved),
             bytes_after=sum(item.bytes_after for item in result.moved),
         )

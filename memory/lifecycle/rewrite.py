@@ -4,7 +4,7 @@ Encoding happens outside any transaction. Ageing and reencoding differ only in t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
     CodecError,
+    PageDrawer,
     Reading,
     TokensError,
     VisionTokens,
@@ -24,11 +25,13 @@ from foxing.encoder import (
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_cells
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.drawing import PageParts, RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.view import draw_page
+from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, wastebasket
-from foxing.memory.storage.repositories.pages import EncodedColumns, PageContent, PageRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow, TypesetColumns
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
@@ -60,6 +63,8 @@ class RewrittenPage:
     """A page as it is after its change."""
 
     change: Change
+    #: where messages and keepsakes stand on it, if it was set again
+    parts: PageParts | None
     #: new tokens; None if the old ones stay
     blob: bytes | None
     vision_tokens: int
@@ -79,6 +84,32 @@ class RewrittenPage:
     @property
     def confidence(self) -> float:
         return self.reading.mean_confidence if self.reading is not None else 1.0
+
+    def page_draft(self) -> PageDraft | None:
+        """The page as it is to be written, if it was set again and is read from its tokens."""
+        if self.parts is None or self.reading is None:
+            return None
+        page = replace(self.change.page, rows_used=self.parts.rows_used)
+        spans = [SpanRow(page_id=page.id, **span) for span in self.parts.spans]
+        keepsakes = [KeepsakeRow(page_id=page.id, **keepsake) for keepsake in self.parts.keepsakes]
+        return PageDraft(page, spans, keepsakes, PageState.of(self.reading))
+
+    def columns(self, codec: str) -> TypesetColumns:
+        """Its columns. `codec`: name of the present one."""
+        page = self.change.page
+        return {
+            "tier": self.change.tier,
+            "vision_tokens": self.vision_tokens,
+            "token_bytes": self.token_bytes,
+            "text_bytes": self.text_bytes,
+            "confidence": self.confidence,
+            "codec": page.codec if self.blob is None else codec,
+            "layout": page.layout,
+            "rows_used": page.rows_used if self.parts is None else self.parts.rows_used,
+            "first_at": page.first_at,
+            "last_at": page.last_at,
+            "messages": page.messages,
+        }
 
 
 @dataclass(frozen=True)
@@ -104,12 +135,19 @@ class _Draft:
 
     change: Change
     tokens: VisionTokens
+    #: the page as it is drawn; None if its old tokens stay, or new ones were made from them
+    drawn: RedrawnPage | None
     #: whether `tokens` are new
     encoded: bool
-    #: the cells that the tokens are drawn from; None if they were made from the old tokens
-    grid: Cells | None
     #: packed cells that are kept
     text: bytes | None
+    #: the cells that the tokens show, uint32[rows, columns], where they are known
+    grid: Cells | None
+
+    @property
+    def reading(self) -> Reading | None:
+        """Of its tokens, where it is known already."""
+        return self.drawn.reading if self.drawn is not None else None
 
 
 @dataclass(frozen=True)
@@ -122,11 +160,10 @@ class _Drafts:
 
 
 @dataclass(frozen=True)
-class _Grids:
+class _Best:
     """The best that the memory holds of pages."""
 
-    #: page id → uint32[rows, columns]
-    grids: dict[int, Cells]
+    states: dict[int, PageState]
     #: page id → why the page cannot be read
     left: dict[int, str]
 
@@ -158,6 +195,16 @@ class Rewriter:
             rewritten = self._rewrite(changes, leased.contents)
             return RewriteOutcome(self._swap(bank_id, rewritten.done, leased.contents, discard), rewritten.unreadable)
 
+    def change(self, page: PageRow, tier: str, *, drops_text: bool) -> Change:
+        """Moving a page to `tier`, or only dropping its text there.
+
+        While a page keeps its text nothing of it fades, so that its tokens may hold less than they could; they are made
+        anew when the text goes.
+        """
+        spec = self.codec.tiers.get(tier)
+        fades = drops_text and spec is not None and spec.fades and self.can_encode(page)
+        return Change(page, tier, new_tokens=fades or tier != page.tier, drops_text=drops_text)
+
     def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Expected vision tokens of the page at `tier`, and their bytes. A stream holds at a lower tier what it holds
         now, as far as it fits."""
@@ -180,14 +227,10 @@ class Rewriter:
         """The pages after their changes, not yet written."""
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
         downscaled = self._downscale(possible, contents)
-        best = self._best_grids([change for change in possible if change.page.id not in downscaled], contents)
-        encoded = downscaled | self._encode(
-            [c for c in possible if c.new_tokens and c.page.id in best.grids], best.grids
-        )
-        drafted = _drafts(possible, contents, best.grids, encoded)
-        to_read = [draft for draft in drafted.drafts if draft.text is None or draft.change.faithful]
-        results = self.decoder.read_tokens([draft.tokens for draft in to_read])
-        readings = {draft.change.page.id: result for draft, result in zip(to_read, results, strict=True)}
+        best = self._best_states([change for change in possible if change.page.id not in downscaled], contents)
+        drawn = self._draw([c for c in possible if c.new_tokens and c.page.id in best.states], best.states, contents)
+        drafted = _drafts(possible, contents, best.states, drawn, downscaled)
+        readings = self._readings(drafted.drafts)
         done: list[RewrittenPage] = []
         left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
         left |= best.left | drafted.left
@@ -198,6 +241,14 @@ class Rewriter:
             else:
                 done.append(checked)
         return RewriteOutcome(done, left)
+
+    def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
+        """Page id → what the tokens of a draft read as, for those where it is needed."""
+        needed = [draft for draft in drafts if draft.text is None or draft.change.faithful]
+        known = {draft.change.page.id: draft.reading for draft in needed if draft.reading is not None}
+        unread = [draft for draft in needed if draft.reading is None]
+        results = self.decoder.read_tokens([draft.tokens for draft in unread])
+        return known | {draft.change.page.id: result for draft, result in zip(unread, results, strict=True)}
 
     def _check(self, draft: _Draft, reading: Reading | CodecError | None) -> RewrittenPage | Left:
         """The page as it is to be written, or why it is left as it is. `reading`: of its tokens, if it is needed."""
@@ -211,7 +262,8 @@ class Rewriter:
             if change.faithful and grid is not None and (loss := character_loss(grid, reading)) > MAX_CHARACTER_LOSS:
                 return Left(reasons.too_lossy(loss, change.tier))
         blob = tokens.to_bytes() if draft.encoded else None
-        return RewrittenPage(change, blob, tokens.count, draft.text, reading if draft.text is None else None)
+        parts = draft.drawn.parts if draft.drawn is not None else None
+        return RewrittenPage(change, parts, blob, tokens.count, draft.text, reading if draft.text is None else None)
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
@@ -219,7 +271,9 @@ class Rewriter:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
         for _ in range(ATTEMPTS):
             states = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
-            terms = self.reindexer.prepare(PageChanges(faded=states.keys(), states=states))
+            drafts = [draft for item in rewritten if (draft := item.page_draft()) is not None]
+            replaced = [draft.row.id for draft in drafts]
+            terms = self.reindexer.prepare(PageChanges((), states.keys(), states, drafts, replaced))
             with self.database.write() as connection:
                 changed = pages.changed(connection, [item.change.page for item in rewritten])
                 if not changed and self.reindexer.is_current(connection, terms):
@@ -235,30 +289,24 @@ class Rewriter:
     ) -> None:
         """Writes a page; what it had before goes to the wastebasket, if there is a time for that."""
         page = item.change.page
-        values: EncodedColumns = {
-            "tier": item.change.tier,
-            "vision_tokens": item.vision_tokens,
-            "token_bytes": item.token_bytes,
-            "text_bytes": item.text_bytes,
-            "confidence": item.confidence,
-            "codec": page.codec if item.blob is None else self.codec.name,
-        }
-        if pages.swap(connection, page, tokens=item.blob, text=item.text, values=values) and discard is not None:
-            wastebasket.drop(
-                connection,
-                page,
+        if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns(self.codec.name)):
+            return
+        if discard is not None:
+            dropped = wastebasket.DroppedPage(
                 tokens=old.tokens if item.blob is not None else None,
                 text=old.text if item.change.drops_text else None,
-                dropped_at=discard.dropped_at,
-                purge_at=discard.purge_at,
+                parts=None if item.parts is None else wastebasket.pack_parts(connection, page),
             )
+            wastebasket.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)
+        if item.parts is not None:
+            pages.replace_parts(connection, page.id, item.parts.spans, item.parts.keepsakes)
 
-    def _best_grids(self, changes: Sequence[Change], contents: StoredContents) -> _Grids:
-        """The best grid that the memory holds of each page: its kept text, else the reading of its tokens.
+    def _best_states(self, changes: Sequence[Change], contents: StoredContents) -> _Best:
+        """The best that the memory holds of each page: its kept text, else the reading of its tokens.
 
         A page that is damaged or cannot be read now is left: it may be intact in a backup, or readable later.
         """
-        grids: dict[int, Cells] = {}
+        states: dict[int, PageState] = {}
         left: dict[int, str] = {}
         to_decode = []
         for page in (change.page for change in changes):
@@ -267,7 +315,8 @@ class Rewriter:
                 to_decode.append(page)
                 continue
             try:
-                grids[page.id] = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
+                cells = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
+                states[page.id] = PageState.kept(page.tier, cells)
             except TokensDamaged as error:
                 left[page.id] = str(error)
         limits = {c.page.id: MAX_CHARACTER_LOSS if c.faithful else UNREAD_SHARE for c in changes}
@@ -277,8 +326,8 @@ class Rewriter:
             elif (share := unreadable_share(state.cells)) > limits[page_id]:
                 left[page_id] = reasons.partly_unreadable(share)
             else:
-                grids[page_id] = state.cells
-        return _Grids(grids, left)
+                states[page_id] = state
+        return _Best(states, left)
 
     def _downscale(self, changes: Sequence[Change], contents: StoredContents) -> dict[int, VisionTokens]:
         """Page id → tokens of a lower tier made from the old ones, where the codec can and no text is kept."""
@@ -296,38 +345,58 @@ class Rewriter:
                 continue  # damaged, or written by other weights: reading the page reports which
         return downscaled
 
-    def _encode(self, changes: Sequence[Change], grids: Mapping[int, Cells]) -> dict[int, VisionTokens]:
-        """Page id → new tokens of the page, drawn from its grid."""
-        by_tier: dict[str, list[PageRow]] = {}
+    def _draw(
+        self, changes: Sequence[Change], states: Mapping[int, PageState], contents: StoredContents
+    ) -> dict[int, RedrawnPage]:
+        """Page id → the page as it is drawn at its tier, from its state.
+
+        It fades unless its text stays, which is then what is read, or it has to read as before.
+        """
+        by_tier: dict[tuple[str, bool], list[PageRow]] = {}
         for change in changes:
-            by_tier.setdefault(change.tier, []).append(change.page)
-        result: dict[int, VisionTokens] = {}
-        for tier, group in by_tier.items():
-            images = [draw_page(page, grids[page.id], tier) for page in group]
-            for page, tokens in zip(group, self.codec.encode(images, tier), strict=True):
-                result[page.id] = tokens
+            fades = not change.faithful and (change.drops_text or contents[change.page.id].text is None)
+            by_tier.setdefault((change.tier, fades), []).append(change.page)
+        result: dict[int, RedrawnPage] = {}
+        for (tier, fades), group in by_tier.items():
+            if fades:
+                with self.database.read() as connection:
+                    stored = fetch_stored_pages(connection, group, states)
+                drawn = redraw(PageDrawer(self.codec), stored, tier)
+            else:
+                grids = [states[page.id].cells[: page.rows_used] for page in group]
+                images = [draw_page(page, grid, tier) for page, grid in zip(group, grids, strict=True)]
+                encoded = zip(grids, self.codec.encode(images, tier), strict=True)
+                drawn = [RedrawnPage(grid, tokens, None, None) for grid, tokens in encoded]
+            result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
         return result
 
 
 def _drafts(
     changes: Sequence[Change],
     contents: StoredContents,
-    grids: Mapping[int, Cells],
-    encoded: Mapping[int, VisionTokens],
+    states: Mapping[int, PageState],
+    drawn: Mapping[int, RedrawnPage],
+    downscaled: Mapping[int, VisionTokens],
 ) -> _Drafts:
-    """The pages of `grids` and `encoded` with their new tokens, or else their old ones."""
+    """The pages of `states` and `downscaled` with their new tokens, or else their old ones."""
     drafts: list[_Draft] = []
     left: dict[int, str] = {}
     for change in changes:
         page_id = change.page.id
-        if page_id not in encoded and page_id not in grids:
+        if page_id not in states and page_id not in downscaled:
             continue
         blob, text = contents[page_id]
-        try:
-            tokens = encoded[page_id] if page_id in encoded else VisionTokens.from_bytes(blob)
-        except TokensError as error:  # the text is all there is of the page, so it must not be dropped
-            left[page_id] = str(error)
-            continue
         kept = None if change.drops_text else text
-        drafts.append(_Draft(change, tokens, page_id in encoded, grids.get(page_id), kept))
+        if page_id in drawn:
+            item = drawn[page_id]
+            drafts.append(_Draft(change, item.tokens, item, True, kept, item.cells))
+        elif page_id in downscaled:
+            drafts.append(_Draft(change, downscaled[page_id], None, True, kept, None))
+        else:
+            try:
+                tokens = VisionTokens.from_bytes(blob)
+            except TokensError as error:  # the text is all there is of the page, so it must not be dropped
+                left[page_id] = str(error)
+                continue
+            drafts.append(_Draft(change, tokens, None, False, kept, states[page_id].cells))
     return _Drafts(drafts, left)

@@ -35,6 +35,8 @@ class RememberedMessage:
     tier: str | None
     #: "open", "text" or "decoded"
     source: str
+    #: characters of the message, or of the part, as it was said
+    chars: int
     #: keys of the pages that hold the message
     page_keys: tuple[str, ...] = ()
     #: False if a part could not be read; its text is missing
@@ -51,6 +53,18 @@ class RememberedMessage:
         return float(characters.mean()) if len(characters) else 1.0
 
     @property
+    def kept(self) -> float:
+        """Share of its characters that have not faded. Of a gap, the blanks beside it count as faded."""
+        if not len(self.gaps):
+            return 1.0 if self.readable else 0.0
+        faded = np.zeros(len(self.text) + 2, dtype=bool)
+        blank = np.array([False, *(character == " " for character in self.text), False])
+        faded[self.gaps + 1] = True
+        for side in (self.gaps, self.gaps + 2):
+            faded[side[blank[side]]] = True
+        return min(1.0, (len(self.text) - int(faded.sum())) / max(1, self.chars))
+
+    @property
     def uncertain(self) -> list[UncertainRun]:
         return uncertain_runs(self.confidence, self.flagged)
 
@@ -64,7 +78,7 @@ def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.
 def exact_message(text: str) -> RememberedMessage:
     """An open message, whose text is exact."""
     ones = np.ones(len(text), dtype=np.float32)
-    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), _NO_GAPS, None, "open")
+    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), _NO_GAPS, None, "open", len(text))
 
 
 def read_part(
@@ -72,12 +86,21 @@ def read_part(
 ) -> RememberedMessage:
     """The part of a message in `span` of `page`, with the page's `keepsakes` spliced into decoded text."""
     if isinstance(state, Unreadable):
-        return _unreadable_part(page, isinstance(state, ReaderFailed))
+        return _unreadable_part(page, span, isinstance(state, ReaderFailed))
     spliced = keepsakes if state.source == "decoded" else []
     part = splice(state, PageLayout.from_dict(page.layout), span, spliced).transcription
     flagged = part.confidence < state.flag_below
     flagged[part.gaps] = False
-    return RememberedMessage(part.text, part.confidence, flagged, part.gaps, state.tier, state.source, (page.key,))
+    return RememberedMessage(
+        part.text,
+        part.confidence,
+        flagged,
+        part.gaps,
+        state.tier,
+        state.source,
+        span.char_stop - span.char_start,
+        (page.key,),
+    )
 
 
 def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
@@ -90,6 +113,7 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
         gaps=join_gaps([(part.text, part.gaps) for part in parts]),
         tier=max(tiers, key=tier_rank) if tiers else None,
         source="decoded" if any(part.source == "decoded" for part in parts) else "text",
+        chars=sum(part.chars for part in parts),
         page_keys=tuple(dict.fromkeys(key for part in parts for key in part.page_keys)),
         readable=all(part.readable for part in parts),
         failed=any(part.failed for part in parts),
@@ -110,6 +134,8 @@ def recalled_message(
             "text": remembered.text,
             "parts": _parts(message, remembered) if whole else None,
             "metadata": message.metadata or {},
+            "kept": round(remembered.kept, 4),
+            "gaps": remembered.gaps.tolist(),
             "confidence": round(remembered.mean_confidence, 4),
             "uncertain": remembered.uncertain,
             "tier": remembered.tier,
@@ -131,8 +157,8 @@ def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] 
     return parts
 
 
-def _unreadable_part(page: PageRow, failed: bool) -> RememberedMessage:
-    nothing = np.zeros(0, dtype=np.float32)
+def _unreadable_part(page: PageRow, span: SpanRow, failed: bool) -> RememberedMessage:
+    nothing, chars = np.zeros(0, dtype=np.float32), span.char_stop - span.char_start
     return RememberedMessage(
-        "", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", (page.key,), readable=False, failed=failed
+        *("", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", chars, (page.key,)), readable=False, failed=failed
     )

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
-from foxing.renderer import PageLayout, Transcription, transcribe
+from foxing.renderer import GAP_MARK, PageLayout, Transcription, transcribe
 
 from .content import PageState
 from .spans import Ranges
@@ -23,9 +23,15 @@ class SplicedText:
     keepsakes: Ranges
 
 
+_FADED = Transcription(GAP_MARK, np.ones(1, np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
 def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> SplicedText:
     """What `state` holds in `span`, with the text of each keepsake in the span, at confidence 1, in place of what was
-    read from its cells. Where a gap covers more than the keepsake, a mark stays on that side."""
+    read from its cells. Where a gap covers more than the keepsake, a mark stays on that side. A message without cells
+    has faded entirely."""
+    if span.start == span.stop and span.char_start < span.char_stop:
+        return SplicedText(_FADED, [])
     inside = [k for k in keepsakes if span.start <= k.start < k.stop <= span.stop]
     parts: list[Transcription] = []
     ranges: list[tuple[int, int]] = []

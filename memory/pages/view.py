@@ -1,14 +1,15 @@
 """A single page as the memory holds it: its image, its reading, its tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.encoder import Codec, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder import Codec, PageDrawer, ReadFailed, Reading, TokensError, VisionTokens, can_draw_for
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.models import Line, PageReading, RecalledMessage
 from foxing.memory.storage.database import Database
@@ -19,6 +20,7 @@ from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, 
 
 from .content import PageState
 from .decoder import PageDecoder
+from .drawing import RedrawnPage, StoredPage, redraw
 from .message_parts import read_part, recalled_message, uncertain_runs
 
 
@@ -54,6 +56,15 @@ class _StoredPage:
         except TokensError as error:
             raise TokensDamaged(f"page {self.row.key}: {error}") from error
 
+    def redrawn(self, drawn: RedrawnPage) -> Self:
+        """The page with its messages where they stand when it is drawn like that."""
+        if drawn.parts is None:
+            return self
+        row = replace(self.row, rows_used=drawn.parts.rows_used)
+        spans = [SpanRow(page_id=row.id, **span) for span in drawn.parts.spans]
+        keepsakes = [KeepsakeRow(page_id=row.id, **keepsake) for keepsake in drawn.parts.keepsakes]
+        return replace(self, row=row, spans=spans, keepsakes=keepsakes)
+
     def check_tier(self, tier: str | None) -> str:
         """`tier`, or for None the page's own. Raises `Forgotten` for one that is sharper than what is held."""
         if tier is None:
@@ -77,12 +88,22 @@ class PageViewer:
     def image(self, bank: str, page_id: str, tier: str | None) -> bytes:
         """See `Memory.page_image`."""
         page = self._stored(bank, page_id)
-        return encode_png(draw_page(page.row, self._cells(page), page.check_tier(tier)))
+        shown = page.check_tier(tier)
+        if shown == page.row.tier:
+            return encode_png(draw_page(page.row, self._state(page).cells, shown))
+        drawn = self._drawn_at(page, shown)
+        return encode_png(render(drawn.cells, PageLayout.from_dict(page.row.layout), shown))
 
     def read(self, bank: str, page_id: str, tier: str | None) -> PageReading:
         """See `Memory.read_page`."""
         page = self._stored(bank, page_id)
-        reading = self.decoder.read_tokens([self._tokens_at(page, page.check_tier(tier))])[0]
+        at = page.check_tier(tier)
+        if at == page.row.tier:
+            tokens = page.unpack_tokens()
+        else:
+            drawn = self._drawn_at(page, at)
+            tokens, page = drawn.tokens, page.redrawn(drawn)
+        reading = self.decoder.read_tokens([tokens])[0]
         if isinstance(reading, ReadFailed):
             raise ReaderFailed(f"page {page_id} could not be read this time: {reading}") from reading
         if not isinstance(reading, Reading):
@@ -118,19 +139,23 @@ class PageViewer:
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
         return _StoredPage(row, tokens, text, spans, found, keepsakes)
 
-    def _tokens_at(self, page: _StoredPage, tier: str) -> VisionTokens:
-        if tier == page.row.tier:
-            return page.unpack_tokens()
+    def _drawn_at(self, page: _StoredPage, tier: str) -> RedrawnPage:
+        """The page as it would be drawn if it moved to another tier. Raises `Unreadable`."""
         if tier not in self.codec.tiers:
             raise InvalidInput(f"the {self.codec.name} codec has no tier '{tier}'")
-        return self.codec.encode([draw_page(page.row, self._cells(page), tier)], tier)[0]
+        stored = StoredPage(page.row, self._state(page), page.spans, page.messages, page.keepsakes)
+        if not can_draw_for(self.codec, PageLayout.from_dict(page.row.layout)):
+            raise InvalidInput(
+                f"page {page.row.key} is laid out for a codec other than '{self.codec.name}'; reencode it"
+            )
+        return redraw(PageDrawer(self.codec), [stored], tier)[0]
 
-    def _cells(self, page: _StoredPage) -> Cells:
-        """The best grid that the memory holds of a page, uint32[rows, columns]. Raises `Unreadable`."""
+    def _state(self, page: _StoredPage) -> PageState:
+        """The best that the memory holds of a page. Raises `Unreadable`."""
         state = self.decoder.read([page.row], {page.row.id: PageContent(page.tokens, page.text)})[page.row.id]
         if isinstance(state, Unreadable):
             raise state
-        return state.cells
+        return state
 
 
 def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMessage]:

@@ -168,4 +168,5 @@ def _cut(span: RecalledMessage, max_tokens: int) -> RecalledMessage:
     """The beginning of a span, within `max_tokens` text tokens; it is no longer in parts."""
     text = cut_to_tokens(span.text, max_tokens)
     runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]
-    return span.model_copy(update={"text": text, "parts": None, "uncertain": runs})
+    gaps = [place for place in span.gaps if place < len(text)]
+    return span.model_copy(update={"text": text, "parts": None, "uncertain": runs, "gaps": gaps})

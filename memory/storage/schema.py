@@ -266,6 +266,8 @@ wastebasket = Table(
     Column("tier", String(10), nullable=False),
     Column("tokens", LargeBinary),
     Column("text", LargeBinary),
+    #: Where messages and keepsakes stood on the page, if it was set again; see `repositories.wastebasket.pack_parts`.
+    Column("parts", LargeBinary),
     Column("dropped_at", UtcDateTime, nullable=False),
     Column("purge_at", UtcDateTime, nullable=False),
     Index("ix_wastebasket_bank_id_purge_at", "bank_id", "purge_at"),

@@ -2,7 +2,7 @@
 
 from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
 from .fading import FadedPage, Size, WrittenMessage, fade
-from .salience import Salience, added, plain, text_salience
+from .salience import Salience, Worth, added, plain, text_salience
 from .text import FadedText, faded
 from .words import Word, is_punctuation, words_of
 
@@ -14,6 +14,7 @@ __all__ = [
     "Salience",
     "Size",
     "Word",
+    "Worth",
     "WrittenMessage",
     "added",
     "bits_alone",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer.page import Cells, Page, Span
+from foxing.renderer.page import Cells
 from foxing.renderer.transcription import transcribe
 from foxing.renderer.typeset import Entry, Typesetter
 
@@ -18,17 +18,16 @@ CellCosts = npt.NDArray[np.float32]
 BITS_PER_CELL = 2.4
 
 
-def word_bits(page: Page, span: Span, words: Sequence[Word], costs: CellCosts) -> npt.NDArray[np.float64]:
-    """float64[words]: the bits of each of the `words` of the text in `span`, with those of what is before it.
+def word_bits(words: Sequence[Word], cells: npt.NDArray[np.int64], costs: CellCosts) -> npt.NDArray[np.float64]:
+    """float64[words]: the bits of each of the words of a text, with those of what is before it.
 
-    `costs`: of all cells of `page`.
+    `cells`: int64[characters], ascending: the cell in which each character of the text begins; `costs`: float32[n] of
+    the cells of the text.
     """
     if not words:
         return np.zeros(0)
-    cells = page.cells.reshape(-1)[span.start : span.stop]
-    read = transcribe(cells, layout=page.layout, start=span.start)
-    before = np.concatenate([[0.0], np.cumsum(costs.reshape(-1)[span.start : span.stop], dtype=np.float64)])
-    begins = np.append(read.cell, len(cells))
+    before = np.concatenate([[0.0], np.cumsum(costs, dtype=np.float64)])
+    begins = np.append(cells, len(costs))
     ends = before[begins[[word.stop for word in words]]]
     return np.diff(ends, prepend=0.0)
 
@@ -45,5 +44,6 @@ def bits_alone(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cel
     span = page.spans[0]
     count = int(np.searchsorted(stops, span.char_stop, side="right"))
     places = [Word(int(stop) - 1 - len(word), int(stop) - 1) for word, stop in zip(listed, stops[:count], strict=False)]
-    bits = word_bits(page, span, places, cost(page.cells))
+    read = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=page.layout, start=span.start)
+    bits = word_bits(places, read.cell, cost(page.cells).reshape(-1)[span.start : span.stop])
     return dict(zip(listed, bits.tolist(), strict=False))

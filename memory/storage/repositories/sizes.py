@@ -106,8 +106,9 @@ def idempotency_bytes(connection: Connection, bank_id: int) -> int:
 
 
 def wastebasket_bytes(connection: Connection, bank_id: int) -> int:
-    """Tokens and texts in the wastebasket."""
+    """Tokens, texts and places in the wastebasket."""
     c = schema.wastebasket.c
-    size = func.coalesce(func.length(c.tokens), 0) + func.coalesce(func.length(c.text), 0)
+    lengths = [func.coalesce(func.length(column), 0) for column in (c.tokens, c.text, c.parts)]
+    size = lengths[0] + lengths[1] + lengths[2]
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())

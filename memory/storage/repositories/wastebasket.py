@@ -1,17 +1,22 @@
 """The wastebasket: what ageing dropped, until the undo window has passed."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+import zstandard
 from sqlalchemy import Connection, func, select
 
 from foxing.memory.clock import later
 from foxing.memory.storage import schema
 
-from . import schedule
+from . import pages, schedule
 from .pages import PageRow
 
 _c = schema.wastebasket.c
+_ZSTD_LEVEL = 19
 
 
 def purge_time(now: datetime, undo_window: timedelta) -> datetime:
@@ -19,23 +24,39 @@ def purge_time(now: datetime, undo_window: timedelta) -> datetime:
     return later(now, undo_window)
 
 
+class DroppedPage(NamedTuple):
+    """What ageing drops of a page."""
+
+    #: None if its tokens stay.
+    tokens: bytes | None
+    #: Its exact text; None if that stays, or was dropped before.
+    text: bytes | None
+    #: Where messages and keepsakes stood on it, packed by `pack_parts`; None if they stay where they are.
+    parts: bytes | None = None
+
+
+def pack_parts(connection: Connection, page: PageRow) -> bytes:
+    """The rows in use of a page, its spans and its keepsakes, as compressed JSON."""
+    spans = pages.spans_of_pages(connection, [page.id]).get(page.id, [])
+    keepsakes = pages.keepsakes_of(connection, [page.id]).get(page.id, [])
+    parts = {
+        "rows_used": page.rows_used,
+        "spans": [astuple(span)[1:] for span in spans],
+        "keepsakes": [astuple(keepsake)[1:] for keepsake in keepsakes],
+    }
+    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(json.dumps(parts, separators=(",", ":")).encode())
+
+
 def drop(
-    connection: Connection,
-    page: PageRow,
-    *,
-    tokens: bytes | None,
-    text: bytes | None,
-    dropped_at: datetime,
-    purge_at: datetime,
+    connection: Connection, page: PageRow, dropped: DroppedPage, *, dropped_at: datetime, purge_at: datetime
 ) -> None:
-    """Puts the tokens of `page`, its exact text or both into the wastebasket."""
+    """Puts what is `dropped` of `page`, as it was at its version, into the wastebasket."""
     values = {
         "bank_id": page.bank_id,
         "page_id": page.id,
         "version": page.version,
         "tier": page.tier,
-        "tokens": tokens,
-        "text": text,
+        **dropped._asdict(),
         "dropped_at": dropped_at,
         "purge_at": purge_at,
     }

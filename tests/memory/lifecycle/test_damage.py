@@ -116,14 +116,16 @@ def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_path: 
     )
 
 
-def test_kept_text_replaces_damaged_tokens_and_is_not_dropped(memory: Memory, database_path: Path) -> None:
+def test_kept_text_replaces_damaged_tokens_for_good_when_it_is_dropped(memory: Memory, database_path: Path) -> None:
     first = memory.pages("ana").pages[0].id
     damage(database_path, "tokens", flipped)
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
 
     memory.set_policy("ana", Policy(keep_text="until:base"))
-    assert [left.page_id for left in memory.age("ana").unreadable] == [first]
-    assert memory.message("ana", "a0").text == f"{TEXT} a0."
+    report = memory.age("ana")
+    assert (report.unreadable, first in report.text_dropped) == ([], True)
+    message = memory.message("ana", "a0")
+    assert (message.text, message.source) == (f"{TEXT} a0.", "decoded")
 
     memory.set_policy("ana", Policy())
     assert len(memory.age("ana", now=START + 10 * DAY).moved) == 2

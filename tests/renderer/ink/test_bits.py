@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from foxing.renderer import DENSE_PAGE, Cells, Entry, PageLayout, Typesetter
+from foxing.renderer import DENSE_PAGE, Cells, Entry, PageLayout, Typesetter, transcribe
 from foxing.renderer.ink import CellCosts, bits_alone, word_bits, words_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -28,7 +28,10 @@ def ones(cells: Cells) -> CellCosts:
 def test_bits_of_words(text: str, bits: list[float]) -> None:
     page = Typesetter(DENSE_PAGE).page([Entry("m", "user", "xy", AT), Entry("n", "user", text, AT, header=False)])
     assert page.spans[1].header_start % 2 == 1
-    assert word_bits(page, page.spans[1], words_of(text), ones(page.cells)).tolist() == bits
+    span = page.spans[1]
+    read = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=page.layout, start=span.start)
+    costs = ones(page.cells).reshape(-1)[span.start : span.stop]
+    assert word_bits(words_of(text), read.cell, costs).tolist() == bits
 
 
 def test_bits_alone_are_those_of_words_in_a_list() -> None:

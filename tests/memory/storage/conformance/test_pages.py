@@ -111,13 +111,12 @@ def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> 
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
         assert wastebasket.next_purge(connection, bank_id) is None
         for days in (1, 2):
-            wastebasket.drop(
-                connection, page, tokens=b"to\0", text=None, dropped_at=NOW, purge_at=NOW + timedelta(days=days)
-            )
+            dropped = wastebasket.DroppedPage(tokens=b"to\0", text=None, parts=b"p" if days == 2 else None)
+            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + timedelta(days=days))
     with database.write() as connection:
         assert wastebasket.next_purge(connection, bank_id) == NOW + DAY
         assert wastebasket.latest_purge(connection, [page.id], NOW) == {page.id: NOW + 2 * DAY}
-        assert sizes.wastebasket_bytes(connection, bank_id) == 6
+        assert sizes.wastebasket_bytes(connection, bank_id) == 7
         assert wastebasket.count_expired(connection, bank_id, NOW + DAY) == 1
         assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
         wastebasket.empty(connection, page.id)

@@ -1,0 +1,346 @@
+"""Drawing pages at a tier of a codec: what the tier does not hold, or what does not read as it was drawn, fades.
+
+A page of a codec with costs is set again until its tokens fit and every word on it reads as it is drawn, so that
+nothing is read that was never there. A page of another codec fades to the text tokens that the tier is read well at.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer import BLANK, GAP_MARK, Cells, Entry, Page, PageLayout, Span, Typesetter, render, transcribe
+from foxing.renderer.ink import (
+    BITS_PER_CELL,
+    CellCosts,
+    FadedPage,
+    FadedText,
+    Salience,
+    Worth,
+    WrittenMessage,
+    bits_alone,
+    fade,
+    faded,
+    plain,
+    text_salience,
+    word_bits,
+    words_of,
+)
+
+from .capabilities import CostableCodec, capabilities_of
+from .contract import Codec, Reading, TierSpec
+from .text_tokens import count_text_tokens
+from .tokens import VisionTokens
+
+#: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
+ATTEMPTS = 4
+#: Share of a tier's room that a faded page is to take by the costs of its cells; confidences take the rest.
+AIM = 0.985
+#: Share of the room that a faded page takes at least; one that takes less is set again with more.
+LEAST = 0.955
+#: Characters beside a word that are a part of it as far as misreading goes: a blank, a gap and its blank.
+_BESIDE = 2
+_NO_ROOM = 1 << 40
+WORKERS = min(8, os.cpu_count() or 1)
+
+Flags = npt.NDArray[np.bool_]
+#: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
+Refinement = Callable[[Sequence[WrittenMessage], Sequence[Worth]], list[Worth]]
+
+
+@dataclass(frozen=True)
+class InkedMessage:
+    """A message, or the part of it that a page holds, as far as it is known."""
+
+    entry: Entry
+    #: The cells of the page that hold it, half open.
+    start: int
+    stop: int
+    #: int64[characters], ascending: the cell in which each character begins, counted from `start`.
+    cell: npt.NDArray[np.int64]
+    #: bool[characters]: those that may be misread. Words with one fade first.
+    doubtful: Flags
+
+
+@dataclass(frozen=True)
+class InkedPage:
+    """A page, and what is known of the messages on it."""
+
+    layout: PageLayout
+    #: uint32[rows, columns].
+    cells: Cells
+    #: In their order on the page.
+    messages: Sequence[InkedMessage]
+    #: Change what its words are worth by their text, one after the other.
+    refinements: Sequence[Refinement] = ()
+
+
+@dataclass(frozen=True)
+class SetAgain:
+    """A page of which something has faded."""
+
+    #: Its spans are those of all messages, in order; one of which nothing is left has no cells.
+    page: Page
+    #: What is left of each message.
+    texts: Sequence[FadedText]
+
+
+@dataclass(frozen=True)
+class DrawnPage:
+    """A page as it is drawn at a tier."""
+
+    #: uint32[rows, columns].
+    cells: Cells
+    tokens: VisionTokens
+    #: What the tokens read as, where it is known already.
+    reading: Reading | None
+    #: None if the page is drawn as it was.
+    faded: SetAgain | None
+
+
+class PageDrawer:
+    """Draws and encodes pages. Safe to share between threads."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self._costable = capabilities_of(codec).costable
+        self._typesetter = Typesetter(codec.layout, codec.repertoire)
+
+    def draw(self, pages: Sequence[InkedPage], tier: str) -> list[DrawnPage]:
+        """Each page at `tier`, with its tokens. Raises `CodecError`."""
+        fader = _Fader(self.codec.tiers[tier], self._costable, self._typesetter)
+        drawn: dict[int, DrawnPage] = {}
+        with ThreadPoolExecutor(WORKERS, "foxing-fading") as pool:
+            drafts = dict(enumerate(pool.map(fader.draft, pages)))
+            for attempt in range(ATTEMPTS):
+                images = [render(draft.cells, draft.page.layout, tier) for draft in drafts.values()]
+                encoded = self.codec.encode(images, tier)
+                read = self.codec.decode(encoded) if self._costable is not None else [None] * len(encoded)
+                for (number, draft), tokens, reading in zip(drafts.items(), encoded, read, strict=True):
+                    drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.set_again())
+                if attempt == ATTEMPTS - 1:
+                    break
+                again = list(pool.map(fader.correct, drafts.values(), encoded, read))
+                drafts = {number: draft for (number, draft), redo in zip(drafts.items(), again, strict=True) if redo}
+                if not drafts:
+                    break
+        return [drawn[number] for number in range(len(pages))]
+
+
+@dataclass
+class _Draft:
+    """A page on its way to a tier."""
+
+    page: InkedPage
+    #: What is drawn.
+    cells: Cells
+    #: Bits of each of `cells`.
+    costs: CellCosts
+    #: The messages, without the words that did not read as they were drawn.
+    messages: list[WrittenMessage]
+    #: Salience of their words.
+    worth: list[Worth]
+    #: Character of a message → the character of the page's message that it is, as `FadedText.origin`.
+    origins: list[npt.NDArray[np.int64]]
+    #: What it may take by its costs.
+    aim: int
+    #: What is left of `messages`, and the spans of all of them on `cells`; None if the page is drawn as it was.
+    faded: FadedPage | None = None
+    spans: Sequence[Span] = ()
+    #: Whether it was given more room once.
+    grown: bool = False
+
+    @property
+    def short(self) -> bool:
+        """Whether words have faded for want of room."""
+        return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
+
+    def set_again(self) -> SetAgain | None:
+        """The page as it was set again; None if it is drawn as it was."""
+        if self.faded is None:
+            return None
+        pairs = zip(self.faded.texts, self.origins, strict=True)
+        texts = [replace(text, origin=origin[text.origin]) for text, origin in pairs]
+        return SetAgain(Page(self.page.layout, self.cells, tuple(self.spans)), texts)
+
+
+class _Fader:
+    """Fades pages to one tier."""
+
+    def __init__(self, spec: TierSpec, costable: CostableCodec | None, typesetter: Typesetter) -> None:
+        self.spec = spec
+        self.costable = costable
+        self.typesetter = typesetter
+        #: In bytes, or in text tokens; None if nothing has to fade.
+        self.room = spec.bytes_per_page if costable is not None else spec.text_tokens
+
+    def draft(self, page: InkedPage) -> _Draft:
+        """The page as it is drawn first: as it was if it fits."""
+        costs = self._costs(page.cells)
+        messages = []
+        for message in page.messages:
+            words = words_of(message.entry.content, message.entry.gaps)
+            own = costs.reshape(-1)[message.start : message.stop]
+            messages.append(WrittenMessage(message.entry, words, word_bits(words, message.cell, own)))
+        origins = [np.arange(len(message.entry.content)) for message in page.messages]
+        aim = int((self.room or 0) * (AIM if self.costable is not None else 1))
+        draft = _Draft(page, page.cells, costs, messages, [], origins, aim)
+        entries = [message.entry for message in page.messages]
+        if self.room is not None and entries and self._taken(costs, entries) > self.room:
+            self._fade(draft)
+        return draft
+
+    def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None) -> bool:
+        """Sets the page again if it does not fit, leaves much room, or does not read as it was drawn; False if all is
+        well."""
+        if self.room is None or reading is None or not draft.messages:
+            return False
+        seen, used = _like(reading.cells, draft.cells), len(tokens.data)
+        held = _held_cells(draft.cells, seen)
+        wrong = _misread_words(draft, seen, held)
+        cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong)
+        spare = draft.short and not draft.grown and not cut and used < LEAST * self.room
+        if cut:
+            taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
+            draft.aim = int(min(draft.aim, taken) * AIM)
+        elif spare:
+            draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
+        if misread:
+            if not draft.worth:
+                draft.worth = self._worth(draft)
+            _remove(draft, wrong)
+        if cut or spare or misread:
+            self._fade(draft)
+            return True
+        return False
+
+    def _fade(self, draft: _Draft) -> None:
+        """Sets the page again with what fits."""
+        if not draft.worth:
+            draft.worth = self._worth(draft)
+        entries = draft.messages
+        draft.faded = fade(entries, draft.worth, draft.aim, self._size)
+        page = self.typesetter.page(draft.faded.entries)
+        draft.cells, draft.costs = page.cells, self._costs(page.cells)
+        draft.spans = _all_spans(page, [message.entry for message in draft.messages], draft.faded.texts)
+
+    def _worth(self, draft: _Draft) -> list[Worth]:
+        """Salience of the words of the page. A word that may be misread is worth less than any other."""
+        texts = [message.entry.content for message in draft.messages]
+        salience: Salience = text_salience
+        if self.costable is not None:
+            listed = (plain(t[w.start : w.stop]) for t, m in zip(texts, draft.messages, strict=True) for w in m.words)
+            alone = bits_alone(dict.fromkeys(listed), self.typesetter, self._costs)
+            salience = partial(text_salience, bits_alone=alone)
+        worth = salience(draft.messages)
+        for refined in draft.page.refinements:
+            worth = refined(draft.messages, worth)
+        for message, inked, worths in zip(draft.messages, draft.page.messages, worth, strict=True):
+            doubt = np.concatenate([[0], np.cumsum(inked.doubtful)])
+            doubtful = [number for number, word in enumerate(message.words) if doubt[word.stop] > doubt[word.start]]
+            worths[doubtful] %= 1
+        return worth
+
+    def _costs(self, cells: Cells) -> CellCosts:
+        if self.costable is None:
+            return np.full(cells.shape, BITS_PER_CELL, dtype=np.float32)
+        return self.costable.cost(cells, self.spec.name)
+
+    def _size(self, entries: Sequence[Entry]) -> int:
+        """What `entries`, set on a page, take of the room."""
+        page = self.typesetter.page(entries)
+        if len(page.spans) < len(entries) or page.spans[-1].char_stop < len(entries[-1].content):
+            return _NO_ROOM
+        return self._taken(None if self.costable is None else self._costs(page.cells), entries)
+
+    def _taken(self, costs: CellCosts | None, entries: Sequence[Entry]) -> int:
+        if self.costable is None or costs is None:
+            return sum(count_text_tokens(entry.content) for entry in entries)
+        return int(costs.sum() / 8) + 1
+
+
+def _all_spans(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText]) -> list[Span]:
+    """The spans of all messages, whose characters count from the start of `texts`. One without ink has no cells."""
+    by_id = {span.message_id: span for span in page.spans}
+    spans: list[Span] = []
+    position = 0
+    for entry, text in zip(entries, texts, strict=True):
+        span = by_id.get(entry.message_id)
+        if span is None:
+            span = Span(entry.message_id, entry.thread, position, position, position, 0, len(text.text))
+        position = span.stop
+        spans.append(span)
+    return spans
+
+
+def _like(cells: Cells, drawn: Cells) -> Cells:
+    """`cells` with the shape of `drawn`, blank where they have none."""
+    if len(cells) >= len(drawn):
+        return cells[: len(drawn)]
+    return np.concatenate([cells, np.full((len(drawn) - len(cells), drawn.shape[1]), BLANK, cells.dtype)])
+
+
+def is_cut(drawn: Cells, reading: Reading) -> bool:
+    """Whether the tokens of a page do not hold all of what is drawn, uint32[rows, columns]."""
+    return _held_cells(drawn, _like(reading.cells, drawn)) < drawn.size
+
+
+def _held_cells(drawn: Cells, seen: Cells) -> int:
+    """How many cells of a page its tokens hold: all, or those before the gap that stands for what did not fit. `drawn`:
+    the page, uint32[rows, columns]; `seen`: what its tokens read as, of the same shape."""
+    if seen[-1, -1] != ord(GAP_MARK) or drawn[-1, -1] == ord(GAP_MARK):
+        return drawn.size
+    others = np.flatnonzero(seen.reshape(-1) != ord(GAP_MARK))
+    return int(others[-1]) + 1 if len(others) else 0
+
+
+def _misread_words(draft: _Draft, seen: Cells, held: int) -> list[Flags]:
+    """The words of each message that do not read as they were drawn in the first `held` cells."""
+    drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
+    wrong = np.zeros(drawn.size, dtype=bool)
+    wrong[:held] = _unspaced(drawn[:held]) != _unspaced(read[:held])
+    flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
+    if not wrong.any():
+        return flags
+    for number, message in enumerate(draft.messages):
+        if draft.faded is None:
+            inked = draft.page.messages[number]
+            start, stop, cell = inked.start, inked.stop, inked.cell
+            origin = np.arange(len(message.entry.content))
+        else:
+            span, origin = draft.spans[number], draft.faded.texts[number].origin
+            start, stop = span.start, span.stop
+            cell = transcribe(drawn[start:stop], layout=draft.page.layout, start=start).cell
+        if not wrong[start:stop].any():
+            continue
+        before = np.concatenate([[0], np.cumsum(wrong[start:stop])])
+        begins = np.append(cell, stop - start)
+        bad = np.flatnonzero(before[begins[1:]] > before[begins[:-1]])
+        near = np.unique(np.clip(np.add.outer(bad, np.arange(-_BESIDE, _BESIDE + 1)), 0, len(cell) - 1))
+        hit = np.zeros(len(message.entry.content) + 1, dtype=np.int64)
+        hit[origin[near]] = 1
+        hits = np.concatenate([[0], np.cumsum(hit)])
+        flags[number][:] = [hits[word.stop] > hits[word.start] for word in message.words]
+    return flags
+
+
+def _unspaced(cells: Cells) -> Cells:
+    """`cells` with blanks in place of spaces, which look alike."""
+    return np.where(cells == 0x20, np.uint32(BLANK), cells)
+
+
+def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
+    """Takes the words that are `gone` out of the messages."""
+    for number, (message, flags) in enumerate(zip(draft.messages, gone, strict=True)):
+        if not flags.any():
+            continue
+        entry, kept = message.entry, ~flags
+        left = faded(entry.content, message.words, kept, entry.gaps)
+        written = replace(entry, content=left.text, gaps=left.gaps)
+        draft.messages[number] = WrittenMessage(written, words_of(left.text, left.gaps), message.bits[kept])
+        draft.worth[number] = draft.worth[number][kept]
+        draft.origins[number] = draft.origins[number][left.origin]

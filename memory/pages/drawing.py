@@ -1,0 +1,144 @@
+"""Drawing stored pages at a tier: what does not fit fades, and spans and keepsakes move along."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from foxing.encoder import (
+    DrawnPage,
+    InkedMessage,
+    InkedPage,
+    PageDrawer,
+    Reading,
+    Refinement,
+    SetAgain,
+    VisionTokens,
+)
+from foxing.memory.salience import keeping
+from foxing.memory.storage.repositories import messages, pages
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
+from foxing.renderer import Cells, Entry, PageLayout
+from foxing.renderer.ink import FadedText
+
+from .content import PageState
+from .spans import Ranges, keepsake_rows, transcribed
+from .splice import SplicedText, splice
+
+
+@dataclass(frozen=True)
+class StoredPage:
+    """A page, what has been read of it, and the messages on it."""
+
+    row: PageRow
+    state: PageState
+    #: in their order on the page
+    spans: Sequence[SpanRow]
+    #: message id → message, for the messages of the spans
+    messages: Mapping[int, Message]
+    keepsakes: Sequence[KeepsakeRow]
+    #: what its words are worth in its bank
+    refinements: Sequence[Refinement] = ()
+
+
+def fetch_stored_pages(
+    connection: Connection, rows: Sequence[PageRow], states: Mapping[int, PageState]
+) -> list[StoredPage]:
+    """The pages of `rows` with the messages on them. `states`: page id → what has been read of it."""
+    ids = [row.id for row in rows]
+    spans = pages.spans_of_pages(connection, ids)
+    known = messages.by_ids(connection, sorted({span.message_id for parts in spans.values() for span in parts}))
+    keepsakes = pages.keepsakes_of(connection, ids)
+    return [StoredPage(row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, [])) for row in rows]
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """Where messages and keepsakes stand on a page that was set again."""
+
+    rows_used: int
+    spans: list[NewSpan]
+    keepsakes: list[NewKeepsake]
+    #: what is left of the message of each span
+    texts: Sequence[FadedText]
+
+
+@dataclass(frozen=True)
+class RedrawnPage:
+    """A stored page as it is drawn at a tier."""
+
+    #: uint32[rows, columns]
+    cells: Cells
+    tokens: VisionTokens
+    #: of the tokens, where it is known already
+    reading: Reading | None
+    #: None if it was not set again
+    parts: PageParts | None
+
+
+def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:
+    """Each page at `tier`, which must be of the layout of the drawer's codec. Raises `CodecError`."""
+    spliced = [_spliced(page) for page in pages]
+    inked = [_inked(page, texts) for page, texts in zip(pages, spliced, strict=True)]
+    return [
+        _redrawn(page, texts, drawn)
+        for page, texts, drawn in zip(pages, spliced, drawer.draw(inked, tier), strict=True)
+    ]
+
+
+def _spliced(page: StoredPage) -> list[SplicedText]:
+    """The text in each span, with the page's keepsakes in place of what was read from tokens."""
+    layout = PageLayout.from_dict(page.row.layout)
+    return [splice(page.state, layout, span, page.keepsakes) for span in page.spans]
+
+
+def _inked(page: StoredPage, texts: Sequence[SplicedText]) -> InkedPage:
+    state = page.state
+    inked = []
+    for span, text in zip(page.spans, texts, strict=True):
+        read, message = text.transcription, page.messages[span.message_id]
+        key, gaps = str(message.id), frozenset(read.gaps.tolist())
+        header = span.start - span.header_start > 1  # more than a mark
+        entry = Entry(key, message.role, read.text, message.created_at, message.thread, message.name, 0, gaps, header)
+        doubtful = read.confidence < state.flag_below
+        doubtful[read.gaps] = False
+        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
+    cells = state.cells[: page.row.rows_used]
+    refinements = (keeping([text.keepsakes for text in texts]), *page.refinements)
+    return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
+
+
+def _redrawn(page: StoredPage, texts: Sequence[SplicedText], drawn: DrawnPage) -> RedrawnPage:
+    parts = None if drawn.faded is None else _parts(page, texts, drawn.faded)
+    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, parts)
+
+
+def _parts(page: StoredPage, texts: Sequence[SplicedText], faded: SetAgain) -> PageParts:
+    spans: list[NewSpan] = [
+        {
+            "ordinal": old.ordinal,
+            "message_id": old.message_id,
+            "header_start": new.header_start,
+            "start": new.start,
+            "stop": new.stop,
+            "char_start": old.char_start,
+            "char_stop": old.char_stop,
+        }
+        for old, new in zip(page.spans, faded.page.spans, strict=True)
+    ]
+    kept = [_kept(text, left) for text, left in zip(texts, faded.texts, strict=True)]
+    keepsakes = keepsake_rows(faded.page.spans, transcribed(faded.page), kept)
+    return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
+
+
+def _kept(text: SplicedText, left: FadedText) -> Ranges:
+    """The keepsakes of a text of which nothing has faded, as ranges of what is left of it."""
+    ranges = []
+    for start, stop in text.keepsakes:
+        first = int(np.searchsorted(left.origin, start, side="left"))
+        last = int(np.searchsorted(left.origin, stop - 1, side="right"))
+        if left.text[first:last] == text.transcription.text[start:stop]:
+            ranges.append((first, last))
+    return ranges
