@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from foxing.memory.metadata import Scalar
-from foxing.memory.models import Fidelity, Limit, NewMessage, Value
+from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage, Value
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
@@ -40,6 +40,13 @@ class AgeRequest(Value):
     dry_run: bool = Field(
         default=False,
         description="Change nothing; report what would move or be forgotten, and how much it would save.",
+    )
+    preview: int = Field(
+        default=PREVIEWED_PAGES,
+        ge=0,
+        le=MAX_PREVIEWED_PAGES,
+        description="In a dry run: of how many pages, oldest first, to work out which words would fade; each takes "
+        "some tenths of a second.",
     )
 
 

@@ -25,11 +25,13 @@ from .models import (
     BankBytes,
     BankInfo,
     Banks,
+    FadedMessage,
     LeftOut,
     NewMessage,
     PageInfo,
     PageLeft,
     PageMove,
+    PagePreview,
     PageReading,
     PageReencoded,
     Pages,
@@ -42,6 +44,7 @@ from .models import (
     StoreResult,
     TickReport,
     TierStatistics,
+    WordCount,
 )
 from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
@@ -58,6 +61,7 @@ __all__ = [
     "Conflict",
     "DatabaseOptions",
     "DatabaseTooNew",
+    "FadedMessage",
     "Forgotten",
     "FunctionCall",
     "InvalidCursor",
@@ -74,6 +78,7 @@ __all__ = [
     "PageInfo",
     "PageLeft",
     "PageMove",
+    "PagePreview",
     "PageReading",
     "PageReencoded",
     "Pages",
@@ -98,4 +103,5 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "Unreadable",
+    "WordCount",
 ]

@@ -11,6 +11,7 @@ from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
+from .errors import InvalidInput
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
@@ -20,11 +21,14 @@ from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.upkeep import Upkeep
 from .models import (
+    MAX_PREVIEWED_PAGES,
+    PREVIEWED_PAGES,
     AgeReport,
     BankInfo,
     Banks,
     NewMessage,
     PageInfo,
+    PagePreview,
     PageReading,
     Pages,
     RecalledImages,
@@ -100,7 +104,7 @@ class Memory:
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
         self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
         self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
-        self._viewer = PageViewer(self._database, decoder)
+        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
 
     def __enter__(self) -> Self:
         return self
@@ -225,15 +229,22 @@ class Memory:
         now: str | datetime | None = None,
         timezone: str | None = None,
         dry_run: bool = False,
+        preview: int = PREVIEWED_PAGES,
         progress: Progress | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the wastebasket
         what is past the undo window. `progress` counts pages.
 
-        `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen and how much it would
-        save. Raises `NotFound`, `InvalidTime`, `CodecError`.
+        `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen, how much it would save,
+        and which words would fade from up to `preview` pages, which takes some tenths of a second each. Raises
+        `NotFound`, `InvalidTime`, `InvalidInput`, `CodecError`.
         """
-        return self._ager.age(bank, self.now(now, timezone), dry_run=dry_run, progress=progress)
+        at = self.now(now, timezone)
+        if not dry_run:
+            return self._ager.age(bank, at, progress=progress)
+        if not 0 <= preview <= MAX_PREVIEWED_PAGES:
+            raise InvalidInput(f"preview must be from 0 to {MAX_PREVIEWED_PAGES} pages, not {preview}")
+        return self._ager.dry_run(bank, at, preview)
 
     def tick(self, *, now: str | datetime | None = None) -> TickReport:
         """Does what is due in all banks: seals full pages and old messages, ages pages, purges the wastebasket.
@@ -295,6 +306,14 @@ class Memory:
         `InvalidInput` for a tier that the codec lacks, `TokensDamaged`, `ReaderFailed`.
         """
         return self._viewer.read(bank, page_id, tier)
+
+    def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
+        """What would be left of a page at a lower tier, by default the next one of the codec.
+
+        Raises `NotFound`, `InvalidInput` for a tier that is not lower or that the codec lacks, `TokensDamaged`,
+        `ReaderFailed`.
+        """
+        return self._viewer.preview(bank, page_id, tier)
 
     def page_tokens(self, bank: str, page_id: str) -> VisionTokens:
         """The stored vision tokens of a page. Raises `NotFound`, `TokensDamaged`."""

@@ -22,6 +22,9 @@ UncertainRun = tuple[int, int, float]
 #: How many entries of a list to return.
 Limit = Annotated[int, Field(ge=1, le=500)]
 
+PREVIEWED_PAGES = 8  # of a dry run, by default
+MAX_PREVIEWED_PAGES = 100
+
 
 class Value(BaseModel):
     """Base of all values: immutable; unknown fields are an error."""
@@ -259,6 +262,40 @@ class PageLeft(Value):
     reason: str = Field(description="Why it was left unchanged.")
 
 
+class WordCount(Value):
+    """The words of one class."""
+
+    words: int = Field(description="How many there are.")
+    kept: int = Field(description="How many of them stay.")
+
+
+#: Class of words (`negations`, `dates`, `numbers`, `names`, `rare_words`, `common_words`, `content_words`) → count.
+WordCounts = dict[str, WordCount]
+
+
+class FadedMessage(Value):
+    """A message, or the part of it on a page, before and after the page ages."""
+
+    message_id: str = Field(description="Id of the message.")
+    before: str = Field(description="Its text as the memory holds it now.")
+    after: str = Field(description="What would be left of it.")
+    gaps: list[int] = Field(description="Offsets in `after` of the marks ⋯ where something would have faded.")
+
+
+class PagePreview(Value):
+    """What would be left of a page at a lower tier."""
+
+    page_id: str = Field(description="Id of the page.")
+    from_tier: Tier = Field(description="The tier it is held at.")
+    to_tier: Tier = Field(description="The tier that is tried.")
+    vision_tokens_before: int = Field(description="Vision tokens now.")
+    vision_tokens_after: int = Field(description="Vision tokens at that tier.")
+    token_bytes_before: int = Field(description="Bytes of its tokens now.")
+    token_bytes_after: int = Field(description="Bytes of its tokens at that tier.")
+    words: WordCounts = Field(description="Words on the page by class, and how many would stay.")
+    messages: list[FadedMessage] = Field(description="The messages on the page, in their order on it.")
+
+
 class PageMove(Value):
     """A page that moved to a lower tier, or would in a dry run."""
 
@@ -271,6 +308,10 @@ class PageMove(Value):
     vision_tokens_after: int = Field(description="Vision tokens after.")
     bytes_before: int = Field(description="Bytes of tokens and kept text before.")
     bytes_after: int = Field(description="Bytes of tokens and kept text after.")
+    words: WordCounts | None = Field(
+        None,
+        description="In a dry run, words on the page by class, and how many would stay; null beyond `preview` pages.",
+    )
 
 
 class AgeReport(Value):

@@ -1,14 +1,19 @@
 """Salience: what the words of a page are worth beside what their text says.
 
-A refinement changes the salience of the words of a page; `foxing.renderer.ink.fade` says what the numbers mean.
+A refinement changes the salience of the words of a page; `foxing.renderer.ink.fade` says what the numbers mean. Pages
+that are pinned do not age, so that none of their words fades.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from foxing.encoder import Refinement
+from foxing.memory.text.terms import term_runs
 from foxing.renderer.ink import Worth, WrittenMessage
+
+#: Share of a word's worth within its rank that does not depend on the bank.
+_OWN_WORTH = 0.5
 
 
 def keeping(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
@@ -23,3 +28,28 @@ def keeping(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
         return result
 
     return refined
+
+
+def rare_in_bank(frequencies: Mapping[str, int]) -> Refinement:
+    """Words that few messages of the bank hold are worth more than others of their rank: what is said everywhere is
+    lost nowhere.
+
+    `frequencies`: index term → how many messages of the bank hold it. A word without terms keeps what it is worth.
+    """
+
+    def refined(messages: Sequence[WrittenMessage], worth: Sequence[Worth]) -> list[Worth]:
+        return [_by_rarity(message, own, frequencies) for message, own in zip(messages, worth, strict=True)]
+
+    return refined
+
+
+def _by_rarity(message: WrittenMessage, worth: Worth, frequencies: Mapping[str, int]) -> Worth:
+    text = message.entry.content
+    rarest = np.full(len(text) + 1, np.inf)  # at each character, of the terms that hold it
+    for term, start, stop in term_runs(text):
+        rarest[start:stop] = np.minimum(rarest[start:stop], frequencies.get(term, 1))
+    held = np.array([rarest[start:stop].min() for start, stop in message.words], dtype=np.float64)
+    share = np.where(np.isfinite(held), _OWN_WORTH + (1 - _OWN_WORTH) / (1 + np.log2(np.maximum(held, 1))), 1.0)
+    rank = np.floor(worth)
+    result: Worth = rank + (worth - rank) * share
+    return result

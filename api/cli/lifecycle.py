@@ -44,6 +44,9 @@ def age(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would move, be forgotten and be saved.")
     ] = False,
+    preview: Annotated[
+        int, typer.Option(min=0, max=100, help="In a dry run: of how many pages to show which words would fade.")
+    ] = 8,
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +54,7 @@ def age(
     state = state_of(context)
     asker = state.timezone(timezone)
     with state.memory() as memory, state.progress("ageing pages") as progress:
-        report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, progress=progress)
+        report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, preview=preview, progress=progress)
     state.answer(report, lambda console: _show(console, report, asker))
 
 
@@ -66,6 +69,7 @@ def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
         )
     if report.moved:
         console.print(rows)
+    _show_words(console, report)
     moved, purged = ("would move", "would be purged") if report.dry_run else ("moved", "purged")
     console.print(
         f"{asker.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
@@ -75,6 +79,19 @@ def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
     )
     for page in report.unreadable:
         console.print(f"page {page.page_id} is left as it is: {page.reason}", soft_wrap=True)
+
+
+def _show_words(console: Console, report: "AgeReport") -> None:
+    """The words that would stay of the pages of which that is known."""
+    known = [move.words for move in report.moved if move.words is not None]
+    if not known:
+        return
+    rows = table("class", "words", "would stay", right=("words", "would stay"))
+    for name in dict.fromkeys(name for words in known for name in words):
+        counts = [words[name] for words in known if name in words]
+        rows.add_row(name.replace("_", " "), f"{sum(c.words for c in counts):,}", f"{sum(c.kept for c in counts):,}")
+    console.print(rows)
+    console.print(f"words of {len(known)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one")
 
 
 def policy(

@@ -13,7 +13,7 @@ from .context import state_of
 from .database import database_commands
 from .import_export import export_messages, import_messages
 from .lifecycle import age, policy, seal
-from .pages import pages, read
+from .pages import pages, preview, read
 from .recall import recall
 from .reencode import reencode
 from .serve import serve
@@ -86,6 +86,7 @@ app.command("import")(import_messages)
 app.command("export")(export_messages)
 app.command("recall")(recall)
 app.command("read")(read)
+app.command("preview")(preview)
 app.command("pages")(pages)
 app.command("banks")(banks)
 app.command("seal")(seal)

@@ -1,4 +1,4 @@
-"""`pages` and `read`: list the pages of a bank, and read one."""
+"""`pages`, `read` and `preview`: list the pages of a bank, read one, and show how it would fade."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +43,40 @@ def read(
         console.print(underlined(reading.text, reading.uncertain), soft_wrap=True)
 
     state.answer(reading, show)
+
+
+def preview(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(help="Id of the page.", show_default=False)],
+    bank: BankOption,
+    tier: Annotated[
+        str | None, typer.Option(help="A tier below that of the page.", show_default="the next one")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would be left of a page at a lower tier. Nothing changes."""
+    state = state_of(context)
+    with state.memory() as memory:
+        found = memory.preview_page(bank, page, tier)
+
+    def show(console: Console) -> None:
+        console.print(
+            f"page {found.page_id}, {found.from_tier} → {found.to_tier}: vision tokens "
+            f"{found.vision_tokens_before:,} → {found.vision_tokens_after:,}, bytes {found.token_bytes_before:,} → "
+            f"{found.token_bytes_after:,}",
+            soft_wrap=True,
+        )
+        rows = table("class", "words", "kept", "share", right=("words", "kept", "share"))
+        for name, count in found.words.items():
+            share = f"{count.kept / count.words:.0%}"
+            rows.add_row(name.replace("_", " "), f"{count.words:,}", f"{count.kept:,}", share)
+        console.print(rows)
+        for message in found.messages:
+            console.print()
+            console.print(Text(printable(message.before), style="dim"), soft_wrap=True)
+            console.print(Text(printable(message.after)), soft_wrap=True)
+
+    state.answer(found, show)
 
 
 def pages(

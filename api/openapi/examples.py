@@ -115,6 +115,34 @@ PAGE_READING: Json = {
     "messages": [MESSAGE],
 }
 
+WORDS: Json = {
+    "negations": {"words": 12, "kept": 12},
+    "dates": {"words": 9, "kept": 9},
+    "numbers": {"words": 21, "kept": 21},
+    "names": {"words": 64, "kept": 64},
+    "rare_words": {"words": 118, "kept": 102},
+    "common_words": {"words": 380, "kept": 0},
+    "content_words": {"words": 196, "kept": 31},
+}
+PAGE_PREVIEW: Json = {
+    "page_id": PAGE_ID,
+    "from_tier": "tiny",
+    "to_tier": "micro",
+    "vision_tokens_before": 64,
+    "vision_tokens_after": 25,
+    "token_bytes_before": 3098,
+    "token_bytes_after": 1226,
+    "words": WORDS,
+    "messages": [
+        {
+            "message_id": MESSAGE_ID,
+            "before": "We ship Titan on 14 March, whatever happens.",
+            "after": "⋯ ship Titan ⋯ 14 March ⋯",
+            "gaps": [0, 13, 24],
+        }
+    ],
+}
+
 BANK_INFO: Json = {
     "id": BANK,
     "created_at": "2025-03-01T08:00:00Z",
@@ -165,20 +193,21 @@ AGE_REPORT: Json = {
             "to_tier": "tiny",
             "messages": 148,
             "drops_text": False,
-            "vision_tokens_before": 100,
+            "vision_tokens_before": 73,
             "vision_tokens_after": 64,
-            "bytes_before": 12800,
-            "bytes_after": 8192,
+            "bytes_before": 3498,
+            "bytes_after": 3098,
+            "words": WORDS,
         }
     ],
     "text_dropped": [],
     "busy": [],
     "unreadable": [],
     "purged": 0,
-    "vision_tokens_before": 100,
+    "vision_tokens_before": 73,
     "vision_tokens_after": 64,
-    "bytes_before": 12800,
-    "bytes_after": 8192,
+    "bytes_before": 3498,
+    "bytes_after": 3098,
 }
 
 HEALTH: Json = {"status": "ok"}

@@ -61,7 +61,12 @@ async def age(
     if not request.dry_run:
         service.check_now(request.now)
     report = await service.run_codec(
-        service.memory.age, bank, now=request.now, timezone=request.timezone, dry_run=request.dry_run
+        service.memory.age,
+        bank,
+        now=request.now,
+        timezone=request.timezone,
+        dry_run=request.dry_run,
+        preview=request.preview,
     )
     service.metrics.ageing.record_age(report)
     return report

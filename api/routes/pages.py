@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, Security
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, binary_response, json_response, v1_problem_responses
-from foxing.memory.models import PageInfo, PageReading, Pages, Tier
+from foxing.memory.models import PageInfo, PagePreview, PageReading, Pages, Tier
 
 router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"], dependencies=[Security(bearer)])
 
@@ -73,6 +73,28 @@ async def get_page_image(bank: BankPath, page_id: PagePath, service: ServiceDep,
 async def read_page(bank: BankPath, page_id: PagePath, service: ServiceDep, tier: TierQuery = None) -> PageReading:
     """Decodes the page now. Returns its text, its lines with their confidence, and the runs that may be misread."""
     return await service.run_codec(service.memory.read_page, bank, page_id, tier)
+
+
+@router.get(
+    "/{page_id}/preview",
+    operation_id="preview_page",
+    summary="Preview the fading of a page",
+    responses={
+        **json_response(200, "What would be left of the page.", examples.PAGE_PREVIEW),
+        **v1_problem_responses(404),
+    },
+)
+async def preview_page(
+    bank: BankPath,
+    page_id: PagePath,
+    service: ServiceDep,
+    tier: Annotated[
+        Tier | None, Query(description="A tier below the one that the page is held at; by default the next one.")
+    ] = None,
+) -> PagePreview:
+    """The messages on a page before and after it moves to a lower tier, and how many words of each class stay. Nothing
+    changes."""
+    return await service.run_codec(service.memory.preview_page, bank, page_id, tier)
 
 
 @router.get(

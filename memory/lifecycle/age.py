@@ -7,14 +7,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec
-from foxing.memory.models import AgeReport, PageLeft, PageMove
+from foxing.memory.models import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.policy import LONGEST, Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, tier_rank
 
+from .changes import Change, DiscardTimes, RewriteOutcome
 from .plan import Move, plan
-from .rewrite import BATCH, DiscardTimes, RewriteOutcome, Rewriter
+from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 
@@ -30,6 +31,8 @@ class _Moved:
     vision_tokens_after: int
     #: bytes of the page's tokens and text after it
     bytes_after: int
+    #: words on the page, and how many stay; None if that was not worked out
+    words: WordCounts | None = None
 
 
 @dataclass
@@ -55,6 +58,19 @@ class _Result:
                 self.busy.append(page.key)
 
 
+@dataclass(frozen=True)
+class _Due:
+    """What the policy requires of a bank."""
+
+    bank_id: int
+    policy: Policy
+    moves: list[Move]
+    #: page key → why a move that is due is not possible
+    impossible: dict[str, str]
+    #: entries of the wastebasket whose undo window has passed
+    expired: int
+
+
 class Ager:
     """Ages the pages of banks."""
 
@@ -66,38 +82,66 @@ class Ager:
     def codec(self) -> Codec:
         return self.rewriter.codec
 
-    def age(
-        self, bank_name: str, now: datetime, *, dry_run: bool = False, progress: Progress | None = None
-    ) -> AgeReport:
-        """Moves the pages of a bank that are due, and purges the wastebasket. `dry_run` writes nothing.
+    def dry_run(self, bank_name: str, now: datetime, preview: int) -> AgeReport:
+        """What `age` would do. Of the first `preview` pages it says what would fade, and what they would take exactly;
+        of the others it estimates."""
+        due = self._survey(bank_name, now)
+        result = _Result(unreadable=due.impossible)
+        exact = self._previews(due.moves[:preview])
+        for move in due.moves:
+            found = exact.get(move.page.id) or self._expected(move)
+            if isinstance(found, str):
+                result.unreadable[move.page.key] = found
+            else:
+                result.moved.append(found)
+        purged = due.expired if due.policy.undo_window else due.expired + len(result.moved)
+        return self._report(now, result, purged=purged, dry_run=True)
+
+    def age(self, bank_name: str, now: datetime, *, progress: Progress | None = None) -> AgeReport:
+        """Moves the pages of a bank that are due, and purges the wastebasket.
 
         If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
         cannot be read stays as it is.
         """
-        with self.database.read() as connection:
-            bank = banks.get(connection, bank_name)
-            policy = Policy.parse(bank.policy)
-            due = list(self._due(connection, bank.id, policy, now))
-            expired = wastebasket.count_expired(connection, bank.id, now)
-        moves = [move for move in due if self._is_possible(move)]
-        result = _Result()
-        result.unreadable = {m.page.key: self.rewriter.layout_reason() for m in due if not self._is_possible(m)}
-        if dry_run:
-            result.moved = [self._expected(move) for move in moves]
-            purged = expired if policy.undo_window else expired + len(moves)
-            return self._report(now, result, purged=purged, dry_run=True)
-        discard = DiscardTimes(now, wastebasket.purge_time(now, policy.undo_window))
+        due = self._survey(bank_name, now)
+        moves, result = due.moves, _Result(unreadable=due.impossible)
+        discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
-            changes = [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in batch]
-            result.add(batch, self.rewriter.run(bank.id, changes, discard=discard))
+            result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
         purged = 0
-        if expired or result.moved:  # otherwise nothing is written
+        if due.expired or result.moved:  # otherwise nothing is written
             with self.database.write() as connection:
-                purged = wastebasket.purge(connection, bank.id, now)
+                purged = wastebasket.purge(connection, due.bank_id, now)
         return self._report(now, result, purged=purged, dry_run=False)
+
+    def _survey(self, bank_name: str, now: datetime) -> _Due:
+        with self.database.read() as connection:
+            bank = banks.get(connection, bank_name)
+            policy = Policy.parse(bank.policy)
+            moves = list(self._due(connection, bank.id, policy, now))
+            expired = wastebasket.count_expired(connection, bank.id, now)
+        impossible = {m.page.key: self.rewriter.layout_reason() for m in moves if not self._is_possible(m)}
+        return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
+
+    def _changes(self, moves: Sequence[Move]) -> list[Change]:
+        return [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in moves]
+
+    def _previews(self, moves: Sequence[Move]) -> dict[int, _Moved | str]:
+        """Page id → the result of a move, or why the page would be left as it is."""
+        found: dict[int, _Moved | str] = {}
+        for start in range(0, len(moves), BATCH):
+            batch = moves[start : start + BATCH]
+            outcome = self.rewriter.preview(self._changes(batch))
+            found |= outcome.unreadable
+            by_id = {move.page.id: move for move in batch}
+            for item in outcome.done:
+                words = item.drawn.words if item.drawn is not None and item.drawn.before else None
+                size = item.token_bytes + item.text_bytes
+                found[item.change.page.id] = _Moved(by_id[item.change.page.id], item.vision_tokens, size, words)
+        return found
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
         """The moves that the policy requires of a bank."""
@@ -150,6 +194,7 @@ def _page_move(moved: _Moved) -> PageMove:
             "vision_tokens_after": moved.vision_tokens_after,
             "bytes_before": page.token_bytes + page.text_bytes,
             "bytes_after": moved.bytes_after,
+            "words": moved.words,
         }
     )
 

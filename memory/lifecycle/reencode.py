@@ -24,8 +24,9 @@ from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, tier_rank
 
+from .changes import Change, RewriteOutcome
 from .relayout import PageRelayout, RelayoutOutcome, RelayoutRequest, undo_reasons
-from .rewrite import BATCH, Change, RewriteOutcome, Rewriter
+from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 64  # pages surveyed together
 

@@ -4,8 +4,7 @@ Encoding happens outside any transaction. Ageing and reencoding differ only in t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -25,108 +24,22 @@ from foxing.encoder import (
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_cells
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.drawing import PageParts, RedrawnPage, fetch_stored_pages, redraw
+from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.view import draw_page
-from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, wastebasket
-from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow, TypesetColumns
+from foxing.memory.storage.repositories.pages import PageContent, PageRow
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
+from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, missing_share, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
 
 BATCH = 8  # pages leased, encoded and swapped together
 ATTEMPTS = 5  # to write a batch while other processes change its messages
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change requested of a page."""
-
-    page: PageRow
-    #: tier of the page afterwards
-    tier: str
-    #: whether to encode the page again, or keep its tokens
-    new_tokens: bool
-    #: whether to drop its exact text
-    drops_text: bool = False
-    #: whether new tokens must read as the page did before; if they do not, the page stays as it is
-    faithful: bool = False
-
-
-@dataclass(frozen=True)
-class RewrittenPage:
-    """A page as it is after its change."""
-
-    change: Change
-    #: where messages and keepsakes stand on it, if it was set again
-    parts: PageParts | None
-    #: new tokens; None if the old ones stay
-    blob: bytes | None
-    vision_tokens: int
-    #: packed cells, while they are kept
-    text: bytes | None
-    #: reading of the tokens; None while the text is kept
-    reading: Reading | None
-
-    @property
-    def token_bytes(self) -> int:
-        return self.change.page.token_bytes if self.blob is None else len(self.blob)
-
-    @property
-    def text_bytes(self) -> int:
-        return len(self.text) if self.text is not None else 0
-
-    @property
-    def confidence(self) -> float:
-        return self.reading.mean_confidence if self.reading is not None else 1.0
-
-    def page_draft(self) -> PageDraft | None:
-        """The page as it is to be written, if it was set again and is read from its tokens."""
-        if self.parts is None or self.reading is None:
-            return None
-        page = replace(self.change.page, rows_used=self.parts.rows_used)
-        spans = [SpanRow(page_id=page.id, **span) for span in self.parts.spans]
-        keepsakes = [KeepsakeRow(page_id=page.id, **keepsake) for keepsake in self.parts.keepsakes]
-        return PageDraft(page, spans, keepsakes, PageState.of(self.reading))
-
-    def columns(self, codec: str) -> TypesetColumns:
-        """Its columns. `codec`: name of the present one."""
-        page = self.change.page
-        return {
-            "tier": self.change.tier,
-            "vision_tokens": self.vision_tokens,
-            "token_bytes": self.token_bytes,
-            "text_bytes": self.text_bytes,
-            "confidence": self.confidence,
-            "codec": page.codec if self.blob is None else codec,
-            "layout": page.layout,
-            "rows_used": page.rows_used if self.parts is None else self.parts.rows_used,
-            "first_at": page.first_at,
-            "last_at": page.last_at,
-            "messages": page.messages,
-        }
-
-
-@dataclass(frozen=True)
-class RewriteOutcome:
-    """The result of a batch. A page that is in neither field is held by another process or was changed meanwhile."""
-
-    done: list[RewrittenPage]
-    #: page id → why the page is left as it is
-    unreadable: dict[int, str]
-
-
-@dataclass(frozen=True)
-class DiscardTimes:
-    """When old tokens and texts are moved to the wastebasket, and when they are purged from it."""
-
-    dropped_at: datetime
-    purge_at: datetime
 
 
 @dataclass(frozen=True)
@@ -205,6 +118,12 @@ class Rewriter:
         fades = drops_text and spec is not None and spec.fades and self.can_encode(page)
         return Change(page, tier, new_tokens=fades or tier != page.tier, drops_text=drops_text)
 
+    def preview(self, changes: Sequence[Change]) -> RewriteOutcome:
+        """The pages as they would be after their changes. Nothing is written."""
+        with self.database.read() as connection:
+            contents = pages.contents(connection, [change.page.id for change in changes])
+        return self._rewrite(changes, contents)
+
     def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Expected vision tokens of the page at `tier`, and their bytes. A stream holds at a lower tier what it holds
         now, as far as it fits."""
@@ -262,8 +181,8 @@ class Rewriter:
             if change.faithful and grid is not None and (loss := character_loss(grid, reading)) > MAX_CHARACTER_LOSS:
                 return Left(reasons.too_lossy(loss, change.tier))
         blob = tokens.to_bytes() if draft.encoded else None
-        parts = draft.drawn.parts if draft.drawn is not None else None
-        return RewrittenPage(change, parts, blob, tokens.count, draft.text, reading if draft.text is None else None)
+        held = reading if draft.text is None else None
+        return RewrittenPage(change, draft.drawn, blob, tokens.count, draft.text, held)
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
@@ -360,13 +279,13 @@ class Rewriter:
         for (tier, fades), group in by_tier.items():
             if fades:
                 with self.database.read() as connection:
-                    stored = fetch_stored_pages(connection, group, states)
+                    stored = fetch_stored_pages(connection, group, states, self.reindexer.index.document_frequencies)
                 drawn = redraw(PageDrawer(self.codec), stored, tier)
             else:
                 grids = [states[page.id].cells[: page.rows_used] for page in group]
                 images = [draw_page(page, grid, tier) for page, grid in zip(group, grids, strict=True)]
                 encoded = zip(grids, self.codec.encode(images, tier), strict=True)
-                drawn = [RedrawnPage(grid, tokens, None, None) for grid, tokens in encoded]
+                drawn = [RedrawnPage(grid, tokens, None, (), None) for grid, tokens in encoded]
             result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
         return result
 

@@ -1,6 +1,6 @@
 """Drawing stored pages at a tier: what does not fit fades, and spans and keepsakes move along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +12,25 @@ from foxing.encoder import (
     InkedPage,
     PageDrawer,
     Reading,
-    Refinement,
     SetAgain,
     VisionTokens,
 )
-from foxing.memory.salience import keeping
+from foxing.memory.models import WordCounts
+from foxing.memory.salience import keeping, rare_in_bank
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
+from foxing.memory.text.terms import terms
 from foxing.renderer import Cells, Entry, PageLayout
 from foxing.renderer.ink import FadedText
 
 from .content import PageState
+from .preview import word_counts
 from .spans import Ranges, keepsake_rows, transcribed
 from .splice import SplicedText, splice
+
+#: Bank id and index terms → how many messages of the bank hold each, for those that any does.
+DocumentFrequencies = Callable[[Connection, int, Collection[str]], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,28 @@ class StoredPage:
     #: message id → message, for the messages of the spans
     messages: Mapping[int, Message]
     keepsakes: Sequence[KeepsakeRow]
-    #: what its words are worth in its bank
-    refinements: Sequence[Refinement] = ()
+    #: the text of each span, with the page's keepsakes in place of what was read from tokens
+    texts: Sequence[SplicedText]
+    #: index term → how many messages of the bank hold it, for those of the page
+    frequencies: Mapping[str, int]
 
 
 def fetch_stored_pages(
-    connection: Connection, rows: Sequence[PageRow], states: Mapping[int, PageState]
+    connection: Connection, rows: Sequence[PageRow], states: Mapping[int, PageState], frequencies: DocumentFrequencies
 ) -> list[StoredPage]:
-    """The pages of `rows` with the messages on them. `states`: page id → what has been read of it."""
+    """The pages of `rows`, all of one bank, with the messages on them. `states`: page id → what has been read of it;
+    `frequencies`: of the bank's index."""
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
     known = messages.by_ids(connection, sorted({span.message_id for parts in spans.values() for span in parts}))
     keepsakes = pages.keepsakes_of(connection, ids)
-    return [StoredPage(row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, [])) for row in rows]
+    texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
+    wanted = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
+    held = frequencies(connection, rows[0].bank_id, sorted(wanted)) if rows else {}
+    return [
+        StoredPage(row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held)
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True)
@@ -74,30 +88,34 @@ class RedrawnPage:
     tokens: VisionTokens
     #: of the tokens, where it is known already
     reading: Reading | None
+    #: the text of each message on it before
+    before: Sequence[str]
     #: None if it was not set again
     parts: PageParts | None
+
+    @property
+    def words(self) -> WordCounts:
+        """Words of its messages by class, and how many are left."""
+        return word_counts(self.before, None if self.parts is None else self.parts.texts)
 
 
 def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:
     """Each page at `tier`, which must be of the layout of the drawer's codec. Raises `CodecError`."""
-    spliced = [_spliced(page) for page in pages]
-    inked = [_inked(page, texts) for page, texts in zip(pages, spliced, strict=True)]
-    return [
-        _redrawn(page, texts, drawn)
-        for page, texts, drawn in zip(pages, spliced, drawer.draw(inked, tier), strict=True)
-    ]
+    drawn = drawer.draw([_inked(page) for page in pages], tier)
+    return [_redrawn(page, item) for page, item in zip(pages, drawn, strict=True)]
 
 
-def _spliced(page: StoredPage) -> list[SplicedText]:
-    """The text in each span, with the page's keepsakes in place of what was read from tokens."""
-    layout = PageLayout.from_dict(page.row.layout)
-    return [splice(page.state, layout, span, page.keepsakes) for span in page.spans]
+def _texts(
+    row: PageRow, state: PageState, spans: Sequence[SpanRow], keepsakes: Sequence[KeepsakeRow]
+) -> list[SplicedText]:
+    layout = PageLayout.from_dict(row.layout)
+    return [splice(state, layout, span, keepsakes) for span in spans]
 
 
-def _inked(page: StoredPage, texts: Sequence[SplicedText]) -> InkedPage:
+def _inked(page: StoredPage) -> InkedPage:
     state = page.state
     inked = []
-    for span, text in zip(page.spans, texts, strict=True):
+    for span, text in zip(page.spans, page.texts, strict=True):
         read, message = text.transcription, page.messages[span.message_id]
         key, gaps = str(message.id), frozenset(read.gaps.tolist())
         header = span.start - span.header_start > 1  # more than a mark
@@ -106,16 +124,17 @@ def _inked(page: StoredPage, texts: Sequence[SplicedText]) -> InkedPage:
         doubtful[read.gaps] = False
         inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
     cells = state.cells[: page.row.rows_used]
-    refinements = (keeping([text.keepsakes for text in texts]), *page.refinements)
+    refinements = (rare_in_bank(page.frequencies), keeping([text.keepsakes for text in page.texts]))
     return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
 
 
-def _redrawn(page: StoredPage, texts: Sequence[SplicedText], drawn: DrawnPage) -> RedrawnPage:
-    parts = None if drawn.faded is None else _parts(page, texts, drawn.faded)
-    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, parts)
+def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
+    parts = None if drawn.faded is None else _parts(page, drawn.faded)
+    before = [text.transcription.text for text in page.texts]
+    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, parts)
 
 
-def _parts(page: StoredPage, texts: Sequence[SplicedText], faded: SetAgain) -> PageParts:
+def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
     spans: list[NewSpan] = [
         {
             "ordinal": old.ordinal,
@@ -128,7 +147,7 @@ def _parts(page: StoredPage, texts: Sequence[SplicedText], faded: SetAgain) -> P
         }
         for old, new in zip(page.spans, faded.page.spans, strict=True)
     ]
-    kept = [_kept(text, left) for text, left in zip(texts, faded.texts, strict=True)]
+    kept = [_kept(text, left) for text, left in zip(page.texts, faded.texts, strict=True)]
     keepsakes = keepsake_rows(faded.page.spans, transcribed(faded.page), kept)
     return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
 

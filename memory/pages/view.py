@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from foxing.encoder import Codec, PageDrawer, ReadFailed, Reading, TokensError, VisionTokens, can_draw_for
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
-from foxing.memory.models import Line, PageReading, RecalledMessage
+from foxing.memory.models import FadedMessage, Line, PagePreview, PageReading, RecalledMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
@@ -20,7 +20,7 @@ from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, 
 
 from .content import PageState
 from .decoder import PageDecoder
-from .drawing import RedrawnPage, StoredPage, redraw
+from .drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
 from .message_parts import read_part, recalled_message, uncertain_runs
 
 
@@ -77,9 +77,11 @@ class _StoredPage:
 class PageViewer:
     """Reads single pages for `Memory.page_image`, `Memory.read_page` and `Memory.page_tokens`."""
 
-    def __init__(self, database: Database, decoder: PageDecoder) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
+        """`frequencies`: of the index."""
         self.database = database
         self.decoder = decoder
+        self.frequencies = frequencies
 
     @property
     def codec(self) -> Codec:
@@ -126,6 +128,46 @@ class PageViewer:
             }
         )
 
+    def preview(self, bank: str, page_id: str, tier: str | None) -> PagePreview:
+        """See `Memory.preview_page`."""
+        page = self._stored(bank, page_id)
+        row, drawn = page.row, self._drawn_at(page, self._lower_tier(page.row, tier))
+        left = [None] * len(page.spans) if drawn.parts is None else drawn.parts.texts
+        messages = [
+            FadedMessage(
+                message_id=page.messages[span.message_id].key,
+                before=before,
+                after=before if text is None else text.text,
+                gaps=[] if text is None else sorted(text.gaps),
+            )
+            for span, before, text in zip(page.spans, drawn.before, left, strict=True)
+        ]
+        return PagePreview.model_validate(
+            {
+                "page_id": page_id,
+                "from_tier": row.tier,
+                "to_tier": drawn.tokens.tier,
+                "vision_tokens_before": row.vision_tokens,
+                "vision_tokens_after": drawn.tokens.count,
+                "token_bytes_before": row.token_bytes,
+                "token_bytes_after": len(drawn.tokens.to_bytes()),
+                "words": drawn.words,
+                "messages": messages,
+            }
+        )
+
+    def _lower_tier(self, page: PageRow, tier: str | None) -> str:
+        """`tier`, or the codec's next one, checked to be below that of the page."""
+        lower = [name for name in self.codec.tiers if tier_rank(name) > tier_rank(page.tier)]
+        if tier is None and lower:
+            return lower[0]
+        if tier not in lower:
+            known = ", ".join(lower) or "none"
+            raise InvalidInput(
+                f"page {page.key} is held at '{page.tier}'; lower tiers of the {self.codec.name} codec: {known}"
+            )
+        return tier
+
     def tokens(self, bank: str, page_id: str) -> VisionTokens:
         """See `Memory.page_tokens`."""
         return self._stored(bank, page_id).unpack_tokens()
@@ -143,12 +185,13 @@ class PageViewer:
         """The page as it would be drawn if it moved to another tier. Raises `Unreadable`."""
         if tier not in self.codec.tiers:
             raise InvalidInput(f"the {self.codec.name} codec has no tier '{tier}'")
-        stored = StoredPage(page.row, self._state(page), page.spans, page.messages, page.keepsakes)
         if not can_draw_for(self.codec, PageLayout.from_dict(page.row.layout)):
             raise InvalidInput(
                 f"page {page.row.key} is laid out for a codec other than '{self.codec.name}'; reencode it"
             )
-        return redraw(PageDrawer(self.codec), [stored], tier)[0]
+        with self.database.read() as connection:
+            stored = fetch_stored_pages(connection, [page.row], {page.row.id: self._state(page)}, self.frequencies)
+        return redraw(PageDrawer(self.codec), stored, tier)[0]
 
     def _state(self, page: _StoredPage) -> PageState:
         """The best that the memory holds of a page. Raises `Unreadable`."""

@@ -113,6 +113,15 @@ def ranks_by_relevance(bank: IndexedBank) -> None:
     _expect(found[0].score > found[1].score, "a rare word scores no higher than a common one")
 
 
+def counts_messages_with_a_term(bank: IndexedBank) -> None:
+    """A term counts once for each message of the bank that contains it."""
+    bank.store("red red apple", "green apple", "blue sky")
+    bank.remove(1)
+    with bank.database.read() as connection:
+        found = dict(bank.index.document_frequencies(connection, bank.id, ["red", "apple", "sky", "cloud"]))
+    _expect(found == {"red": 1, "apple": 1, "sky": 1}, f"the messages with each term are miscounted: {found}")
+
+
 def equal_scores_are_newest_first(bank: IndexedBank) -> None:
     """Of messages with the same words the newest comes first."""
     bank.store(*["the same"] * 5)
@@ -242,6 +251,7 @@ class _Abort(Exception):
 INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     finds_words,
     ranks_by_relevance,
+    counts_messages_with_a_term,
     equal_scores_are_newest_first,
     continues_after_a_hit,
     filters_messages,

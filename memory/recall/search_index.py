@@ -62,6 +62,9 @@ class SearchIndex(Protocol):
         `after`: continues after this hit of the same query in the same transaction.
         """
 
+    def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
+        """Term → how many messages of a bank contain it, for those of `terms` that any does."""
+
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         """What the index holds of a bank."""
 
@@ -83,6 +86,9 @@ class SqlSearchIndex:
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
         wanted = index.IndexQuery(query.bank_id, query.terms, query.within, query.newest)
         return index.search(connection, wanted, after=after, limit=limit)
+
+    def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
+        return index.document_frequencies(connection, bank_id, terms)
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         return index.statistics(connection, bank_id)

@@ -2,6 +2,7 @@
 
 from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
 from .fading import FadedPage, Size, WrittenMessage, fade
+from .languages import languages_of
 from .salience import Salience, Worth, added, plain, text_salience
 from .text import FadedText, faded
 from .words import Word, is_punctuation, words_of
@@ -21,6 +22,7 @@ __all__ = [
     "fade",
     "faded",
     "is_punctuation",
+    "languages_of",
     "plain",
     "text_salience",
     "word_bits",

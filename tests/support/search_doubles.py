@@ -43,6 +43,12 @@ class DictionaryIndex:
         hits = sorted((Hit(i, s) for i, s in scores.items() if i in allowed), key=_order)
         return [hit for hit in hits if after is None or _order(hit) > _order(after)][:limit]
 
+    def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
+        with self._lock:
+            held = list(self._banks.get(bank_id, {}).values())
+        counts = {term: sum(term in message for message in held) for term in terms}
+        return {term: count for term, count in counts.items() if count}
+
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
         with self._lock:
             held = list(self._banks.get(bank_id, {}).values())

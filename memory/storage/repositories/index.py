@@ -1,6 +1,6 @@
 """The index: how often each message contains each term, and BM25 search over it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import log
 from typing import Any, NamedTuple
@@ -138,7 +138,7 @@ def search(connection: Connection, query: IndexQuery, *, after: Hit | None = Non
 
 def _weights(connection: Connection, query: IndexQuery, documents: int) -> dict[str, float]:
     """Term → weight, for the `MAX_TERMS` rarest of the query's terms that any message contains."""
-    frequencies = _document_frequencies(connection, query)
+    frequencies = document_frequencies(connection, query.bank_id, query.terms, query.newest)
     weights = {term: query.terms[term] * inverse_frequency(documents, n) for term, n in frequencies.items()}
     return dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
@@ -156,13 +156,14 @@ def inverse_frequency(documents: int, containing: int) -> float:
     return log(1 + (documents - containing + 0.5) / (containing + 0.5))
 
 
-def _document_frequencies(connection: Connection, query: IndexQuery) -> dict[str, int]:
-    """Term → how many messages contain it, for those that any does."""
+def document_frequencies(
+    connection: Connection, bank_id: int, terms: Collection[str], newest: int | None = None
+) -> dict[str, int]:
+    """Term → how many messages of a bank contain it, for those that any does. `newest`: see `IndexQuery`."""
     result: dict[str, int] = {}
-    terms: Sequence[str] = list(query.terms)
-    for part in batched(terms):
-        statement = select(_c.term, func.count()).where(_c.bank_id == query.bank_id, _c.term.in_(part))
-        if query.newest is not None:
-            statement = statement.where(_c.message_id <= query.newest)
+    for part in batched(list(terms)):
+        statement = select(_c.term, func.count()).where(_c.bank_id == bank_id, _c.term.in_(part))
+        if newest is not None:
+            statement = statement.where(_c.message_id <= newest)
         result |= {term: count for term, count in connection.execute(statement.group_by(_c.term))}
     return result

@@ -1,0 +1,35 @@
+"""What fades, counted by the class of words."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.encoder.bench.word_classes import WordClass, classify, words_of
+from foxing.memory.models import WordCount, WordCounts
+from foxing.renderer import code_points
+from foxing.renderer.ink import FadedText, languages_of
+
+
+def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordCounts:
+    """Class → words of the `texts` of a page, and how many of them are `left`; None: all."""
+    total: Counter[WordClass] = Counter()
+    kept: Counter[WordClass] = Counter()
+    words = [words_of(text) for text in texts]
+    language = next(iter(languages_of(word.text.lower() for part in words for word in part)), "")
+    for number, (text, found) in enumerate(zip(texts, words, strict=True)):
+        classes = classify(text, found, language)
+        total.update(classes)
+        stays = np.ones(len(text), dtype=bool) if left is None else _kept(text, left[number])
+        kept.update(c for c, word in zip(classes, found, strict=True) if stays[word.start : word.stop].all())
+    return {of.value: WordCount(words=total[of], kept=kept[of]) for of in WordClass if total[of]}
+
+
+def _kept(text: str, left: FadedText) -> npt.NDArray[np.bool_]:
+    """bool[characters of `text`]: those that are left."""
+    stays = np.zeros(len(text), dtype=bool)
+    same = code_points(left.text) == code_points(text)[left.origin]  # blanks beside a gap stand for what has faded
+    same[list(left.gaps)] = False
+    stays[left.origin[same]] = True
+    return stays
