@@ -16,7 +16,7 @@ from .capabilities import (
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
 from .errors import CodecError, ReadFailed, TokensError
-from .fading import DrawnPage, InkedMessage, InkedPage, PageDrawer, Refinement, SetAgain, is_cut
+from .fading import DrawnPage, InkedMessage, InkedPage, PageDrawer, Refinement, SetAgain, ink_page, is_cut
 from .native.plugin import NativeOptions
 from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
 from .registry import find_codec, load_codec
@@ -63,6 +63,7 @@ __all__ = [
     "capabilities_of",
     "expected_bytes",
     "find_codec",
+    "ink_page",
     "is_cut",
     "load_codec",
     "token_grid",

@@ -5,7 +5,7 @@ nothing is read that was never there. A page of another codec fades to the text 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,8 +42,8 @@ ATTEMPTS = 4
 AIM = 0.985
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
 LEAST = 0.955
-#: Characters beside a word that are a part of it as far as misreading goes: a blank, a gap and its blank.
-_BESIDE = 2
+#: Characters beside a word that are a part of it as far as misreading goes: a blank.
+_BESIDE = 1
 _NO_ROOM = 1 << 40
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -77,6 +77,19 @@ class InkedPage:
     messages: Sequence[InkedMessage]
     #: Change what its words are worth by their text, one after the other.
     refinements: Sequence[Refinement] = ()
+
+
+def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
+    """A page as it was typeset, of which everything is known. `messages`: those on it by id, whose text the page has."""
+    inked = []
+    for span in page.spans:
+        cells = page.cells.reshape(-1)[span.start : span.stop]
+        read = transcribe(cells, layout=page.layout, start=span.start)
+        header = span.start - span.header_start > 1
+        gaps = frozenset(read.gaps.tolist())
+        entry = replace(messages[span.message_id], content=read.text, skip_chars=0, gaps=gaps, header=header)
+        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, np.zeros(len(read.text), dtype=bool)))
+    return InkedPage(page.layout, page.cells, inked)
 
 
 @dataclass(frozen=True)
@@ -302,7 +315,7 @@ def _misread_words(draft: _Draft, seen: Cells, held: int) -> list[Flags]:
     """The words of each message that do not read as they were drawn in the first `held` cells."""
     drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
-    wrong[:held] = _unspaced(drawn[:held]) != _unspaced(read[:held])
+    wrong[:held] = (_unspaced(drawn[:held]) != _unspaced(read[:held])) & (drawn[:held] != ord(GAP_MARK))
     flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
     if not wrong.any():
         return flags

@@ -29,6 +29,9 @@ from .preview import word_counts
 from .spans import Ranges, keepsake_rows, transcribed
 from .splice import SplicedText, splice
 
+#: A character that is more likely wrong than right. Others that are flagged are right more often than not.
+DOUBTFUL_BELOW = 0.5
+
 #: Bank id and index terms → how many messages of the bank hold each, for those that any does.
 DocumentFrequencies = Callable[[Connection, int, Collection[str]], Mapping[str, int]]
 
@@ -113,17 +116,16 @@ def _texts(
 
 
 def _inked(page: StoredPage) -> InkedPage:
-    state = page.state
     inked = []
     for span, text in zip(page.spans, page.texts, strict=True):
         read, message = text.transcription, page.messages[span.message_id]
         key, gaps = str(message.id), frozenset(read.gaps.tolist())
         header = span.start - span.header_start > 1  # more than a mark
         entry = Entry(key, message.role, read.text, message.created_at, message.thread, message.name, 0, gaps, header)
-        doubtful = read.confidence < state.flag_below
+        doubtful = read.confidence < DOUBTFUL_BELOW
         doubtful[read.gaps] = False
         inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
-    cells = state.cells[: page.row.rows_used]
+    cells = page.state.cells[: page.row.rows_used]
     refinements = (rare_in_bank(page.frequencies), keeping([text.keepsakes for text in page.texts]))
     return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
 

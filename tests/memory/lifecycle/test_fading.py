@@ -1,0 +1,194 @@
+"""Ink that fades: what is left of a page that a tier does not hold, and what the memory says of it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+from support.chat import NAMES, RARE, chat
+
+from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, RecalledMessage, Step
+from foxing.memory.text.terms import terms
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ADDRESS = "https://example.org/orders/7f3a91c2"
+SAID = {
+    "key": f"The order is at {ADDRESS} since Monday.",
+    "mark": "Gaps read as ⋯ here, Ingrid said.",
+    "small talk": "and so on and so on",
+    "empty": "",
+}
+MESSAGES = [
+    *chat(60, START),
+    *(NewMessage(id=key, role="user", content=text, created_at=START + DAY) for key, text in SAID.items()),
+    *chat(52, START + 2 * DAY, seed=2),
+]
+TEXTS = {str(message.id): message.text for message in MESSAGES}
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with one full page at `base` and its exact text."""
+    path = tmp_path_factory.mktemp("fading") / "foxing.db"
+    with Memory(path, clock=lambda: START + 3 * DAY) as memory:
+        memory.store("ana", MESSAGES)
+        assert len(memory.seal("ana").pages) == 1
+    return path.read_bytes()
+
+
+@pytest.fixture
+def memory(sealed: bytes, database_path: Path) -> Iterator[Memory]:
+    database_path.write_bytes(sealed)
+    with Memory(database_path, clock=lambda: START + 3 * DAY) as opened:
+        yield opened
+
+
+def age(memory: Memory, *tiers: str, keep_text: str = "fresh") -> dict[str, RecalledMessage]:
+    """The messages after their page has moved to each tier in turn."""
+    for tier in tiers:
+        memory.set_policy("ana", Policy(steps=(Step(after=DAY, tier=tier),), keep_text=keep_text))
+        assert memory.age("ana", now=START + 400 * DAY).unreadable == []
+    return {span.message_id: span for span in memory.export("ana")}
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[\w:/.]*\w", text)
+
+
+def index_terms(path: Path) -> set[str]:
+    with closing(connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT term FROM postings")}
+
+
+def test_what_is_left_was_said_in_that_order(memory: Memory) -> None:
+    for key, span in age(memory, "micro").items():
+        said = iter(words(TEXTS[key]))
+        assert all(word in said for word in words(span.text)), (TEXTS[key], span.text)
+
+
+def test_names_numbers_and_identifiers_stay_longest(memory: Memory) -> None:
+    left = age(memory, "micro")
+    for key, text in TEXTS.items():
+        facts = {word for word in words(text) if word in NAMES or word.isdigit() or word == ADDRESS}
+        assert facts <= set(words(left[key].text)), (text, left[key].text)
+    said = [word for text in TEXTS.values() for word in words(text)]
+    kept = [word for span in left.values() for word in words(span.text)]
+    rare = sum(word in RARE for word in kept) / sum(word in RARE for word in said)
+    assert len(kept) < len(said) / 2
+    assert rare > 2 * len(kept) / len(said)
+
+
+def test_gaps_and_shares_say_what_is_gone(memory: Memory) -> None:
+    left = age(memory, "micro")
+    for key, span in left.items():
+        assert all(span.text[place] == "⋯" for place in span.gaps)
+        assert (span.kept == 1) == (not span.gaps)
+        assert span.uncertain == []
+        if "⋯" not in TEXTS[key]:
+            assert span.text.count("⋯") == len(span.gaps)
+    assert (left["empty"].text, left["empty"].kept, left["empty"].gaps) == ("", 1, [])
+    gone = left["small talk"]
+    assert (gone.text, gone.kept, gone.gaps, gone.confidence) == ("⋯", 0, [0], 1)
+    assert 0.1 < sum(span.kept for span in left.values()) / len(left) < 0.6
+
+
+def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory) -> None:
+    before = memory.pages("ana").pages[0]
+    age(memory, "micro")
+    after = memory.pages("ana").pages[0]
+    assert (after.messages, after.first_at, after.last_at) == (before.messages, before.first_at, before.last_at)
+    assert 0.95 * 1200 <= len(memory.page_tokens("ana", after.id).data) <= 1200
+    assert memory.read_page("ana", after.id).text.count("▶") <= before.messages
+    with pytest.raises(Forgotten):
+        memory.read_page("ana", after.id, "base")
+
+
+def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
+    left = age(memory, "micro")
+    held = {term for span in left.values() for term in terms(span.text)}
+    assert index_terms(database_path) == held
+    found = memory.recall("ana", "Guadalupe", limit=100)
+    assert {span.message_id for span in found.spans} == {key for key, text in TEXTS.items() if "Guadalupe" in text}
+    assert memory.recall("ana", "Guadalupe", fidelity="verbatim").spans == []
+
+
+def test_keepsakes_move_along(memory: Memory, database_path: Path) -> None:
+    assert ADDRESS in age(memory, "tiny", "micro")["key"].text
+    with closing(connect(database_path)) as connection:
+        stored = connection.execute("SELECT text FROM keepsakes").fetchall()
+    assert (ADDRESS,) in stored
+    page = memory.read_page("ana", memory.pages("ana").pages[0].id)
+    assert ADDRESS in page.text  # written on the page as well
+
+
+def test_step_by_step_keeps_what_going_there_directly_keeps(memory: Memory, sealed: bytes, tmp_path: Path) -> None:
+    (tmp_path / "direct.db").write_bytes(sealed)
+    with Memory(tmp_path / "direct.db", clock=lambda: START + 3 * DAY) as other:
+        direct = age(other, "micro")
+    stepped = age(memory, "small", "tiny", "micro")
+    pairs = [(words(span.text), words(stepped[key].text)) for key, span in direct.items()]
+    kept = sum(len(first) for first, _ in pairs)
+    assert abs(sum(len(second) for _, second in pairs) - kept) <= 0.01 * kept
+    assert sum(len({*first} - {*second}) for first, second in pairs) <= 0.03 * kept
+
+
+def test_kept_text_does_not_fade_until_it_is_dropped(memory: Memory) -> None:
+    kept = age(memory, "micro", keep_text="always")
+    assert {key: span.text for key, span in kept.items()} == TEXTS
+    assert all(span.kept == 1 and span.gaps == [] for span in kept.values())
+    dropped = age(memory, "micro", keep_text="fresh")
+    assert any(span.gaps for span in dropped.values())
+    assert memory.pages("ana").pages[0].text_kept is False
+    assert dropped["key"].text.count(ADDRESS) == 1
+
+
+def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
+    page = memory.pages("ana").pages[0]
+    memory.set_policy("ana", Policy(steps=(Step(after=DAY, tier="micro"),)))
+    move = memory.age("ana", now=START + 400 * DAY, dry_run=True).moved[0]
+    preview = memory.preview_page("ana", page.id, "micro")
+    assert (preview.from_tier, preview.to_tier) == ("base", "micro")
+    assert preview.words == move.words
+    assert move.words is not None
+    assert move.words["numbers"].kept == move.words["numbers"].words > 30
+    assert move.words["common_words"].kept < move.words["common_words"].words
+    assert memory.age("ana", now=START + 400 * DAY, dry_run=True, preview=0).moved[0].words is None
+    assert memory.pages("ana").pages[0] == page
+
+    left = age(memory, "micro")
+    assert memory.pages("ana").pages[0].vision_tokens == preview.vision_tokens_after == move.vision_tokens_after
+    assert {message.message_id: message.after for message in preview.messages} == {k: s.text for k, s in left.items()}
+    assert {message.message_id: message.before for message in preview.messages} == TEXTS
+    assert {message.message_id: message.gaps for message in preview.messages} == {k: s.gaps for k, s in left.items()}
+
+
+def test_previews_are_of_lower_tiers(memory: Memory) -> None:
+    page = memory.pages("ana").pages[0].id
+    assert memory.preview_page("ana", page).to_tier == "small"
+    for tier in ("base", "large", "huge"):
+        with pytest.raises(InvalidInput, match="small, tiny, micro"):
+            memory.preview_page("ana", page, tier)
+    with pytest.raises(InvalidInput, match="preview"):
+        memory.age("ana", dry_run=True, preview=101)
+
+
+def test_an_image_of_a_lower_tier_shows_the_page_as_it_would_be(memory: Memory) -> None:
+    page = memory.pages("ana").pages[0].id
+    image, reading = memory.page_image("ana", page, "micro"), memory.read_page("ana", page, "micro")
+    age(memory, "micro")
+    assert memory.page_image("ana", page) == image
+    assert memory.read_page("ana", page).text == reading.text
+    assert memory.read_page("ana", page).messages == reading.messages
+
+
+def test_the_wastebasket_knows_where_the_messages_stood(memory: Memory, database_path: Path) -> None:
+    age(memory, "small", "micro")
+    with closing(connect(database_path)) as connection:
+        rows = connection.execute(
+            "SELECT tier, parts IS NOT NULL, text IS NOT NULL FROM wastebasket ORDER BY id"
+        ).fetchall()
+    assert rows == [("base", 0, 1), ("small", 1, 0)]
