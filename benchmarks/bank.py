@@ -17,7 +17,7 @@ import zstandard
 
 from foxing.api.settings import load_settings
 from foxing.encoder import Codec, load_codec
-from foxing.encoder.bench import PageSet, load_texts, measure, named_file
+from foxing.encoder.bench import PageSet, first_pages, load_texts, measure, named_file
 from foxing.memory import Memory
 from foxing.memory.models import BankBytes
 from foxing.memory.policy import Policy, Step
@@ -126,7 +126,7 @@ def _bits(held: BankBytes, characters: int) -> dict[str, float]:
 
 def measure_groups(codec: Codec, groups: Mapping[str, PageSet], progress: Advance | None = None) -> list[BankRow]:
     """Measures a bank of the messages of each group, in a new SQLite database."""
-    first_page = next(iter(groups.values())).pages[:1]
+    first_page = first_pages(next(iter(groups.values())), 1)
     for tier in codec.tiers:
         measure(codec, first_page, tier, "")  # so that no figure includes what is set up on first use
     rows: list[BankRow] = []

@@ -16,7 +16,18 @@ from .capabilities import (
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
 from .errors import CodecError, ReadFailed, TokensError
-from .fading import DrawnPage, InkedMessage, InkedPage, PageDrawer, Refinement, SetAgain, ink_page, is_cut
+from .fading import (
+    DOUBTFUL_BELOW,
+    DrawnPage,
+    InkedMessage,
+    InkedPage,
+    PageDrawer,
+    Refinement,
+    SetAgain,
+    ink_page,
+    ink_reading,
+    is_cut,
+)
 from .native.plugin import NativeOptions
 from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
 from .registry import find_codec, load_codec
@@ -26,6 +37,7 @@ from .vision.plugins import DeepSeekOptions, VisionOptions
 
 __all__ = [
     "CODECS",
+    "DOUBTFUL_BELOW",
     "UNREADABLE",
     "UNREAD_SHARE",
     "Capabilities",
@@ -64,6 +76,7 @@ __all__ = [
     "expected_bytes",
     "find_codec",
     "ink_page",
+    "ink_reading",
     "is_cut",
     "load_codec",
     "token_grid",

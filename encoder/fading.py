@@ -42,6 +42,9 @@ ATTEMPTS = 4
 AIM = 0.985
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
 LEAST = 0.955
+#: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
+#: more often than not.
+DOUBTFUL_BELOW = 0.5
 #: Characters beside a word that are a part of it as far as misreading goes: a blank.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
@@ -80,7 +83,7 @@ class InkedPage:
 
 
 def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
-    """A page as it was typeset, of which everything is known. `messages`: those on it by id, whose text the page has."""
+    """A page as it was typeset, of which all is known. `messages`: those on it by id, whose text the page has."""
     inked = []
     for span in page.spans:
         cells = page.cells.reshape(-1)[span.start : span.stop]
@@ -90,6 +93,25 @@ def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
         entry = replace(messages[span.message_id], content=read.text, skip_chars=0, gaps=gaps, header=header)
         inked.append(InkedMessage(entry, span.start, span.stop, read.cell, np.zeros(len(read.text), dtype=bool)))
     return InkedPage(page.layout, page.cells, inked)
+
+
+def ink_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> InkedPage:
+    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the spans of all its
+    messages; `messages`: those on it by id; the reading has their text."""
+    cells, confidence = _like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
+    confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
+    inked = []
+    for span in page.spans:
+        run = slice(span.start, span.stop)
+        read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
+        if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
+            read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
+        header, gaps = span.start - span.header_start > 1, frozenset(read.gaps.tolist())
+        entry = replace(messages[span.message_id], content=read.text, skip_chars=0, gaps=gaps, header=header)
+        doubtful = read.confidence < DOUBTFUL_BELOW
+        doubtful[read.gaps] = False
+        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
+    return InkedPage(page.layout, cells, inked)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
 """Benchmark of a codec: accuracy, size, calibration and speed on pages of text it was never trained on.
 
 Accuracy is 1 − Levenshtein distance / longer length over whole pages, without splicing in keepsakes. What the tokens of
-a tier do not hold is read as a gap, which is counted apart from errors. A native vision token is a unit of storage and
-of recall; it saves an LLM context only where the LLM looks at page images.
+a tier do not hold is read as a gap, which is counted apart from errors. Pages of a codec with costs are drawn as in a
+memory: words fade until the rest fits. A native vision token is a unit of storage and of recall; it saves an LLM
+context only where the LLM looks at page images.
 """
 
 from .characters import CharacterRow, measure_characters
 from .comparison import compared
-from .conditions import CONDITIONS
 from .corpus import (
     DEVELOPMENT_PAGES,
     PageSet,
     development,
+    first_pages,
     held_out,
     identifier_texts,
     load_development,
@@ -19,9 +20,9 @@ from .corpus import (
     named_file,
     texts_of,
 )
+from .drawing import BATCH_PAGES, CONDITIONS
 from .measurement import (
     AGEING_TIERS,
-    BATCH_PAGES,
     CONDITIONS_TIER,
     accuracy,
     calibration_error,
@@ -46,6 +47,7 @@ __all__ = [
     "calibration_error",
     "compared",
     "development",
+    "first_pages",
     "held_out",
     "identifier_texts",
     "load_development",

@@ -28,7 +28,8 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import png_bytes
 from foxing.renderer import GAP_MARK, Page, render
 
-from .measurement import BATCH_PAGES, mean_accuracy
+from .drawing import BATCH_PAGES
+from .measurement import mean_accuracy
 
 #: Both read best at 8×16 px per cell, row by row. Accuracy on the first pages of held-out files:
 #: RapidOCR, English: whole page 1× 99.88 %, 2× 99.89 %, rows 1× 99.97 %, 2× 99.95 %, 3× 99.93 %; Chinese: whole page

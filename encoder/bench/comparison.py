@@ -19,9 +19,10 @@ import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
 from foxing.encoder.contract import UNREADABLE, Reading
+from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Span, Transcription, transcribe
 
-from .word_classes import JOINTS, Word, WordClass, classify, words_of
+from .word_classes import JOINTS, Word, WordClass, classify, is_identifier, words_of
 
 Flags = npt.NDArray[np.bool_]
 _NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
@@ -78,10 +79,26 @@ class WordComparison:
     right: Counter[WordClass] = field(default_factory=Counter)
     #: Words that were read and stand for none on the pages.
     invented: int = 0
+    #: Identifiers on the pages, whatever their class, and those that were read right.
+    identifiers: int = 0
+    identifiers_right: int = 0
+    #: Text tokens of the messages on the pages, and of what was read of them, gap marks included.
+    text_tokens: int = 0
+    read_text_tokens: int = 0
 
     def share(self, of: WordClass) -> float | None:
         """Share of the words of a class that are read right; None if there are none."""
         return self.right[of] / self.words[of] if self.words[of] else None
+
+    @property
+    def identifier_share(self) -> float | None:
+        """Share of the identifiers that are read right; None if there are none."""
+        return self.identifiers_right / self.identifiers if self.identifiers else None
+
+    @property
+    def text_tokens_share(self) -> float | None:
+        """Text tokens of what was read of the messages ÷ those of the messages; None if there are none."""
+        return self.read_text_tokens / self.text_tokens if self.text_tokens else None
 
 
 def gap_cells(cells: Cells) -> Flags:
@@ -117,6 +134,19 @@ def compare_pages(originals: Sequence[Cells], drawn: Sequence[Cells], readings: 
     return PageComparison(CellComparison(np.concatenate(right), np.concatenate(confidence)), characters, invented)
 
 
+def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings: Sequence[Reading]) -> float:
+    """Share of the characters of the messages of `originals`, headers left out, that are still on the `drawn` pages and
+    are not read as a gap; 1 if the messages are empty."""
+    characters = kept = 0
+    for original, page, reading in zip(originals, drawn, readings, strict=True):
+        flat, seen = original.cells.reshape(-1), page.cells.reshape(-1)
+        read = _padded(reading.cells, max(seen.size, reading.cells.size))
+        characters += sum(count_characters(flat[span.start : span.stop]) for span in original.spans)
+        there = _characters(seen) & ~gap_cells(read[: seen.size])
+        kept += sum(int(there[span.start : span.stop].sum()) for span in page.spans)
+    return kept / characters if characters else 1.0
+
+
 def compare_words(
     pages: Sequence[Page],
     readings: Sequence[Reading],
@@ -132,6 +162,9 @@ def compare_words(
         for message_id in dict.fromkeys((*originals, *read)):
             original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
             _compare_message(original.text, found, language, result)
+            if original.text:
+                result.text_tokens += count_text_tokens(original.text)
+                result.read_text_tokens += count_text_tokens(found.text or GAP_MARK)
     return result
 
 
@@ -149,11 +182,14 @@ def _messages(cells: Cells, page: Page, spans: Sequence[Span]) -> Mapping[str | 
 def _compare_message(original: str, read: Transcription, language: str, result: WordComparison) -> None:
     words, found = words_of(original), words_of(read.text)
     classes = classify(original, words, language)
+    identifiers = [is_identifier(word.text) for word in words]
     result.words.update(classes)
+    result.identifiers += sum(identifiers)
     alike = LCSseq.opcodes([word.text for word in words], [word.text for word in found])
     for step in alike:
         if step.tag == "equal":
             result.right.update(classes[step.src_start : step.src_end])
+            result.identifiers_right += sum(identifiers[step.src_start : step.src_end])
     lost = [word.text for step in alike if step.tag != "equal" for word in words[step.src_start : step.src_end]]
     unmatched = [word for step in alike if step.tag != "equal" for word in found[step.dest_start : step.dest_end]]
     gaps = frozenset(read.gaps.tolist())

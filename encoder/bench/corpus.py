@@ -3,13 +3,14 @@
 import random
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
+from foxing.encoder.fading import Refinement
 from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages
@@ -34,8 +35,10 @@ class PageSet:
     pages: list[Page] = field(default_factory=list)
     #: The messages on them.
     messages: list[Entry] = field(default_factory=list)
-    #: The "lang" of the first document.
+    #: The "lang" of the first document, which decides the classes of words.
     language: str = UNKNOWN_LANGUAGE
+    #: The texts of the messages of a page → what changes the worth of their words where the page fades. None: nothing.
+    refine: Callable[[Sequence[str]], Sequence[Refinement]] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class _Conversations:
     #: The "lang" of its first document.
     language: str
     messages: list[Entry]
+
+
+def first_pages(texts: PageSet, count: int) -> PageSet:
+    """The first `count` pages of a group."""
+    return replace(texts, pages=texts.pages[:count])
 
 
 def development_pages(pages: int) -> int:

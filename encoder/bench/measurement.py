@@ -11,17 +11,17 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder.contract import Codec, Reading
+from foxing.encoder.fading import PageDrawer
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import Cells, Page, render
+from foxing.renderer import Page, grid_text, render
 
-from .comparison import compare_pages, compare_words, count_characters
-from .conditions import CONDITIONS
+from .comparison import compare_pages, compare_words, count_characters, kept_of_messages
+from .corpus import PageSet
+from .drawing import BATCH_PAGES, CONDITIONS, DrawnPages, TierDrawer
 from .rows import BenchRow
 from .text_size import text_size
 from .word_classes import WordClass
-from .word_lists import UNKNOWN_LANGUAGE
 
-BATCH_PAGES = 8
 CALIBRATION_BINS = 15
 CLEAN = "clean"
 CONDITIONS_TIER = "small"  # at which degraded images are measured
@@ -33,13 +33,14 @@ AGEING_TIERS = ("base", "small", "tiny", "micro")
 class _Case:
     """What one row measures."""
 
-    codec: Codec
-    pages: Sequence[Page]
+    texts: PageSet
     tier: str
     #: The group of the pages.
     language: str
-    #: What the pages are written in.
-    text_language: str
+    #: The pages as they are drawn at the tier.
+    drawn: DrawnPages
+    #: Whether the codec's pages fade.
+    fades: bool
     condition: str = CLEAN
     path: Literal["direct", "aged"] = "direct"
 
@@ -48,8 +49,6 @@ class _Case:
 class _Pass:
     """The result of encoding and decoding pages at one tier."""
 
-    #: The cells of the images.
-    drawn: Sequence[Cells]
     tokens: list[VisionTokens] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     encode_s: float = 0.0
@@ -94,6 +93,8 @@ class _WordFigures(TypedDict):
     content_words: float | None
     common_words: float | None
     invented_words_per_million: float
+    identifiers: float | None
+    recalled_text_tokens: float | None
 
 
 def accuracy(original: str, read: str) -> float:
@@ -110,33 +111,39 @@ def mean_accuracy(originals: Sequence[str], read: Sequence[str]) -> float:
 
 def measure(
     codec: Codec,
-    pages: Sequence[Page],
+    texts: PageSet,
     tier: str,
     language: str,
     condition: str = CLEAN,
-    text_language: str = UNKNOWN_LANGUAGE,
+    drawer: PageDrawer | None = None,
 ) -> BenchRow:
-    """Encodes and decodes `pages` at `tier` in batches and compares the result. `language`: name of their group;
-    `text_language`: what they are written in, which decides the classes of words. Raises `CodecError`."""
-    case = _Case(codec, pages, tier, language, text_language, condition)
-    return _row(case, _run(codec, [page.cells for page in pages], tier, condition))
+    """Draws pages at `tier`, encodes and decodes them in batches and compares the result. `language`: name of their
+    group; `drawer`: what draws the pages of a codec with costs, made from the codec if it is None. Raises
+    `CodecError`."""
+    pages = TierDrawer(codec, texts, drawer)
+    drawn = pages.draw(tier)
+    case = _Case(texts, tier, language, drawn, pages.fades, condition)
+    return _row(case, _run(codec, drawn, tier, condition))
 
 
 def measure_ageing(
     codec: Codec,
-    pages: Sequence[Page],
+    texts: PageSet,
     language: str,
     tiers: Sequence[str] = AGEING_TIERS,
-    text_language: str = UNKNOWN_LANGUAGE,
+    drawer: PageDrawer | None = None,
 ) -> Iterator[BenchRow]:
-    """A row for every tier but the first, encoded from the text decoded at the tier before, as in a bank that keeps no
-    text. Tiers that the codec lacks are skipped."""
-    grids = [page.cells for page in pages]
-    for step, tier in enumerate(tier for tier in tiers if tier in codec.tiers):
-        done = _run(codec, grids, tier)
-        if step:
-            yield _row(_Case(codec, pages, tier, language, text_language, path="aged"), done)
-        grids = [reading.cells for reading in done.readings]
+    """A row for every tier but the first, drawn from what was read at the tier before, as in a bank that keeps no text.
+    Tiers that the codec lacks are skipped. What going to a tier directly keeps, `measure` says."""
+    pages = TierDrawer(codec, texts, drawer)
+    drawn, readings = None, []
+    for tier in (tier for tier in tiers if tier in codec.tiers):
+        aged = drawn is not None
+        drawn = pages.draw(tier) if drawn is None else pages.draw_read(drawn, readings, tier)
+        done = _run(codec, drawn, tier)
+        if aged:
+            yield _row(_Case(texts, tier, language, drawn, pages.fades, path="aged"), done)
+        readings = done.readings
 
 
 def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating]) -> float:
@@ -150,10 +157,11 @@ def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.f
     return error
 
 
-def _run(codec: Codec, grids: Sequence[Cells], tier: str, condition: str = CLEAN) -> _Pass:
-    done = _Pass(grids)
-    for start in range(0, len(grids), BATCH_PAGES):
-        images: list[Image.Image] = [render(cells, codec.layout, tier) for cells in grids[start : start + BATCH_PAGES]]
+def _run(codec: Codec, drawn: DrawnPages, tier: str, condition: str = CLEAN) -> _Pass:
+    done = _Pass()
+    for start in range(0, len(drawn.pages), BATCH_PAGES):
+        pages = drawn.pages[start : start + BATCH_PAGES]
+        images: list[Image.Image] = [render(page.cells, codec.layout, tier) for page in pages]
         if condition != CLEAN:
             images = [CONDITIONS[condition](image) for image in images]
         begun = perf_counter()
@@ -167,21 +175,23 @@ def _run(codec: Codec, grids: Sequence[Cells], tier: str, condition: str = CLEAN
 
 
 def _row(case: _Case, done: _Pass) -> BenchRow:
-    texts = [page.text for page in case.pages]
+    pages = case.texts.pages
+    texts = [page.text for page in pages]
+    drawn = [grid_text(cells) for cells in case.drawn.truth]
     return BenchRow(
         tier=case.tier,
         language=case.language,
-        pages=len(case.pages),
+        pages=len(pages),
         characters=sum(map(len, texts)),
-        accuracy=mean_accuracy(texts, [reading.text for reading in done.readings]),
+        accuracy=mean_accuracy(drawn, [reading.text for reading in done.readings]),
         unread_pages=sum(reading.unread for reading in done.readings),
-        encode_ms=done.encode_s * 1e3 / len(case.pages),
-        decode_ms=done.decode_s * 1e3 / len(case.pages),
+        encode_ms=done.encode_s * 1e3 / len(pages),
+        decode_ms=done.decode_s * 1e3 / len(pages),
         condition=case.condition,
         path=case.path,
         **_sizes(texts, done.tokens),
-        **_cell_figures(case.pages, done),
-        **_word_figures(case, done),
+        **_cell_figures(case, done.readings),
+        **_word_figures(case, done.readings),
     )
 
 
@@ -205,17 +215,19 @@ def _sizes(texts: Sequence[str], tokens: Sequence[VisionTokens]) -> _Sizes:
     }
 
 
-def _cell_figures(pages: Sequence[Page], done: _Pass) -> _CellFigures:
-    found = compare_pages([page.cells for page in pages], done.drawn, done.readings)
+def _cell_figures(case: _Case, readings: Sequence[Reading]) -> _CellFigures:
+    pages, drawn = case.texts.pages, case.drawn
+    found = compare_pages(drawn.truth, [page.cells for page in drawn.pages], readings)
     right, confidence = found.kept
-    flagged = confidence < done.readings[0].flag_below
+    flagged = confidence < readings[0].flag_below
     wrong = ~right
     kept = max(1, len(right))
+    kept_share = kept_of_messages(pages, drawn.pages, readings) if case.fades else found.kept_share
     return {
-        "kept_share": found.kept_share,
+        "kept_share": kept_share,
         "kept_accuracy": found.kept_accuracy,
-        "character_accuracy": found.character_accuracy,
-        "invented_per_million": found.invented_per_million,
+        "character_accuracy": kept_share * found.kept_accuracy if case.fades else found.character_accuracy,
+        "invented_per_million": found.invented * 1e6 / max(1, _characters(pages)),
         "calibration_error": calibration_error(right, confidence),
         "flagged_share": float(flagged.sum()) / kept,
         "flagged_errors_share": float(flagged[wrong].mean()) if wrong.any() else 1.0,
@@ -223,9 +235,9 @@ def _cell_figures(pages: Sequence[Page], done: _Pass) -> _CellFigures:
     }
 
 
-def _word_figures(case: _Case, done: _Pass) -> _WordFigures:
-    found = compare_words(case.pages, done.readings, case.text_language)
-    characters = sum(count_characters(page.cells) for page in case.pages)
+def _word_figures(case: _Case, readings: Sequence[Reading]) -> _WordFigures:
+    pages = case.texts.pages
+    found = compare_words(pages, readings, case.texts.language, [page.spans for page in case.drawn.pages])
     return {
         "names": found.share(WordClass.NAME),
         "numbers": found.share(WordClass.NUMBER),
@@ -234,5 +246,11 @@ def _word_figures(case: _Case, done: _Pass) -> _WordFigures:
         "rare_words": found.share(WordClass.RARE),
         "content_words": found.share(WordClass.CONTENT),
         "common_words": found.share(WordClass.COMMON),
-        "invented_words_per_million": found.invented * 1e6 / max(1, characters),
+        "invented_words_per_million": found.invented * 1e6 / max(1, _characters(pages)),
+        "identifiers": found.identifier_share,
+        "recalled_text_tokens": found.text_tokens_share,
     }
+
+
+def _characters(pages: Sequence[Page]) -> int:
+    return sum(count_characters(page.cells) for page in pages)

@@ -10,8 +10,8 @@ from foxing.encoder.contract import Codec
 from foxing.renderer import grid_text, render
 
 from .baselines import Baseline, BaselineRow, compare
-from .conditions import CONDITIONS
-from .corpus import PageSet
+from .corpus import PageSet, first_pages
+from .drawing import CONDITIONS, TierDrawer
 from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing
 from .rows import BenchRow
 
@@ -56,7 +56,7 @@ def plan_rows(
     asked for."""
 
     def one(texts: PageSet, tier: str, name: str, condition: str = "clean") -> Iterator[BenchRow]:
-        yield measure(codec, texts.pages, tier, name, condition, texts.language)
+        yield measure(codec, texts, tier, name, condition)
 
     plan = [BenchStep(1, partial(one, texts, tier, name)) for name, texts in groups.items() for tier in tiers]
     for name, texts in groups.items():
@@ -64,16 +64,15 @@ def plan_rows(
             plan += [BenchStep(1, partial(one, texts, CONDITIONS_TIER, name, condition)) for condition in CONDITIONS]
         if ageing:
             steps = len([tier for tier in AGEING_TIERS if tier in codec.tiers]) - 1
-            aged = partial(measure_ageing, codec, texts.pages, name, text_language=texts.language)
-            plan.append(BenchStep(steps, aged))
+            plan.append(BenchStep(steps, partial(measure_ageing, codec, texts, name)))
     return plan
 
 
 def warm_up(codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str]) -> None:
     """Measures one page at each tier, so that no row includes one-time setup."""
-    page = next(iter(groups.values())).pages[:1]
+    texts = first_pages(next(iter(groups.values())), 1)
     for tier in tiers:
-        measure(codec, page, tier, "")
+        measure(codec, texts, tier, "")
 
 
 def run_plan(plan: Sequence[BenchStep], progress: Advance) -> list[BenchRow]:
@@ -100,13 +99,13 @@ def compare_with(
     skipped: list[SkippedBaseline] = []
     work = [(engine, name) for engine in engines for name in groups]
     for number, (engine, name) in enumerate(work):
-        part = groups[name].pages[:pages]
-        reason = engine.why_unsupported("".join(page.text for page in part), name)
+        part = first_pages(groups[name], pages)
+        reason = engine.why_unsupported("".join(page.text for page in part.pages), name)
         if reason is not None:
             skipped.append({"engine": engine.name, "language": name, "why": reason})
             continue
         for step, tier in enumerate(tiers):
-            rows.append(compare(codec, engine, part, tier, name))
+            rows.append(compare(codec, engine, TierDrawer(codec, part).draw(tier).pages, tier, name))
             progress(number * len(tiers) + step + 1, len(work) * len(tiers))
     return rows, skipped
 

@@ -9,7 +9,9 @@ class BenchRow:
     """Figures over all pages together. Shares are in [0, 1]; milliseconds are per page, measured in batches.
 
     A page's characters are its cells with ink, headers and marks included, blanks not; one is kept unless the reading
-    has a gap in its place. `characters`, `accuracy` and bits per character are of the whole text, blanks included.
+    has a gap in its place. `characters`, sizes of text and bits per character are of all text of the original page,
+    blanks included. Where a codec's pages fade, headers do not count as kept, and accuracy, confidence and errors are
+    those of the page as it is drawn: words are compared with the original.
     """
 
     tier: str
@@ -18,7 +20,8 @@ class BenchRow:
     pages: int
     #: Length of the text of the pages: headers, marks and blanks included.
     characters: int
-    #: 1 − Levenshtein distance / longer length, weighted by the characters of each page. A gap costs what it hides.
+    #: 1 − Levenshtein distance / longer length, weighted by the characters of each page. A gap that is not on the page
+    #: as it is drawn costs what it hides.
     accuracy: float
     vision_tokens: int
     #: Tokens of the same text in a real BPE vocabulary.
@@ -41,9 +44,9 @@ class BenchRow:
     decode_ms: float
     #: Condition of the page image: "clean", or one of `CONDITIONS`.
     condition: str
-    #: "direct": encoded from the original; "aged": from the text decoded at the tier before.
+    #: "direct": drawn from the original; "aged": from what was read at the tier before.
     path: Literal["direct", "aged"]
-    #: Share of the page's characters that the tokens hold.
+    #: Share of the page's characters that the tokens hold; where pages fade, of the characters of messages.
     kept_share: float
     #: Share of the kept characters that are read right; 1 if none is kept.
     kept_accuracy: float
@@ -77,6 +80,11 @@ class BenchRow:
     common_words: float | None
     #: Words read, flagged or not, that stand for none on the page, per million characters of the page.
     invented_words_per_million: float
+    #: Share of the identifiers that are read right, whatever their class: URLs, addresses, paths, hashes, UUIDs, and
+    #: dotted, snake_case and camelCase names. None if the pages have none.
+    identifiers: float | None
+    #: Text tokens of the messages as they are read ÷ those of the original messages; None if the pages have none.
+    recalled_text_tokens: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

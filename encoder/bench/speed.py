@@ -10,7 +10,8 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CODECS
 from foxing.renderer import Page, render
 
-from .measurement import BATCH_PAGES
+from .corpus import PageSet, first_pages
+from .drawing import BATCH_PAGES, TierDrawer
 
 REPEATS = 3  # the median counts
 
@@ -40,17 +41,20 @@ class CodecSpeed:
         return asdict(self)
 
 
-def measure_speed(codec: Codec, pages: Sequence[Page], tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
-    """Times the codec on `pages`, repeated or cut to a full batch. Raises `CodecError`."""
+def measure_speed(codec: Codec, texts: PageSet, tiers: Sequence[str], device: str = "auto") -> CodecSpeed:
+    """Times the codec on the pages of a group as they are drawn at each tier, repeated or cut to a full batch. Raises
+    `CodecError`."""
     plugin = CODECS.get(codec.name).value if codec.name in CODECS else None
     load_ms = 0.0
     if plugin is not None and plugin.shipped:  # a second copy of a large model may not fit into memory
         load_ms = _timed(lambda: plugin.load(device, plugin.parse(None))) * 1e3
+    texts = first_pages(texts, BATCH_PAGES)
+    drawn = {tier: TierDrawer(codec, texts).draw(tier).pages for tier in tiers}
+    return CodecSpeed(load_ms, tuple(_tier_speed(codec, pages, tier) for tier, pages in drawn.items()))
+
+
+def _tier_speed(codec: Codec, pages: Sequence[Page], tier: str) -> TierSpeed:
     batch = [pages[index % len(pages)] for index in range(BATCH_PAGES)]
-    return CodecSpeed(load_ms, tuple(_tier_speed(codec, batch, tier) for tier in tiers))
-
-
-def _tier_speed(codec: Codec, batch: Sequence[Page], tier: str) -> TierSpeed:
     images = [render(page.cells, page.layout, tier) for page in batch]
     tokens = codec.encode(images, tier)
     codec.decode(tokens)

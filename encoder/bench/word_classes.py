@@ -38,6 +38,10 @@ _AFTER_URL = ".,;:!?'\"’”)]}"
 _PLAIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SEPARATOR = re.compile(r"[:/+~-]")
 _IDENTIFIER = re.compile(r"[_@]|://|/.*[/.]|\./")
+#: Letters and digits mixed, as in a hash, a UUID or a key.
+_OPAQUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w-]{7,}", re.DOTALL)
+#: A number with its unit, a time or a numeric date.
+_QUANTITY = re.compile(r"[\d.,:/+~-]+[^\W\d_]{0,4}")
 _CAMEL_CASE = re.compile(r"[a-z][A-Z]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
@@ -95,6 +99,14 @@ def words_of(text: str) -> list[Word]:
 def is_plain(word: str) -> bool:
     """Whether a word consists of letters and inner apostrophes, and is not camelCase."""
     return _PLAIN.fullmatch(word) is not None and not _CAMEL_CASE.search(word)
+
+
+def is_identifier(word: str) -> bool:
+    """Whether a word is a URL, an address, a path, a dotted, snake_case or camelCase name, or mixes letters and digits,
+    as a hash or a UUID does. Numbers with their units and numeric dates are not identifiers."""
+    if _QUANTITY.fullmatch(word):
+        return False
+    return _is_named_identifier(word) or _OPAQUE.fullmatch(word) is not None
 
 
 def lower_case(word: str) -> str:
@@ -211,7 +223,7 @@ def _is_name(word: str, inside: bool, known: LanguageWords, english: EnglishWord
 
 def _by_frequency(word: str, listed: str, english: EnglishWords | None) -> WordClass:
     """The class of a word that the other rules leave."""
-    if _is_identifier(word):
+    if _is_named_identifier(word):
         return WordClass.RARE
     if english is None:
         return WordClass.CONTENT
@@ -221,6 +233,6 @@ def _by_frequency(word: str, listed: str, english: EnglishWords | None) -> WordC
     return WordClass.RARE if letters >= RARE_LETTERS and listed not in english.frequent else WordClass.CONTENT
 
 
-def _is_identifier(word: str) -> bool:
+def _is_named_identifier(word: str) -> bool:
     dotted = "." in word and any(len(piece) > 1 for piece in word.split("."))
     return dotted or _IDENTIFIER.search(word) is not None or _CAMEL_CASE.search(word) is not None

@@ -7,6 +7,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from foxing.encoder import (
+    DOUBTFUL_BELOW,
     DrawnPage,
     InkedMessage,
     InkedPage,
@@ -28,9 +29,6 @@ from .content import PageState
 from .preview import word_counts
 from .spans import Ranges, keepsake_rows, transcribed
 from .splice import SplicedText, splice
-
-#: A character that is more likely wrong than right. Others that are flagged are right more often than not.
-DOUBTFUL_BELOW = 0.5
 
 #: Bank id and index terms → how many messages of the bank hold each, for those that any does.
 DocumentFrequencies = Callable[[Connection, int, Collection[str]], Mapping[str, int]]

@@ -18,6 +18,7 @@ from foxing.encoder import Codec, CodecError, Reading, VisionTokens, load_codec
 from foxing.encoder.bench import (
     AGEING_TIERS,
     DEVELOPMENT_PAGES,
+    PageSet,
     calibration_error,
     development,
     held_out,
@@ -59,7 +60,7 @@ FIELDS = (
     *("silent_errors_per_10k", "encode_ms", "decode_ms", "condition", "path", "kept_share", "kept_accuracy"),
     *("character_accuracy", "invented_per_million", "bytes_per_page", "bytes_per_token", "ppmd_bits_per_character"),
     *("chars_per_4_per_token", "unread_pages", "names", "numbers", "dates", "negations", "rare_words"),
-    *("content_words", "common_words", "invented_words_per_million"),
+    *("content_words", "common_words", "invented_words_per_million", "identifiers", "recalled_text_tokens"),
 )
 ONE_PAGE, TWO_PAGES, EIGHT_PAGES = 130, 230, 900  # sentences
 
@@ -70,9 +71,14 @@ def codec() -> Codec:
 
 
 @pytest.fixture(scope="module")
-def short_page(codec: Codec) -> Page:
-    """A few rows of English, cheap to decode."""
-    return texts_of([document(8)], codec).pages[0]
+def short_texts(codec: Codec) -> PageSet:
+    """A page with a few rows of English, cheap to decode."""
+    return texts_of([document(8)], codec)
+
+
+@pytest.fixture(scope="module")
+def short_page(short_texts: PageSet) -> Page:
+    return short_texts.pages[0]
 
 
 def document(sentences: int, **fields: str) -> dict[str, Any]:
@@ -254,14 +260,14 @@ def test_misread_characters_are_listed(codec: Codec) -> None:
     assert row.to_dict()["twins"] == row.lookalikes
 
 
-def test_ageing_is_measured_through_decoded_text(codec: Codec, short_page: Page) -> None:
-    rows = list(measure_ageing(codec, [short_page], "en"))
+def test_ageing_is_measured_through_decoded_text(codec: Codec, short_texts: PageSet) -> None:
+    rows = list(measure_ageing(codec, short_texts, "en"))
     assert [row.tier for row in rows] == list(AGEING_TIERS[1:])
     assert {row.path for row in rows} == {"aged"}
     assert rows[0].accuracy > 0.9
     # where base reads without an error, small loses nothing by ageing
-    direct = measure(codec, [short_page], "small", "en")
-    if measure(codec, [short_page], "base", "en").character_accuracy == 1:
+    direct = measure(codec, short_texts, "small", "en")
+    if measure(codec, short_texts, "base", "en").character_accuracy == 1:
         assert rows[0].accuracy == direct.accuracy
 
 
@@ -271,15 +277,15 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     assert calibration_error(right, np.full(10, 0.4)) == pytest.approx(0.5)
 
 
-def test_speed_is_measured_at_each_tier(codec: Codec, short_page: Page) -> None:
-    speed = measure_speed(codec, [short_page], ["small"], "cpu").to_dict()
+def test_speed_is_measured_at_each_tier(codec: Codec, short_texts: PageSet) -> None:
+    speed = measure_speed(codec, short_texts, ["small"], "cpu").to_dict()
     assert speed["load_ms"] > 0
     assert [tier["tier"] for tier in speed["tiers"]] == ["small"]
 
 
-def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_page: Page, tmp_path: Path) -> None:
+def test_curves_are_drawn_as_png_and_svg(codec: Codec, short_texts: PageSet, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="drawing needs the extra 'bench'")
-    rows = [measure(codec, [short_page], tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
+    rows = [measure(codec, short_texts, tier, name) for name in ("en", "agent") for tier in ("small", "micro")]
     engines = [
         BaselineRow(name, "1", tier, "en", 1, 9, 0.9, 1.0, 9.0, 9.0, 1.0, 60_000.0, 9_000.0)
         for name in ("engine-a", "engine-b")

@@ -9,7 +9,7 @@ import pytest
 from PIL.Image import Image
 
 from foxing.encoder import UNREADABLE, Codec, CodecError, Reading, VisionTokens, load_codec
-from foxing.encoder.bench import BenchRow, compared, measure, measure_ageing, texts_of
+from foxing.encoder.bench import BenchRow, PageSet, compared, first_pages, measure, measure_ageing, texts_of
 from foxing.encoder.bench.comparison import GAP_MARK, compare_pages, compare_words
 from foxing.encoder.bench.text_size import ppmd_bytes, text_size
 from foxing.encoder.bench.word_classes import WordClass
@@ -72,7 +72,7 @@ class Scripted:
 
 def row_of(page: Page, reading: Reading) -> BenchRow:
     codec: Any = Scripted(reading)
-    return measure(codec, [page], "small", "en")
+    return measure(codec, PageSet([page]), "small", "en")
 
 
 def test_what_the_tokens_do_not_hold_is_not_kept_and_no_error() -> None:
@@ -149,7 +149,7 @@ def test_gaps_of_the_page_itself_are_not_characters() -> None:
 
 def test_what_a_lower_tier_reads_in_a_gap_is_invented_even_if_it_is_right() -> None:
     codec: Any = Scripted(reading_of(f"abcdef{GAP_MARK * 4}"), reading_of(f"aXcdefghY{GAP_MARK}"))
-    (row,) = measure_ageing(codec, [page_of("abcdefghij")], "en", ("base", "small"))
+    (row,) = measure_ageing(codec, PageSet([page_of("abcdefghij")]), "en", ("base", "small"))
     assert (row.kept_share, row.kept_accuracy) == (0.6, pytest.approx(5 / 6))
     assert row.invented_per_million == pytest.approx(3 / 10 * 1e6)
 
@@ -167,7 +167,7 @@ def test_several_pages_are_counted_together() -> None:
 
 def test_bytes_count_everything_that_is_stored() -> None:
     codec: Any = Scripted(reading_of("abcd"), reading_of("abcd"), token_bytes=(48, 148))
-    row = measure(codec, [page_of("abcd")] * 2, "small", "en")
+    row = measure(codec, PageSet([page_of("abcd")] * 2), "small", "en")
     sizes = [len(tokens.to_bytes()) for tokens in codec.encode([object()] * 2, "small")]
     assert sizes[1] - sizes[0] == 101  # one more digit in the header
     assert row.bytes_per_page == sum(sizes) / 2
@@ -178,7 +178,7 @@ def test_bytes_count_everything_that_is_stored() -> None:
 def test_text_compressors_are_measured_page_by_page() -> None:
     text = "the same words again, " * 40
     codec: Any = Scripted(*(reading_of(text[:160]) for _ in range(2)))
-    row = measure(codec, [page_of(text[:160])] * 2, "small", "en")
+    row = measure(codec, PageSet([page_of(text[:160])] * 2), "small", "en")
     size = text_size(text[:160].rstrip())
     assert row.zstd_bits_per_character == pytest.approx(size.zstd_bytes * 2 * 8 / row.characters)
     if size.ppmd_bytes is not None:
@@ -224,7 +224,7 @@ def test_a_lost_word_counts_in_its_class_alone(name: str) -> None:
         assert found.words[kind] - found.right[kind] == 1
         assert all(found.share(other) == 1 for other in WordClass if other != kind)
     codec: Any = Scripted(reading_of(TALK.replace(word, GAP_MARK)))
-    row = measure(codec, [page], "small", "group", text_language="en")
+    row = measure(codec, PageSet([page], language="en"), "small", "group")
     shares = {field: getattr(row, field) for field in CLASSES}
     assert shares.pop(name) == found.share(kind) != 1
     assert set(shares.values()) == {1.0}
@@ -255,7 +255,7 @@ def test_words_are_compared_message_by_message() -> None:
 def test_invented_words_count_flagged_or_not_for_a_million_characters() -> None:
     page = messages_of("the tea is cold")
     codec: Any = Scripted(reading_of("the sea is colder", doubtful="s"))
-    row = measure(codec, [page], "small", "en", text_language="en")
+    row = measure(codec, PageSet([page], language="en"), "small", "en")
     assert row.invented_words_per_million == pytest.approx(2e6 / 12)
     assert (row.names, row.dates, row.common_words, row.content_words) == (None, None, 1.0, 0.0)
 
@@ -306,7 +306,7 @@ def codec() -> Codec:
 def test_the_native_codec_keeps_a_short_page(codec: Codec, tier: str) -> None:
     messages = [{"role": "user", "content": "The parser drops the last line of a file without a newline at its end."}]
     texts = texts_of([{"id": "talk", "lang": "en", "messages": messages * 6}], codec)
-    row = measure(codec, texts.pages[:1], tier, "group", text_language=texts.language)
+    row = measure(codec, first_pages(texts, 1), tier, "group")
     assert (row.kept_share, row.invented_per_million) == (1.0, 0.0)
     assert row.character_accuracy == row.kept_accuracy > 0.99
     assert (row.names, row.numbers, row.dates) == (None, None, None)

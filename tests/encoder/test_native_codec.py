@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, load_codec
-from foxing.encoder.bench import CONDITIONS, accuracy, compared, measure
+from foxing.encoder.bench import CONDITIONS, PageSet, accuracy, compared, measure, texts_of
 from foxing.encoder.bench.documents import entries
 from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.native.codec import NativeCodec
@@ -94,6 +94,10 @@ def codec() -> NativeCodec:
     return loaded
 
 
+def page_set(codec: Codec, lines: tuple[str, ...], times: int) -> PageSet:
+    return texts_of([{"id": "t", "messages": [{"role": "user", "content": line} for line in lines * times]}], codec)
+
+
 def page_of(codec: Codec, lines: tuple[str, ...], times: int) -> Page:
     messages = [{"role": "user", "content": line} for line in lines * times]
     return Typesetter(codec.layout, codec.repertoire).page(entries([{"id": "t", "messages": messages}]))
@@ -146,7 +150,7 @@ def test_text_of_untrained_kinds_is_read_accurately(codec: Codec, kind: str) -> 
 
 @pytest.mark.parametrize("condition", ["shift 1 px", "blur 0.5 px", "noise 8/255"])
 def test_degraded_images_are_read(codec: Codec, condition: str) -> None:
-    row = measure(codec, [page_of(codec, ENGLISH, 3)], "small", "en", condition)
+    row = measure(codec, page_set(codec, ENGLISH, 3), "small", "en", condition)
     assert row.accuracy >= 0.95
 
 
@@ -159,15 +163,15 @@ def test_wrong_characters_have_lower_confidence(codec: Codec) -> None:
 
 
 def test_the_bench_measures_every_tier_language_and_condition(codec: Codec) -> None:
-    pages = {"en": [page_of(codec, ENGLISH, 1)], "ko": [page_of(codec, KOREAN, 1)]}
+    groups = {"en": page_set(codec, ENGLISH, 1), "ko": page_set(codec, KOREAN, 1)}
     runs = [("small", "clean"), ("tiny", "clean"), *(("small", condition) for condition in CONDITIONS)]
-    rows = [measure(codec, part, tier, name, condition) for name, part in pages.items() for tier, condition in runs]
+    rows = [measure(codec, part, tier, name, condition) for name, part in groups.items() for tier, condition in runs]
     for row in rows:
         assert 0 < row.accuracy <= 1
         assert row.compression > 0
         assert row.bits_per_character > 0
         assert row.zstd_bits_per_character > 0
-        assert row.characters == sum(len(page.text) for page in pages[row.language])
+        assert row.characters == sum(len(page.text) for page in groups[row.language].pages)
 
 
 def test_every_character_of_the_charset_is_typeset_and_read(codec: NativeCodec) -> None:

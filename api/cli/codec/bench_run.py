@@ -128,6 +128,6 @@ class BenchRun:
     def measure_speed(self, device: str) -> CodecSpeed:
         """Times of loading, drawing, encoding and decoding on the pages of the first group."""
         with self.state.progress("speed") as progress:
-            speed = measure_speed(self.codec, next(iter(self.groups.values())).pages, self.tiers, device)
+            speed = measure_speed(self.codec, next(iter(self.groups.values())), self.tiers, device)
             progress(1, 1)
         return speed

@@ -1,0 +1,125 @@
+"""Pages as a tier shows them: with what is left of their ink, and on degraded images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from foxing.encoder.capabilities import capabilities_of
+from foxing.encoder.contract import Codec, Reading
+from foxing.encoder.fading import DrawnPage, InkedPage, PageDrawer, Refinement, ink_page, ink_reading
+from foxing.renderer import Cells, Entry, Page, transcribe
+
+from .corpus import PageSet
+
+BATCH_PAGES = 8
+
+
+@dataclass(frozen=True)
+class DrawnPages:
+    """The pages of a group as they are drawn at a tier."""
+
+    #: What is drawn, with the spans of all messages.
+    pages: Sequence[Page]
+    #: What each cell of `pages` would hold if nothing had been misread at an earlier tier.
+    truth: Sequence[Cells]
+
+
+class TierDrawer:
+    """Draws the pages of a group at the tiers of a codec.
+
+    Pages of a codec with costs are drawn as a memory draws them when they age: what does not fit fades. Those of
+    another codec are drawn as they are.
+    """
+
+    def __init__(self, codec: Codec, texts: PageSet, drawer: PageDrawer | None = None) -> None:
+        """`drawer`: what draws pages; made from the codec if it is None."""
+        self.texts = texts
+        #: Whether pages may be set again.
+        self.fades = capabilities_of(codec).costable is not None
+        self._drawer = drawer or (PageDrawer(codec) if self.fades else None)
+        self._messages: Mapping[str, Entry] = {message.message_id: message for message in texts.messages}
+
+    def draw(self, tier: str) -> DrawnPages:
+        """The pages at `tier`, drawn from the originals. Raises `CodecError`."""
+        pages = self.texts.pages
+        whole = DrawnPages(pages, [page.cells for page in pages])
+        return self._draw(whole, [ink_page(page, self._messages) for page in pages], tier) if self.fades else whole
+
+    def draw_read(self, drawn: DrawnPages, readings: Sequence[Reading], tier: str) -> DrawnPages:
+        """The pages at `tier`, drawn from what was read of them as they were `drawn` before. Raises `CodecError`."""
+        pairs = list(zip(drawn.pages, readings, strict=True))
+        if not self.fades:
+            return DrawnPages([replace(page, cells=reading.cells) for page, reading in pairs], drawn.truth)
+        return self._draw(drawn, [ink_reading(page, reading, self._messages) for page, reading in pairs], tier)
+
+    def _draw(self, before: DrawnPages, inked: Sequence[InkedPage], tier: str) -> DrawnPages:
+        assert self._drawer is not None
+        inked = [replace(page, refinements=self._refinements(number)) for number, page in enumerate(inked)]
+        drawn: list[DrawnPage] = []
+        for start in range(0, len(inked), BATCH_PAGES):
+            drawn += self._drawer.draw(inked[start : start + BATCH_PAGES], tier)
+        pages = [_page(page, new) for page, new in zip(before.pages, drawn, strict=True)]
+        return DrawnPages(pages, [_truth(*each) for each in zip(before.truth, inked, drawn, strict=True)])
+
+    def _refinements(self, number: int) -> Sequence[Refinement]:
+        if self.texts.refine is None:
+            return ()
+        page = self.texts.pages[number]
+        flat = page.cells.reshape(-1)
+        parts = [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
+        return self.texts.refine([part.text for part in parts])
+
+
+def _page(before: Page, drawn: DrawnPage) -> Page:
+    return drawn.faded.page if drawn.faded is not None else replace(before, cells=drawn.cells)
+
+
+def _truth(before: Cells, inked: InkedPage, drawn: DrawnPage) -> Cells:
+    """What the cells of a page would hold if nothing had been misread. `before`: the same of `inked.cells`."""
+    if drawn.faded is None:
+        return before
+    truth = drawn.cells.copy()
+    flat, was_read, was_meant = truth.reshape(-1), inked.cells.reshape(-1), before.reshape(-1)
+    for message, span, left in zip(inked.messages, drawn.faded.page.spans, drawn.faded.texts, strict=True):
+        if span.start == span.stop or message.start == message.stop:
+            continue
+        read = transcribe(flat[span.start : span.stop].copy(), layout=inked.layout, start=span.start)
+        cells, source = span.start + read.cell, message.start + message.cell[left.origin]
+        misread = (flat[cells] == was_read[source]) & (was_read[source] != was_meant[source])
+        flat[cells[misread]] = was_meant[source[misread]]
+    return truth
+
+
+def shifted(image: Image.Image) -> Image.Image:
+    """Shifted by one pixel to the right and down."""
+    return image.transform(image.size, Image.Transform.AFFINE, (1, 0, -1, 0, 1, -1), fillcolor=255)
+
+
+def blurred(image: Image.Image) -> Image.Image:
+    """Gaussian blur, σ 0.5 px."""
+    return image.filter(ImageFilter.GaussianBlur(0.5))
+
+
+def noisy(image: Image.Image) -> Image.Image:
+    """Gaussian noise, σ 8/255; the same on every run."""
+    noise = np.random.default_rng(7).normal(0, 8, (image.height, image.width))
+    return Image.fromarray(np.clip(np.asarray(image, dtype=np.float32) + noise, 0, 255).astype(np.uint8))
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    """JPEG, quality 80."""
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return Image.open(buffer).convert("L")
+
+
+#: Name → the function that degrades an image.
+CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "shift 1 px": shifted,
+    "blur 0.5 px": blurred,
+    "noise 8/255": noisy,
+    "JPEG 80": compressed,
+}
