@@ -99,11 +99,14 @@ def bench(
     """Measure what the codec keeps of text it was never trained on, in how many bytes, how accurately and how fast.
 
     `rows` has one entry per group and tier, followed on request by altered images (`condition`) and pages aged through
-    decoded text (`path` is "aged"). A character is kept unless it is read as a gap (⋯), which is no error; it is
-    invented if it is read where the page has none. Words are compared message by message: `names`, `numbers`, `dates`,
-    `negations`, `rare_words`, `content_words` and `common_words` are the shares read right. `characters` has one entry
-    per kind of character and tier. For a codec based on a vision-language model, `storage` shows how storing tokens in
-    each dtype changes the logits of its decoder.
+    decoded text (`path` is "aged"). Where a tier holds less than a page, words fade first, as in a bank of the same
+    messages: `kept_share` is the share of the messages that is left, and errors are those of the page as it is drawn. A
+    character is kept unless it is read as a gap (⋯), which is no error; it is invented if it is read where the page has
+    none. Words are compared with the original message by message: `names`, `numbers`, `dates`, `negations`,
+    `rare_words`, `content_words`, `common_words` and `identifiers` are the shares read right. `recalled_text_tokens`:
+    text tokens of the messages as they are read ÷ exact. `characters` has one entry per kind of character and tier. For
+    a codec based on a vision-language model, `storage` shows how storing tokens in each dtype changes the logits of its
+    decoder.
     """
     from foxing.encoder import load_codec
 
@@ -153,13 +156,17 @@ def _text_groups(codec: "Codec", texts: Sequence[str], limits: PageLimits) -> "d
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":
-    """`groups` that have pages, and `pages` pages of identifiers. Raises `CodecError` if no page is left."""
+    """`groups` that have pages, and `pages` pages of identifiers, with what their words are worth in a bank of each
+    group. Raises `CodecError` if no page is left."""
     from foxing.encoder import CodecError
     from foxing.encoder.bench import identifier_texts
+    from foxing.memory.ingest.worth import worth_in_bank
 
     if pages:
         groups = {**groups, "identifiers": identifier_texts(codec, pages)}
     groups = {name: group for name, group in groups.items() if group.pages}
     if not groups:
         raise CodecError("no page is left to measure; give longer texts or a smaller --skip")
+    for group in groups.values():
+        group.refine = worth_in_bank(message.content for message in group.messages)
     return groups

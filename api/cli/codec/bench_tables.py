@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 #: Said below the table of classes.
 CLASSES_NOTE = (
-    "Names to common: shares of the words in messages that are read right; a word that is a gap is not. invented/M: "
-    "words read that stand for none, per million characters."
+    "Names to common: shares of the words in messages that are read right; a word that is a gap is not. ids: the same "
+    "of identifiers, which are counted in their class too. invented/M: words read that stand for none, per million "
+    "characters. recalled: text tokens of the messages as they are read ÷ exact."
 )
 #: Said below every table that has a compression ratio.
 UNIT_NOTE = (
@@ -80,32 +81,47 @@ def _show_confidence(console: Console, rows: "Sequence[BenchRow]") -> None:
 
 def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
     """Which words are read right, by class, and how many were invented."""
-    shares = ("names", "numbers", "dates", "negations", "rare", "content", "common")
-    numbers = (*shares, "invented/M", "B/page")
+    shares = ("names", "numbers", "dates", "negations", "rare", "content", "common", "ids")
+    numbers = (*shares, "invented/M", "recalled", "B/page")
     shown = table("tier", "text", "image", "encoded", *numbers, right=numbers)
     for row in rows:
         words = (row.names, row.numbers, row.dates, row.negations, row.rare_words, row.content_words, row.common_words)
         shown.add_row(
             *(row.tier, row.language, row.condition, row.path),
-            *("" if share is None else f"{share:.1%}" for share in words),
-            *(f"{row.invented_words_per_million:.0f}", f"{row.bytes_per_page:,.0f}"),
+            *(_share(share) for share in (*words, row.identifiers)),
+            *(f"{row.invented_words_per_million:.0f}", _share(row.recalled_text_tokens), f"{row.bytes_per_page:,.0f}"),
         )
     console.print(shown)
     console.print(CLASSES_NOTE, soft_wrap=True)
 
 
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:
-    """Pages aged through decoded text beside those encoded from the original."""
-    originals = {(row.language, row.tier): row.accuracy for row in direct if row.condition == "clean"}
-    shares = ("pages", "kept", "aged", "directly", "points lost", "invented/M")
-    numbers = (*shares, "bits/char", "zstd", "PPMd", "B/page")
+    """Pages aged through decoded text, tier by tier, beside those drawn from the original: what is left of each."""
+    originals = {(row.language, row.tier): row for row in direct if row.condition == "clean"}
+    numbers = (
+        "pages",
+        "kept",
+        "directly",
+        "content words",
+        "directly",
+        "accuracy",
+        "silent/10k",
+        "invented/M",
+        "B/page",
+    )
     shown = table("tier", "text", *numbers, right=numbers)
     for row in aged:
         original = originals.get((row.language, row.tier))
         shown.add_row(
-            *(row.tier, row.language, f"{row.pages}", f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
-            *("", "") if original is None else (f"{original:.3%}", f"{(original - row.accuracy) * 100:.3f}"),
-            *(f"{row.invented_per_million:.0f}", *_rates(row), f"{row.bytes_per_page:,.0f}"),
+            *(row.tier, row.language, f"{row.pages}", f"{row.kept_share:.2%}"),
+            *("" if original is None else f"{original.kept_share:.2%}", _share(row.content_words)),
+            *("" if original is None else _share(original.content_words), f"{row.accuracy:.3%}"),
+            *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_words_per_million:.0f}"),
+            f"{row.bytes_per_page:,.0f}",
         )
     console.print(shown)
 
