@@ -1,57 +1,127 @@
 """The pictures of the documentation."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image
 
 from foxing.api.demo.conversation import demo_conversation
-from foxing.encoder import load_codec
-from foxing.encoder.bench.plot import plot_curve
-from foxing.renderer import DENSE_PAGE, TIERS, Entry, Page, PageLayout, Repertoire, Typesetter, render
+from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, ink_page, load_codec
+from foxing.encoder.bench.comparison import kept_of_messages
+from foxing.encoder.bench.plot import plot_classes, plot_curve
+from foxing.memory.ingest.worth import worth_in_bank
+from foxing.renderer import BLANK, DENSE_PAGE, Cells, Entry, Page, Typesetter, render
 
 from .document import Figures
 
-PANELS_PER_ROW = 3
-PANEL_CELLS = (44, 15)  # columns and rows of the page shown in a panel
-PANEL_PX = (352, 240)
-LABEL_PX = 18
-GAP_PX = 8
+#: Tiers that a page passes through as it ages.
+SHOWN_TIERS = ("base", "small", "tiny", "micro")
+#: Columns and rows at the top left of a page that are shown enlarged, and as they are read.
+PART_CELLS = (52, 7)
+CELL_PX = (8, 16)  # of the text and of the enlarged part
+GAP_PX = 12
+PAPER, FRAME = 255, 160
+#: Messages of the demo, more than a page holds.
+MESSAGES = 200
+
+
+@dataclass(frozen=True)
+class _ShownPage:
+    """A page at a tier."""
+
+    tier: str
+    page: Page
+    tokens: VisionTokens
+    reading: Reading
+    #: Share of the characters of its messages that is left.
+    kept: float
 
 
 def draw_pictures(figures: Figures, folder: Path) -> None:
-    """Draws the curve, if it is measured, and the same part of a page at every tier, into `folder`."""
+    """Draws the curve and the classes of words, if they are measured, and a page at every tier, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("png", "svg"):
         if "codec" in figures:
             plot_curve(figures.codec, folder / f"curve.{suffix}", figures.rivals)
+            plot_classes(figures.codec, folder / f"classes.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 
 def draw_tiers(path: Path) -> None:
-    """Draws the same part of one page at every tier, a panel each."""
-    codec = load_codec("native")
-    page = _demo_page(codec.layout, codec.repertoire)
-    width, height = PANEL_PX
-    panel_width, panel_height = width + GAP_PX, height + LABEL_PX + GAP_PX
-    rows = -(-len(TIERS) // PANELS_PER_ROW)
-    sheet = Image.new("L", (panel_width * PANELS_PER_ROW - GAP_PX, panel_height * rows - GAP_PX), 255)
-    pen = ImageDraw.Draw(sheet)
-    for number, tier in enumerate(TIERS):
-        image = render(page.cells, page.layout, tier)
-        side = image.width
-        columns, lines = PANEL_CELLS
-        box = (0, 0, round(side * columns / DENSE_PAGE.columns), round(side * lines / DENSE_PAGE.rows))
-        left, top = number % PANELS_PER_ROW * panel_width, number // PANELS_PER_ROW * panel_height
-        spec = codec.tiers[tier]
-        pen.text((left, top + 2), f"{tier}: {side} px, {spec.tokens} tokens, {spec.bytes_per_page:,} bytes", fill=0)
-        sheet.paste(image.crop(box).resize((width, height), Image.Resampling.NEAREST), (left, top + LABEL_PX))
-    sheet.save(path)
+    """Draws one page as it ages: the whole of it at each tier, then its beginning enlarged beside what is read there."""
+    shown = _aged_pages(load_codec("native"), _demo_entries())
+    part = (PART_CELLS[0] * CELL_PX[0], PART_CELLS[1] * CELL_PX[1])
+    width = 2 * part[0] + GAP_PX
+    overview = _overview(shown, width)
+    step = CELL_PX[1] + part[1] + GAP_PX
+    sheet = Image.new("L", (width, overview.height + GAP_PX + step * len(shown) - GAP_PX), PAPER)
+    sheet.paste(overview, (0, 0))
+    for number, page in enumerate(shown):
+        top, right = overview.height + GAP_PX + number * step, part[0] + GAP_PX
+        sheet.paste(_text(f"{page.tier}, enlarged"), (0, top))
+        sheet.paste(_text(f"read at {page.tier}: {page.kept:.0%} of the text"), (right, top))
+        sheet.paste(_enlarged(page).resize(part, Image.Resampling.NEAREST), (0, top + CELL_PX[1]))
+        sheet.paste(_as_text(page.reading.cells), (right, top + CELL_PX[1]))
+    sheet.save(path, optimize=True)
 
 
-def _demo_page(layout: PageLayout, repertoire: Repertoire | None) -> Page:
-    """A full page of the demo conversation."""
-    entries = [
+def _overview(shown: Sequence[_ShownPage], width: int) -> Image.Image:
+    """The whole pages side by side, each below its tier and its size."""
+    side = (width - GAP_PX * (len(shown) - 1)) // len(shown)
+    sheet = Image.new("L", (width, 2 * CELL_PX[1] + side), PAPER)
+    for number, page in enumerate(shown):
+        left = number * (side + GAP_PX)
+        sheet.paste(_text(f"{page.tier}: {page.page.rows_used} rows"), (left, 0))
+        sheet.paste(_text(f"{page.tokens.count} tokens, {len(page.tokens.data):,} B"), (left, CELL_PX[1]))
+        image = render(page.page.cells, page.page.layout, page.tier)
+        sheet.paste(FRAME, (left, 2 * CELL_PX[1], left + side, 2 * CELL_PX[1] + side * image.height // image.width))
+        box = (side - 2, side * image.height // image.width - 2)
+        sheet.paste(image.resize(box, Image.Resampling.LANCZOS), (left + 1, 2 * CELL_PX[1] + 1))
+    return sheet
+
+
+def _enlarged(shown: _ShownPage) -> Image.Image:
+    """The beginning of a page, as the codec sees it."""
+    layout = shown.page.layout
+    image = render(shown.page.cells, layout, shown.tier)
+    columns, rows = PART_CELLS
+    return image.crop((0, 0, round(image.width * columns / layout.columns), round(image.width * rows / layout.rows)))
+
+
+def _as_text(cells: Cells) -> Image.Image:
+    """The beginning of a grid in its full size. `cells`: uint32[rows, columns]."""
+    columns, rows = PART_CELLS
+    return render(cells[:rows], DENSE_PAGE, "large").crop((0, 0, columns * CELL_PX[0], rows * CELL_PX[1]))
+
+
+def _text(line: str) -> Image.Image:
+    """A line of text in the font of pages."""
+    cells = np.full((1, DENSE_PAGE.columns), BLANK, dtype=np.uint32)
+    cells[0, : len(line)] = [ord(character) for character in line]
+    return render(cells, DENSE_PAGE, "large").crop((0, 0, len(line) * CELL_PX[0], CELL_PX[1]))
+
+
+def _aged_pages(codec: Codec, entries: Sequence[Entry]) -> list[_ShownPage]:
+    """The first page of `entries` at each of `SHOWN_TIERS`, drawn as in a bank of them."""
+    page = Typesetter(codec.layout, codec.repertoire).page(entries)
+    inked = ink_page(page, {entry.message_id: entry for entry in entries})
+    texts = [message.entry.content for message in inked.messages]
+    inked = replace(inked, refinements=worth_in_bank(entry.content for entry in entries)(texts))
+    shown = []
+    for tier in SHOWN_TIERS:
+        (drawn,) = PageDrawer(codec).draw([inked], tier)
+        reading = drawn.reading or codec.decode([drawn.tokens])[0]
+        set_page = page if drawn.faded is None else drawn.faded.page
+        shown.append(_ShownPage(tier, set_page, drawn.tokens, reading, kept_of_messages([page], [set_page], [reading])))
+    return shown
+
+
+def _demo_entries() -> list[Entry]:
+    """The beginning of the demo's conversation."""
+    return [
         Entry(
             message_id=str(number),
             role=message.role,
@@ -60,6 +130,5 @@ def _demo_page(layout: PageLayout, repertoire: Repertoire | None) -> Page:
             thread=message.thread or "",
             name=message.name,
         )
-        for number, message in enumerate(demo_conversation()[:200])
+        for number, message in enumerate(demo_conversation()[:MESSAGES])
     ]
-    return Typesetter(layout, repertoire).page(entries)

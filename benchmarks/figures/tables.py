@@ -1,6 +1,6 @@
 """The tables of the documentation, as Markdown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -11,6 +11,9 @@ from foxing.encoder.bench.plot import NAMES
 
 from .document import Figures
 from .measurements import CHARACTER_TIERS
+
+#: Tiers that hold less than most pages.
+FADING_TIERS = ("tiny", "micro")
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,14 +45,15 @@ def _bits(row: BenchRow) -> str:
 def codec_table(figures: Figures) -> str:
     head = (
         *("tier", "text", "kept", "kept, read right", "accuracy", "silent errors per 10,000", "invented per million"),
-        *("bytes a page", _RATES, "vision tokens a page", "text tokens ÷ vision tokens"),
+        *("invented words per million", "bytes a page", _RATES, "vision tokens a page", "text tokens ÷ vision tokens"),
         *("calibration error", "flagged: of kept / of errors", "encode + decode, ms", "pages"),
     )
     rows = [
         [
             *(f"`{row.tier}`", _group(row), _accuracy(row.kept_share), _accuracy(row.kept_accuracy)),
             *(_accuracy(row.accuracy), f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:,.0f}"),
-            *(f"{row.bytes_per_page:,.0f}", _bits(row), f"{row.vision_tokens / row.pages:.0f}"),
+            *(f"{row.invented_words_per_million:,.0f}", f"{row.bytes_per_page:,.0f}", _bits(row)),
+            f"{row.vision_tokens / row.pages:.0f}",
             *(f"{row.compression:.1f}×", f"{row.calibration_error:.3f}"),
             *(f"{row.flagged_share:.1%} / {row.flagged_errors_share:.0%}", f"{row.encode_ms + row.decode_ms:.0f}"),
             f"{row.pages}",
@@ -72,28 +76,42 @@ def summary_table(figures: Figures) -> str:
             [
                 *(_group_name(language), f"{base.bits_per_character:.2f}", f"{base.zstd_bits_per_character:.2f}", ppmd),
                 *(f"{base.bytes_per_page:,.0f}", _accuracy(base.accuracy), _accuracy(small.accuracy)),
-                *(_accuracy(rows[tier].kept_share) for tier in ("tiny", "micro")),
+                *(_accuracy(rows[tier].kept_share) for tier in FADING_TIERS),
+                *_shares((rows["micro"].names, rows["micro"].numbers, rows["micro"].rare_words)),
                 f"{base.pages}",
             ]
         )
     head = (
         *("text", "bits a character", "zstd -19", "PPMd", "bytes a page", "accuracy at `base`", "at `small`"),
-        *("kept at `tiny`", "kept at `micro`", "pages"),
+        *("kept at `tiny`", "kept at `micro`", "names at `micro`", "numbers at `micro`", "rare words at `micro`"),
+        "pages",
     )
     return markdown_table(head, lines)
 
 
+def _shares(values: Iterable[float | None]) -> list[str]:
+    return ["–" if value is None else _accuracy(value) for value in values]
+
+
 def classes_table(figures: Figures) -> str:
+    """What is left at the tiers that hold less than a page, by group."""
     head = (
-        *("tier", "text", "names", "numbers", "dates", "negations", "rare words", "other content words"),
-        *("common words", "invented words per million", "bytes a page", "pages"),
+        *("tier", "text", "kept", "names", "numbers", "dates", "negations", "rare words", "identifiers"),
+        *("other content words", "common words", "invented words per million", "text tokens recalled ÷ exact"),
+        *("bytes a page", "pages"),
     )
     lines = []
     for row in figures.codec:
-        words = (row.names, row.numbers, row.dates, row.negations, row.rare_words, row.content_words, row.common_words)
-        shares = ["–" if share is None else _accuracy(share) for share in words]
-        invented = f"{row.invented_words_per_million:,.0f}"
-        lines.append([f"`{row.tier}`", _group(row), *shares, invented, f"{row.bytes_per_page:,.0f}", f"{row.pages}"])
+        if row.tier in FADING_TIERS:
+            shares = _shares(
+                (
+                    *(row.kept_share, row.names, row.numbers, row.dates, row.negations, row.rare_words),
+                    *(row.identifiers, row.content_words, row.common_words),
+                )
+            )
+            tokens = "–" if row.recalled_text_tokens is None else f"{row.recalled_text_tokens:.0%}"
+            sizes = (f"{row.invented_words_per_million:,.0f}", tokens, f"{row.bytes_per_page:,.0f}", f"{row.pages}")
+            lines.append([f"`{row.tier}`", _group(row), *shares, *sizes])
     return markdown_table(head, lines)
 
 
@@ -129,22 +147,24 @@ def degraded_table(figures: Figures) -> str:
 
 
 def ageing_table(figures: Figures) -> str:
+    """What ageing tier by tier leaves, beside going to the tier directly."""
     rows = figures.repeated
-    direct = {
-        (row.tier, row.language): row.accuracy for row in rows if row.condition == "clean" and row.path == "direct"
-    }
+    direct = {(row.tier, row.language): row for row in rows if row.condition == "clean" and row.path == "direct"}
     shown = []
     for row in rows:
         if row.path == "aged":
-            directly = direct[row.tier, row.language]
-            lost = (directly - row.accuracy) * 100
-            accuracies = (_accuracy(row.accuracy), _accuracy(directly), f"{lost:.2f}")
-            invented = f"{row.invented_per_million:,.0f}"
-            kept = _accuracy(row.kept_share)
-            shown.append([f"`{row.tier}`", _group(row), kept, *accuracies, invented, _bits(row), f"{row.pages}"])
+            there = direct[row.tier, row.language]
+            pairs = [
+                " / ".join(_shares((getattr(row, name), getattr(there, name))))
+                for name in ("kept_share", "names", "rare_words", "content_words")
+            ]
+            errors = (_accuracy(row.accuracy), f"{row.silent_errors_per_10k:.1f}")
+            invented = f"{row.invented_words_per_million:,.0f} / {there.invented_words_per_million:,.0f}"
+            sizes = (f"{row.bytes_per_page:,.0f} / {there.bytes_per_page:,.0f}", f"{row.pages}")
+            shown.append([f"`{row.tier}`", _group(row), *pairs, *errors, invented, *sizes])
     head = (
-        *("tier", "text", "kept", "aged tier by tier", "directly", "points lost", "invented per million", _RATES),
-        "pages",
+        *("tier", "text", "kept: step by step / directly", "names", "rare words", "other content words"),
+        *("accuracy, step by step", "silent errors per 10,000", "invented words per million", "bytes a page", "pages"),
     )
     return markdown_table(head, shown)
 

@@ -1,4 +1,4 @@
-"""What words are worth on the pages of a bank that is not stored: for the bench of a codec, whose pages fade as in one."""
+"""What words are worth on the pages of a bank that is not stored: for the codec bench, whose pages fade as in one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -102,17 +102,7 @@ def _share(value: float | None) -> str:
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:
     """Pages aged through decoded text, tier by tier, beside those drawn from the original: what is left of each."""
     originals = {(row.language, row.tier): row for row in direct if row.condition == "clean"}
-    numbers = (
-        "pages",
-        "kept",
-        "directly",
-        "content words",
-        "directly",
-        "accuracy",
-        "silent/10k",
-        "invented/M",
-        "B/page",
-    )
+    numbers = ("pages", "kept", "directly", "content", "directly", "accuracy", "silent/10k", "invented/M", "B/page")
     shown = table("tier", "text", *numbers, right=numbers)
     for row in aged:
         original = originals.get((row.language, row.tier))
