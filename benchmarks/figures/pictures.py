@@ -51,7 +51,7 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
 
 
 def draw_tiers(path: Path) -> None:
-    """Draws one page as it ages: the whole of it at each tier, then its beginning enlarged beside what is read there."""
+    """Draws one page as it ages: all of it at each tier, then its beginning enlarged beside what is read there."""
     shown = _aged_pages(load_codec("native"), _demo_entries())
     part = (PART_CELLS[0] * CELL_PX[0], PART_CELLS[1] * CELL_PX[1])
     width = 2 * part[0] + GAP_PX

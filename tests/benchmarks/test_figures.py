@@ -11,7 +11,9 @@ from benchmarks.figures import __main__ as command
 from benchmarks.figures import measurements
 from benchmarks.figures.document import Figures
 from benchmarks.figures.measurements import MEASUREMENTS, run_json, run_measurement
+from benchmarks.figures.pictures import PART_CELLS, SHOWN_TIERS, _aged_pages, _demo_entries, _enlarged, _overview
 from benchmarks.figures.tables import TABLES
+from foxing.encoder import load_codec
 from foxing.encoder.bench import BenchRow
 
 SERVICE = {"measured": {"weights": "w1"}, "requests": 500, "p50_ms": 1.46, "p95_ms": 1.87, "max_ms": 67.74}
@@ -64,13 +66,45 @@ def test_classes_and_answers_have_tables() -> None:
     measured = {"measured": {"weights": "w1"}}
     row = {field.name: 1.0 for field in fields(BenchRow)} | {"tier": "micro", "language": "en_irc", "pages": 3}
     answer = {"tier": "tiny", "questions": 5, "words": 9, "kept": 0.5, "whole_answers": 0.4, "against_base": 0.625}
-    rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0}]
+    rows = [{**row, "names": None, "rare_words": 0.25, "invented_words_per_million": 7.0, "recalled_text_tokens": 0.4}]
+    rows.append({**rows[0], "tier": "base"})
     figures = Figures({"codec": {**measured, "rows": rows}, "answers": {**measured, "rows": [answer]}})
     assert figures.outdated == []
-    classes = TABLES["classes"].make(figures).splitlines()[2]
-    assert classes.startswith("| `micro` | English chat rooms (IRC) | – | 100.000% | 100.000% | 100.000% | 25.00% |")
-    assert "| 7 | 1 | 3 |" in classes
+    _, _, *classes = TABLES["classes"].make(figures).splitlines()
+    assert len(classes) == 1  # the tiers that hold less than a page
+    assert classes[0].startswith("| `micro` | English chat rooms (IRC) | 100.000% | – | 100.000% | 100.000% |")
+    assert "| 25.00% | 100.000% |" in classes[0]
+    assert "| 7 | 40% | 1 | 3 |" in classes[0]
     assert TABLES["answers"].make(figures).splitlines()[2] == "| `tiny` | 50.00% | 62.50% | 40.00% | 5 |"
+
+
+def test_ageing_step_by_step_stands_beside_going_there_directly() -> None:
+    row = {field.name: 1.0 for field in fields(BenchRow)} | {
+        "tier": "micro",
+        "language": "en_irc",
+        "condition": "clean",
+    }
+    directly = {**row, "path": "direct", "kept_share": 0.5, "invented_words_per_million": 2.0}
+    aged = {**row, "path": "aged", "kept_share": 0.25, "names": None}
+    degraded = {**directly, "condition": "blur 0.5 px"}
+    figures = Figures({"repeated": {"measured": {"weights": "w1"}, "rows": [directly, degraded, aged]}})
+    _, _, *lines = TABLES["ageing"].make(figures).splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("| `micro` | English chat rooms (IRC) | 25.00% / 50.00% | – / 100.000% | 100.000% / 100")
+    assert "| 1 / 2 | 1 / 1 |" in lines[0]
+
+
+def test_a_page_is_drawn_as_it_ages(tmp_path: Path) -> None:
+    shown = _aged_pages(load_codec("native", "cpu"), _demo_entries()[:40])
+    assert [page.tier for page in shown] == list(SHOWN_TIERS)
+    kept = [page.kept for page in shown]
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0] > 0.99
+    assert kept[-1] < 0.9
+    assert shown[-1].page.rows_used < shown[0].page.rows_used
+    part = _enlarged(shown[0])
+    assert part.width == round(1024 * PART_CELLS[0] / 160)
+    assert _overview(shown, 800).width == 800
 
 
 def test_none_only_writes_tables(workspace: Path) -> None:
