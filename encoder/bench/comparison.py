@@ -162,7 +162,7 @@ def compare_words(
         for message_id in dict.fromkeys((*originals, *read)):
             original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
             _compare_message(original.text, found, language, result)
-            if original.text:
+            if message_id is not None and original.text:
                 result.text_tokens += count_text_tokens(original.text)
                 result.read_text_tokens += count_text_tokens(found.text or GAP_MARK)
     return result

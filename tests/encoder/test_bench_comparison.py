@@ -13,6 +13,7 @@ from foxing.encoder.bench import BenchRow, PageSet, compared, first_pages, measu
 from foxing.encoder.bench.comparison import GAP_MARK, compare_pages, compare_words
 from foxing.encoder.bench.text_size import ppmd_bytes, text_size
 from foxing.encoder.bench.word_classes import WordClass
+from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, Span
 
 WIDE = "\N{HANGUL SYLLABLE HAN}"
@@ -288,6 +289,25 @@ def test_a_page_that_was_set_again_is_compared_by_its_own_spans() -> None:
     )
     found = compare_words([page], [reading_of(*left)], "unknown", [spans])
     assert (found.right[WordClass.CONTENT], found.words[WordClass.CONTENT], found.invented) == (3, 9, 0)
+
+
+def test_identifiers_are_counted_beside_their_class() -> None:
+    page = messages_of("run os.path on 7f3a91c2 now")
+    found = compare_words([page], [reading_of(f"run os.path {GAP_MARK} 7f3a91c3 now")], "en")
+    assert (found.identifiers, found.identifiers_right, found.identifier_share) == (2, 1, 0.5)
+    assert (found.words[WordClass.RARE], found.words[WordClass.NUMBER]) == (1, 1)
+    assert compare_words([messages_of("none here")], [reading_of("none here")], "en").identifier_share is None
+
+
+def test_text_tokens_of_what_is_recalled_count_gaps() -> None:
+    page = messages_of("the tea is cold and so on", "gone")
+    left = f"tea {GAP_MARK} cold"
+    cold = spans_of(left)
+    spans = (cold[0], Span("m1", "talk", len(left), len(left), len(left), 0, 1))
+    found = compare_words([page], [reading_of(left)], "en", [spans])
+    assert found.text_tokens == count_text_tokens("the tea is cold and so on") + count_text_tokens("gone")
+    assert found.read_text_tokens == count_text_tokens(left) + count_text_tokens(GAP_MARK)
+    assert compare_words([page_of("no messages")], [reading_of("no messages")], "en").text_tokens_share is None
 
 
 def test_headers_hold_no_words() -> None:

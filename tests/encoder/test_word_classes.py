@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.encoder.bench.word_classes import COMMON_WORDS, RARE_LETTERS, WordClass, classify, words_of
+from foxing.encoder.bench.word_classes import COMMON_WORDS, RARE_LETTERS, WordClass, classify, is_identifier, words_of
 from foxing.encoder.bench.word_lists import ENGLISH_WORDS_PATH, LANGUAGES, english_words
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
@@ -130,6 +130,26 @@ def test_rare_words_and_identifiers_beside_common_and_other_words() -> None:
 def test_other_languages_have_their_own_lists(language: str, text: str, expected: dict[str, list[str]]) -> None:
     found = {kind.value: of_class(kind, text, language) for kind in WordClass if kind != WordClass.CONTENT}
     assert {kind: words for kind, words in found.items() if words} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "see https://a.example/x?y=1, /srv/log/x.txt, os.path",
+            ["https://a.example/x?y=1", "srv/log/x.txt", "os.path"],
+        ),
+        ("mail ada@b.example about user_name and JavaScript", ["ada@b.example", "user_name", "JavaScript"]),
+        (
+            "hash 7f3a91c2 and 9a6fa8e0-ac37-4f2e-a023-0576ef6c82df",
+            ["7f3a91c2", "9a6fa8e0-ac37-4f2e-a023-0576ef6c82df"],
+        ),
+        ("1,000 or 3.5GB at 7:30 on 2023-05-08, 10/12, e.g. Ada's B12 don't half-way", []),
+        ("2023-05-08T10:11:12Z", []),
+    ],
+)
+def test_identifiers_are_told_from_numbers_and_words(text: str, expected: list[str]) -> None:
+    assert [word.text for word in words_of(text) if is_identifier(word.text)] == expected
 
 
 def test_lists_are_lower_case_and_patterns_compile() -> None:
