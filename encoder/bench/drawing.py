@@ -37,30 +37,37 @@ class TierDrawer:
     def __init__(self, codec: Codec, texts: PageSet, drawer: PageDrawer | None = None) -> None:
         """`drawer`: what draws pages; made from the codec if it is None."""
         self.texts = texts
-        #: Whether pages may be set again.
-        self.fades = capabilities_of(codec).costable is not None
-        self._drawer = drawer or (PageDrawer(codec) if self.fades else None)
+        costable = capabilities_of(codec).costable is not None
+        #: None if pages are drawn as they are.
+        self._drawer = (drawer or PageDrawer(codec)) if costable else None
         self._messages: Mapping[str, Entry] = {message.message_id: message for message in texts.messages}
+
+    @property
+    def fades(self) -> bool:
+        """Whether pages may be set again."""
+        return self._drawer is not None
 
     def draw(self, tier: str) -> DrawnPages:
         """The pages at `tier`, drawn from the originals. Raises `CodecError`."""
         pages = self.texts.pages
         whole = DrawnPages(pages, [page.cells for page in pages])
-        return self._draw(whole, [ink_page(page, self._messages) for page in pages], tier) if self.fades else whole
+        if self._drawer is None:
+            return whole
+        return self._draw(self._drawer, whole, [ink_page(page, self._messages) for page in pages], tier)
 
     def draw_read(self, drawn: DrawnPages, readings: Sequence[Reading], tier: str) -> DrawnPages:
         """The pages at `tier`, drawn from what was read of them as they were `drawn` before. Raises `CodecError`."""
         pairs = list(zip(drawn.pages, readings, strict=True))
-        if not self.fades:
+        if self._drawer is None:
             return DrawnPages([replace(page, cells=reading.cells) for page, reading in pairs], drawn.truth)
-        return self._draw(drawn, [ink_reading(page, reading, self._messages) for page, reading in pairs], tier)
+        inked = [ink_reading(page, reading, self._messages) for page, reading in pairs]
+        return self._draw(self._drawer, drawn, inked, tier)
 
-    def _draw(self, before: DrawnPages, inked: Sequence[InkedPage], tier: str) -> DrawnPages:
-        assert self._drawer is not None
+    def _draw(self, drawer: PageDrawer, before: DrawnPages, inked: Sequence[InkedPage], tier: str) -> DrawnPages:
         inked = [replace(page, refinements=self._refinements(number)) for number, page in enumerate(inked)]
         drawn: list[DrawnPage] = []
         for start in range(0, len(inked), BATCH_PAGES):
-            drawn += self._drawer.draw(inked[start : start + BATCH_PAGES], tier)
+            drawn += drawer.draw(inked[start : start + BATCH_PAGES], tier)
         pages = [_page(page, new) for page, new in zip(before.pages, drawn, strict=True)]
         return DrawnPages(pages, [_truth(*each) for each in zip(before.truth, inked, drawn, strict=True)])
 

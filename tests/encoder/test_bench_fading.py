@@ -12,7 +12,7 @@ from foxing.encoder import PageDrawer, Reading, TierSpec, VisionTokens
 from foxing.encoder.bench import CONDITIONS, BenchRow, PageSet, measure, measure_ageing, texts_of
 from foxing.encoder.bench.drawing import TierDrawer
 from foxing.encoder.tokens import STREAM
-from foxing.renderer import BLANK, DENSE_PAGE, GAP_MARK, Cells, PageLayout
+from foxing.renderer import BLANK, DENSE_PAGE, GAP_MARK, Cells, PageLayout, Repertoire
 from foxing.renderer.ink import Worth, WrittenMessage
 
 ROOMS = {"base": 256, "small": 100, "tiny": 30, "micro": 10}  # tokens
@@ -24,8 +24,11 @@ MESSAGES = [{"role": "user", "content": f"{SENTENCE}, and so on"}] * 24 + [{"rol
 class Bytewise:
     """A codec that takes a byte for each cell with ink, and reads every cell as `reads` says."""
 
-    name, weights, repertoire, context_rows = "bytewise", "00", None, None
+    name = "bytewise"
+    weights = "00"
     layout: PageLayout = DENSE_PAGE
+    repertoire: Repertoire | None = None
+    context_rows: int | None = None
 
     def __init__(self) -> None:
         self.tiers: Mapping[str, TierSpec] = {
