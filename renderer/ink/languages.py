@@ -40,7 +40,7 @@ LANGUAGES = {
         "didnt isnt arent wasnt werent wont wouldnt hasnt havent hadnt shouldnt aint",
         "the a an and of to in is it that this for on with as at by from be are was were been am i you he she we they "
         "my your his her our their me him them us so or if do did have has had i'm it's that's i've you're i'll i'd "
-        "would will",
+        "would will wow hey oh",
         r"n['’]t\b",
     ),
     "de": _language(

@@ -13,6 +13,7 @@ from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation, is_unspaced
 
 Worth = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
 #: Salience of the words of a page: float64[words] for each message, at least 0; see `fade` for what it means.
 Salience = Callable[[Sequence[WrittenMessage]], list[Worth]]
 
@@ -34,8 +35,8 @@ _GRAMMAR = 0.18, 60
 _SHOUTED = 0.6, 6
 #: How much more the words of a first sentence, and those of a sentence with facts, are worth.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
-#: The same of a word right after a number or a negation, which say little alone.
-_AFTER_FACT = 3.0
+#: The same of a word that says what is counted or negated.
+_EXPLAINING = 3.0
 _ROLE_WORTH = {"tool": 0.6, "system": 0.8}
 _RAREST, _MOST = 0.8, 0.99
 
@@ -142,7 +143,9 @@ class _PageText:
 
     def worth(self, text: _MessageText) -> Worth:
         """float64[words of `text`]: their salience."""
-        facts = self._facts(text)
+        negated = self._negated(text)
+        facts = self._facts(text, negated)
+        explaining = self._explaining(text, facts, negated)
         with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
         role = _ROLE_WORTH.get(text.role, 1.0)
         worth = np.zeros(len(text.words))
@@ -155,18 +158,24 @@ class _PageText:
                 share = 1.0 if facts[i] else self.rarity(word) * role
                 share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
                 share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
-                share *= _AFTER_FACT if i and facts[i - 1] and self._needs_more(text, i - 1) else 1.0
-                worth[i] = CONTENT + min(_MOST, share)
+                worth[i] = CONTENT + min(_MOST, share * (_EXPLAINING if explaining[i] else 1.0))
         return worth
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:
         """Whether a tool printed a word that is on the page before."""
         return text.role == "tool" and self.first_places[text.plain[number]] != (text.number, number)
 
-    def _needs_more(self, text: _MessageText, number: int) -> bool:
-        """Whether a fact is a number or a negation."""
-        unit = text.units[number]
-        return unit.isdigit() or not self.negations.isdisjoint(_PART.split(text.plain[number]))
+    def _explaining(self, text: _MessageText, facts: _Flags, negated: _Flags) -> _Flags:
+        """bool[words of `text`]: the words that say what is counted or negated. They follow a number or a negation, or
+        are before a negation in hiragana."""
+        parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
+        negation = np.array([within or part for within, part in zip(negated.tolist(), parted, strict=True)], dtype=bool)
+        number = facts & np.array([unit.isdigit() for unit in text.units], dtype=bool)
+        ending = negated & np.array([_HIRAGANA.fullmatch(unit) is not None for unit in text.units], dtype=bool)
+        explaining = np.zeros(len(text.words), dtype=bool)
+        explaining[1:] = (number | negation)[:-1]
+        explaining[:-1] |= ending[1:]
+        return explaining
 
     def rarity(self, word: str) -> float:
         """How much a word is worth for being rare in its language, in (0, 1)."""
@@ -186,9 +195,8 @@ class _PageText:
             return False
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
-    def _facts(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+    def _facts(self, text: _MessageText, negated: _Flags) -> _Flags:
         """bool[words of `text`]: numbers, dates, names, negations and identifiers."""
-        negated = self._negated(text)
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
         for i, (unit, word) in enumerate(zip(text.units, text.plain, strict=True)):
@@ -201,7 +209,7 @@ class _PageText:
             facts[i] = (named and not shouted) or foreign or denied or _is_exact(unit, word)
         return facts
 
-    def _negated(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+    def _negated(self, text: _MessageText) -> _Flags:
         """bool[words of `text`]: those that a negation is a part of."""
         within = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():
