@@ -66,7 +66,7 @@ def fade(
     `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
     before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
     first word beside it. At least 97 % of the room is used where a step allows it. A word that stays stays in any room
-    that is 3 % larger too, provided that `size` grows with the words. `size` is called about twice.
+    that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times.
     """
     entries = [message.entry for message in messages]
     least = _BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
@@ -142,8 +142,8 @@ class _Ink:
 
 
 def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:
-    """A level that takes at most `room` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the highest;
-    the lowest level if none does."""
+    """A level that takes at most `room` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
+    highest; the lowest level if none does."""
     low, high = 0, len(ink.levels)
     taken: dict[int, int] = {}
     guesses = [ink.guess(level) for level in range(high)]

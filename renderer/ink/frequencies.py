@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
-#: A file for each language: line `n` (from 0) has the words in at least one of 2^(n/2) messages, and in fewer than those
-#: of the line before. Made by `python -m training.frequent_words`.
+#: A file for each language: line `n` (from 0) has those words in more than one of 2^(n/2) messages that no line before it
+#: has. Made by `python -m training.frequent_words`.
 FREQUENT_WORDS_PATH = Path(__file__).parent / "data"
 #: Lines of a list for each halving of the messages that a word is in.
 LINES_PER_HALVING = 2
@@ -49,7 +49,7 @@ def frequencies_of(codes: Iterable[str]) -> Frequencies | None:
     return Frequencies(ranks)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _listed(code: str) -> Mapping[str, float] | None:
     path = FREQUENT_WORDS_PATH / f"{code}.txt"
     if not path.is_file():

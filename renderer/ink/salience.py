@@ -35,8 +35,8 @@ _GRAMMAR = 0.18, 60
 _SHOUTED = 0.6, 6
 #: How much more the words of a first sentence, and those of a sentence with facts, are worth.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
-#: The same of a word that says what is counted or negated.
-_EXPLAINING = 3.0
+#: How much a word that says what is counted or negated is worth at least.
+_EXPLAINING = 0.3
 _ROLE_WORTH = {"tool": 0.6, "system": 0.8}
 _RAREST, _MOST = 0.8, 0.99
 
@@ -48,7 +48,9 @@ _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B
 _ABBREVIATED = 6
 _PART = re.compile("[-/]")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
-_IDENTIFIER = re.compile(r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|=")
+_IDENTIFIER = re.compile(
+    r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|="
+)
 
 
 def added(*parts: Salience) -> Salience:
@@ -155,10 +157,10 @@ class _PageText:
             elif self._is_function_word(text.units[i], word):
                 worth[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
-                share = 1.0 if facts[i] else self.rarity(word) * role
+                share = 1.0 if facts[i] else max(self.rarity(word), _EXPLAINING * explaining[i]) * role
                 share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
                 share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
-                worth[i] = CONTENT + min(_MOST, share * (_EXPLAINING if explaining[i] else 1.0))
+                worth[i] = CONTENT + min(_MOST, share)
         return worth
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:

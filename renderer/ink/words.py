@@ -37,7 +37,7 @@ _JOINER = r"(?:['’\-.+=&~#]|[/\\:@]{1,3}|(?<=\d),(?=\d))"
 #: The end of a sentence inside of a URL is not a part of it.
 _STOP = re.escape(".,;:!?)]}>\"'")
 _IN_URL = rf"[^\s{_STOP}\u0080-\U0010ffff]"
-_URL = rf"[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_URL}))++"
+_URL = rf"<?[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_URL}))++"
 _SUFFIX = rf"(?:(?<=\d)(?:[{_COUNTERS}]|[%‰€£¥₩$]|°[CF]?)|\+\+|#(?!\w))"
 _SPACED = rf"{_PREFIX}?{_LETTER}++(?:{_JOINER}{_LETTER}++)*+{_SUFFIX}?"
 #: Signs up to the next word, and what nothing else matches.
