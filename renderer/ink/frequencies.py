@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-#: A file for each language: line `n` (from 0) has those words in more than one of 2^(n/2) messages that no line before it
-#: has. Made by `python -m training.frequent_words`.
+#: A file for each language: line `n` (from 0) has those words in more than one of 2^(n/2) messages that no line before
+#: it has. Made by `python -m training.frequent_words`.
 FREQUENT_WORDS_PATH = Path(__file__).parent / "data"
 #: Lines of a list for each halving of the messages that a word is in.
 LINES_PER_HALVING = 2

@@ -48,8 +48,9 @@ _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B
 _ABBREVIATED = 6
 _PART = re.compile("[-/]")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
+_FLAG = re.compile("-[A-Za-z]")
 _IDENTIFIER = re.compile(
-    r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|="
+    r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^\$[A-Za-z_]|^#\w|="
 )
 
 
@@ -227,7 +228,7 @@ def _is_exact(unit: str, word: str) -> bool:
         return True
     if word in MONTHS:
         return word not in AMBIGUOUS_MONTHS or unit[0].isupper()
-    return len(word) > 2 and _IDENTIFIER.search(unit) is not None
+    return _FLAG.fullmatch(unit) is not None or (len(word) > 2 and _IDENTIFIER.search(unit) is not None)
 
 
 def _common(capitals: Sequence[bool], share: float, least: int) -> bool:

@@ -34,6 +34,7 @@ def ranks(text: str) -> dict[str, int]:
         ("I think I'm late; I can't come at 10:30 am on may 7th.", "can't 10:30am may7th"),
         ("A not-so-great book by George R. R. Martin, of Dr. Who?", "not-so-great George Martin Who"),
         ("It may cost $5.20 in march, or 3 km more.", "$5.20 3km"),
+        ("Set $HOME with -A or --all.", "$HOME -A --all"),
         ("See /etc/hosts, a_b, fooBar, http://a.b/c, me@x.org.", "/etc/hosts a_b fooBar http://a.b/c me@x.org"),
         ("Wir haben das Auto nicht am 3. Mai gekauft.", "nicht 3 Mai"),
         ("On n'a jamais vu Paris en juillet.", "n'a jamais Paris juillet"),
@@ -46,6 +47,7 @@ def ranks(text: str) -> dict[str, int]:
         ("어제 민수는 서울에 안 갔어요. GPT를 3 개 몰라요.", "어제 안 3개"),
         ("昨日は田中さんと行きません。GPTを5月に買った。", "昨日 GPT 5月"),
         ("他没去北京，2023年买了GPU。", "他没 2023年 GPU"),
+        ("并非如此，非常好", "并非"),
     ],
 )  # fmt: skip
 def test_facts(text: str, facts: str) -> None:
