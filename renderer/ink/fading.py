@@ -16,6 +16,8 @@ from .words import Word, is_punctuation
 Size = Callable[[Sequence[Entry]], int]
 #: Bits of a gap: its mark and a blank.
 GAP_BITS = 4.0
+#: Bits of the mark alone, where there are many. Words that take no more stay.
+MARK_BITS = 2.5
 #: The words kept grow in steps of this factor in bits, from `_FIRST_BITS` on. Steps that do not depend on the page make
 #: fading it twice the same as fading it once.
 _STEP = 1.02
@@ -125,8 +127,9 @@ class _Ink:
             start = stop
 
     def kept(self, level: int) -> _Kept:
-        """bool[words] for each message: what stays at `level`."""
-        return list(np.split(self.place < self.levels[level], self.ends[:-1]))
+        """bool[words] for each message: what stays at `level`, and what a gap would take more room than."""
+        kept = np.split(self.place < self.levels[level], self.ends[:-1])
+        return [_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True)]
 
     def entries(self, kept: _Kept) -> list[Entry]:
         """The messages with the words that are `kept`, those without any left out."""
@@ -139,6 +142,18 @@ class _Ink:
         stays = self.place < self.levels[level]
         gaps = np.count_nonzero(stays[:-1] & ~stays[1:])
         return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
+
+
+def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """`kept` with the runs of faded words that take no more than `MARK_BITS`, if anything of the message is kept."""
+    if kept.all() or not kept.any():
+        return kept
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], kept.astype(np.int8), [1]])))
+    before = np.concatenate([[0.0], np.cumsum(message.bits)])
+    result = kept.copy()
+    for start, stop in edges.reshape(-1, 2).tolist():
+        result[start:stop] = before[stop] - before[start] <= MARK_BITS
+    return result
 
 
 def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:

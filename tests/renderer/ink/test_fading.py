@@ -105,6 +105,20 @@ def test_where_nothing_is_left_there_is_still_a_page() -> None:
     assert page.size == cells(page.entries)
 
 
+def test_no_gap_takes_more_room_than_what_would_fade() -> None:
+    (message,) = written("dinner in the old town of Rome")
+    cheap = WrittenMessage(message.entry, message.words, np.array([40.0, 1.0, 1.2, 30.0, 30.0, 1.5, 30.0]))
+    salience = worth([cheap], {"dinner": 3.5, "old": 2.1, "town": 2.2, "Rome": 3.1})
+    by_room = [left(fade([cheap], salience, room, cells))[0] for room in range(8, 32)]
+    assert list(dict.fromkeys(by_room)) == [
+        "⋯",
+        "dinner ⋯",
+        "dinner ⋯ Rome",
+        "dinner ⋯ town of Rome",
+        "dinner in the old town of Rome",
+    ]
+
+
 words = st.text("abcdefg", min_size=2, max_size=9)
 prose = st.lists(st.lists(words, min_size=1, max_size=60).map(" ".join), min_size=1, max_size=6)
 
