@@ -13,7 +13,19 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import BLANK, GAP_MARK, Cells, Entry, Page, PageLayout, Span, Typesetter, render, transcribe
+from foxing.renderer import (
+    BLANK,
+    GAP_MARK,
+    Cells,
+    Entry,
+    Page,
+    PageLayout,
+    Span,
+    Typesetter,
+    grid_text,
+    render,
+    transcribe,
+)
 from foxing.renderer.ink import (
     BITS_PER_CELL,
     CellCosts,
@@ -83,7 +95,7 @@ class InkedPage:
 
 
 def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
-    """A page as it was typeset, of which all is known. `messages`: those on it by id, whose text the page has."""
+    """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
     inked = []
     for span in page.spans:
         cells = page.cells.reshape(-1)[span.start : span.stop]
@@ -224,8 +236,7 @@ class _Fader:
         origins = [np.arange(len(message.entry.content)) for message in page.messages]
         aim = int((self.room or 0) * (AIM if self.costable is not None else 1))
         draft = _Draft(page, page.cells, costs, messages, [], origins, aim)
-        entries = [message.entry for message in page.messages]
-        if self.room is not None and entries and self._taken(costs, entries) > self.room:
+        if self.room is not None and messages and self._taken(page.cells, costs) > self.room:
             self._fade(draft)
         return draft
 
@@ -290,12 +301,11 @@ class _Fader:
         page = self.typesetter.page(entries)
         if len(page.spans) < len(entries) or page.spans[-1].char_stop < len(entries[-1].content):
             return _NO_ROOM
-        return self._taken(None if self.costable is None else self._costs(page.cells), entries)
+        return self._taken(page.cells, self._costs(page.cells))
 
-    def _taken(self, costs: CellCosts | None, entries: Sequence[Entry]) -> int:
-        if self.costable is None or costs is None:
-            return sum(count_text_tokens(entry.content) for entry in entries)
-        return int(costs.sum() / 8) + 1
+    def _taken(self, cells: Cells, costs: CellCosts) -> int:
+        """What a page takes of the room."""
+        return count_text_tokens(grid_text(cells)) if self.costable is None else int(costs.sum() / 8) + 1
 
 
 def _all_spans(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText]) -> list[Span]:

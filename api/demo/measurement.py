@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import LCSseq
 
-from foxing.encoder import Codec
+from foxing.encoder import Codec, PageDrawer, ink_page
+from foxing.encoder.bench.word_classes import WordClass, classify, words_of
+from foxing.encoder.bench.word_lists import ENGLISH
 from foxing.memory import InvalidInput, Memory
-from foxing.renderer import Page, grid_text, render, shown_text, tier_rank
+from foxing.renderer import Entry, Page, grid_text, render, shown_text, tier_rank, transcribe
 
 from .originals import all_pages
 
 ZSTD_LEVEL = 19
+_FACTS = (WordClass.NAME, WordClass.NUMBER, WordClass.DATE, WordClass.NEGATION)
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,14 @@ class TierRow:
     token_bytes: int
     #: The text of the original pages, compressed as one stream.
     zstd_bytes: int
-    #: 1 − Levenshtein distance / longer length, between the original pages and what their vision tokens decode to.
-    accuracy: float
+    #: Words of the original pages, and those of them that are still read.
+    words: int
+    words_kept: int
+    #: Of these, the names, numbers, dates and negations.
+    facts: int
+    facts_kept: int
+    #: Words that are read and were never there.
+    words_invented: int
 
     @property
     def bits_per_character(self) -> float:
@@ -38,8 +47,40 @@ class TierRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields and `bits_per_character`, rounded."""
-        bits_per_character = round(self.bits_per_character, 3)
-        return {**asdict(self), "bits_per_character": bits_per_character, "accuracy": round(self.accuracy, 5)}
+        return {**asdict(self), "bits_per_character": round(self.bits_per_character, 3)}
+
+
+@dataclass
+class _Words:
+    """Words counted for a `TierRow`."""
+
+    words: int = 0
+    words_kept: int = 0
+    facts: int = 0
+    facts_kept: int = 0
+    words_invented: int = 0
+
+    def add(self, original: str, read: str) -> None:
+        """Adds a message and what is read of it."""
+        words, found = words_of(original), words_of(read)
+        facts = [of in _FACTS for of in classify(original, words, ENGLISH)]
+        steps = LCSseq.opcodes([word.text for word in words], [word.text for word in found])
+        same = [range(step.src_start, step.src_end) for step in steps if step.tag == "equal"]
+        kept = [number for part in same for number in part]
+        self.words += len(words)
+        self.words_kept += len(kept)
+        self.facts += sum(facts)
+        self.facts_kept += sum(facts[number] for number in kept)
+        self.words_invented += len(found) - len(kept)
+
+
+def transcribe_page(page: Page) -> dict[str, str]:
+    """Message id → the text of the message, or of the part of it on the page."""
+    flat = page.cells.reshape(-1)
+    return {
+        span.message_id: transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start).text
+        for span in page.spans
+    }
 
 
 def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> list[TierRow]:
@@ -52,10 +93,12 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
     rows = []
     for tier in sorted(ids, key=tier_rank):
         tokens = [memory.page_tokens(bank, page_id) for page_id in ids[tier]]
-        decoded = [reading.text for reading in memory.codec.decode(tokens)]
+        counted = _Words()
+        for page_id in ids[tier]:
+            texts = transcribe_page(originals[page_id])
+            for message in memory.read_page(bank, page_id).messages:
+                counted.add(texts[message.message_id], message.text)
         typeset = [grid_text(originals[page_id].cells) for page_id in ids[tier]]
-        longer = sum(max(len(a), len(b)) for a, b in zip(decoded, typeset, strict=True))
-        distance = sum(Levenshtein.distance(a, b) for a, b in zip(decoded, typeset, strict=True))
         stream = "\n".join(typeset).encode("utf-8", "surrogatepass")
         rows.append(
             TierRow(
@@ -65,25 +108,26 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
                 vision_tokens=vision_tokens[tier],
                 token_bytes=sum(len(part.to_bytes()) for part in tokens),
                 zstd_bytes=len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(stream)),
-                accuracy=1 - distance / longer,
+                **asdict(counted),
             )
         )
     return rows
 
 
-def write_page(page: Page, codec: Codec, output: Path) -> list[Path]:
+def write_page(page: Page, messages: Mapping[str, Entry], codec: Codec, output: Path) -> list[Path]:
     """Writes `page-<tier>.png`, and `page-<tier>.txt` with the text decoded from it, for each tier of `codec`.
 
-    Returns the files. Raises `InvalidInput` if one cannot be written.
+    `messages`: those on the page, by id. Returns the files. Raises `InvalidInput` if one cannot be written.
     """
     files: list[Path] = []
+    drawer, inked = PageDrawer(codec), ink_page(page, messages)
     for tier in sorted(codec.tiers, key=tier_rank):
-        image = render(page.cells, page.layout, tier)
-        reading = codec.decode(codec.encode([image], tier))[0]
-        rows = (shown_text(row).rstrip() for row in reading.cells[: page.rows_used])
+        drawn = drawer.draw([inked], tier)[0]
+        reading = drawn.reading or codec.decode([drawn.tokens])[0]
+        rows = (shown_text(row).rstrip() for row in reading.cells[: len(drawn.cells)])
         picture, text = output / f"page-{tier}.png", output / f"page-{tier}.txt"
         try:
-            image.save(picture)
+            render(drawn.cells, page.layout, tier).save(picture)
             text.write_text("\n".join(rows) + "\n", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise InvalidInput(f"{picture} cannot be written ({error.strerror}); choose another --output") from error

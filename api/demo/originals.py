@@ -48,6 +48,10 @@ class Originals:
             continued = [open_ids[page.threads[-1]]] if len(ids[page_id]) < page.messages else []
             self._add(page, ids[page_id] + continued)
 
+    def entries(self, page: Page) -> dict[str, Entry]:
+        """The messages on a page, by id."""
+        return {span.message_id: self._entry(span.message_id) for span in page.spans}
+
     def _first_open(self) -> NewMessage | None:
         """The oldest message that is not completely sealed."""
         for message_id, message in self.messages.items():

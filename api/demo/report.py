@@ -15,7 +15,16 @@ from foxing.memory import NewMessage, RecalledMessage, RecallResult
 from .conversation import ENDS_AT, SEOUL
 from .measurement import TierRow
 
-_COLUMNS = ("tier", "pages", "characters", "vision tokens", "token bytes", "zstd -19", "bits/char", "accuracy")
+_COLUMNS = ("tier", "pages", "characters", "vision tokens", "token bytes", "zstd -19", "bits/char")
+_WORD_COLUMNS = ("words left", "facts left", "never said")
+
+
+@dataclass(frozen=True)
+class DemoAnswer:
+    """A question and what the memory recalls."""
+
+    question: str
+    recall: RecallResult
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,7 @@ class DemoResult:
     messages: int
     #: The pages, by the tier at which they ended.
     tiers: Sequence[TierRow]
-    question: str
-    answer: RecallResult
+    answers: Sequence[DemoAnswer]
     #: Images and texts of one page at every tier.
     files: Sequence[Path]
     #: Duration of the whole demo.
@@ -38,16 +46,11 @@ class DemoResult:
         return {
             "messages": self.messages,
             "pages": sum(row.pages for row in self.tiers),
-            "tiers": [
-                {
-                    **vars(row),
-                    "bits_per_character": round(row.bits_per_character, 3),
-                    "accuracy": round(row.accuracy, 5),
-                }
-                for row in self.tiers
+            "tiers": [row.to_dict() for row in self.tiers],
+            "answers": [
+                {"question": answer.question, "recall": answer.recall.model_dump(mode="json")}
+                for answer in self.answers
             ],
-            "question": self.question,
-            "recall": self.answer.model_dump(mode="json"),
             "files": [str(path) for path in self.files],
             "seconds": round(self.seconds, 1),
         }
@@ -66,28 +69,39 @@ def show_introduction(console: Console, messages: Sequence[NewMessage]) -> None:
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
     table = Table(title=f"Pages by tier on {minute(ENDS_AT, SEOUL)}", title_justify="left")
-    for name in _COLUMNS:
+    for name in (*_COLUMNS, *_WORD_COLUMNS):
         table.add_column(name, justify="left" if name == "tier" else "right")
     for row in result.tiers:
         table.add_row(
             *(row.tier, str(row.pages), f"{row.characters:,}", f"{row.vision_tokens:,}", f"{row.token_bytes:,}"),
-            *(f"{row.zstd_bytes:,}", f"{row.bits_per_character:.2f}", f"{row.accuracy:.2%}"),
+            *(f"{row.zstd_bytes:,}", f"{row.bits_per_character:.2f}"),
+            *(
+                f"{row.words_kept / row.words:.1%}",
+                f"{row.facts_kept / max(1, row.facts):.1%}",
+                f"{row.words_invented}",
+            ),
         )
     console.print(table)
     console.print(
-        "zstd -19: bytes of the same text, compressed exactly as one stream. Accuracy: 1 − Levenshtein distance / "
-        "longer length, between the page as sealed and the text decoded from its vision tokens alone. A vision token "
-        "is a unit of storage here, not of LLM context.\n",
+        "zstd -19: bytes of the same text, compressed exactly as one stream. Words left: of the words that were said, "
+        "those still read from the vision tokens; facts are names, numbers, dates and negations; never said: words "
+        "that are read and were not there. A vision token is a unit of storage here, not of LLM context.\n",
         style="dim",
     )
-    console.print(Text.assemble((f"> {result.question}", "bold")))
-    for span in result.answer.spans:
-        console.print(_span_text(span), soft_wrap=True)
+    for answer in result.answers:
+        console.print(Text.assemble((f"> {answer.question}", "bold")))
+        for span in answer.recall.spans:
+            console.print(_span_text(span), soft_wrap=True)
+        console.print()
     console.print(
-        f"\n{len(result.files)} files in {result.files[0].parent}: one page at every tier, and the text decoded from "
+        f"{len(result.files)} files in {result.files[0].parent}: one page at every tier, and the text decoded from "
         f"each. Took {result.seconds:.0f} s.",
         soft_wrap=True,
     )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else ""
 
 
 def _span_text(span: RecalledMessage) -> Text:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -19,13 +20,17 @@ from foxing.renderer import FoxingError, Page, Typesetter
 from .conversation import ENDS_AT, demo_conversation
 from .measurement import measure_tiers, write_page
 from .originals import Originals
-from .report import DemoResult, show_introduction, show_result
+from .report import DemoAnswer, DemoResult, show_introduction, show_result
 
 BANK = "mina"
 QUESTION = "3 weeks ago, what did we decide about project Titan?"
+#: About the beginning: its pages are at the lowest tier by now.
+OLD_QUESTION = "What is the budget of the Titan prototype, and who is in the core team?"
+OLD_UNTIL = ENDS_AT - timedelta(days=365)
 TIMEZONE = "Asia/Seoul"
 TICK_INTERVAL = timedelta(days=3)
 SPANS_SHOWN = 5
+OLD_SPANS_SHOWN = 3
 
 #: Called with (what is going on, messages stored, pages sealed).
 Advance = Callable[[str, int, int], None]
@@ -74,9 +79,14 @@ def _run(output: Path, messages: Sequence[NewMessage], started: float) -> DemoRe
             originals = _simulate(memory, messages, clock, advance)
             advance("measuring", len(messages), len(originals.pages))
             tiers = measure_tiers(memory, BANK, originals.pages)
-        answer = memory.recall(BANK, QUESTION, now=ENDS_AT, timezone=TIMEZONE, limit=SPANS_SHOWN)
-        files = write_page(_page_to_show(originals, answer), memory.codec, output)
-    return DemoResult(len(messages), tiers, QUESTION, answer, files, time.monotonic() - started)
+        asked = partial(memory.recall, BANK, now=ENDS_AT, timezone=TIMEZONE)
+        answers = [
+            DemoAnswer(QUESTION, asked(QUESTION, limit=SPANS_SHOWN)),
+            DemoAnswer(OLD_QUESTION, asked(OLD_QUESTION, until=OLD_UNTIL, limit=OLD_SPANS_SHOWN)),
+        ]
+        page = _page_to_show(originals, answers[0].recall)
+        files = write_page(page, originals.entries(page), memory.codec, output)
+    return DemoResult(len(messages), tiers, answers, files, time.monotonic() - started)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ LANGUAGES = {
         "didnt isnt arent wasnt werent wont wouldnt hasnt havent hadnt shouldnt aint",
         "the a an and of to in is it that this for on with as at by from be are was were been am i you he she we they "
         "my your his her our their me him them us so or if do did have has had i'm it's that's i've you're i'll i'd "
-        "would will",
+        "would will wow hey oh",
         r"n['’]t\b",
     ),
     "de": _language(
@@ -98,14 +98,14 @@ LANGUAGES = {
     "ja": _language(
         "",
         "私 僕 俺 事 物 時 方 人 何 今",
-        r"ない|なか(?=っ)|なく|なけれ|ません|ませ(?=ん)|[ずぬ](?=に|。|、|$)|無[いし]",
+        r"ない|なかっ|なく|なけれ|ません|ませ(?=ん)|[ずぬ](?=に|。|、|$)|無[いし]",
     ),
     "zh": _language(
         "",
         "的 了 是 在 我 你 他 她 它 我们 你们 他们 这 那 这个 那个 "
         "和 与 也 都 就 还 很 吗 呢 吧 啊 哦 嗯 有 会 要 "
         "说 去 来 到 把 被 给 对",
-        r"[不没沒无無未别別莫勿]",
+        r"[不没沒无無未别別莫勿]|非(?!常)",
     ),
 }
 

@@ -8,19 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from .fading import WrittenMessage
+from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation, is_unspaced
 
 Worth = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
 #: Salience of the words of a page: float64[words] for each message, at least 0; see `fade` for what it means.
 Salience = Callable[[Sequence[WrittenMessage]], list[Worth]]
 
 #: Ranks of words. Only the whole number counts between ranks, so what a caller adds is a number of ranks.
 PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
 
-#: Characters of a word below which it is seldom a rare one.
+#: How much a frequent word is worth beside a rare one: at most this, and falling with this power of how rare it is.
+_FREQUENT, _FREQUENT_POWER = 0.4, 4
+#: Of a language without a list of frequent words: characters of a word below which it is seldom a rare one.
 _SHORT = 4
-#: Bits of an average rare word of a language by itself.
+#: The same: bits of an average rare word by itself.
 _RARE_BITS = 17.0
 _SPREAD_BITS = 1.0
 #: Bits of a character of a word whose bits by itself are not known.
@@ -31,8 +35,10 @@ _GRAMMAR = 0.18, 60
 _SHOUTED = 0.6, 6
 #: How much more the words of a first sentence, and those of a sentence with facts, are worth.
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
+#: How much a word that says what is counted or negated is worth at least.
+_EXPLAINING = 0.3
 _ROLE_WORTH = {"tool": 0.6, "system": 0.8}
-_MOST = 0.99
+_RAREST, _MOST = 0.8, 0.99
 
 _SENTENCE_END = re.compile(r"[.!?…。！？\n]")
 _HIRAGANA = re.compile("[\u3041-\u309f]+")
@@ -42,7 +48,10 @@ _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B
 _ABBREVIATED = 6
 _PART = re.compile("[-/]")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
-_IDENTIFIER = re.compile(r"://|[@_\\]|\w\.\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^#\w|=")
+_FLAG = re.compile("-[A-Za-z]")
+_IDENTIFIER = re.compile(
+    r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^\$[A-Za-z_]|^#\w|="
+)
 
 
 def added(*parts: Salience) -> Salience:
@@ -73,8 +82,9 @@ def plain(word: str) -> str:
 class _MessageText:
     """The words of a message with what can be seen of each."""
 
-    def __init__(self, message: WrittenMessage) -> None:
+    def __init__(self, number: int, message: WrittenMessage) -> None:
         text = message.entry.content
+        self.number = number
         self.text, self.role, self.words = text, message.entry.role, message.words
         self.units = [text[word.start : word.stop] for word in message.words]
         self.plain = [plain(unit) for unit in self.units]
@@ -104,18 +114,29 @@ class _MessageText:
         letters = self.units[number].lstrip("\"'([{@#-+")
         return letters[:1].isupper() and self.plain[number].partition("'")[0] != "i"
 
+    def beside_capital(self, number: int) -> bool:
+        """Whether a word beside this one has a capital, as in a title."""
+        beside = (number - 1, number + 1)
+        return any(0 <= i < len(self.words) and not self.punctuation[i] and self.capital(i) for i in beside)
+
 
 class _PageText:
     """What the words of a page say of each other."""
 
     def __init__(self, messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float]) -> None:
-        self.texts = [_MessageText(message) for message in messages]
+        self.texts = [_MessageText(number, message) for number, message in enumerate(messages)]
         self.bits_alone = bits_alone
         words = [word for text in self.texts for word in text.plain if word]
         self.counts = Counter(words)
+        #: Where each word is first: the number of the message, and that of the word.
+        self.first_places: dict[str, tuple[int, int]] = {}
+        for text in self.texts:
+            for i, word in enumerate(text.plain):
+                self.first_places.setdefault(word, (text.number, i))
         self.languages = languages_of(words)
         self.function_words = frozenset[str]().union(*(part.function_words for part in self.languages.values()))
         self.negations = frozenset[str]().union(*(part.negations for part in self.languages.values()))
+        self.frequencies = frequencies_of(self.languages)
         self.unspaced = next(iter(self.languages), "") in ("ko", "ja", "zh")
         inside = [(text, i) for text in self.texts for i in text.inside()]
         capital_nouns = next((language.capital_nouns for language in self.languages.values()), False)
@@ -125,27 +146,50 @@ class _PageText:
 
     def worth(self, text: _MessageText) -> Worth:
         """float64[words of `text`]: their salience."""
-        facts = self._facts(text)
+        negated = self._negated(text)
+        facts = self._facts(text, negated)
+        explaining = self._explaining(text, facts, negated)
         with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
         role = _ROLE_WORTH.get(text.role, 1.0)
         worth = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
-            if facts[i]:
+            if facts[i] and not self._is_repeated(text, i):
                 worth[i] = FACT + 0.9 * role
             elif self._is_function_word(text.units[i], word):
                 worth[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
-                share = self.rarity(word) * role * (_FIRST_SENTENCE if text.sentence[i] == 1 else 1.0)
-                worth[i] = CONTENT + min(_MOST, share * (_WITH_FACTS if text.sentence[i] in with_facts else 1.0))
+                share = 1.0 if facts[i] else max(self.rarity(word), _EXPLAINING * explaining[i]) * role
+                share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
+                share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
+                worth[i] = CONTENT + min(_MOST, share)
         return worth
 
+    def _is_repeated(self, text: _MessageText, number: int) -> bool:
+        """Whether a tool printed a word that is on the page before."""
+        return text.role == "tool" and self.first_places[text.plain[number]] != (text.number, number)
+
+    def _explaining(self, text: _MessageText, facts: _Flags, negated: _Flags) -> _Flags:
+        """bool[words of `text`]: the words that say what is counted or negated. They follow a number or a negation, or
+        are before a negation in hiragana."""
+        parted = (not self.negations.isdisjoint(_PART.split(word)) for word in text.plain)
+        negation = np.array([within or part for within, part in zip(negated.tolist(), parted, strict=True)], dtype=bool)
+        number = facts & np.array([unit.isdigit() for unit in text.units], dtype=bool)
+        ending = negated & np.array([_HIRAGANA.fullmatch(unit) is not None for unit in text.units], dtype=bool)
+        explaining = np.zeros(len(text.words), dtype=bool)
+        explaining[1:] = (number | negation)[:-1]
+        explaining[:-1] |= ending[1:]
+        return explaining
+
     def rarity(self, word: str) -> float:
-        """How likely a word is a rare one of its language, in (0, 1)."""
+        """How much a word is worth for being rare in its language, in (0, 1)."""
+        if self.frequencies is not None:
+            rarity = self.frequencies.rarity(word)
+            return _RAREST * (1.0 if rarity == 1 else _FREQUENT * rarity**_FREQUENT_POWER)
         bits = self.bits_alone.get(word)
         if bits is None:
             bits = _BITS_PER_CHARACTER * len(word) - np.log2(self.counts[word] or 1)
         short = 0.2 if len(word) < _SHORT and not is_unspaced(word[:1] or " ") else 1.0
-        return float(short * 0.85 / (1 + np.exp((_RARE_BITS - bits) / _SPREAD_BITS)))
+        return float(short * _RAREST / (1 + np.exp((_RARE_BITS - bits) / _SPREAD_BITS)))
 
     def _is_function_word(self, unit: str, word: str) -> bool:
         if word in self.function_words:
@@ -154,21 +198,21 @@ class _PageText:
             return False
         return _HIRAGANA.fullmatch(unit) is not None or all(c in self.function_words for c in unit)
 
-    def _facts(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+    def _facts(self, text: _MessageText, negated: _Flags) -> _Flags:
         """bool[words of `text`]: numbers, dates, names, negations and identifiers."""
-        negated = self._negated(text)
         shouted = self.capital_nouns or _common([text.capital(i) for i in text.inside()], *_SHOUTED)
         facts = np.zeros(len(text.words), dtype=bool)
         for i, (unit, word) in enumerate(zip(text.units, text.plain, strict=True)):
             if text.punctuation[i]:
                 continue
-            named = not shouted and text.capital(i) and (not text.first[i] or word in self.names)
+            named = text.capital(i) and (not text.first[i] or word in self.names)
+            named = named and (word not in self.function_words or text.beside_capital(i))
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
             denied = negated[i] or not self.negations.isdisjoint(_PART.split(word))
-            facts[i] = named or foreign or denied or _is_exact(unit, word)
+            facts[i] = (named and not shouted) or foreign or denied or _is_exact(unit, word)
         return facts
 
-    def _negated(self, text: _MessageText) -> npt.NDArray[np.bool_]:
+    def _negated(self, text: _MessageText) -> _Flags:
         """bool[words of `text`]: those that a negation is a part of."""
         within = np.zeros(len(text.text) + 1, dtype=np.int64)
         for language in self.languages.values():
@@ -184,7 +228,7 @@ def _is_exact(unit: str, word: str) -> bool:
         return True
     if word in MONTHS:
         return word not in AMBIGUOUS_MONTHS or unit[0].isupper()
-    return len(word) > 2 and _IDENTIFIER.search(unit) is not None
+    return _FLAG.fullmatch(unit) is not None or (len(word) > 2 and _IDENTIFIER.search(unit) is not None)
 
 
 def _common(capitals: Sequence[bool], share: float, least: int) -> bool:

@@ -18,6 +18,8 @@ _MARKS = (
     "\u0966-\u0dff\u200d"
 )
 _HAN = "\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+#: Chinese function words of one character that are seldom a part of a longer word, in Japanese neither.
+_HAN_ALONE = "的是这這吗嗎呢吧啊哦嗯你她它很还也"
 _HIRAGANA = "\u3041-\u309f"
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 #: Thai, Lao, Burmese and Khmer, whose vowel signs and marks follow their letter.
@@ -35,15 +37,17 @@ _JOINER = r"(?:['’\-.+=&~#]|[/\\:@]{1,3}|(?<=\d),(?=\d))"
 #: The end of a sentence inside of a URL is not a part of it.
 _STOP = re.escape(".,;:!?)]}>\"'")
 _IN_URL = rf"[^\s{_STOP}\u0080-\U0010ffff]"
-_URL = rf"[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_URL}))++"
+_URL = rf"<?[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_URL}))++"
 _SUFFIX = rf"(?:(?<=\d)(?:[{_COUNTERS}]|[%‰€£¥₩$]|°[CF]?)|\+\+|#(?!\w))"
 _SPACED = rf"{_PREFIX}?{_LETTER}++(?:{_JOINER}{_LETTER}++)*+{_SUFFIX}?"
 #: Signs up to the next word, and what nothing else matches.
 _SIGNS = rf"(?:(?!{_PREFIX}?{_LETTER}|[{_UNSPACED}])\S){{1,16}}|\S"
 #: No alternative goes far beyond what is matched in the end, so that the time is linear in the length of a text.
-_UNIT = re.compile(
-    f"{_URL}|{_SPACED}|[{_HAN}]{{1,2}}|[{_KATAKANA}]{{1,12}}|[{_HIRAGANA}]{{1,4}}|[{_SOUTH_EAST_ASIAN}]{{1,8}}|{_SIGNS}"
+_UNSPACED_UNIT = (
+    rf"[{_HAN_ALONE}]|[{_HAN}](?:(?![{_HAN_ALONE}])[{_HAN}])?|[{_KATAKANA}]{{1,12}}|[{_HIRAGANA}]{{1,4}}"
+    rf"|[{_SOUTH_EAST_ASIAN}]{{1,8}}"
 )
+_UNIT = re.compile(f"{_URL}|{_SPACED}|{_UNSPACED_UNIT}|{_SIGNS}")
 
 _NUMBER = re.compile(r"[#$€£¥₩+\-−±~]*\d[\d.,:/\-]*(?:st|nd|rd|th|[ap]m)?|[\d.,]+[kKMBx]", re.IGNORECASE)
 

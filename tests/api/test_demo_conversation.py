@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from foxing.api.demo.conversation import DECIDED_AT, ENDS_AT, SEED, STARTS_AT, demo_conversation
-from foxing.api.demo.run import QUESTION, run_demo
+from foxing.api.demo.run import OLD_QUESTION, QUESTION, run_demo
 from foxing.encoder import load_codec
 from foxing.memory import InvalidInput, NewMessage
 from foxing.renderer import DENSE_PAGE, Entry, Typesetter
@@ -104,8 +104,11 @@ def test_the_demo_prints_json(
     document = json.loads(capsys.readouterr().out)
     assert document["messages"] == 20
     assert document["pages"] == sum(tier["pages"] for tier in document["tiers"])
-    assert all(0 < tier["accuracy"] <= 1 and tier["zstd_bytes"] > 0 for tier in document["tiers"])
-    assert document["question"] == QUESTION
+    for tier in document["tiers"]:
+        assert 0 < tier["words_kept"] <= tier["words"]
+        assert (tier["words_invented"], tier["facts_kept"]) == (0, tier["facts"])
+        assert tier["zstd_bytes"] > 0
+    assert [answer["question"] for answer in document["answers"]] == [QUESTION, OLD_QUESTION]
     assert len(document["files"]) == 10
 
 

@@ -83,6 +83,12 @@ def test_punctuation_fades_with_the_first_word_beside_it() -> None:
     ]
 
 
+def test_the_end_of_a_message_fades_before_its_words() -> None:
+    messages = written("alpha beta!!!!!!", "gamma?")
+    by_room = [left(fade(messages, worth(messages, {}), room, cells)) for room in (20, 24)]
+    assert by_room == [["alpha beta ⋯", "gamma?"], ["alpha beta!!!!!!", "gamma?"]]
+
+
 def test_a_message_without_words_left_is_one_gap_and_not_set_again() -> None:
     messages = written("one two", "three", "", " \n", "?!")
     page = fade(messages, worth(messages, {}), 0, cells)
@@ -99,6 +105,20 @@ def test_where_nothing_is_left_there_is_still_a_page() -> None:
     assert page.size == cells(page.entries)
 
 
+def test_no_gap_takes_more_room_than_what_would_fade() -> None:
+    (message,) = written("dinner in the old town of Rome")
+    cheap = WrittenMessage(message.entry, message.words, np.array([40.0, 1.0, 1.2, 30.0, 30.0, 1.5, 30.0]))
+    salience = worth([cheap], {"dinner": 3.5, "old": 2.1, "town": 2.2, "Rome": 3.1})
+    by_room = [left(fade([cheap], salience, room, cells))[0] for room in range(8, 32)]
+    assert list(dict.fromkeys(by_room)) == [
+        "⋯",
+        "dinner ⋯",
+        "dinner ⋯ Rome",
+        "dinner ⋯ town of Rome",
+        "dinner in the old town of Rome",
+    ]
+
+
 words = st.text("abcdefg", min_size=2, max_size=9)
 prose = st.lists(st.lists(words, min_size=1, max_size=60).map(" ".join), min_size=1, max_size=6)
 
@@ -110,19 +130,21 @@ def any_worth(data: st.DataObject, messages: Sequence[WrittenMessage]) -> Worth:
 
 @given(prose, st.data(), st.tuples(st.integers(1, 1500), st.integers(1, 1500)))
 @settings(deadline=None)
-def test_a_word_that_stays_in_some_room_stays_in_any_larger_one(
+def test_a_word_that_stays_in_some_room_stays_in_any_by_3_percent_larger(
     contents: list[str], data: st.DataObject, rooms: tuple[int, int]
 ) -> None:
     messages = written(*contents)
     salience = any_worth(data, messages)
-    small, large = (fade(messages, salience, room, cells) for room in sorted(rooms))
+    least, most = sorted(rooms)
+    small, large = (fade(messages, salience, room, cells) for room in (least, max(most, int(1.03 * least) + 1)))
     assert all((few <= many).all() for few, many in zip(small.kept, large.kept, strict=True))
-    assert fade(messages, salience, max(rooms), cells).kept[0].tolist() == large.kept[0].tolist()
 
 
 @given(prose, st.data(), st.tuples(st.integers(1, 1500), st.integers(1, 1500)))
 @settings(deadline=None)
-def test_step_by_step_is_as_at_once(contents: list[str], data: st.DataObject, rooms: tuple[int, int]) -> None:
+def test_step_by_step_is_as_at_once_but_for_3_percent_of_the_room(
+    contents: list[str], data: st.DataObject, rooms: tuple[int, int]
+) -> None:
     messages = written(*contents)
     salience = any_worth(data, messages)
     at_once = fade(messages, salience, min(rooms), cells)
@@ -134,7 +156,14 @@ def test_step_by_step_is_as_at_once(contents: list[str], data: st.DataObject, ro
         assert len(words) == kept.sum()
         again.append(WrittenMessage(entry, words, message.bits[kept]))
     rest = [worths[kept] for worths, kept in zip(salience, first.kept, strict=True)]
-    assert left(fade(again, rest, min(rooms), cells)) == left(at_once)
+    stepwise = fade(again, rest, min(rooms), cells)
+    stays = [each.copy() for each in first.kept]
+    for all_words, few in zip(stays, stepwise.kept, strict=True):
+        all_words[all_words] = few
+    pairs = list(zip(stays, at_once.kept, strict=True))
+    assert all((a <= b).all() for a, b in pairs) or all((b <= a).all() for a, b in pairs)
+    if any((a != b).any() for a, b in pairs):
+        assert min(stepwise.size, at_once.size) >= 0.97 * min(rooms)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
@@ -152,9 +181,9 @@ def test_the_room_is_used_and_little_is_encoded(share: float) -> None:
     salience = [random.uniform(0, 4, len(message.words)) for message in messages]
     room = int(share * cells([replace(message.entry, header=False) for message in messages]))
     page = fade(messages, salience, room, size)
-    assert 0.95 * room <= page.size <= room
+    assert 0.97 * room <= page.size <= room
     assert page.size == cells(page.entries)
-    assert len(sizes) <= 6
+    assert len(sizes) <= 4
 
 
 @given(st.lists(texts, min_size=1, max_size=4), st.integers(0, 200), st.data())

@@ -34,6 +34,7 @@ def ranks(text: str) -> dict[str, int]:
         ("I think I'm late; I can't come at 10:30 am on may 7th.", "can't 10:30am may7th"),
         ("A not-so-great book by George R. R. Martin, of Dr. Who?", "not-so-great George Martin Who"),
         ("It may cost $5.20 in march, or 3 km more.", "$5.20 3km"),
+        ("Set $HOME with -A or --all.", "$HOME -A --all"),
         ("See /etc/hosts, a_b, fooBar, http://a.b/c, me@x.org.", "/etc/hosts a_b fooBar http://a.b/c me@x.org"),
         ("Wir haben das Auto nicht am 3. Mai gekauft.", "nicht 3 Mai"),
         ("On n'a jamais vu Paris en juillet.", "n'a jamais Paris juillet"),
@@ -46,6 +47,7 @@ def ranks(text: str) -> dict[str, int]:
         ("어제 민수는 서울에 안 갔어요. GPT를 3 개 몰라요.", "어제 안 3개"),
         ("昨日は田中さんと行きません。GPTを5月に買った。", "昨日 GPT 5月"),
         ("他没去北京，2023年买了GPU。", "他没 2023年 GPU"),
+        ("并非如此，非常好", "并非"),
     ],
 )  # fmt: skip
 def test_facts(text: str, facts: str) -> None:
@@ -81,11 +83,43 @@ def test_capitals_tell_no_names_where_they_are_grammar_or_shouting() -> None:
 
 
 def test_rare_words_are_worth_more() -> None:
-    messages = written("a kestrel and a window")
-    kestrel, window = (text_salience(messages, {"kestrel": 22.0, "window": 9.0})[0][n] for n in (1, 4))
-    assert FACT > kestrel > window > CONTENT
+    messages = written("a kestrel and a window need the time")
+    worth = dict(zip((1, 4, 5, 7), text_salience(messages)[0][[1, 4, 5, 7]], strict=True))
+    kestrel, window, need, time = worth.values()
+    assert FACT > kestrel > window > max(need, time) > CONTENT
+
+
+def test_without_a_list_the_bits_or_the_length_say_how_rare_a_word_is() -> None:
+    messages = written("el cernícalo de la ventana")
+    rare, frequent = (text_salience(messages, {"cernícalo": 22.0, "ventana": 9.0})[0][n] for n in (1, 4))
+    assert FACT > rare > frequent > CONTENT
     longer, shorter = (text_salience(messages)[0][n] for n in (1, 4))
-    assert FACT > longer > shorter > CONTENT, "without a guide the length decides"
+    assert FACT > longer > shorter > CONTENT
+
+
+def test_what_is_counted_or_negated_stays_with_it() -> None:
+    counted, negated, other = (text_salience(written(f"well {before} time"))[0][2] for before in ("3", "not", "nice"))
+    assert counted == negated > other
+    (japanese,) = text_salience(written("ご飯を食べない。食の話です"))
+    assert japanese[3] > japanese[6]
+
+
+def test_a_function_word_with_a_capital_is_a_name_only_in_a_title() -> None:
+    found = ranks("We heard Let Her Go, and This was it")
+    assert found["Her"] == FACT
+    assert found["This"] == FUNCTION_WORD
+
+
+def test_a_sentence_without_a_blank_before_it_is_no_identifier() -> None:
+    found = ranks("so I wish.This is numpy.array")
+    assert found["wish.This"] < FACT <= found["numpy.array"]
+
+
+def test_what_a_tool_prints_again_is_worth_less_than_what_is_new() -> None:
+    first, second = text_salience(written("item 4579334072", "item 4579334072 or 574297338433", role="tool"))
+    assert second[1] < FACT <= min(first[1], second[3])
+    (_, said) = text_salience(written("item 4579334072", "item 4579334072"))
+    assert said[1] >= FACT
 
 
 def test_users_before_tools_and_facts_before_small_talk() -> None:

@@ -1,0 +1,145 @@
+"""Drawing pages at a tier: what fits stays as it is, the rest fades until it fits and reads as it was drawn."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support.chat import NAMES, chat
+from support.hooked_codec import HookedCodec
+
+from foxing.encoder import DrawnPage, InkedPage, PageDrawer, Reading, TierSpec, VisionTokens, ink_page, load_codec
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.renderer import Cells, Entry, Page, Typesetter, code_points, grid_text, render, transcribe
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class CostedCodec(HookedCodec):
+    """The native codec with its costs; hooks as in `HookedCodec`."""
+
+    def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
+        return self.codec.cost(cells, tier)
+
+
+class WordyCodec(HookedCodec):
+    """Reads at most `text_tokens` of a page well."""
+
+    def __init__(self, text_tokens: int) -> None:
+        super().__init__()
+        limited = {name: replace(spec, text_tokens=text_tokens) for name, spec in self.tiers.items()}
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType(limited)
+
+
+@cache
+def page(messages: int = 110) -> tuple[Page, InkedPage]:
+    codec = load_codec("native", "cpu")
+    entries = [Entry(str(m.id), m.role, m.text, START) for m in chat(messages, START)]
+    typeset = Typesetter(codec.layout, codec.repertoire).page(entries)
+    return typeset, ink_page(typeset, {entry.message_id: entry for entry in entries})
+
+
+def draw(codec: HookedCodec, tier: str, messages: int = 110) -> DrawnPage:
+    return PageDrawer(codec).draw([page(messages)[1]], tier)[0]
+
+
+def texts_on(drawn: DrawnPage) -> list[str]:
+    assert drawn.faded is not None
+    flat = drawn.cells.reshape(-1)
+    return [transcribe(flat[span.start : span.stop], start=span.start).text for span in drawn.faded.page.spans]
+
+
+@pytest.mark.parametrize("tier", ["base", "small"])
+def test_what_fits_is_drawn_as_it_was(tier: str) -> None:
+    typeset, _ = page()
+    drawn = draw(CostedCodec(), tier)
+    assert drawn.faded is None
+    assert np.array_equal(drawn.cells, typeset.cells)
+    codec = load_codec("native", "cpu")
+    assert drawn.tokens == codec.encode([render(typeset.cells, typeset.layout, tier)], tier)[0]
+    assert drawn.reading is not None
+    assert drawn.reading.text == typeset.text
+
+
+def test_what_does_not_fit_fades_until_it_does() -> None:
+    codec = CostedCodec()
+    drawn = draw(codec, "micro")
+    room = codec.tiers["micro"].bytes_per_page
+    assert 0.95 * room <= len(drawn.tokens.data) <= room
+    assert drawn.faded is not None
+    assert drawn.reading is not None
+    assert drawn.reading.text == grid_text(drawn.cells)
+    for text, left, message in zip(texts_on(drawn), drawn.faded.texts, page()[1].messages, strict=True):
+        assert text in (left.text, "")  # a message of which nothing is left has no ink
+        said = message.entry.content
+        kept = [place for place in range(len(left.text)) if left.text[place] not in "⋯ "]
+        assert all(said[left.origin[place]] == left.text[place] for place in kept)
+
+
+def test_several_pages_are_drawn_as_each_would_be_alone() -> None:
+    codec = CostedCodec()
+    inked = [page()[1], page(40)[1]]
+    together = PageDrawer(codec).draw(inked, "micro")
+    assert [drawn.tokens for drawn in together] == [PageDrawer(codec).draw([one], "micro")[0].tokens for one in inked]
+    assert PageDrawer(codec).draw([], "micro") == []
+
+
+@pytest.mark.parametrize("tier", ["small", "micro"])
+def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
+    def misread(tokens: VisionTokens, reading: Reading) -> Reading:
+        cells = reading.cells.copy()
+        row = cells.tobytes()
+        place = row.find(code_points("Hiroshi").tobytes()) // 4
+        while place >= 0:
+            cells.reshape(-1)[place] = ord("h")
+            place = cells.tobytes().find(code_points("Hiroshi").tobytes()) // 4
+        return replace(reading, cells=cells)
+
+    drawn = draw(CostedCodec(alter=misread), tier)
+    assert drawn.faded is not None
+    left = " ".join(texts_on(drawn))
+    assert "iroshi" not in left
+    assert all(name in left for name in NAMES if name != "Hiroshi")
+    assert drawn.reading is not None
+    assert drawn.reading.text == grid_text(drawn.cells)
+
+
+def test_a_page_that_never_reads_as_it_was_drawn_is_given_up() -> None:
+    def misread(tokens: VisionTokens, reading: Reading) -> Reading:
+        letters = (reading.cells >= ord("a")) & (reading.cells <= ord("y"))
+        return replace(reading, cells=np.where(letters, reading.cells + 1, reading.cells).astype(np.uint32))
+
+    codec = CostedCodec(alter=misread)
+    drawn = draw(codec, "micro", 30)
+    assert drawn.reading is not None
+    assert len(codec.batches) <= 4
+
+
+def test_words_that_may_be_misread_already_fade_first() -> None:
+    inked = page()[1]
+    message = inked.messages[0]
+    doubtful = np.zeros(len(message.entry.content), dtype=bool)
+    place = message.entry.content.index("Hiroshi")
+    doubtful[place] = True
+    unsure = replace(inked, messages=[replace(message, doubtful=doubtful), *inked.messages[1:]])
+    sure, doubted = (PageDrawer(CostedCodec()).draw([each], "micro")[0] for each in (inked, unsure))
+    assert "Hiroshi" in texts_on(sure)[0]
+    assert "Hiroshi" not in texts_on(doubted)[0]
+
+
+def test_a_codec_without_costs_has_room_for_text_tokens() -> None:
+    drawn = draw(WordyCodec(400), "base")
+    assert drawn.reading is None
+    assert 0.95 * 400 <= count_text_tokens(grid_text(drawn.cells)) <= 400
+    assert draw(WordyCodec(100_000), "base").faded is None
+
+
+def test_a_page_without_messages_is_drawn_as_it_is() -> None:
+    cells = page()[0].cells
+    drawn = PageDrawer(CostedCodec()).draw([InkedPage(page()[0].layout, cells, [])], "micro")[0]
+    assert drawn.faded is None
+    assert len(drawn.tokens.data) <= 1200
