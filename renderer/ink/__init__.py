@@ -3,7 +3,7 @@
 from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
 from .fading import FadedPage, Size, WrittenMessage, fade
 from .languages import languages_of
-from .salience import Salience, Worth, added, plain, text_salience
+from .salience import Salience, Worth, plain, text_salience
 from .text import FadedText, faded
 from .words import Word, is_punctuation, words_of
 
@@ -17,7 +17,6 @@ __all__ = [
     "Word",
     "Worth",
     "WrittenMessage",
-    "added",
     "bits_alone",
     "fade",
     "faded",

@@ -17,7 +17,7 @@ _Flags = npt.NDArray[np.bool_]
 #: Salience of the words of a page: float64[words] for each message, at least 0; see `fade` for what it means.
 Salience = Callable[[Sequence[WrittenMessage]], list[Worth]]
 
-#: Ranks of words. Only the whole number counts between ranks, so what a caller adds is a number of ranks.
+#: Ranks of words. Only the whole number counts between ranks.
 PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
 
 #: How much a frequent word is worth beside a rare one: at most this, and falling with this power of how rare it is.
@@ -38,6 +38,8 @@ _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
 #: How much a word that says what is counted or negated is worth at least.
 _EXPLAINING = 0.3
 _ROLE_WORTH = {"tool": 0.6, "system": 0.8}
+#: How much less a fact is worth that a tool prints again.
+_REPEATED = 0.4
 _RAREST, _MOST = 0.8, 0.99
 
 _SENTENCE_END = re.compile(r"[.!?…。！？\n]")
@@ -52,15 +54,6 @@ _FLAG = re.compile("-[A-Za-z]")
 _IDENTIFIER = re.compile(
     r"://|[@_\\]|\w\.(?<![a-z]\.(?=[A-Z]))\w\w|[a-z][A-Z]|\w[-/][A-Z]|^[~.]*/|/.*[/.]|^--\w|^\$[A-Za-z_]|^#\w|="
 )
-
-
-def added(*parts: Salience) -> Salience:
-    """The sum of several saliences."""
-
-    def salience(messages: Sequence[WrittenMessage]) -> list[Worth]:
-        return [np.sum(columns, axis=0) for columns in zip(*(part(messages) for part in parts), strict=True)]
-
-    return salience
 
 
 def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float] | None = None) -> list[Worth]:
@@ -153,12 +146,12 @@ class _PageText:
         role = _ROLE_WORTH.get(text.role, 1.0)
         worth = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
-            if facts[i] and not self._is_repeated(text, i):
-                worth[i] = FACT + 0.9 * role
+            if facts[i]:
+                worth[i] = FACT + 0.9 * role * (_REPEATED if self._is_repeated(text, i) else 1.0)
             elif self._is_function_word(text.units[i], word):
                 worth[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
-                share = 1.0 if facts[i] else max(self.rarity(word), _EXPLAINING * explaining[i]) * role
+                share = max(self.rarity(word), _EXPLAINING * explaining[i]) * role
                 share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
                 share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
                 worth[i] = CONTENT + min(_MOST, share)

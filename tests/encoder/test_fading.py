@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.chat import NAMES, chat
 from support.hooked_codec import HookedCodec
+from support.texts import NAMES, chat
 
 from foxing.encoder import DrawnPage, InkedPage, PageDrawer, Reading, TierSpec, VisionTokens, ink_page, load_codec
 from foxing.encoder.text_tokens import count_text_tokens

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
-from support.chat import NAMES, RARE, chat
+from support.texts import NAMES, RARE, chat
 
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, RecalledMessage, Step
 from foxing.memory.text.terms import terms

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foxing.renderer import Entry
-from foxing.renderer.ink import WrittenMessage, added, plain, text_salience, words_of
+from foxing.renderer.ink import WrittenMessage, plain, text_salience, words_of
 from foxing.renderer.ink.languages import LANGUAGES, languages_of
 from foxing.renderer.ink.salience import CONTENT, FACT, FUNCTION_WORD, PUNCTUATION
 
@@ -117,7 +117,7 @@ def test_a_sentence_without_a_blank_before_it_is_no_identifier() -> None:
 
 def test_what_a_tool_prints_again_is_worth_less_than_what_is_new() -> None:
     first, second = text_salience(written("item 4579334072", "item 4579334072 or 574297338433", role="tool"))
-    assert second[1] < FACT <= min(first[1], second[3])
+    assert FACT <= second[1] < min(first[1], second[3])
     (_, said) = text_salience(written("item 4579334072", "item 4579334072"))
     assert said[1] >= FACT
 
@@ -128,17 +128,6 @@ def test_users_before_tools_and_facts_before_small_talk() -> None:
     assert printed[2] >= FACT
     (worth,) = text_salience(written("Hello. We saw kestrels. Bob saw 3 kestrels."))
     assert worth[9] > worth[4]
-
-
-def test_saliences_add_up() -> None:
-    messages = written("one two", "three")
-
-    def pinned(messages: object) -> list[np.ndarray]:
-        return [np.array([0.0, 1.0]), np.array([2.0])]
-
-    (first, second), (plain_first, plain_second) = added(text_salience, pinned)(messages), text_salience(messages)
-    assert first.tolist() == [plain_first[0], plain_first[1] + 1]
-    assert second.tolist() == [plain_second[0] + 2]
 
 
 def test_plain_words() -> None:
