@@ -49,6 +49,8 @@ _DAY = re.compile("曜|星期|周[一二三四五六日天]|[월화수목금토�
 _ABBREVIATION = re.compile(r"(?<!\w)(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|vs|ca|bzw|z\.B|e\.g|i\.e)$")
 _ABBREVIATED = 6
 _PART = re.compile("[-/]")
+#: What follows the key of a JSON object, which tells what a value is and nothing by itself.
+_KEY = re.compile(r"[\"'] ?:")
 _TRIMMED = re.compile(r"^[\W_]+|[\W_]+$")
 _FLAG = re.compile("-[A-Za-z]")
 _IDENTIFIER = re.compile(
@@ -202,7 +204,8 @@ class _PageText:
             named = named and (word not in self.function_words or text.beside_capital(i))
             foreign = self.unspaced and word.isascii() and len(word) > 1 and word.isalpha()
             denied = negated[i] or not self.negations.isdisjoint(_PART.split(word))
-            facts[i] = (named and not shouted) or foreign or denied or _is_exact(unit, word)
+            exact = _is_exact(unit, word) and not _KEY.match(text.text, text.words[i].stop)
+            facts[i] = (named and not shouted) or foreign or denied or exact
         return facts
 
     def _negated(self, text: _MessageText) -> _Flags:

@@ -122,6 +122,13 @@ def test_what_a_tool_prints_again_is_worth_less_than_what_is_new() -> None:
     assert said[1] >= FACT
 
 
+def test_a_key_is_no_identifier_and_its_value_is() -> None:
+    (worth,) = text_salience(written('{"user_id": "mia_garcia_4516", "item_id": 7602931732}', role="tool"))
+    words = [word for word in ("user_id", "mia_garcia_4516", "item_id", "7602931732")]
+    facts = [value >= FACT for value in worth if value >= 1]
+    assert dict(zip(words, facts, strict=True)) == {words[0]: False, words[1]: True, words[2]: False, words[3]: True}
+
+
 def test_users_before_tools_and_facts_before_small_talk() -> None:
     (said,), (printed,) = (text_salience(written("kestrel over 7 roofs", role=role)) for role in ("user", "tool"))
     assert (said[[0, 2, 3]] > printed[[0, 2, 3]]).all()
