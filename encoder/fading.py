@@ -50,8 +50,10 @@ from .tokens import VisionTokens
 
 #: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
 ATTEMPTS = 4
-#: Share of a tier's room that a faded page is to take by the costs of its cells; confidences take the rest.
-AIM = 0.985
+#: Share of a tier's room that a faded page is to take by the costs of its cells at first; confidences take the rest.
+AIM = 0.975
+#: Share of what turned out to fit that it is to take then.
+NEXT_AIM = 0.995
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
 LEAST = 0.955
 #: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
@@ -252,9 +254,9 @@ class _Fader:
         spare = draft.short and not draft.grown and not cut and used < LEAST * self.room
         if cut:
             taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
-            draft.aim = int(min(draft.aim, taken) * AIM)
+            draft.aim = int(min(draft.aim, taken) * NEXT_AIM)
         elif spare:
-            draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
+            draft.aim, draft.grown = int(draft.aim * NEXT_AIM * self.room / used), True
         if misread:
             if not draft.worth:
                 draft.worth = self._worth(draft)
