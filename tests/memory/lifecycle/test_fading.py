@@ -47,6 +47,22 @@ def memory(sealed: bytes, database_path: Path) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def faded(sealed: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    """The page at `micro`; not to be changed."""
+    path = tmp_path_factory.mktemp("faded") / "foxing.db"
+    path.write_bytes(sealed)
+    with Memory(path, clock=lambda: START + 3 * DAY) as opened:
+        age(opened, "micro")
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def left(faded: Memory) -> dict[str, RecalledMessage]:
+    """The messages of that page."""
+    return {span.message_id: span for span in faded.export("ana")}
+
+
 def age(memory: Memory, *tiers: str, keep_text: str = "fresh") -> dict[str, RecalledMessage]:
     """The messages after their page has moved to each tier in turn."""
     for tier in tiers:
@@ -64,14 +80,13 @@ def index_terms(path: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT term FROM postings")}
 
 
-def test_what_is_left_was_said_in_that_order(memory: Memory) -> None:
-    for key, span in age(memory, "micro").items():
+def test_what_is_left_was_said_in_that_order(left: dict[str, RecalledMessage]) -> None:
+    for key, span in left.items():
         said = iter(words(TEXTS[key]))
         assert all(word in said for word in words(span.text)), (TEXTS[key], span.text)
 
 
-def test_names_numbers_and_identifiers_stay_longest(memory: Memory) -> None:
-    left = age(memory, "micro")
+def test_names_numbers_and_identifiers_stay_longest(left: dict[str, RecalledMessage]) -> None:
     for key, text in TEXTS.items():
         facts = {word for word in words(text) if word in NAMES or word.isdigit() or word == ADDRESS}
         assert facts <= set(words(left[key].text)), (text, left[key].text)
@@ -82,8 +97,7 @@ def test_names_numbers_and_identifiers_stay_longest(memory: Memory) -> None:
     assert rare > 2 * len(kept) / len(said)
 
 
-def test_gaps_and_shares_say_what_is_gone(memory: Memory) -> None:
-    left = age(memory, "micro")
+def test_gaps_and_shares_say_what_is_gone(left: dict[str, RecalledMessage]) -> None:
     for key, span in left.items():
         assert all(span.text[place] == "⋯" for place in span.gaps)
         assert (span.kept == 1) == (not span.gaps)
@@ -96,15 +110,13 @@ def test_gaps_and_shares_say_what_is_gone(memory: Memory) -> None:
     assert 0.1 < sum(span.kept for span in left.values()) / len(left) < 0.6
 
 
-def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory) -> None:
-    before = memory.pages("ana").pages[0]
-    age(memory, "micro")
-    after = memory.pages("ana").pages[0]
+def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory, faded: Memory) -> None:
+    before, after = (each.pages("ana").pages[0] for each in (memory, faded))
     assert (after.messages, after.first_at, after.last_at) == (before.messages, before.first_at, before.last_at)
-    assert 0.95 * 1200 <= len(memory.page_tokens("ana", after.id).data) <= 1200
-    assert memory.read_page("ana", after.id).text.count("▶") <= before.messages
+    assert 0.95 * 1200 <= len(faded.page_tokens("ana", after.id).data) <= 1200
+    assert faded.read_page("ana", after.id).text.count("▶") <= before.messages
     with pytest.raises(Forgotten):
-        memory.read_page("ana", after.id, "base")
+        faded.read_page("ana", after.id, "base")
 
 
 def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
@@ -125,12 +137,9 @@ def test_keepsakes_move_along(memory: Memory, database_path: Path) -> None:
     assert ADDRESS in page.text  # written on the page as well
 
 
-def test_step_by_step_keeps_what_going_there_directly_keeps(memory: Memory, sealed: bytes, tmp_path: Path) -> None:
-    (tmp_path / "direct.db").write_bytes(sealed)
-    with Memory(tmp_path / "direct.db", clock=lambda: START + 3 * DAY) as other:
-        direct = age(other, "micro")
+def test_step_by_step_keeps_what_going_there_directly_keeps(memory: Memory, left: dict[str, RecalledMessage]) -> None:
     stepped = age(memory, "small", "tiny", "micro")
-    pairs = [(words(span.text), words(stepped[key].text)) for key, span in direct.items()]
+    pairs = [(words(span.text), words(stepped[key].text)) for key, span in left.items()]
     kept = sum(len(first) for first, _ in pairs)
     assert abs(sum(len(second) for _, second in pairs) - kept) <= 0.01 * kept
     assert sum(len({*first} - {*second}) for first, second in pairs) <= 0.03 * kept
