@@ -71,22 +71,14 @@ def fade(
     that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times.
     """
     entries = [message.entry for message in messages]
+    ink = _Ink(messages, salience)
     least = _BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
     if least <= room and any(entry.header for entry in entries) and (whole := size(entries)) <= room:
-        return _page(messages, [np.ones(len(message.words), bool) for message in messages], entries, whole)
-    ink = _Ink(messages, salience)
+        every = [np.ones(len(message.words), bool) for message in messages]
+        return FadedPage(tuple(entries), tuple(ink.texts(every)), tuple(every), whole)
     level, taken = _largest(ink, room, size)
     kept = ink.kept(level)
-    return _page(messages, kept, ink.entries(kept), taken)
-
-
-def _page(messages: Sequence[WrittenMessage], kept: _Kept, entries: Sequence[Entry], taken: int) -> FadedPage:
-    texts = tuple(_left(message, stays) for message, stays in zip(messages, kept, strict=True))
-    return FadedPage(tuple(entries), texts, tuple(kept), taken)
-
-
-def _left(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> FadedText:
-    return faded(message.entry.content, message.words, kept, message.entry.gaps)
+    return FadedPage(tuple(ink.entries(kept)), tuple(ink.texts(kept)), tuple(kept), taken)
 
 
 class _Ink:
@@ -94,6 +86,8 @@ class _Ink:
 
     def __init__(self, messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]]) -> None:
         self.messages = messages
+        #: What is left of a message, by its number and the words that are kept.
+        self._texts: dict[tuple[int, bytes], FadedText] = {}
         self.ends = np.cumsum([len(message.words) for message in messages])
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
         worth = np.concatenate([np.zeros(0), *salience])
@@ -131,9 +125,20 @@ class _Ink:
         kept = np.split(self.place < self.levels[level], self.ends[:-1])
         return [_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True)]
 
+    def texts(self, kept: _Kept) -> list[FadedText]:
+        """What is left of the messages with the words that are `kept`."""
+        return [self._text(number, stays) for number, stays in enumerate(kept)]
+
+    def _text(self, number: int, kept: npt.NDArray[np.bool_]) -> FadedText:
+        key = number, kept.tobytes()
+        if key not in self._texts:
+            message = self.messages[number]
+            self._texts[key] = faded(message.entry.content, message.words, kept, message.entry.gaps)
+        return self._texts[key]
+
     def entries(self, kept: _Kept) -> list[Entry]:
         """The messages with the words that are `kept`, those without any left out."""
-        texts = [_left(message, stays) for message, stays in zip(self.messages, kept, strict=True)]
+        texts = self.texts(kept)
         entries = [text.entry(message.entry) for message, text in zip(self.messages, texts, strict=True)]
         return [entry for entry, text in zip(entries, texts, strict=True) if not text.gone] or entries[:1]
 
