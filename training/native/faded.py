@@ -10,8 +10,9 @@ from foxing.encoder.native.weights import load_weights
 from foxing.renderer import Entry, Page, Typesetter, transcribe
 from foxing.renderer.ink import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
 
-#: Bytes that a page fades to: what `tiny` and `micro` hold.
-ROOMS = (3072, 1200)
+#: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
+#: has not seen. In bytes, the pages it was trained on take half as much and would hardly fade.
+SHARES = (0.85, 0.4)
 _HEADER_BYTES = 3  # of a stream, at most
 _TOO_MUCH = 1 << 30  # bytes, where one page cannot hold the entries
 
@@ -42,17 +43,15 @@ class PageFader:
         left = fade(messages, text_salience(messages, alone), room, self._size)
         return self.setter.page(left.entries)
 
-    def some(
-        self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int, rooms: Sequence[int] = ROOMS
-    ) -> list[Page]:
-        """What is left of at most `most` of `pages`, spread evenly, in each of `rooms`, where that is not all.
+    def some(self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int) -> list[Page]:
+        """What is left of at most `most` of `pages`, spread evenly, at each of `SHARES`.
 
         `messages`: those on the pages, by id.
         """
         left = []
         for page in pages[:: -(-len(pages) // most)] if pages else ():
-            entries = entries_on(page, messages)
-            left += [faded for room in rooms if (faded := self.faded(page, entries, room)).text != page.text]
+            entries, size = entries_on(page, messages), self._streams.cost(page.cells).sum() / 8
+            left += [self.faded(page, entries, int(share * size)) for share in SHARES]
         return left
 
     def _size(self, entries: Sequence[Entry]) -> int:

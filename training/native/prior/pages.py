@@ -22,7 +22,7 @@ MAX_PAGES = 1500  # of a group
 MAX_SOURCE_PAGES = 500  # of source code that comes with Python
 ASIDE = 10  # of so many pages, one is kept from the tables; the state learns on these how far to trust them
 #: Pages of a group that are faded to what `tiny` and `micro` hold: of those for tables and of the others.
-FADED_COUNTED, FADED_ASIDE = 30, 12
+FADED_COUNTED, FADED_ASIDE = 18, 12
 FADED = " faded"  # ends the name of a group of faded pages
 
 
