@@ -1,8 +1,11 @@
-"""Calibration of the native codec: how its confidences are scaled, and below which a character is flagged."""
+"""Calibration of the native codec: how its confidences are scaled, from which a cell is certain, and below which a
+character is flagged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
+
+from .entropy.confidence import CERTAIN_FROM
 
 DEFAULT_FLAG_BELOW = 0.8
 
@@ -11,6 +14,7 @@ class CalibrationInfo(TypedDict, total=False):
     """A `Calibration` as stored in the weights file."""
 
     temperature: Mapping[str, float]
+    certain_from: Mapping[str, float]
     flag_below: Mapping[str, float]
 
 
@@ -20,8 +24,10 @@ class Calibration:
 
     #: The encoder's logits are divided by this before they become confidences.
     temperatures: Mapping[str, float] = field(default_factory=dict)
-    #: A character whose confidence is below this is flagged.
+    #: A character whose confidence is below this is flagged; no more than `certainties`.
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    #: A cell whose confidence is at least this is certain: the stream holds no more about it.
+    certainties: Mapping[str, float] = field(default_factory=dict)
 
     def temperature(self, tier: str) -> float:
         return self.temperatures.get(tier, 1.0)
@@ -29,11 +35,18 @@ class Calibration:
     def flag_below(self, tier: str) -> float:
         return self.thresholds.get(tier, DEFAULT_FLAG_BELOW)
 
+    def certain_from(self, tier: str) -> float:
+        return self.certainties.get(tier, CERTAIN_FROM)
+
     @classmethod
     def from_info(cls, info: CalibrationInfo) -> "Calibration":
         """The calibration stored in a weights file."""
-        return cls(info.get("temperature", {}), info.get("flag_below", {}))
+        return cls(info.get("temperature", {}), info.get("flag_below", {}), info.get("certain_from", {}))
 
     def to_info(self) -> CalibrationInfo:
         """The inverse of `from_info`."""
-        return {"temperature": self.temperatures, "flag_below": self.thresholds}
+        return {
+            "temperature": self.temperatures,
+            "flag_below": self.thresholds,
+            "certain_from": self.certainties,
+        }

@@ -68,11 +68,11 @@ class NativeCodec:
         """See `foxing.encoder.Codec`."""
         self._check_tier(tier)
         self._check_sizes(images, tier)
-        spec, temperature = self.tiers[tier], self.calibration.temperature(tier)
+        spec = self.tiers[tier]
         result: dict[int, VisionTokens] = {}
         for numbers in batch_equal([image.height for image in images]):
             pixels = to_pixels([images[i].convert("L") for i in numbers])
-            streams = self.runner.encode(pixels, tier, spec.bytes_per_page, temperature)
+            streams = self.runner.encode(pixels, tier, spec.bytes_per_page, self.calibration)
             for number, stream in zip(numbers, streams, strict=True):
                 shape = (1, -(-len(stream) // spec.bytes_per_token), spec.bytes_per_token)
                 result[number] = VisionTokens(self.name, self.weights, tier, shape, STREAM, stream)

@@ -14,6 +14,7 @@ from foxing.renderer import DENSE_PAGE, GAP_MARK, NEWLINE_MARK, Cells
 from .calibration import Calibration
 from .charset import Charset
 from .entropy.alphabet import Alphabet, SymbolGrid
+from .entropy.confidence import CERTAIN_FROM
 from .entropy.kernel import Kernel
 from .entropy.stream import read_stream, write_stream
 from .entropy.tables import PriorTables
@@ -40,9 +41,12 @@ class PageStreams:
         newline = int(charset.cell_class[ord(NEWLINE_MARK)])
         self.kernel = Kernel(prior, charset.rare_class, newline)
 
-    def write(self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], room: int) -> bytes:
-        """The stream of a page, [rows, 160] each, cut if it takes more than `room` bytes."""
-        return write_stream(self.kernel, grid, confidence, room)
+    def write(
+        self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], room: int, certain_from: float = CERTAIN_FROM
+    ) -> bytes:
+        """The stream of a page, [rows, 160] each, cut if it takes more than `room` bytes. Cells with a confidence of
+        `certain_from` or more are certain."""
+        return write_stream(self.kernel, grid, confidence, room, certain_from)
 
     def cost(self, cells: Cells) -> npt.NDArray[np.float32]:
         """float32, shape of `cells`: the bits that each cell of a page takes; a full-width character takes them in its

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
+from .calibration import Calibration
 from .charset import Charset
 from .decoder import PageStreams
 from .entropy.alphabet import COLUMNS, SymbolGrid, Symbols
@@ -75,14 +76,14 @@ class NetworkRunner:
         fields = ((part.symbols, part.rare, part.cells, part.confidence) for part in parts)
         return RecognizedPages(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
-    def encode(self, pixels: Tensor, tier: str, room: int, temperature: float = 1.0) -> list[bytes]:
-        """The stream of each page, cut if it takes more than `room` bytes. `pixels` and `temperature`: as for
-        `recognize`."""
+    def encode(self, pixels: Tensor, tier: str, room: int, calibration: Calibration) -> list[bytes]:
+        """The stream of each page, cut if it takes more than `room` bytes. `pixels`: as for `recognize`."""
+        temperature, certain_from = calibration.temperature(tier), calibration.certain_from(tier)
 
         def streams(part: Tensor) -> list[bytes]:
             pages = self._recognize(part, tier, temperature)
-            grids = zip(pages.symbols, pages.rare, pages.confidence, strict=True)
-            return [self.streams.write(SymbolGrid(symbols, rare), certain, room) for symbols, rare, certain in grids]
+            grids = map(SymbolGrid, pages.symbols, pages.rare)
+            return [self.streams.write(*page, room, certain_from) for page in zip(grids, pages.confidence, strict=True)]
 
         return [stream for part in self._by_page(streams, pixels) for stream in part]
 

@@ -1,39 +1,49 @@
-"""Calibrates the confidence of the native codec and the threshold below which a character is flagged.
+"""Calibrates the confidence of the native codec, from which a cell is certain, and below which it is flagged.
 
     python -m training.native.calibrate DATA/eval WEIGHTS OUTPUT --prior PRIOR
 
 Uses the development pages of the held-out files (see `foxing.encoder.bench.development`), on which no figure is
-reported. Each tier gets the temperature with the least calibration error out of a few candidates, and a threshold that
-flags nearly all wrong characters within a limit on how many are flagged. The output is written in float16.
+reported: full ones at every tier, and what is left of them where they fade before the tier is drawn. Each tier gets the
+temperature with the least calibration error out of a few candidates. A cell is certain from the lowest of
+`LEVEL_BOUNDS` at which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher one that
+takes hardly more bytes. The threshold of a flag takes in nearly all wrong characters within a limit on how many are
+flagged. The output is written in float16.
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL.Image import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from torch import Tensor
 
-from foxing.encoder.bench import calibration_error, compared, load_development
-from foxing.encoder.bench.comparison import CellComparison
-from foxing.encoder.contract import Reading
+from foxing.encoder.bench import calibration_error, development
+from foxing.encoder.bench.corpus import DEVELOPMENT_PAGES
+from foxing.encoder.bench.documents import entries, full_pages, read_messages
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.calibration import Calibration
-from foxing.encoder.native.codec import BATCH_PAGES, NativeCodec
-from foxing.encoder.native.entropy.confidence import LEVEL_CONFIDENCE, MAX_CONFIDENCE, quantize
+from foxing.encoder.native.codec import batch_equal
+from foxing.encoder.native.entropy.alphabet import SymbolGrid
+from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, LEVEL_CONFIDENCE, quantize
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.network.dims import NativeDims
 from foxing.encoder.native.runner import NetworkRunner, RecognizedPages, to_pixels
 from foxing.encoder.native.weights import load_weights, save_weights
-from foxing.renderer import Page, render
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, render
+
+from .faded import PageFader, entries_on
+from .options import TrainingOptions
 
 TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
+FADED_TIERS = ("tiny", "micro")  # to which pages fade
+MAX_CERTAIN_ERRORS = 0.3e-4  # share of the characters in trained languages that may be wrong and certain
+MAX_BYTES = 1.005  # of those at the lowest bound that is allowed: what a higher one, which says more, may take
+UNLIMITED = 100_000  # bytes, more than any page takes
 FLAGGED_ERRORS = 0.995  # share of the wrong characters to flag
 MAX_FLAGGED = 0.05  # share of all characters, unless more are wrong; then this many times the wrong ones:
 MAX_FLAGGED_PER_ERROR = 6
@@ -44,31 +54,79 @@ Flags = npt.NDArray[np.bool_]
 Confidences = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass
 class DevelopmentPages:
-    """The pages to calibrate on."""
+    """The pages to calibrate a tier on."""
 
-    pages: list[Page]
-    #: Their images by tier, all of one size.
-    images: dict[str, list[Image]]
+    pages: list[Cells] = field(default_factory=list)
+    #: Whether each is in a language that the codec is trained on.
+    trained: list[bool] = field(default_factory=list)
 
-    def batches(self, tier: str) -> Iterator[Tensor]:
-        """Pixels of a tier, uint8 [B, 1, H, W]."""
-        images = self.images[tier]
-        for start in range(0, len(images), BATCH_PAGES):
-            yield to_pixels(images[start : start + BATCH_PAGES])
+    def add(self, pages: Sequence[Page], *, trained: bool) -> None:
+        self.pages += [page.cells for page in pages]
+        self.trained += [trained] * len(pages)
 
 
-def threshold(right: Flags, confidence: Confidences) -> float:
+class ReadPage(NamedTuple):
+    """A page as the encoder reads it, [rows, 160] each."""
+
+    #: uint32: the cells that are on the page, blank to the last row.
+    cells: Cells
+    #: uint32: those that are read.
+    read: Cells
+    #: float32 in [0, 1].
+    confidence: Confidences
+    grid: SymbolGrid
+
+    @property
+    def inked(self) -> Flags:
+        """bool [rows, 160]: the cells that hold a character or a gap."""
+        blank: Flags = np.isin(self.cells, (BLANK, WIDE_TAIL, 0x20))
+        return ~blank
+
+
+class Characters(NamedTuple):
+    """The characters and gaps of pages, [n] each."""
+
+    right: Flags
+    confidence: Confidences
+
+    @classmethod
+    def of(cls, pages: Sequence[ReadPage]) -> "Characters":
+        right = [(page.read == page.cells)[page.inked] for page in pages]
+        return cls(np.concatenate(right), np.concatenate([page.confidence[page.inked] for page in pages]))
+
+    def stored(self, certain_from: float) -> "Characters":
+        """With the confidences that streams hold."""
+        return self._replace(confidence=LEVEL_CONFIDENCE[quantize(self.confidence, certain_from)])
+
+
+def threshold(right: Flags, confidence: Confidences, certain_from: float = CERTAIN_FROM) -> float:
     """The lowest confidence below which `FLAGGED_ERRORS` of the wrong characters and `MIN_FLAGGED` of all lie, unless
-    that flags too many. The highest confidence is never flagged."""
+    that flags too many. What is certain is never flagged."""
     wrong = np.sort(confidence[~right])
     share = max(MAX_FLAGGED, MAX_FLAGGED_PER_ERROR * len(wrong) / max(1, len(confidence)))
-    highest = min(float(np.quantile(confidence, min(1.0, share))), MAX_CONFIDENCE - MARGIN)
+    highest = min(float(np.quantile(confidence, min(1.0, share))), certain_from)
     if not len(wrong):
         return round(highest, 4)
     enough = float(wrong[min(len(wrong) - 1, int(FLAGGED_ERRORS * len(wrong)))]) + MARGIN
     return round(min(highest, max(enough, float(np.quantile(confidence, MIN_FLAGGED)))), 4)
+
+
+def certain_from(runner: NetworkRunner, pages: Sequence[ReadPage], trained: Characters) -> float:
+    """The confidence from which a cell is certain: the highest of `LEVEL_BOUNDS` that takes at most `MAX_BYTES` times
+    the bytes of the lowest one at which few enough of the `trained` characters are wrong and certain."""
+    shares = [(~trained.right & (trained.confidence >= bound)).mean() for bound in LEVEL_BOUNDS]
+    allowed = [
+        CERTAIN_FROM,
+        *(float(b) for b, share in zip(LEVEL_BOUNDS, shares, strict=True) if share <= MAX_CERTAIN_ERRORS),
+    ]
+    least = _stream_bytes(runner, pages, allowed[-1])
+    return next(bound for bound in allowed if _stream_bytes(runner, pages, bound) <= MAX_BYTES * least)
+
+
+def _stream_bytes(runner: NetworkRunner, pages: Sequence[ReadPage], bound: float) -> int:
+    return sum(len(runner.streams.write(page.grid, page.confidence, UNLIMITED, bound)) for page in pages)
 
 
 def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None) -> Calibration:
@@ -81,12 +139,14 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     model.dims = replace(model.dims, tiers=NativeDims().tiers)
     model.half().float().eval().requires_grad_(False)
     runner = NetworkRunner(model, loaded.charset, loaded.prior)
-    development = _development_pages(data, NativeCodec(runner, "calibration"))
-    temperatures: dict[str, float] = {}
-    thresholds: dict[str, float] = {}
-    for tier in development.images:
-        temperatures[tier], thresholds[tier] = _calibrate_tier(runner, development, tier)
-    result = Calibration(temperatures, thresholds)
+    result = Calibration({}, {}, {})
+    for tier, pages in _development_pages(data, PageFader(loaded.prior, loaded.charset), model.dims).items():
+        measured = _calibrate_tier(runner, pages, tier)
+        result = Calibration(
+            {**result.temperatures, tier: measured.temperature},
+            {**result.thresholds, tier: measured.flag_below},
+            {**result.certainties, tier: measured.certain_from},
+        )
     save_weights(loaded._replace(info={**loaded.info, **result.to_info()}), output, torch.float16)
     return result
 
@@ -99,38 +159,71 @@ def _read_prior(path: Path) -> PriorTables:
         raise CodecError(f"{path.name} is not a prior: {error}") from error
 
 
-def _development_pages(data: Path, codec: NativeCodec) -> DevelopmentPages:
-    pages = [page for part in load_development(sorted(data.glob("*.jsonl.gz")), codec).values() for page in part]
-    return DevelopmentPages(
-        pages, {tier: [render(page.cells, page.layout, tier) for page in pages] for tier in codec.tiers}
-    )
+def _development_pages(data: Path, fader: PageFader, dims: NativeDims) -> dict[str, DevelopmentPages]:
+    """The pages by tier: full ones, and where they fade what is left of them."""
+    result = {tier: DevelopmentPages() for tier in dims.tiers}
+    rooms = {tier: one.tokens * dims.token_bytes for tier, one in dims.tiers.items()}
+    languages = {name.split("_")[0] for name in TrainingOptions().text_shares}
+    for path in sorted(data.glob("*.jsonl.gz")):
+        messages = entries(list(read_messages(path)))
+        pages = development(full_pages(messages, fader.setter, 2 * DEVELOPMENT_PAGES))
+        by_id = {message.message_id: message for message in messages}
+        for tier, those in result.items():
+            faded = [fader.faded(page, entries_on(page, by_id), rooms[tier]) for page in pages if tier in FADED_TIERS]
+            those.add([*pages, *faded], trained=path.name.split("_")[0] in languages)
+    return result
 
 
-def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: str) -> tuple[float, float]:
-    """The temperature of a tier and the confidence below which a character is flagged; prints a line about them."""
-    measured: dict[float, CellComparison] = {}
+class _TierCalibration(NamedTuple):
+    temperature: float
+    certain_from: float
+    flag_below: float
+
+
+def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: str) -> _TierCalibration:
+    """The calibration of a tier; prints a line about it."""
+    errors: dict[float, float] = {}
+    best: list[ReadPage] = []
     for temperature in TEMPERATURES:
-        parts = [runner.recognize(pixels, tier, temperature) for pixels in development.batches(tier)]
-        measured[temperature] = compared(development.pages, [r for part in parts for r in _readings(part, tier)])
-    errors = {temperature: calibration_error(*comparison) for temperature, comparison in measured.items()}
+        pages = _read(runner, development.pages, tier, temperature)
+        errors[temperature] = calibration_error(*Characters.of(pages).stored(CERTAIN_FROM))
+        best = pages if errors[temperature] == min(errors.values()) else best
     temperature = min(errors, key=lambda candidate: errors[candidate])
-    right, confidence = measured[temperature]
-    flag_below = threshold(right, confidence)
-    flagged, wrong = confidence < flag_below, ~right
-    caught = flagged[wrong].mean() if wrong.any() else 1.0
+    trained = Characters.of([page for page, is_trained in zip(best, development.trained, strict=True) if is_trained])
+    certain = certain_from(runner, best, trained)
+    right, confidence = Characters.of(best).stored(certain)
+    flag_below = threshold(right, confidence, certain)
+    silent = [_silent(characters.stored(certain), flag_below) for characters in (trained, Characters.of(best))]
+    flagged = (confidence < flag_below).mean()
     print(
-        f"{tier}: {right.mean():.4%} right, temperature {temperature}, ECE {errors[temperature]:.4f}, flagged below "
-        f"{flag_below}: {flagged.mean():.2%} / {caught:.1%} of errors, silent "
-        f"{(wrong & ~flagged).mean() * 1e4:.2f} in 10,000",
+        f"{tier}: {right.mean():.4%} right, temperature {temperature}, certain from {certain}, "
+        f"ECE {calibration_error(right, confidence):.4f}, flagged below {flag_below}: {flagged:.2%}, "
+        f"silent {silent[0]:.2f} in 10,000 in trained languages, {silent[1]:.2f} in all",
         flush=True,
     )
-    return temperature, flag_below
+    return _TierCalibration(temperature, certain, flag_below)
 
 
-def _readings(recognized: RecognizedPages, tier: str) -> list[Reading]:
-    """What is read from tokens, which hold the confidence in levels, where all of a page fits."""
-    confidence = LEVEL_CONFIDENCE[quantize(recognized.confidence)]
-    return [Reading(tier, cells, part, 0.0) for cells, part in zip(recognized.cells, confidence, strict=True)]
+def _silent(characters: Characters, flag_below: float) -> float:
+    """Wrong characters that are not flagged, in 10,000."""
+    return 1e4 * float((~characters.right & (characters.confidence >= flag_below)).mean())
+
+
+def _read(runner: NetworkRunner, pages: Sequence[Cells], tier: str, temperature: float) -> list[ReadPage]:
+    images = [render(cells, DENSE_PAGE, tier) for cells in pages]
+    result: dict[int, ReadPage] = {}
+    for numbers in batch_equal([image.height for image in images]):
+        read = runner.recognize(to_pixels([images[i] for i in numbers]), tier, temperature)
+        for place, number in enumerate(numbers):
+            result[number] = _read_page(pages[number], read, place)
+    return [result[number] for number in range(len(pages))]
+
+
+def _read_page(cells: Cells, read: RecognizedPages, place: int) -> ReadPage:
+    """Page `place` of a batch, which shows `cells`."""
+    padded = np.pad(cells, ((0, read.cells.shape[1] - len(cells)), (0, 0)))
+    grid = SymbolGrid(read.symbols[place], read.rare[place])
+    return ReadPage(padded, read.cells[place], read.confidence[place], grid)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from foxing.encoder.errors import TokensError
 from foxing.renderer import DENSE_PAGE
 
 from .alphabet import COLUMNS, SymbolGrid
-from .confidence import LEVEL_CONFIDENCE, quantize
+from .confidence import CERTAIN_FROM, LEVEL_CONFIDENCE, quantize
 from .kernel import CodedCells, Kernel
 
 CUT = 0x80
@@ -33,11 +33,17 @@ class StreamedPage(NamedTuple):
     kept: int
 
 
-def write_stream(kernel: Kernel, grid: SymbolGrid, confidence: npt.NDArray[np.float32], room: int) -> bytes:
-    """The stream of a page, [rows, 160] each, in at most `room` bytes."""
+def write_stream(
+    kernel: Kernel,
+    grid: SymbolGrid,
+    confidence: npt.NDArray[np.float32],
+    room: int,
+    certain_from: float = CERTAIN_FROM,
+) -> bytes:
+    """The stream of a page, [rows, 160] each, in at most `room` bytes. `certain_from`: as for `quantize`."""
     rows = len(grid.symbols)
     symbols, rare = (part.reshape(-1).astype(np.uint16) for part in grid)
-    cells = CodedCells(symbols, rare, quantize(confidence).reshape(-1).astype(np.uint8))
+    cells = CodedCells(symbols, rare, quantize(confidence, certain_from).reshape(-1).astype(np.uint8))
     written = kernel.encode(cells, room - _CUT_HEADER.size)
     if written.cells == len(symbols):
         return bytes((rows,)) + written.data

@@ -1,17 +1,19 @@
-"""Trains the prior of the native codec on the same texts as the network; about ten minutes and 4 GB on two cores.
+"""Trains the prior of the native codec on the same texts as the network; about fifteen minutes and 4 GB on two cores.
 
     python -m training.native.prior --data FOLDER --output prior.safetensors
 
-FOLDER/train holds gzipped JSON Lines of messages. The static tables take what saves most bits on texts that an entry
-was not counted on; the state then learns from pages that the tables have not seen how far to trust them, and at last
-the tables are made again from all pages. Needs the compiled kernel. `training.native.calibrate --prior` puts the result
-into weights.
+FOLDER/train holds gzipped JSON Lines of messages. Some pages of each file are faded too, with the costs of the released
+prior, so that gaps are expected where they are likely. The static tables take what saves most bits on texts that an
+entry was not counted on; the state then learns from pages that the tables have not seen how far to trust them, and at
+last the tables are made again from all pages. Needs the compiled kernel. `training.native.calibrate --prior` puts the
+result into weights.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +25,10 @@ from foxing.encoder.native.entropy.kernel import Kernel
 from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, PriorTables
 from foxing.renderer import NEWLINE_MARK
 
-from .candidates import Weight, group_candidates, merged
+from .candidates import group_candidates, merged
 from .learning import initial_state, learn, logistic_tables
 from .pages import Group, load_groups
-from .selection import GROUP_WEIGHTS, fill_nodes, fill_symbols, size_weight
+from .selection import fill_nodes, fill_symbols, group_weight
 from .trees import children
 
 LETTER, DIGIT, SPACE, SIGN = 1, 2, 3, 4
@@ -38,9 +40,8 @@ def train_prior(data: Path, charset: Charset) -> PriorTables:
     kernel = _kernel(_untrained(groups, charset), charset)
     if kernel.library is None:
         raise CodecError("training the prior needs the compiled kernel; install foxing where there is a C compiler")
-    aside = [Group(group.name, group.aside) for group in groups]
-    kernel = _kernel(with_static(kernel, [group.only_counted() for group in groups]), charset)
-    learn(kernel, aside)
+    kernel = _kernel(with_static(kernel, [replace(group, aside=()) for group in groups]), charset)
+    learn(kernel, [group.aside for group in groups])
     return with_static(kernel, groups)
 
 
@@ -51,9 +52,7 @@ def with_static(kernel: Kernel, groups: Sequence[Group]) -> PriorTables:
         if not group.pages:
             continue
         started = time.monotonic()
-        weight = size_weight(len(group.pages))
-        worth = Weight(weight, weight * GROUP_WEIGHTS.get(group.name, 1.0))
-        by_node, by_symbol = group_candidates(kernel, group.pages, worth)
+        by_node, by_symbol = group_candidates(kernel, group.pages, group_weight(group))
         nodes.append(by_node)
         symbols.append(by_symbol)
         counts = f"{len(by_node.gains)} nodes, {len(by_symbol.gains)} symbols"

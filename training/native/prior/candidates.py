@@ -24,7 +24,6 @@ SYMBOL_BITS = 10
 FIRST_GUESS = 1 / 400  # probability of a symbol that nothing is known about
 DISCOUNT = 0.5
 MIN_NODE_BITS, MIN_SYMBOL_BITS = 0.5, 0.3  # that an entry has to save
-SMALL_GROUP = 150  # pages
 #: Bits that a symbol seen once is worth in a small group, by context of the table of symbols.
 SEEN_ONCE_BITS = (0.9, 0.6, 0.4, 0.3, 0.2, 0.3, 0.3)
 
@@ -77,6 +76,8 @@ class Weight(NamedTuple):
     occurrence: float
     #: Of a bit saved on it.
     bit: float
+    #: Whether what occurs once is worth something too, since most of what will occur again has occurred once.
+    once: bool = False
 
 
 def group_candidates(kernel: Kernel, pages: Sequence[SymbolPage], weight: Weight) -> tuple[Candidates, Candidates]:
@@ -93,7 +94,7 @@ def group_candidates(kernel: Kernel, pages: Sequence[SymbolPage], weight: Weight
             parent = _nodes(kernel, grouped, parent)
             nodes.append(_node_candidates(parent, weight))
         else:
-            once = SEEN_ONCE_BITS[number - N_NODE] if len(pages) < SMALL_GROUP else 0.0
+            once = SEEN_ONCE_BITS[number - N_NODE] if weight.once else 0.0
             found.append(_symbol_candidates(grouped, np.log2(better / guess[grouped.order]), weight, once))
         guess = np.empty_like(guess)
         guess[grouped.order] = better

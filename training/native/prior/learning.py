@@ -10,7 +10,7 @@ import numpy.typing as npt
 from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.tables import N_INPUTS, N_LEARNED, STATE_BYTES, STEPS, state_views
 
-from .pages import Group
+from .pages import SymbolPage
 
 PAGES = 60  # of a group, at most
 WARMUP_PAGES = 60  # learned from at the higher rate
@@ -53,11 +53,11 @@ def initial_state(squash: npt.NDArray[np.uint16]) -> State:
     return state
 
 
-def learn(kernel: Kernel, groups: Sequence[Group], seed: int = 0) -> None:
-    """Lets the state in the tables of `kernel` learn from the pages of `groups`, in place."""
+def learn(kernel: Kernel, groups: Sequence[Sequence[SymbolPage]], seed: int = 0) -> None:
+    """Lets the state in the tables of `kernel` learn from the pages of each group, in place."""
     assert kernel.library is not None
     generator = random.Random(seed)
-    pages = [page for group in groups for page in group.pages[:PAGES]]
+    pages = [page for group in groups for page in group[:PAGES]]
     generator.shuffle(pages)
     for number, page in enumerate(pages):
         levels = doubts(len(page.symbols), generator)

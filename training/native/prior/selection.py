@@ -10,11 +10,14 @@ from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.reference_values import RANKS, SHARES
 from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, RIGHT_NODES
 
-from .candidates import Candidates
+from .candidates import Candidates, Weight
+from .pages import FADED, Group
 
 NODE_BUCKETS, SYMBOL_BUCKETS = 375_000, 650_000  # 3.0 and 7.8 MB
 SPARE = 1.3  # candidates offered per entry: those whose bucket is full do not get in
 LOGIT_STEP = 60 / 256  # between two levels of a node's probability
+SMALL_GROUP = 150  # pages
+FADED_WEIGHT = 0.3  # of an occurrence on a faded page
 
 #: How much a bit saved on a group's texts counts. Small groups have few entries and would else get none; languages that
 #: are far below their aim leave room.
@@ -33,9 +36,14 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 }
 
 
-def size_weight(pages: int) -> float:
-    """How much an occurrence in a group of so many pages counts: a large group has more, but is not worth more."""
-    return float((100 / max(pages, 30)) ** 0.5)
+def group_weight(group: Group) -> Weight:
+    """How much the pages of a group count. A large group has more, but is not worth more; a faded one repeats pages of
+    another one, with gaps."""
+    occurrence = float((100 / max(len(group.pages), 30)) ** 0.5)
+    if group.faded:
+        occurrence *= FADED_WEIGHT
+    bit = occurrence * GROUP_WEIGHTS.get(group.name.removesuffix(FADED), 1.0)
+    return Weight(occurrence, bit, once=len(group.pages) < SMALL_GROUP and not group.faded)
 
 
 def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]:

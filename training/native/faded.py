@@ -1,0 +1,72 @@
+"""Faded pages: what is left of a page at a tier that does not hold all of it, as memory fades it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from foxing.encoder.native.charset import Charset
+from foxing.encoder.native.decoder import PageStreams
+from foxing.encoder.native.entropy.tables import PriorTables
+from foxing.encoder.native.weights import load_weights
+from foxing.renderer import Entry, Page, Typesetter, transcribe
+from foxing.renderer.ink import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
+
+#: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
+#: has not seen. In bytes, the pages it was trained on take half as much and would hardly fade.
+SHARES = (0.85, 0.4)
+_HEADER_BYTES = 3  # of a stream, at most
+_TOO_MUCH = 1 << 30  # bytes, where one page cannot hold the entries
+
+
+class PageFader:
+    """Fades pages by the salience of their words, with the costs of a prior."""
+
+    def __init__(self, prior: PriorTables, charset: Charset) -> None:
+        self._streams = PageStreams(prior, charset)
+        #: Sets pages for the charset.
+        self.setter = Typesetter(repertoire=charset.repertoire)
+
+    @classmethod
+    def released(cls) -> "PageFader":
+        """With the costs of the released weights."""
+        weights = load_weights()
+        return cls(weights.prior, weights.charset)
+
+    def faded(self, page: Page, entries: Sequence[Entry], room: int) -> Page:
+        """What is left of `page` in `room` bytes. `entries`: as `entries_on` gives them."""
+        costs = self._streams.cost(page.cells)
+        messages = []
+        for entry, span in zip(entries, page.spans, strict=True):
+            words = words_of(entry.content, entry.gaps)
+            messages.append(WrittenMessage(entry, words, word_bits(page, span, words, costs)))
+        listed = {plain(m.entry.content[word.start : word.stop]) for m in messages for word in m.words}
+        alone = bits_alone(sorted(listed), self.setter, self._streams.cost)
+        left = fade(messages, text_salience(messages, alone), room, self._size)
+        return self.setter.page(left.entries)
+
+    def some(self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int) -> list[Page]:
+        """What is left of at most `most` of `pages`, spread evenly, at each of `SHARES`.
+
+        `messages`: those on the pages, by id.
+        """
+        left = []
+        for page in pages[:: -(-len(pages) // most)] if pages else ():
+            entries, size = entries_on(page, messages), self._streams.cost(page.cells).sum() / 8
+            left += [self.faded(page, entries, int(share * size)) for share in SHARES]
+        return left
+
+    def _size(self, entries: Sequence[Entry]) -> int:
+        page = self.setter.page(entries)
+        if len(page.spans) < len(entries):
+            return _TOO_MUCH
+        return int(self._streams.cost(page.cells).sum() / 8) + _HEADER_BYTES
+
+
+def entries_on(page: Page, messages: Mapping[str, Entry]) -> list[Entry]:
+    """The parts of `messages`, by id, that are on `page`."""
+    result = []
+    flat = page.cells.reshape(-1)
+    for span in page.spans:
+        text = transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start)
+        gaps = frozenset(text.gaps.tolist())
+        result.append(replace(messages[span.message_id], content=text.text, skip_chars=0, gaps=gaps))
+    return result
