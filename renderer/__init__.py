@@ -7,6 +7,7 @@ from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_P
 from .page import (
     BLANK,
     GAP_MARK,
+    MARKS,
     NEWLINE_MARK,
     RESERVED,
     WIDE_TAIL,
@@ -27,6 +28,7 @@ __all__ = [
     "BLANK",
     "DENSE_PAGE",
     "GAP_MARK",
+    "MARKS",
     "NEWLINE_MARK",
     "PRINTED_PAGE",
     "RESERVED",

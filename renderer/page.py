@@ -28,6 +28,8 @@ GAP_MARK = "⋯"
 
 #: Characters with a meaning of their own on a page; literal ones are typeset as escapes.
 RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE + GAP_MARK
+#: All characters that pages are made with; literal ones of the last two, which begin messages, need no escape.
+MARKS = RESERVED + MESSAGE_MARK + THREAD_MARK
 
 
 @dataclass(frozen=True)

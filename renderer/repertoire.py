@@ -8,13 +8,12 @@ import numpy.typing as npt
 from .atlas import load_atlas
 from .confusables import Confusables
 from .errors import RenderError
-from .page import MESSAGE_MARK, RESERVED, THREAD_MARK
+from .page import MARKS, RESERVED
 
 #: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
 
-_MARKS = RESERVED + MESSAGE_MARK + THREAD_MARK
-_REQUIRED = "0123456789ABCDEF " + _MARKS  # for headers and escapes
+_REQUIRED = "0123456789ABCDEF " + MARKS  # for headers and escapes
 
 
 class Repertoire:
@@ -55,7 +54,7 @@ class Repertoire:
         self.confusables = None
         if confusables:
             # a sign drawn like a mark would be read as the mark
-            marks = [ord(mark) for mark in _MARKS]
+            marks = [ord(mark) for mark in MARKS]
             like_marks = np.isin(atlas.glyph, atlas.glyph[marks])
             like_marks[marks] = False
             kind[like_marks] = ESCAPED

@@ -9,7 +9,7 @@ from foxing.encoder.native.entropy.alphabet import Alphabet
 from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, quantize
 from foxing.renderer import GAP_MARK, Page, Typesetter
 from training.native.calibrate import Characters, ReadPage, certain_from, threshold
-from training.native.faded import SHARES, PageFader, entries_on
+from training.native.faded import SHARES, PageFader
 
 WORDS = "Ann flew to Oslo on 3 May with 14 boxes of tea, and it was not late. We met her by the old harbour."
 DOCUMENT = {"id": "d", "messages": [{"role": "user", "content": f"{WORDS} That was day {day}."} for day in range(90)]}
@@ -68,10 +68,6 @@ def test_what_is_certain_is_not_flagged() -> None:
 def test_a_page_fades_to_shares_of_its_bytes(codec: NativeCodec, page: Page) -> None:
     fader = PageFader(codec.runner.streams.kernel.tables, codec.runner.charset)
     messages = {entry.message_id: entry for entry in entries([DOCUMENT])}
-    parts = entries_on(page, messages)
-    assert [part.content for part in parts] == [
-        messages[part.message_id].content[: len(part.content)] for part in parts
-    ]
     size = codec.cost(page.cells, "micro").sum() / 8
     whole, part = fader.some([page], messages, 1)
     for share, left in zip(SHARES, (whole, part), strict=True):

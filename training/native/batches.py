@@ -2,7 +2,7 @@
 
 import multiprocessing
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from queue import Empty, Full
@@ -96,6 +96,12 @@ def draw_batch(source: StripSource, options: TrainingOptions, generator: random.
     return DrawnBatch(tier, images, strips)
 
 
+def to_batch(tier: str, images: Sequence[Any], strips: Sequence[Cells], charset: Charset) -> Batch:
+    """Strips as they are learned from. `images`: uint8 [H, W] each, paper 255."""
+    pixels = 1 - torch.from_numpy(np.stack([np.asarray(image) for image in images])).unsqueeze(1).float() / 255
+    return Batch(tier, pixels, targets(strips, charset))
+
+
 class Batches:
     """Endless batches, drawn ahead by a separate process because drawing is pure Python and would delay training."""
 
@@ -111,8 +117,7 @@ class Batches:
         """The batches; call `wait` first. Raises `CodecError` if the drawing process dies."""
         while True:
             tier, images, strips = self._next()
-            pixels = 1 - torch.from_numpy(images).unsqueeze(1).float() / 255
-            yield Batch(tier, pixels, targets(strips, self._charset))
+            yield to_batch(tier, images, strips, self._charset)
 
     def wait(self) -> None:
         """Blocks until the texts are typeset. Raises `CodecError` if there are none."""
@@ -152,7 +157,7 @@ def _draw_forever(queue: Any, folder: Path, charset: Charset, options: TrainingO
     generator = random.Random(seed)
     while True:
         tier, images, strips = draw_batch(source, options, generator)
-        batch = tier, np.stack([np.asarray(image) for image in images]), strips
+        batch = tier, [np.asarray(image) for image in images], strips
         while True:
             try:
                 queue.put(batch, timeout=5)

@@ -2,10 +2,13 @@
 
     python -m training.native.build_charset train/*.jsonl.gz
     python -m training.native.build_charset --extend
+    python -m training.native.build_charset --marks train/*.jsonl.gz
 
 Counts the characters of the texts and writes `encoder/native/data/charset.json`. With `--extend`, the present lists
-stay and what `BLOCKS` has beyond them joins the rare ones, so that trained weights keep what they know. A compatibility
-ideograph of KS X 1001 with the same glyph as another character is left out.
+stay and what `BLOCKS` has beyond them joins the rare ones, so that trained weights keep what they know. With `--marks`
+they stay but for the marks of pages that have no class of their own: each takes the place of the common character that
+occurs least, and `training.native.classes` moves trained weights. A compatibility ideograph of KS X 1001 with the same
+glyph as another character is left out.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from foxing.encoder.bench.documents import read_messages
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import CHARSET_PATH, Charset, distinct_glyphs, load_charset
 from foxing.encoder.native.entropy.halves import check_capacity
-from foxing.renderer import RESERVED, load_atlas
+from foxing.renderer import MARKS, load_atlas
 
 #: Unicode blocks whose characters with a glyph belong to the charset.
 BLOCKS = (
@@ -78,6 +81,8 @@ IDEOGRAPHS = ((0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 N_COMMON = 252  # 256 classes with those for rare, full-width, Hangul and unreadable
 N_WIDE = 3071  # 3072 with the class for rare ones
 N_FREQUENT_WIDE = 767  # 768 with the class for all others
+#: Characters with a class of their own, however often texts have them: a faded page has hundreds of gaps.
+ALWAYS_COMMON = frozenset(map(chr, range(0x20, 0x7F))) | frozenset(MARKS)
 
 
 def ideographs() -> Iterator[str]:
@@ -114,13 +119,10 @@ def extend_charset(charset: Charset) -> Charset:
 
 def build_charset(texts: Iterable[str]) -> Charset:
     """The characters of `BLOCKS` and the ideographs, split into lists by their frequency in `texts`."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
+    counts = _counted(texts)
     narrow, full_width = members()
     wide = sorted(full_width, key=lambda c: (-counts[c], c))
-    always_common = set(map(chr, range(0x20, 0x7F))) | set(RESERVED) | {"▶", "◆"}
-    ranked = sorted(narrow, key=lambda c: (c not in always_common, -counts[c], c))
+    ranked = sorted(narrow, key=lambda c: (c not in ALWAYS_COMMON, -counts[c], c))
     return Charset(
         common="".join(sorted(ranked[:N_COMMON])),
         rare="".join(sorted(ranked[N_COMMON:])),
@@ -130,21 +132,46 @@ def build_charset(texts: Iterable[str]) -> Charset:
     )
 
 
+def with_marks(charset: Charset, texts: Iterable[str]) -> Charset:
+    """`charset` with a class for each of `MARKS`: one without it changes places with the common character that occurs
+    least in `texts`."""
+    counts = _counted(texts)
+    least = sorted(set(charset.common) - ALWAYS_COMMON, key=lambda c: (counts[c], -ord(c)))
+    moved = dict(zip((mark for mark in MARKS if mark in charset.rare), least, strict=False))
+    swapped = str.maketrans(moved | {character: mark for mark, character in moved.items()})
+    return replace(charset, common=charset.common.translate(swapped), rare=charset.rare.translate(swapped))
+
+
+def _counted(texts: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    return counts
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help="JSON Lines of messages, gzipped or plain.")
-    parser.add_argument("--extend", action="store_true", help="Keep the present lists and add what they lack.")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--extend", action="store_true", help="Keep the present lists and add what they lack.")
+    change.add_argument("--marks", action="store_true", help="Keep the present lists but give marks their own classes.")
     arguments = parser.parse_args()
     if bool(arguments.files) == arguments.extend:
         parser.error("give texts to build a charset from, or --extend")
     texts = (m["content"] for f in arguments.files for d in read_messages(f) for m in d["messages"])
     try:
-        charset = extend_charset(load_charset()) if arguments.extend else build_charset(texts)
+        charset = _charset(arguments, texts)
     except CodecError as error:
         parser.exit(1, f"error: {error}\n")
     CHARSET_PATH.write_text(json.dumps(charset.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(len(charset.common), "common,", len(charset.rare), "rare narrow characters;", end=" ")
     print(len(charset.wide), "common,", len(charset.rare_wide), "rare full-width characters")
+
+
+def _charset(arguments: argparse.Namespace, texts: Iterable[str]) -> Charset:
+    if arguments.extend:
+        return extend_charset(load_charset())
+    return with_marks(load_charset(), texts) if arguments.marks else build_charset(texts)
 
 
 if __name__ == "__main__":

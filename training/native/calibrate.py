@@ -36,12 +36,12 @@ from foxing.encoder.native.runner import NetworkRunner, RecognizedPages, to_pixe
 from foxing.encoder.native.weights import load_weights, save_weights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, render
 
-from .faded import PageFader, entries_on
+from .faded import PageFader
 from .options import TrainingOptions
 
 TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 FADED_TIERS = ("tiny", "micro")  # to which pages fade
-MAX_CERTAIN_ERRORS = 0.3e-4  # share of the characters in trained languages that may be wrong and certain
+MAX_CERTAIN_ERRORS = 6e-5  # share of the characters of trained languages; the design allows 1e-4 that are not flagged
 MAX_BYTES = 1.005  # of those at the lowest bound that is allowed: what a higher one, which says more, may take
 UNLIMITED = 100_000  # bytes, more than any page takes
 FLAGGED_ERRORS = 0.995  # share of the wrong characters to flag
@@ -169,7 +169,7 @@ def _development_pages(data: Path, fader: PageFader, dims: NativeDims) -> dict[s
         pages = development(full_pages(messages, fader.setter, 2 * DEVELOPMENT_PAGES))
         by_id = {message.message_id: message for message in messages}
         for tier, those in result.items():
-            faded = [fader.faded(page, entries_on(page, by_id), rooms[tier]) for page in pages if tier in FADED_TIERS]
+            faded = [fader.faded(page, by_id, rooms[tier]) for page in pages if tier in FADED_TIERS]
             those.add([*pages, *faded], trained=path.name.split("_")[0] in languages)
     return result
 

@@ -1,13 +1,13 @@
 """Faded pages: what is left of a page at a tier that does not hold all of it, as memory fades it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from foxing.encoder import ink_page
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.weights import load_weights
-from foxing.renderer import Entry, Page, Typesetter, transcribe
+from foxing.renderer import Entry, Page, Typesetter
 from foxing.renderer.ink import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
 
 #: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
@@ -31,16 +31,17 @@ class PageFader:
         weights = load_weights()
         return cls(weights.prior, weights.charset)
 
-    def faded(self, page: Page, entries: Sequence[Entry], room: int) -> Page:
-        """What is left of `page` in `room` bytes. `entries`: as `entries_on` gives them."""
-        costs = self._streams.cost(page.cells)
-        messages = []
-        for entry, span in zip(entries, page.spans, strict=True):
-            words = words_of(entry.content, entry.gaps)
-            messages.append(WrittenMessage(entry, words, word_bits(page, span, words, costs)))
-        listed = {plain(m.entry.content[word.start : word.stop]) for m in messages for word in m.words}
+    def faded(self, page: Page, messages: Mapping[str, Entry], room: int) -> Page:
+        """What is left of `page` in `room` bytes. `messages`: those on it, by id."""
+        costs = self._streams.cost(page.cells).reshape(-1)
+        written = []
+        for message in ink_page(page, messages).messages:
+            words = words_of(message.entry.content, message.entry.gaps)
+            bits = word_bits(words, message.cell, costs[message.start : message.stop])
+            written.append(WrittenMessage(message.entry, words, bits))
+        listed = {plain(m.entry.content[word.start : word.stop]) for m in written for word in m.words}
         alone = bits_alone(sorted(listed), self.setter, self._streams.cost)
-        left = fade(messages, text_salience(messages, alone), room, self._size)
+        left = fade(written, text_salience(written, alone), room, self._size)
         return self.setter.page(left.entries)
 
     def some(self, pages: Sequence[Page], messages: Mapping[str, Entry], most: int) -> list[Page]:
@@ -50,8 +51,8 @@ class PageFader:
         """
         left = []
         for page in pages[:: -(-len(pages) // most)] if pages else ():
-            entries, size = entries_on(page, messages), self._streams.cost(page.cells).sum() / 8
-            left += [self.faded(page, entries, int(share * size)) for share in SHARES]
+            size = self._streams.cost(page.cells).sum() / 8
+            left += [self.faded(page, messages, int(share * size)) for share in SHARES]
         return left
 
     def _size(self, entries: Sequence[Entry]) -> int:
@@ -59,14 +60,3 @@ class PageFader:
         if len(page.spans) < len(entries):
             return _TOO_MUCH
         return int(self._streams.cost(page.cells).sum() / 8) + _HEADER_BYTES
-
-
-def entries_on(page: Page, messages: Mapping[str, Entry]) -> list[Entry]:
-    """The parts of `messages`, by id, that are on `page`."""
-    result = []
-    flat = page.cells.reshape(-1)
-    for span in page.spans:
-        text = transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start)
-        gaps = frozenset(text.gaps.tolist())
-        result.append(replace(messages[span.message_id], content=text.text, skip_chars=0, gaps=gaps))
-    return result

@@ -122,9 +122,11 @@ def test_a_page_that_fades_is_shorter_and_uses_its_room(memory: Memory, faded: M
 def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, database_path: Path) -> None:
     left = age(memory, "micro")
     held = {term for span in left.values() for term in terms(span.text)}
-    assert index_terms(database_path) == held
+    sure = {term for span in left.values() if not span.uncertain for term in terms(span.text)}
+    assert sure <= index_terms(database_path) <= held
     found = memory.recall("ana", "Guadalupe", limit=100)
-    assert {span.message_id for span in found.spans} == {key for key, text in TEXTS.items() if "Guadalupe" in text}
+    named = {key for key, text in TEXTS.items() if "Guadalupe" in text}
+    assert {key for key in named if not left[key].uncertain} <= {span.message_id for span in found.spans} <= named
     assert memory.recall("ana", "Guadalupe", fidelity="verbatim").spans == []
 
 

@@ -41,7 +41,7 @@ def train_prior(data: Path, charset: Charset) -> PriorTables:
     if kernel.library is None:
         raise CodecError("training the prior needs the compiled kernel; install foxing where there is a C compiler")
     kernel = _kernel(with_static(kernel, [replace(group, aside=()) for group in groups]), charset)
-    learn(kernel, [group.aside for group in groups])
+    learn(kernel, groups)
     return with_static(kernel, groups)
 
 

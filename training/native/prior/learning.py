@@ -10,9 +10,10 @@ import numpy.typing as npt
 from foxing.encoder.native.entropy.kernel import Kernel, pointer
 from foxing.encoder.native.entropy.tables import N_INPUTS, N_LEARNED, STATE_BYTES, STEPS, state_views
 
-from .pages import SymbolPage
+from .pages import Group
 
 PAGES = 60  # of a group, at most
+FADED_PAGES = 10  # of a faded group; with more, full pages take 1 % more, for their headers most of all
 WARMUP_PAGES = 60  # learned from at the higher rate
 WARMUP_RATE, RATE = 12, 13  # shifts: the higher rate is the smaller one
 LIMIT = 1023
@@ -53,11 +54,11 @@ def initial_state(squash: npt.NDArray[np.uint16]) -> State:
     return state
 
 
-def learn(kernel: Kernel, groups: Sequence[Sequence[SymbolPage]], seed: int = 0) -> None:
-    """Lets the state in the tables of `kernel` learn from the pages of each group, in place."""
+def learn(kernel: Kernel, groups: Sequence[Group], seed: int = 0) -> None:
+    """Lets the state in the tables of `kernel` learn from the pages set aside, in place."""
     assert kernel.library is not None
     generator = random.Random(seed)
-    pages = [page for group in groups for page in group[:PAGES]]
+    pages = [page for group in groups for page in group.aside[: FADED_PAGES if group.faded else PAGES]]
     generator.shuffle(pages)
     for number, page in enumerate(pages):
         levels = doubts(len(page.symbols), generator)

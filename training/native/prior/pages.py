@@ -38,6 +38,8 @@ class Group:
     """The pages of a file of training texts, or those of them that were faded."""
 
     name: str
+    #: Pages of the file, before any were faded.
+    size: int
     #: The pages that tables are made of while the state is learned.
     counted: Sequence[SymbolPage]
     #: The other pages.
@@ -72,10 +74,10 @@ def load_groups(data: Path, charset: Charset, seed: int = 1) -> list[Group]:
         pages = full_pages(messages, setter, MAX_SOURCE_PAGES if own else MAX_PAGES)
         counted = [page for number, page in enumerate(pages, start=1) if number % ASIDE]
         aside = pages[ASIDE - 1 :: ASIDE]
-        groups.append(Group(name, _symbols(counted, alphabet), _symbols(aside, alphabet)))
+        groups.append(Group(name, len(pages), _symbols(counted, alphabet), _symbols(aside, alphabet)))
         by_id = {message.message_id: message for message in messages}
         parts = (fader.some(counted, by_id, FADED_COUNTED), fader.some(aside, by_id, FADED_ASIDE))
-        faded.append(Group(name + FADED, *(_symbols(part, alphabet) for part in parts)))
+        faded.append(Group(name + FADED, len(pages), *(_symbols(part, alphabet) for part in parts)))
         print(f"{name}: {len(pages)} pages, {len(faded[-1].pages)} faded", file=sys.stderr, flush=True)
     return groups + faded
 

@@ -17,7 +17,7 @@ NODE_BUCKETS, SYMBOL_BUCKETS = 375_000, 650_000  # 3.0 and 7.8 MB
 SPARE = 1.3  # candidates offered per entry: those whose bucket is full do not get in
 LOGIT_STEP = 60 / 256  # between two levels of a node's probability
 SMALL_GROUP = 150  # pages
-FADED_WEIGHT = 0.3  # of an occurrence on a faded page
+FADED_WEIGHT = 0.5  # of an occurrence on a faded page, beside one on a full page of the file
 
 #: How much a bit saved on a group's texts counts. Small groups have few entries and would else get none; languages that
 #: are far below their aim leave room.
@@ -39,11 +39,11 @@ GROUP_WEIGHTS: Mapping[str, float] = {
 def group_weight(group: Group) -> Weight:
     """How much the pages of a group count. A large group has more, but is not worth more; a faded one repeats pages of
     another one, with gaps."""
-    occurrence = float((100 / max(len(group.pages), 30)) ** 0.5)
+    occurrence = float((100 / max(group.size, 30)) ** 0.5)
     if group.faded:
         occurrence *= FADED_WEIGHT
     bit = occurrence * GROUP_WEIGHTS.get(group.name.removesuffix(FADED), 1.0)
-    return Weight(occurrence, bit, once=len(group.pages) < SMALL_GROUP and not group.faded)
+    return Weight(occurrence, bit, once=group.size < SMALL_GROUP and not group.faded)
 
 
 def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]:

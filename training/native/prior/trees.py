@@ -14,6 +14,7 @@ from .pages import Group
 
 PAGES = 60  # of a group that are counted
 SIZE_POWER = 0.7  # by which the number of pages of a group counts: a large one should not decide alone
+FADED_SHARE = 0.25  # of a faded group, beside a full one of as many pages
 LEAST_SHARES = (2.0**-14, 2.0**-13)  # that a symbol gets, so that no path is much longer
 
 Counts = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ def symbol_counts(groups: Sequence[Group]) -> tuple[Counts, Counts]:
         pages = group.pages[:: max(1, len(group.pages) // PAGES)]
         symbols = np.concatenate([page.symbols for page in pages]).astype(np.int64).reshape(-1, COLUMNS)
         rights = right_halves(symbols)
-        weight = len(group.pages) ** SIZE_POWER / len(pages)
+        weight = (FADED_SHARE if group.faded else 1) * len(group.pages) ** SIZE_POWER / len(pages)
         first += weight * np.bincount(symbols[~rights], minlength=N_SYMBOLS)
         right += weight * np.bincount(symbols[rights], minlength=N_RIGHT)
     totals = [

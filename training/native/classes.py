@@ -1,0 +1,301 @@
+"""Moves trained weights to a charset in which some characters have changed places between `common` and `rare`.
+
+    python -m training.native.classes --data FOLDER WEIGHTS OUTPUT
+
+Only the rows of those characters and of the classes of rare and of unreadable ones learn, in the classifiers of cells
+and of rare characters; all else stays, so that nothing else reads differently. What is rare keeps its probability where
+nothing has moved. What is unreadable learns, because two rows of gaps at the end of a page look like none that the
+network was trained on. The objective is convex and the features are fixed, so a few hundred images suffice: strips of
+full pages of FOLDER/train and of synthetic text with the moved characters sprinkled in, faded pages, and images that
+are not pages. About ten minutes on one core.
+"""
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from foxing.encoder.bench.documents import entries, full_pages, read_messages
+from foxing.encoder.errors import CodecError
+from foxing.encoder.native.charset import Charset, load_charset
+from foxing.encoder.native.model import NativeModel
+from foxing.encoder.native.network.dims import PAIRS
+from foxing.encoder.native.network.patches import resample
+from foxing.encoder.native.weights import LoadedWeights, load_weights, save_weights
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
+
+from .batches import Batch, degrade, draw_batch, to_batch
+from .faded import PageFader
+from .options import TrainingOptions
+from .strips import StripSource
+
+STRIPS, FADED = 60, 40  # strips of full pages or synthetic text, and faded pages, of each tier
+OPTIONS = TrainingOptions(negative_share=0.08)
+SPRINKLED = 0.01  # share of the cells of a strip that become moved characters
+FADED_PAGES = 6  # of a file, to each room
+PAGES = 60  # of a file, from which those are taken
+PULL = 1e-4  # weight of the squared distance of a row from where it starts
+DECAY = 1e-6  # weight of the squared size of rows that start anew
+STEPS = 120  # of the optimiser, at most
+ROUNDS = 2
+SAMPLED = 0.1  # share of the cells of other characters that the first round learns from
+CHUNK_CELLS = 1 << 14  # that logits are computed of at once
+NEAR = 1e-3  # probability from which the second round learns from such a cell
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The characters that have changed places."""
+
+    #: Classes of cells whose character is new.
+    classes: list[int]
+    #: Rows of the classifier of rare characters whose character is new.
+    rare: list[int]
+    #: uint32 [n]: all characters that moved.
+    characters: Cells
+
+    @classmethod
+    def between(cls, trained: Charset, charset: Charset) -> "Moves":
+        """What has moved. Raises `CodecError` if the charsets differ in more, or in nothing."""
+        classes = [i for i, (old, new) in enumerate(zip(trained.common, charset.common, strict=True)) if old != new]
+        rare = [i for i, (old, new) in enumerate(zip(trained.rare, charset.rare, strict=False)) if old != new]
+        moved = sorted(charset.common[i] for i in classes) + sorted(charset.rare[i] for i in rare)
+        known = sorted(trained.rare[i] for i in rare) + sorted(trained.common[i] for i in classes)
+        lists = [(c.wide, c.rare_wide, c.frequent_wide, len(c.rare)) for c in (trained, charset)]
+        if not classes or moved != known or lists[0] != lists[1]:
+            raise CodecError("the charset of these weights does not differ by characters that changed places")
+        return cls(classes, rare, np.array([ord(c) for c in moved], dtype=np.uint32))
+
+
+class MarkedStrips(StripSource):
+    """Draws faded pages, and strips of full ones and of synthetic text with the moved characters sprinkled in."""
+
+    def __init__(self, folder: Path, charset: Charset, characters: Cells) -> None:
+        """`folder`: with *.jsonl.gz. Raises `CodecError` if there are no texts."""
+        super().__init__(folder, charset, OPTIONS)
+        self.charset = charset
+        self.generator = random.Random(OPTIONS.seed)
+        self._faded = list(_faded_pages(folder, charset))
+        self._characters = characters
+
+    def strip(self, rows: int) -> Cells:
+        """uint32 [rows, 160]: the next strip of full pages or synthetic text."""
+        return self._sprinkled(super().strip(rows))
+
+    def faded_page(self, tier: str) -> Cells:
+        """uint32 [rows, 160]: a faded page, blank to the end of its last token row."""
+        page = self.generator.choice(self._faded)
+        return np.pad(page, ((0, -len(page) % DENSE_PAGE.rows_per_token(tier)), (0, 0)))
+
+    def _sprinkled(self, strip: Cells) -> Cells:
+        numbers = np.random.default_rng(self.generator.getrandbits(32))
+        wide = strip == WIDE_TAIL
+        wide[:, :-1] |= wide[:, 1:]
+        at = ~wide & (strip != BLANK) & (numbers.random(strip.shape) < SPRINKLED)
+        result = strip.copy()
+        result[at] = numbers.choice(self._characters, int(at.sum()))
+        return result
+
+
+def _faded_pages(folder: Path, charset: Charset) -> Iterator[Cells]:
+    fader, setter = PageFader.released(), Typesetter(repertoire=charset.repertoire)
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        messages = entries(list(read_messages(path)))
+        pages = full_pages(messages, setter, PAGES)
+        yield from (page.cells for page in fader.some(pages, {m.message_id: m for m in messages}, FADED_PAGES))
+
+
+def draw(strips: MarkedStrips, tiers: Sequence[str]) -> Iterator[Batch]:
+    """`STRIPS` strips and `FADED` faded pages of each tier."""
+    generator = strips.generator
+    for tier in tiers:
+        options = replace(OPTIONS, tier_shares={tier: 1.0})
+        for _ in range(STRIPS // OPTIONS.strips):
+            yield to_batch(*draw_batch(strips, options, generator), strips.charset)
+        for _ in range(FADED):
+            cells = strips.faded_page(tier)
+            image = render(cells, DENSE_PAGE, tier)
+            if generator.random() < OPTIONS.augmented_share:
+                image = degrade(image, tier, generator)
+            yield to_batch(tier, [image], [cells], strips.charset)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a classifier got, and what it should say."""
+
+    #: float32 [N, C].
+    features: Tensor
+    #: int64 [N]: the right row.
+    answers: Tensor
+    #: bool [N]: whether the cell shows a character that has changed places.
+    moved: Tensor
+
+
+def examples(model: NativeModel, drawn: Sequence[Batch], layer: nn.Linear, moves: Moves) -> Examples:
+    """What `layer` of `model` gets for the strips: all cells, or, if it tells rare characters apart, those of them."""
+    rare_class = model.encoder.glyphs.rare_class
+    inputs: list[Tensor] = []
+    answers: list[Tensor] = []
+    moved: list[Tensor] = []
+    with _inputs_of(layer, inputs), torch.no_grad():
+        for tier, pixels, target in drawn:
+            token_rows, token_pairs = DENSE_PAGE.rows_per_token(tier), DENSE_PAGE.columns_per_token(tier) // 2
+            sized = resample(pixels, model.dims.tiers[tier], target.cells.shape[1] // PAIRS)
+            model.encoder(sized, tier, token_rows, token_pairs, target)
+            rare, listed = target.cells == rare_class, layer is model.encoder.glyphs.rare
+            seen = rare if listed else torch.ones_like(rare)
+            answers.append((target.lists if listed else target.cells)[seen])
+            moved.append((_in(target.cells, moves.classes) | (rare & _in(target.lists, moves.rare)))[seen])
+    return Examples(torch.cat([part.flatten(0, -2) for part in inputs]), torch.cat(answers), torch.cat(moved))
+
+
+def _in(numbers: Tensor, chosen: Sequence[int]) -> Tensor:
+    return torch.isin(numbers, torch.tensor(chosen, dtype=numbers.dtype))
+
+
+@contextmanager
+def _inputs_of(layer: nn.Linear, inputs: list[Tensor]) -> Iterator[None]:
+    """Adds to `inputs` what `layer` gets."""
+    handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0].clone()))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def fit_rows(layer: nn.Linear, given: Examples, new: Sequence[int], old: Mapping[int, bool] | None = None) -> None:
+    """Fits rows of `layer` in place, so that the right row is the likeliest: `new` ones, and `old` ones, which stay
+    near where they are.
+
+    `old`: row → whether it keeps its share, beside the rows that do not learn, of the cells where nothing has moved.
+    Learns from all examples of the rows and a sample of the others; then from those too that nearly read as one.
+    """
+    old = old or {}
+    rows = [*new, *old]
+    places, answers = _places(given.answers, rows), _answers(layer, given, rows, [row for row in old if old[row]])
+    own = (places < len(rows)) | given.moved
+    sampled = torch.rand(len(places), generator=torch.Generator().manual_seed(0)) < SAMPLED
+    near = torch.zeros_like(own)
+    start = torch.cat([layer.weight[rows], layer.bias[rows, None]], dim=1).detach()
+    pull = _Pull(start, torch.tensor([row in old for row in rows]))
+    for _ in range(ROUNDS):
+        at = own | sampled | near
+        weights = torch.where(own | near, 1.0, 1 / SAMPLED)[at]
+        _fit(layer, Examples(given.features[at], answers[at], given.moved[at]), weights / len(places), rows, pull)
+        near |= _share(layer, given.features, rows) > NEAR
+
+
+def _answers(layer: nn.Linear, given: Examples, rows: list[int], kept: Sequence[int]) -> Tensor:
+    """float32 [N, len(rows) + 1]: how likely each of `rows` should be, and any other. `kept` ones keep their share."""
+    places = _places(given.answers, rows)
+    result = F.one_hot(places, len(rows) + 1).float()
+    others = _logsumexp(layer, given.features, [row for row in range(layer.out_features) if row not in rows])
+    for row in kept:
+        share = torch.sigmoid(_logsumexp(layer, given.features, [row]) - others)
+        place = rows.index(row)
+        at = ~given.moved & ((places == place) | (places == len(rows)))
+        result[at, place], result[at, len(rows)] = share[at], 1 - share[at]
+    return result
+
+
+class _Pull(NamedTuple):
+    """Where rows should be near."""
+
+    #: float32 [K, C + 1]: weights and biases.
+    start: Tensor
+    #: bool [K]: which of them; the others should be small instead.
+    held: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return PULL * ((rows - self.start)[self.held] ** 2).sum() + DECAY * (rows[~self.held] ** 2).sum()
+
+
+def _fit(layer: nn.Linear, given: Examples, weights: Tensor, rows: list[int], pull: _Pull) -> None:
+    """Fits once. `given.answers`: as from `_answers`; `weights`: float32 [N], of the examples."""
+    others = _logsumexp(layer, given.features, [row for row in range(layer.out_features) if row not in rows])
+    learned = torch.cat([layer.weight[rows], layer.bias[rows, None]], dim=1).detach().requires_grad_()
+    optimizer = torch.optim.LBFGS([learned], max_iter=STEPS, history_size=20, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        logits = torch.cat([F.linear(given.features, learned[:, :-1], learned[:, -1]), others[:, None]], dim=1)
+        total: Tensor = (F.cross_entropy(logits, given.answers, reduction="none") * weights).sum() + pull(learned)
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    before = loss().item()
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        layer.weight[rows], layer.bias[rows] = learned[:, :-1], learned[:, -1]
+    print(f"{len(weights)} cells, loss {before:.3g} → {loss().item():.3g}", flush=True)
+
+
+@torch.no_grad()
+def _logsumexp(layer: nn.Linear, features: Tensor, rows: list[int]) -> Tensor:
+    """float32 [N]: the logarithm of the sum of the exponentials of the logits of `rows`."""
+    weight, bias = layer.weight[rows], layer.bias[rows]
+    return torch.cat([F.linear(part, weight, bias).logsumexp(1) for part in torch.split(features, CHUNK_CELLS)])
+
+
+def _share(layer: nn.Linear, features: Tensor, rows: list[int]) -> Tensor:
+    """float32 [N]: the probability of `rows`."""
+    everything = list(range(layer.out_features))
+    return (_logsumexp(layer, features, rows) - _logsumexp(layer, features, everything)).exp()
+
+
+def _places(answers: Tensor, rows: list[int]) -> Tensor:
+    """int64 [N]: the place of each of `answers` in `rows`, `len(rows)` for another one."""
+    places = torch.full_like(answers, len(rows))
+    for place, row in enumerate(rows):
+        places[answers == row] = place
+    return places
+
+
+def move_classes(data: Path, weights: LoadedWeights, charset: Charset) -> LoadedWeights:
+    """`weights` for `charset`. Raises `CodecError` if the charsets do not fit, or there are no texts in `data`."""
+    moves = Moves.between(weights.charset, charset)
+    model = NativeModel(weights.model.dims, charset)
+    model.load_state_dict(weights.model.state_dict())
+    model.eval().requires_grad_(False)
+    drawn = list(draw(MarkedStrips(data / "train", charset, moves.characters), list(model.dims.tiers)))
+    glyphs = model.encoder.glyphs
+    last = glyphs.cell[-1]
+    assert isinstance(last, nn.Linear)
+    # the glance first, whose result is an input of the other layers
+    fit_rows(glyphs.glance, examples(model, drawn, glyphs.glance, moves), moves.classes)
+    old = {charset.rare_class: True, charset.unreadable_class: False}
+    fit_rows(last, examples(model, drawn, last, moves), moves.classes, old)
+    fit_rows(glyphs.rare, examples(model, drawn, glyphs.rare, moves), moves.rare)
+    return weights._replace(model=model, charset=charset)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command. Exits with status 1 and a message if the weights do not fit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.native.classes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, help="A folder with train/*.jsonl.gz.")
+    parser.add_argument("weights", type=Path, help="The weights to move to the present charset.")
+    parser.add_argument("output", type=Path, help="The weights file to write.")
+    given = parser.parse_args(arguments)
+    torch.manual_seed(0)
+    try:
+        save_weights(move_classes(given.data, load_weights(given.weights), load_charset()), given.output)
+    except CodecError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
