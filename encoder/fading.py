@@ -49,7 +49,9 @@ from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 
 #: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
-ATTEMPTS = 4
+ATTEMPTS = 7
+#: How often words take the room of those that do not read as they were drawn. After that they may misread as well.
+REFILLS = 2
 #: Share of a tier's room that a faded page is to take by the costs of its cells at first; confidences take the rest.
 AIM = 0.975
 #: Share of what turned out to fit that it is to take then.
@@ -173,7 +175,8 @@ class PageDrawer:
                     drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.set_again())
                 if attempt == ATTEMPTS - 1:
                     break
-                again = list(pool.map(fader.correct, drafts.values(), encoded, read))
+                correct = partial(fader.correct, refill=attempt < REFILLS)
+                again = list(pool.map(correct, drafts.values(), encoded, read))
                 drafts = {number: draft for (number, draft), redo in zip(drafts.items(), again, strict=True) if redo}
                 if not drafts:
                     break
@@ -242,16 +245,16 @@ class _Fader:
             self._fade(draft)
         return draft
 
-    def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None) -> bool:
+    def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, refill: bool) -> bool:
         """Sets the page again if it does not fit, leaves much room, or does not read as it was drawn; False if all is
-        well."""
+        well. `refill`: whether other words may take the room of those that go."""
         if self.room is None or reading is None or not draft.messages:
             return False
         seen, used = _like(reading.cells, draft.cells), len(tokens.data)
         held = _held_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, held)
         cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong)
-        spare = draft.short and not draft.grown and not cut and used < LEAST * self.room
+        spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.room
         if cut:
             taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
             draft.aim = int(min(draft.aim, taken) * NEXT_AIM)
@@ -260,11 +263,15 @@ class _Fader:
         if misread:
             if not draft.worth:
                 draft.worth = self._worth(draft)
+            if not refill and draft.faded is not None:
+                wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
             _remove(draft, wrong)
-        if cut or spare or misread:
-            self._fade(draft)
-            return True
-        return False
+        if not (cut or spare or misread):
+            return False
+        if draft.short:
+            draft.messages = [replace(m, entry=replace(m.entry, header=False)) for m in draft.messages]
+        self._fade(draft)
+        return True
 
     def _fade(self, draft: _Draft) -> None:
         """Sets the page again with what fits."""

@@ -33,7 +33,7 @@ CHARACTER_TIERS = ("base", "small", "tiny")
 RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a group, for accuracy.
-PAGES = 20
+PAGES = 10
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
 IDENTIFIER_PAGES = 4  # pages of random identifiers

@@ -37,7 +37,11 @@ _SHOUTED = 0.6, 6
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
 #: How much a word that says what is counted or negated is worth at least.
 _EXPLAINING = 0.3
-_ROLE_WORTH = {"tool": 0.6, "system": 0.8}
+_ROLE_WORTH = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
+#: The same of facts, of which those that a user said stay while any other can go.
+_FACT_WORTH = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
+#: What begins a message that a machine wrote for a machine, whoever sent it.
+_MACHINE = re.compile(r"\s*[{\[]\s*[\"'{\[]")
 #: How much less a fact is worth that a tool prints again.
 _REPEATED = 0.4
 _RAREST, _MOST = 0.8, 0.99
@@ -80,7 +84,10 @@ class _MessageText:
     def __init__(self, number: int, message: WrittenMessage) -> None:
         text = message.entry.content
         self.number = number
-        self.text, self.role, self.words = text, message.entry.role, message.words
+        self.text, self.words = text, message.words
+        role = "tool" if _MACHINE.match(text) else message.entry.role
+        #: Whose words they are worth as.
+        self.speaker = role if role in _ROLE_WORTH else "user" if role != "developer" else "system"
         self.units = [text[word.start : word.stop] for word in message.words]
         self.plain = [plain(unit) for unit in self.units]
         self.punctuation = [is_punctuation(unit) for unit in self.units]
@@ -145,11 +152,11 @@ class _PageText:
         facts = self._facts(text, negated)
         explaining = self._explaining(text, facts, negated)
         with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
-        role = _ROLE_WORTH.get(text.role, 1.0)
+        role = _ROLE_WORTH[text.speaker]
         worth = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
             if facts[i]:
-                worth[i] = FACT + 0.9 * role * (_REPEATED if self._is_repeated(text, i) else 1.0)
+                worth[i] = FACT + _FACT_WORTH[text.speaker] * (_REPEATED if self._is_repeated(text, i) else 1.0)
             elif self._is_function_word(text.units[i], word):
                 worth[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
@@ -161,7 +168,7 @@ class _PageText:
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:
         """Whether a tool printed a word that is on the page before."""
-        return text.role == "tool" and self.first_places[text.plain[number]] != (text.number, number)
+        return text.speaker == "tool" and self.first_places[text.plain[number]] != (text.number, number)
 
     def _explaining(self, text: _MessageText, facts: _Flags, negated: _Flags) -> _Flags:
         """bool[words of `text`]: the words that say what is counted or negated. They follow a number or a negation, or
