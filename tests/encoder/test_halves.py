@@ -12,7 +12,7 @@ from foxing.encoder.native.charset import N_LEAD, N_TAIL, N_VOWEL, Charset, load
 from foxing.encoder.native.entropy.alphabet import N_SYMBOLS, Alphabet
 from foxing.encoder.native.entropy.halves import N_LEFT, N_RIGHT, check_capacity, syllable_halves, wide_halves
 from foxing.renderer import BLANK, WIDE_TAIL
-from training.native.synthetic import SyntheticText
+from training.native.texts.synthetic import SyntheticText
 
 CHARSET = load_charset()
 FULL_WIDTH = len(CHARSET.wide) + len(CHARSET.rare_wide)

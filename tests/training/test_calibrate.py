@@ -9,7 +9,7 @@ from foxing.encoder.native.entropy.alphabet import Alphabet
 from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, quantize
 from foxing.renderer import GAP_MARK, Page, Typesetter
 from training.native.calibrate import Characters, ReadPage, certain_from, threshold
-from training.native.faded import SHARES, PageFader
+from training.native.texts.faded import SHARES, PageFader
 
 WORDS = "Ann flew to Oslo on 3 May with 14 boxes of tea, and it was not late. We met her by the old harbour."
 DOCUMENT = {"id": "d", "messages": [{"role": "user", "content": f"{WORDS} That was day {day}."} for day in range(90)]}

@@ -25,8 +25,8 @@ from training.native.batches import Batch
 from training.native.negatives import inked_cells, negative_image
 from training.native.objective import targets
 from training.native.options import TrainingOptions
-from training.native.strips import StripSource, strip_rows
-from training.native.synthetic import SyntheticText, alphabets
+from training.native.texts.strips import StripSource, strip_rows
+from training.native.texts.synthetic import SyntheticText, alphabets
 from training.native.train import Trainer, train
 
 OPTIONS = TrainingOptions(

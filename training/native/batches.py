@@ -23,7 +23,7 @@ from foxing.renderer import BLANK, DENSE_PAGE, Cells, render
 from .negatives import inked_cells, negative_image
 from .objective import targets
 from .options import TrainingOptions
-from .strips import StripSource, strip_rows, with_unreadable_cells
+from .texts.strips import StripSource, strip_rows, with_unreadable_cells
 
 AHEAD = 6  # batches drawn in advance
 UNREADABLE_SHARE = 0.02  # of the strips

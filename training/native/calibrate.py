@@ -36,8 +36,8 @@ from foxing.encoder.native.runner import NetworkRunner, RecognizedPages, to_pixe
 from foxing.encoder.native.weights import load_weights, save_weights
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, render
 
-from .faded import PageFader
 from .options import TrainingOptions
+from .texts.faded import PageFader
 
 TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 FADED_TIERS = ("tiny", "micro")  # to which pages fade

@@ -34,9 +34,9 @@ from foxing.encoder.native.weights import LoadedWeights, load_weights, save_weig
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter, render
 
 from .batches import Batch, degrade, draw_batch, to_batch
-from .faded import PageFader
 from .options import TrainingOptions
-from .strips import StripSource
+from .texts.faded import PageFader
+from .texts.strips import StripSource
 
 STRIPS, FADED = 60, 40  # strips of full pages or synthetic text, and faded pages, of each tier
 OPTIONS = TrainingOptions(negative_share=0.08)

@@ -129,6 +129,16 @@ def test_a_key_is_no_identifier_and_its_value_is() -> None:
     assert dict(zip(words, facts, strict=True)) == {words[0]: False, words[1]: True, words[2]: False, words[3]: True}
 
 
+def test_any_fact_that_a_user_said_stays_before_those_that_are_printed() -> None:
+    bits = 150.0  # of a long number, beside 5 of a short one
+    (said,) = text_salience(written("It costs 38000000 won."))
+    (answered,) = text_salience(written("It costs 7 won.", role="assistant"))
+    (printed,) = text_salience(written('{"cost": 7}', role="assistant"))
+    number = [worth[worth >= FACT][0] - FACT for worth in (said, answered, printed)]
+    assert number[0] / bits > number[2] / 5
+    assert number[0] > number[1] > number[2]
+
+
 def test_users_before_tools_and_facts_before_small_talk() -> None:
     (said,), (printed,) = (text_salience(written("kestrel over 7 roofs", role=role)) for role in ("user", "tool"))
     assert (said[[0, 2, 3]] > printed[[0, 2, 3]]).all()

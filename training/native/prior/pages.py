@@ -15,8 +15,8 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.entropy.alphabet import Alphabet
 from foxing.renderer import Page, Typesetter
-from training.native.faded import PageFader
-from training.native.strips import PYTHON_SOURCES, python_sources
+from training.native.texts.faded import PageFader
+from training.native.texts.strips import PYTHON_SOURCES, python_sources
 
 MAX_PAGES = 1500  # of a group
 MAX_SOURCE_PAGES = 500  # of source code that comes with Python

@@ -16,8 +16,8 @@ from foxing.encoder.contract import UNREADABLE
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import HANGUL_FIRST, HANGUL_LAST, Charset
 from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Typesetter
+from training.native.options import TrainingOptions
 
-from .options import TrainingOptions
 from .synthetic import SyntheticText
 
 PYTHON_SOURCES = "code_python"  # text share of the standard library of the Python that trains
