@@ -189,8 +189,9 @@ class PageViewer:
             raise InvalidInput(
                 f"page {page.row.key} is laid out for a codec other than '{self.codec.name}'; reencode it"
             )
+        states = {page.row.id: self._state(page)}
         with self.database.read() as connection:
-            stored = fetch_stored_pages(connection, [page.row], {page.row.id: self._state(page)}, self.frequencies)
+            stored = fetch_stored_pages(connection, [page.row], states, self.frequencies)
         return redraw(PageDrawer(self.codec), stored, tier)[0]
 
     def _state(self, page: _StoredPage) -> PageState:

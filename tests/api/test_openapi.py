@@ -35,6 +35,7 @@ PATHS = {
     "/v1/banks/{bank}/pages/{page_id}": {"get"},
     "/v1/banks/{bank}/pages/{page_id}/image": {"get"},
     "/v1/banks/{bank}/pages/{page_id}/pin": {"put", "delete"},
+    "/v1/banks/{bank}/pages/{page_id}/preview": {"get"},
     "/v1/banks/{bank}/pages/{page_id}/read": {"get"},
     "/v1/banks/{bank}/pages/{page_id}/tokens": {"get"},
     "/v1/banks/{bank}/policy": {"get", "put"},
