@@ -4,7 +4,7 @@
 
 Uses the development pages of the held-out files (see `foxing.encoder.bench.development`), on which no figure is
 reported: full ones at every tier, and what is left of them where they fade before the tier is drawn. Each tier gets the
-temperature with the least calibration error out of a few candidates. A cell is certain from the lowest of
+temperature with the least calibration error out of a few candidates. Where pages fade, a cell is certain from the lowest of
 `LEVEL_BOUNDS` at which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher one that
 takes hardly more bytes. The threshold of a flag takes in nearly all wrong characters within a limit on how many are
 flagged. The output is written in float16.
@@ -190,7 +190,8 @@ def _calibrate_tier(runner: NetworkRunner, development: DevelopmentPages, tier: 
         best = pages if errors[temperature] == min(errors.values()) else best
     temperature = min(errors, key=lambda candidate: errors[candidate])
     trained = Characters.of([page for page, is_trained in zip(best, development.trained, strict=True) if is_trained])
-    certain = certain_from(runner, best, trained)
+    # where a page fades, what is said about cells that are right takes the room of words
+    certain = certain_from(runner, best, trained) if tier in FADED_TIERS else CERTAIN_FROM
     right, confidence = Characters.of(best).stored(certain)
     flag_below = threshold(right, confidence, certain)
     silent = [_silent(characters.stored(certain), flag_below) for characters in (trained, Characters.of(best))]

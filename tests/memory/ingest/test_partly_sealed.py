@@ -79,7 +79,7 @@ def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
     return set(terms("".join(" " if position in flagged else c for position, c in enumerate(text))))
 
 
-def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_has_faded(memory: Memory, database_path: Path) -> None:
+def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_fades(memory: Memory, database_path: Path) -> None:
     generator = random.Random(4)  # more than fits on a page at `micro`
     texts = [" ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(60)) for _ in range(12)]
     messages = [
