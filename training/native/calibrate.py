@@ -4,10 +4,10 @@
 
 Uses the development pages of the held-out files (see `foxing.encoder.bench.development`), on which no figure is
 reported: full ones at every tier, and what is left of them where they fade before the tier is drawn. Each tier gets the
-temperature with the least calibration error out of a few candidates. Where pages fade, a cell is certain from the lowest of
-`LEVEL_BOUNDS` at which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher one that
-takes hardly more bytes. The threshold of a flag takes in nearly all wrong characters within a limit on how many are
-flagged. The output is written in float16.
+temperature with the least calibration error out of a few candidates. Where pages fade, a cell is certain from the
+lowest of `LEVEL_BOUNDS` at which at most `MAX_CERTAIN_ERRORS` of the characters are wrong and certain, or from a higher
+one that takes hardly more bytes. The threshold of a flag takes in nearly all wrong characters within a limit on how
+many are flagged. The output is written in float16.
 """
 
 import argparse
