@@ -16,18 +16,8 @@ from .capabilities import (
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
 from .errors import CodecError, ReadFailed, TokensError
-from .fading import (
-    DOUBTFUL_BELOW,
-    DrawnPage,
-    InkedMessage,
-    InkedPage,
-    PageDrawer,
-    Refinement,
-    SetAgain,
-    ink_page,
-    ink_reading,
-    is_cut,
-)
+from .fading import DrawnPage, PageDrawer, SetAgain, is_cut
+from .ink import InkedMessage, InkedPage, Refinement, ink_page, ink_reading
 from .native.plugin import NativeOptions
 from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
 from .registry import find_codec, load_codec
@@ -37,7 +27,6 @@ from .vision.plugins import DeepSeekOptions, VisionOptions
 
 __all__ = [
     "CODECS",
-    "DOUBTFUL_BELOW",
     "UNREADABLE",
     "UNREAD_SHARE",
     "Capabilities",

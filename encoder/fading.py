@@ -5,7 +5,7 @@ nothing is read that was never there. A page of another codec fades to the text 
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +19,6 @@ from foxing.renderer import (
     Cells,
     Entry,
     Page,
-    PageLayout,
     Span,
     Typesetter,
     grid_text,
@@ -45,6 +44,7 @@ from foxing.renderer.ink import (
 
 from .capabilities import CostableCodec, capabilities_of
 from .contract import Codec, Reading, TierSpec
+from .ink import Flags, InkedPage, like
 from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 
@@ -58,76 +58,10 @@ AIM = 0.975
 NEXT_AIM = 0.995
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
 LEAST = 0.955
-#: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
-#: more often than not.
-DOUBTFUL_BELOW = 0.5
 #: Characters beside a word that are a part of it as far as misreading goes: a blank.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
 WORKERS = min(8, os.cpu_count() or 1)
-
-Flags = npt.NDArray[np.bool_]
-#: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
-Refinement = Callable[[Sequence[WrittenMessage], Sequence[Worth]], list[Worth]]
-
-
-@dataclass(frozen=True)
-class InkedMessage:
-    """A message, or the part of it that a page holds, as far as it is known."""
-
-    entry: Entry
-    #: The cells of the page that hold it, half open.
-    start: int
-    stop: int
-    #: int64[characters], ascending: the cell in which each character begins, counted from `start`.
-    cell: npt.NDArray[np.int64]
-    #: bool[characters]: those that may be misread. Words with one fade first.
-    doubtful: Flags
-
-
-@dataclass(frozen=True)
-class InkedPage:
-    """A page, and what is known of the messages on it."""
-
-    layout: PageLayout
-    #: uint32[rows, columns].
-    cells: Cells
-    #: In their order on the page.
-    messages: Sequence[InkedMessage]
-    #: Change what its words are worth by their text, one after the other.
-    refinements: Sequence[Refinement] = ()
-
-
-def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
-    """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
-    inked = []
-    for span in page.spans:
-        cells = page.cells.reshape(-1)[span.start : span.stop]
-        read = transcribe(cells, layout=page.layout, start=span.start)
-        header = span.start - span.header_start > 1
-        gaps = frozenset(read.gaps.tolist())
-        entry = replace(messages[span.message_id], content=read.text, skip_chars=0, gaps=gaps, header=header)
-        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, np.zeros(len(read.text), dtype=bool)))
-    return InkedPage(page.layout, page.cells, inked)
-
-
-def ink_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> InkedPage:
-    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the spans of all its
-    messages; `messages`: those on it by id; the reading has their text."""
-    cells, confidence = _like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
-    confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
-    inked = []
-    for span in page.spans:
-        run = slice(span.start, span.stop)
-        read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
-        if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
-            read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
-        header, gaps = span.start - span.header_start > 1, frozenset(read.gaps.tolist())
-        entry = replace(messages[span.message_id], content=read.text, skip_chars=0, gaps=gaps, header=header)
-        doubtful = read.confidence < DOUBTFUL_BELOW
-        doubtful[read.gaps] = False
-        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
-    return InkedPage(page.layout, cells, inked)
 
 
 @dataclass(frozen=True)
@@ -250,7 +184,7 @@ class _Fader:
         well. `refill`: whether other words may take the room of those that go."""
         if self.room is None or reading is None or not draft.messages:
             return False
-        seen, used = _like(reading.cells, draft.cells), len(tokens.data)
+        seen, used = like(reading.cells, draft.cells), len(tokens.data)
         held = _held_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, held)
         cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong)
@@ -261,8 +195,7 @@ class _Fader:
         elif spare:
             draft.aim, draft.grown = int(draft.aim * NEXT_AIM * self.room / used), True
         if misread:
-            if not draft.worth:
-                draft.worth = self._worth(draft)
+            self._set_worth(draft)
             if not refill and draft.faded is not None:
                 wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
             _remove(draft, wrong)
@@ -275,16 +208,17 @@ class _Fader:
 
     def _fade(self, draft: _Draft) -> None:
         """Sets the page again with what fits."""
-        if not draft.worth:
-            draft.worth = self._worth(draft)
-        entries = draft.messages
-        draft.faded = fade(entries, draft.worth, draft.aim, self._size)
+        self._set_worth(draft)
+        draft.faded = fade(draft.messages, draft.worth, draft.aim, self._size)
         page = self.typesetter.page(draft.faded.entries)
         draft.cells, draft.costs = page.cells, self._costs(page.cells)
         draft.spans = _all_spans(page, [message.entry for message in draft.messages], draft.faded.texts)
 
-    def _worth(self, draft: _Draft) -> list[Worth]:
-        """Salience of the words of the page. A word that may be misread is worth less than any other."""
+    def _set_worth(self, draft: _Draft) -> None:
+        """Works out the salience of the words of the page, once: before any is taken out. A word that may be misread is
+        worth less than any other."""
+        if draft.worth:
+            return
         texts = [message.entry.content for message in draft.messages]
         salience: Salience = text_salience
         if self.costable is not None:
@@ -298,7 +232,7 @@ class _Fader:
             doubt = np.concatenate([[0], np.cumsum(inked.doubtful)])
             doubtful = [number for number, word in enumerate(message.words) if doubt[word.stop] > doubt[word.start]]
             worths[doubtful] %= 1
-        return worth
+        draft.worth = worth
 
     def _costs(self, cells: Cells) -> CellCosts:
         if self.costable is None:
@@ -331,16 +265,9 @@ def _all_spans(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText])
     return spans
 
 
-def _like(cells: Cells, drawn: Cells) -> Cells:
-    """`cells` with the shape of `drawn`, blank where they have none."""
-    if len(cells) >= len(drawn):
-        return cells[: len(drawn)]
-    return np.concatenate([cells, np.full((len(drawn) - len(cells), drawn.shape[1]), BLANK, cells.dtype)])
-
-
 def is_cut(drawn: Cells, reading: Reading) -> bool:
     """Whether the tokens of a page do not hold all of what is drawn, uint32[rows, columns]."""
-    return _held_cells(drawn, _like(reading.cells, drawn)) < drawn.size
+    return _held_cells(drawn, like(reading.cells, drawn)) < drawn.size
 
 
 def _held_cells(drawn: Cells, seen: Cells) -> int:

@@ -21,7 +21,7 @@ from .page import (
 from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .raster import rasterize, render
 from .repertoire import Repertoire
-from .transcription import Transcription, transcribe
+from .transcription import Transcription, transcribe, transcribe_spans
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [
@@ -65,4 +65,5 @@ __all__ = [
     "shown_text",
     "tier_rank",
     "transcribe",
+    "transcribe_spans",
 ]

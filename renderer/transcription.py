@@ -16,6 +16,7 @@ from .page import (
     TAB_MARK,
     WIDE_TAIL,
     Cells,
+    Page,
     begun_gaps,
 )
 
@@ -66,6 +67,12 @@ def transcribe(
     text = flat.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
     transcription = Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK)))
     return _unescape(transcription) if ESCAPE_OPEN in text else transcription
+
+
+def transcribe_spans(page: Page) -> list[Transcription]:
+    """The text in each span of the page."""
+    flat = page.cells.reshape(-1)
+    return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
 
 
 def _mark_row_breaks(flat: Cells, columns: int, start: int) -> Cells:

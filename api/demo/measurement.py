@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from rapidfuzz.distance import LCSseq
 
 from foxing.encoder import Codec, PageDrawer, ink_page
-from foxing.encoder.bench.word_classes import WordClass, classify, words_of
+from foxing.encoder.bench.comparison import WordComparison, compare_message
+from foxing.encoder.bench.word_classes import WordClass
 from foxing.encoder.bench.word_lists import ENGLISH
 from foxing.memory import InvalidInput, Memory
-from foxing.renderer import Entry, Page, grid_text, render, shown_text, tier_rank, transcribe
+from foxing.renderer import Entry, Page, grid_text, render, shown_text, tier_rank, transcribe_spans
 
 from .originals import all_pages
 
@@ -50,39 +50,6 @@ class TierRow:
         return {**asdict(self), "bits_per_character": round(self.bits_per_character, 3)}
 
 
-@dataclass
-class _Words:
-    """Words counted for a `TierRow`."""
-
-    words: int = 0
-    words_kept: int = 0
-    facts: int = 0
-    facts_kept: int = 0
-    words_invented: int = 0
-
-    def add(self, original: str, read: str) -> None:
-        """Adds a message and what is read of it."""
-        words, found = words_of(original), words_of(read)
-        facts = [of in _FACTS for of in classify(original, words, ENGLISH)]
-        steps = LCSseq.opcodes([word.text for word in words], [word.text for word in found])
-        same = [range(step.src_start, step.src_end) for step in steps if step.tag == "equal"]
-        kept = [number for part in same for number in part]
-        self.words += len(words)
-        self.words_kept += len(kept)
-        self.facts += sum(facts)
-        self.facts_kept += sum(facts[number] for number in kept)
-        self.words_invented += len(found) - len(kept)
-
-
-def transcribe_page(page: Page) -> dict[str, str]:
-    """Message id → the text of the message, or of the part of it on the page."""
-    flat = page.cells.reshape(-1)
-    return {
-        span.message_id: transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start).text
-        for span in page.spans
-    }
-
-
 def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> list[TierRow]:
     """One row per tier that holds pages, sharpest first. `originals`: pages as first sealed, by id."""
     ids: dict[str, list[str]] = {}
@@ -93,11 +60,13 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
     rows = []
     for tier in sorted(ids, key=tier_rank):
         tokens = [memory.page_tokens(bank, page_id) for page_id in ids[tier]]
-        counted = _Words()
+        counted = WordComparison()
         for page_id in ids[tier]:
-            texts = transcribe_page(originals[page_id])
+            original = originals[page_id]
+            parts = zip(original.spans, transcribe_spans(original), strict=True)
+            texts = {span.message_id: part.text for span, part in parts}
             for message in memory.read_page(bank, page_id).messages:
-                counted.add(texts[message.message_id], message.text)
+                compare_message(texts[message.message_id], message.text, message.gaps, ENGLISH, counted)
         typeset = [grid_text(originals[page_id].cells) for page_id in ids[tier]]
         stream = "\n".join(typeset).encode("utf-8", "surrogatepass")
         rows.append(
@@ -108,7 +77,11 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
                 vision_tokens=vision_tokens[tier],
                 token_bytes=sum(len(part.to_bytes()) for part in tokens),
                 zstd_bytes=len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(stream)),
-                **asdict(counted),
+                words=counted.words.total(),
+                words_kept=counted.right.total(),
+                facts=sum(counted.words[of] for of in _FACTS),
+                facts_kept=sum(counted.right[of] for of in _FACTS),
+                words_invented=counted.invented,
             )
         )
     return rows

@@ -10,7 +10,7 @@ left out.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -161,7 +161,7 @@ def compare_words(
         read = _messages(reading.cells, page, page.spans if drawn is None else drawn[number])
         for message_id in dict.fromkeys((*originals, *read)):
             original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
-            _compare_message(original.text, found, language, result)
+            compare_message(original.text, found.text, found.gaps.tolist(), language, result)
             if message_id is not None and original.text:
                 result.text_tokens += count_text_tokens(original.text)
                 result.read_text_tokens += count_text_tokens(found.text or GAP_MARK)
@@ -179,8 +179,9 @@ def _messages(cells: Cells, page: Page, spans: Sequence[Span]) -> Mapping[str | 
     return {**texts, None: transcribe(flat[end:], layout=page.layout, start=end)}
 
 
-def _compare_message(original: str, read: Transcription, language: str, result: WordComparison) -> None:
-    words, found = words_of(original), words_of(read.text)
+def compare_message(original: str, read: str, gaps: Collection[int], language: str, result: WordComparison) -> None:
+    """Adds the words of a message to `result`. `read`: what is read of it; `gaps`: where in that the gaps are."""
+    words, found = words_of(original), words_of(read)
     classes = classify(original, words, language)
     identifiers = [is_identifier(word.text) for word in words]
     result.words.update(classes)
@@ -192,11 +193,10 @@ def _compare_message(original: str, read: Transcription, language: str, result: 
             result.identifiers_right += sum(identifiers[step.src_start : step.src_end])
     lost = [word.text for step in alike if step.tag != "equal" for word in words[step.src_start : step.src_end]]
     unmatched = [word for step in alike if step.tag != "equal" for word in found[step.dest_start : step.dest_end]]
-    gaps = frozenset(read.gaps.tolist())
-    result.invented += sum(not _is_left_over(word, read.text, gaps, lost) for word in unmatched)
+    result.invented += sum(not _is_left_over(word, read, gaps, lost) for word in unmatched)
 
 
-def _is_left_over(word: Word, text: str, gaps: frozenset[int], lost: Sequence[str]) -> bool:
+def _is_left_over(word: Word, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
     """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
     unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINTS` may be before the gap."""
     start, stop = word.start, word.stop

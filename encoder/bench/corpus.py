@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
-from foxing.encoder.fading import Refinement
+from foxing.encoder.ink import Refinement
 from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages

@@ -9,8 +9,9 @@ from PIL import Image, ImageFilter
 
 from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.fading import DrawnPage, InkedPage, PageDrawer, Refinement, ink_page, ink_reading
-from foxing.renderer import Cells, Entry, Page, transcribe
+from foxing.encoder.fading import DrawnPage, PageDrawer
+from foxing.encoder.ink import InkedPage, Refinement, ink_page, ink_reading
+from foxing.renderer import Cells, Entry, Page, transcribe, transcribe_spans
 
 from .corpus import PageSet
 
@@ -74,10 +75,7 @@ class TierDrawer:
     def _refinements(self, number: int) -> Sequence[Refinement]:
         if self.texts.refine is None:
             return ()
-        page = self.texts.pages[number]
-        flat = page.cells.reshape(-1)
-        parts = [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
-        return self.texts.refine([part.text for part in parts])
+        return self.texts.refine([part.text for part in transcribe_spans(self.texts.pages[number])])
 
 
 def _page(before: Page, drawn: DrawnPage) -> Page:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foxing.memory.pages.spans import keepsake_rows, span_rows, transcribed
+from foxing.memory.pages.spans import keepsake_rows, span_rows
 from foxing.memory.storage.repositories.messages import Message, SealedPart
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
-from foxing.renderer import Entry, Page, Typesetter, remaining
+from foxing.renderer import Entry, Page, Typesetter, remaining, transcribe_spans
 
 from .keepsakes import find_keepsakes, within_budget
 
@@ -23,7 +23,7 @@ class Draft:
 
     def keepsakes(self) -> list[NewKeepsake]:
         """The page's keepsakes, within its budget of characters."""
-        parts = transcribed(self.page)
+        parts = transcribe_spans(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
         keepsakes = within_budget(keepsakes, sum(len(part.text) for part in parts))

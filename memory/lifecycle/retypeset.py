@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foxing.memory.pages.content import PageState
-from foxing.memory.pages.spans import Ranges, keepsake_rows, transcribed
+from foxing.memory.pages.spans import Ranges, keepsake_rows
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
-from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter
+from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter, transcribe_spans
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def retypeset(
         result.append(
             RetypesetPage(
                 replace(page, spans=spans),
-                keepsake_rows(page.spans, transcribed(page), kept),
+                keepsake_rows(page.spans, transcribe_spans(page), kept),
                 [messages[int(span.message_id)] for span in page.spans],
             )
         )

@@ -7,7 +7,6 @@ import numpy as np
 from sqlalchemy import Connection
 
 from foxing.encoder import (
-    DOUBTFUL_BELOW,
     DrawnPage,
     InkedMessage,
     InkedPage,
@@ -22,12 +21,12 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
-from foxing.renderer import Cells, Entry, PageLayout
+from foxing.renderer import Cells, Entry, PageLayout, transcribe_spans
 from foxing.renderer.ink import FadedText
 
 from .content import PageState
 from .preview import word_counts
-from .spans import Ranges, keepsake_rows, transcribed
+from .spans import Ranges, keepsake_rows
 from .splice import SplicedText, splice
 
 #: Bank id and index terms → how many messages of the bank hold each, for those that any does.
@@ -116,13 +115,9 @@ def _texts(
 def _inked(page: StoredPage) -> InkedPage:
     inked = []
     for span, text in zip(page.spans, page.texts, strict=True):
-        read, message = text.transcription, page.messages[span.message_id]
-        key, gaps = str(message.id), frozenset(read.gaps.tolist())
-        header = span.start - span.header_start > 1  # more than a mark
-        entry = Entry(key, message.role, read.text, message.created_at, message.thread, message.name, 0, gaps, header)
-        doubtful = read.confidence < DOUBTFUL_BELOW
-        doubtful[read.gaps] = False
-        inked.append(InkedMessage(entry, span.start, span.stop, read.cell, doubtful))
+        message = page.messages[span.message_id]
+        entry = Entry(str(message.id), message.role, "", message.created_at, message.thread, message.name)
+        inked.append(InkedMessage.of(entry, span, text.transcription))
     cells = page.state.cells[: page.row.rows_used]
     refinements = (rare_in_bank(page.frequencies), keeping([text.keepsakes for text in page.texts]))
     return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
@@ -148,7 +143,7 @@ def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
         for old, new in zip(page.spans, faded.page.spans, strict=True)
     ]
     kept = [_kept(text, left) for text, left in zip(page.texts, faded.texts, strict=True)]
-    keepsakes = keepsake_rows(faded.page.spans, transcribed(faded.page), kept)
+    keepsakes = keepsake_rows(faded.page.spans, transcribe_spans(faded.page), kept)
     return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
 
 

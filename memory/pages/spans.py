@@ -3,15 +3,9 @@
 from collections.abc import Sequence
 
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
-from foxing.renderer import Page, Span, Transcription, transcribe
+from foxing.renderer import Span, Transcription
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
-
-
-def transcribed(page: Page) -> list[Transcription]:
-    """The text in each span of the page."""
-    flat = page.cells.reshape(-1)
-    return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
 
 
 def span_rows(spans: Sequence[Span]) -> list[NewSpan]:

@@ -1,0 +1,101 @@
+"""Pages that are to be drawn at a tier, and what is known of the messages on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer import BLANK, GAP_MARK, Cells, Entry, Page, PageLayout, Transcription, transcribe, transcribe_spans
+from foxing.renderer.ink import Worth, WrittenMessage
+
+from .contract import Reading
+
+#: A character that was read with less confidence is more likely wrong than right. Others that are flagged are right
+#: more often than not.
+DOUBTFUL_BELOW = 0.5
+
+Flags = npt.NDArray[np.bool_]
+#: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
+Refinement = Callable[[Sequence[WrittenMessage], Sequence[Worth]], list[Worth]]
+
+
+class InkedSpan(Protocol):
+    """Where a message stands on a page: the first cell of its header, and the cells of its content, half open."""
+
+    @property
+    def header_start(self) -> int: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class InkedMessage:
+    """A message, or the part of it that a page holds, as far as it is known."""
+
+    entry: Entry
+    #: The cells of the page that hold it, half open.
+    start: int
+    stop: int
+    #: int64[characters], ascending: the cell in which each character begins, counted from `start`.
+    cell: npt.NDArray[np.int64]
+    #: bool[characters]: those that may be misread. Words with one fade first.
+    doubtful: Flags
+
+    @classmethod
+    def of(cls, entry: Entry, span: InkedSpan, read: Transcription) -> Self:
+        """The part of the message `entry` in `span`, of which `read` is known; its cells count from the start of the
+        span."""
+        gaps = frozenset(read.gaps.tolist())
+        header = span.start - span.header_start > 1  # more than a mark
+        entry = replace(entry, content=read.text, skip_chars=0, gaps=gaps, header=header)
+        doubtful = read.confidence < DOUBTFUL_BELOW
+        doubtful[read.gaps] = False
+        return cls(entry, span.start, span.stop, read.cell, doubtful)
+
+
+@dataclass(frozen=True)
+class InkedPage:
+    """A page, and what is known of the messages on it."""
+
+    layout: PageLayout
+    #: uint32[rows, columns].
+    cells: Cells
+    #: In their order on the page.
+    messages: Sequence[InkedMessage]
+    #: Change what its words are worth by their text, one after the other.
+    refinements: Sequence[Refinement] = ()
+
+
+def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
+    """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
+    pairs = zip(page.spans, transcribe_spans(page), strict=True)
+    inked = [InkedMessage.of(messages[span.message_id], span, read) for span, read in pairs]
+    return InkedPage(page.layout, page.cells, inked)
+
+
+def ink_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> InkedPage:
+    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the spans of all its
+    messages; `messages`: those on it by id; the reading has their text."""
+    cells, confidence = like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
+    confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
+    inked = []
+    for span in page.spans:
+        run = slice(span.start, span.stop)
+        read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
+        if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
+            read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
+        inked.append(InkedMessage.of(messages[span.message_id], span, read))
+    return InkedPage(page.layout, cells, inked)
+
+
+def like(cells: Cells, drawn: Cells) -> Cells:
+    """`cells` with the shape of `drawn`, blank where they have none."""
+    if len(cells) >= len(drawn):
+        return cells[: len(drawn)]
+    return np.concatenate([cells, np.full((len(drawn) - len(cells), drawn.shape[1]), BLANK, cells.dtype)])
