@@ -7,7 +7,7 @@ nothing is read that was never there. A page of another codec fades to the text 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from foxing.renderer import (
     Entry,
     Page,
     Span,
+    Transcription,
     Typesetter,
     grid_text,
     render,
@@ -27,10 +28,12 @@ from foxing.renderer import (
 )
 from foxing.renderer.ink import (
     BITS_PER_CELL,
+    BYTES_PER_BIT,
     CellCosts,
     FadedPage,
     FadedText,
     Salience,
+    Word,
     Worth,
     WrittenMessage,
     bits_alone,
@@ -50,14 +53,19 @@ from .tokens import VisionTokens
 
 #: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
 ATTEMPTS = 7
-#: How often words take the room of those that do not read as they were drawn. After that they may misread as well.
-REFILLS = 2
-#: Share of a tier's room that a faded page is to take by the costs of its cells at first; confidences take the rest.
-AIM = 0.975
-#: Share of what turned out to fit that it is to take then.
-NEXT_AIM = 0.995
+#: How often words take the room of those that do not read as they were drawn. They may misread as well.
+REFILLS = 1
+#: Share of a tier's room that a faded page is to take, at first by the costs of its cells alone, then by what its last
+#: tokens took for them.
+AIM = 0.985
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
-LEAST = 0.955
+LEAST = 0.95
+#: Words are blotted out as long as the page is expected to take no more than this share of the room.
+FULL = 0.98
+#: Bytes of each, beside the costs of its cells: what stands around it is read with less confidence.
+BLOT_BYTES = 4
+#: A character is often misread where it is in this share of its places on a page, and in more than one.
+OFTEN = 0.3
 #: Characters beside a word that are a part of it as far as misreading goes: a blank.
 _BESIDE = 1
 _NO_ROOM = 1 << 40
@@ -139,6 +147,10 @@ class _Draft:
     spans: Sequence[Span] = ()
     #: Whether it was given more room once.
     grown: bool = False
+    #: bool[words] for each message: those that were blotted out where they stood.
+    blotted: list[Flags] = field(default_factory=list)
+    #: The cells of the page whose size was asked for last, and their bits.
+    tried: tuple[Cells, CellCosts] | None = None
 
     @property
     def short(self) -> bool:
@@ -186,32 +198,64 @@ class _Fader:
             return False
         seen, used = like(reading.cells, draft.cells), len(tokens.data)
         held = _held_cells(draft.cells, seen)
-        wrong = _misread_words(draft, seen, held)
+        wrong = _misread_words(draft, seen, held, wary=not (refill or held < draft.cells.size))
         cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong)
         spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.room
         if cut:
             taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
-            draft.aim = int(min(draft.aim, taken) * NEXT_AIM)
+            draft.aim = int(min(draft.aim, taken) * AIM)
         elif spare:
-            draft.aim, draft.grown = int(draft.aim * NEXT_AIM * self.room / used), True
-        if misread:
-            self._set_worth(draft)
-            if not refill and draft.faded is not None:
-                wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
-            _remove(draft, wrong)
+            draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
         if not (cut or spare or misread):
             return False
+        if not (cut or refill) and self._blot_out(draft, wrong, used):
+            return True
+        self._set_worth(draft)
+        if not refill and draft.faded is not None:
+            wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
+        _remove(draft, [flags | gone for flags, gone in zip(wrong, draft.blotted or wrong, strict=True)])
+        draft.blotted = []
         if draft.short:
             draft.messages = [replace(m, entry=replace(m.entry, header=False)) for m in draft.messages]
         self._fade(draft)
         return True
 
+    def _blot_out(self, draft: _Draft, wrong: Sequence[Flags], used: int) -> bool:
+        """Writes gaps over the words that are `wrong`, so that nothing else moves and reads otherwise than before;
+        False if the page might not fit then. `used`: the bytes of its tokens so far."""
+        if draft.faded is None or self.room is None:
+            return False
+        cells, texts = draft.cells.copy(), list(draft.faded.texts)
+        for number, (span, words) in enumerate(zip(draft.spans, wrong, strict=True)):
+            if words.any():
+                run, layout = cells.reshape(-1)[span.start : span.stop], draft.page.layout
+                before = transcribe(run, layout=layout, start=span.start)
+                _blot(
+                    run,
+                    before,
+                    texts[number],
+                    [w for w, bad in zip(draft.messages[number].words, words, strict=True) if bad],
+                )
+                after = transcribe(run, layout=layout, start=span.start)
+                origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
+                texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
+        costs = self._costs(cells)
+        expected = used * float(costs.sum() / draft.costs.sum()) + BLOT_BYTES * sum(map(np.count_nonzero, wrong))
+        if expected > FULL * self.room:
+            return False
+        draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
+        draft.blotted = [a | b for a, b in zip(draft.blotted or wrong, wrong, strict=True)]
+        return True
+
     def _fade(self, draft: _Draft) -> None:
         """Sets the page again with what fits."""
         self._set_worth(draft)
-        draft.faded = fade(draft.messages, draft.worth, draft.aim, self._size)
+        scale = BYTES_PER_BIT if draft.faded is None else draft.faded.bytes_per_bit
+        draft.faded = fade(draft.messages, draft.worth, draft.aim, partial(self._size, draft), scale)
         page = self.typesetter.page(draft.faded.entries)
-        draft.cells, draft.costs = page.cells, self._costs(page.cells)
+        if draft.tried is None or not np.array_equal(draft.tried[0], page.cells):
+            draft.tried = page.cells, self._costs(page.cells)
+        draft.cells, draft.costs = draft.tried
         draft.spans = _all_spans(page, [message.entry for message in draft.messages], draft.faded.texts)
 
     def _set_worth(self, draft: _Draft) -> None:
@@ -239,12 +283,14 @@ class _Fader:
             return np.full(cells.shape, BITS_PER_CELL, dtype=np.float32)
         return self.costable.cost(cells, self.spec.name)
 
-    def _size(self, entries: Sequence[Entry]) -> int:
+    def _size(self, draft: _Draft, entries: Sequence[Entry]) -> int:
         """What `entries`, set on a page, take of the room."""
         page = self.typesetter.page(entries)
         if len(page.spans) < len(entries) or page.spans[-1].char_stop < len(entries[-1].content):
             return _NO_ROOM
-        return self._taken(page.cells, self._costs(page.cells))
+        costs = self._costs(page.cells)
+        draft.tried = page.cells, costs
+        return self._taken(page.cells, costs)
 
     def _taken(self, cells: Cells, costs: CellCosts) -> int:
         """What a page takes of the room."""
@@ -279,11 +325,16 @@ def _held_cells(drawn: Cells, seen: Cells) -> int:
     return int(others[-1]) + 1 if len(others) else 0
 
 
-def _misread_words(draft: _Draft, seen: Cells, held: int) -> list[Flags]:
-    """The words of each message that do not read as they were drawn in the first `held` cells."""
+def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list[Flags]:
+    """The words of each message that do not read as they were drawn in the first `held` cells. `wary`: also those with
+    a character that is often misread there."""
     drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
     wrong[:held] = (_unspaced(drawn[:held]) != _unspaced(read[:held])) & (drawn[:held] != ord(GAP_MARK))
+    if wary:
+        characters, of, total = np.unique(drawn[:held], return_inverse=True, return_counts=True)
+        misread = np.bincount(of[wrong[:held]], minlength=len(characters))
+        wrong[:held] |= ((misread > 1) & (misread >= OFTEN * total))[of]
     flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
     if not wrong.any():
         return flags
@@ -312,6 +363,20 @@ def _misread_words(draft: _Draft, seen: Cells, held: int) -> list[Flags]:
 def _unspaced(cells: Cells) -> Cells:
     """`cells` with blanks in place of spaces, which look alike."""
     return np.where(cells == 0x20, np.uint32(BLANK), cells)
+
+
+def _blot(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
+    """Writes gaps over `words` in the cells of a message, in place. `read`: what `run` says; `text`: its origin."""
+    gone = np.zeros(len(read.text), dtype=bool)
+    gone[read.gaps] = True
+    for word in words:
+        gone |= (text.origin >= word.start) & (text.origin < word.stop)
+    between = np.array([character.isspace() for character in read.text], dtype=bool)
+    between[1:-1] &= gone[:-2] & gone[2:]  # a blank between two gaps
+    between[[0, -1]] = False
+    stops = np.append(read.cell[1:], len(run))
+    for place in np.flatnonzero(gone | between).tolist():
+        run[read.cell[place] : stops[place]] = ord(GAP_MARK)
 
 
 def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:

@@ -13,9 +13,9 @@ from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named, pick_device
 from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import STREAM, VisionTokens
-from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells, Repertoire
+from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells, Repertoire
 
-from .calibration import Calibration
+from .calibration import WITH_CONFIDENCE, Calibration
 from .decoder import NAME, TokenDecoder
 from .runner import NetworkRunner, to_pixels
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
@@ -94,10 +94,13 @@ class NativeCodec:
                 )
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        """See `foxing.encoder.CostableCodec`. The same at every tier; a full-width character takes its bits in its left
-        cell."""
+        """See `foxing.encoder.CostableCodec`. With the bits of confidences; a full-width character takes its bits in
+        its left cell."""
         self._check_tier(tier)
-        return self._streams.cost(cells)
+        narrow, wide = WITH_CONFIDENCE.get(tier, (1.0, 1.0))
+        costs = self._streams.cost(cells) * np.float32(narrow)
+        costs[:, :-1][cells[:, 1:] == WIDE_TAIL] *= np.float32(wide / narrow)
+        return costs
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`."""

@@ -38,7 +38,7 @@ from .fidelity import MAX_CHARACTER_LOSS, character_loss, missing_share, unreada
 from .leases import lease_pages
 from .reasons import Left
 
-BATCH = 8  # pages leased, encoded and swapped together
+BATCH = 16  # pages leased, encoded and swapped together
 ATTEMPTS = 5  # to write a batch while other processes change its messages
 
 

@@ -1,7 +1,7 @@
 """Ink: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
 
 from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
-from .fading import FadedPage, Size, WrittenMessage, fade
+from .fading import BYTES_PER_BIT, FadedPage, Size, WrittenMessage, fade
 from .languages import languages_of
 from .salience import Salience, Worth, plain, text_salience
 from .text import FadedText, faded
@@ -9,6 +9,7 @@ from .words import Word, is_punctuation, words_of
 
 __all__ = [
     "BITS_PER_CELL",
+    "BYTES_PER_BIT",
     "CellCosts",
     "FadedPage",
     "FadedText",

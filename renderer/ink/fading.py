@@ -23,7 +23,7 @@ MARK_BITS = 2.5
 _STEP = 1.02
 _FIRST_BITS = 8.0
 #: Bytes that a bit of a guess takes on most pages, where words stand without those that were beside them.
-_BYTES_PER_BIT = 1.04 / 8
+BYTES_PER_BIT = 1.04 / 8
 #: Share of the room that is enough, and the share that is aimed at.
 _ENOUGH, _AIM = 0.98, 0.99
 #: Sizes asked for by guessing alone; after these, a guess that does not halve what is left is followed by a bisection.
@@ -57,10 +57,16 @@ class FadedPage:
     kept: tuple[npt.NDArray[np.bool_], ...]
     #: As `Size` gives it.
     size: int
+    #: Bytes that a bit of a guess took: what `fade` does well to begin with where it fades this page again.
+    bytes_per_bit: float
 
 
 def fade(
-    messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]], room: int, size: Size
+    messages: Sequence[WrittenMessage],
+    salience: Sequence[npt.NDArray[np.float64]],
+    room: int,
+    size: Size,
+    bytes_per_bit: float = BYTES_PER_BIT,
 ) -> FadedPage:
     """What is left of `messages` in `room` bytes: all of them, else all without headers, else the words with the most
     salience.
@@ -68,17 +74,18 @@ def fade(
     `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
     before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
     first word beside it. At least 97 % of the room is used where a step allows it. A word that stays stays in any room
-    that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times.
+    that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times, once with
+    the `bytes_per_bit` of the page.
     """
     entries = [message.entry for message in messages]
     ink = _Ink(messages, salience)
-    least = _BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
+    least = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
     if least <= room and any(entry.header for entry in entries) and (whole := size(entries)) <= room:
         every = [np.ones(len(message.words), bool) for message in messages]
-        return FadedPage(tuple(entries), tuple(ink.texts(every)), tuple(every), whole)
-    level, taken = _largest(ink, room, size)
-    kept = ink.kept(level)
-    return FadedPage(tuple(ink.entries(kept)), tuple(ink.texts(kept)), tuple(kept), taken)
+        return FadedPage(tuple(entries), tuple(ink.texts(every)), tuple(every), whole, bytes_per_bit)
+    level, taken = _largest(ink, room, size, bytes_per_bit)
+    kept, scale = ink.kept(level), taken / max(ink.guess(level), 1.0)
+    return FadedPage(tuple(ink.entries(kept)), tuple(ink.texts(kept)), tuple(kept), taken, scale)
 
 
 class _Ink:
@@ -105,7 +112,7 @@ class _Ink:
 
     def _follow_neighbours(self) -> None:
         """Gives punctuation the place of the first word beside it to fade, a question mark that of the word before. The
-        end of a message, which costs more than the gap in its place, fades before all words."""
+        end of a message, which tells no more than where it stands, fades before all words."""
         start, last = 0, len(self.place) - 1
         for message, stop in zip(self.messages, self.ends.tolist(), strict=True):
             text = message.entry.content
@@ -161,13 +168,12 @@ def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArra
     return result
 
 
-def _largest(ink: _Ink, room: int, size: Size) -> tuple[int, int]:
+def _largest(ink: _Ink, room: int, size: Size, scale: float) -> tuple[int, int]:
     """A level that takes at most `room` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
-    highest; the lowest level if none does."""
+    highest; the lowest level if none does. `scale`: bytes that a bit of a guess is taken for at first."""
     low, high = 0, len(ink.levels)
     taken: dict[int, int] = {}
     guesses = [ink.guess(level) for level in range(high)]
-    scale = _BYTES_PER_BIT
     narrowed = True
     while high - low > 1 or low not in taken:
         width = high - low

@@ -12,6 +12,9 @@ from foxing.renderer.typeset import Entry
 
 from .words import Word, is_unspaced
 
+#: What ends a statement. At the end of a text it fades without a mark, which would take more room and tell no more.
+_FULL_STOPS = frozenset(".。．!！…")
+
 
 @dataclass(frozen=True)
 class FadedText:
@@ -39,7 +42,8 @@ def faded(text: str, words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: C
     """`text` with one mark in the place of each run of words that are not `kept`, and of what is between them.
 
     `words`: those of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: the ones that `text` already has. A mark
-    and a kept word are separated by one blank, which scripts without blanks do not need.
+    and a kept word are separated by one blank, which scripts without blanks do not need. A full stop at the end fades
+    without a mark.
     """
     if kept.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
@@ -48,6 +52,8 @@ def faded(text: str, words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: C
         pieces[0] = pieces[0]._replace(start=0)
     if not pieces[-1].gone:
         pieces[-1] = pieces[-1]._replace(stop=len(text))
+    elif len(pieces) > 1 and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
+        del pieces[-1]
     written: list[str] = []
     origins: list[npt.NDArray[np.int64]] = []
     marks: list[int] = []

@@ -108,6 +108,30 @@ def test_a_word_that_does_not_read_as_it_was_drawn_fades(tier: str) -> None:
     assert drawn.reading.text == grid_text(drawn.cells)
 
 
+@pytest.mark.parametrize("tier", ["small", "tiny", "micro"])
+def test_a_place_that_is_always_misread_is_left_empty(tier: str) -> None:
+    places = np.arange(501, 4000, 307)
+
+    def misread(tokens: VisionTokens, reading: Reading) -> Reading:
+        cells = reading.cells.copy()
+        flat = cells.reshape(-1)
+        letters = [place for place in places if place < len(flat) and chr(flat[place]).isalnum()]
+        flat[letters] = ord("#")
+        return replace(reading, cells=cells)
+
+    codec = CostedCodec(alter=misread)
+    drawn = draw(codec, tier)
+    assert drawn.reading is not None
+    assert drawn.faded is not None
+    assert drawn.reading.text == grid_text(drawn.cells)
+    assert "#" not in drawn.reading.text
+    for text, left in zip(texts_on(drawn), drawn.faded.texts, strict=True):
+        assert text in (left.text, "")
+        assert left.gaps == {place for place, character in enumerate(left.text) if character == "⋯"}
+        assert (np.diff(left.origin) >= 0).all()
+    assert len(drawn.tokens.data) <= codec.tiers[tier].bytes_per_page
+
+
 def test_a_page_that_never_reads_as_it_was_drawn_is_given_up() -> None:
     def misread(tokens: VisionTokens, reading: Reading) -> Reading:
         letters = (reading.cells >= ord("a")) & (reading.cells <= ord("y"))
