@@ -20,7 +20,6 @@ from foxing.renderer import (
     Entry,
     Page,
     Span,
-    Transcription,
     Typesetter,
     grid_text,
     render,
@@ -33,7 +32,6 @@ from foxing.renderer.ink import (
     FadedPage,
     FadedText,
     Salience,
-    Word,
     Worth,
     WrittenMessage,
     bits_alone,
@@ -45,6 +43,7 @@ from foxing.renderer.ink import (
     words_of,
 )
 
+from .blots import blot, write_other_marks
 from .capabilities import CostableCodec, capabilities_of
 from .contract import Codec, Reading, TierSpec
 from .ink import Flags, InkedPage, like
@@ -60,6 +59,8 @@ REFILLS = 1
 AIM = 0.985
 #: Share of the room that a faded page takes at least; one that takes less is set again with more.
 LEAST = 0.95
+#: In as many attempts before the page is given up, all words that are misread are blotted out, even if it is cut then.
+LAST_ATTEMPTS = 3
 #: Words are blotted out as long as the page is expected to take no more than this share of the room.
 FULL = 0.98
 #: Bytes of each, beside the costs of its cells: what stands around it is read with less confidence.
@@ -117,7 +118,7 @@ class PageDrawer:
                     drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.set_again())
                 if attempt == ATTEMPTS - 1:
                     break
-                correct = partial(fader.correct, refill=attempt < REFILLS)
+                correct = partial(fader.correct, attempt=attempt)
                 again = list(pool.map(correct, drafts.values(), encoded, read))
                 drafts = {number: draft for (number, draft), redo in zip(drafts.items(), again, strict=True) if redo}
                 if not drafts:
@@ -191,15 +192,17 @@ class _Fader:
             self._fade(draft)
         return draft
 
-    def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, refill: bool) -> bool:
+    def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, attempt: int) -> bool:
         """Sets the page again if it does not fit, leaves much room, or does not read as it was drawn; False if all is
-        well. `refill`: whether other words may take the room of those that go."""
+        well. `attempt`: how often it was drawn before."""
         if self.room is None or reading is None or not draft.messages:
             return False
+        refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
         seen, used = like(reading.cells, draft.cells), len(tokens.data)
         held = _held_cells(draft.cells, seen)
         wrong = _misread_words(draft, seen, held, wary=not (refill or held < draft.cells.size))
-        cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong)
+        marks = _misread_marks(draft, seen, held)
+        cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
         spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.room
         if cut:
             taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
@@ -208,7 +211,7 @@ class _Fader:
             draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
         if not (cut or spare or misread):
             return False
-        if not (cut or refill) and self._blot_out(draft, wrong, used):
+        if (last or not (cut or refill)) and self._blot_out(draft, wrong, marks, 0 if last else used):
             return True
         self._set_worth(draft)
         if not refill and draft.faded is not None:
@@ -220,28 +223,26 @@ class _Fader:
         self._fade(draft)
         return True
 
-    def _blot_out(self, draft: _Draft, wrong: Sequence[Flags], used: int) -> bool:
-        """Writes gaps over the words that are `wrong`, so that nothing else moves and reads otherwise than before;
-        False if the page might not fit then. `used`: the bytes of its tokens so far."""
+    def _blot_out(self, draft: _Draft, wrong: Sequence[Flags], marks: npt.NDArray[np.int64], used: int) -> bool:
+        """Writes gaps over the words that are `wrong`, and others over the `marks` that are misread, so that nothing
+        else moves and reads otherwise than before; False if the page might not fit then. `marks`: cells; `used`: the
+        bytes of its tokens so far."""
         if draft.faded is None or self.room is None:
             return False
         cells, texts = draft.cells.copy(), list(draft.faded.texts)
+        write_other_marks(cells.reshape(-1), marks)
         for number, (span, words) in enumerate(zip(draft.spans, wrong, strict=True)):
-            if words.any():
-                run, layout = cells.reshape(-1)[span.start : span.stop], draft.page.layout
-                before = transcribe(run, layout=layout, start=span.start)
-                _blot(
-                    run,
-                    before,
-                    texts[number],
-                    [w for w, bad in zip(draft.messages[number].words, words, strict=True) if bad],
-                )
-                after = transcribe(run, layout=layout, start=span.start)
+            run, drawn = (each.reshape(-1)[span.start : span.stop] for each in (cells, draft.cells))
+            before = transcribe(drawn, layout=draft.page.layout, start=span.start)
+            bad = [w for w, flag in zip(draft.messages[number].words, words, strict=True) if flag]
+            blot(run, before, texts[number], bad)
+            if (run != drawn).any():
+                after = transcribe(run, layout=draft.page.layout, start=span.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
         costs = self._costs(cells)
-        expected = used * float(costs.sum() / draft.costs.sum()) + BLOT_BYTES * sum(map(np.count_nonzero, wrong))
-        if expected > FULL * self.room:
+        blots = sum(map(np.count_nonzero, wrong))
+        if used * float(costs.sum() / draft.costs.sum()) + BLOT_BYTES * blots > FULL * self.room:
             return False
         draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
         draft.blotted = [a | b for a, b in zip(draft.blotted or wrong, wrong, strict=True)]
@@ -360,23 +361,17 @@ def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list
     return flags
 
 
+def _misread_marks(draft: _Draft, seen: Cells, held: int) -> npt.NDArray[np.int64]:
+    """The cells of marks of gaps that do not read as such, of the first `held` cells."""
+    if draft.faded is None:
+        return np.zeros(0, dtype=np.int64)
+    drawn, read = draft.cells.reshape(-1)[:held], seen.reshape(-1)[:held]
+    return np.flatnonzero((drawn == ord(GAP_MARK)) & (read != ord(GAP_MARK)))
+
+
 def _unspaced(cells: Cells) -> Cells:
     """`cells` with blanks in place of spaces, which look alike."""
     return np.where(cells == 0x20, np.uint32(BLANK), cells)
-
-
-def _blot(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
-    """Writes gaps over `words` in the cells of a message, in place. `read`: what `run` says; `text`: its origin."""
-    gone = np.zeros(len(read.text), dtype=bool)
-    gone[read.gaps] = True
-    for word in words:
-        gone |= (text.origin >= word.start) & (text.origin < word.stop)
-    between = np.array([character.isspace() for character in read.text], dtype=bool)
-    between[1:-1] &= gone[:-2] & gone[2:]  # a blank between two gaps
-    between[[0, -1]] = False
-    stops = np.append(read.cell[1:], len(run))
-    for place in np.flatnonzero(gone | between).tolist():
-        run[read.cell[place] : stops[place]] = ord(GAP_MARK)
 
 
 def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:

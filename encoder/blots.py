@@ -1,0 +1,36 @@
+"""Gaps written over what is drawn, in place: nothing else moves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer import BLANK, GAP_MARK, Cells, Transcription
+from foxing.renderer.ink import FadedText, Word
+from foxing.renderer.page import FILLER_MARK
+
+
+def blot(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
+    """Writes gaps over `words` in the cells of a message, in place. `read`: what `run` says; `text`: its origin."""
+    if not words:
+        return
+    gone = np.zeros(len(read.text), dtype=bool)
+    gone[read.gaps] = True
+    for word in words:
+        gone |= (text.origin >= word.start) & (text.origin < word.stop)
+    between = np.array([character.isspace() for character in read.text], dtype=bool)
+    between[1:-1] &= gone[:-2] & gone[2:]  # a blank between two gaps
+    between[[0, -1]] = False
+    stops = np.append(read.cell[1:], len(run))
+    for place in np.flatnonzero(gone | between).tolist():
+        run[read.cell[place] : stops[place]] = ord(GAP_MARK)
+
+
+def write_other_marks(flat: Cells, marks: npt.NDArray[np.int64]) -> None:
+    """Writes two marks where one is misread, which are one gap as well, or else none. In place. `marks`: int64[n]."""
+    for cell in marks.tolist():
+        after = cell + 1
+        if after < len(flat) and flat[after] in (ord(FILLER_MARK), BLANK, 0x20) and flat[cell - 1] != ord(GAP_MARK):
+            flat[after] = ord(GAP_MARK)
+        else:
+            flat[cell] = BLANK
