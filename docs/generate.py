@@ -1,4 +1,4 @@
-"""Generates the reference pages of this folder: cli.md, http.md, python.md, settings.md and openapi.json.
+"""Generates the reference pages of this folder: cli.md, http.md, python.md, readers.md, settings.md and openapi.json.
 
     .venv/bin/python docs/generate.py            write the pages
     .venv/bin/python docs/generate.py --check    write nothing; name each stale page and exit with status 1
@@ -18,6 +18,7 @@ from typing import Any
 from generators.cli import cli_page
 from generators.http import http_page
 from generators.python import python_page
+from generators.readers import readers_page
 from generators.settings import settings_page
 
 from foxing.api.app import create_app
@@ -48,6 +49,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "http.md": lambda: http_page(openapi()),
     "python.md": python_page,
+    "readers.md": readers_page,
     "settings.md": settings_page,
     "openapi.json": openapi_page,
 }

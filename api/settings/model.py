@@ -1,12 +1,13 @@
 """All settings, with what they accept."""
 
 import ipaddress
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foxing.memory import DatabaseOptions
+from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
 from .names import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, InvalidSettings
@@ -100,6 +101,21 @@ class Settings(BaseSettings):
         "wait. They have their own threads and never delay storing. Pages that concurrent recalls need are decoded in "
         "shared batches.",
     )
+
+    readers: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Readers of page images beside those that come with Foxing, by name, each a table as in "
+        "`renderer/readers/profiles.toml`. `foxing calibrate` writes such a table.",
+    )
+
+    @field_validator("readers")
+    @classmethod
+    def _check_readers(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        try:
+            Readers(value)
+        except ReaderProfileError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -29,6 +29,9 @@ Without `database_url`, the database is `foxing.db` in the user's data folder: `
 `%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a SQLAlchemy URL, e.g.
 `sqlite:////srv/foxing.db`; any other value is the path of a SQLite file. A missing file or folder is created.
 """
+READERS = """\
+Tables `[readers.NAME]` in the file add [readers](readers.md#other-readers) of page images.
+"""
 CODECS_HEAD = f"""\
 ## Options of codecs
 
@@ -54,9 +57,9 @@ COLUMNS = ("environment", "in the file", "default", "description")
 
 def settings_page() -> str:
     """Markdown: every setting, the options of our own codecs that have any, and a `foxing.toml` with all of them."""
-    fields = {name: field for name, field in Settings.model_fields.items() if name != "codecs"}
+    fields = {name: field for name, field in Settings.model_fields.items() if name not in ("codecs", "readers")}
     overview = table(COLUMNS, [_row(name, name, field) for name, field in fields.items()])
-    parts = [HEAD.strip(), overview, DATABASE.strip(), CODECS_HEAD.strip()]
+    parts = [HEAD.strip(), overview, DATABASE.strip(), READERS.strip(), CODECS_HEAD.strip()]
     example = ["```toml", *(_line(name, name, field) for name, field in fields.items())]
     for codec in _own_codecs():
         options = list(options_of(codec.options))

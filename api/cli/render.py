@@ -1,0 +1,128 @@
+"""`render`: any text as page images for a reader."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .context import JsonOption, state_of
+from .output import printable, table
+
+if TYPE_CHECKING:
+    from foxing.renderer.readers import Reader
+
+MANIFEST = "manifest.json"
+#: No time is shown for a file; entries need one.
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+ReaderOption = Annotated[str, typer.Option("--reader", "-r", help="Name of the reader.", show_default=False)]
+
+
+class NewlineOption(StrEnum):
+    """How a new line is shown."""
+
+    BREAK = "break"
+    MARK = "mark"
+
+
+def render(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Text files in UTF-8.", show_default=False)],
+    reader: ReaderOption,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the images and their manifest.")] = Path(),
+    newline: Annotated[
+        NewlineOption, typer.Option(help="Whether a new line starts a row, or is a mark, which takes less room.")
+    ] = NewlineOption.BREAK,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw texts as page images for a reader, and say what it bills for them."""
+    from foxing.renderer.readers import Readers
+
+    state = state_of(context)
+    chosen = Readers(state.settings().readers)[reader]
+    texts = [_read(file) for file in files]
+    images = [image for file, text in zip(files, texts, strict=True) for image in _draw(file, text, chosen, newline)]
+    manifest = _manifest(chosen, [fields for fields, _ in images])
+    _write(output, images, manifest)
+
+    def show(console: Console) -> None:
+        rows = table("image", "size", "tokens", "as text", right=("size", "tokens", "as text"))
+        for image in manifest["images"]:
+            size = f"{image['width']} × {image['height']} px"
+            rows.add_row(printable(image["file"]), size, f"{image['tokens']:,}", f"{image['text_tokens']:,}")
+        console.print(rows)
+        console.print(
+            f"{chosen.title}: {manifest['billed_tokens']:,} tokens, {manifest['text_tokens_instead']:,} as text; "
+            f"{chosen.formula}",
+            soft_wrap=True,
+        )
+
+    state.answer(manifest, show)
+
+
+def _read(file: Path) -> str:
+    """Raises `InvalidInput` for a file that is not a text."""
+    from foxing.memory.errors import InvalidInput
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} cannot be read as text in UTF-8: {error}") from error
+    if not text:
+        raise InvalidInput(f"{file} is empty; there is nothing to draw")
+    return text
+
+
+def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Fields of the manifest and the PNG of each image of a text."""
+    from foxing.encoder.text_tokens import count_text_tokens
+    from foxing.renderer import Entry
+    from foxing.renderer.readers import set_sheets
+
+    entry = Entry(file.name, "", text, _NO_TIME, header=False)
+    for number, sheet in enumerate(set_sheets([entry], reader, newline.value), 1):
+        start, stop = sheet.page.spans[0].char_start, sheet.page.spans[0].char_stop
+        fields = {
+            "file": f"{file.name}.{number}.png",
+            "source": file.name,
+            "characters": [start, stop],
+            "width": sheet.width_px,
+            "height": sheet.height_px,
+            "tokens": sheet.tokens,
+            "text_tokens": count_text_tokens(text[start:stop]),
+        }
+        yield fields, sheet.png
+
+
+def _manifest(reader: "Reader", images: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "reader": reader.name,
+        "formula": reader.formula,
+        "images": list(images),
+        "billed_tokens": sum(image["tokens"] for image in images),
+        "text_tokens_instead": sum(image["text_tokens"] for image in images),
+    }
+
+
+def _write(folder: Path, images: Sequence[tuple[dict[str, Any], bytes]], manifest: dict[str, Any]) -> None:
+    """Writes the images and then the manifest. Raises `InvalidInput` if files would overwrite each other, or the folder
+    cannot be written."""
+    import json
+
+    from foxing.memory.errors import InvalidInput
+
+    names = [fields["file"] for fields, _ in images]
+    if len(set(names)) < len(names):
+        raise InvalidInput("two of the files have the same name; render them into different folders")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for fields, png in images:
+            (folder / fields["file"]).write_bytes(png)
+        text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+        (folder / MANIFEST).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"the images cannot be written to {folder}: {error}") from error

@@ -1,0 +1,24 @@
+"""Readers of page images: what they can read, what they bill, and pages laid out for them."""
+
+from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
+from .reader import Reader, ReaderProfileError, Readers, Type, UnknownReader, packaged_readers
+from .sheets import Sheet, draw_sheet, set_sheets, sheet_layout
+
+__all__ = [
+    "Billing",
+    "Crops",
+    "Flat",
+    "Modes",
+    "Patches",
+    "Reader",
+    "ReaderProfileError",
+    "Readers",
+    "Sheet",
+    "Tiles",
+    "Type",
+    "UnknownReader",
+    "draw_sheet",
+    "packaged_readers",
+    "set_sheets",
+    "sheet_layout",
+]

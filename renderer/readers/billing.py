@@ -1,0 +1,184 @@
+"""What a provider bills for an image, by its size in px.
+
+Each formula also says at which size the model sees an image, which is smaller where the provider scales it down.
+"""
+
+from fractions import Fraction
+from math import ceil, floor, sqrt
+from typing import Annotated, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1, le=1 << 20)]
+
+
+class Billing(Protocol):
+    """A provider's formula."""
+
+    def tokens(self, width: int, height: int) -> int:
+        """Tokens that an image of `width` by `height` px is billed."""
+        ...
+
+    def seen(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height in px at which the model sees the image."""
+        ...
+
+    def in_words(self) -> str:
+        """The formula with its numbers."""
+        ...
+
+
+class _Formula(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def seen(self, width: int, height: int) -> tuple[int, int]:
+        """See `Billing`."""
+        return width, height
+
+
+class Patches(_Formula):
+    """A number for each square patch: Claude, the smaller GPT models, Qwen-VL."""
+
+    formula: Literal["patches"] = "patches"
+    side: Count
+    #: An image with a longer side is scaled down.
+    max_side_px: Count
+    #: An image with more patches is scaled down.
+    max_patches: Count
+    multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        return ceil(Fraction(str(self.multiplier)) * self._patches(*self.seen(width, height)))
+
+    def seen(self, width: int, height: int) -> tuple[int, int]:
+        """See `Billing`."""
+        width, height = _fit(width, height, self.max_side_px)
+        if self._patches(width, height) <= self.max_patches:
+            return width, height
+        # to the area of as many patches as there may be, then until one side is whole patches, as OpenAI publishes it
+        scale = sqrt(self.max_patches * self.side**2 / (width * height))
+        sides = (width * scale / self.side, height * scale / self.side)
+        scale *= min(floor(side) / side for side in sides if side >= 1)
+        width, height = max(1, floor(width * scale)), max(1, floor(height * scale))
+        while self._patches(width, height) > self.max_patches:  # a side of less than a patch
+            width, height = max(1, width * 99 // 100), max(1, height * 99 // 100)
+        return width, height
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        times = "" if self.multiplier == 1 else f" · {self.multiplier:g}"
+        limits = f"up to {self.max_side_px:,} px a side and {self.max_patches:,} patches"
+        return f"⌈width/{self.side}⌉ · ⌈height/{self.side}⌉{times}, {limits}"
+
+    def _patches(self, width: int, height: int) -> int:
+        return -(-width // self.side) * -(-height // self.side)
+
+
+class Tiles(_Formula):
+    """A number for each image and one for each of its tiles: GPT-4o, GPT-4.1 and GPT-5."""
+
+    formula: Literal["tiles"] = "tiles"
+    #: An image is scaled down into a square of this side, then until its shorter side is `short_side_px`.
+    fit_px: Count
+    short_side_px: Count
+    tile_px: Count
+    base: Annotated[int, Field(ge=0, le=1 << 20)]
+    per_tile: Count
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        width, height = self.seen(width, height)
+        return self.base + self.per_tile * -(-width // self.tile_px) * -(-height // self.tile_px)
+
+    def seen(self, width: int, height: int) -> tuple[int, int]:
+        """See `Billing`."""
+        width, height = _fit(width, height, self.fit_px)
+        short = min(width, height)
+        if short <= self.short_side_px:
+            return width, height
+        return round(width * self.short_side_px / short), round(height * self.short_side_px / short)
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        return (
+            f"{self.base} + {self.per_tile} for each tile of {self.tile_px} px, the image fitted in {self.fit_px:,} px "
+            f"and its shorter side in {self.short_side_px} px"
+        )
+
+
+class Crops(_Formula):
+    """A number for each crop of an image: Gemini 2."""
+
+    formula: Literal["crops"] = "crops"
+    #: An image of at most this side is one crop.
+    small_px: Count
+    min_crop_px: Count
+    max_crop_px: Count
+    per_crop: Count
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        if max(width, height) <= self.small_px:
+            return self.per_crop
+        crop = min(self.max_crop_px, max(self.min_crop_px, floor(min(width, height) / 1.5)))
+        return self.per_crop * -(-width // crop) * -(-height // crop)
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        return (
+            f"{self.per_crop} for each crop of ⌊shorter side/1.5⌋ px, from {self.min_crop_px} to {self.max_crop_px}; "
+            f"one up to {self.small_px} px a side"
+        )
+
+
+class Flat(_Formula):
+    """The same for every image: Gemini 3."""
+
+    formula: Literal["flat"] = "flat"
+    per_image: Count
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        return self.per_image
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        return f"{self.per_image:,} for each image"
+
+
+class Mode(_Formula):
+    """A size of `Modes`."""
+
+    side_px: Count
+    tokens: Count
+
+
+class Modes(_Formula):
+    """The tokens of the smallest square that holds the image: DeepSeek-OCR."""
+
+    formula: Literal["modes"] = "modes"
+    #: In ascending order; a larger image is scaled down to the last.
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1, max_length=20)]
+
+    def tokens(self, width: int, height: int) -> int:
+        """See `Billing`."""
+        long = max(width, height)
+        return next((mode.tokens for mode in self.modes if long <= mode.side_px), self.modes[-1].tokens)
+
+    def seen(self, width: int, height: int) -> tuple[int, int]:
+        """See `Billing`."""
+        return _fit(width, height, self.modes[-1].side_px)
+
+    def in_words(self) -> str:
+        """See `Billing`."""
+        return "; ".join(f"{mode.tokens} up to {mode.side_px} px a side" for mode in self.modes)
+
+
+AnyBilling = Annotated[Patches | Tiles | Crops | Flat | Modes, Field(discriminator="formula")]
+
+
+def _fit(width: int, height: int, side: int) -> tuple[int, int]:
+    """The size scaled down to a square of `side`, if it is larger."""
+    long = max(width, height)
+    return (width, height) if long <= side else (max(1, width * side // long), max(1, height * side // long))

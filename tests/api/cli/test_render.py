@@ -1,0 +1,77 @@
+"""`foxing render`: any text as page images for a reader, with a manifest."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.command_line import Foxing
+
+TEXT = "Titan ships on 14 March.\n\tThe pump failed twice.\n" * 200
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "notes.md"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("newline", ["break", "mark"])
+def test_images_and_their_manifest(foxing: Foxing, file: Path, tmp_path: Path, newline: str) -> None:
+    folder = tmp_path / "out" / newline
+    manifest = foxing.json("render", str(file), "--reader", "gpt-6", "--output", str(folder), "--newline", newline)
+    assert manifest == json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["reader"] == "gpt-6"
+    assert manifest["billed_tokens"] == sum(image["tokens"] for image in manifest["images"])
+    position = 0
+    for image in manifest["images"]:
+        assert image["source"] == "notes.md"
+        assert image["characters"][0] == position
+        position = image["characters"][1]
+        with Image.open(folder / image["file"]) as shown:
+            assert shown.size == (image["width"], image["height"])
+    assert position == len(TEXT)
+
+
+def test_rows_that_end_at_marks_take_less(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    billed = [
+        foxing.json("render", str(file), "-r", "claude", "-o", str(tmp_path / name), "--newline", name)["billed_tokens"]
+        for name in ("mark", "break")
+    ]
+    assert billed[0] < billed[1]
+
+
+def test_what_cannot_be_rendered_is_refused(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "other").mkdir()
+    same = tmp_path / "other" / "notes.md"
+    same.write_text("x", encoding="utf-8")
+    cases = [
+        ([str(file), "-r", "cluade"], "did you mean 'claude'"),
+        ([str(file), "-r", "text"], "looks at no images"),
+        ([str(tmp_path / "empty"), "-r", "claude"], "is empty"),
+        ([str(tmp_path / "binary"), "-r", "claude"], "cannot be read as text"),
+        ([str(tmp_path / "none"), "-r", "claude"], "cannot be read as text"),
+        ([str(file), str(same), "-r", "claude"], "the same name"),
+        ([str(file), "-r", "claude", "-o", str(file)], "cannot be written"),
+    ]
+    for arguments, message in cases:
+        done = foxing.run("render", *arguments)
+        assert done.exit_code == 1
+        assert message in done.stderr.replace("\n", " ")
+
+
+def test_a_reader_of_the_settings_file(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    Path("foxing.toml").write_text(
+        '[readers.ours]\ntitle = "Ours"\nprovider = "openai"\ntype = [{ width_px = 8, height_px = 16 }]\n'
+        "limits = { max_side_px = 640, max_images = 4, max_image_bytes = 1000000, max_request_bytes = 4000000 }\n"
+        'billing = { formula = "flat", per_image = 100 }\n',
+        encoding="utf-8",
+    )
+    manifest = foxing.json("render", str(file), "-r", "ours", "-o", str(tmp_path / "out"))
+    assert {image["tokens"] for image in manifest["images"]} == {100}
+    Path("foxing.toml").write_text('[readers.ours]\ntitle = "Ours"\n', encoding="utf-8")
+    done = foxing.run("render", str(file), "-r", "ours")
+    assert "reader 'ours': provider" in done.stderr
