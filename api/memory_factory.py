@@ -1,6 +1,7 @@
 """Opens the memory that the settings describe."""
 
 from foxing.memory import Memory, MemoryOptions
+from foxing.renderer.readers import Readers
 
 from .settings import Settings
 
@@ -12,5 +13,7 @@ def open_memory(settings: Settings) -> Memory:
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        options=MemoryOptions(settings.max_message_bytes, settings.page_cache_bytes, settings.search_index),
+        options=MemoryOptions(
+            settings.max_message_bytes, settings.page_cache_bytes, settings.search_index, Readers(settings.readers)
+        ),
     )

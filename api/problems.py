@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
 from foxing.memory import errors as memory_errors
 from foxing.renderer import FoxingError, PluginError
+from foxing.renderer.readers import ReaderProfileError, UnknownReader
 
 from .settings import InvalidSettings
 from .settings.names import explained
@@ -84,6 +85,7 @@ INVALID_TEXT: Final = ProblemKind("invalid-text", 422, "The text is not valid Un
 INVALID_TIME: Final = ProblemKind("invalid-time", 422, "The time is invalid")
 INVALID_POLICY: Final = ProblemKind("invalid-policy", 422, "The policy is invalid")
 INVALID_CURSOR: Final = ProblemKind("invalid-cursor", 422, "The cursor does not belong to this list")
+UNKNOWN_READER: Final = ProblemKind("unknown-reader", 422, "There is no such reader")
 INTERNAL: Final = ProblemKind("internal", 500, "Internal error")
 TOKENS_UNREADABLE: Final = ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")
 CODEC: Final = ProblemKind("codec", 500, "The codec cannot do this")
@@ -115,6 +117,8 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (CodecError, CODEC),
     (InvalidSettings, INVALID_SETTINGS),
     (PluginError, PLUGIN_BROKEN),
+    (UnknownReader, UNKNOWN_READER),
+    (ReaderProfileError, INVALID_INPUT),
 )
 
 

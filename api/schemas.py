@@ -2,10 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from foxing.memory.context.blocks import ContentFormat
+from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN
 from foxing.memory.metadata import Scalar
 from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage, Value
+from foxing.memory.recall.query import MAX_QUERY_CHARS
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
@@ -85,4 +88,38 @@ class RecallRequest(Value):
     reader: str | None = Field(
         default=None,
         description="Model that will look at the images; only with format 'images'. Default: 'native'.",
+    )
+
+
+class ContextBody(Value):
+    """A model that will read the content, what it may cost, and what is asked."""
+
+    reader: str = Field(
+        max_length=200, description="Name of the reader, such as 'claude', 'gpt-6', 'gemini-3' or 'text'."
+    )
+    budget: int = Field(ge=1, le=MAX_BUDGET, description="Tokens that the content may cost, as the reader bills.")
+    query: str | None = Field(
+        default=None,
+        max_length=MAX_QUERY_CHARS,
+        description="What to recall; by default the text of the last user message of `messages`.",
+    )
+    messages: list[dict[str, JsonValue]] | None = Field(
+        default=None,
+        max_length=MAX_GIVEN,
+        description="What the prompt holds already, as the provider's messages, oldest first; none of it is repeated.",
+    )
+    thread: str | None = Field(
+        default=None,
+        max_length=200,
+        description="The thread whose last messages are given exactly; recall looks at all threads. Default: any.",
+    )
+    now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
+    timezone: str | None = Field(default=None, description=TIMEZONE)
+    form: ContentFormat | None = Field(
+        default=None,
+        alias="as",
+        description="Whose request bodies the content is for; blocks: none of them. Default: the reader's provider.",
+    )
+    keepsakes: bool = Field(
+        default=True, description="Whether identifiers stand as text beside the image that shows them."
     )

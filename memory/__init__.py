@@ -1,5 +1,6 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
+from .context.values import ContextRequest, ContextResult
 from .errors import (
     Closed,
     Conflict,
@@ -59,6 +60,8 @@ __all__ = [
     "Banks",
     "Closed",
     "Conflict",
+    "ContextRequest",
+    "ContextResult",
     "DatabaseOptions",
     "DatabaseTooNew",
     "FadedMessage",

@@ -11,6 +11,8 @@ from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
+from .context.builder import ContextBuilder
+from .context.values import ContextRequest, ContextResult
 from .errors import InvalidInput
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
@@ -81,8 +83,7 @@ class Memory:
         `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
-        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits, and
-        the search index.
+        its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
         Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
         wrote the database.
@@ -93,9 +94,9 @@ class Memory:
         index = options.search_index
         self._index = open_search_index(index) if isinstance(index, str) else index
         self._database = _open_database(database)
-        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
+        cache = options.page_cache_bytes
+        self._decoder = decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=cache)
         reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
-        self._decoder = decoder
         self._store = MessageStore(self._database, self._index, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
@@ -104,6 +105,7 @@ class Memory:
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
         self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
         self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
+        self._context = ContextBuilder(self._database, self._recaller, MessageAssembler(decoder), options.readers)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
 
     def __enter__(self) -> Self:
@@ -209,6 +211,15 @@ class Memory:
         """
         built = RecallQuery.build(query, **fields)
         return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
+
+    def context(self, bank: str, request: ContextRequest) -> ContextResult:
+        """The next prompt for a reader, within its budget: the last messages exactly, and what recall finds, as text or
+        page image, whichever shows more for a billed token. An image never costs more than its text.
+
+        Raises `NotFound`, `UnknownReader`, `InvalidTime`, and `InvalidInput` for a budget that does not hold the last
+        message.
+        """
+        return self._context.build(bank, request, self.now(request.now, request.timezone))
 
     def seal(
         self,

@@ -1,6 +1,8 @@
 """Options of a memory that are rarely changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from foxing.renderer.readers import Readers
 
 from .pages.decoder import PAGE_CACHE_BYTES
 from .recall.search_index import DEFAULT_INDEX, SearchIndex
@@ -18,3 +20,5 @@ class MemoryOptions:
     page_cache_bytes: int = PAGE_CACHE_BYTES
     #: What finds messages by their words, or its name.
     search_index: str | SearchIndex = DEFAULT_INDEX
+    #: Models that context is built for.
+    readers: Readers = field(default_factory=Readers)

@@ -201,10 +201,11 @@ def test_the_python_examples_of_the_readme_run(
     session: dict[str, Any] = {}
     for number, example in enumerate(code_blocks(REPOSITORY / "README.md", "python"), 1):
         exec(compile(example, f"README.md, example {number}", "exec"), session)
-    recalled, moved, policy = capsys.readouterr().out.splitlines()
+    recalled, moved, policy, context = capsys.readouterr().out.splitlines()
     assert "We ship Titan on 14 March, without offline maps. 1.0 None open" in recalled
     assert moved.endswith(" base → tiny")
     assert policy == "7 days: small, 30 days: tiny, 365 days: micro"
+    assert re.fullmatch(r"\d+ tokens of 2000 with [1-9] content blocks", context)
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)

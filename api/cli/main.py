@@ -14,9 +14,10 @@ from .database import database_commands
 from .import_export import export_messages, import_messages
 from .lifecycle import age, policy, seal
 from .pages import pages, preview, read
+from .readers.prompt import context
+from .readers.render import render
 from .recall import recall
 from .reencode import reencode
-from .render import render
 from .serve import serve
 from .worker import worker
 
@@ -69,7 +70,7 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def options(
-    context: typer.Context,
+    ctx: typer.Context,
     database: Annotated[
         str | None,
         typer.Option(help="Path or SQLAlchemy URL of the database (FOXING_DATABASE_URL).", show_default=False),
@@ -78,7 +79,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    state_of(context).database = database
+    state_of(ctx).database = database
 
 
 app.command("serve")(serve)
@@ -86,6 +87,7 @@ app.command("worker")(worker)
 app.command("import")(import_messages)
 app.command("export")(export_messages)
 app.command("recall")(recall)
+app.command("context")(context)
 app.command("read")(read)
 app.command("preview")(preview)
 app.command("pages")(pages)

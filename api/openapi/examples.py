@@ -37,6 +37,31 @@ STORE_PARTS_REQUEST: Json = {
         {"role": "tool", "content": [{"type": "tool_result", "id": "call_1", "content": "TITAN-214: open"}]},
     ],
 }
+CONTEXT_REQUEST: Json = {"reader": "claude", "budget": 2000, "query": "When does Titan ship?"}
+CONTEXT_MESSAGES_REQUEST: Json = {
+    "reader": "gpt-6",
+    "budget": 4000,
+    "thread": "titan-planning",
+    "messages": [{"role": "user", "content": "When does Titan ship?"}],
+    "as": "openai",
+}
+CONTEXT: Json = {
+    "content": [
+        {
+            "type": "text",
+            "text": "What was said earlier, from memory (times in UTC; ⋯ is what has faded):\n"
+            "[2026-02-03 09:15] user Mina: We ship Titan on 14 March, whatever happens.",
+        },
+        {"type": "text", "text": "The last messages:\n[2026-03-02 11:40] user Mina: Is the page about Titan ready?"},
+    ],
+    "stable_blocks": 1,
+    "billed_tokens": 88,
+    "text_tokens_instead": 88,
+    "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
+    "reader": "claude",
+    "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
+    "notes": [],
+}
 STORED: Json = {"ids": [MESSAGE_ID, "msg_01jqz5d8e3"], "stored": 2, "duplicates": 0}
 
 SPAN: Json = {

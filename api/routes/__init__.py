@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, health, messages, pages, policy, recall
+from . import ageing, banks, context, health, messages, pages, policy, recall
 
 ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     recall.router,
+    context.router,
     pages.router,
     banks.router,
     policy.router,

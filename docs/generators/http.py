@@ -52,6 +52,7 @@ ADVICE = {
     "invalid-cursor": "Pass `next_cursor` unchanged with the same parameters, or start without a cursor.",
     "message-too-large": "Split the message, or raise `FOXING_MAX_MESSAGE_BYTES`.",
     "invalid-input": "Correct what `detail` names. Nothing was stored.",
+    "unknown-reader": "Use a name of [readers](readers.md), or add a reader in `foxing.toml`.",
     "not-found": "Check the bank and the id, or list what exists.",
     "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
     "forgotten": "Request the tier at which the page is held, or a lower one.",

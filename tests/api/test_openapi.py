@@ -40,6 +40,7 @@ PATHS = {
     "/v1/banks/{bank}/pages/{page_id}/tokens": {"get"},
     "/v1/banks/{bank}/policy": {"get", "put"},
     "/v1/banks/{bank}/recall": {"post"},
+    "/v1/banks/{bank}/context": {"post"},
     "/v1/banks/{bank}/seal": {"post"},
     "/healthz": {"get"},
     "/readyz": {"get"},
@@ -95,7 +96,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
     bodies = [
         (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
     ]
-    assert len(bodies) == 5
+    assert len(bodies) == 6
     for name, body in bodies:
         for example in body["content"]["application/json"]["examples"].values():
             assert example["summary"], name

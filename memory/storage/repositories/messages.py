@@ -189,6 +189,13 @@ def window(
     return [_message(row) for row in connection.execute(query)]
 
 
+def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
+    """The last `limit` messages, in time order."""
+    query = _select.where(_c.bank_id == bank_id, *within.conditions())
+    newest = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
+    return [_message(row) for row in newest][::-1]
+
+
 def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
     """Those of the messages that are in the bank and that the filter lets through, in time order."""
     result: list[Message] = []

@@ -75,3 +75,22 @@ def test_a_reader_of_the_settings_file(foxing: Foxing, file: Path, tmp_path: Pat
     Path("foxing.toml").write_text('[readers.ours]\ntitle = "Ours"\n', encoding="utf-8")
     done = foxing.run("render", str(file), "-r", "ours")
     assert "reader 'ours': provider" in done.stderr
+
+
+def test_context(foxing: Foxing, tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": f"Note {n}: the harbour of Naxos, pier {n}", "created_at": "2026-01-05T09:00:00Z"}
+        for n in range(300)
+    ]
+    (tmp_path / "talk.jsonl").write_text(json.dumps({"id": "t", "messages": messages}) + "\n", encoding="utf-8")
+    foxing.json("import", str(tmp_path / "talk.jsonl"), "--bank", "b")
+    foxing.json("seal", "--bank", "b")
+    ask = ("context", "the harbour of Naxos", "--bank", "b", "--reader", "gemini-2", "--budget", "3000")
+    answer = foxing.json(*ask, "--as", "openai", "--images", str(tmp_path / "images"))
+    assert answer["billed_tokens"] <= 3000 < answer["text_tokens_instead"]
+    assert "image_url" in {block["type"] for block in answer["content"]}
+    assert list((tmp_path / "images").glob("*.png"))
+    shown = foxing.text(*ask)
+    assert "[page image, " in shown
+    assert "Note 299" in shown
+    assert "did you mean 'gemini-" in foxing.failure(*ask[:-3], "gemini-9", "--budget", "3000")["detail"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .context import JsonOption, state_of
-from .output import printable, table
+from foxing.api.cli.context import JsonOption, state_of
+from foxing.api.cli.output import printable, table
 
 if TYPE_CHECKING:
     from foxing.renderer.readers import Reader

@@ -1,0 +1,1 @@
+"""Commands about readers of page images: `render` and `context`."""

@@ -1,0 +1,48 @@
+"""Context: the next prompt for a reader."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Security
+
+from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.schemas import ContextBody
+from foxing.memory.context.values import ContextRequest, ContextResult
+
+router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
+
+_REQUESTS = {
+    "query": {"summary": "What was said about a question, for Claude", "value": examples.CONTEXT_REQUEST},
+    "messages": {"summary": "For the messages that the prompt holds", "value": examples.CONTEXT_MESSAGES_REQUEST},
+}
+
+
+@router.post(
+    "/context",
+    operation_id="context",
+    summary="Build the next prompt",
+    responses={
+        **json_response(200, "The content, within the budget.", examples.CONTEXT),
+        **v1_problem_responses(403, 404, body=True),
+    },
+)
+async def context(
+    bank: BankPath, service: ServiceDep, body: Annotated[ContextBody, Body(openapi_examples=_REQUESTS)]
+) -> ContextResult:
+    """The last messages exactly, and what recall finds, as text or page image, whichever shows more for a billed token
+    at the size that the reader is known to read. An image never costs more than its text, and the content never more
+    than the budget. Stable blocks come first, so that prompt caches hold."""
+    service.check_now(body.now)
+    request = ContextRequest(
+        body.reader,
+        body.budget,
+        query=body.query,
+        messages=body.messages,
+        thread=body.thread,
+        now=body.now,
+        timezone=body.timezone,
+        form=body.form,
+        keepsakes=body.keepsakes,
+    )
+    return await service.run_codec(service.memory.context, bank, request)

@@ -1,0 +1,211 @@
+"""Builds context: the last messages exactly, then what recall finds, as text or page image, whichever shows more for a
+billed token."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory.errors import InvalidInput
+from foxing.memory.models import RecalledMessage
+from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.recall.assemble import MessageAssembler, StoredMessages
+from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
+from foxing.memory.recall.search import Recaller
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.renderer.readers import Reader, Readers
+
+from .blocks import Block, ImageBlock, TextBlock, written
+from .plan import Match, Offer, Plan, Planner
+from .sheets import DrawnSheet, SheetDrawer
+from .transcript import line_tokens, transcript
+from .values import ContextRequest, ContextResult
+
+#: Messages that are given exactly if they fit at all; further ones as long as they take a share of the budget.
+LAST_MESSAGES, LAST_SHARE = 10, 0.25
+#: Messages looked at for that.
+MOST_RECENT = 200
+#: The last messages begin with one of every so many, so that a new message seldom moves their beginning.
+STRIDE = 5
+#: Room is kept for the last messages in steps of a share of the budget.
+STEPS, LEAST_STEP = 16, 32
+#: Matches that recall is asked for: more where the budget holds more.
+MATCHES, TOKENS_PER_MATCH = 40, 32
+#: Pages of which sheets are drawn.
+PAGES = 24
+RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
+RECENT = "The last messages:"
+TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
+
+
+class _Last(NamedTuple):
+    """One of the last messages, with its number."""
+
+    number: int
+    message: RecalledMessage
+
+
+@dataclass
+class _Recalled:
+    """What recall found, and how it can be shown."""
+
+    spans: Sequence[RecalledMessage] = ()
+    sheets: Sequence[DrawnSheet] = ()
+    #: For each of `spans`: the sheets that show it together.
+    shown_by: Sequence[frozenset[int]] = ()
+    notes: list[str] = field(default_factory=list)
+
+
+class ContextBuilder:
+    """Builds context for readers. Safe to share between threads."""
+
+    def __init__(self, database: Database, recaller: Recaller, assembler: MessageAssembler, readers: Readers) -> None:
+        self.database = database
+        self.recaller = recaller
+        self.assembler = assembler
+        self.readers = readers
+        self._drawer = SheetDrawer(database, assembler.decoder)
+
+    def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
+        """See `Memory.context`. `now`: the time that words are relative to."""
+        reader = self.readers[request.reader]
+        latest = self._latest(bank, request)
+        recent = _recent(latest, request)
+        room = request.budget - _reserved(recent, request.budget)
+        recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
+        plan = _plan(recalled, room - count_text_tokens(f"{RECALLED}\n"), request, reader)
+        while True:
+            result = _result(request, reader, recalled, plan, recent)
+            if result.billed_tokens <= request.budget or not plan.texts:
+                return result
+            # tokens of lines do not quite add up: the last match goes
+            plan = Plan(plan.texts - {max(plan.texts)}, plan.sheets, plan.tokens)
+
+    def _latest(self, bank_name: str, request: ContextRequest) -> list[_Last]:
+        """The last messages of the thread, or of the bank, that the prompt does not hold already."""
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+            thread_id = None
+            if request.thread is not None:
+                thread_id = banks.find_thread(connection, bank_id, request.thread)
+                if thread_id is None:
+                    return []
+            found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), MOST_RECENT)
+            stored = StoredMessages.fetch(connection, found)
+        remembered = self.assembler.assemble(stored)
+        latest = [_Last(message.id, recalled_message(message, remembered[message.id])) for message in found]
+        return [last for last in latest if last.message.text and last.message.text not in request.given]
+
+    def _recall(self, bank: str, request: ContextRequest, reader: Reader, now: datetime, taken: set[str]) -> _Recalled:
+        """What recall finds beside the messages that are `taken`."""
+        question = request.question
+        if question is None:
+            return _Recalled()
+        limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
+        query = RecallQuery(question, timezone=request.timezone, limit=limit)
+        answer = self.recaller.recall(bank, query, now)
+        spans = [
+            span
+            for span in answer.spans
+            if span.message_id not in taken and span.text and span.text not in request.given
+        ]
+        recalled = _Recalled(spans, notes=list(getattr(answer, "notes", ())))
+        if reader.sees and spans:
+            with self.database.read() as connection:
+                bank_id = banks.get(connection, bank).id
+                found = messages.by_keys(connection, bank_id, [span.message_id for span in spans])
+                parts = pages.spans_of_messages(connection, [message.id for message in found.values()])
+            ids = [found[span.message_id].id for span in spans if span.message_id in found]
+            wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
+            recalled.sheets = self._drawer.sheets(wanted, reader)
+            numbers = {span.message_id: found[span.message_id].id for span in spans if span.message_id in found}
+            recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
+        return recalled
+
+
+def _shown_by(
+    number: int | None,
+    parts: Mapping[int, Sequence[pages.SpanRow]],
+    wanted: Sequence[int],
+    sheets: Sequence[DrawnSheet],
+) -> frozenset[int]:
+    """The sheets that show a message together; none if a page of it was not drawn."""
+    if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
+        return frozenset()
+    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.message_ids)
+
+
+def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMessage]:
+    """The last messages that are given exactly. Raises `InvalidInput` if the budget does not hold the very last one."""
+    costs = [line_tokens(last.message) for last in latest]
+    head = count_text_tokens(f"{RECENT}\n")
+    if latest and head + costs[-1] > request.budget:
+        raise InvalidInput(
+            f"a budget of {request.budget:,} tokens does not hold the last message, which takes {head + costs[-1]:,}; "
+            "give at least that"
+        )
+    whole = request.question is None
+    start, spent = len(latest), head
+    while start and spent + costs[start - 1] <= request.budget:
+        count = len(latest) - start
+        if not whole and count >= LAST_MESSAGES and spent + costs[start - 1] > LAST_SHARE * request.budget:
+            break
+        start -= 1
+        spent += costs[start]
+    while (
+        0 < start < len(latest) - LAST_MESSAGES and latest[start].number // STRIDE == latest[start - 1].number // STRIDE
+    ):
+        start += 1
+    return [last.message for last in latest[start:]]
+
+
+def _reserved(recent: Sequence[RecalledMessage], budget: int) -> int:
+    """What the last messages take of the budget, and what is kept for the next ones, so that these change nothing that
+    comes before them."""
+    taken = count_text_tokens(f"{RECENT}\n") + sum(map(line_tokens, recent))
+    step = max(LEAST_STEP, budget // STEPS)
+    return -(-taken // step) * step if recent else 0
+
+
+def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader) -> Plan:
+    none: Sequence[frozenset[int]] = [frozenset()] * len(recalled.spans)
+    pairs = zip(recalled.spans, recalled.shown_by or none, strict=True)
+    matches = [Match(line_tokens(span), sheets) for span, sheets in pairs]
+    offers = [Offer(sheet.tokens(keepsakes=request.keepsakes), sheet.text_tokens) for sheet in recalled.sheets]
+    most = 0 if reader.limits is None else reader.limits.max_images
+    return Planner(matches, offers, max(0, room), most).best()
+
+
+def _result(
+    request: ContextRequest, reader: Reader, recalled: _Recalled, plan: Plan, recent: Sequence[RecalledMessage]
+) -> ContextResult:
+    """The content of a plan: page images, then matches, each in time order, then the last messages."""
+    sheets = [recalled.sheets[place] for place in sorted(plan.sheets)]
+    matches = sorted((recalled.spans[n] for n in plan.texts), key=lambda span: (span.created_at, span.message_id))
+    blocks: list[Block] = []
+    for drawn in sheets:
+        image = ImageBlock(drawn.sheet.png, drawn.sheet.width_px, drawn.sheet.height_px, drawn.sheet.tokens)
+        blocks += [TextBlock(drawn.said(keepsakes=request.keepsakes)), image]
+    if matches:
+        blocks.append(TextBlock(f"{RECALLED}\n{transcript(matches)}"))
+    stable = len(blocks)
+    if recent:
+        blocks.append(TextBlock(f"{RECENT}\n{transcript(recent)}"))
+    texts = sum(count_text_tokens(block.text) for block in blocks if isinstance(block, TextBlock))
+    images = sum(block.tokens for block in blocks if isinstance(block, ImageBlock))
+    shown = [key for drawn in sheets for key in drawn.keys]
+    ids = dict.fromkeys([*shown, *(message.message_id for message in (*matches, *recent))])
+    labels = sum(count_text_tokens(drawn.said(keepsakes=request.keepsakes)) for drawn in sheets)
+    return ContextResult(
+        content=written(blocks, request.form or reader.provider),
+        stable_blocks=stable,
+        billed_tokens=texts + images,
+        text_tokens_instead=texts - labels + sum(drawn.text_tokens for drawn in sheets),
+        message_ids=list(ids),
+        reader=reader.name,
+        formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
+        notes=recalled.notes,
+    )

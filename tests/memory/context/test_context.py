@@ -1,0 +1,218 @@
+"""Context: the last messages exactly, and what recall finds, within the budget of a reader."""
+
+import base64
+import io
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from support.texts import chat
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory import ContextRequest, ContextResult, Memory, MemoryOptions, NewMessage
+from foxing.memory.errors import InvalidInput, NotFound
+from foxing.renderer.readers import Readers, UnknownReader
+
+BANK = "agent"
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+NOW = START + timedelta(days=30)
+#: Sees a whole sheet for next to nothing, so that images always pay.
+CHEAP: dict[str, Any] = {
+    "title": "Cheap",
+    "provider": "anthropic",
+    "type": [{"width_px": 8, "height_px": 16, "font": "unifont"}],
+    "limits": {"max_side_px": 640, "max_images": 3, "max_image_bytes": 1 << 20, "max_request_bytes": 1 << 22},
+    "billing": {"formula": "flat", "per_image": 60},
+}
+DEAR = CHEAP | {"billing": {"formula": "flat", "per_image": 4000}}
+#: Words that many messages have, and one that only one has.
+QUESTION = "which pump failed, in the garden by the river, at the table, in the summer, with the music of the story?"
+SAID = {
+    "pump": "The left pump failed again, serial 7f3a9c21-1111-4222-8333-444455556666.",
+    "cat": "My cat Ondine hates the vacuum cleaner.",
+}
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a conversation of an hour on pages, and twelve open messages of a later day."""
+    path = tmp_path_factory.mktemp("context") / "foxing.db"
+    with Memory(path, clock=lambda: NOW) as memory:
+        said = [
+            NewMessage(
+                id=key, role="user", content=text, created_at=START + timedelta(minutes=3 * n + 1), thread="work"
+            )
+            for n, (key, text) in enumerate(SAID.items())
+        ]
+        chatted = [message.model_copy(update={"thread": "small-talk"}) for message in chat(150, START)]
+        memory.store(BANK, sorted([*chatted, *said], key=lambda message: message.created_at or NOW))
+        memory.seal(BANK)
+        last = [
+            {"id": f"last{n}", "role": "user", "content": f"Turn {n} of today.", "thread": "today"} for n in range(12)
+        ]
+        memory.store(BANK, last)
+    return path
+
+
+@pytest.fixture
+def memory(sealed: Path, database_path: Path) -> Iterator[Memory]:
+    """A copy of it, with a reader for which images always pay and one for which they never do."""
+    shutil.copy(sealed, database_path)
+    options = MemoryOptions(readers=Readers({"cheap": CHEAP, "dear": DEAR}))
+    with Memory(database_path, clock=lambda: NOW, options=options) as opened:
+        yield opened
+
+
+def build(memory: Memory, reader: str, budget: int, query: str | None = None, **fields: Any) -> ContextResult:
+    return memory.context(BANK, ContextRequest(reader, budget, query, **({"form": "blocks"} | fields)))
+
+
+def texts(result: ContextResult) -> str:
+    return "\n".join(str(block["text"]) for block in result.content if block["type"] == "text")
+
+
+def images(result: ContextResult) -> list[dict[str, Any]]:
+    return [block for block in result.content if block["type"] == "image"]
+
+
+def test_the_last_messages_are_exact_and_what_is_recalled_comes_before_them(memory: Memory) -> None:
+    result = build(memory, "text", 1000, QUESTION)
+    assert texts(result).count("Turn ") >= 10
+    assert SAID["pump"] in str(result.content[0]["text"])
+    assert "[2026-02-04 09:00] user: Turn 11 of today." in str(result.content[-1]["text"])
+    assert result.stable_blocks == len(result.content) - 1
+    assert result.message_ids[-1] == "last11"
+    assert "pump" in result.message_ids
+    assert result.billed_tokens == sum(count_text_tokens(str(block["text"])) for block in result.content) <= 1000
+    assert result.text_tokens_instead == result.billed_tokens
+    assert result.formula == "text: BPE tokens (Tekken, 131k)"
+
+
+@pytest.mark.parametrize("reader", ["text", "cheap", "dear", "claude", "gemini-3"])
+@pytest.mark.parametrize("budget", [200, 500, 2000, 8000])
+def test_no_budget_is_exceeded(memory: Memory, reader: str, budget: int) -> None:
+    result = build(memory, reader, budget, "which pump failed, and who hates the vacuum cleaner?")
+    shown = sum(count_text_tokens(str(b["text"])) for b in result.content if b["type"] == "text")
+    assert result.billed_tokens == shown + sum(block["tokens"] for block in images(result)) <= budget
+    assert result.billed_tokens <= result.text_tokens_instead or not images(result)
+
+
+def test_page_images_where_they_pay(memory: Memory) -> None:
+    result = build(memory, "cheap", 700, QUESTION)
+    shown = images(result)
+    assert 1 <= len(shown) <= 3
+    assert all(image["tokens"] == 60 for image in shown)
+    first = Image.open(io.BytesIO(base64.b64decode(shown[0]["data"])))
+    assert first.size == (shown[0]["width"], shown[0]["height"])
+    assert result.billed_tokens < result.text_tokens_instead
+    assert not images(build(memory, "dear", 8000, QUESTION))
+    assert not images(build(memory, "text", 8000, QUESTION))
+
+
+def test_identifiers_stand_as_text_beside_the_image(memory: Memory) -> None:
+    identifier = SAID["pump"].split()[-1].rstrip(".")
+    shown, hidden = (build(memory, "cheap", 700, QUESTION, keepsakes=keepsakes) for keepsakes in (True, False))
+    assert identifier in texts(shown)
+    assert identifier not in texts(hidden)
+    assert images(shown)
+    assert images(hidden)
+
+
+def test_the_same_request_gives_the_same_bytes_and_a_new_message_changes_the_end_alone(memory: Memory) -> None:
+    before = build(memory, "cheap", 900, QUESTION)
+    assert build(memory, "cheap", 900, QUESTION) == before
+    memory.store(BANK, [{"role": "user", "content": "One more thing."}])
+    after = build(memory, "cheap", 900, QUESTION)
+    stable = before.stable_blocks
+    assert stable >= 2
+    assert after.content[:stable] == before.content[:stable]
+    assert after.content != before.content
+    assert "One more thing." in texts(after)
+
+
+def test_the_question_is_that_of_the_last_user_message_and_nothing_given_is_repeated(memory: Memory) -> None:
+    prompt = [
+        {"role": "user", "content": [{"type": "text", "text": "Turn 11 of today."}]},
+        {"role": "assistant", "content": "Which pump?"},
+        {"role": "user", "content": QUESTION},
+    ]
+    result = build(memory, "text", 1000, messages=prompt)
+    assert SAID["pump"] in texts(result)
+    assert "Turn 11 " not in texts(result)
+    assert "Turn 10 " in texts(result)
+    gemini = [{"role": "user", "parts": [{"text": QUESTION}]}]
+    assert SAID["pump"] in texts(build(memory, "text", 1000, messages=gemini))
+
+
+def test_without_a_question_the_budget_goes_to_the_last_messages(memory: Memory) -> None:
+    result = build(memory, "text", 3000)
+    assert result.stable_blocks == 0
+    assert len(result.content) == 1
+    assert result.billed_tokens > 2500
+    assert build(memory, "text", 3000, messages=[{"role": "assistant", "content": "Hm."}]).stable_blocks == 0
+
+
+def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: Memory) -> None:
+    result = build(memory, "text", 400, QUESTION, thread="work")
+    assert SAID["cat"] in str(result.content[-1]["text"])
+    assert "Turn " not in str(result.content[-1]["text"])
+    nobody = build(memory, "text", 400, QUESTION, thread="no such thread")
+    assert SAID["pump"] in texts(nobody)
+    assert nobody.stable_blocks == len(nobody.content)
+
+
+@pytest.mark.parametrize(
+    ("form", "kinds"),
+    [
+        ("anthropic", {"text": {"type", "text"}, "image": {"type", "source"}}),
+        ("openai", {"text": {"type", "text"}, "image": {"type", "image_url"}}),
+        ("gemini", {"text": {"text"}, "image": {"inline_data"}}),
+        ("blocks", {"text": {"type", "text"}, "image": {"type", "media_type", "data", "width", "height", "tokens"}}),
+    ],
+)
+def test_content_is_written_as_the_provider_takes_it(memory: Memory, form: str, kinds: dict[str, set[str]]) -> None:
+    result = build(memory, "cheap", 700, QUESTION, form=form)
+    assert {frozenset(block) for block in result.content} == set(map(frozenset, kinds.values()))
+
+
+def test_the_form_is_that_of_the_reader_by_default(memory: Memory) -> None:
+    result = build(memory, "cheap", 700, QUESTION, form=None)
+    sources = [block["source"] for block in result.content if block["type"] == "image"]
+    assert all(isinstance(source, dict) and source["media_type"] == "image/png" for source in sources)
+
+
+def test_a_page_that_fades_is_shown_as_it_is_held(memory: Memory) -> None:
+    before = build(memory, "cheap", 700, QUESTION)
+    memory.set_policy(BANK, {"steps": [{"after": "P1D", "tier": "micro"}]})
+    memory.age(BANK, now=NOW + timedelta(days=400))
+    after = build(memory, "cheap", 700, QUESTION)
+    assert images(after) != images(before)
+    assert "pump" in after.message_ids
+
+
+def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
+    with pytest.raises(UnknownReader, match="'claude'"):
+        build(memory, "cluade", 100)
+    with pytest.raises(InvalidInput, match="does not hold the last message"):
+        build(memory, "text", 5)
+    with pytest.raises(InvalidInput, match="budget is 1 to"):
+        build(memory, "text", 0)
+    with pytest.raises(InvalidInput, match="at most 10,000 characters"):
+        build(memory, "text", 100, "x" * 10_001)
+    with pytest.raises(InvalidInput, match="one of anthropic"):
+        build(memory, "text", 100, form="cohere")
+    with pytest.raises(InvalidInput, match="messages are objects"):
+        build(memory, "text", 100, messages=["hello"])
+    with pytest.raises(NotFound):
+        memory.context("none", ContextRequest("text", 100))
+
+
+def test_an_empty_bank_has_no_content(memory: Memory) -> None:
+    memory.set_policy("empty", {"steps": []})
+    result = memory.context("empty", ContextRequest("claude", 100, "anything?"))
+    assert result.content == []
+    assert result.billed_tokens == result.text_tokens_instead == 0
