@@ -191,9 +191,9 @@ class Memory:
     ) -> RecallResult:
         """The messages that answer `query`, best first; without a query, those of the time window in time order.
 
-        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor`, `max_tokens` and `fidelity`, see
-        `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`,
-        `InvalidCursor`, `InvalidInput`.
+        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor`, `max_tokens`, `neighbours` and
+        `fidelity`, see `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`,
+        `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
         return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
@@ -204,8 +204,8 @@ class Memory:
         """Images of the pages that hold the messages that answer `query`, each page once.
 
         `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
-        `max_tokens` and `fidelity` do not apply. Open messages are on no page yet and are returned as text. Raises as
-        `recall` does.
+        `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
+        text. Raises as `recall` does.
         """
         built = RecallQuery.build(query, **fields)
         return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))

@@ -110,7 +110,12 @@ class RecalledMessage(Value):
     tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")
     page_ids: list[str] = Field(description="Pages that hold it, in the order of its text.")
-    score: float | None = Field(description="How well it matches the query; null without a query.")
+    score: float | None = Field(
+        description="How well it and its neighbours match the query; null without a query, and of a neighbour."
+    )
+    neighbour_of: str | None = Field(
+        None, description="Id of the match that it was returned with, as a neighbour; null for a match."
+    )
 
 
 class LeftOut(Value):
@@ -126,8 +131,10 @@ class LeftOut(Value):
 class RecallResult(Value):
     """What a recall found."""
 
-    spans: list[RecalledMessage] = Field(description="Messages, best first; without a query in time order.")
-    text_tokens: int = Field(description="Text tokens of all spans.")
+    spans: list[RecalledMessage] = Field(
+        description="Messages, best first; without a query in time order. Neighbours follow their match."
+    )
+    text_tokens: int = Field(description="Text tokens of all spans, each with who spoke and when.")
     left_out: list[LeftOut] = Field(
         description="Messages that were passed over and why, at most `limit`, those over the budget first."
     )

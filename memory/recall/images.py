@@ -73,8 +73,8 @@ class ImageRecaller:
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
-        if query.max_tokens is not None or query.verbatim:
-            raise InvalidInput("max_tokens and fidelity apply to text; leave them out to recall images")
+        if query.max_tokens is not None or query.verbatim or query.neighbours:
+            raise InvalidInput("max_tokens, neighbours and fidelity apply to text; leave them out to recall images")
         with self.database.read() as connection:
             found = self._find(connection, bank_name, query, now)
         if found is None:
@@ -99,7 +99,7 @@ class ImageRecaller:
 
     def _find(self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime) -> _Found | None:
         bank = banks.get(connection, bank_name)
-        resolved = resolve(connection, bank, query, now, self.index)
+        resolved = resolve(connection, bank, query, now)
         if resolved is None:
             return None
         listed = candidates(connection, self.index, bank.id, resolved)

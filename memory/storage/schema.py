@@ -178,6 +178,7 @@ messages = Table(
     UniqueConstraint("bank_id", "key"),
     Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
+    Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
 )
 

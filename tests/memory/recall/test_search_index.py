@@ -64,7 +64,7 @@ def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex],
         )
         for change in (lambda: None, lambda: memory.seal("ana"), lambda: memory.age("ana", now=NOW + 40 * DAY)):
             change()
-            assert [span.message_id for span in memory.recall("ana", "dragon").spans] == ["dragon"]
+            assert memory.recall("ana", "dragon").spans[0].message_id == "dragon"
             seen: list[str] = []
             cursor = None
             while True:

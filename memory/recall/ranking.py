@@ -1,0 +1,57 @@
+"""Ranking: the scores of an index, lent to neighbours and moved by a time that the question says.
+
+People answer each other: the message that answers a question often shares no word with it, and stands beside one that
+does. So a message lends part of its score to those before and after it in its thread.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from foxing.memory.storage.repositories.messages import Neighbours
+
+from .preference import TimePreference
+
+SHARE = 0.4  # of its score that a message lends to the next one; more finds more, but less of it first
+REACH = 3  # messages to either side; each further one gets less
+LENDERS = 400  # messages that lend, the best ones
+
+
+class RankedMessage(NamedTuple):
+    """A message and its score for a query."""
+
+    message_id: int
+    score: float
+
+
+def lenders(scores: Mapping[int, float]) -> list[int]:
+    """Ids of the messages that lend: those with the highest scores, which are positive."""
+    best = sorted(scores, key=lambda message_id: (-scores[message_id], -message_id))[:LENDERS]
+    return [message_id for message_id in best if scores[message_id] > 0]
+
+
+def lend(scores: Mapping[int, float], neighbours: Mapping[int, Neighbours]) -> dict[int, float]:
+    """Message id → its own score and what its neighbours lend it, added up.
+
+    `neighbours`: message id → those around it, for the messages that lend.
+    """
+    result = dict(scores)
+    for message_id, sides in neighbours.items():
+        for side in sides:
+            for distance, neighbour in enumerate(side[:REACH]):
+                lent = SHARE * (1 - distance / REACH) * scores[message_id]
+                result[neighbour] = result.get(neighbour, 0.0) + lent
+    return result
+
+
+def ranked(
+    scores: Mapping[int, float], preference: TimePreference | None, times: Mapping[int, datetime]
+) -> list[RankedMessage]:
+    """The messages by score, moved by `preference`; of equal scores the newest first.
+
+    `times`: message id → when it was said; needed only with a preference.
+    """
+    if preference is not None:
+        scores = {i: score * preference.factor(times[i]) for i, score in scores.items() if i in times}
+    order: Sequence[int] = sorted(scores, key=lambda message_id: (-scores[message_id], -message_id))
+    return [RankedMessage(message_id, scores[message_id]) for message_id in order]
