@@ -12,5 +12,11 @@ def open_memory(settings: Settings) -> Memory:
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        options=MemoryOptions(settings.max_message_bytes, settings.page_cache_bytes, settings.search_index),
+        options=MemoryOptions(
+            settings.max_message_bytes,
+            settings.page_cache_bytes,
+            settings.search_index,
+            settings.embedder,
+            settings.embedder_endpoint,
+        ),
     )

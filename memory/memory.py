@@ -16,6 +16,7 @@ from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
+from .lifecycle.embed import MessageEmbedder
 from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
@@ -26,6 +27,7 @@ from .models import (
     AgeReport,
     BankInfo,
     Banks,
+    EmbeddingReport,
     NewMessage,
     PageInfo,
     PagePreview,
@@ -49,7 +51,6 @@ from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
 from .recall.search import Recaller
-from .recall.search_index import open_search_index
 from .statistics import bank_info, page_infos
 from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages
@@ -81,29 +82,29 @@ class Memory:
         `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
-        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits, and
-        the search index.
+        its options, or those of several codecs by their names, for pages that another one wrote. `options`: limits,
+        the search index, and the embedder, which is loaded when the first message is stored or asked for.
 
-        Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
-        wrote the database.
+        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` for an endpoint
+        without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        options = options or MemoryOptions()
-        index = options.search_index
-        self._index = open_search_index(index) if isinstance(index, str) else index
+        search = (options := options or MemoryOptions()).search()
+        self._index, self._vectors = search.index, search.vectors
         self._database = _open_database(database)
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
-        reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
-        self._decoder = decoder
-        self._store = MessageStore(self._database, self._index, options.max_message_bytes)
+        self._decoder, assembler = decoder, MessageAssembler(decoder)
+        reindexer = Reindexer(self._database, search, assembler)
+        self._store = MessageStore(self._database, search, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
+        self._embedder = MessageEmbedder(self._database, reindexer)
+        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
-        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
-        self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
-        self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
+        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
+        self._recaller = Recaller(self._database, search, assembler)
+        self._image_recaller = ImageRecaller(self._database, search, assembler)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
 
     def __enter__(self) -> Self:
@@ -118,6 +119,7 @@ class Memory:
         """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
         finish or raise it, and nothing is left half done. Closing again has no effect."""
         self._database.close()
+        self._vectors.source.close()
 
     @property
     def database_url(self) -> str:
@@ -264,6 +266,16 @@ class Memory:
         writes nothing, and reports what would happen. Raises `NotFound`, `CodecError`.
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
+
+    def reindex(self, bank: str, *, progress: Progress | None = None) -> EmbeddingReport:
+        """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
+        another embedder has embedded, and those stored while there was none. The clock does so by itself after an
+        update and for slow embedders.
+
+        Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts messages. Raises
+        `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        """
+        return self._embedder.embed(bank, progress)
 
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Pages of a bank, or those at `tier`, in the order of their last message, oldest first.

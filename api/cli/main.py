@@ -16,6 +16,7 @@ from .lifecycle import age, policy, seal
 from .pages import pages, preview, read
 from .recall import recall
 from .reencode import reencode
+from .reindex import reindex
 from .serve import serve
 from .worker import worker
 
@@ -93,6 +94,7 @@ app.command("seal")(seal)
 app.command("age")(age)
 app.command("policy")(policy)
 app.command("reencode")(reencode)
+app.command("reindex")(reindex)
 app.add_typer(codec_commands)
 app.add_typer(database_commands)
 

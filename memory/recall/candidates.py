@@ -1,7 +1,7 @@
 """Candidates: the messages that match a query, in the order of the answer, without their text."""
 
 from collections.abc import Collection, Container, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,11 +13,11 @@ from foxing.memory.storage.repositories.index import Hit
 from foxing.memory.storage.repositories.messages import Message
 
 from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
+from .hybrid import POOL, HybridSearch
 from .query import ResolvedQuery, narrowed
 from .ranking import REACH, RankedMessage, lend, lenders, ranked
-from .search_index import SearchIndex, SearchQuery
-
-POOL = 1000  # messages of the index that are ranked together
+from .search_index import SearchQuery
+from .semantic.vectors import Question
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,30 @@ class Candidates(Protocol):
 
 
 def candidates(
-    connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery
+    connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
 ) -> "RankedCandidates | CandidatesByTime":
     """The matches from the position of `query` on: best first, or in time order if the query has no words. Raises
     `InvalidCursor` for an invalid position."""
     if query.terms:
-        return RankedCandidates(connection, index, bank_id, query)
+        return RankedCandidates(connection, search, bank_id, query, question)
     return CandidatesByTime(connection, bank_id, query)
 
 
 class RankedCandidates:
-    """Best first: the `POOL` messages that the index scores highest and their neighbours, ranked together, and then
-    what else the index finds.
+    """Best first: the `POOL` messages that words, and those that meaning find best, and their neighbours, ranked
+    together; and then what else the index of words finds.
 
     Scores change when pages are sealed or age, so a position holds the messages that were dealt with, not a score.
     """
 
-    def __init__(self, connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery) -> None:
+    def __init__(
+        self, connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
+    ) -> None:
         position = None if query.position is None else rank_position(query.position)
         self._connection = connection
-        self._index = index
+        self._search = search
+        self._index = search.index
+        self._question = question
         self._newest = messages.newest_id(connection) if position is None else position.newest
         self._seen = frozenset[int]() if position is None else position.seen
         self._preference = query.preference
@@ -69,34 +73,27 @@ class RankedCandidates:
         self._query = SearchQuery(bank_id, query.terms, query.filter, bound)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
-        hits = self._index.search(self._connection, self._query, limit=POOL)
-        ranking = self._ranked(hits)
+        preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
+        pool = self._search.pool(self._connection, self._query, self._question, preferred)
+        ranking = self._ranked(pool.scores)
         taken = self._seen | {message_id for message_id, _ in ranking}
         left = [message for message in ranking if message.message_id not in self._seen]
         for start in range(0, len(left), size):
             yield self._candidates(left[start : start + size])
-        if len(hits) == POOL:
+        if len(pool.hits) == POOL:
             lowest = ranking[-1].score if ranking else 0.0
-            yield from self._beyond(hits, taken, lowest, size)
+            yield from self._beyond(pool.hits, taken, lowest, size)
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
         seen = self._seen | {candidate.message.id for candidate in examined}
         return RankPosition(self._newest, seen - set(waiting)).encoded()
 
-    def _ranked(self, hits: Sequence[Hit]) -> list[RankedMessage]:
-        """The hits, those of the preferred time and the neighbours of both, by score."""
-        scores = {hit.message_id: hit.score for hit in (*hits, *self._preferred())}
-        around = messages.neighbours(self._connection, lenders(scores), REACH)
-        scores = self._admitted(lend(scores, around), scores)
+    def _ranked(self, found: dict[int, float]) -> list[RankedMessage]:
+        """What was found and the neighbours of it, by score."""
+        around = messages.neighbours(self._connection, lenders(found), REACH)
+        scores = self._admitted(lend(found, around), found)
         times = messages.times(self._connection, list(scores)) if self._preference is not None else {}
         return ranked(scores, self._preference, times)
-
-    def _preferred(self) -> list[Hit]:
-        """Hits of the preferred time, which may be none of the best."""
-        if self._preference is None:
-            return []
-        reach = narrowed(self._query.within, self._preference.reach)
-        return self._index.search(self._connection, replace(self._query, within=reach), limit=POOL)
 
     def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
         """`scores` without the neighbours that the query leaves out."""

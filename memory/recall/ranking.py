@@ -1,4 +1,4 @@
-"""Ranking: the scores of an index, lent to neighbours and moved by a time that the question says.
+"""Ranking: scores by words and by meaning, added up, lent to neighbours, and moved by a time that the question says.
 
 People answer each other: the message that answers a question often shares no word with it, and stands beside one that
 does. So a message lends part of its score to those before and after it in its thread.
@@ -7,6 +7,8 @@ does. So a message lends part of its score to those before and after it in its t
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+import numpy as np
 
 from foxing.memory.storage.repositories.messages import Neighbours
 
@@ -17,11 +19,31 @@ REACH = 3  # messages to either side; each further one gets less
 LENDERS = 400  # messages that lend, the best ones
 
 
+MEANING_WEIGHT = 0.7  # of a standard deviation of nearness, beside one of the scores of words
+MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
+
+
 class RankedMessage(NamedTuple):
     """A message and its score for a query."""
 
     message_id: int
     score: float
+
+
+def fuse(words: Mapping[int, float], meaning: Mapping[int, float]) -> dict[int, float]:
+    """Message id → score by its words and by its meaning, both in standard deviations over these messages. All that are
+    in `words` have a score, others only if they are not too far from the question. The scores of words alone stay.
+    """
+    if not meaning:
+        return dict(words)
+    ids = sorted({*words, *meaning})
+    by_words = np.array([words.get(i, 0.0) for i in ids])
+    near = np.array([meaning.get(i, np.nan) for i in ids])
+    by_words /= by_words.std() or by_words.max() or 1.0
+    by_meaning = (near - np.nanmean(near)) / (np.nanstd(near) or 1.0) - MEANING_FLOOR
+    by_meaning = np.where(np.isnan(by_meaning), 0.0, np.maximum(by_meaning, 0.0))
+    scores = by_words + MEANING_WEIGHT * by_meaning
+    return {i: float(score) for i, score in zip(ids, scores, strict=True) if score > 0 or i in words}
 
 
 def lenders(scores: Mapping[int, float]) -> list[int]:

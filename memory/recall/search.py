@@ -16,8 +16,9 @@ from foxing.memory.storage.repositories.messages import Message
 from .answer import Answer
 from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
+from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
-from .search_index import SearchIndex
+from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together
 
@@ -36,20 +37,23 @@ class _Found:
     inexact: list[Candidate]
     #: whether there are more matches
     more: bool
+    #: what the answer went without
+    note: str | None
 
 
 class Recaller:
     """Answers recall queries with text."""
 
-    def __init__(self, database: Database, index: SearchIndex, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
-        self.index = index
+        self.search = search
         self.assembler = assembler
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
+        question = self.search.question(query, now)
         with self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now)
+            found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
         answer = Answer(query.max_tokens)
@@ -86,14 +90,16 @@ class Recaller:
         message = found[key]
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
 
-    def _find(self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime) -> _Found | None:
+    def _find(
+        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
+    ) -> _Found | None:
         """The first `query.limit` matches; None if the query names a thread that does not exist. A verbatim query skips
         messages without exact text."""
         bank = banks.get(connection, bank_name)
         resolved = resolve(connection, bank, query, now)
         if resolved is None:
             return None
-        listed = candidates(connection, self.index, bank.id, resolved)
+        listed = candidates(connection, self.search, bank.id, resolved, question)
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
         more = False
@@ -108,7 +114,8 @@ class Recaller:
         neighbours = _neighbours(connection, resolved, matches, query) if query.neighbours and resolved.terms else {}
         shown = [*matches, *(near for around in neighbours.values() for near in around)]
         stored = StoredMessages.fetch(connection, [candidate.message for candidate in shown])
-        return _Found(resolved, listed, stored, matches, neighbours, inexact, more)
+        note = self.search.vectors.note(connection, bank.id, question)
+        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, note)
 
 
 def _neighbours(
@@ -159,7 +166,11 @@ def _result(found: _Found, answer: Answer, limit: int) -> RecallResult:
         examined = [*found.matches, *found.inexact, *answer.given]
         next_cursor = found.query.cursor(found.candidates.after(examined, answer.waiting))
     return RecallResult(
-        spans=answer.spans, text_tokens=answer.text_tokens, left_out=left_out[:limit], next_cursor=next_cursor
+        spans=answer.spans,
+        text_tokens=answer.text_tokens,
+        left_out=left_out[:limit],
+        notes=[] if found.note is None else [found.note],
+        next_cursor=next_cursor,
     )
 
 

@@ -205,6 +205,11 @@ def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Seq
     return sorted(result, key=lambda message: (message.created_at, message.id))
 
 
+def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> list[int]:
+    """Ids of the messages of a bank that the filter lets through."""
+    return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
+
+
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
     result: set[int] = set()
