@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy, Step
+from foxing.memory.recall import embedding
 from foxing.renderer import FoxingError
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
@@ -125,7 +126,7 @@ def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
     return bool(spans) and spans[0].message_id == fact.message.id, elapsed_ms
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
         description="Measure how fast a fact is recalled from a large bank, or with --locomo how much of LoCoMo's "
@@ -139,6 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Tier to hold LoCoMo at; 'open' does not seal it (default: %(default)s).",
     )
     parser.add_argument(
+        "--embedder",
+        default=embedding.DEFAULT_EMBEDDER,
+        metavar="NAME",
+        help="Embedder, or 'none' (default: %(default)s).",
+    )
+    parser.add_argument(
         "--messages",
         type=at_least(10),
         default=50_000,
@@ -146,11 +153,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Messages in the large bank (default: %(default)s).",
     )
     add_json_option(parser)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
     result: EvidenceRecall | RecallSpeed
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db") as memory,
+        Memory(Path(folder) / "bench.db", options=MemoryOptions(embedder=options.embedder)) as memory,
         progress_bar("measuring") as progress,
     ):
         try:

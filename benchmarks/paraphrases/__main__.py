@@ -2,9 +2,9 @@
 
     python -m benchmarks.paraphrases --texts ko_songys.jsonl.gz ko_nsmc.jsonl.gz --json
 
-A question is a message of the files in which words of a list are replaced by others that mean the same, and the rest
-of which is left out but for what stands next to them. All messages of the files are in one bank. Measured by words
-alone and with the default embedder, on the same questions.
+A question is made of the words of a message that a list has another word for: these other words, with the endings of
+the message. All messages of the files are in one bank. Measured by words alone and with the default embedder, on the
+same questions.
 """
 
 import argparse
@@ -65,10 +65,9 @@ def paraphrases(texts: Sequence[str]) -> list[Paraphrase]:
     for number, text in enumerate(texts):
         words = text.split()
         replaced = [place for place, word in enumerate(words) if _WORD.match(word)]
-        if len(replaced) < 1 or not _FEWEST_WORDS <= len(words) <= _MOST_WORDS:
+        if len(replaced) < 2 or not _FEWEST_WORDS <= len(words) <= _MOST_WORDS:
             continue
-        near = sorted({p for place in replaced for p in (place - 1, place, place + 1) if 0 <= p < len(words)})
-        asked = " ".join(_WORD.sub(lambda match: SYNONYMS[match[0]], words[place], count=1) for place in near)
+        asked = " ".join(_WORD.sub(lambda match: SYNONYMS[match[0]], words[place], count=1) for place in replaced)
         questions.append(Paraphrase(str(number), asked))
     random.Random(11).shuffle(questions)
     return questions[:QUESTIONS]

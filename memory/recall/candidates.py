@@ -98,7 +98,8 @@ class RankedCandidates:
     def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
         """`scores` without the neighbours that the query leaves out."""
         lent = [i for i in scores if i not in hits and i <= self._newest]
-        admitted = messages.admitted(self._connection, lent, self._query.within)
+        within = self._query.within
+        admitted = messages.admitted(self._connection, lent, within) if within.conditions() else set(lent)
         return {i: score for i, score in scores.items() if i in hits or i in admitted}
 
     def _beyond(

@@ -4,7 +4,7 @@ People answer each other: the message that answers a question often shares no wo
 does. So a message lends part of its score to those before and after it in its thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from .preference import TimePreference
 
 SHARE = 0.4  # of its score that a message lends to the next one; more finds more, but less of it first
 REACH = 3  # messages to either side; each further one gets less
-LENDERS = 400  # messages that lend, the best ones
+LENDERS = 200  # messages that lend, the best ones
 
 
-MEANING_WEIGHT = 0.7  # of a standard deviation of nearness, beside one of the scores of words
+MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
 MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
 
 
@@ -75,5 +75,6 @@ def ranked(
     """
     if preference is not None:
         scores = {i: score * preference.factor(times[i]) for i, score in scores.items() if i in times}
-    order: Sequence[int] = sorted(scores, key=lambda message_id: (-scores[message_id], -message_id))
-    return [RankedMessage(message_id, scores[message_id]) for message_id in order]
+    ids, values = np.array(list(scores), dtype=np.int64), np.array(list(scores.values()), dtype=np.float64)
+    order = np.lexsort((-ids, -values))
+    return list(map(RankedMessage, ids[order].tolist(), values[order].tolist()))

@@ -37,8 +37,8 @@ def distances(codes: Codes, question: Embeddings) -> npt.NDArray[np.int64]:
 def nearness(codes: Codes, question: Embeddings) -> npt.NDArray[np.float32]:
     """float32[n]: about the scalar product of each vector with `question`, float32[dimensions]."""
     numbers = question[:MAX_BITS]
-    signs = np.unpackbits(codes, axis=1, count=len(numbers)).astype(np.float32) * 2 - 1
-    return np.asarray(signs @ numbers / np.sqrt(len(numbers)), dtype=np.float32)
+    bits = np.unpackbits(codes, axis=1, count=len(numbers)).astype(np.float32)
+    return np.asarray((2 * (bits @ numbers) - numbers.sum()) / np.sqrt(len(numbers)), dtype=np.float32)
 
 
 def as_rows(codes: Sequence[bytes], width: int) -> Codes:

@@ -321,7 +321,7 @@ def test_scores_of_words_and_meaning_add_up() -> None:
     scores = fuse(words, {1: 0.1, 3: 0.9, 4: 0.0})
     assert set(scores) == {1, 2, 3}  # 4 holds no word and is far from the question
     assert scores[3] > scores[2]
-    assert fuse({1: 3.0}, {1: 0.5}) == {1: pytest.approx(1.35)}
+    assert fuse({1: 3.0}, {1: 0.5}) == {1: pytest.approx(1.5)}
     assert set(fuse({}, {1: 0.5})) == {1}
 
 
