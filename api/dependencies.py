@@ -1,6 +1,8 @@
 """Dependencies and parameters that the endpoints share."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -10,6 +12,7 @@ from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import TimeTravelForbidden
+from foxing.renderer import FoxingError
 
 from .metrics import Metrics
 from .settings import Settings
@@ -31,6 +34,9 @@ class Service:
         self.metrics = metrics
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
+        #: banks with messages that are to be embedded
+        self._unembedded: set[str] = set()
+        self._embedding: asyncio.Task[None] | None = None
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that does no codec work."""
@@ -39,6 +45,26 @@ class Service:
     async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that may encode or decode."""
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    def embed_soon(self, bank: str) -> None:
+        """Embeds the new messages of a bank after the answer, so that storing does not wait for it."""
+        self._unembedded.add(bank)
+        if self._embedding is None or self._embedding.done():
+            self._embedding = asyncio.get_running_loop().create_task(self._embed())
+
+    async def _embed(self) -> None:
+        """What fails here is done by the clock."""
+        while self._unembedded:
+            bank = self._unembedded.pop()
+            with suppress(FoxingError):
+                while await self.run_codec(self.memory.embed_new, bank):
+                    pass
+
+    async def close(self) -> None:
+        """Waits for the messages that are being embedded; the clock embeds the others."""
+        self._unembedded.clear()
+        if self._embedding is not None:
+            await asyncio.wait([self._embedding])
 
     def check_now(self, now: str | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""

@@ -5,8 +5,9 @@ from foxing.memory import Memory, MemoryOptions
 from .settings import Settings
 
 
-def open_memory(settings: Settings) -> Memory:
-    """An open memory whose database is migrated to this version. Raises `StorageError` or `DatabaseTooNew`."""
+def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
+    """An open memory whose database is migrated to this version. `embed_later`: whether storing waits for no embedder.
+    Raises `StorageError` or `DatabaseTooNew`."""
     return Memory(
         settings.database_options,
         codec=settings.codec,
@@ -18,5 +19,6 @@ def open_memory(settings: Settings) -> Memory:
             settings.search_index,
             settings.embedder,
             settings.embedder_endpoint,
+            embed_later=embed_later,
         ),
     )

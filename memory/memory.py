@@ -277,6 +277,11 @@ class Memory:
         """
         return self._embedder.embed(bank, progress)
 
+    def embed_new(self, bank: str) -> int:
+        """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers
+        that store with `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
+        return self._embedder.embed_new(bank)
+
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Pages of a bank, or those at `tier`, in the order of their last message, oldest first.
 

@@ -27,6 +27,8 @@ class MemoryOptions:
     embedder: str | Embedder = field(default_factory=lambda: embedding.DEFAULT_EMBEDDER)
     #: Where the embedder "openai" is.
     embedder_endpoint: EndpointOptions | None = None
+    #: Whether storing leaves embedding to `Memory.embed_new`, which the caller calls after it, and to the clock.
+    embed_later: bool = False
     #: Bytes of embeddings that stay in memory between queries.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES
 
@@ -34,7 +36,7 @@ class MemoryOptions:
         """The search that these options choose. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without
         address or model."""
         index = self.search_index
-        source = EmbedderSource(self.embedder, self.embedder_endpoint)
+        source = EmbedderSource(self.embedder, self.embedder_endpoint, later=self.embed_later)
         return HybridSearch(
             open_search_index(index) if isinstance(index, str) else index,
             MessageVectors(source, self.vector_cache_bytes),

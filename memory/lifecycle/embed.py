@@ -22,6 +22,8 @@ class MessageEmbedder:
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
+        #: bank id → the highest message id that `embed_new` has looked at
+        self._done: dict[int, int] = {}
 
     @property
     def vectors(self) -> MessageVectors:
@@ -31,7 +33,7 @@ class MessageEmbedder:
         """See `Memory.reindex`."""
         source = self.vectors.source
         embedder = source.load()
-        if source.slow:
+        if not embedder.dimensions or getattr(embedder, "slow", False):
             source.documents(["the number of dimensions"])  # what a server has is known only from its answer
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
@@ -49,6 +51,20 @@ class MessageEmbedder:
             left += len(ids) - done
             if progress is not None:
                 progress(embedded, max(total, embedded))
+
+    def embed_new(self, bank_name: str) -> int:
+        """See `Memory.embed_new`."""
+        if not self.vectors.source.usable:
+            return 0
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+            after = self._done.get(bank_id, 0)
+            ids = embeddings.pending(connection, bank_id, self._embedder_id(connection), after, BATCH)
+        if not ids:
+            return 0
+        done = self._embed_batch(bank_id, ids)
+        self._done[bank_id] = ids[-1]
+        return done
 
     def is_due(self, connection: Connection, bank_id: int) -> bool:
         """Whether a message has no embedding, as far as the embedder can tell without being asked."""

@@ -16,7 +16,7 @@ from .preference import TimePreference
 
 SHARE = 0.4  # of its score that a message lends to the next one; more finds more, but less of it first
 REACH = 3  # messages to either side; each further one gets less
-LENDERS = 200  # messages that lend, the best ones
+LENDERS = 400  # messages that lend, the best ones
 
 
 MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
@@ -40,8 +40,8 @@ def fuse(words: Mapping[int, float], meaning: Mapping[int, float]) -> dict[int, 
     by_words = np.array([words.get(i, 0.0) for i in ids])
     near = np.array([meaning.get(i, np.nan) for i in ids])
     by_words /= by_words.std() or by_words.max() or 1.0
-    by_meaning = (near - np.nanmean(near)) / (np.nanstd(near) or 1.0) - MEANING_FLOOR
-    by_meaning = np.where(np.isnan(by_meaning), 0.0, np.maximum(by_meaning, 0.0))
+    from_mean = np.nan_to_num((near - np.nanmean(near)) / (np.nanstd(near) or 1.0))  # 0 if not embedded yet
+    by_meaning = np.maximum(from_mean - MEANING_FLOOR, 0.0)
     scores = by_words + MEANING_WEIGHT * by_meaning
     return {i: float(score) for i, score in zip(ids, scores, strict=True) if score > 0 or i in words}
 

@@ -22,11 +22,16 @@ class EmbedderSource:
         embedder: str | Embedder,
         endpoint: EndpointOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        later: bool = False,
     ) -> None:
-        """`clock`: seconds, for the pause after a failure. Raises `EmbedderError` for an endpoint without address or
+        """`later`: whether messages are embedded after they are stored, however fast the embedder is.
+
+        `clock`: seconds, for the pause after a failure. Raises `EmbedderError` for an endpoint without address or
         model; whether anything answers there shows when it is asked."""
         self._name = embedder if isinstance(embedder, str) else embedder.name
         self._given = embedder if not isinstance(embedder, str) else None
+        self._later = later
         self._owned = isinstance(embedder, str)
         self._endpoint = endpoint
         self._clock = clock
@@ -50,7 +55,7 @@ class EmbedderSource:
     @property
     def slow(self) -> bool:
         """Whether messages are embedded after they are stored."""
-        return bool(getattr(self.load(), "slow", False))
+        return self._later or bool(getattr(self.load(), "slow", False))
 
     def load(self) -> Embedder:
         """The embedder. Raises `EmbedderError` if it is "none" or cannot be loaded."""

@@ -85,7 +85,7 @@ class MessageVectors:
         if codes is not None:
             embedder = embeddings.embedder_id(connection, codes.embedder, codes.dimensions)
             embeddings.add(connection, bank_id, embedder, codes.by_id(ids))
-        elif self.source.usable:
+        elif self.source.enabled:
             schedule.bring_forward(connection, bank_id, "embed")
 
     def replace(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
@@ -95,7 +95,7 @@ class MessageVectors:
             embeddings.replace(connection, bank_id, embedder, codes.by_id(ids))
             return
         embeddings.remove(connection, bank_id, ids)
-        if ids and self.source.usable:
+        if ids and self.source.enabled:
             schedule.bring_forward(connection, bank_id, "embed")
 
     def question(self, text: str) -> Question:
