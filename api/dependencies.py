@@ -17,6 +17,8 @@ from foxing.renderer import FoxingError
 from .metrics import Metrics
 from .settings import Settings
 
+EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -55,6 +57,9 @@ class Service:
     async def _embed(self) -> None:
         """What fails here is done by the clock."""
         while self._unembedded:
+            await asyncio.sleep(EMBEDDING_PAUSE_S)
+            if not self._unembedded:  # the service is being stopped
+                return
             bank = self._unembedded.pop()
             with suppress(FoxingError):
                 while await self.run_codec(self.memory.embed_new, bank):
