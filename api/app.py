@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -60,7 +61,8 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock and a worker
     where ageing is enabled."""
-    opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(open_memory, settings)
+    opening = partial(open_memory, settings, embed_later=True)
+    opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(opening)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
     metrics.ageing.watch_queue(opened.jobs)
@@ -80,6 +82,7 @@ async def _lifespan(
         if settings.ageing_enabled:
             await anyio.to_thread.run_sync(clock.stop)
             await anyio.to_thread.run_sync(worker.stop)
+        await app.state.service.close()
         if memory is None:
             await anyio.to_thread.run_sync(opened.close)
         log.info("stopped")

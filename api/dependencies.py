@@ -1,6 +1,8 @@
 """Dependencies and parameters that the endpoints share."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -10,9 +12,12 @@ from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import TimeTravelForbidden
+from foxing.renderer import FoxingError
 
 from .metrics import Metrics
 from .settings import Settings
+
+EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +36,9 @@ class Service:
         self.metrics = metrics
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
+        #: banks with messages that are to be embedded
+        self._unembedded: set[str] = set()
+        self._embedding: asyncio.Task[None] | None = None
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that does no codec work."""
@@ -39,6 +47,29 @@ class Service:
     async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that may encode or decode."""
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    def embed_soon(self, bank: str) -> None:
+        """Embeds the new messages of a bank after the answer, so that storing does not wait for it."""
+        self._unembedded.add(bank)
+        if self._embedding is None or self._embedding.done():
+            self._embedding = asyncio.get_running_loop().create_task(self._embed())
+
+    async def _embed(self) -> None:
+        """What fails here is done by the clock."""
+        while self._unembedded:
+            await asyncio.sleep(EMBEDDING_PAUSE_S)
+            if not self._unembedded:  # the service is being stopped
+                return
+            bank = self._unembedded.pop()
+            with suppress(FoxingError):
+                while await self.run_codec(self.memory.embed_new, bank):
+                    pass
+
+    async def close(self) -> None:
+        """Waits for the messages that are being embedded; the clock embeds the others."""
+        self._unembedded.clear()
+        if self._embedding is not None:
+            await asyncio.wait([self._embedding])
 
     def check_now(self, now: str | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""

@@ -11,7 +11,7 @@ from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity,
 from foxing.memory.recall.query import MAX_QUERY_CHARS
 
 #: Fields of `RecallRequest` that format 'images' does not support.
-FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
+FORMAT_TEXT_ONLY = ("max_tokens", "neighbours", "fidelity")
 NOW = (
     "Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which stand for the "
     "start of that day"
@@ -58,8 +58,8 @@ class RecallRequest(Value):
 
     query: str | None = Field(
         default=None,
-        description="Question or search terms. A time mentioned in the query counts too. Without a query, the whole "
-        "time window is recalled.",
+        description="Question or search terms. Messages of a time mentioned in it rank higher; `since` and `until` "
+        "exclude. Without a query, or with a time alone, the whole time window is recalled.",
     )
     since: str | None = Field(
         default=None, description="Start of the time window: an RFC 3339 time, a date, or words such as “3 weeks ago”."
@@ -76,7 +76,17 @@ class RecallRequest(Value):
     limit: Limit = Field(default=20, description="Maximum number of spans or images.")
     cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
     max_tokens: int | None = Field(
-        default=None, ge=1, description="Maximum number of text tokens in all spans together."
+        default=None,
+        ge=1,
+        description="Maximum number of text tokens in all spans together, each with who spoke and when. What does not "
+        "fit is passed over.",
+    )
+    neighbours: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="How many messages before and after each match in its thread to return with it, marked with "
+        "`neighbour_of`. Those outside the time window, or without the metadata asked for, are left out.",
     )
     fidelity: Fidelity = Field(
         default="remembered",

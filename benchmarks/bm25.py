@@ -37,11 +37,10 @@ class Bm25:
 
 
 def take_within(budget: int, ranked: Iterable[str], cost: Mapping[str, int]) -> set[str]:
-    """The ids of `ranked` from the first, until the next one would exceed `budget`."""
+    """The ids of `ranked` from the first, without those that would exceed `budget`."""
     taken: set[str] = set()
     for key in ranked:
-        if cost[key] > budget:
-            break
-        budget -= cost[key]
-        taken.add(key)
+        if cost[key] <= budget:
+            budget -= cost[key]
+            taken.add(key)
     return taken

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bm25_locomo locomo_dev.json.gz
 
-For each question, the turns of its conversation are ranked and taken in that order until the text tokens are used up.
+For each question, the turns of its conversation are ranked and taken in that order, without those that no longer fit.
 Prints the share of evidence turns taken, averaged over the questions that name evidence.
 """
 

@@ -9,30 +9,27 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy, Step
+from foxing.memory.recall import embedding
 from foxing.renderer import FoxingError
 
-from .bm25 import Bm25, plain_words, take_within
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
-from .locomo import Conversation, Question, read_locomo
+from .evidence import OPEN, EvidenceRecall, measure_locomo
 
-BUDGET_TOKENS = 2048  # text tokens of all spans of an answer
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
 MESSAGES_PER_THREAD = 200
 MESSAGES_PER_STORE = 2000
 QUESTIONS = 40
-#: In place of a tier: messages that are not sealed.
-OPEN = "open"
 SMALL_ONLY = Policy(steps=(Step(after=timedelta(days=1), tier="small"),))
 
 _SUBJECTS = (
@@ -59,21 +56,6 @@ class RecallSpeed:
     cold_p95_ms: float
     #: Milliseconds of the same recall again.
     warm_p50_ms: float
-
-
-@dataclass(frozen=True)
-class EvidenceRecall:
-    """Share of LoCoMo's evidence messages recalled within `BUDGET_TOKENS`, averaged over questions."""
-
-    #: The tier that everything is held at, or "open".
-    tier: str
-    conversations: int
-    questions: int
-    remembered: float
-    #: The share that BM25 finds over the full text.
-    full_text_bm25: float
-    #: `remembered` ÷ `full_text_bm25`.
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -144,62 +126,11 @@ def _timed_recall(memory: Memory, bank: str, fact: Fact) -> tuple[bool, float]:
     return bool(spans) and spans[0].message_id == fact.message.id, elapsed_ms
 
 
-def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | None = None) -> EvidenceRecall:
-    """Stores LoCoMo, one bank a conversation, ages it to `tier` without keeping its text, and asks its questions.
-
-    `tier`: small, tiny or micro, or "open" for messages that are not sealed. The baseline is BM25 over the full text:
-    lower-case words with speakers' names, k1 1.2, b 0.75. Raises `InvalidInput` for a file that is not LoCoMo.
-    """
-    policy = Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}) if tier != OPEN else None
-    conversations = read_locomo(file)
-    remembered: list[float] = []
-    baseline: list[float] = []
-    for number, conversation in enumerate(conversations):
-        bank = f"locomo-{number}"
-        memory.store(bank, conversation.messages)
-        if policy is not None:
-            memory.set_policy(bank, policy)
-            memory.seal(bank)
-            memory.age(bank)
-        full_text = _FullTextSearch(conversation)
-        for question in conversation.questions:
-            spans = memory.recall(bank, question.text, limit=500, max_tokens=BUDGET_TOKENS).spans
-            remembered.append(_share(question, {span.message_id for span in spans}))
-            baseline.append(_share(question, full_text.within_budget(question)))
-        if progress is not None:
-            progress(number + 1, len(conversations))
-    ours, theirs = sum(remembered) / len(remembered), sum(baseline) / len(baseline)
-    return EvidenceRecall(
-        tier=tier,
-        conversations=len(conversations),
-        questions=len(remembered),
-        remembered=ours,
-        full_text_bm25=theirs,
-        ratio=ours / theirs,
-    )
-
-
-def _share(question: Question, message_ids: set[str]) -> float:
-    return len(question.evidence & message_ids) / len(question.evidence)
-
-
-class _FullTextSearch:
-    """BM25 over the full text of a conversation."""
-
-    def __init__(self, conversation: Conversation) -> None:
-        messages = conversation.messages
-        self._index = Bm25({str(m.id): plain_words(f"{m.name} {m.text}") for m in messages})
-        self._cost = {str(m.id): count_text_tokens(m.text) for m in messages}
-
-    def within_budget(self, question: Question) -> set[str]:
-        return take_within(BUDGET_TOKENS, self._index.rank(plain_words(question.text)), self._cost)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
         description="Measure how fast a fact is recalled from a large bank, or with --locomo how much of LoCoMo's "
-        "evidence is recalled within 2,048 text tokens, beside BM25 over the full text.",
+        "evidence is recalled within 2,048 text tokens, by category, beside BM25 over the stemmed full text.",
     )
     parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped.")
     parser.add_argument(
@@ -209,6 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Tier to hold LoCoMo at; 'open' does not seal it (default: %(default)s).",
     )
     parser.add_argument(
+        "--embedder",
+        default=embedding.DEFAULT_EMBEDDER,
+        metavar="NAME",
+        help="Embedder, or 'none' (default: %(default)s).",
+    )
+    parser.add_argument(
         "--messages",
         type=at_least(10),
         default=50_000,
@@ -216,11 +153,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="Messages in the large bank (default: %(default)s).",
     )
     add_json_option(parser)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
     result: EvidenceRecall | RecallSpeed
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db") as memory,
+        Memory(Path(folder) / "bench.db", options=MemoryOptions(embedder=options.embedder)) as memory,
         progress_bar("measuring") as progress,
     ):
         try:
@@ -230,7 +171,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 result = measure_recall_speed(memory, options.messages, progress)
         except FoxingError as error:
             sys.exit(f"error: {error}")
-    (write_json if options.as_json else show_fields)(asdict(result))
+    if options.as_json:
+        write_json(asdict(result))
+    else:
+        show_fields(_flat(asdict(result)))
+
+
+def _flat(result: Mapping[str, Any]) -> dict[str, object]:
+    """The fields of a result, with one for each category."""
+    fields = {name: value for name, value in result.items() if name != "categories"}
+    return fields | {name: category["remembered"] for name, category in result.get("categories", {}).items()}
 
 
 if __name__ == "__main__":

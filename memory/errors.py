@@ -95,6 +95,12 @@ class SearchIndexError(StorageError):
     """The search index does not exist or cannot be opened."""
 
 
+class EmbedderError(MemoryFault):
+    """The embedder cannot be used, or did not answer."""
+
+    problem = "embedder"
+
+
 class Unreadable(MemoryFault):
     """A page cannot be read."""
 

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from foxing.encoder import Codec, VisionTokens
-from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
@@ -18,16 +17,19 @@ from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
+from .lifecycle.embed import MessageEmbedder
 from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.upkeep import Upkeep
+from .listings import list_banks, list_pages
 from .models import (
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
     AgeReport,
     BankInfo,
     Banks,
+    EmbeddingReport,
     NewMessage,
     PageInfo,
     PagePreview,
@@ -46,12 +48,10 @@ from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
-from .recall.cursors import decode_cursor, encode_cursor, time_position
 from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
-from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields, check_limit
+from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
 from .recall.search import Recaller
-from .recall.search_index import open_search_index
 from .statistics import bank_info, page_infos
 from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages
@@ -85,27 +85,27 @@ class Memory:
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
-        Raises `StorageError` if the database or the search index cannot be used, `DatabaseTooNew` if a newer version
-        wrote the database.
+        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` for an endpoint
+        without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        options = options or MemoryOptions()
-        index = options.search_index
-        self._index = open_search_index(index) if isinstance(index, str) else index
+        search = (options := options or MemoryOptions()).search()
+        self._index, self._vectors = search.index, search.vectors
         self._database = _open_database(database)
-        cache = options.page_cache_bytes
-        self._decoder = decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=cache)
-        reindexer = Reindexer(self._database, self._index, MessageAssembler(decoder))
-        self._store = MessageStore(self._database, self._index, options.max_message_bytes)
+        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
+        self._decoder, assembler = decoder, MessageAssembler(decoder)
+        reindexer = Reindexer(self._database, search, assembler)
+        self._store = MessageStore(self._database, search, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager)
+        self._embedder = MessageEmbedder(self._database, reindexer)
+        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
-        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), self._index)
-        self._recaller = Recaller(self._database, self._index, MessageAssembler(decoder))
-        self._image_recaller = ImageRecaller(self._database, self._index, MessageAssembler(decoder))
-        self._context = ContextBuilder(self._database, self._recaller, MessageAssembler(decoder), options.readers)
+        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
+        self._recaller = Recaller(self._database, search, assembler)
+        self._image_recaller = ImageRecaller(self._database, search, assembler)
+        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
 
     def __enter__(self) -> Self:
@@ -120,6 +120,7 @@ class Memory:
         """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
         finish or raise it, and nothing is left half done. Closing again has no effect."""
         self._database.close()
+        self._vectors.source.close()
 
     @property
     def database_url(self) -> str:
@@ -193,9 +194,9 @@ class Memory:
     ) -> RecallResult:
         """The messages that answer `query`, best first; without a query, those of the time window in time order.
 
-        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor`, `max_tokens` and `fidelity`, see
-        `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`, `InvalidTime`,
-        `InvalidCursor`, `InvalidInput`.
+        `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor`, `max_tokens`, `neighbours` and
+        `fidelity`, see `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`,
+        `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
         return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
@@ -206,8 +207,8 @@ class Memory:
         """Images of the pages that hold the messages that answer `query`, each page once.
 
         `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
-        `max_tokens` and `fidelity` do not apply. Open messages are on no page yet and are returned as text. Raises as
-        `recall` does.
+        `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
+        text. Raises as `recall` does.
         """
         built = RecallQuery.build(query, **fields)
         return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
@@ -276,26 +277,28 @@ class Memory:
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
+    def reindex(self, bank: str, *, progress: Progress | None = None) -> EmbeddingReport:
+        """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
+        another embedder has embedded, and those stored while there was none. The clock does so by itself after an
+        update and for slow embedders.
+
+        Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts messages. Raises
+        `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        """
+        return self._embedder.embed(bank, progress)
+
+    def embed_new(self, bank: str) -> int:
+        """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers
+        that store with `MemoryOptions.embed_later`. Raises `NotFound`, `EmbedderError`."""
+        return self._embedder.embed_new(bank)
+
     def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Pages of a bank, or those at `tier`, in the order of their last message, oldest first.
 
         `limit`: 1 to 500. `cursor`: `next_cursor` of the previous call. Raises `NotFound`, `InvalidInput`,
         `InvalidCursor`, and `LayoutError` for an unknown tier.
         """
-        check_limit(limit)
-        if tier is not None:
-            tier_rank(tier)
-        list_name = f"pages:{tier}"
-        position = time_position(decode_cursor(cursor, list_name)) if cursor else None
-        after = None if position is None else (position.at, position.id)
-        with self._database.read() as connection:
-            bank_id = banks.get(connection, bank).id
-            rows = pages.list_by_time(connection, bank_id, tier=tier, after=after, limit=limit + 1)
-            shown = rows[:limit]
-            infos = page_infos(connection, bank, shown)
-        more = len(rows) > limit
-        following = encode_cursor(list_name, [shown[-1].last_at.isoformat(), shown[-1].id]) if more else None
-        return Pages(pages=infos, next_cursor=following)
+        return list_pages(self._database, bank, limit=limit, cursor=cursor, tier=tier)
 
     def page(self, bank: str, page_id: str) -> PageInfo:
         """One page and how it is held. Raises `NotFound`."""
@@ -341,13 +344,7 @@ class Memory:
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Banks in the order of their names, with statistics. `limit`: 1 to 500. `cursor`: `next_cursor` of the
         previous call. Raises `InvalidInput`, `InvalidCursor`."""
-        check_limit(limit)
-        after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
-        with self._database.read() as connection:
-            rows = banks.list_after(connection, after, limit + 1)
-            infos = [bank_info(connection, row, self._index) for row in rows[:limit]]
-        more = len(rows) > limit
-        return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
+        return list_banks(self._database, self._index, limit=limit, cursor=cursor)
 
     def bank(self, bank: str) -> BankInfo:
         """Statistics of a bank. Raises `NotFound`."""

@@ -110,7 +110,10 @@ class RecalledMessage(Value):
     tier: Tier | None = Field(description="The lowest tier it was read from; null while it is open.")
     source: Source = Field(description="open: not yet sealed; text: kept exactly; decoded: read from vision tokens.")
     page_ids: list[str] = Field(description="Pages that hold it, in the order of its text.")
-    score: float | None = Field(description="How well it matches the query; null without a query.")
+    score: float | None = Field(description="How well it matches; null without a query, and of a neighbour.")
+    neighbour_of: str | None = Field(
+        None, description="Id of the match that it was returned with, as a neighbour; null for a match."
+    )
 
 
 class LeftOut(Value):
@@ -126,11 +129,14 @@ class LeftOut(Value):
 class RecallResult(Value):
     """What a recall found."""
 
-    spans: list[RecalledMessage] = Field(description="Messages, best first; without a query in time order.")
-    text_tokens: int = Field(description="Text tokens of all spans.")
+    spans: list[RecalledMessage] = Field(
+        description="Messages, best first; without a query in time order. Neighbours follow their match."
+    )
+    text_tokens: int = Field(description="Text tokens of all spans, each with who spoke and when.")
     left_out: list[LeftOut] = Field(
         description="Messages that were passed over and why, at most `limit`, those over the budget first."
     )
+    notes: list[str] = Field([], description="What the answer went without, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
@@ -154,6 +160,7 @@ class RecalledImages(Value):
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
     left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
+    notes: list[str] = Field([], description="What the answer went without, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
 
 
@@ -198,6 +205,7 @@ class BankBytes(Value):
     tokens: int = Field(description="Vision tokens.")
     text: int = Field(description="Open messages and kept text.")
     index: int = Field(description="Index terms.")
+    embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
     metadata: int = Field(description="Everything else about messages, pages, threads and idempotency keys.")
     wastebasket: int = Field(description="What ageing dropped and undo can restore.")
@@ -367,6 +375,15 @@ class ReencodingReport(Value):
     bytes_after: int = Field(description="Bytes of the reencoded pages after.")
     confidence_before: float | None = Field(description="Mean confidence before; null if none was reencoded.")
     confidence_after: float | None = Field(description="Mean confidence after; null in a dry run or without pages.")
+
+
+class EmbeddingReport(Value):
+    """What embedding the messages of a bank did."""
+
+    bank: str = Field(description="The bank.")
+    embedder: str = Field(description="The embedder.")
+    embedded: int = Field(description="Messages that were embedded.")
+    left: int = Field(description="Messages that cannot be read now; run it again for them.")
 
 
 class TickReport(Value):

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from foxing.renderer.readers import Readers
 
 from .pages.decoder import PAGE_CACHE_BYTES
-from .recall.search_index import DEFAULT_INDEX, SearchIndex
+from .recall import embedding
+from .recall.embedding import Embedder, EndpointOptions
+from .recall.hybrid import HybridSearch
+from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
+from .recall.semantic.source import EmbedderSource
+from .recall.semantic.vectors import VECTOR_CACHE_BYTES, MessageVectors
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
@@ -20,5 +25,23 @@ class MemoryOptions:
     page_cache_bytes: int = PAGE_CACHE_BYTES
     #: What finds messages by their words, or its name.
     search_index: str | SearchIndex = DEFAULT_INDEX
+    #: What finds messages by their meaning, or its name; "none" for words alone, "openai" for `embedder_endpoint`.
+    embedder: str | Embedder = field(default_factory=lambda: embedding.DEFAULT_EMBEDDER)
+    #: Where the embedder "openai" is.
+    embedder_endpoint: EndpointOptions | None = None
+    #: Whether storing leaves embedding to `Memory.embed_new`, which the caller calls after it, and to the clock.
+    embed_later: bool = False
+    #: Bytes of embeddings that stay in memory between queries.
+    vector_cache_bytes: int = VECTOR_CACHE_BYTES
     #: Models that context is built for.
     readers: Readers = field(default_factory=Readers)
+
+    def search(self) -> HybridSearch:
+        """The search that these options choose. Raises `SearchIndexError`, and `EmbedderError` for an endpoint without
+        address or model."""
+        index = self.search_index
+        source = EmbedderSource(self.embedder, self.embedder_endpoint, later=self.embed_later)
+        return HybridSearch(
+            open_search_index(index) if isinstance(index, str) else index,
+            MessageVectors(source, self.vector_cache_bytes),
+        )

@@ -8,7 +8,7 @@ from foxing.renderer import tier_rank
 
 from .models import BankBytes, BankInfo, PageInfo, TierStatistics
 from .recall.search_index import SearchIndex
-from .storage.repositories import banks, pages, sizes
+from .storage.repositories import banks, embeddings, pages, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 
@@ -54,6 +54,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         "tokens": sum(tier.token_bytes for tier in tiers),
         "text": sum(tier.text_bytes for tier in tiers) + totals.open_text_bytes,
         "index": index.statistics(connection, bank.id).bytes,
+        "embeddings": embeddings.total_bytes(connection, bank.id),
         "keepsakes": sizes.keepsake_bytes(connection, bank.id),
         "metadata": totals.metadata_bytes
         + sizes.page_metadata_bytes(connection, bank.id)

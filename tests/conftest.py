@@ -9,11 +9,16 @@ from hypothesis import settings
 from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
+from foxing.memory.recall import embedding
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # The same examples in every run, and no clock: a slow machine is not a failure.
 settings.register_profile("foxing", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.load_profile("foxing")
+
+# Tests are exact about what words find. Those about meaning choose an embedder.
+embedding.DEFAULT_EMBEDDER = embedding.NONE
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,7 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+    monkeypatch.setenv("FOXING_EMBEDDER", embedding.NONE)
 
 
 @pytest.fixture(autouse=True)

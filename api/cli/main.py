@@ -18,6 +18,7 @@ from .readers.prompt import context
 from .readers.render import render
 from .recall import recall
 from .reencode import reencode
+from .reindex import reindex
 from .serve import serve
 from .worker import worker
 
@@ -97,6 +98,7 @@ app.command("age")(age)
 app.command("policy")(policy)
 app.command("reencode")(reencode)
 app.command("render")(render)
+app.command("reindex")(reindex)
 app.add_typer(codec_commands)
 app.add_typer(database_commands)
 

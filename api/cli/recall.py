@@ -50,8 +50,15 @@ def recall(
     limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of messages.")] = 20,
     max_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="Maximum number of text tokens of all messages together.", show_default=False),
+        typer.Option(
+            min=1,
+            help="Maximum number of text tokens of all messages together, each with who spoke and when.",
+            show_default=False,
+        ),
     ] = None,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=5, help="Messages before and after each match in its thread to show with it.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Find messages by query and time. Uncertain characters are underlined."""
@@ -69,6 +76,7 @@ def recall(
             metadata=dict(_condition(text) for text in where or ()),
             limit=limit,
             max_tokens=max_tokens,
+            neighbours=neighbours,
         )
 
     def show(console: Console) -> None:
@@ -101,7 +109,8 @@ def _show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> No
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     confidence = "" if span.source != "decoded" else f", confidence {span.confidence:.1%}"
     kept = "" if not span.gaps else f", {span.kept:.0%} kept"
-    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{kept}{confidence}"
+    beside = "" if span.neighbour_of is None else f", beside {span.neighbour_of}"
+    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{kept}{confidence}{beside}"
     console.print(Text(printable(head), style="dim"), soft_wrap=True)
     console.print(underlined(span.text, span.uncertain), soft_wrap=True)
     console.print()

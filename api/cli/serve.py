@@ -31,7 +31,7 @@ def serve(
 
     state = state_of(context)
     settings = state.settings(host=host, port=port).check_host()
-    with listen(settings.host, settings.port) as listener, open_memory(settings) as memory:
+    with listen(settings.host, settings.port) as listener, open_memory(settings, embed_later=True) as memory:
         configure_logs(settings)
         # uvicorn raises the signal again once it has stopped; without a handler that would end the process before
         # the memory is closed.

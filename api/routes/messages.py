@@ -55,6 +55,7 @@ async def store_messages(
         service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key
     )
     service.metrics.memory.record_store(result)
+    service.embed_soon(bank)
     return result
 
 

@@ -63,7 +63,13 @@ async def recall(
         raise InvalidInput("'reader' requires format 'images': omit it, or request that format")
     selection = _selection(body)
     result = await service.run_codec(
-        lambda: service.memory.recall(bank, **selection, max_tokens=body.max_tokens, fidelity=body.fidelity)
+        lambda: service.memory.recall(
+            bank,
+            **selection,
+            max_tokens=body.max_tokens,
+            neighbours=body.neighbours,
+            fidelity=body.fidelity,
+        )
     )
     service.metrics.memory.record_recall(result)
     return result

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foxing.memory import DatabaseOptions
+from foxing.memory.recall.embedding import EndpointOptions
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
@@ -32,6 +33,20 @@ class Settings(BaseSettings):
     search_index: str = Field(
         default="sql",
         description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+    )
+    embedder: str = Field(
+        default="use",
+        description="What finds messages by their meaning: 'use' is the Universal Sentence Encoder, which comes with "
+        "the package; 'openai' an endpoint; 'none' leaves it out. Packages can add others. Run `foxing reindex` after "
+        "a change.",
+    )
+    embedder_url: str | None = Field(
+        default=None, description="Address of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
+    )
+    embedder_model: str | None = Field(default=None, description="Model that the endpoint embeds with.")
+    embedder_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
+    embedder_timeout_s: float = Field(
+        default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
     )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
@@ -132,7 +147,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key")
+    @field_validator("api_key", "embedder_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -159,6 +174,12 @@ class Settings(BaseSettings):
     def key(self) -> str | None:
         """The API key in plain text."""
         return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def embedder_endpoint(self) -> EndpointOptions:
+        """The endpoint that embeds, if that is the embedder."""
+        key = None if self.embedder_api_key is None else self.embedder_api_key.get_secret_value() or None
+        return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 
     @property
     def database_options(self) -> DatabaseOptions:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bank import BankRow
+from benchmarks.evidence import EvidenceRecall
 from benchmarks.faded_answers import FadedAnswers
-from benchmarks.recall import EvidenceRecall, RecallSpeed
+from benchmarks.recall import RecallSpeed
 from benchmarks.service import StoreSpeed
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
 from foxing.encoder.bench.baselines import BaselineRow

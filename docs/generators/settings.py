@@ -42,6 +42,9 @@ required only if that table is given. Codecs of other packages ([plug-ins](plugi
 """
 #: Example values of settings without a default.
 _EXAMPLES = {
+    "embedder_url": "http://localhost:8001/v1",
+    "embedder_model": "BAAI/bge-m3",
+    "embedder_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",

@@ -112,7 +112,7 @@ class ContextBuilder:
             for span in answer.spans
             if span.message_id not in taken and span.text and span.text not in request.given
         ]
-        recalled = _Recalled(spans, notes=list(getattr(answer, "notes", ())))
+        recalled = _Recalled(spans, notes=list(answer.notes))
         if reader.sees and spans:
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id

@@ -5,7 +5,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
-from foxing.memory.recall.search_index import SearchIndex
+from foxing.memory.recall.hybrid import HybridSearch
+from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.banks import Bank
@@ -39,6 +40,8 @@ class _KeyedMessage:
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
     terms: Counter[str]
+    #: What it means; None if that is worked out later.
+    code: MessageCodes | None = None
 
     @property
     def digest(self) -> bytes:
@@ -63,9 +66,10 @@ class _KeyedMessage:
 class MessageStore:
     """Stores messages of at most `max_bytes` bytes of UTF-8 each."""
 
-    def __init__(self, database: Database, index: SearchIndex, max_bytes: int) -> None:
+    def __init__(self, database: Database, search: HybridSearch, max_bytes: int) -> None:
         self.database = database
-        self.index = index
+        self.index = search.index
+        self.vectors = search.vectors
         self.max_bytes = max_bytes
 
     def store(
@@ -85,7 +89,7 @@ class MessageStore:
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = [_KeyedMessage.of(message, thread) for message in valid]
+        keyed = self._keyed(valid, thread)
         digest = _request_digest(valid, thread)
         with self.database.write() as connection:
             bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
@@ -101,6 +105,14 @@ class MessageStore:
             if saved.digest != digest:
                 raise Conflict(f"the idempotency key '{idempotency_key}' was used for other messages; use a new one")
             return StoreResult.model_validate(saved.answer)
+
+    def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
+        """The messages with their ids, terms and codes."""
+        keyed = [_KeyedMessage.of(message, thread) for message in valid]
+        made = self.vectors.encode_now([spoken(item.text, item.message.name) for item in keyed])
+        if made is None:
+            return keyed
+        return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
 
     def _store_new(
         self, connection: Connection, bank: Bank, keyed: Sequence[_KeyedMessage], now: datetime
@@ -121,6 +133,7 @@ class MessageStore:
         if new:
             ids = _insert(connection, bank.id, list(new.values()), now)
             self.index.add(connection, bank.id, {ids[key]: item.terms for key, item in new.items()})
+            self.vectors.add(connection, bank.id, [ids[key] for key in new], joined([i.code for i in new.values()]))
             oldest = min(item.message.created_at or now for item in new.values())
             chars = sum(len(item.text) for item in new.values())
             seal_at = later(oldest, Policy.parse(bank.policy).seal_after)

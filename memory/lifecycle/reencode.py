@@ -17,8 +17,8 @@ from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_dra
 from foxing.memory.models import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.recall.assemble import MessageAssembler
+from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.indexing import Reindexer
-from foxing.memory.recall.search_index import SearchIndex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
@@ -98,9 +98,9 @@ class _Result:
 class Reencoder:
     """Moves banks to the present codec and weights."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, index: SearchIndex) -> None:
+    def __init__(self, database: Database, decoder: PageDecoder, search: HybridSearch) -> None:
         """`decoder` must have access to the codecs that wrote the pages."""
-        reindexer = Reindexer(database, index, MessageAssembler(decoder))
+        reindexer = Reindexer(database, search, MessageAssembler(decoder))
         self.database = database
         self.rewriter = Rewriter(database, decoder, reindexer)
         self.relayout = PageRelayout(database, decoder, reindexer)

@@ -1,4 +1,4 @@
-"""The upkeep of one bank: sealing, ageing or purging what is due, and when it is next due."""
+"""The upkeep of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 
 from .age import Ager
+from .embed import MessageEmbedder
 from .plan import next_due
 
 #: Sets the time at which the work of a job is next due, within a transaction.
@@ -41,11 +42,14 @@ class JobResult:
 class Upkeep:
     """Does the work of jobs."""
 
-    def __init__(self, database: Database, codecs: CodecSource, sealer: Sealer, ager: Ager) -> None:
+    def __init__(
+        self, database: Database, codecs: CodecSource, sealer: Sealer, ager: Ager, embedder: MessageEmbedder
+    ) -> None:
         self._database = database
         self._codecs = codecs
         self._sealer = sealer
         self._ager = ager
+        self._embedder = embedder
 
     def do(self, job: Job, now: datetime) -> JobResult:
         """Does what is due at `now`. If the process is killed, doing it again does what is left."""
@@ -60,6 +64,10 @@ class Upkeep:
                 purged=report.purged,
                 unreadable=report.unreadable,
             )
+        if job.kind == "embed":
+            if self._embedder.vectors.source.usable:
+                self._embedder.embed(job.bank)
+            return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             return JobResult(job.bank, job.kind, purged=wastebasket.purge(connection, job.bank_id, now))
 
@@ -67,6 +75,8 @@ class Upkeep:
         """What sets the time at which the work of `job` is next due, prepared outside the transaction."""
         if job.kind == "seal":
             return self._seal_rescheduling(job.bank_id)
+        if job.kind == "embed":
+            return self._embed_rescheduling(job.bank_id)
         due_time = self._next_ageing if job.kind == "age" else _next_purge
 
         def reschedule(connection: Connection) -> None:
@@ -100,6 +110,14 @@ class Upkeep:
             left = room - max(0, messages.count_open_chars(connection, bank_id) - measured)
             due = DueTime(AT_ONCE if left <= 0 else due_at, left, self._codecs.name)
             schedule.put(connection, bank_id, "seal", due)
+
+        return reschedule
+
+    def _embed_rescheduling(self, bank_id: int) -> Reschedule:
+        def reschedule(connection: Connection) -> None:
+            schedule.bring_forward(connection, bank_id, "embed")  # from here on writers of the bank wait
+            missing = self._embedder.vectors.source.usable and self._embedder.is_due(connection, bank_id)
+            schedule.put(connection, bank_id, "embed", DueTime(AT_ONCE if missing else None))
 
         return reschedule
 

@@ -1,6 +1,6 @@
 """Candidates: the messages that match a query, in the order of the answer, without their text."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,11 +9,15 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.storage.repositories import messages
+from foxing.memory.storage.repositories.index import Hit
 from foxing.memory.storage.repositories.messages import Message
 
 from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
-from .query import ResolvedQuery
-from .search_index import SearchIndex, SearchQuery
+from .hybrid import POOL, HybridSearch
+from .query import ResolvedQuery, narrowed
+from .ranking import REACH, RankedMessage, lend, lenders, ranked
+from .search_index import SearchQuery
+from .semantic.vectors import Question
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,10 @@ class Candidate:
     """A message that matches a query."""
 
     message: Message
-    #: score of the index; None if the query has no words
+    #: score for the query; None if the query has no words
     score: float | None = None
+    #: key of the match that it stands beside; None for a match
+    neighbour_of: str | None = None
 
 
 class Candidates(Protocol):
@@ -36,49 +42,84 @@ class Candidates(Protocol):
 
 
 def candidates(
-    connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery
+    connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
 ) -> "RankedCandidates | CandidatesByTime":
     """The matches from the position of `query` on: best first, or in time order if the query has no words. Raises
     `InvalidCursor` for an invalid position."""
     if query.terms:
-        return RankedCandidates(connection, index, bank_id, query)
+        return RankedCandidates(connection, search, bank_id, query, question)
     return CandidatesByTime(connection, bank_id, query)
 
 
 class RankedCandidates:
-    """Best first.
+    """Best first: the `POOL` messages that words, and those that meaning find best, and their neighbours, ranked
+    together; and then what else the index of words finds.
 
     Scores change when pages are sealed or age, so a position holds the messages that were dealt with, not a score.
     """
 
-    def __init__(self, connection: Connection, index: SearchIndex, bank_id: int, query: ResolvedQuery) -> None:
+    def __init__(
+        self, connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
+    ) -> None:
         position = None if query.position is None else rank_position(query.position)
         self._connection = connection
-        self._index = index
+        self._search = search
+        self._index = search.index
+        self._question = question
         self._newest = messages.newest_id(connection) if position is None else position.newest
         self._seen = frozenset[int]() if position is None else position.seen
+        self._preference = query.preference
         bound = None if position is None else position.newest  # on the first page nothing is newer
         self._query = SearchQuery(bank_id, query.terms, query.filter, bound)
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
-        taken = set(self._seen)
-        searched: set[int] = set()
-        hits = self._index.search(self._connection, self._query, limit=size + len(taken))
-        while hits:
-            if not searched.isdisjoint(hit.message_id for hit in hits):
-                raise SearchIndexError(
-                    f"the search index '{self._index.name}' returned a message twice; report it to its author"
-                )
-            searched |= {hit.message_id for hit in hits}
-            new = [hit for hit in hits if hit.message_id not in taken]
-            taken |= {hit.message_id for hit in new}
-            found = messages.by_ids(self._connection, [hit.message_id for hit in new])
-            yield [Candidate(found[hit.message_id], round(hit.score, 4)) for hit in new if hit.message_id in found]
-            hits = self._index.search(self._connection, self._query, after=hits[-1], limit=size)
+        preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
+        pool = self._search.pool(self._connection, self._query, self._question, preferred)
+        ranking = self._ranked(pool.scores)
+        taken = self._seen | {message_id for message_id, _ in ranking}
+        left = [message for message in ranking if message.message_id not in self._seen]
+        for start in range(0, len(left), size):
+            yield self._candidates(left[start : start + size])
+        if len(pool.hits) == POOL:
+            lowest = ranking[-1].score if ranking else 0.0
+            yield from self._beyond(pool.hits, taken, lowest, size)
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
         seen = self._seen | {candidate.message.id for candidate in examined}
         return RankPosition(self._newest, seen - set(waiting)).encoded()
+
+    def _ranked(self, found: dict[int, float]) -> list[RankedMessage]:
+        """What was found and the neighbours of it, by score."""
+        around = messages.neighbours(self._connection, lenders(found), REACH)
+        scores = self._admitted(lend(found, around), found)
+        times = messages.times(self._connection, list(scores)) if self._preference is not None else {}
+        return ranked(scores, self._preference, times)
+
+    def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
+        """`scores` without the neighbours that the query leaves out."""
+        lent = [i for i in scores if i not in hits and i <= self._newest]
+        within = self._query.within
+        admitted = messages.admitted(self._connection, lent, within) if within.conditions() else set(lent)
+        return {i: score for i, score in scores.items() if i in hits or i in admitted}
+
+    def _beyond(
+        self, hits: Sequence[Hit], taken: Collection[int], lowest: float, size: int
+    ) -> Iterator[list[Candidate]]:
+        """What the index finds after `hits`, without the messages `taken`. No score is above `lowest`."""
+        searched = {hit.message_id for hit in hits}
+        while hits := self._index.search(self._connection, self._query, after=hits[-1], limit=size):
+            found = {hit.message_id for hit in hits}
+            if not searched.isdisjoint(found):
+                raise SearchIndexError(
+                    f"the search index '{self._index.name}' returned a message twice; report it to its author"
+                )
+            searched |= found
+            new = [hit for hit in hits if hit.message_id not in taken]
+            yield self._candidates([RankedMessage(i, min(score, lowest)) for i, score in new])
+
+    def _candidates(self, part: Sequence[RankedMessage]) -> list[Candidate]:
+        found = messages.by_ids(self._connection, [message_id for message_id, _ in part])
+        return [Candidate(found[i], round(score, 4)) for i, score in part if i in found]
 
 
 class CandidatesByTime:

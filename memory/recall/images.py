@@ -18,8 +18,9 @@ from foxing.memory.storage.repositories.pages import PageRow
 
 from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, candidates
+from .hybrid import HybridSearch
 from .query import RecallQuery, resolve
-from .search_index import SearchIndex
+from .semantic.vectors import Question
 
 
 @dataclass
@@ -61,22 +62,25 @@ class _Found:
     contents: StoredContents
     open_messages: StoredMessages
     next_cursor: str | None
+    #: what the answer went without
+    note: str | None
 
 
 class ImageRecaller:
     """Answers recall queries with page images."""
 
-    def __init__(self, database: Database, index: SearchIndex, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
-        self.index = index
+        self.search = search
         self.assembler = assembler
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
-        if query.max_tokens is not None or query.verbatim:
-            raise InvalidInput("max_tokens and fidelity apply to text; leave them out to recall images")
+        if query.max_tokens is not None or query.verbatim or query.neighbours:
+            raise InvalidInput("max_tokens, neighbours and fidelity apply to text; leave them out to recall images")
+        question = self.search.question(query, now)
         with self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now)
+            found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
         states = self.assembler.decoder.read(list(found.pages.values()), found.contents)
@@ -94,15 +98,18 @@ class ImageRecaller:
             vision_tokens=sum(image.tokens for image in images),
             open_spans=self._open_spans(found),
             left_out=left_out[: query.limit],
+            notes=[] if found.note is None else [found.note],
             next_cursor=found.next_cursor,
         )
 
-    def _find(self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime) -> _Found | None:
+    def _find(
+        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
+    ) -> _Found | None:
         bank = banks.get(connection, bank_name)
-        resolved = resolve(connection, bank, query, now, self.index)
+        resolved = resolve(connection, bank, query, now)
         if resolved is None:
             return None
-        listed = candidates(connection, self.index, bank.id, resolved)
+        listed = candidates(connection, self.search, bank.id, resolved, question)
         answer = _collect(connection, listed.batches(query.limit), _Answer(query.limit))
         ids = list(answer.message_ids)
         return _Found(
@@ -111,6 +118,7 @@ class ImageRecaller:
             pages.contents(connection, ids),
             StoredMessages.fetch(connection, [match.message for match in answer.open_matches]),
             resolved.cursor(listed.after(answer.added, ())) if answer.full else None,
+            self.search.vectors.note(connection, bank.id, question),
         )
 
     def _open_spans(self, found: _Found) -> list[RecalledMessage]:

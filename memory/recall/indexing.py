@@ -1,9 +1,10 @@
-"""Which words of a message are in the index, and removing those that can no longer be read.
+"""Which words of a message are in the index, what is embedded of it, and removing what can no longer be read.
 
-Terms are computed before the transaction that changes the pages, so that nothing is decoded while it holds the write
-lock. In the transaction they are written if everything is still as it was when they were computed.
+Terms and codes are computed before the transaction that changes the pages, so that nothing is decoded while it holds
+the write lock. In the transaction they are written if everything is still as it was when they were computed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
 from .assemble import MessageAssembler, PageDraft, StoredMessages
-from .search_index import SearchIndex
+from .hybrid import HybridSearch
+from .semantic.vectors import MessageCodes, spoken
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,18 @@ class PreparedTerms:
     basis: _Basis
     #: message id → terms with their counts
     counts: Mapping[int, Counter[str]]
+    #: messages whose text is no longer what was said, and their codes; None if the clock makes them
+    changed: Sequence[int] = ()
+    codes: MessageCodes | None = None
 
 
 class Reindexer:
     """Keeps the index to the words that the memory can still read."""
 
-    def __init__(self, database: Database, index: SearchIndex, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
-        self.index = index
+        self.index = search.index
+        self.vectors = search.vectors
         self.assembler = assembler
 
     def prepare(self, changes: PageChanges) -> PreparedTerms:
@@ -95,7 +101,19 @@ class Reindexer:
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
         counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items() if not item.failed}
-        return PreparedTerms(basis, counts)
+        changed = [i for i, item in remembered.items() if not item.failed and not _is_as_said(item)]
+        codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
+        return PreparedTerms(basis, counts, changed, codes)
+
+    def prepare_codes(self, message_ids: Sequence[int]) -> PreparedTerms:
+        """The codes of messages as they are remembered now. Pages may be decoded. Raises `EmbedderError`."""
+        with self.database.read() as connection:
+            found = messages.by_ids(connection, message_ids)
+            stored = StoredMessages.fetch(connection, list(found.values()))
+        remembered = self.assembler.assemble(stored)
+        ready = [i for i, item in remembered.items() if not item.failed]
+        codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
+        return PreparedTerms(_Basis.of(found.values(), stored.spans, stored.pages), {}, ready, codes)
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
         """Whether nothing that the terms were computed from has changed since. If something has, prepare again."""
@@ -108,9 +126,10 @@ class Reindexer:
         return basis == _Basis.of(found.values(), spans, rows)
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
-        """Replaces the terms of the messages; one without any is removed from the index."""
+        """Replaces the terms and the codes of the messages; one without terms is removed from the index."""
         self.index.replace(connection, bank_id, {i: counts for i, counts in prepared.counts.items() if counts})
         self.index.remove(connection, bank_id, [i for i, counts in prepared.counts.items() if not counts])
+        self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> Counter[str]:
@@ -124,6 +143,21 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> Counter[st
         if flagged_before[stop] == flagged_before[start] and not torn:
             counts[term] += 1
     return counts
+
+
+def remembered_speech(message: RememberedMessage, name: str | None) -> str:
+    """What is embedded of a message: who said it, and the words that hold no flagged character. Gaps are left out."""
+    if _is_as_said(message):
+        return spoken(message.text, name)
+    gaps = {*message.gaps.tolist()}
+    left = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
+    flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
+    words = (m[0] for m in re.finditer(r"\S+", left) if flagged_before[m.end()] == flagged_before[m.start()])
+    return spoken(" ".join(words), name)
+
+
+def _is_as_said(message: RememberedMessage) -> bool:
+    return message.readable and not len(message.gaps) and not message.flagged.any()
 
 
 def _is_torn(text: str, gaps: Container[int], start: int, stop: int) -> bool:

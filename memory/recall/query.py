@@ -20,9 +20,10 @@ from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
 
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds
-from .search_index import SearchIndex, SearchQuery
+from .preference import TimePreference
 
 MAX_LIMIT = 500
+MAX_NEIGHBOURS = 5
 MAX_QUERY_CHARS = 10_000
 READERS = ("native",)
 
@@ -44,6 +45,7 @@ class TextQueryFields(QueryFields, total=False):
     """Fields of a `RecallQuery` for text, as keyword arguments."""
 
     max_tokens: int | None
+    neighbours: int
     fidelity: Fidelity
 
 
@@ -66,7 +68,7 @@ class RecallQuery:
     """
 
     #: words to search for; without any, the time window is listed in time order. A time in the words, as in "what did
-    #: we decide 3 weeks ago?", narrows the window unless nothing in that time matches
+    #: we decide 3 weeks ago?", ranks messages of that time higher and excludes none; alone, it is the time window
     query: str | None = None
     #: start of the time window, inclusive: a time, RFC 3339, or words such as "3 weeks ago" or "지난달"
     since: str | datetime | None = None
@@ -84,8 +86,10 @@ class RecallQuery:
     limit: int = 20
     #: `next_cursor` of the previous answer to the same query
     cursor: str | None = None
-    #: maximum number of text tokens of all spans together; for text only
+    #: maximum number of text tokens of all spans together, each with who spoke and when; for text only
     max_tokens: int | None = None
+    #: number of messages before and after each match in its thread to return with it, 0 to 5; for text only
+    neighbours: int = 0
     #: "remembered" for the best that the memory holds, "verbatim" for text that is kept exactly; for text only
     fidelity: Fidelity = "remembered"
     #: model that the page images are laid out for; for images only
@@ -102,6 +106,8 @@ class RecallQuery:
         check_filter(self.metadata or {})
         if self.max_tokens is not None and self.max_tokens < 1:
             raise InvalidInput("max_tokens is at least 1")
+        if not 0 <= self.neighbours <= MAX_NEIGHBOURS:
+            raise InvalidInput(f"neighbours is 0 to {MAX_NEIGHBOURS}, not {self.neighbours}")
         if self.reader not in READERS:
             raise InvalidInput(f"pages cannot be laid out for the reader '{self.reader}'; use {', '.join(READERS)}")
 
@@ -129,13 +135,17 @@ class ResolvedQuery:
     fingerprint: str
     #: members that the metadata must have
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    #: time that the query says, if it also has words
+    preference: TimePreference | None = None
     #: where the answer continues; None to begin
     position: Position | None = None
 
     def cursor(self, position: Position) -> str:
-        """A cursor for `position`. It holds the window, so that later pages do not move with the clock, or narrow."""
-        bounds = [None if bound is None else bound.isoformat() for bound in (self.window.since, self.window.until)]
-        return encode_cursor(self.fingerprint, [*bounds, *position])
+        """A cursor for `position`. It holds the window and the preference, so that later pages do not move with the
+        clock."""
+        preferred = Window(None, None) if self.preference is None else self.preference.window
+        bounds = (self.window.since, self.window.until, preferred.since, preferred.until)
+        return encode_cursor(self.fingerprint, [*(b and b.isoformat() for b in bounds), *position])
 
     @property
     def filter(self) -> MessageFilter:
@@ -143,16 +153,13 @@ class ResolvedQuery:
         return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
-def resolve(
-    connection: Connection, bank: Bank, query: RecallQuery, now: datetime, index: SearchIndex
-) -> ResolvedQuery | None:
+def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
     """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`,
     `InvalidCursor`."""
     window = _given_window(query, now)
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
     if window.since is not None and window.until is not None and window.since >= window.until:
         raise InvalidTime("since is not before until; there is no time between them")
-    metadata = dict(query.metadata or {})
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
@@ -160,16 +167,20 @@ def resolve(
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
     fingerprint = _fingerprint(query)
+    position = None
     if query.cursor:
         position = decode_cursor(query.cursor, fingerprint)
-        return ResolvedQuery(terms, Window(*window_bounds(position)), thread_id, fingerprint, metadata, position[2:])
-    if said is not None:
-        narrow = _intersection(window, said)
-        # the time may also be what the messages are about: if none of that time match, it does not narrow
-        within = MessageFilter(narrow.since, narrow.until, thread_id, metadata)
-        if not terms or index.search(connection, SearchQuery(bank.id, terms, within), limit=1):
-            window = narrow
-    return ResolvedQuery(terms, window, thread_id, fingerprint, metadata)
+        window, said, position = _positioned(position)
+    elif said is not None and not terms:  # a time alone asks for all that was said in it
+        window, said = _intersection(window, said), None
+    preference = None if said is None else TimePreference(said)
+    return ResolvedQuery(terms, window, thread_id, fingerprint, dict(query.metadata or {}), preference, position)
+
+
+def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
+    """`within`, and in `window`."""
+    both = _intersection(Window(within.since, within.until), window)
+    return replace(within, since=both.since, until=both.until)
 
 
 def check_limit(limit: int) -> None:
@@ -184,6 +195,13 @@ def _given_window(query: RecallQuery, now: datetime) -> Window:
     since = parse_since(query.since, now, query.timezone) if query.since is not None else None
     until = parse_until(query.until, now, query.timezone) if query.until is not None else None
     return Window(since, until)
+
+
+def _positioned(position: Position) -> tuple[Window, Window | None, Position]:
+    """The window, the preferred one and the rest of a position. Raises `InvalidCursor`."""
+    window = Window(*window_bounds(position))
+    preferred = Window(*window_bounds(position[2:]))
+    return window, None if preferred == Window(None, None) else preferred, position[4:]
 
 
 def _intersection(one: Window, other: Window) -> Window:

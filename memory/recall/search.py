@@ -1,22 +1,24 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 from foxing.memory.errors import NotFound
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories.messages import Message
 
+from .answer import Answer
 from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
+from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
-from .search_index import SearchIndex
+from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together
 
@@ -29,78 +31,54 @@ class _Found:
     candidates: Candidates
     stored: StoredMessages
     matches: list[Candidate]
+    #: match id → messages around it that are not matches themselves, in the order of their thread
+    neighbours: Mapping[int, Sequence[Candidate]]
     #: matches whose exact text is not kept, though it was asked for
     inexact: list[Candidate]
     #: whether there are more matches
     more: bool
-
-
-@dataclass
-class _Answer:
-    """Spans collected within a token budget."""
-
-    max_tokens: int | None
-    spans: list[RecalledMessage] = field(default_factory=list)
-    text_tokens: int = 0
-    #: message id → match that did not fit, in the order of the answer
-    waiting: dict[int, Candidate] = field(default_factory=dict)
-    #: the first span that did not fit
-    oversized: RecalledMessage | None = None
-    unreadable: list[Candidate] = field(default_factory=list)
-
-    @property
-    def full(self) -> bool:
-        return self.max_tokens is not None and self.text_tokens >= self.max_tokens
-
-    def add(self, candidate: Candidate, span: RecalledMessage) -> None:
-        """Appends `span` if it fits the budget, or else lets it wait."""
-        cost = count_text_tokens(span.text)
-        if self.max_tokens is None or self.text_tokens + cost <= self.max_tokens:
-            self.spans.append(span)
-            self.text_tokens += cost
-            return
-        self.waiting[candidate.message.id] = candidate
-        if self.oversized is None:
-            self.oversized = span
-
-    def cut_if_empty(self) -> None:
-        """If nothing fits, the answer is the beginning of the first match."""
-        if self.spans or self.oversized is None or self.max_tokens is None:
-            return
-        del self.waiting[next(iter(self.waiting))]
-        self.spans = [_cut(self.oversized, self.max_tokens)]
-        self.text_tokens = count_text_tokens(self.spans[0].text)
+    #: what the answer went without
+    note: str | None
 
 
 class Recaller:
     """Answers recall queries with text."""
 
-    def __init__(self, database: Database, index: SearchIndex, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
         self.database = database
-        self.index = index
+        self.search = search
         self.assembler = assembler
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
+        question = self.search.question(query, now)
         with self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now)
+            found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
-        answer = _Answer(query.max_tokens)
+        answer = Answer(query.max_tokens)
         for start in range(0, len(found.matches), READ_AHEAD):
             part = found.matches[start : start + READ_AHEAD]
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {candidate.message.id: candidate for candidate in part}
-                continue
-            remembered = self.assembler.assemble(found.stored, messages=[c.message for c in part])
-            for candidate in part:
-                span = recalled_message(candidate.message, remembered[candidate.message.id], candidate.score)
-                if query.verbatim and span.source == "decoded":  # its text is kept, but cannot be read
-                    answer.unreadable.append(candidate)
-                else:
-                    answer.add(candidate, span)
+            else:
+                self._answer_with(answer, found, part, verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
+
+    def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
+        """Adds the matches of `part`, each followed by its neighbours, to the answer."""
+        shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.message.id, ()))]
+        remembered = self.assembler.assemble(found.stored, messages=[candidate.message for candidate in shown])
+        for match in part:
+            span = recalled_message(match.message, remembered[match.message.id], match.score)
+            if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
+                answer.unreadable.append(match)
+            elif answer.add(match, span):
+                for near in found.neighbours.get(match.message.id, ()):
+                    neighbour = recalled_message(near.message, remembered[near.message.id])
+                    if not verbatim or neighbour.source != "decoded":
+                        answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""
@@ -112,14 +90,16 @@ class Recaller:
         message = found[key]
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
 
-    def _find(self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime) -> _Found | None:
+    def _find(
+        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
+    ) -> _Found | None:
         """The first `query.limit` matches; None if the query names a thread that does not exist. A verbatim query skips
         messages without exact text."""
         bank = banks.get(connection, bank_name)
-        resolved = resolve(connection, bank, query, now, self.index)
+        resolved = resolve(connection, bank, query, now)
         if resolved is None:
             return None
-        listed = candidates(connection, self.index, bank.id, resolved)
+        listed = candidates(connection, self.search, bank.id, resolved, question)
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
         more = False
@@ -131,8 +111,38 @@ class Recaller:
                 break
             else:
                 matches.append(candidate)
-        stored = StoredMessages.fetch(connection, [candidate.message for candidate in matches])
-        return _Found(resolved, listed, stored, matches, inexact, more)
+        neighbours = _neighbours(connection, resolved, matches, query) if query.neighbours and resolved.terms else {}
+        shown = [*matches, *(near for around in neighbours.values() for near in around)]
+        stored = StoredMessages.fetch(connection, [candidate.message for candidate in shown])
+        note = self.search.vectors.note(connection, bank.id, question)
+        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, note)
+
+
+def _neighbours(
+    connection: Connection, resolved: ResolvedQuery, matches: Sequence[Candidate], query: RecallQuery
+) -> dict[int, list[Candidate]]:
+    """Match id → the messages around it that the query lets through, each beside the first match that it is near."""
+    around = messages.neighbours(connection, [match.message.id for match in matches], query.neighbours)
+    near = sorted({i for sides in around.values() for side in sides for i in side})
+    admitted = messages.admitted(connection, near, resolved.filter)
+    if query.verbatim:
+        admitted &= _exact(connection, messages.by_ids(connection, sorted(admitted)).values())
+    found = messages.by_ids(connection, sorted(admitted))
+    taken = {match.message.id for match in matches}
+    result: dict[int, list[Candidate]] = {}
+    for match in matches:
+        before, after = around[match.message.id]
+        new = [i for i in (*reversed(before), *after) if i in found and i not in taken]
+        taken.update(new)
+        result[match.message.id] = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
+    return result
+
+
+def _exact(connection: Connection, found: Iterable[Message]) -> set[int]:
+    """Ids of the messages whose exact text is kept."""
+    held = list(found)
+    kept = pages.kept_exactly(connection, [message.id for message in held])
+    return {message.id for message in held if message.open or message.id in kept}
 
 
 def _checked(connection: Connection, listed: Candidates, query: RecallQuery) -> Iterator[tuple[Candidate, bool]]:
@@ -141,11 +151,11 @@ def _checked(connection: Connection, listed: Candidates, query: RecallQuery) -> 
         if not query.verbatim:
             yield from ((candidate, True) for candidate in batch)
             continue
-        exact = pages.kept_exactly(connection, [candidate.message.id for candidate in batch])
-        yield from ((c, c.message.open or c.message.id in exact) for c in batch)
+        exact = _exact(connection, [candidate.message for candidate in batch])
+        yield from ((candidate, candidate.message.id in exact) for candidate in batch)
 
 
-def _result(found: _Found, answer: _Answer, limit: int) -> RecallResult:
+def _result(found: _Found, answer: Answer, limit: int) -> RecallResult:
     left_out = [
         *_left_out(list(answer.waiting.values()), "max_tokens"),
         *_left_out(answer.unreadable, "unreadable"),
@@ -153,20 +163,16 @@ def _result(found: _Found, answer: _Answer, limit: int) -> RecallResult:
     ]
     next_cursor = None
     if found.more or answer.waiting:
-        examined = [*found.matches, *found.inexact]
+        examined = [*found.matches, *found.inexact, *answer.given]
         next_cursor = found.query.cursor(found.candidates.after(examined, answer.waiting))
     return RecallResult(
-        spans=answer.spans, text_tokens=answer.text_tokens, left_out=left_out[:limit], next_cursor=next_cursor
+        spans=answer.spans,
+        text_tokens=answer.text_tokens,
+        left_out=left_out[:limit],
+        notes=[] if found.note is None else [found.note],
+        next_cursor=next_cursor,
     )
 
 
 def _left_out(left: Sequence[Candidate], reason: LeftOutReason) -> list[LeftOut]:
     return [LeftOut(message_id=candidate.message.key, reason=reason) for candidate in left]
-
-
-def _cut(span: RecalledMessage, max_tokens: int) -> RecalledMessage:
-    """The beginning of a span, within `max_tokens` text tokens; it is no longer in parts."""
-    text = cut_to_tokens(span.text, max_tokens)
-    runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]
-    gaps = [place for place in span.gaps if place < len(text)]
-    return span.model_copy(update={"text": text, "parts": None, "uncertain": runs, "gaps": gaps})

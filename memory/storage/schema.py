@@ -140,6 +140,8 @@ banks = Table(
     Column("policy", JSON, nullable=False),
     #: Incremented by every sealing, so that two processes that seal at once notice.
     Column("seal_version", Integer, nullable=False, server_default=text("0")),
+    #: Incremented when embeddings of older messages change, so that processes read them again.
+    Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
 )
 
 threads = Table(
@@ -178,6 +180,7 @@ messages = Table(
     UniqueConstraint("bank_id", "key"),
     Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
+    Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
 )
 
@@ -252,6 +255,27 @@ postings = Table(
     Column("count", Integer, nullable=False),
     Column("length", Integer, nullable=False),
     Index("ix_postings_message_id", "message_id"),
+    sqlite_with_rowid=False,
+)
+
+#: Who made embeddings: name of the model, and how many numbers its vectors have.
+embedders = Table(
+    "embedders",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    UniqueConstraint("name", "dimensions"),
+)
+
+#: What each message means, as a code of at most 96 bytes; empty if nothing of it is left to embed.
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("bank_id", Key, primary_key=True),
+    Column("message_id", ForeignKey("messages.id"), primary_key=True),
+    Column("embedder_id", ForeignKey("embedders.id"), nullable=False),
+    Column("code", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -12,10 +12,11 @@ from typing import Any, cast
 import httpx
 import pytest
 from PIL import Image
+from support.search_doubles import HashingEmbedder
 from support.service import BANK, BANK_PATH, LATER, NOW, check_problem, ok, seal, serve, store_conversation
 
 from foxing.encoder import Codec, Reading, VisionTokens, load_codec
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
 
 
 def store_open_message(client: httpx.Client) -> None:
@@ -172,3 +173,21 @@ def test_recalls_that_wait_for_the_codec_do_not_block_storing(memory: Memory, da
             codec.gate.set()
         responses = [ok(recall.result()) for recall in recalls]
     assert all(len(response["spans"]) >= 24 for response in responses)
+
+
+def test_messages_are_embedded_after_the_answer(database_path: Path) -> None:
+    options = MemoryOptions(embedder=HashingEmbedder(), embed_later=True)
+    with Memory(database_path, options=options) as memory, serve(memory) as client:
+        for number in range(100):
+            items = [{"id": f"{number}", "role": "user", "content": f"My sourdough rose {number} times."}]
+            assert client.post(f"{BANK_PATH}/messages", json={"messages": items}).status_code == 201
+            found = ok(client.post(f"{BANK_PATH}/recall", json={"query": f"sourdough {number}", "limit": 9}))
+            assert f"{number}" in {span["message_id"] for span in found["spans"]}  # words find it at once
+        held = 0
+        for _ in range(1000):
+            held = ok(client.get(BANK_PATH))["bytes"]["embeddings"]
+            if held == 100 * (32 + 12):
+                break
+        assert held == 100 * (32 + 12)
+    with Memory(database_path, options=options) as memory:
+        assert memory.embed_new(BANK) == 0

@@ -24,8 +24,8 @@ def test_rarer_terms_weigh_more() -> None:
     assert index.rank(["x", "w"]) == ["rare", "both", "common"]
 
 
-def test_documents_are_taken_until_the_budget_is_spent() -> None:
-    assert take_within(5, ["a", "b", "c"], {"a": 2, "b": 4, "c": 1}) == {"a"}
+def test_documents_that_exceed_the_budget_are_passed_over() -> None:
+    assert take_within(5, ["a", "b", "c"], {"a": 2, "b": 4, "c": 1}) == {"a", "c"}
     assert take_within(7, ["a", "b", "c"], {"a": 2, "b": 4, "c": 1}) == {"a", "b", "c"}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.evidence import found_share
+from benchmarks.locomo import Question
 from benchmarks.recall import main
 
 
@@ -31,6 +33,8 @@ def test_locomo_evidence_is_found(tier: str, locomo_file: Path, capsys: pytest.C
         "remembered": 1.0,
         "full_text_bm25": 1.0,
         "ratio": 1.0,
+        "found_first": 1.0,
+        "categories": {"single-hop": {"questions": 1, "remembered": 1.0, "full_text_bm25": 1.0}},
     }
 
 
@@ -38,7 +42,22 @@ def test_results_are_shown_as_a_table(locomo_file: Path, capsys: pytest.CaptureF
     gzipped = locomo_file.with_suffix(".json.gz")
     gzipped.write_bytes(gzip.compress(locomo_file.read_bytes()))
     main(["--locomo", str(gzipped), "--tier", "open"])
-    assert ["full", "text", "bm25", "1"] in [line.split() for line in capsys.readouterr().out.splitlines()]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["full", "text", "bm25", "1"] in lines
+    assert ["single-hop", "1"] in lines
+
+
+def test_evidence_is_found_where_enough_of_its_answer_is_given_back() -> None:
+    def share(answer: str, given: str | None) -> float:
+        question = Question("?", frozenset({"m"}), answer)
+        return found_share(question, {"m": "Ada bought a blue bike in Bremen"}, {} if given is None else {"m": given})
+
+    assert share("the blue bike, 2021", "Ada bought a blue bike") == 1  # 2021 stands elsewhere
+    assert share("a blue bike", "Ada ⋯ bike") == 0
+    assert share("Ada's blue bike in Bremen", "Ada ⋯ blue bike ⋯") == 1
+    assert share("Nothing of it", "Ada bought a blue bike in Bremen") == 1
+    assert share("Nothing of it", "Ada bought a blue bike") == 0
+    assert share("a blue bike", None) == 0
 
 
 @pytest.mark.parametrize(

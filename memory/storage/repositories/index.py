@@ -20,6 +20,7 @@ B = 0.75
 
 POSTING_BYTES = 16  # of a row besides its term, with its entry in the index
 
+LEAST_WEIGHT = 0.005  # of the weight of a query's rarest term; below that, some 95 % of the messages contain a term
 MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted text has thousands
 
 
@@ -137,10 +138,13 @@ def search(connection: Connection, query: IndexQuery, *, after: Hit | None = Non
 
 
 def _weights(connection: Connection, query: IndexQuery, documents: int) -> dict[str, float]:
-    """Term → weight, for the `MAX_TERMS` rarest of the query's terms that any message contains."""
+    """Term → weight, for the `MAX_TERMS` rarest of the query's terms that any message contains. A term that nearly all
+    messages contain is left out beside a rarer one: it decides nothing, and takes longest."""
     frequencies = document_frequencies(connection, query.bank_id, query.terms, query.newest)
     weights = {term: query.terms[term] * inverse_frequency(documents, n) for term, n in frequencies.items()}
-    return dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
+    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    telling = {term: weight for term, weight in weights.items() if weight >= least}
+    return dict(sorted(telling.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
 
 
 def _score(weights: Mapping[str, float], mean_length: float) -> ColumnElement[Any]:

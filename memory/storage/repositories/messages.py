@@ -70,6 +70,13 @@ class SealedPart(NamedTuple):
     complete: bool
 
 
+class Neighbours(NamedTuple):
+    """Ids of the messages around one in its thread, on either side the nearest first."""
+
+    before: Sequence[int]
+    after: Sequence[int]
+
+
 @dataclass(frozen=True)
 class MessageFilter:
     """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, or all."""
@@ -205,12 +212,46 @@ def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Seq
     return sorted(result, key=lambda message: (message.created_at, message.id))
 
 
+def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> list[int]:
+    """Ids of the messages of a bank that the filter lets through."""
+    return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
+
+
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
     result: set[int] = set()
     for part in batched(ids):
         query = select(_c.id).where(_c.id.in_(part), *within.conditions())
         result |= set(connection.execute(query).scalars())
+    return result
+
+
+def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
+    """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+    near = schema.messages.alias("near").c
+
+    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
+        beyond, nearest = (near.id > _c.id, near.id) if later else (near.id < _c.id, near.id.desc())
+        query = select(near.id).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
+        return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
+
+    distances = range(1, reach + 1)
+    columns = [distant(n, later=later) for later in (False, True) for n in distances]
+    result: dict[int, Neighbours] = {}
+    for part in batched(ids):
+        for message_id, *found in connection.execute(select(_c.id, *columns).where(_c.id.in_(part))):
+            sides = found[:reach], found[reach:]
+            before, after = ([i for i in side if i is not None] for side in sides)
+            result[message_id] = Neighbours(before, after)
+    return result
+
+
+def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
+    """Id → when the message was said, for those that exist."""
+    result: dict[int, datetime] = {}
+    for part in batched(ids):
+        query = select(_c.id, _c.created_at).where(_c.id.in_(part))
+        result |= {message_id: at for message_id, at in connection.execute(query)}
     return result
 
 

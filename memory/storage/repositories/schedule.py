@@ -17,9 +17,9 @@ from .upsert import Upsert, insert_for, insert_into
 
 _c = schema.schedule.c
 
-JobKind = Literal["seal", "age", "purge"]
+JobKind = Literal["seal", "age", "purge", "embed"]
 #: In the order in which they are done: sealing makes pages that may be due, ageing drops what may have to be purged.
-KINDS: tuple[JobKind, ...] = ("seal", "age", "purge")
+KINDS: tuple[JobKind, ...] = ("seal", "age", "purge", "embed")
 
 #: Due whatever the time is.
 AT_ONCE = datetime.min.replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 
+from .anchored import FROM_DATES
 from .calendar import (
     SECONDS,
     ResolvedTime,
@@ -19,23 +20,12 @@ from .calendar import (
     weekday_of_week,
 )
 from .patterns import latin_pattern
+from .seasons import FIRST_MONTHS, last_season, latest_season, season
+from .words import DAY, MONTH, NTH, WEEKDAY, WEEKDAY_NAMES, YEAR, month_number, weekday_number
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _ABBREVIATED_UNITS = {"h": "hour", "hr": "hour", "d": "day", "w": "week", "wk": "week", "y": "year", "yr": "year"}
 _HOURS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (17, 24)}  # of a day, half open
-
-
-def _month_number(word: str) -> int:
-    return next(i for i, name in enumerate(_MONTHS, 1) if name.startswith(word.lower().rstrip(".")[:3]))
-
-
-def _weekday_number(word: str) -> int:
-    return next(i for i, name in enumerate(_WEEKDAYS) if name.startswith(word.lower()[:3]))
 
 
 def _unit(word: str) -> str:
@@ -76,7 +66,7 @@ def _past(match: re.Match[str], now: datetime) -> ResolvedTime:
 
 def _weekday(match: re.Match[str], now: datetime) -> ResolvedTime:
     groups = match.groupdict()
-    weekday = _weekday_number(groups["weekday"])
+    weekday = weekday_number(groups["weekday"])
     which = (groups.get("which") or groups.get("week") or "last").lower()
     if groups.get("week"):
         return weekday_of_week(now, weekday, 0 if which == "this" else 1)
@@ -90,7 +80,7 @@ def _calendar(match: re.Match[str], now: datetime) -> ResolvedTime:
 
 def _named_month(match: re.Match[str], now: datetime) -> ResolvedTime:
     groups = match.groupdict()
-    month = _month_number(groups["month"])
+    month = month_number(groups["month"])
     year = int(groups["year"]) if groups.get("year") else latest_year(month, 1, now)
     relative = (groups.get("relative") or "").lower()
     which = (groups.get("which") or "").lower()
@@ -106,11 +96,37 @@ def _named_month(match: re.Match[str], now: datetime) -> ResolvedTime:
 
 def _named_day(match: re.Match[str], now: datetime) -> ResolvedTime | None:
     groups = match.groupdict()
-    month, day = _month_number(groups["month"]), int(groups["day"])
+    month, day = month_number(groups["month"]), int(groups["day"])
     year = int(groups["year"]) if groups.get("year") else latest_year(month, day, now)
     first = date(year, month, day)
     last = date(year, month, int(groups["to"])) if groups.get("to") else first
     return days(first, last, now) if first <= last else None
+
+
+def _part_of_year(match: re.Match[str], now: datetime) -> ResolvedTime:
+    first = {"early": 1, "mid": 5, "late": 9}[match["part"].lower()]
+    year = int(match["year"])
+    return days(date(year, first, 1), date(year, first + 3, monthrange(year, first + 3)[1]), now)
+
+
+def _season(match: re.Match[str], now: datetime) -> ResolvedTime:
+    groups, name = match.groupdict(), match["season"].lower()
+    which = " ".join((groups.get("which") or "").lower().split())
+    if groups.get("year"):
+        return season(name, int(groups["year"]), now)
+    if which in ("last", "this past", "past", "previous"):
+        return last_season(name, now)
+    return latest_season(name, now, 1 if which in ("last year", "before last") else 0)
+
+
+def _weekdays_ago(match: re.Match[str], now: datetime) -> ResolvedTime:
+    """“Two Fridays ago” is the one before last Friday."""
+    count = int(_count(match["n"])[0])
+    if match["weekday"].lower() == "weekend":
+        return calendar_period(now, "weekend", count)
+    latest = weekday_before(now, weekday_number(match["weekday"])).exact.start.astimezone(now.tzinfo).date()
+    day = latest - timedelta(7 * (count - 1))
+    return days(day, day, now)
 
 
 def _today(match: re.Match[str], now: datetime) -> ResolvedTime:
@@ -137,13 +153,9 @@ def _part_of_today(match: re.Match[str], now: datetime) -> ResolvedTime:
     return same(midnight + timedelta(hours=first), midnight + timedelta(hours=stop))
 
 
-_N = r"(?P<n>\d{1,4}(?:\.\d)?|an?\s+couple(?:\s+of)?|a\s+few|several|half\s+an?|an?|" + "|".join(_NUMBERS[1:]) + ")"
+_N = r"(?P<n>\d{1,4}(?:\.\d)?|an? couple(?: of)?|a few|several|half an?|an?|" + "|".join(_NUMBERS[1:]) + ")"
 _UNIT = r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|months?|years?|yrs?)"
-_MONTH = r"(?P<month>" + "|".join(rf"{n[:3]}(?:{n[3:]})?\.?" if n[3:] else n for n in _MONTHS) + r"|sept\.?)"
-_WEEKDAY = r"(?P<weekday>" + "|".join(_WEEKDAYS) + ")"
-_YEAR = r"(?P<year>(?:19|20)\d\d)"
-_NTH = r"(?:st|nd|rd|th)?"
-_DAY = rf"(?P<day>\d{{1,2}}){_NTH}"
+_SEASON = "(?P<season>" + "|".join(FIRST_MONTHS) + ")"
 _PART = r"(?:(?P<part>early|mid|late)[ -])?"
 
 PATTERNS = (
@@ -162,22 +174,30 @@ PATTERNS = (
         _calendar,
     ),
     latin_pattern(r"(?:the )?(?P<unit>weekend|week|month|year) (?P<which>before last)", _calendar),
-    latin_pattern(rf"(?P<which>last|this(?: past)?) {_WEEKDAY}", _weekday),
-    latin_pattern(rf"{_WEEKDAY}(?: of)? (?P<week>last|this) week", _weekday),
-    latin_pattern(rf"(?P<week>last|this) week(?: on|,)? {_WEEKDAY}", _weekday),
-    latin_pattern(rf"{_WEEKDAY}", _weekday, unambiguous=False),
-    latin_pattern(rf"{_PART}{_MONTH}(?: of)?,? {_YEAR}", _named_month),
-    latin_pattern(rf"{_PART}{_MONTH}(?: of)? (?P<relative>last|this) year", _named_month),
-    latin_pattern(rf"(?P<which>last|this) {_MONTH}", _named_month),
-    latin_pattern(rf"{_PART}{_MONTH}", _named_month, unambiguous=False),
-    latin_pattern(rf"(?:the )?{_DAY}(?: of)? {_MONTH}(?:,? {_YEAR})?", _named_day),
-    latin_pattern(rf"{_MONTH} {_DAY},? {_YEAR}", _named_day),
-    latin_pattern(rf"{_MONTH} (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)", _named_day),
-    latin_pattern(rf"{_MONTH} (?P<day>\d{{1,2}})(?!\s?\w)", _named_day),
-    latin_pattern(rf"{_MONTH} (?P<day>\d{{1,2}})(?=\W)", _named_day, unambiguous=False),
+    latin_pattern(rf"(?P<which>last|this(?: past)?) {WEEKDAY}", _weekday),
+    latin_pattern(rf"{WEEKDAY}(?: of)? (?P<week>last|this) week", _weekday),
+    latin_pattern(rf"(?P<week>last|this) week(?: on|,)? {WEEKDAY}", _weekday),
+    latin_pattern(rf"{WEEKDAY}", _weekday, unambiguous=False),
+    latin_pattern(rf"{_PART}{MONTH}(?: of)?,? {YEAR}", _named_month),
+    latin_pattern(rf"{_PART}{MONTH}(?: of)? (?P<relative>last|this) year", _named_month),
+    latin_pattern(rf"(?P<which>last|this) {MONTH}", _named_month),
+    latin_pattern(MONTH, _named_month, unambiguous=False),
+    latin_pattern(rf"(?P<part>early|mid|late)[ -]{MONTH}", _named_month),
+    latin_pattern(rf"(?P<part>early|mid|late)[ -]{YEAR}", _part_of_year, unambiguous=False),
+    latin_pattern(rf"{_N} (?P<weekday>{'|'.join(WEEKDAY_NAMES)}|weekend)s ago", _weekdays_ago),
+    latin_pattern(rf"(?P<which>this past|this|last|past|previous) {_SEASON}", _season),
+    latin_pattern(rf"(?:the )?{_SEASON} (?P<which>before last)", _season),
+    latin_pattern(rf"(?:the )?{_SEASON}(?: of)? (?:{YEAR}|(?P<which>last year|this year))", _season),
+    latin_pattern("(?P<season>spring|summer|autumn|winter)(?! of)", _season, unambiguous=False),  # no fall
+    *(latin_pattern(form, resolve) for form, resolve in FROM_DATES),
+    latin_pattern(rf"(?:the )?{DAY}(?: of)? {MONTH}(?:,? {YEAR})?", _named_day),
+    latin_pattern(rf"{MONTH} {DAY},? {YEAR}", _named_day),
+    latin_pattern(rf"{MONTH} (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)", _named_day),
+    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}})(?!\s?\w)", _named_day),
+    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}})(?=\W)", _named_day, unambiguous=False),
     latin_pattern(
-        rf"(?P<day>\d{{1,2}}){_NTH}(?:\s?[-–]\s?| to | and )(?P<to>\d{{1,2}}){_NTH} {_MONTH}(?:,? {_YEAR})?",
+        rf"(?P<day>\d{{1,2}}){NTH}(?:\s?[-–]\s?| to | and )(?P<to>\d{{1,2}}){NTH} {MONTH}(?:,? {YEAR})?",
         _named_day,
     ),
-    latin_pattern(rf"{_MONTH} (?P<day>\d{{1,2}}){_NTH}\s?[-–]\s?(?P<to>\d{{1,2}}){_NTH}(?:,? {_YEAR})?", _named_day),
+    latin_pattern(rf"{MONTH} (?P<day>\d{{1,2}}){NTH}\s?[-–]\s?(?P<to>\d{{1,2}}){NTH}(?:,? {YEAR})?", _named_day),
 )

@@ -35,6 +35,7 @@ _CLAUSE = re.compile(
     r"|what|when|where|which|while|who|whose|why|with|would|you|your|i)(?![\w-])",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"\s{1,8}[^\W\da-z]")
 _VERB = re.compile(r"\s+(?:also|be|have|never|not|only|still|well)(?!\w)", re.IGNORECASE)
 _NEXT = re.compile(r",?\s+(?:of\s+)?(?:the\s+)?(?:next|coming|following)\s", re.IGNORECASE)
 _AFTER_NEXT_WEEK = re.compile(r"(?<!\w)(?:next|every|each)\s+(?:\w+\s+)?(?:on\s+)?$", re.IGNORECASE)
@@ -49,9 +50,16 @@ _KOREAN_EVENT = re.compile(
 )
 
 
+_CONTEXT_CHARS = 80  # before a time that are looked at
+
+
+def _before(text: str, start: int) -> str:
+    return text[max(0, start - _CONTEXT_CHARS) : start]
+
+
 def is_meant(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Whether the expression in the query `text` is meant as a time that has been."""
-    said, before = text[time.start : time.stop], text[: time.start]
+    said, before = text[time.start : time.stop], _before(text, time.start)
     if _NEXT.match(text, time.stop) or _AFTER_NEXT_WEEK.search(before) or _KOREAN_NOT_PAST.search(before):
         return False
     if "전" in said and _KOREAN_EVENT.search(before):
@@ -83,16 +91,18 @@ def _is_year(text: str, time: TimeExpression, preposition: Preposition) -> bool:
 
 def _year_ends(text: str, stop: int) -> bool:
     """Whether the number before `stop` counts nothing: “in 2025 we …”, “in 2025 Mina …”."""
-    return _CLAUSE.match(text, stop) is not None or re.match(r"\s+[^\W\da-z]", text[stop:]) is not None
+    return _CLAUSE.match(text, stop) is not None or _NAME.match(text, stop) is not None
 
 
 def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition) -> bool:
     """Whether “may”, “march” and the like are a month although no capital says so."""
-    said, before = text[time.start : time.stop].lower(), text[: time.start]
+    said, before = text[time.start : time.stop].lower(), _before(text, time.start)
     if said.startswith("this"):
         return False
     if said.startswith("last"):
         return _OWNED.search(before) is None and preposition.article is False and not _VERB.match(text, time.stop)
+    if said.startswith(("early", "mid", "late")) and preposition.words in ("", "of") and _OWNED.search(before):
+        return False
     ends_phrase = _CLAUSE.match(text, time.stop) is not None
     prepositioned = preposition.words not in ("", "of") and not preposition.article
     if _MONTH_ONLY.fullmatch(said):
@@ -104,9 +114,13 @@ def _is_ordinary_month(text: str, time: TimeExpression, preposition: Preposition
 
 def _capital_in_sentence(text: str, start: int) -> bool:
     """Whether the word at `start` has a capital that is not due to its place or to a query all in capitals."""
-    return text[start].isupper() and not _SENTENCE_START.search(text[:start]) and text != text.upper()
+    return text[start].isupper() and not _SENTENCE_START.search(_before(text, start)) and text != text.upper()
 
 
 def _date_in_sentence(text: str, time: TimeExpression) -> bool:
     """Whether it looks like a date within a sentence: “… decided March 4 about …”."""
-    return text[time.start].isupper() and text[time.stop - 1].isdigit() and text[: time.start].rstrip()[-1:].isalnum()
+    return (
+        text[time.start].isupper()
+        and text[time.stop - 1].isdigit()
+        and _before(text, time.start).rstrip()[-1:].isalnum()
+    )

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import english, korean
+from . import cjk, english, korean
 from .calendar import Period
 from .patterns import NUMERIC_PATTERNS
 
-_PATTERNS = (*english.PATTERNS, *NUMERIC_PATTERNS, *korean.PATTERNS)
+_PATTERNS = (*english.PATTERNS, *NUMERIC_PATTERNS, *korean.PATTERNS, *cjk.PATTERNS)
 
 
 @dataclass(frozen=True)

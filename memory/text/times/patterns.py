@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from .calendar import Period, ResolvedTime, date_in_figures
 
+MOST_BLANKS = 8  # between words of an expression, so that every pattern is linear
+
 #: Resolves a match, seen from an aware `now` in the user's timezone; None or `ValueError` where no such time exists.
 Resolver = Callable[[re.Match[str], datetime], ResolvedTime | None]
 
@@ -22,7 +24,7 @@ class TimePattern(NamedTuple):
 
 def latin_pattern(pattern: str, resolve: Resolver, unambiguous: bool = True) -> TimePattern:
     """A pattern in Latin script, not part of a longer word or number; a space matches any white space."""
-    regex = rf"(?<![\w./:+-]){pattern}(?:['’]s)?(?![\w-])".replace(" ", r"\s+")
+    regex = rf"(?<![\w./:+-]){pattern}(?:['’]s)?(?![\w-])".replace(" ", rf"\s{{1,{MOST_BLANKS}}}")
     return TimePattern(re.compile(regex, re.IGNORECASE | re.ASCII), resolve, unambiguous)
 
 

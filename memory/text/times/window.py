@@ -13,6 +13,7 @@ from .evidence import Preposition, is_count, is_meant
 from .expressions import TimeExpression, find_times
 from .other_languages import parse_date
 
+MAX_WORDS_CHARS = 200  # of a bound in words
 _EXAMPLES = "for example '2026-03-04T09:30:00Z', '2026-03-04', '3 weeks ago', 'last month' or '지난달'"
 _RFC_3339 = re.compile(
     r"(?P<local>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?"
@@ -31,7 +32,8 @@ _AND = re.compile(r"\s*(?:and|to|until|till|through|–|-|\.\.|~|부터|에서)\
 _KOREAN_BOUND = re.compile(r"\s?(?P<bound>부터|이후|까지|이전)(?:에는|에|로|의|도|는)?(?![\w가-힣])")
 _KOREAN_BOUNDS = {"부터": "since", "이후": "since", "까지": "until", "이전": "before"}
 _ONWARDS = re.compile(r"\s+(?:on|onwards?)(?![\w-])", re.IGNORECASE)
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|\S+://\S+")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^“”]*”|`[^`]*`|\w[\w+.-]{0,30}://\S+")
+_BEFORE_CHARS = 60  # before a time that can belong to it
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def _period(text: str | datetime, now: datetime, timezone: str | None) -> Period
             raise InvalidTime(f"the time {text.isoformat()} has no timezone; write it like 2026-03-04T09:30:00Z")
         return _instant(text)
     words = text.strip()
+    if len(words) > MAX_WORDS_CHARS:
+        raise InvalidTime(f"a time has at most {MAX_WORDS_CHARS} characters; write it as {_EXAMPLES}")
     if match := _RFC_3339.fullmatch(words):
         return _instant(_rfc_3339(match, words, local, timezone))
     if words.lower() in ("now", "지금"):
@@ -145,7 +149,7 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
     if second is None:
         return None
     joint = _AND.fullmatch(text, first.stop, second.start)
-    before = _BEFORE.search(text, 0, first.start)
+    before = _before(text, first)
     opened = before is not None and (before["bound"] or before["at"]).lower() in ("between", "from")
     korean = _KOREAN_BOUND.match(text, second.stop)
     dashed = joint is not None and joint[0].strip() in ("–", "-", "..", "~")
@@ -165,7 +169,7 @@ def _range(text: str, first: TimeExpression, second: TimeExpression | None, loca
 
 def _single(text: str, time: TimeExpression) -> _WindowInQuery | None:
     """A time by itself (“in March”), or as a bound (“since March”, “3월 이후”); None where it is not meant."""
-    before = _BEFORE.search(text, 0, time.start)
+    before = _before(text, time)
     preposition = _preposition(before)
     bound = preposition.words if before is not None and before["bound"] else ""
     start = before.start() if before is not None and bound != "between" else time.start
@@ -179,6 +183,10 @@ def _single(text: str, time: TimeExpression) -> _WindowInQuery | None:
     if onwards is not None:
         return _WindowInQuery(start, onwards.end(), _bounded("since", time))
     return _WindowInQuery(start, time.stop, Window(*time.around))
+
+
+def _before(text: str, time: TimeExpression) -> re.Match[str] | None:
+    return _BEFORE.search(text, max(0, time.start - _BEFORE_CHARS), time.start)
 
 
 def _preposition(before: re.Match[str] | None) -> Preposition:

@@ -118,10 +118,10 @@ def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_path: P
             memory.store("ana", [{"id": key, "role": "user", "content": text + " and more words" * length}])
         whole = memory.recall("ana", "Titan")
         for query in ("Titan", None):
-            part = memory.recall("ana", query, max_tokens=60)
+            part = memory.recall("ana", query, max_tokens=120)
             assert {span.message_id for span in part.spans} == {"short", "shorter", "medium"}
             assert [(left.message_id, left.reason) for left in part.left_out] == [("long", "max_tokens")]
-            assert part.text_tokens <= 60
+            assert part.text_tokens <= 120
             rest = memory.recall("ana", query, cursor=part.next_cursor)
             assert [span.message_id for span in rest.spans] == ["long"]
             assert rest.spans[0] in [span.model_copy(update={"score": rest.spans[0].score}) for span in whole.spans]
@@ -151,12 +151,12 @@ def test_a_forged_cursor_shows_nothing_of_another_bank(memory: Memory) -> None:
     memory.store("secret", [{"id": "secret", "role": "user", "content": "Titan", "created_at": NOW}])
     fingerprint = _fingerprint(memory.recall("ana", limit=1).next_cursor)
     every_id = [1] * 30
-    forged = encode_cursor(fingerprint, [None, None, NOW.isoformat(), 0, every_id])
+    forged = encode_cursor(fingerprint, [None] * 4 + [NOW.isoformat(), 0, every_id])
     assert "secret" not in {span.message_id for span in memory.recall("ana", cursor=forged).spans}
     at = NOW.isoformat()
-    for wrong in ([None, None, at, 0, 5], [None, None, at, 0, [-1]], [None, None], [5, None, 1, 1]):
+    for wrong in ([at, 0, 5], [at, 0, [-1]], [], [1, 1]):
         with pytest.raises(InvalidCursor):
-            memory.recall("ana", cursor=encode_cursor(fingerprint, wrong))
+            memory.recall("ana", cursor=encode_cursor(fingerprint, [None] * 4 + wrong))
 
 
 def _fingerprint(cursor: str | None) -> str:

@@ -57,10 +57,13 @@ def test_korean_matches_parts_of_words(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_a_time_in_the_query_narrows_the_window(memory: Memory, sealed: bool) -> None:
+def test_a_time_in_the_query_moves_the_ranking(memory: Memory, sealed: bool) -> None:
     if sealed:
         memory.seal("ana")
-    assert found(memory, "3 weeks ago, what did we decide about project Titan?") == ["titan-3"]
+    assert found(memory, "3 weeks ago, what did we decide about project Titan?")[0] == "titan-3"
+    assert set(found(memory, "Titan, two months ago")) == set(found(memory, "Titan"))  # nothing is excluded
+    assert set(found(memory, "Titan, two months ago")[:2]) == {"titan-1", "titan-2"}
+    assert found(memory, "3 weeks ago") == ["titan-3"]  # a time alone is a window
     assert found(memory, "2주 전에 회의 어디로 옮겼지?")[0] == "ko-1"
 
 
@@ -93,16 +96,20 @@ def test_spans_fit_the_token_budget(memory: Memory) -> None:
     whole = memory.recall("ana", "Titan")
     part = memory.recall("ana", "Titan", max_tokens=whole.text_tokens - 1)
     assert part.text_tokens <= whole.text_tokens - 1
-    assert part.text_tokens == sum(count_text_tokens(span.text) for span in part.spans)
+    said = [f"{span.name or span.role} {span.created_at:%Y-%m-%d %H:%M}: " for span in part.spans]
+    headers = sum(map(count_text_tokens, said))
+    assert part.text_tokens == headers + sum(count_text_tokens(span.text) for span in part.spans)
     assert part.next_cursor is not None
     rest = memory.recall("ana", "Titan", cursor=part.next_cursor)
     assert [s.message_id for s in part.spans + rest.spans] == [s.message_id for s in whole.spans]
 
 
 def test_a_span_over_the_budget_is_cut(memory: Memory) -> None:
-    only = memory.recall("ana", "sourdough", max_tokens=5)
-    assert only.text_tokens <= 5
-    assert MESSAGES[5][4].startswith(only.spans[0].text)
+    for budget in (5, 25):  # the first has no room for who spoke and when
+        only = memory.recall("ana", "sourdough", max_tokens=budget)
+        assert only.text_tokens <= budget
+        assert MESSAGES[5][4].startswith(only.spans[0].text)
+        assert only.spans[0].text
 
 
 def test_decoded_spans_are_marked_and_keepsakes_are_exact(memory: Memory) -> None:

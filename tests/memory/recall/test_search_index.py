@@ -51,6 +51,14 @@ def test_the_suite_notices_an_index_that_forgets_the_filter(database: Database) 
         filters(IndexedBank(Unfiltered(), database))
 
 
+def test_a_word_of_nearly_all_messages_is_not_searched_for_beside_a_rarer_one(database: Database) -> None:
+    bank = IndexedBank(SqlSearchIndex(), database)
+    bank.store(*["common"] * 300, "common rare", "rare")
+    assert set(bank.found("common rare")) == {300, 301}
+    assert len(bank.hits("common", limit=500)) == 301
+    assert set(bank.found("common unknown")) <= set(range(301))
+
+
 @pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
 def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_path: Path) -> None:
     index = create()
@@ -64,7 +72,7 @@ def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex],
         )
         for change in (lambda: None, lambda: memory.seal("ana"), lambda: memory.age("ana", now=NOW + 40 * DAY)):
             change()
-            assert [span.message_id for span in memory.recall("ana", "dragon").spans] == ["dragon"]
+            assert memory.recall("ana", "dragon").spans[0].message_id == "dragon"
             seen: list[str] = []
             cursor = None
             while True:

@@ -39,7 +39,7 @@ def test_downgrading_and_upgrading_keeps_banks_and_has_them_looked_at(database: 
         assert banks.get(connection, "ana").policy == POLICY
         assert messages.count_open(connection, bank_id) == 1
         kinds = connection.execute(select(schema.schedule.c.kind).where(schema.schedule.c.due_at <= NOW)).scalars()
-        assert set(kinds) == {"seal", "age", "purge"}
+        assert set(kinds) == {"seal", "age", "purge", "embed"}
 
 
 def test_a_read_sees_one_snapshot(database: Database, bank_id: int) -> None:

@@ -1,0 +1,164 @@
+"""How much of LoCoMo's evidence an answer holds: what counts as found, Foxing's share of it, and that of BM25.
+
+An evidence message counts as found if the text that is given back holds at least `ENOUGH` of the gold answer's words
+that stand in that message; where none do, if all of its words are given back. The budget counts who and when.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.memory import Memory
+from foxing.memory.models import NewMessage, RecalledMessage
+from foxing.memory.policy import Policy
+from foxing.memory.recall.answer import header
+from foxing.memory.text.terms import index_terms, query_terms
+
+from .bm25 import Bm25, plain_words, take_within
+from .command_line import Advance
+from .locomo import Conversation, Question, read_locomo
+
+BUDGET_TOKENS = 2048  # text tokens of all spans of an answer, who and when included
+ENOUGH = 0.7
+#: In place of a tier: messages that are not sealed.
+OPEN = "open"
+#: LoCoMo's categories; the fifth asks for what was never said.
+CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
+_COMMON = frozenset(
+    "a|an|the|of|to|in|on|at|and|or|is|was|it|he|she|they|i|you|for|with|as|his|her".split("|")  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class CategoryRecall:
+    """The evidence of the questions of one category."""
+
+    questions: int
+    remembered: float
+    full_text_bm25: float
+
+
+@dataclass(frozen=True)
+class EvidenceRecall:
+    """Share of LoCoMo's evidence found within `BUDGET_TOKENS`, averaged over the questions of `CATEGORIES`."""
+
+    #: The tier that everything is held at, or "open".
+    tier: str
+    conversations: int
+    questions: int
+    remembered: float
+    #: The share that BM25 over the stemmed full text finds.
+    full_text_bm25: float
+    #: `remembered` ÷ `full_text_bm25`.
+    ratio: float
+    #: Share of the questions whose first span is evidence.
+    found_first: float = 0.0
+    categories: Mapping[str, CategoryRecall] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was found for one question."""
+
+    category: str
+    remembered: float
+    full_text_bm25: float
+    first: bool
+
+
+def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | None = None) -> EvidenceRecall:
+    """Stores LoCoMo, one bank a conversation, ages it to `tier` without keeping its text, and asks its questions.
+
+    `tier`: small, tiny or micro, or "open" for messages that are not sealed. Raises `InvalidInput` for a file that is
+    not LoCoMo.
+    """
+    conversations = read_locomo(file)
+    asked: list[_Asked] = []
+    for number, conversation in enumerate(conversations):
+        bank = f"locomo-{number}"
+        memory.store(bank, conversation.messages)
+        if tier != OPEN:
+            memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
+            memory.seal(bank)
+            memory.age(bank)
+        asked += _ask(memory, bank, conversation)
+        if progress is not None:
+            progress(number + 1, len(conversations))
+    categories = {name: [each for each in asked if each.category == name] for name in CATEGORIES.values()}
+    ours, theirs = _means(asked)
+    return EvidenceRecall(
+        tier=tier,
+        conversations=len(conversations),
+        questions=len(asked),
+        remembered=ours,
+        full_text_bm25=theirs,
+        ratio=ours / theirs if theirs else 0.0,
+        found_first=fmean(each.first for each in asked) if asked else 0.0,
+        categories={name: CategoryRecall(len(group), *_means(group)) for name, group in categories.items() if group},
+    )
+
+
+def found_share(question: Question, originals: Mapping[str, str], answer: Mapping[str, str]) -> float:
+    """Share of a question's evidence that an answer holds. `originals`, `answer`: message id → text."""
+    return fmean(_is_found(question, originals[key], answer.get(key)) for key in question.evidence)
+
+
+def _is_found(question: Question, original: str, given: str | None) -> bool:
+    if given is None:
+        return False
+    said = set(plain_words(original))
+    wanted = (set(plain_words(question.answer)) - _COMMON) & said
+    held = set(plain_words(given))
+    return len(wanted & held) >= ENOUGH * len(wanted) if wanted else said <= held
+
+
+def _ask(memory: Memory, bank: str, conversation: Conversation) -> list[_Asked]:
+    originals = {str(message.id): message.text for message in conversation.messages}
+    full_text = _FullTextSearch(conversation.messages)
+    result = []
+    for question in conversation.questions:
+        if question.category not in CATEGORIES:
+            continue
+        spans = memory.recall(bank, question.text, limit=500, max_tokens=BUDGET_TOKENS).spans
+        taken = full_text.within_budget(question)
+        result.append(
+            _Asked(
+                CATEGORIES[question.category],
+                found_share(question, originals, _texts(spans)),
+                found_share(question, originals, {key: originals[key] for key in taken}),
+                bool(spans) and spans[0].message_id in question.evidence,
+            )
+        )
+    return result
+
+
+def _texts(spans: Sequence[RecalledMessage]) -> dict[str, str]:
+    """Message id → what is given back of it."""
+    texts: dict[str, str] = {}
+    for span in spans:
+        texts[span.message_id] = f"{texts.get(span.message_id, '')} {span.text}"
+    return texts
+
+
+def _means(asked: Sequence[_Asked]) -> tuple[float, float]:
+    if not asked:
+        return 0.0, 0.0
+    return fmean(each.remembered for each in asked), fmean(each.full_text_bm25 for each in asked)
+
+
+class _FullTextSearch:
+    """BM25 over the stemmed full text of a conversation, speakers' names included."""
+
+    def __init__(self, messages: Sequence[NewMessage]) -> None:
+        self._index = Bm25({str(message.id): index_terms(message.text, message.name) for message in messages})
+        self._cost = {str(message.id): _cost(message) for message in messages}
+
+    def within_budget(self, question: Question) -> set[str]:
+        return take_within(BUDGET_TOKENS, self._index.rank(query_terms(question.text)), self._cost)
+
+
+def _cost(message: NewMessage) -> int:
+    who_and_when = header(message.name or message.role, message.created_at) if message.created_at else ""
+    return count_text_tokens(who_and_when) + count_text_tokens(message.text)

