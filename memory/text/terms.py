@@ -51,7 +51,7 @@ _MARKS = (
 )
 _LETTER = rf"(?:[^\W_{_HANGUL}{_UNSPACED}]|[{_MARKS}])"
 _CHUNK = re.compile(
-    rf"(?P<word>_*[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
+    rf"(?P<word>(?:(?<!_)_+)?[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
     rf"|[{_HANGUL}]+|[{_UNSPACED}]+"
 )
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
