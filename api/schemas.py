@@ -1,9 +1,10 @@
 """Request bodies. Responses are the values of `foxing.memory.models`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
+from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
 from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage, Value
 
@@ -19,7 +20,9 @@ TIMEZONE = "Time zone that dates and words are read in, for example 'Europe/Berl
 class StoreRequest(Value):
     """Messages to store, all or none."""
 
-    messages: list[NewMessage] = Field(min_length=1, description="Messages in the order of the conversation.")
+    messages: Annotated[list[NewMessage], FailFast()] = Field(
+        min_length=1, max_length=MAX_MESSAGES, description="Messages in the order of the conversation."
+    )
     thread: str | None = Field(
         default=None, max_length=200, description="Thread of the messages that do not name one themselves."
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from .metadata import Metadata
@@ -40,7 +40,7 @@ class NewMessage(Value):
         description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
         examples=["We ship Titan on 14 March."],
     )
-    tool_calls: tuple[FunctionCall, ...] = Field(
+    tool_calls: Annotated[tuple[FunctionCall, ...], FailFast()] = Field(
         (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
     )
     created_at: AwareDatetime | None = Field(

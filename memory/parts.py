@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    JsonValue,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from .compact_json import compact_json
@@ -113,10 +123,16 @@ def _plain(content: tuple[Part | ImagePart, ...]) -> str | tuple[Part | ImagePar
     return content[0].text if len(content) == 1 and isinstance(content[0], TextPart) else content
 
 
+class _FirstError(FailFast):
+    """Stops at the first error; hashable, as members of a union must be."""
+
+    __hash__ = object.__hash__
+
+
 #: The content of a message to store. A single text part becomes a string.
 Content = Annotated[
     Annotated[str, Tag("text")]
-    | Annotated[tuple[NewPart, ...], AfterValidator(_plain), Tag("parts")]
+    | Annotated[tuple[NewPart, ...], _FirstError(), AfterValidator(_plain), Tag("parts")]
     | Annotated[None, Tag("null")],
     Discriminator(
         _kind_of_content,

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
     )
-    max_body_bytes: int = Field(default=16 << 20, ge=1, description="Maximum size of a request body, in bytes.")
+    max_body_bytes: int = Field(default=4 << 20, ge=1, description="Maximum size of a request body, in bytes.")
     threads: int = Field(
         default=40,
         ge=1,
