@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Annotated, ParamSpec, TypeVar
 
 import anyio
@@ -10,12 +12,40 @@ from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import TimeTravelForbidden
+from foxing.renderer import FoxingError
 
 from .metrics import Metrics
 from .settings import Settings
 
+READY_FOR_S = 1.0  # how long the answer of a readiness check holds
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Readiness:
+    """Whether a memory can be used, asked at most once a second, whoever wants to know, and in a thread of its own: an
+    orchestrator must not take a busy service for a broken one."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._limiter = anyio.CapacityLimiter(1)
+        self._asking = anyio.Lock()
+        self._asked_at = -inf
+        self._error: FoxingError | None = None
+
+    async def check(self) -> None:
+        """Raises the error that `Memory.check` raised when it was asked last."""
+        async with self._asking:
+            if monotonic() - self._asked_at >= READY_FOR_S:
+                try:
+                    await anyio.to_thread.run_sync(self._memory.check, limiter=self._limiter)
+                    self._error = None
+                except FoxingError as error:
+                    self._error = error
+                self._asked_at = monotonic()
+        if self._error is not None:
+            raise self._error.with_traceback(None)
 
 
 class Service:
@@ -31,6 +61,7 @@ class Service:
         self.metrics = metrics
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
+        self._readiness = Readiness(memory)
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that does no codec work."""
@@ -39,6 +70,10 @@ class Service:
     async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that may encode or decode."""
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    async def check_ready(self) -> None:
+        """Raises what makes the service unable to serve, if anything does."""
+        await self._readiness.check()
 
     def check_now(self, now: str | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""

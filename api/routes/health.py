@@ -40,7 +40,7 @@ async def healthz() -> Health:
 )
 async def readyz(service: ServiceDep) -> Health:
     """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
-    await service.run_codec(service.memory.check)
+    await service.check_ready()
     return Health()
 
 

@@ -39,10 +39,11 @@ class Settings(BaseSettings):
         default=5, ge=1, le=1000, description="Database connections that a process keeps open."
     )
     database_max_overflow: int = Field(
-        default=10,
+        default=60,
         ge=0,
         le=1000,
-        description="Further database connections that a process opens under load and closes afterwards.",
+        description="Further database connections that a process opens under load and closes afterwards. With "
+        "`database_pool_size` more than `threads` and `codec_threads` together, so that no request waits for one.",
     )
     database_pool_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."

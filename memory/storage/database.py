@@ -30,7 +30,7 @@ class DatabaseOptions:
     #: Connections that stay open.
     pool_size: int = 5
     #: Further connections that are opened under load and closed afterwards.
-    max_overflow: int = 10
+    max_overflow: int = 60
     #: Seconds that a transaction waits for a free connection.
     pool_timeout_s: float = 30.0
     #: Seconds that a writer waits for a lock that another one holds.
