@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import TextIO, cast
+from collections.abc import MutableMapping
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.types import Processor
@@ -17,6 +18,25 @@ _SHARED: tuple[Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
 )
+
+
+#: Characters that would act on a terminal, as a bank's name may hold → their escapes, which are JSON's as well.
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F))}
+#: Line breaks and tabs are part of a rendered entry: those of a traceback.
+_LINE_ESCAPES = {code: escape for code, escape in _ESCAPES.items() if chr(code) not in "\t\n"}
+
+
+def _escape_values(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escapes control characters in the texts of an entry, so that it stays one line."""
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = value.translate(_ESCAPES)
+    return entry
+
+
+def _escape_line(logger: object, method: str, line: Any) -> str:
+    """Escapes what the renderer has written itself, such as a traceback."""
+    return str(line).translate(_LINE_ESCAPES)
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
@@ -41,9 +61,9 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=False)]
+        renderer = [_escape_values, structlog.dev.ConsoleRenderer(colors=False)]
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _escape_line],
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
     )
     handler = logging.StreamHandler(stream or sys.stderr)

@@ -68,6 +68,7 @@ INVALID_JSON: Final = ProblemKind("invalid-json", 400, "The body is not valid JS
 INVALID_ENCODING: Final = ProblemKind("invalid-encoding", 400, "The body is not UTF-8")
 HTTP_ERROR: Final = ProblemKind("http-error", 400, "The request was refused")
 UNAUTHORIZED: Final = ProblemKind("unauthorized", 401, "The API key is missing or wrong")
+CROSS_SITE: Final = ProblemKind("cross-site", 403, "The request comes from another web site")
 TIME_TRAVEL_FORBIDDEN: Final = ProblemKind("time-travel-forbidden", 403, "Setting the time is not allowed")
 NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "No such path")
 NOT_FOUND: Final = ProblemKind("not-found", 404, "Not found")

@@ -20,7 +20,7 @@ router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["agei
     summary="Seal open messages",
     responses={
         **json_response(200, "The new pages.", examples.SEAL_REPORT),
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def seal(
@@ -45,7 +45,7 @@ async def seal(
     summary="Age pages",
     responses={
         **json_response(200, "What moved or, in a dry run, would move.", examples.AGE_REPORT),
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def age(

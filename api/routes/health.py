@@ -25,7 +25,7 @@ class Health(Value):
     "/healthz",
     operation_id="healthz",
     summary="Liveness",
-    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(500)},
+    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(421, 500)},
 )
 async def healthz() -> Health:
     """Succeeds while the event loop is running. Does not touch the database or the codec."""
@@ -36,7 +36,7 @@ async def healthz() -> Health:
     "/readyz",
     operation_id="readyz",
     summary="Readiness",
-    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(500, 503)},
+    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(421, 500, 503)},
 )
 async def readyz(service: ServiceDep) -> Health:
     """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
@@ -60,7 +60,7 @@ async def readyz(service: ServiceDep) -> Health:
                 }
             },
         },
-        **problem_responses(401, 500),
+        **problem_responses(401, 403, 421, 500),
     },
 )
 async def metrics(service: ServiceDep) -> Response:

@@ -46,7 +46,7 @@ class _Selection(TypedDict):
     summary="Recall messages",
     responses={
         200: {"description": "What the memory holds.", "content": {"application/json": {"examples": _RESPONSES}}},
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def recall(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
 
+from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import schema
 
 from .schedule import KINDS, JobKind
@@ -87,14 +88,19 @@ def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime)
 
 def _free(now: datetime) -> ColumnElement[bool]:
     """Jobs that nobody works on: waiting ones, and those of a worker that was killed."""
-    return or_(_c.state == "waiting", _c.lease_until <= now)
+    return or_(_c.state == "waiting", _c.lease_until <= now, _c.lease_until > now + LONGEST_AHEAD)
+
+
+def _ready(now: datetime) -> ColumnElement[bool]:
+    """Jobs whose pause has passed."""
+    return or_(_c.run_after <= now, _c.run_after > now + LONGEST_AHEAD)
 
 
 def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
     """Whether there is a job that nobody works on. Reads only."""
     query = select(_c.id).where(_free(now)).limit(1)
     if not retry_at_once:
-        query = query.where(_c.run_after <= now)
+        query = query.where(_ready(now))
     return connection.execute(query).first() is not None
 
 
@@ -105,11 +111,14 @@ def take(connection: Connection, lease: Lease, *, retry_at_once: bool = False, a
     """
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
-        others.c.bank_id == _c.bank_id, others.c.state == "running", others.c.lease_until > lease.now
+        others.c.bank_id == _c.bank_id,
+        others.c.state == "running",
+        others.c.lease_until > lease.now,
+        others.c.lease_until <= lease.now + LONGEST_AHEAD,
     )
     query = select(_c.id).where(_free(lease.now), ~busy.exists(), _c.id > after_id).order_by(_c.id).limit(1)
     if not retry_at_once:
-        query = query.where(_c.run_after <= lease.now)
+        query = query.where(_ready(lease.now))
     job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
     if job_id is None:
         return None
