@@ -6,7 +6,8 @@ from pydantic import FailFast, Field
 
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
-from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage, Value
+from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage
+from foxing.memory.values import Input
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
@@ -17,7 +18,7 @@ NOW = (
 TIMEZONE = "Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."
 
 
-class StoreRequest(Value):
+class StoreRequest(Input):
     """Messages to store, all or none."""
 
     messages: Annotated[list[NewMessage], FailFast()] = Field(
@@ -28,14 +29,14 @@ class StoreRequest(Value):
     )
 
 
-class SealRequest(Value):
+class SealRequest(Input):
     """Options for sealing."""
 
     now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
     timezone: str | None = Field(default=None, description=TIMEZONE)
 
 
-class AgeRequest(Value):
+class AgeRequest(Input):
     """Options for ageing."""
 
     now: str | None = Field(default=None, description=f"{NOW}; only in a dry run or if FOXING_TIME_TRAVEL allows it.")
@@ -53,7 +54,7 @@ class AgeRequest(Value):
     )
 
 
-class RecallRequest(Value):
+class RecallRequest(Input):
     """Messages to recall: those that answer a query, those of a time window in time order, or both."""
 
     query: str | None = Field(

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, JsonValue, model_validator
+from pydantic import FailFast, Field, JsonValue, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from .metadata import Metadata
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart
 from .text.parts import render_parts
+from .values import Input, Moment, Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Tier = Literal["large", "base", "small", "tiny", "micro"]
@@ -26,13 +27,7 @@ PREVIEWED_PAGES = 8  # of a dry run, by default
 MAX_PREVIEWED_PAGES = 100
 
 
-class Value(BaseModel):
-    """Base of all values: immutable; unknown fields are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NewMessage(Value):
+class NewMessage(Input):
     """A message to remember."""
 
     role: Role = Field(description="Who speaks.", examples=["user"])
@@ -40,10 +35,10 @@ class NewMessage(Value):
         description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
         examples=["We ship Titan on 14 March."],
     )
-    tool_calls: Annotated[tuple[FunctionCall, ...], FailFast()] = Field(
+    tool_calls: Annotated[tuple[FunctionCall, ...], Strict(False), FailFast()] = Field(
         (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
     )
-    created_at: AwareDatetime | None = Field(
+    created_at: Moment | None = Field(
         None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
     id: str | None = Field(

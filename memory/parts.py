@@ -10,6 +10,7 @@ from pydantic import (
     FailFast,
     Field,
     JsonValue,
+    Strict,
     Tag,
     model_validator,
 )
@@ -129,10 +130,16 @@ class _FirstError(FailFast):
     __hash__ = object.__hash__
 
 
+class _AnySequence(Strict):
+    """Takes a list for a tuple, also in a strict model; hashable."""
+
+    __hash__ = object.__hash__
+
+
 #: The content of a message to store. A single text part becomes a string.
 Content = Annotated[
     Annotated[str, Tag("text")]
-    | Annotated[tuple[NewPart, ...], _FirstError(), AfterValidator(_plain), Tag("parts")]
+    | Annotated[tuple[NewPart, ...], _AnySequence(False), _FirstError(), AfterValidator(_plain), Tag("parts")]
     | Annotated[None, Tag("null")],
     Discriminator(
         _kind_of_content,
