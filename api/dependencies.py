@@ -12,9 +12,11 @@ from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import TimeTravelForbidden
+from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics
+from .schemas import CURSOR
 from .settings import Settings
 
 READY_FOR_S = 1.0  # how long the answer of a readiness check holds
@@ -91,7 +93,13 @@ async def get_service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 
-BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"])]
-PagePath = Annotated[str, Path(description="Id of the page.")]
-CursorQuery = Annotated[str | None, Query(description="The `next_cursor` of the previous response.")]
+#: What `memory.ingest.validate.check_bank_name` takes; for a name that it does not take there is no bank.
+BANK_NAME = {"pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}$"}
+
+BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"], json_schema_extra=BANK_NAME)]
+PagePath = Annotated[str, Path(description="Id of the page.", json_schema_extra={"pattern": "^[0-9a-f]{32}$"})]
+CursorQuery = Annotated[
+    str | None,
+    Query(description="The `next_cursor` of the previous response.", max_length=MAX_CURSOR_CHARS, pattern=CURSOR),
+]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries.")]

@@ -2,12 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import FailFast, Field
+from pydantic import ConfigDict, FailFast, Field
+from pydantic.config import JsonDict
 
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
 from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage
-from foxing.memory.values import Input
+from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
+from foxing.memory.recall.query import MAX_QUERY_CHARS
+from foxing.memory.values import INTEGRAL, Input
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "fidelity")
@@ -15,6 +18,7 @@ NOW = (
     "Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which stand for the "
     "start of that day"
 )
+CURSOR = "^[A-Za-z0-9_-]*=*$"
 TIMEZONE = "Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."
 
 
@@ -25,7 +29,10 @@ class StoreRequest(Input):
         min_length=1, max_length=MAX_MESSAGES, description="Messages in the order of the conversation."
     )
     thread: str | None = Field(
-        default=None, max_length=200, description="Thread of the messages that do not name one themselves."
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Thread of the messages that do not name one themselves.",
     )
 
 
@@ -45,20 +52,29 @@ class AgeRequest(Input):
         default=False,
         description="Change nothing; report what would move or be forgotten, and how much it would save.",
     )
-    preview: int = Field(
+    preview: Annotated[int, Field(ge=0, le=MAX_PREVIEWED_PAGES), INTEGRAL] = Field(
         default=PREVIEWED_PAGES,
-        ge=0,
-        le=MAX_PREVIEWED_PAGES,
         description="In a dry run: of how many pages, oldest first, to work out which words would fade; each takes "
         "some tenths of a second.",
     )
 
 
+#: `max_tokens` and `fidelity` are for text, `reader` is for images.
+_BY_FORMAT: JsonDict = {
+    "if": {"properties": {"format": {"const": "images"}}, "required": ["format"]},
+    "then": {"properties": {name: False for name in FORMAT_TEXT_ONLY}},
+    "else": {"properties": {"reader": {"type": "null"}}},
+}
+
+
 class RecallRequest(Input):
     """Messages to recall: those that answer a query, those of a time window in time order, or both."""
 
+    model_config = ConfigDict(json_schema_extra=_BY_FORMAT)
+
     query: str | None = Field(
         default=None,
+        max_length=MAX_QUERY_CHARS,
         description="Question or search terms. A time mentioned in the query counts too. Without a query, the whole "
         "time window is recalled.",
     )
@@ -75,9 +91,14 @@ class RecallRequest(Input):
         "only a null that is there.",
     )
     limit: Limit = Field(default=20, description="Maximum number of spans or images.")
-    cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
-    max_tokens: int | None = Field(
-        default=None, ge=1, description="Maximum number of text tokens in all spans together."
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_CURSOR_CHARS,
+        pattern=CURSOR,
+        description="The `next_cursor` of the previous response.",
+    )
+    max_tokens: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
+        default=None, description="Maximum number of text tokens in all spans together."
     )
     fidelity: Fidelity = Field(
         default="remembered",

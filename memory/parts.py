@@ -14,6 +14,7 @@ from pydantic import (
     Tag,
     model_validator,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from .compact_json import compact_json
@@ -49,14 +50,29 @@ Arguments = Annotated[
 ]
 
 
-class TextPart(_Part):
+def _require_type(schema: JsonDict) -> None:
+    """In JSON, the type tells parts apart."""
+    schema["required"] = ["type", *(name for name in _names(schema.get("required")) if name != "type")]
+
+
+def _names(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+class _TypedPart(_Part):
+    """A part that names its type in JSON."""
+
+    model_config = ConfigDict(json_schema_extra=_require_type)
+
+
+class TextPart(_TypedPart):
     """Text."""
 
     type: Literal["text"] = Field(default="text", description="`text`; to be given in JSON.")
     text: str = Field(description="The text; may be empty.")
 
 
-class ToolCall(_Part):
+class ToolCall(_TypedPart):
     """A tool called by the speaker."""
 
     type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; to be given in JSON.")
@@ -65,7 +81,7 @@ class ToolCall(_Part):
     arguments: Arguments = Field(description="Arguments: a JSON object, or a string that holds one. Kept as given.")
 
 
-class ToolResult(_Part):
+class ToolResult(_TypedPart):
     """What a tool answered."""
 
     type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; to be given in JSON.")
@@ -76,6 +92,8 @@ class ToolResult(_Part):
 
 class ImagePart(_Part):
     """An image. Not stored yet: a message with an image is refused."""
+
+    model_config = ConfigDict(json_schema_extra={"not": {}})
 
     type: Literal["image"] = Field(default="image", description="`image`; to be given in JSON.")
     media_type: str = Field(description="Media type, such as `image/png`.")

@@ -28,6 +28,8 @@ from .models import Tier
 from .values import Input
 
 LONGEST = timedelta(days=36_525)  # 100 years
+#: In the schema; years, months and weeks are taken as well.
+_ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
 _ISO_DURATION = re.compile(r"[+-]?P")
 _KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
 
@@ -48,7 +50,7 @@ def _check_duration(value: Any) -> Any:
 #: A duration from 0 to 100 years, in ISO 8601 as JSON: “P7D”, “PT30S”. Numbers are no durations.
 Duration = Annotated[
     timedelta,
-    Field(ge=timedelta(0), le=LONGEST, strict=False),
+    Field(ge=timedelta(0), le=LONGEST, strict=False, json_schema_extra={"pattern": _ISO_PATTERN}),
     BeforeValidator(_check_duration),
     PlainSerializer(_iso, when_used="json"),
 ]
@@ -71,6 +73,7 @@ class Policy(Input):
             Step(after=timedelta(days=30), tier="tiny"),
             Step(after=timedelta(days=365), tier="micro"),
         ),
+        max_length=len(TIERS) - 1,
         description="Steps to lower tiers, in ascending order of age.",
     )
     keep_text: str = Field(
@@ -78,6 +81,7 @@ class Policy(Input):
         description="How long exact text is kept: 'fresh': until the page first ages; 'always'; 'until:<tier>': until "
         "the page reaches that tier.",
         examples=["fresh", "always", "until:tiny"],
+        json_schema_extra={"enum": ["fresh", "always", *(f"until:{tier}" for tier in TIERS)]},
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
     undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")

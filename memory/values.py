@@ -29,3 +29,11 @@ def _check_moment(value: Any) -> Any:
 _YEAR = re.compile(r"\d{4}-")
 #: A time with an offset: aware, or text in RFC 3339. Numbers are no times.
 Moment = Annotated[AwareDatetime, Strict(False), BeforeValidator(_check_moment)]
+
+
+def _check_integer(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+#: JSON has one type for all numbers, so that 5.0 is an integer.
+INTEGRAL = BeforeValidator(_check_integer)
