@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from math import inf
+from threading import Event
 from time import monotonic
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -11,7 +12,7 @@ import anyio.to_thread
 from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
-from foxing.memory.errors import TimeTravelForbidden
+from foxing.memory.errors import Closed, TimeTravelForbidden
 from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
@@ -61,6 +62,8 @@ class Service:
         self.memory = memory
         self.settings = settings
         self.metrics = metrics
+        #: Set when the service begins to stop.
+        self.stopping = Event()
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
         self._readiness = Readiness(memory)
@@ -72,6 +75,11 @@ class Service:
     async def run_codec(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that may encode or decode."""
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._codec_limiter)
+
+    def go_on(self, done: int, total: int) -> None:
+        """Progress of a long call: raises `Closed` once the service is stopping."""
+        if self.stopping.is_set():
+            raise Closed("the service is stopping; what was done is kept, send the request again for the rest")
 
     async def check_ready(self) -> None:
         """Raises what makes the service unable to serve, if anything does."""

@@ -34,7 +34,9 @@ async def seal(
     """Typesets all open messages onto pages, encodes them and responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
-    report = await service.run_codec(service.memory.seal, bank, now=request.now, timezone=request.timezone)
+    report = await service.run_codec(
+        service.memory.seal, bank, now=request.now, timezone=request.timezone, progress=service.go_on
+    )
     service.metrics.ageing.record_seal(report)
     return report
 
@@ -68,6 +70,7 @@ async def age(
         timezone=request.timezone,
         dry_run=request.dry_run,
         preview=request.preview,
+        progress=service.go_on,
     )
     service.metrics.ageing.record_age(report)
     return report

@@ -78,8 +78,9 @@ def _due_at(now: datetime, codec: str) -> ColumnElement[bool]:
 
 def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime) -> int:
     at = literal(created_at, schema.UtcDateTime)
-    order = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
-    rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(_due.bank_id, order)
+    number = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
+    order = (_due.kind != "purge", _due.bank_id, number)  # what is to be gone does not wait for ageing
+    rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(*order)
     statement = insert_into(connection, schema.jobs)
     insert = statement.from_select(["bank_id", "kind", "state", "run_after", "created_at"], rows)
     counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
@@ -104,10 +105,13 @@ def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = Fal
     return connection.execute(query).first() is not None
 
 
-def take(connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int = 0) -> Job | None:
-    """Takes the oldest job that nobody works on, in a bank in which nobody works; None if there is none.
+def take(
+    connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int | None = None
+) -> Job | None:
+    """Takes the oldest job that nobody works on, in a bank in which nobody works, purging first; None if there is none.
 
-    `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay.
+    `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay,
+    and the order is that of the ids.
     """
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
@@ -116,7 +120,11 @@ def take(connection: Connection, lease: Lease, *, retry_at_once: bool = False, a
         others.c.lease_until > lease.now,
         others.c.lease_until <= lease.now + LONGEST_AHEAD,
     )
-    query = select(_c.id).where(_free(lease.now), ~busy.exists(), _c.id > after_id).order_by(_c.id).limit(1)
+    query = select(_c.id).where(_free(lease.now), ~busy.exists()).limit(1)
+    if after_id is None:
+        query = query.order_by(_c.kind != "purge", _c.id)
+    else:
+        query = query.where(_c.id > after_id).order_by(_c.id)
     if not retry_at_once:
         query = query.where(_ready(lease.now))
     job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
