@@ -61,7 +61,10 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        renderer = [_escape_values, structlog.dev.ConsoleRenderer(colors=False)]
+        renderer = [
+            _escape_values,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _escape_line],
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],

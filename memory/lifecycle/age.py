@@ -118,7 +118,9 @@ class Ager:
 
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
-            return wastebasket.purge(connection, bank_id, now)
+            purged = wastebasket.purge(connection, bank_id, now)
+        self.database.erase_log()
+        return purged
 
     def _survey(self, bank_name: str, now: datetime) -> _Due:
         with self.database.read() as connection:

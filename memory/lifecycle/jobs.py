@@ -55,7 +55,8 @@ class JobQueue:
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
-        are not looked at."""
+        are not looked at. What was purged while the log could not be erased is erased from it now."""
+        self._database.erase_waiting_log()
         with self._database.read() as connection:
             if not jobs.is_due(connection, now, self._codec):
                 return 0

@@ -62,7 +62,10 @@ class Upkeep:
                 unreadable=report.unreadable,
             )
         with self._database.write() as connection:
-            return JobResult(job.bank, job.kind, purged=wastebasket.purge(connection, job.bank_id, now))
+            purged = wastebasket.purge(connection, job.bank_id, now)
+        if purged:
+            self._database.erase_log()
+        return JobResult(job.bank, job.kind, purged=purged)
 
     def rescheduling(self, job: Job) -> Reschedule:
         """What sets the time at which the work of `job` is next due, prepared outside the transaction."""

@@ -20,6 +20,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
+#: How long erasing the log waits for the transactions that need it. Writers wait meanwhile.
+ERASE_WITHIN_MS = 200
+
 
 @dataclass(frozen=True)
 class DatabaseOptions:
@@ -68,6 +71,7 @@ class Database:
     def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
         """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
         options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
+        self._options = options
         self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
@@ -78,6 +82,7 @@ class Database:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
         self.engine: Engine = _engine(self.url, options)
         self._closed = False
+        self._log_waits = False
 
     @property
     def display_url(self) -> str:
@@ -128,6 +133,24 @@ class Database:
             connection.rollback()
             return revision
 
+    def erase_log(self) -> bool:
+        """Empties SQLite's write-ahead log, which still holds what was deleted; False if a transaction of another
+        connection needs it, in which case `erase_waiting_log` tries again. Other databases have nothing to erase."""
+        if not self.is_sqlite:
+            return True
+        with self._connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {ERASE_WITHIN_MS}")
+            try:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._options.busy_timeout_s * 1000)}")
+        self._log_waits = bool(busy)
+        return not busy
+
+    def erase_waiting_log(self) -> bool:
+        """Empties the log if the last attempt failed; False if this one does, too."""
+        return self.erase_log() if self._log_waits else True
+
     def ping(self) -> None:
         """Raises `StorageError` if the database does not respond."""
         with self.read() as connection:
@@ -169,7 +192,7 @@ def _engine(url: URL, options: DatabaseOptions) -> Engine:
     if not sqlite:
         # a server in another time zone could not return the earliest instants
         arguments = {"options": f"-c timezone=UTC -c lock_timeout={round(options.busy_timeout_s * 1000)}"}
-    engine = create_engine(url, connect_args=arguments, **pool)
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # they hold what users said
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -182,6 +205,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
     cursor.execute("PRAGMA cache_size = -16384")  # KiB
     cursor.close()
 

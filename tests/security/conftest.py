@@ -1,5 +1,6 @@
 """Fixtures for tests of what the service withstands."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,13 @@ def client(memory: Memory) -> Iterator[httpx.Client]:
     """A client of a service over the empty `memory`."""
     with serve(memory) as client:
         yield client
+
+
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, restored after the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -60,7 +60,7 @@ def test_a_job_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCod
     app = create_app(load_settings({"ageing_enabled": True, "ageing_interval_s": 0.05}), memory)
     with BackgroundServer(app):
         assert gate.reached.wait(60)
-        closing = threading.Timer(0.2, gate.opened.set)
+        closing = threading.Timer(1.0, gate.opened.set)
         closing.start()
     closing.join()
     assert 0 < tiers(memory).count("small") < PAGES
@@ -77,7 +77,7 @@ def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, code
         with BackgroundServer(app) as server:
             answer = pool.submit(httpx.post, f"{server.url}/v1/banks/ana/age", timeout=60)
             assert gate.reached.wait(60)
-            threading.Timer(0.2, gate.opened.set).start()
+            threading.Timer(1.0, gate.opened.set).start()
         check_problem(answer.result(), 503, "closed")
     assert 0 < tiers(memory).count("small") < PAGES
 
