@@ -9,15 +9,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from foxing.memory import DatabaseOptions
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
-from .names import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, InvalidSettings
+from .names import ENV_DELIMITER, ENV_PREFIX, InvalidSettings
 from .sources import EnvironmentSource, FileSource
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
-    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in `foxing.toml` in the
-    working directory; a nested one has `__` between its parts, or is in a table. The environment takes precedence.
+    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in the file that
+    `FOXING_SETTINGS_FILE` names, by default `foxing.toml` in the working directory; a nested one has `__` between its
+    parts, or is in a table. The environment takes precedence.
     `load_settings` reports errors in one sentence."""
 
     model_config = SettingsConfigDict(
@@ -138,7 +139,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls, SETTINGS_FILE)
+        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)
 
     @property
     def key(self) -> str | None:

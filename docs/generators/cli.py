@@ -11,7 +11,7 @@ HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->
 # The `foxing` command
 
-Every command that works on a memory opens the database named by `--database`, `FOXING_DATABASE_URL` or `foxing.toml`
+Every command that works on a memory opens the database named by `--database`, `FOXING_DATABASE_URL` or the file of settings
 ([settings](settings.md)) and upgrades it first. `--database` and `--version` go before the name of the command, all
 other options after it. An option whose value ends in `…` takes several values, up to the next option.
 
