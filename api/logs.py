@@ -39,6 +39,31 @@ def _escape_line(logger: object, method: str, line: Any) -> str:
     return str(line).translate(_LINE_ESCAPES)
 
 
+class _Repetitions(logging.Filter):
+    """Leaves out what a library logs again and again, as when descriptors run out: after `AT_MOST` entries that begin
+    alike within `PERIOD_S` it is silent until the period has passed. Entries of our own are never left out."""
+
+    AT_MOST = 10
+    PERIOD_S = 60.0
+    MOST_KINDS = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("foxing"):
+            return True
+        kind = (record.name, str(record.msg).partition("\n")[0][:80])
+        began, count = self._seen.get(kind, (record.created, 0))
+        if record.created - began >= self.PERIOD_S:
+            began, count = record.created, 0
+        if len(self._seen) >= self.MOST_KINDS:
+            self._seen.clear()
+        self._seen[kind] = (began, count + 1)
+        return count < self.AT_MOST
+
+
 def get_logger() -> structlog.stdlib.BoundLogger:
     """The logger of the service. It writes through the standard library, so the handlers configured there apply."""
     logger = structlog.wrap_logger(
@@ -71,6 +96,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(_Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

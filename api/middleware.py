@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 
+import anyio
 import anyio.to_thread
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,7 @@ from .problems import (
     BODY_TOO_LARGE,
     INTERNAL,
     MEDIA_TYPE,
+    REQUEST_TIMEOUT,
     Problem,
     RequestError,
     make_problem,
@@ -28,6 +30,7 @@ from .problems import (
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+BODY_S = 60.0  # seconds that the body of a request may take
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -155,8 +158,12 @@ class RequestGuard:
         chunks: list[bytes] = []
         size = 0
         more = True
+        ends_at = anyio.current_time() + BODY_S
         while more:
-            message = await receive()
+            with anyio.move_on_after(max(0.0, ends_at - anyio.current_time())) as waiting:
+                message = await receive()
+            if waiting.cancelled_caught:
+                raise self._too_slow()
             if message["type"] == "http.disconnect":
                 return None
             chunk = message.get("body", b"")
@@ -171,6 +178,13 @@ class RequestGuard:
         elif body:
             check_json_body(headers, body)
         return body
+
+    def _too_slow(self) -> RequestError:
+        return RequestError(
+            REQUEST_TIMEOUT,
+            f"the request body did not arrive within {BODY_S:g} s; send fewer messages per request",
+            {"Connection": "close"},
+        )
 
     def _too_large(self) -> RequestError:
         # The rest of the body stays unread, so the connection cannot be reused.

@@ -73,6 +73,7 @@ TIME_TRAVEL_FORBIDDEN: Final = ProblemKind("time-travel-forbidden", 403, "Settin
 NO_SUCH_PATH: Final = ProblemKind("no-such-path", 404, "No such path")
 NOT_FOUND: Final = ProblemKind("not-found", 404, "Not found")
 METHOD_NOT_ALLOWED: Final = ProblemKind("method-not-allowed", 405, "The path does not support this method")
+REQUEST_TIMEOUT: Final = ProblemKind("request-timeout", 408, "The request took too long to arrive")
 CONFLICT: Final = ProblemKind("conflict", 409, "The id or key is already in use")
 FORGOTTEN: Final = ProblemKind("forgotten", 410, "The memory no longer holds this")
 BODY_TOO_LARGE: Final = ProblemKind("body-too-large", 413, "The body is too large")

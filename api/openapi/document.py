@@ -17,6 +17,7 @@ from foxing.api.problems import (
     INVALID_REQUEST,
     MEDIA_TYPE,
     NOT_FOUND,
+    REQUEST_TIMEOUT,
     STORAGE,
     TIME_TRAVEL_FORBIDDEN,
     UNAUTHORIZED,
@@ -66,6 +67,7 @@ _PROBLEMS: Mapping[int, StatusProblem] = {
         TIME_TRAVEL_FORBIDDEN, "The settings do not allow `now`, or, without a key, a page of another web site asks."
     ),
     404: StatusProblem(NOT_FOUND, "The bank, page or message does not exist."),
+    408: StatusProblem(REQUEST_TIMEOUT, "The body took too long to arrive."),
     409: StatusProblem(CONFLICT, "The id or the idempotency key was used with different content."),
     410: StatusProblem(FORGOTTEN, "The memory no longer holds the requested version."),
     413: StatusProblem(BODY_TOO_LARGE, "The body or a message is too large."),
@@ -76,7 +78,7 @@ _PROBLEMS: Mapping[int, StatusProblem] = {
     503: StatusProblem(STORAGE, "The database or the remote decoder is unavailable."),
 }
 _V1_STATUSES = (401, 403, 421, 422, 500, 503)
-_BODY_STATUSES = (400, 413, 415)
+_BODY_STATUSES = (400, 408, 413, 415)
 
 
 def v1_problem_responses(*statuses: int, body: bool = False) -> dict[int | str, Json]:

@@ -228,6 +228,7 @@ PROBLEM_DETAILS: dict[str, str] = {
     "unsupported-media-type": "send the body as JSON with the header 'Content-Type: application/json', "
     "not 'text/plain'",
     "time-travel-forbidden": "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
+    "request-timeout": "the request body did not arrive within 60 s; send fewer messages per request",
     "wrong-host": "without an API key the service answers only to 127.0.0.1, ::1, localhost, not to 'example.org'; set "
     "FOXING_API_KEY to serve it under another name",
     "internal": "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
