@@ -20,6 +20,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
+from .turns import Turns
+
 #: How long erasing the log waits for the transactions that need it. Writers wait meanwhile.
 ERASE_WITHIN_MS = 200
 
@@ -83,6 +85,7 @@ class Database:
         self.engine: Engine = _engine(self.url, options)
         self._closed = False
         self._log_waits = False
+        self._turns = Turns()
 
     @property
     def display_url(self) -> str:
@@ -102,13 +105,31 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction, committed when the block ends and rolled back if it raises."""
-        with self._connect() as connection:
+        """A transaction, committed when the block ends and rolled back if it raises. In SQLite, which has one writer at
+        a time, those of a process take turns in the order in which they came."""
+        with self._turn(), self._connect() as connection:
             if self.is_sqlite:
                 # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
+
+    @property
+    def waiting_writers(self) -> int:
+        """How many threads of this process wait for their turn to write."""
+        return self._turns.waiting
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turns.take(self._options.busy_timeout_s):
+            raise StorageError(f"the database {self.display_url} was locked for too long; try again")
+        try:
+            yield
+        finally:
+            self._turns.pass_on()
 
     def migrate(self) -> None:
         """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database."""
