@@ -6,7 +6,7 @@ import os
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_26_0005"
+revision = "2026_11_26_0007"
 down_revision = "2026_11_26_0004"
 branch_labels = None
 depends_on = None
