@@ -11,7 +11,7 @@ from foxing.renderer import tier_rank
 
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
-from .errors import InvalidInput
+from .errors import InvalidCursor, InvalidInput
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
@@ -331,7 +331,7 @@ class Memory:
         """Banks in the order of their names, with statistics. `limit`: 1 to 500. `cursor`: `next_cursor` of the
         previous call. Raises `InvalidInput`, `InvalidCursor`."""
         check_limit(limit)
-        after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
+        after = _bank_after(cursor) if cursor else None
         with self._database.read() as connection:
             rows = banks.list_after(connection, after, limit + 1)
             infos = [bank_info(connection, row, self._index) for row in rows[:limit]]
@@ -365,6 +365,15 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
+
+
+def _bank_after(cursor: str) -> str:
+    """The name of the bank that a cursor comes after. Raises `InvalidCursor`."""
+    name = decode_cursor(cursor, "banks")[0]
+    try:
+        return check_bank_name(name)
+    except InvalidInput as error:
+        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error
 
 
 def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
