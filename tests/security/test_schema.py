@@ -76,7 +76,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def check(case: schemathesis.Case, url: str) -> None:
     """Sends a request and checks the response."""
-    response = case.call(base_url=url)
+    response = case.call(base_url=url, timeout=120)
     case.validate_response(response, excluded_checks=[REJECTED])
     if case.meta is not None and case.meta.generation.mode.is_positive and response.status_code == 422:
         problem = response.json()
@@ -101,7 +101,7 @@ def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
 
 def test_operations_that_follow_on_each_other(url: str) -> None:
     machine: Any = SCHEMA.as_state_machine()
-    machine.get_call_kwargs = lambda self, case: {"base_url": url}
+    machine.get_call_kwargs = lambda self, case: {"base_url": url, "timeout": 120}
     machine.validate_response = lambda self, response, case, **options: check_answer(response, case)
     machine.run(settings=hypothesis.settings(settings, max_examples=RUNS))
 
