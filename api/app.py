@@ -21,7 +21,7 @@ from .openapi.document import DESCRIPTION, TAGS, openapi_document
 from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
-from .settings import Settings
+from .settings import Settings, settings_file
 from .worker import Worker
 
 
@@ -69,7 +69,14 @@ async def _lifespan(
     worker = Worker(opened, metrics)
     clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()
-    log.info("started", database=opened.database_url, codec=settings.codec, ageing=settings.ageing_enabled)
+    file = settings_file().resolve()
+    log.info(
+        "started",
+        database=opened.database_url,
+        codec=settings.codec,
+        ageing=settings.ageing_enabled,
+        settings=str(file) if file.is_file() else "environment",
+    )
     if settings.ageing_enabled:
         worker.start()
         clock.start()

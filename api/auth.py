@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 
-from .problems import UNAUTHORIZED, WRONG_HOST, RequestError
+from .problems import CROSS_SITE, UNAUTHORIZED, WRONG_HOST, RequestError
 from .settings import LOOPBACK_NAMES, Settings
 
 #: Paths that need no key: health checks for orchestrators, and the API reference.
@@ -22,9 +22,12 @@ class Authenticator:
         self._hosts = LOOPBACK_NAMES | {settings.host.lower()}
 
     def check(self, path: str, headers: Headers) -> None:
-        """Raises `RequestError`: 401 for a missing or wrong key, 421 for a host name that is not served."""
+        """Raises `RequestError`: 401 for a missing or wrong key; without one 421 for a host name that is not served and
+        403 for a request that a browser sends for a page of another site."""
         if self._key is None:
             self._check_host(headers)
+            if path not in OPEN_PATHS:
+                check_site(headers)
         elif path not in OPEN_PATHS:
             self._check_key(self._key, headers)
 
@@ -50,6 +53,19 @@ class Authenticator:
                 f"{reason}: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",
                 {"WWW-Authenticate": "Bearer"},
             )
+
+
+def check_site(headers: Headers) -> None:
+    """Raises `RequestError` if a browser sends the request for a page that the service itself has not served. Such a
+    page cannot read the answer, but the request would take effect; requests without a body are not preflighted."""
+    origin = headers.get("origin")
+    own = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
+    if not own or headers.get("sec-fetch-site", "none").lower() not in ("none", "same-origin"):
+        raise RequestError(
+            CROSS_SITE,
+            "without an API key the service does not answer to pages of other web sites; set FOXING_API_KEY and send "
+            "the key, or call it from outside of a browser",
+        )
 
 
 def host_name(headers: Mapping[str, str]) -> str:

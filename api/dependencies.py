@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from math import inf
+from threading import Event
+from time import monotonic
 from typing import Annotated, ParamSpec, TypeVar
 
 import anyio
@@ -11,16 +14,44 @@ import anyio.to_thread
 from fastapi import Depends, Path, Query, Request
 
 from foxing.memory import Memory
-from foxing.memory.errors import TimeTravelForbidden
+from foxing.memory.errors import Closed, TimeTravelForbidden
+from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics
+from .schemas import CURSOR
 from .settings import Settings
 
 EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
+READY_FOR_S = 1.0  # how long the answer of a readiness check holds
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Readiness:
+    """Whether a memory can be used, asked at most once a second, whoever wants to know, and in a thread of its own: an
+    orchestrator must not take a busy service for a broken one."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._limiter = anyio.CapacityLimiter(1)
+        self._asking = anyio.Lock()
+        self._asked_at = -inf
+        self._error: FoxingError | None = None
+
+    async def check(self) -> None:
+        """Raises the error that `Memory.check` raised when it was asked last."""
+        async with self._asking:
+            if monotonic() - self._asked_at >= READY_FOR_S:
+                try:
+                    await anyio.to_thread.run_sync(self._memory.check, limiter=self._limiter)
+                    self._error = None
+                except FoxingError as error:
+                    self._error = error
+                self._asked_at = monotonic()
+        if self._error is not None:
+            raise self._error.with_traceback(None)
 
 
 class Service:
@@ -34,11 +65,14 @@ class Service:
         self.memory = memory
         self.settings = settings
         self.metrics = metrics
+        #: Set when the service begins to stop.
+        self.stopping = Event()
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
         #: banks with messages that are to be embedded
         self._unembedded: set[str] = set()
         self._embedding: asyncio.Task[None] | None = None
+        self._readiness = Readiness(memory)
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that does no codec work."""
@@ -71,6 +105,15 @@ class Service:
         if self._embedding is not None:
             await asyncio.wait([self._embedding])
 
+    def go_on(self, done: int, total: int) -> None:
+        """Progress of a long call: raises `Closed` once the service is stopping."""
+        if self.stopping.is_set():
+            raise Closed("the service is stopping; what was done is kept, send the request again for the rest")
+
+    async def check_ready(self) -> None:
+        """Raises what makes the service unable to serve, if anything does."""
+        await self._readiness.check()
+
     def check_now(self, now: str | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""
         if now is not None and not self.settings.time_travel:
@@ -87,7 +130,13 @@ async def get_service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(get_service)]
 
-BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"])]
-PagePath = Annotated[str, Path(description="Id of the page.")]
-CursorQuery = Annotated[str | None, Query(description="The `next_cursor` of the previous response.")]
+#: What `memory.ingest.validate.check_bank_name` takes; for a name that it does not take there is no bank.
+BANK_NAME = {"pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._:@-]{1,200}$"}
+
+BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent-7"], json_schema_extra=BANK_NAME)]
+PagePath = Annotated[str, Path(description="Id of the page.", json_schema_extra={"pattern": "^[0-9a-f]{32}$"})]
+CursorQuery = Annotated[
+    str | None,
+    Query(description="The `next_cursor` of the previous response.", max_length=MAX_CURSOR_CHARS, pattern=CURSOR),
+]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries.")]

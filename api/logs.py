@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import TextIO, cast
+from collections.abc import MutableMapping
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.types import Processor
@@ -17,6 +18,50 @@ _SHARED: tuple[Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
 )
+
+
+#: Characters that would act on a terminal, as a bank's name may hold → their escapes, which are JSON's as well.
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F))}
+#: Line breaks and tabs are part of a rendered entry: those of a traceback.
+_LINE_ESCAPES = {code: escape for code, escape in _ESCAPES.items() if chr(code) not in "\t\n"}
+
+
+def _escape_values(logger: object, method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escapes control characters in the texts of an entry, so that it stays one line."""
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = value.translate(_ESCAPES)
+    return entry
+
+
+def _escape_line(logger: object, method: str, line: Any) -> str:
+    """Escapes what the renderer has written itself, such as a traceback."""
+    return str(line).translate(_LINE_ESCAPES)
+
+
+class _Repetitions(logging.Filter):
+    """Leaves out what a library logs again and again, as when descriptors run out: after `AT_MOST` entries that begin
+    alike within `PERIOD_S` it is silent until the period has passed. Entries of our own are never left out."""
+
+    AT_MOST = 10
+    PERIOD_S = 60.0
+    MOST_KINDS = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("foxing"):
+            return True
+        kind = (record.name, str(record.msg).partition("\n")[0][:80])
+        began, count = self._seen.get(kind, (record.created, 0))
+        if record.created - began >= self.PERIOD_S:
+            began, count = record.created, 0
+        if len(self._seen) >= self.MOST_KINDS:
+            self._seen.clear()
+        self._seen[kind] = (began, count + 1)
+        return count < self.AT_MOST
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
@@ -41,13 +86,17 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     if settings.log_format == "json":
         renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=False)]
+        renderer = [
+            _escape_values,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _escape_line],
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(_Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

@@ -6,21 +6,22 @@ import re
 import time
 import uuid
 
+import anyio
+import anyio.to_thread
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import Authenticator
+from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
 from .metrics import Metrics
 from .plugins.apps import PREFIX
 from .problems import (
     BODY_TOO_LARGE,
     INTERNAL,
-    INVALID_ENCODING,
-    INVALID_TEXT,
     MEDIA_TYPE,
-    UNSUPPORTED_MEDIA,
+    REQUEST_TIMEOUT,
     Problem,
     RequestError,
     make_problem,
@@ -29,10 +30,7 @@ from .problems import (
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: Escapes that are not lone surrogates: a backslash, or a surrogate pair.
-_BACKSLASH_OR_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+BODY_S = 60.0  # seconds that the body of a request may take
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -160,8 +158,12 @@ class RequestGuard:
         chunks: list[bytes] = []
         size = 0
         more = True
+        ends_at = anyio.current_time() + BODY_S
         while more:
-            message = await receive()
+            with anyio.move_on_after(max(0.0, ends_at - anyio.current_time())) as waiting:
+                message = await receive()
+            if waiting.cancelled_caught:
+                raise self._too_slow()
             if message["type"] == "http.disconnect":
                 return None
             chunk = message.get("body", b"")
@@ -171,9 +173,18 @@ class RequestGuard:
             chunks.append(chunk)
             more = message.get("more_body", False)
         body = b"".join(chunks)
-        if body:
+        if len(body) > LARGE_BODY:
+            await anyio.to_thread.run_sync(check_json_body, headers, body)
+        elif body:
             check_json_body(headers, body)
         return body
+
+    def _too_slow(self) -> RequestError:
+        return RequestError(
+            REQUEST_TIMEOUT,
+            f"the request body did not arrive within {BODY_S:g} s; send fewer messages per request",
+            {"Connection": "close"},
+        )
 
     def _too_large(self) -> RequestError:
         # The rest of the body stays unread, so the connection cannot be reused.
@@ -182,26 +193,4 @@ class RequestGuard:
             f"the request body is larger than {self.max_body_bytes} bytes; send fewer messages per request, or raise "
             "FOXING_MAX_BODY_BYTES",
             {"Connection": "close"},
-        )
-
-
-def check_json_body(headers: Headers, body: bytes) -> None:
-    """Raises `RequestError` if the body is not declared as JSON, is not UTF-8 or holds an escaped lone surrogate."""
-    media_type = headers.get("content-type", "")
-    if not _JSON_TYPE.fullmatch(media_type.strip()):
-        given = f", not '{media_type}'" if media_type else ""
-        raise RequestError(
-            UNSUPPORTED_MEDIA, f"send the body as JSON with the header 'Content-Type: application/json'{given}"
-        )
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RequestError(
-            INVALID_ENCODING, f"the body must be UTF-8, but byte {error.start} is not; nothing was stored"
-        ) from error
-    if _SURROGATE_ESCAPE.search(body) and _SURROGATE_ESCAPE.search(_BACKSLASH_OR_PAIR.sub(b" ", body)):
-        raise RequestError(
-            INVALID_TEXT,
-            "the body holds a lone surrogate (an escape from \\ud800 to \\udfff without its other half), which is not "
-            "a character; send both halves or remove it",
         )

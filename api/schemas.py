@@ -1,14 +1,18 @@
 """Request bodies. Responses are the values of `foxing.memory.models`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, FailFast, Field, JsonValue
+from pydantic.config import JsonDict
 
 from foxing.memory.context.blocks import ContentFormat
 from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN
+from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
-from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage, Value
+from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage
+from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.memory.recall.query import MAX_QUERY_CHARS
+from foxing.memory.values import INTEGRAL, Input
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "neighbours", "fidelity")
@@ -16,26 +20,32 @@ NOW = (
     "Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which stand for the "
     "start of that day"
 )
+CURSOR = "^[A-Za-z0-9_-]*=*$"
 TIMEZONE = "Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."
 
 
-class StoreRequest(Value):
+class StoreRequest(Input):
     """Messages to store, all or none."""
 
-    messages: list[NewMessage] = Field(min_length=1, description="Messages in the order of the conversation.")
+    messages: Annotated[list[NewMessage], FailFast()] = Field(
+        min_length=1, max_length=MAX_MESSAGES, description="Messages in the order of the conversation."
+    )
     thread: str | None = Field(
-        default=None, max_length=200, description="Thread of the messages that do not name one themselves."
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Thread of the messages that do not name one themselves.",
     )
 
 
-class SealRequest(Value):
+class SealRequest(Input):
     """Options for sealing."""
 
     now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
     timezone: str | None = Field(default=None, description=TIMEZONE)
 
 
-class AgeRequest(Value):
+class AgeRequest(Input):
     """Options for ageing."""
 
     now: str | None = Field(default=None, description=f"{NOW}; only in a dry run or if FOXING_TIME_TRAVEL allows it.")
@@ -44,20 +54,29 @@ class AgeRequest(Value):
         default=False,
         description="Change nothing; report what would move or be forgotten, and how much it would save.",
     )
-    preview: int = Field(
+    preview: Annotated[int, Field(ge=0, le=MAX_PREVIEWED_PAGES), INTEGRAL] = Field(
         default=PREVIEWED_PAGES,
-        ge=0,
-        le=MAX_PREVIEWED_PAGES,
         description="In a dry run: of how many pages, oldest first, to work out which words would fade; each takes "
         "some tenths of a second.",
     )
 
 
-class RecallRequest(Value):
+#: `max_tokens` and `fidelity` are for text, `reader` is for images.
+_BY_FORMAT: JsonDict = {
+    "if": {"properties": {"format": {"const": "images"}}, "required": ["format"]},
+    "then": {"properties": {name: False for name in FORMAT_TEXT_ONLY}},
+    "else": {"properties": {"reader": {"type": "null"}}},
+}
+
+
+class RecallRequest(Input):
     """Messages to recall: those that answer a query, those of a time window in time order, or both."""
+
+    model_config = ConfigDict(json_schema_extra=_BY_FORMAT)
 
     query: str | None = Field(
         default=None,
+        max_length=MAX_QUERY_CHARS,
         description="Question or search terms. Messages of a time mentioned in it rank higher; `since` and `until` "
         "exclude. Without a query, or with a time alone, the whole time window is recalled.",
     )
@@ -74,17 +93,19 @@ class RecallRequest(Value):
         "only a null that is there.",
     )
     limit: Limit = Field(default=20, description="Maximum number of spans or images.")
-    cursor: str | None = Field(default=None, description="The `next_cursor` of the previous response.")
-    max_tokens: int | None = Field(
+    cursor: str | None = Field(
         default=None,
-        ge=1,
+        max_length=MAX_CURSOR_CHARS,
+        pattern=CURSOR,
+        description="The `next_cursor` of the previous response.",
+    )
+    max_tokens: Annotated[int, Field(ge=1), INTEGRAL] | None = Field(
+        default=None,
         description="Maximum number of text tokens in all spans together, each with who spoke and when. What does not "
         "fit is passed over.",
     )
-    neighbours: int = Field(
+    neighbours: Annotated[int, Field(ge=0, le=5), INTEGRAL] = Field(
         default=0,
-        ge=0,
-        le=5,
         description="How many messages before and after each match in its thread to return with it, marked with "
         "`neighbour_of`. Those outside the time window, or without the metadata asked for, are left out.",
     )
@@ -101,19 +122,21 @@ class RecallRequest(Value):
     )
 
 
-class ContextBody(Value):
+class ContextBody(Input):
     """A model that will read the content, what it may cost, and what is asked."""
 
     reader: str = Field(
         max_length=200, description="Name of the reader, such as 'claude', 'gpt-6', 'gemini-3' or 'text'."
     )
-    budget: int = Field(ge=1, le=MAX_BUDGET, description="Tokens that the content may cost, as the reader bills.")
+    budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] = Field(
+        description="Tokens that the content may cost, as the reader bills."
+    )
     query: str | None = Field(
         default=None,
         max_length=MAX_QUERY_CHARS,
         description="What to recall; by default the text of the last user message of `messages`.",
     )
-    messages: list[dict[str, JsonValue]] | None = Field(
+    messages: Annotated[list[dict[str, JsonValue]], FailFast()] | None = Field(
         default=None,
         max_length=MAX_GIVEN,
         description="What the prompt holds already, as the provider's messages, oldest first; none of it is repeated.",

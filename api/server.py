@@ -1,20 +1,53 @@
-"""The uvicorn server that runs the application, in the calling thread or in the background."""
+"""The uvicorn server that runs the application, in the calling thread or in the background.
 
+Connections that send nothing, or half a request, keep nobody out: the head of a request has to come in time, and where
+all connections are taken the one that has waited longest for a request is closed.
+"""
+
+import asyncio
 import socket
 import threading
+from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.renderer import FoxingError
 
 from .settings import InvalidSettings
 
 GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
-BACKLOG = 2048  # connections waiting to be accepted
+BACKLOG = 128  # connections waiting to be accepted; as many are accepted at once, and may fail at once
+HEAD_S = 10.0  # seconds that the head of a request may take
+MAX_CONNECTIONS = 1000
+#: Descriptors for everything that is no connection: database files, weights, log.
+RESERVED_DESCRIPTORS = 256
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections there are at once, and how long a client may take to send the head of a request."""
+
+    connections: int
+    head_s: float = HEAD_S
+
+    @classmethod
+    def of_process(cls) -> Self:
+        """As many connections as the limit of open files allows, `MAX_CONNECTIONS` at most."""
+        try:
+            import resource
+        except ImportError:  # not on Windows
+            return cls(MAX_CONNECTIONS)
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        most = (
+            MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files - RESERVED_DESCRIPTORS)
+        )
+        return cls(max(16, most))
 
 
 class StartFailed(FoxingError):
@@ -51,12 +84,84 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def make_server(app: FastAPI) -> uvicorn.Server:
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol within the limits of a server, of which there is a subclass for each."""
+
+    limits: ConnectionLimits
+    #: Connections of the server without a request in progress, the one that has waited longest first.
+    waiting: OrderedDict["_Protocol", None]
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            next(iter(self.waiting), self).abort()
+        self.wait()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_timer is None and not self.in_progress:
+            self.wait()
+        super().data_received(data)
+        if self.in_progress or self.transport.get_protocol() is not self:  # or it has become a websocket
+            self.stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_waiting()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self.waiting[self] = None
+        super().on_response_complete()
+
+    @property
+    def in_progress(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def wait(self) -> None:
+        """Waits for the head of a request."""
+        self.waiting[self] = None
+        self._head_timer = self.loop.call_later(self.limits.head_s, self.abort)
+
+    def stop_waiting(self) -> None:
+        self.waiting.pop(self, None)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def abort(self) -> None:
+        self.stop_waiting()
+        self.connections.discard(self)
+        self.transport.abort()
+
+
+def _protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
+    """The protocol of a server within `limits`."""
+    return type("Protocol", (_Protocol,), {"limits": limits, "waiting": OrderedDict()})
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it stops before it waits for the requests in progress."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        service = getattr(getattr(self.config.app, "state", None), "service", None)
+        if service is not None:
+            service.stopping.set()
+        await super().shutdown(sockets)
+
+
+def make_server(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Server:
     """A server that leaves logging to the application."""
     config = uvicorn.Config(
-        app, lifespan="on", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+        app,
+        http=_protocol(limits or ConnectionLimits.of_process()),
+        backlog=BACKLOG,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
@@ -74,9 +179,9 @@ class BackgroundServer:
     For tests, benchmarks and notebooks. Entering the block raises `StartFailed`.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, limits: ConnectionLimits | None = None) -> None:
         self._listener = listen("127.0.0.1", 0)
-        self._server = make_server(app)
+        self._server = make_server(app, limits)
         self._thread = threading.Thread(target=self._run, name="foxing-service", daemon=True)
         self.url = url_of(self._listener)
 

@@ -35,7 +35,7 @@ class Worker:
         self._called.set()
 
     def stop(self) -> None:
-        """Stops the worker, after waiting for the job in progress."""
+        """Stops the worker, after waiting for the pages in progress; the rest of its job stays in the queue."""
         self._stopping = True
         self._called.set()
         self._thread.join()
@@ -55,7 +55,7 @@ class Worker:
     def _work(self) -> bool:
         """Does one job; False if there was none."""
         started = time.perf_counter()
-        result = self._memory.jobs.work(self._memory.now())
+        result = self._memory.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
         if result is None:
             return False
         self.done += result.error is None

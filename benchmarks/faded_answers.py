@@ -8,13 +8,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from foxing.encoder.bench.word_classes import WordClass, classify, lower_case, words_of
 from foxing.encoder.bench.word_lists import ENGLISH
 from foxing.memory import Memory
-from foxing.memory.policy import Policy, Step
 from foxing.renderer import FoxingError
 
 from .command_line import Advance, add_json_option, progress_bar, show_rows, write_json
@@ -101,8 +99,8 @@ def _answer(question: Question, originals: Mapping[str, str]) -> _Answer:
 
 def _hold_at(memory: Memory, bank: str, tier: str) -> None:
     """Seals a bank at `base`, or ages it to another tier."""
-    steps = () if tier == BASE else (Step(after=timedelta(seconds=1), tier=tier),)
-    memory.set_policy(bank, Policy(fresh=BASE, steps=steps, keep_text=KEEP_NO_TEXT))
+    steps = [] if tier == BASE else [{"after": "PT1S", "tier": tier}]
+    memory.set_policy(bank, {"fresh": BASE, "steps": steps, "keep_text": KEEP_NO_TEXT})
     if tier == BASE:
         memory.seal(bank)
     else:

@@ -1,10 +1,13 @@
 """Counting text tokens with a real BPE vocabulary (Mistral's Tekken, 131k), loaded from an installed package."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 VOCABULARY = "tekken_240911.json"
+#: The tokenizer's regular expression runs out of stack on half a million blanks.
+_SLICE = 100_000
 
 
 @lru_cache(maxsize=1)
@@ -16,16 +19,36 @@ def _tokenizer() -> Any:
 
 
 def count_text_tokens(text: str) -> int:
-    """Number of text tokens in `text`."""
-    return len(_tokenizer().encode(text, bos=False, eos=False)) if text else 0
+    """Number of text tokens in `text`; of a text above 100,000 characters, that of its slices of this length."""
+    return sum(_count(part) for part in _slices(text))
 
 
 def cut_to_tokens(text: str, limit: int) -> str:
     """The longest prefix of `text` with at most `limit` tokens, by bisection."""
+    kept = 0
+    for part in _slices(text):
+        tokens = _count(part)
+        if tokens > limit:
+            return text[:kept] + _cut(part, limit)
+        kept += len(part)
+        limit -= tokens
+    return text
+
+
+def _slices(text: str) -> Iterator[str]:
+    for start in range(0, len(text), _SLICE):
+        yield text[start : start + _SLICE]
+
+
+def _count(text: str) -> int:
+    return len(_tokenizer().encode(text, bos=False, eos=False)) if text else 0
+
+
+def _cut(text: str, limit: int) -> str:
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if count_text_tokens(text[:middle]) <= limit:
+        if _count(text[:middle]) <= limit:
             low = middle
         else:
             high = middle - 1

@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from .errors import InvalidTime
 
+#: Longer than any lease and any pause of a job: a time in the database that lies further ahead is of a wrong clock.
+LONGEST_AHEAD = timedelta(hours=2)
+
 
 def utc_now() -> datetime:
     """The present, in UTC."""

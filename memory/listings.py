@@ -2,6 +2,8 @@
 
 from foxing.renderer import tier_rank
 
+from .errors import InvalidCursor, InvalidInput
+from .ingest.validate import check_bank_name
 from .models import Banks, Pages
 from .recall.cursors import decode_cursor, encode_cursor, time_position
 from .recall.query import check_limit
@@ -32,9 +34,18 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
 def list_banks(database: Database, index: SearchIndex, *, limit: int, cursor: str | None) -> Banks:
     """See `Memory.banks`."""
     check_limit(limit)
-    after = str(decode_cursor(cursor, "banks")[0]) if cursor else None
+    after = _bank_after(cursor) if cursor else None
     with database.read() as connection:
         rows = banks.list_after(connection, after, limit + 1)
         infos = [bank_info(connection, row, index) for row in rows[:limit]]
     more = len(rows) > limit
     return Banks(banks=infos, next_cursor=encode_cursor("banks", [rows[limit - 1].name]) if more else None)
+
+
+def _bank_after(cursor: str) -> str:
+    """The name of the bank that a cursor comes after. Raises `InvalidCursor`."""
+    name = decode_cursor(cursor, "banks")[0]
+    try:
+        return check_bank_name(name)
+    except InvalidInput as error:
+        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from .metadata import Metadata
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart
 from .text.parts import render_parts
+from .values import INTEGRAL, Input, Moment, Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Tier = Literal["large", "base", "small", "tiny", "micro"]
@@ -20,37 +22,43 @@ LeftOutReason = Literal["max_tokens", "not_verbatim", "unreadable"]
 UncertainRun = tuple[int, int, float]
 
 #: How many entries of a list to return.
-Limit = Annotated[int, Field(ge=1, le=500)]
+Limit = Annotated[int, Field(ge=1, le=500), INTEGRAL]
 
 PREVIEWED_PAGES = 8  # of a dry run, by default
 MAX_PREVIEWED_PAGES = 100
 
 
-class Value(BaseModel):
-    """Base of all values: immutable; unknown fields are an error."""
+#: Content is null only beside tool calls, and parts are not empty without them.
+_CONTENT_OR_CALLS: JsonDict = {
+    "anyOf": [
+        {"properties": {"content": {"type": "string"}}},
+        {"properties": {"content": {"type": "array", "minItems": 1}}},
+        {"properties": {"tool_calls": {"type": "array", "minItems": 1}}, "required": ["tool_calls"]},
+    ]
+}
+#: Of ids and names; checked where messages are stored.
+Name = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": r"^[^\x00-\x1f]*$"})]
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class NewMessage(Value):
+class NewMessage(Input):
     """A message to remember."""
+
+    model_config = ConfigDict(json_schema_extra=_CONTENT_OR_CALLS)
 
     role: Role = Field(description="Who speaks.", examples=["user"])
     content: Content = Field(
         description="A text, which may be empty, or a list of parts. Null only beside `tool_calls`.",
         examples=["We ship Titan on 14 March."],
     )
-    tool_calls: tuple[FunctionCall, ...] = Field(
+    tool_calls: Annotated[tuple[FunctionCall, ...], Strict(False), FailFast()] = Field(
         (), description="Tool calls in the shape of OpenAI's chat messages. They become parts after the content."
     )
-    created_at: AwareDatetime | None = Field(
+    created_at: Moment | None = Field(
         None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
-    id: str | None = Field(
-        None, min_length=1, max_length=200, description="Your id, unique in the bank. Default: a generated one."
-    )
-    name: str | None = Field(None, max_length=200, description="Name of the speaker or the tool.")
-    thread: str | None = Field(None, max_length=200, description="The thread it belongs to.")
+    id: Name | None = Field(None, min_length=1, description="Your id, unique in the bank. Default: a generated one.")
+    name: Name | None = Field(None, description="Name of the speaker or the tool.")
+    thread: Name | None = Field(None, description="The thread it belongs to.")
     metadata: Metadata | None = Field(
         None,
         description="Anything to keep with the message: a JSON object of at most 2 kB. Recall can filter by it.",

@@ -2,7 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    JsonValue,
+    Strict,
+    Tag,
+    model_validator,
+)
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from .compact_json import compact_json
@@ -38,14 +50,29 @@ Arguments = Annotated[
 ]
 
 
-class TextPart(_Part):
+def _require_type(schema: JsonDict) -> None:
+    """In JSON, the type tells parts apart."""
+    schema["required"] = ["type", *(name for name in _names(schema.get("required")) if name != "type")]
+
+
+def _names(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+class _TypedPart(_Part):
+    """A part that names its type in JSON."""
+
+    model_config = ConfigDict(json_schema_extra=_require_type)
+
+
+class TextPart(_TypedPart):
     """Text."""
 
     type: Literal["text"] = Field(default="text", description="`text`; to be given in JSON.")
     text: str = Field(description="The text; may be empty.")
 
 
-class ToolCall(_Part):
+class ToolCall(_TypedPart):
     """A tool called by the speaker."""
 
     type: Literal["tool_call"] = Field(default="tool_call", description="`tool_call`; to be given in JSON.")
@@ -54,7 +81,7 @@ class ToolCall(_Part):
     arguments: Arguments = Field(description="Arguments: a JSON object, or a string that holds one. Kept as given.")
 
 
-class ToolResult(_Part):
+class ToolResult(_TypedPart):
     """What a tool answered."""
 
     type: Literal["tool_result"] = Field(default="tool_result", description="`tool_result`; to be given in JSON.")
@@ -65,6 +92,8 @@ class ToolResult(_Part):
 
 class ImagePart(_Part):
     """An image. Not stored yet: a message with an image is refused."""
+
+    model_config = ConfigDict(json_schema_extra={"not": {}})
 
     type: Literal["image"] = Field(default="image", description="`image`; to be given in JSON.")
     media_type: str = Field(description="Media type, such as `image/png`.")
@@ -113,10 +142,22 @@ def _plain(content: tuple[Part | ImagePart, ...]) -> str | tuple[Part | ImagePar
     return content[0].text if len(content) == 1 and isinstance(content[0], TextPart) else content
 
 
+class _FirstError(FailFast):
+    """Stops at the first error; hashable, as members of a union must be."""
+
+    __hash__ = object.__hash__
+
+
+class _AnySequence(Strict):
+    """Takes a list for a tuple, also in a strict model; hashable."""
+
+    __hash__ = object.__hash__
+
+
 #: The content of a message to store. A single text part becomes a string.
 Content = Annotated[
     Annotated[str, Tag("text")]
-    | Annotated[tuple[NewPart, ...], AfterValidator(_plain), Tag("parts")]
+    | Annotated[tuple[NewPart, ...], _AnySequence(False), _FirstError(), AfterValidator(_plain), Tag("parts")]
     | Annotated[None, Tag("null")],
     Discriminator(
         _kind_of_content,

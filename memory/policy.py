@@ -10,14 +10,27 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from foxing.renderer import TIERS, tier_rank
 
 from .errors import InvalidPolicy
-from .models import Tier, Value
+from .models import Tier
+from .values import Input
 
 LONGEST = timedelta(days=36_525)  # 100 years
+#: In the schema; years, months and weeks are taken as well.
+_ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
+_ISO_DURATION = re.compile(r"[+-]?P")
 _KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
 
 
@@ -28,27 +41,39 @@ def _iso(duration: timedelta) -> str:
     return f"P{duration.days}D{time}" if duration.days or not time else f"P{time}"
 
 
-#: A duration from 0 to 100 years, in ISO 8601 as JSON: “P7D”, “PT30S”.
-Duration = Annotated[timedelta, Field(ge=timedelta(0), le=LONGEST), PlainSerializer(_iso, when_used="json")]
+def _check_duration(value: Any) -> Any:
+    if isinstance(value, timedelta) or (isinstance(value, str) and _ISO_DURATION.match(value)):
+        return value
+    raise PydanticCustomError("time_delta_type", "a duration is text in ISO 8601, such as P7D or PT30S")
 
 
-class Step(Value):
+#: A duration from 0 to 100 years, in ISO 8601 as JSON: “P7D”, “PT30S”. Numbers are no durations.
+Duration = Annotated[
+    timedelta,
+    Field(ge=timedelta(0), le=LONGEST, strict=False, json_schema_extra={"pattern": _ISO_PATTERN}),
+    BeforeValidator(_check_duration),
+    PlainSerializer(_iso, when_used="json"),
+]
+
+
+class Step(Input):
     """A page is held at `tier` from age `after` on."""
 
     after: Duration = Field(description="Age of the page's last message, in ISO 8601.", examples=["P7D"])
     tier: Tier = Field(description="The tier from that age on.", examples=["small"])
 
 
-class Policy(Value):
+class Policy(Input):
     """An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept."""
 
     fresh: Tier = Field("base", description="The tier of a page when it is sealed.")
-    steps: tuple[Step, ...] = Field(
+    steps: Annotated[tuple[Step, ...], Strict(False)] = Field(
         (
             Step(after=timedelta(days=7), tier="small"),
             Step(after=timedelta(days=30), tier="tiny"),
             Step(after=timedelta(days=365), tier="micro"),
         ),
+        max_length=len(TIERS) - 1,
         description="Steps to lower tiers, in ascending order of age.",
     )
     keep_text: str = Field(
@@ -56,6 +81,7 @@ class Policy(Value):
         description="How long exact text is kept: 'fresh': until the page first ages; 'always'; 'until:<tier>': until "
         "the page reaches that tier.",
         examples=["fresh", "always", "until:tiny"],
+        json_schema_extra={"enum": ["fresh", "always", *(f"until:{tier}" for tier in TIERS)]},
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
     undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")

@@ -144,7 +144,7 @@ def test_the_settings_example_has_every_setting_with_its_default(
 ) -> None:
     (example,) = code_blocks(REPOSITORY / "docs" / "settings.md", "toml")
     monkeypatch.delenv("FOXING_EMBEDDER")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FOXING_SETTINGS_FILE", str(tmp_path / "foxing.toml"))
     (tmp_path / "foxing.toml").write_text(example, encoding="utf-8")
     settings = load_settings()
     assert settings.model_copy(update={"codecs": {}}) == Settings.model_construct()

@@ -17,10 +17,12 @@ from foxing.api.problems import (
     INVALID_REQUEST,
     MEDIA_TYPE,
     NOT_FOUND,
+    REQUEST_TIMEOUT,
     STORAGE,
     TIME_TRAVEL_FORBIDDEN,
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
+    WRONG_HOST,
     Problem,
     ProblemKind,
 )
@@ -61,18 +63,22 @@ class StatusProblem(NamedTuple):
 _PROBLEMS: Mapping[int, StatusProblem] = {
     400: StatusProblem(INVALID_JSON, "The body is not valid JSON or not UTF-8."),
     401: StatusProblem(UNAUTHORIZED, "The API key is missing or wrong."),
-    403: StatusProblem(TIME_TRAVEL_FORBIDDEN, "The settings do not allow `now`."),
+    403: StatusProblem(
+        TIME_TRAVEL_FORBIDDEN, "The settings do not allow `now`, or, without a key, a page of another web site asks."
+    ),
     404: StatusProblem(NOT_FOUND, "The bank, page or message does not exist."),
+    408: StatusProblem(REQUEST_TIMEOUT, "The body took too long to arrive."),
     409: StatusProblem(CONFLICT, "The id or the idempotency key was used with different content."),
     410: StatusProblem(FORGOTTEN, "The memory no longer holds the requested version."),
     413: StatusProblem(BODY_TOO_LARGE, "The body or a message is too large."),
     415: StatusProblem(UNSUPPORTED_MEDIA, "The body is not declared as JSON."),
+    421: StatusProblem(WRONG_HOST, "The service has no key, and does not answer to this host name."),
     422: StatusProblem(INVALID_REQUEST, "The request is invalid."),
     500: StatusProblem(INTERNAL, "A bug in Foxing, or vision tokens that cannot be read."),
     503: StatusProblem(STORAGE, "The database or the remote decoder is unavailable."),
 }
-_V1_STATUSES = (401, 422, 500, 503)
-_BODY_STATUSES = (400, 413, 415)
+_V1_STATUSES = (401, 403, 421, 422, 500, 503)
+_BODY_STATUSES = (400, 408, 413, 415)
 
 
 def v1_problem_responses(*statuses: int, body: bool = False) -> dict[int | str, Json]:

@@ -249,11 +249,14 @@ PROBLEM_DETAILS: dict[str, str] = {
     "conflict": "the id 'msg_01jqz5d8e2' belongs to another message; messages cannot be changed, so "
     "store it under a new id",
     "forgotten": "the page is held at 'tiny'; its 'base' version is forgotten",
-    "body-too-large": "the request body is larger than 16777216 bytes; send fewer messages per request, or raise "
+    "body-too-large": "the request body is larger than 4194304 bytes; send fewer messages per request, or raise "
     "FOXING_MAX_BODY_BYTES",
     "unsupported-media-type": "send the body as JSON with the header 'Content-Type: application/json', "
     "not 'text/plain'",
     "time-travel-forbidden": "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
+    "request-timeout": "the request body did not arrive within 60 s; send fewer messages per request",
+    "wrong-host": "without an API key the service answers only to 127.0.0.1, ::1, localhost, not to 'example.org'; set "
+    "FOXING_API_KEY to serve it under another name",
     "internal": "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
     "storage": "the database cannot be written: the disk is full; what was stored before is intact",
 }

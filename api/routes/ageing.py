@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import AgeRequest, SealRequest
 from foxing.memory.models import AgeReport, SealReport
 
-router = APIRouter(prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])
+router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])
 
 
 @router.post(
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Sec
     summary="Seal open messages",
     responses={
         **json_response(200, "The new pages.", examples.SEAL_REPORT),
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def seal(
@@ -33,7 +34,9 @@ async def seal(
     """Typesets all open messages onto pages, encodes them and responds when done. The body is optional."""
     request = body or SealRequest()
     service.check_now(request.now)
-    report = await service.run_codec(service.memory.seal, bank, now=request.now, timezone=request.timezone)
+    report = await service.run_codec(
+        service.memory.seal, bank, now=request.now, timezone=request.timezone, progress=service.go_on
+    )
     service.metrics.ageing.record_seal(report)
     return report
 
@@ -44,7 +47,7 @@ async def seal(
     summary="Age pages",
     responses={
         **json_response(200, "What moved or, in a dry run, would move.", examples.AGE_REPORT),
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def age(
@@ -67,6 +70,7 @@ async def age(
         timezone=request.timezone,
         dry_run=request.dry_run,
         preview=request.preview,
+        progress=service.go_on,
     )
     service.metrics.ageing.record_age(report)
     return report

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import ContextBody
 from foxing.memory.context.values import ContextRequest, ContextResult
 
-router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
+router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
 
 _REQUESTS = {
     "query": {"summary": "What was said about a question, for Claude", "value": examples.CONTEXT_REQUEST},
@@ -24,7 +25,7 @@ _REQUESTS = {
     summary="Build the next prompt",
     responses={
         **json_response(200, "The content, within the budget.", examples.CONTEXT),
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def context(

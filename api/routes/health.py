@@ -10,7 +10,7 @@ from foxing.api.metrics import METRICS_MEDIA_TYPE
 from foxing.api.openapi import examples
 from foxing.api.openapi.docs_page import reference_page
 from foxing.api.openapi.document import bearer, json_response, problem_responses
-from foxing.memory.models import Value
+from foxing.memory.values import Value
 
 router = APIRouter(tags=["service"])
 
@@ -25,7 +25,7 @@ class Health(Value):
     "/healthz",
     operation_id="healthz",
     summary="Liveness",
-    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(500)},
+    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(421, 500)},
 )
 async def healthz() -> Health:
     """Succeeds while the event loop is running. Does not touch the database or the codec."""
@@ -36,11 +36,11 @@ async def healthz() -> Health:
     "/readyz",
     operation_id="readyz",
     summary="Readiness",
-    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(500, 503)},
+    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(421, 500, 503)},
 )
 async def readyz(service: ServiceDep) -> Health:
     """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
-    await service.run_codec(service.memory.check)
+    await service.check_ready()
     return Health()
 
 
@@ -60,7 +60,7 @@ async def readyz(service: ServiceDep) -> Health:
                 }
             },
         },
-        **problem_responses(401, 500),
+        **problem_responses(401, 403, 421, 500),
     },
 )
 async def metrics(service: ServiceDep) -> Response:

@@ -4,13 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Security
 
+from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import StoreRequest
 from foxing.memory.models import RecalledMessage, StoreResult
 
-router = APIRouter(prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)])
+router = APIRouter(
+    route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
+)
 
 _REQUESTS = {
     "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.memory.policy import Policy
 
-router = APIRouter(prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)])
+router = APIRouter(
+    route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)]
+)
 
 _EXAMPLE_SUMMARY = "The default policy"
 

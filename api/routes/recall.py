@@ -4,6 +4,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Body, Security
 
+from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, v1_problem_responses
@@ -12,7 +13,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.metadata import Scalar
 from foxing.memory.models import RecalledImages, RecallResult
 
-router = APIRouter(prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
+router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
 
 _REQUESTS = {
     "query": {"summary": "A question with a time in words", "value": examples.RECALL_REQUEST},
@@ -45,7 +46,7 @@ class _Selection(TypedDict):
     summary="Recall messages",
     responses={
         200: {"description": "What the memory holds.", "content": {"application/json": {"examples": _RESPONSES}}},
-        **v1_problem_responses(403, 404, body=True),
+        **v1_problem_responses(404, body=True),
     },
 )
 async def recall(

@@ -11,15 +11,16 @@ from foxing.memory.recall.embedding import EndpointOptions
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
-from .names import ENV_DELIMITER, ENV_PREFIX, SETTINGS_FILE, InvalidSettings
+from .names import ENV_DELIMITER, ENV_PREFIX, InvalidSettings
 from .sources import EnvironmentSource, FileSource
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
-    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in `foxing.toml` in the
-    working directory; a nested one has `__` between its parts, or is in a table. The environment takes precedence.
+    """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in the file that
+    `FOXING_SETTINGS_FILE` names, by default `foxing.toml` in the working directory; a nested one has `__` between its
+    parts, or is in a table. The environment takes precedence.
     `load_settings` reports errors in one sentence."""
 
     model_config = SettingsConfigDict(
@@ -55,10 +56,11 @@ class Settings(BaseSettings):
         default=5, ge=1, le=1000, description="Database connections that a process keeps open."
     )
     database_max_overflow: int = Field(
-        default=10,
+        default=60,
         ge=0,
         le=1000,
-        description="Further database connections that a process opens under load and closes afterwards.",
+        description="Further database connections that a process opens under load and closes afterwards. With "
+        "`database_pool_size` more than `threads` and `codec_threads` together, so that no request waits for one.",
     )
     database_pool_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
@@ -101,7 +103,7 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
     )
-    max_body_bytes: int = Field(default=16 << 20, ge=1, description="Maximum size of a request body, in bytes.")
+    max_body_bytes: int = Field(default=4 << 20, ge=1, description="Maximum size of a request body, in bytes.")
     threads: int = Field(
         default=40,
         ge=1,
@@ -168,7 +170,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls, SETTINGS_FILE)
+        return init_settings, EnvironmentSource(settings_cls), FileSource(settings_cls)
 
     @property
     def key(self) -> str | None:

@@ -1,7 +1,9 @@
 """Names of settings: in the environment, in `foxing.toml`, and in error messages."""
 
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
 
 from foxing.renderer import FoxingError
@@ -10,8 +12,14 @@ SETTINGS_FILE = "foxing.toml"
 ENV_PREFIX = "FOXING_"
 #: Between the parts of a nested setting in the environment.
 ENV_DELIMITER = "__"
-#: Variables that are not settings: the folder of evaluation data, which tests and benchmarks read.
-NOT_SETTINGS = frozenset({"data"})
+#: Variable that names the file of settings. One that is named is trusted as the environment is.
+FILE_VARIABLE = "FOXING_SETTINGS_FILE"
+#: Variables that are not settings: the file of settings, and the folder of evaluation data, which tests and benchmarks
+#: read.
+NOT_SETTINGS = frozenset({"settings_file", "data"})
+#: Settings that say where texts and keys go and who may read them. They do not count in a file that merely lies in the
+#: working directory: it may be somebody else's, and would send pages and keys to them.
+NOT_FROM_FOLDER = ("database_url", "search_index", "codec", "codecs", "host", "api_key")
 
 #: Settings of earlier versions, by name or by its beginning → what to set now.
 RENAMED: Mapping[str, str] = MappingProxyType(
@@ -29,6 +37,17 @@ REMOTE_PREFIX = "remote_"
 
 class InvalidSettings(FoxingError):
     """A setting is invalid; the message names it and says what it accepts."""
+
+
+def named_file() -> Path | None:
+    """The file of settings that the environment names; None if it names none."""
+    name = os.environ.get(FILE_VARIABLE)
+    return Path(name) if name else None
+
+
+def settings_file() -> Path:
+    """The file that settings are read from, if it is there."""
+    return named_file() or Path(SETTINGS_FILE)
 
 
 def environment_name(setting: str) -> str:

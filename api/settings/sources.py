@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSettingsSource
 
 from .codecs import with_plain_names
-from .names import ENV_DELIMITER, ENV_PREFIX
+from .names import (
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    FILE_VARIABLE,
+    NOT_FROM_FOLDER,
+    SETTINGS_FILE,
+    InvalidSettings,
+    named_file,
+    settings_file,
+)
 
 CODECS_FIELD = "codecs"
 
@@ -36,8 +45,21 @@ class EnvironmentSource(EnvSettingsSource):
 
 
 class FileSource(TomlConfigSettingsSource):
-    """The file `foxing.toml` in the working directory."""
+    """The file that the environment names, else `foxing.toml` in the working directory, which may not say where texts
+    and keys go."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        file = settings_file()
+        if named_file() is not None and not file.is_file():
+            raise InvalidSettings(f"there is no file {file}; correct {FILE_VARIABLE}")
+        super().__init__(settings_cls, file)
 
     def __call__(self) -> dict[str, Any]:
         values = super().__call__()
+        refused = [name for name in NOT_FROM_FOLDER if name in values]
+        if refused and named_file() is None:
+            raise InvalidSettings(
+                f"{SETTINGS_FILE} in the working directory sets {', '.join(refused)}, which say where texts and keys "
+                f"go, and is not trusted to do so; if it is yours, set {FILE_VARIABLE}={SETTINGS_FILE}"
+            )
         return {**values, CODECS_FIELD: with_plain_names(values[CODECS_FIELD])} if CODECS_FIELD in values else values

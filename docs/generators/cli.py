@@ -11,9 +11,9 @@ HEAD = """\
 <!-- Written by docs/generate.py; do not edit. -->
 # The `foxing` command
 
-Every command that works on a memory opens the database named by `--database`, `FOXING_DATABASE_URL` or `foxing.toml`
-([settings](settings.md)) and upgrades it first. `--database` and `--version` go before the name of the command, all
-other options after it. An option whose value ends in `…` takes several values, up to the next option.
+Every command that works on a memory opens the database named by `--database`, `FOXING_DATABASE_URL` or the file of
+settings ([settings](settings.md)) and upgrades it first. `--database` and `--version` go before the name of the
+command, all other options after it. An option whose value ends in `…` takes several values, up to the next option.
 
 Results go to stdout; progress, remarks and errors to stderr. With `--json`, the result is one JSON document, and an
 error is a problem document on stderr ([problems](http.md#problems)). The exit status is 0 on success, 1 on failure and

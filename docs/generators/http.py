@@ -25,8 +25,8 @@ RULES = """\
   `/healthz`, `/readyz`, `/docs` and `/openapi.json` need no key.
 - Times are written `2026-03-02T09:15:00Z` or `2026-03-02T18:15:00+09:00`, durations as in ISO 8601: `P7D`, `PT30S`.
 - Every response has an `X-Request-ID`: the one that the client sent, or a new one. Log entries of the request carry it.
-- Every call under `/v1` can fail with the [problems](#problems) 401, 422, 500 and 503, and one with a body also with
-  400, 413 and 415. Further problems are listed with the call.
+- Every call under `/v1` can fail with the [problems](#problems) 401, 403, 421, 422, 500 and 503, and one with a body
+  also with 400, 408, 413 and 415. Further problems are listed with the call.
 """
 PATH_VALUES = {"bank": BANK, "page_id": PAGE_ID, "message_id": MESSAGE_ID}
 PROBLEM_VALUES = ("Problem", "FieldError")
@@ -43,6 +43,7 @@ ADVICE = {
     "body-too-large": "Send fewer messages per request, or raise `FOXING_MAX_BODY_BYTES`.",
     "unauthorized": "Send `Authorization: Bearer <key>` with the key of the service.",
     "wrong-host": "Address the service as `127.0.0.1` or `localhost`, or set `FOXING_API_KEY` to allow other names.",
+    "cross-site": "Call the service from outside of a browser, or set `FOXING_API_KEY` and send the key.",
     "no-such-path": "Check the path against this page.",
     "method-not-allowed": "Use a method listed in the `Allow` header.",
     "http-error": "See `detail`; the status can differ.",
@@ -54,6 +55,7 @@ ADVICE = {
     "invalid-input": "Correct what `detail` names. Nothing was stored.",
     "unknown-reader": "Use a name of [readers](readers.md), or add a reader in `foxing.toml`.",
     "not-found": "Check the bank and the id, or list what exists.",
+    "request-timeout": "Send the request again, with fewer messages.",
     "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
     "forgotten": "Request the tier at which the page is held, or a lower one.",
     "time-travel-forbidden": "Omit `now`, or set `FOXING_TIME_TRAVEL=true` for a test.",

@@ -18,10 +18,12 @@ HEAD = f"""\
 <!-- Written by docs/generate.py; do not edit. -->
 # Settings
 
-Every setting can be given as an environment variable or in `{SETTINGS_FILE}` in the working directory. Options on the
-command line override the environment, the environment overrides the file, and the file overrides the defaults. An empty
-environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that begins
-with `{ENV_PREFIX}`, and so is an invalid value; the message names the setting.
+Every setting can be given as an environment variable or in a file: the one that `FOXING_SETTINGS_FILE` names, else
+`{SETTINGS_FILE}` in the working directory. A file that is not named may be somebody else's; it is an error if it sets
+`database_url`, `search_index`, `codec`, `codecs`, `host` or `api_key`, which say where texts and keys go. Options on
+the command line override the environment, the environment overrides the file, and the file overrides the defaults.
+An empty environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that
+begins with `{ENV_PREFIX}`, and so is an invalid value; the message names the setting.
 """
 DATABASE = """\
 Without `database_url`, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux

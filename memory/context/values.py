@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import Value
 from foxing.memory.recall.query import MAX_QUERY_CHARS
+from foxing.memory.values import Value
 
 from .blocks import ContentFormat
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.text.terms import index_terms
 
 from .validate import check_bank_name, list_messages, validate_message
@@ -40,12 +42,15 @@ class _KeyedMessage:
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
     terms: Counter[str]
+    #: The secret with which its digest is keyed.
+    digest_key: bytes
     #: What it means; None if that is worked out later.
     code: MessageCodes | None = None
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count."""
+        """The same for messages that differ in id, time and thread only. The order of keys in JSON does not count.
+        It is keyed, because a short text could be found by trying."""
         message = self.message
         identity = [message.role, message.name, self.text]
         if message.parts is not None:
@@ -53,14 +58,14 @@ class _KeyedMessage:
             identity.append("parts")
         if message.metadata:
             identity.append(compact_json(message.metadata, sort_keys=True))
-        return hashlib.sha256(json.dumps(identity).encode()).digest()[:16]
+        return keyed_digest(self.digest_key, hashlib.sha256(json.dumps(identity).encode()).digest()[:DIGEST_BYTES])
 
     @classmethod
-    def of(cls, message: NewMessage, thread: str | None) -> "_KeyedMessage":
+    def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
         """The message under its id or a new one, in its thread or `thread`."""
         text = message.text
         terms = index_terms(text, message.name)
-        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms)
+        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms, digest_key)
 
 
 class MessageStore:
@@ -71,6 +76,11 @@ class MessageStore:
         self.index = search.index
         self.vectors = search.vectors
         self.max_bytes = max_bytes
+
+    @cached_property
+    def _digest_key(self) -> bytes:
+        with self.database.read() as connection:
+            return digest_key(connection)
 
     def store(
         self,
@@ -90,15 +100,15 @@ class MessageStore:
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         keyed = self._keyed(valid, thread)
-        digest = _request_digest(valid, thread)
+        digest = keyed_digest(self._digest_key, _request_digest(valid, thread))
         with self.database.write() as connection:
             bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
             if idempotency_key is None:
                 return self._store_new(connection, bank, keyed, now)
-            saved = idempotency.find_answer(connection, bank.id, idempotency_key)
+            idempotency.delete_before(connection, now - IDEMPOTENCY_WINDOW)
+            saved = idempotency.find_answer(connection, bank.id, idempotency_key, now - IDEMPOTENCY_WINDOW)
             if saved is None:
                 result = self._store_new(connection, bank, keyed, now)
-                idempotency.delete_before(connection, bank.id, now - IDEMPOTENCY_WINDOW)
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, bank.id, idempotency_key, answer, now)
                 return result
@@ -108,7 +118,7 @@ class MessageStore:
 
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""
-        keyed = [_KeyedMessage.of(message, thread) for message in valid]
+        keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
         made = self.vectors.encode_now([spoken(item.text, item.message.name) for item in keyed])
         if made is None:
             return keyed
@@ -171,10 +181,13 @@ def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
 
 
 def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
-    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count."""
+    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count. Of a
+    message whose text is forgotten, only its length can be compared, and who said it."""
     created_at = item.message.created_at
+    message = item.message
+    forgotten = (known.chars, known.role, known.name) == (len(item.text), message.role, message.name)
     if (
-        known.digest != item.digest
+        not (known.digest == item.digest if known.digest else forgotten)
         or (created_at is not None and created_at != known.created_at)
         or (item.thread is not None and item.thread != known.thread)
     ):
@@ -185,4 +198,4 @@ def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
 
 def _request_digest(accepted: Sequence[NewMessage], thread: str | None) -> bytes:
     content = json.dumps([thread, [message.model_dump(mode="json") for message in accepted]])
-    return hashlib.sha256(content.encode()).digest()[:16]
+    return hashlib.sha256(content.encode()).digest()[:DIGEST_BYTES]

@@ -105,17 +105,22 @@ class Ager:
         """
         due = self._survey(bank_name, now)
         moves, result = due.moves, _Result(unreadable=due.impossible)
+        purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
         discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
             result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
-        purged = 0
-        if due.expired or result.moved:  # otherwise nothing is written
-            with self.database.write() as connection:
-                purged = wastebasket.purge(connection, due.bank_id, now)
+        if result.moved:  # with an undo window of nothing
+            purged += self._purge(due.bank_id, now)
         return self._report(now, result, purged=purged, dry_run=False)
+
+    def _purge(self, bank_id: int, now: datetime) -> int:
+        with self.database.write() as connection:
+            purged = wastebasket.purge(connection, bank_id, now)
+        self.database.erase_log()
+        return purged
 
     def _survey(self, bank_name: str, now: datetime) -> _Due:
         with self.database.read() as connection:

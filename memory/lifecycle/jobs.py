@@ -34,6 +34,14 @@ def pause_after(attempts: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << min(attempts - 1, 16)), LONGEST_PAUSE)
 
 
+class _Stopped(Exception):
+    """The process is stopping; the batches that are done are kept."""
+
+
+def _never() -> bool:
+    return False
+
+
 class JobQueue:
     """The queue of jobs of a memory. Safe to share between threads; processes share it through the database."""
 
@@ -47,7 +55,8 @@ class JobQueue:
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
-        are not looked at."""
+        are not looked at. What was purged while the log could not be erased is erased from it now."""
+        self._database.erase_waiting_log()
         with self._database.read() as connection:
             if not jobs.is_due(connection, now, self._codec):
                 return 0
@@ -59,13 +68,14 @@ class JobQueue:
         with self._database.read() as connection:
             return jobs.length(connection)
 
-    def work(self, now: datetime) -> JobResult | None:
+    def work(self, now: datetime, *, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Takes the next job and does it as of `now`; None if there is none that is free.
 
-        A job that fails returns to the queue, to be tried again after a pause that doubles each time.
+        A job that fails returns to the queue, to be tried again after a pause that doubles each time. `stopping`: asked
+        after each batch of pages; if it is true, the rest of the job returns to the queue and the result is None.
         """
         job = self._take()
-        return None if job is None else self._do(job, now)
+        return None if job is None else self._do(job, now, stopping)
 
     def tick(self, now: datetime) -> TickReport:
         """See `Memory.tick`. Failed jobs are tried again without a pause, once in a tick."""
@@ -79,10 +89,12 @@ class JobQueue:
                 break
             last_id = job.id
             done.add((job.bank_id, job.kind))
-            results.append(self._do(job, now))
+            result = self._do(job, now)
+            if result is not None:
+                results.append(result)
         return _tick_report(now, results)
 
-    def _take(self, *, retry_at_once: bool = False, after_id: int = 0) -> Job | None:
+    def _take(self, *, retry_at_once: bool = False, after_id: int | None = None) -> Job | None:
         with self._database.read() as connection:  # an idle worker disturbs no writer
             if not jobs.has_free(connection, self._clock(), retry_at_once=retry_at_once):
                 return None
@@ -90,17 +102,25 @@ class JobQueue:
             lease = Lease(uuid.uuid4().hex, self._clock(), LEASE)
             return jobs.take(connection, lease, retry_at_once=retry_at_once, after_id=after_id)
 
-    def _do(self, job: Job, now: datetime) -> JobResult:
-        """Does a job and takes it off the queue; if it fails, it returns to the queue."""
+    def _do(self, job: Job, now: datetime, stopping: Callable[[], bool] = _never) -> JobResult | None:
+        """Does a job and takes it off the queue; if it fails, it returns to the queue. None if it was stopped."""
+
+        def check(done: int, total: int) -> None:
+            if stopping():
+                raise _Stopped
+
         try:
             with self._lease_kept(job):
-                result = self._upkeep.do(job, now)
+                result = self._upkeep.do(job, now, check)
                 reschedule = self._upkeep.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)
                 jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again
                 jobs.finish(connection, job)
             return result
+        except _Stopped:
+            self._put_back(job)
+            return None
         except Closed:  # nothing can be written any more; the lease expires by itself
             raise
         except FoxingError as error:

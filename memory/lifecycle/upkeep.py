@@ -16,7 +16,7 @@ from foxing.memory.storage.repositories import banks, messages, schedule, wasteb
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 
-from .age import Ager
+from .age import Ager, Progress
 from .embed import MessageEmbedder
 from .plan import next_due
 
@@ -51,12 +51,13 @@ class Upkeep:
         self._ager = ager
         self._embedder = embedder
 
-    def do(self, job: Job, now: datetime) -> JobResult:
-        """Does what is due at `now`. If the process is killed, doing it again does what is left."""
+    def do(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
+        """Does what is due at `now`. If the process is killed, doing it again does what is left. `progress`: called
+        after each batch of pages; what it raises ends the job."""
         if job.kind == "seal":
-            return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now))
+            return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now, progress))
         if job.kind == "age":
-            report = self._ager.age(job.bank, now)
+            report = self._ager.age(job.bank, now, progress=progress)
             return JobResult(
                 job.bank,
                 job.kind,
@@ -69,7 +70,10 @@ class Upkeep:
                 self._embedder.embed(job.bank)
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
-            return JobResult(job.bank, job.kind, purged=wastebasket.purge(connection, job.bank_id, now))
+            purged = wastebasket.purge(connection, job.bank_id, now)
+        if purged:
+            self._database.erase_log()
+        return JobResult(job.bank, job.kind, purged=purged)
 
     def rescheduling(self, job: Job) -> Reschedule:
         """What sets the time at which the work of `job` is next due, prepared outside the transaction."""
@@ -85,7 +89,7 @@ class Upkeep:
 
         return reschedule
 
-    def _seal(self, job: Job, now: datetime) -> int:
+    def _seal(self, job: Job, now: datetime, progress: Progress | None) -> int:
         """Seals full pages, and all open messages if the oldest is due; number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
@@ -95,7 +99,7 @@ class Upkeep:
             everything = now - oldest >= policy.seal_after
             if not everything and self._sealer.room(connection, job.bank_id):
                 return 0
-        return len(self._sealer.seal(job.bank, now, everything=everything).pages)
+        return len(self._sealer.seal(job.bank, now, everything=everything, progress=progress).pages)
 
     def _seal_rescheduling(self, bank_id: int) -> Reschedule:
         with self._database.read() as connection:  # measuring messages takes too long for a writer

@@ -20,6 +20,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
 
+from .turns import Turns
+
+#: How long erasing the log waits for the transactions that need it. Writers wait meanwhile.
+ERASE_WITHIN_MS = 200
+
 
 @dataclass(frozen=True)
 class DatabaseOptions:
@@ -30,7 +35,7 @@ class DatabaseOptions:
     #: Connections that stay open.
     pool_size: int = 5
     #: Further connections that are opened under load and closed afterwards.
-    max_overflow: int = 10
+    max_overflow: int = 60
     #: Seconds that a transaction waits for a free connection.
     pool_timeout_s: float = 30.0
     #: Seconds that a writer waits for a lock that another one holds.
@@ -68,6 +73,7 @@ class Database:
     def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
         """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
         options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
+        self._options = options
         self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
@@ -78,6 +84,8 @@ class Database:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
         self.engine: Engine = _engine(self.url, options)
         self._closed = False
+        self._log_waits = False
+        self._turns = Turns()
 
     @property
     def display_url(self) -> str:
@@ -97,13 +105,31 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction, committed when the block ends and rolled back if it raises."""
-        with self._connect() as connection:
+        """A transaction, committed when the block ends and rolled back if it raises. In SQLite, which has one writer at
+        a time, those of a process take turns in the order in which they came."""
+        with self._turn(), self._connect() as connection:
             if self.is_sqlite:
                 # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
+
+    @property
+    def waiting_writers(self) -> int:
+        """How many threads of this process wait for their turn to write."""
+        return self._turns.waiting
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turns.take(self._options.busy_timeout_s):
+            raise StorageError(f"the database {self.display_url} was locked for too long; try again")
+        try:
+            yield
+        finally:
+            self._turns.pass_on()
 
     def migrate(self) -> None:
         """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database."""
@@ -127,6 +153,24 @@ class Database:
             revision = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             return revision
+
+    def erase_log(self) -> bool:
+        """Empties SQLite's write-ahead log, which still holds what was deleted; False if a transaction of another
+        connection needs it, in which case `erase_waiting_log` tries again. Other databases have nothing to erase."""
+        if not self.is_sqlite:
+            return True
+        with self._connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {ERASE_WITHIN_MS}")
+            try:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._options.busy_timeout_s * 1000)}")
+        self._log_waits = bool(busy)
+        return not busy
+
+    def erase_waiting_log(self) -> bool:
+        """Empties the log if the last attempt failed; False if this one does, too."""
+        return self.erase_log() if self._log_waits else True
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not respond."""
@@ -169,7 +213,7 @@ def _engine(url: URL, options: DatabaseOptions) -> Engine:
     if not sqlite:
         # a server in another time zone could not return the earliest instants
         arguments = {"options": f"-c timezone=UTC -c lock_timeout={round(options.busy_timeout_s * 1000)}"}
-    engine = create_engine(url, connect_args=arguments, **pool)
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # they hold what users said
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -182,6 +226,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
     cursor.execute("PRAGMA cache_size = -16384")  # KiB
     cursor.close()
 

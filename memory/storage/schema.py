@@ -144,6 +144,14 @@ banks = Table(
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
 )
 
+#: Random bytes that never leave the database.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", LargeBinary(32), nullable=False),
+)
+
 threads = Table(
     "threads",
     metadata,
@@ -169,7 +177,7 @@ messages = Table(
     Column("parts", Integer, nullable=False, server_default=text("0")),
     #: What the caller keeps with the message.
     Column("metadata", JsonObject),
-    #: Tells a message stored twice from a different one under the same key.
+    #: Keyed: tells a message stored twice from a different one under the same key. Empty once its text is purged.
     Column("digest", LargeBinary(16), nullable=False),
     Column("chars", Integer, nullable=False),
     #: Characters that are on pages; a message longer than a page is sealed in parts.

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import snowballstemmer
 
 LONGEST_TERM = 64  # characters; longer words are truncated
+#: Characters of the chunks whose terms are cached, and how many: at most 40 MB. A longer chunk hardly ever comes again.
+_CACHED_CHARS, _CACHED_CHUNKS = 16, 1 << 14
 
 
 def _words(line: str) -> frozenset[str]:
@@ -51,7 +53,7 @@ _MARKS = (
 )
 _LETTER = rf"(?:[^\W_{_HANGUL}{_UNSPACED}]|[{_MARKS}])"
 _CHUNK = re.compile(
-    rf"(?P<word>_*[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
+    rf"(?P<word>(?:(?<!_)_+)?[A-Za-z0-9]+(?:['’_.\-/:@+,]+[A-Za-z0-9]+)*(?!{_LETTER})|{_LETTER}+(?:['’_.\-/:@+]{_LETTER}+)*)"
     rf"|[{_HANGUL}]+|[{_UNSPACED}]+"
 )
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
@@ -111,9 +113,12 @@ def query_terms(query: str) -> Counter[str]:
     return counts or terms(query)
 
 
-@lru_cache(maxsize=1 << 16)
 def _terms_of(chunk: str) -> tuple[TermRun, ...]:
     """The terms of a chunk, with ranges relative to its start."""
+    return _cached_terms_of(chunk) if len(chunk) <= _CACHED_CHARS else _uncached_terms_of(chunk)
+
+
+def _uncached_terms_of(chunk: str) -> tuple[TermRun, ...]:
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
         return () if word in _NOT_INDEXED else (TermRun(_stem(word), 0, len(chunk)),)
@@ -124,6 +129,9 @@ def _terms_of(chunk: str) -> tuple[TermRun, ...]:
     if re.match(f"[{_UNSPACED}]", chunk):
         return _pairs(chunk)
     return tuple(_word_terms(chunk))
+
+
+_cached_terms_of = lru_cache(maxsize=_CACHED_CHUNKS)(_uncached_terms_of)
 
 
 def _pairs(chunk: str) -> tuple[TermRun, ...]:
@@ -166,8 +174,12 @@ def _normalize(word: str) -> str:
     return word.casefold()[:LONGEST_TERM]
 
 
-@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
+    return _cached_stem(word[:LONGEST_TERM])
+
+
+@lru_cache(maxsize=1 << 16)  # at most 20 MB
+def _cached_stem(word: str) -> str:
     with _stemmer_lock:
-        stem: str = _stemmer.stemWord(word[:LONGEST_TERM])
+        stem: str = _stemmer.stemWord(word)
     return stem

@@ -41,7 +41,7 @@ _ROLE_WORTH = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
 #: The same of facts, of which those that a user said stay while any other can go.
 _FACT_WORTH = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
 #: What begins a message that a machine wrote for a machine, whoever sent it.
-_MACHINE = re.compile(r"\s*[{\[]\s*[\"'{\[]")
+_MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
 #: How much less a fact is worth that a tool prints again.
 _REPEATED = 0.4
 _RAREST, _MOST = 0.8, 0.99

@@ -49,7 +49,7 @@ _UNSPACED_UNIT = (
 )
 _UNIT = re.compile(f"{_URL}|{_SPACED}|{_UNSPACED_UNIT}|{_SIGNS}")
 
-_NUMBER = re.compile(r"[#$€£¥₩+\-−±~]*\d[\d.,:/\-]*(?:st|nd|rd|th|[ap]m)?|[\d.,]+[kKMBx]", re.IGNORECASE)
+_NUMBER = re.compile(r"\A(?:[#$€£¥₩+\-−±~]*\d[\d.,:/\-]*(?:st|nd|rd|th|[ap]m)?|[\d.,]+[kKMBx])", re.IGNORECASE)
 
 
 class Word(NamedTuple):

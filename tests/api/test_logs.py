@@ -5,6 +5,8 @@ import json
 import logging
 from datetime import datetime
 
+import pytest
+
 from foxing.api.logs import configure_logs, get_logger
 from foxing.api.settings import load_settings
 
@@ -37,3 +39,23 @@ def test_text_format_is_for_people(root_logger: logging.Logger) -> None:
     assert "look here" in stream.getvalue()
     assert "bank=b" in stream.getvalue()
     assert "below the level" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_a_client_sends_does_not_act_on_the_terminal(root_logger: logging.Logger, log_format: str) -> None:
+    stream = io.StringIO()
+    configure_logs(load_settings({"log_format": log_format}), stream)
+    hostile = "a\x1b[31m\x1b]0;title\x07\x9b2J\x7f\u202e\r\nforged 2026-03-02 info"
+    get_logger().info(f"request for {hostile}", bank=hostile)
+    logging.getLogger("some.library").warning("%s", hostile)
+    try:
+        raise RuntimeError(hostile)
+    except RuntimeError:
+        get_logger().exception("failed")
+    written = stream.getvalue()
+    assert not [c for c in written if (c < " " and c not in "\n\t") or "\x7f" <= c <= "\x9f" or c == "\u202e"]
+    assert written.count("forged") >= 4
+    before_traceback = written[: written.index("Traceback")]
+    assert before_traceback.count("\n") == 2 + (log_format == "text")
+    if log_format == "json":
+        assert json.loads(written.splitlines()[0])["bank"] == hostile

@@ -107,8 +107,9 @@ def test_every_error_response_is_a_problem_with_an_example(document: dict[str, A
     for name, operation in operations(document):
         failures = {status: r for status, r in operation["responses"].items() if not status.startswith("2")}
         assert "500" in failures, name
+        assert "421" in failures, name
         if "/v1/" in name:
-            assert {"401", "422", "503"} <= set(failures), name
+            assert {"401", "403", "422", "503"} <= set(failures), name
         if "{bank}" in name and not name.endswith(CREATE_BANK):
             assert "404" in failures, name
         if "requestBody" in operation:

@@ -25,9 +25,44 @@ def test_defaults() -> None:
     assert settings.key is None
 
 
+def use_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names the file of settings in the folder, so that it is trusted."""
+    monkeypatch.setenv("FOXING_SETTINGS_FILE", str(folder / "foxing.toml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'database_url = "postgresql://attacker.example/db"',
+        '[codecs.remote]\nurl = "http://attacker.example"',
+        'codec = "remote"',
+        'api_key = "known"',
+        'host = "0.0.0.0"',
+        'search_index = "theirs"',
+    ],
+)
+def test_a_file_that_merely_lies_in_the_working_directory_does_not_say_where_texts_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "foxing.toml").write_text(f"port = 1111\n{text}\n")
+    with pytest.raises(InvalidSettings, match=r"FOXING_SETTINGS_FILE=foxing\.toml"):
+        load_settings()
+    (tmp_path / "foxing.toml").write_text("port = 1111\n")
+    assert load_settings().port == 1111
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_SETTINGS_FILE", str(tmp_path / "other.toml"))
+    with pytest.raises(InvalidSettings, match="there is no file"):
+        load_settings()
+    (tmp_path / "other.toml").write_text('port = 1111\ndatabase_url = "x.db"\n')
+    assert load_settings().database_url == "x.db"
+
+
 def test_arguments_override_the_environment_which_overrides_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    use_file(tmp_path, monkeypatch)
     (tmp_path / "foxing.toml").write_text('port = 1111\nhost = "127.0.0.2"\nageing_enabled = false\n')
     monkeypatch.setenv("FOXING_PORT", "2222")
     monkeypatch.setenv("FOXING_HOST", "127.0.0.3")
@@ -131,6 +166,7 @@ def test_the_environment_sets_the_options_of_the_remote_codec(monkeypatch: pytes
 
 
 def test_the_environment_overrides_single_options_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_file(tmp_path, monkeypatch)
     (tmp_path / "foxing.toml").write_text(
         '[codecs.deepseek-ocr]\nmodel = "a"\nbatch-tokens = 5\n[codecs.deepseek-ocr.remote]\nurl = "http://a"\n'
         "[codecs.native]\n"
@@ -176,7 +212,8 @@ def test_the_key_does_not_appear_in_the_repr() -> None:
         ("\xff", "cannot be read"),
     ],
 )
-def test_an_invalid_file_is_reported(tmp_path: Path, text: str, expected: str) -> None:
+def test_an_invalid_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:
+    use_file(tmp_path, monkeypatch)
     (tmp_path / "foxing.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(InvalidSettings, match=expected):
         load_settings()

@@ -184,9 +184,9 @@ def test_the_codec_takes_its_options_from_the_settings_and_works(installation: I
     assert missing.returncode == 1
     assert "needs the option 'label' (setting FOXING_CODECS__ECHO__LABEL)" in missing.stderr
     (installation.folder / "foxing.toml").write_text('codec = "echo"\n[codecs.echo]\nlabel = "hello"\n')
-    checked = installation.json("codec", "check")
+    checked = installation.json("codec", "check", FOXING_SETTINGS_FILE="foxing.toml")
     assert (checked["codec"], checked["passed"], checked["runs_on"]["label"]) == ("echo", True, "hello")
-    wrong = installation.run("codec", "list", FOXING_CODECS__ECHO__LABLE="x")
+    wrong = installation.run("codec", "list", FOXING_CODECS__ECHO__LABLE="x", FOXING_SETTINGS_FILE="foxing.toml")
     assert (wrong.returncode, "did you mean 'label'?" in wrong.stderr) == (2, True)
 
 

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.models import NewMessage, StoreResult, Value
+from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.text.times import zone_of
+from foxing.memory.values import Value
 
 from .jsonl import read_jsonl
 from .locomo import is_locomo, read_locomo

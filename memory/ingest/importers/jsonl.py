@@ -58,14 +58,16 @@ def _conversation(value: Mapping[str, Any], default_id: str, zone: tzinfo | None
 
 def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | None) -> NewMessage:
     try:
-        return NewMessage(
-            id=str(key),
-            role=fields.get("role"),
-            name=fields.get("name"),
-            content=content_of(fields),
-            created_at=_created_at(fields.get("created_at"), zone),
-            thread=fields.get("thread") or thread,
-            metadata=fields.get("metadata"),
+        return NewMessage.model_validate(
+            {
+                "id": str(key),
+                "role": fields.get("role"),
+                "name": fields.get("name"),
+                "content": content_of(fields),
+                "created_at": _created_at(fields.get("created_at"), zone),
+                "thread": fields.get("thread") or thread,
+                "metadata": fields.get("metadata"),
+            }
         )
     except ValidationError as error:
         raise InvalidInput(first_error(error)[1]) from error

@@ -7,7 +7,11 @@ from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
 
+from .upsert import insert_into
+
 _c = schema.idempotency_keys.c
+
+DELETED_AT_ONCE = 10
 
 
 class SavedAnswer(NamedTuple):
@@ -19,18 +23,25 @@ class SavedAnswer(NamedTuple):
     answer: dict[str, Any]
 
 
-def find_answer(connection: Connection, bank_id: int, key: str) -> SavedAnswer | None:
-    query = select(_c.digest, _c.answer).where(_c.bank_id == bank_id, _c.key == key)
+def find_answer(connection: Connection, bank_id: int, key: str, since: datetime) -> SavedAnswer | None:
+    """The answer that was given under a key; None if that was before `since`."""
+    query = select(_c.digest, _c.answer).where(_c.bank_id == bank_id, _c.key == key, _c.created_at >= since)
     row = connection.execute(query).first()
     return SavedAnswer(bytes(row.digest), row.answer) if row else None
 
 
 def save_answer(connection: Connection, bank_id: int, key: str, saved: SavedAnswer, now: datetime) -> None:
     values = {"bank_id": bank_id, "key": key, "digest": saved.digest, "answer": saved.answer, "created_at": now}
-    connection.execute(schema.idempotency_keys.insert().values(values))
+    statement = insert_into(connection, schema.idempotency_keys).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "key"], set_=values))
 
 
-def delete_before(connection: Connection, bank_id: int, before: datetime) -> int:
-    """Deletes the keys of a bank that were first used before that time; returns how many."""
-    delete = schema.idempotency_keys.delete().where(_c.bank_id == bank_id, _c.created_at < before)
-    return connection.execute(delete).rowcount
+def delete_before(connection: Connection, before: datetime) -> int:
+    """Deletes some of the keys that were first used before that time, in any bank; returns how many. Each use of a key
+    deletes more than it adds, so that none of them takes long."""
+    old = select(_c.bank_id, _c.key).where(_c.created_at < before).order_by(_c.created_at).limit(DELETED_AT_ONCE)
+    rows = connection.execute(old).all()
+    for row in rows:
+        one = schema.idempotency_keys.delete().where(_c.bank_id == row.bank_id, _c.key == row.key)
+        connection.execute(one)
+    return len(rows)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
 
+from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import schema
 
 from .schedule import KINDS, JobKind
@@ -77,8 +78,9 @@ def _due_at(now: datetime, codec: str) -> ColumnElement[bool]:
 
 def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime) -> int:
     at = literal(created_at, schema.UtcDateTime)
-    order = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
-    rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(_due.bank_id, order)
+    number = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
+    order = (_due.kind != "purge", _due.bank_id, number)  # what is to be gone does not wait for ageing
+    rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(*order)
     statement = insert_into(connection, schema.jobs)
     insert = statement.from_select(["bank_id", "kind", "state", "run_after", "created_at"], rows)
     counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
@@ -87,29 +89,44 @@ def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime)
 
 def _free(now: datetime) -> ColumnElement[bool]:
     """Jobs that nobody works on: waiting ones, and those of a worker that was killed."""
-    return or_(_c.state == "waiting", _c.lease_until <= now)
+    return or_(_c.state == "waiting", _c.lease_until <= now, _c.lease_until > now + LONGEST_AHEAD)
+
+
+def _ready(now: datetime) -> ColumnElement[bool]:
+    """Jobs whose pause has passed."""
+    return or_(_c.run_after <= now, _c.run_after > now + LONGEST_AHEAD)
 
 
 def has_free(connection: Connection, now: datetime, *, retry_at_once: bool = False) -> bool:
     """Whether there is a job that nobody works on. Reads only."""
     query = select(_c.id).where(_free(now)).limit(1)
     if not retry_at_once:
-        query = query.where(_c.run_after <= now)
+        query = query.where(_ready(now))
     return connection.execute(query).first() is not None
 
 
-def take(connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int = 0) -> Job | None:
-    """Takes the oldest job that nobody works on, in a bank in which nobody works; None if there is none.
+def take(
+    connection: Connection, lease: Lease, *, retry_at_once: bool = False, after_id: int | None = None
+) -> Job | None:
+    """Takes the oldest job that nobody works on, in a bank in which nobody works, purging first; None if there is none.
 
-    `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay.
+    `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay,
+    and the order is that of the ids.
     """
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
-        others.c.bank_id == _c.bank_id, others.c.state == "running", others.c.lease_until > lease.now
+        others.c.bank_id == _c.bank_id,
+        others.c.state == "running",
+        others.c.lease_until > lease.now,
+        others.c.lease_until <= lease.now + LONGEST_AHEAD,
     )
-    query = select(_c.id).where(_free(lease.now), ~busy.exists(), _c.id > after_id).order_by(_c.id).limit(1)
+    query = select(_c.id).where(_free(lease.now), ~busy.exists()).limit(1)
+    if after_id is None:
+        query = query.order_by(_c.kind != "purge", _c.id)
+    else:
+        query = query.where(_c.id > after_id).order_by(_c.id)
     if not retry_at_once:
-        query = query.where(_c.run_after <= lease.now)
+        query = query.where(_ready(lease.now))
     job_id = connection.execute(query.with_for_update(skip_locked=True)).scalar()
     if job_id is None:
         return None

@@ -276,3 +276,17 @@ def count_open_chars(connection: Connection, bank_id: int) -> int:
     """Characters of open messages that are not on pages."""
     query = select(func.coalesce(func.sum(_c.chars - _c.sealed_chars), 0)).where(_c.bank_id == bank_id, _c.open)
     return int(connection.execute(query).scalar_one())
+
+
+def forget_digests(connection: Connection, page_ids: Sequence[int]) -> None:
+    """Empties the digests of the messages on these pages whose text is kept nowhere: neither with a page nor in the
+    wastebasket. A short text could be found by trying."""
+    spans, pages, dropped = schema.spans.alias(), schema.pages, schema.wastebasket
+    kept = select(spans.c.page_id).join_from(spans, pages, pages.c.id == spans.c.page_id)
+    kept = kept.where(spans.c.message_id == _c.id, pages.c.text_bytes > 0)
+    restorable = select(spans.c.page_id).join_from(spans, dropped, dropped.c.page_id == spans.c.page_id)
+    restorable = restorable.where(spans.c.message_id == _c.id, dropped.c.text.is_not(None))
+    for ids in batched(page_ids):
+        on_them = select(schema.spans.c.message_id).where(schema.spans.c.page_id.in_(ids))
+        update = schema.messages.update().where(_c.id.in_(on_them), ~_c.open, ~kept.exists(), ~restorable.exists())
+        connection.execute(update.values(digest=b""))

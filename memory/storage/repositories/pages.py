@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
+from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
 
@@ -272,7 +273,8 @@ def lease(
 ) -> bool:
     """Leases a page to `owner`; False if another owner holds it or it has changed. A pinned page is leased only with
     `pinned`."""
-    free = or_(_c.lease_until.is_(None), _c.lease_until <= now, _c.lease_owner == owner)
+    over = or_(_c.lease_until <= now, _c.lease_until > now + LONGEST_AHEAD)
+    free = or_(_c.lease_until.is_(None), over, _c.lease_owner == owner)
     update = schema.pages.update().where(_c.id == page.id, _c.version == page.version, free)
     if not pinned:
         update = update.where(~_c.pinned)

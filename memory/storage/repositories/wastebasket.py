@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import zstandard
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from foxing.memory.clock import later
 from foxing.memory.storage import schema
 
-from . import pages, schedule
+from . import messages, pages, schedule
 from .pages import PageRow
 
 _c = schema.wastebasket.c
@@ -77,11 +77,16 @@ def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime)
 def empty(connection: Connection, page_id: int) -> None:
     """Deletes everything of a page from the wastebasket, whether or not its undo window has passed."""
     connection.execute(schema.wastebasket.delete().where(_c.page_id == page_id))
+    messages.forget_digests(connection, [page_id])
 
 
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:
     """Deletes the entries of a bank whose undo window has passed; returns how many."""
-    return connection.execute(schema.wastebasket.delete().where(_c.bank_id == bank_id, _c.purge_at <= now)).rowcount
+    expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
+    page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
+    purged = connection.execute(schema.wastebasket.delete().where(expired)).rowcount
+    messages.forget_digests(connection, page_ids)
+    return purged
 
 
 def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:

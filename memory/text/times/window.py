@@ -57,7 +57,11 @@ def zone_of(timezone: str | None) -> tzinfo:
     if timezone is None:
         return UTC
     if match := _OFFSET.fullmatch(timezone):
-        return datetime.strptime(f"{match['sign']}{match['hours']:0>2}{match['minutes'] or '00'}", "%z").tzinfo or UTC
+        offset = f"{match['sign']}{match['hours']:0>2}{match['minutes'] or '00'}"
+        try:
+            return datetime.strptime(offset, "%z").tzinfo or UTC
+        except ValueError as error:
+            raise InvalidTime(f"there is no offset '{timezone}'; give one such as '+09:00'") from error
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

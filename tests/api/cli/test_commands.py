@@ -241,9 +241,12 @@ def test_invalid_settings_exit_with_status_2(foxing: Foxing, monkeypatch: pytest
     assert "FOXING_PORT" in foxing.failure("banks", status=2)["detail"]
 
 
-def test_the_option_overrides_the_setting(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+def test_the_option_overrides_the_setting(
+    foxing: Foxing, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     foxing.text("import", str(file), "--bank", "b")
     (tmp_path / "foxing.toml").write_text('database_url = "elsewhere.db"\n', encoding="utf-8")
+    monkeypatch.setenv("FOXING_SETTINGS_FILE", "foxing.toml")
     assert len(foxing.json("banks")["banks"]) == 1
     other = foxing.runner.invoke(app, ["banks", "--json"])
     assert json.loads(other.stdout) == {"banks": [], "next_cursor": None}

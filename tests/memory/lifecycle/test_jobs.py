@@ -158,7 +158,8 @@ def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory,
     memory.store("ana", conversation(3))
     memory.jobs.fill(START + 31 * DAY)
     with closing(sqlite3.connect(database_path)) as connection:  # as a worker leaves it that is killed
-        connection.execute("UPDATE jobs SET state = 'running', lease_owner = 'killed', lease_until = '2999-01-01'")
+        soon = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+        connection.execute("UPDATE jobs SET state = 'running', lease_owner = 'killed', lease_until = ?", [soon])
         connection.commit()
         assert memory.tick(now=START + 31 * DAY).sealed_pages == 0
         connection.execute("UPDATE jobs SET lease_until = '2026-01-05 08:00:00.000000'")
@@ -166,6 +167,30 @@ def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory,
     report = memory.tick(now=START + 31 * DAY)
     assert (report.sealed_pages, report.moved_pages) == (1, 1)
     assert memory.jobs.length() == EMPTY
+
+
+@pytest.mark.parametrize(
+    "dated", ["state = 'running', lease_owner = 'x', lease_until = '2999-01-01'", "run_after = '2999-01-01'"]
+)
+def test_a_job_of_a_clock_that_was_wrong_is_done(memory: Memory, database_path: Path, dated: str) -> None:
+    memory.store("ana", conversation(3))
+    memory.jobs.fill(START + 31 * DAY)
+    with closing(sqlite3.connect(database_path)) as connection:
+        connection.execute(f"UPDATE jobs SET {dated}")
+        connection.commit()
+    result = memory.jobs.work(START + 31 * DAY)
+    assert result is not None
+    assert result.sealed_pages == 1
+
+
+def test_a_page_leased_by_a_clock_that_was_wrong_ages(memory: Memory, database_path: Path) -> None:
+    memory.store("ana", conversation(3))
+    memory.seal("ana", now=START + DAY)
+    with closing(sqlite3.connect(database_path)) as connection:
+        connection.execute("UPDATE pages SET lease_owner = 'x', lease_until = '2999-01-01'")
+        connection.commit()
+    report = memory.age("ana", now=START + 9 * DAY)
+    assert (len(report.moved), report.busy) == (1, [])
 
 
 def test_workers_of_several_memories_do_the_work_once(database_path: Path) -> None:

@@ -1,4 +1,5 @@
 import threading
+import tracemalloc
 from collections import Counter
 
 import pytest
@@ -100,3 +101,19 @@ def test_stemming_is_thread_safe() -> None:
     for thread in threads:
         thread.join()
     assert results == [expected] * 4
+
+
+@pytest.mark.parametrize(
+    "alphabet", ["的一是不了人我在有他这中大来上国", "가나다라마바사아자차카타파하거너", "abcdefghijklmnop"]
+)
+def test_what_is_remembered_of_long_texts_is_little(alphabet: str) -> None:
+    digits = str.maketrans("0123456789abcdef", alphabet)
+    texts = [f"{number:x}".translate(digits) * 2_000 + f"_{number}." for number in range(0x1000, 0x1000 + 40)]
+    tracemalloc.start()
+    try:
+        for text in texts:
+            terms(text)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept < 200_000  # of 320,000 characters

@@ -235,3 +235,9 @@ def test_unreadable_times(time: str | datetime, timezone: str | None, reason: st
 def test_naive_now_is_rejected() -> None:
     with pytest.raises(InvalidTime, match="timezone"):
         split_query("yesterday", NOW.replace(tzinfo=None), None)
+
+
+@pytest.mark.parametrize("timezone", ["+99:99", "+24:00", "-25", "UTC+1260"])
+def test_an_offset_that_does_not_exist_is_an_invalid_time(timezone: str) -> None:
+    with pytest.raises(InvalidTime, match="no offset"):
+        parse_since("2026-03-04", NOW, timezone)

@@ -76,8 +76,13 @@ def test_an_answer_is_kept_for_its_key_until_it_is_deleted(database: Database, b
     with database.write() as connection:
         idempotency.save_answer(connection, bank_id, ODD_TEXT, saved, NOW)
     with database.write() as connection:
-        assert idempotency.find_answer(connection, bank_id, ODD_TEXT) == saved
-        assert idempotency.find_answer(connection, bank_id, "other") is None
-        assert idempotency.delete_before(connection, bank_id, NOW) == 0
-        assert idempotency.delete_before(connection, bank_id, NOW + timedelta(seconds=1)) == 1
-        assert idempotency.find_answer(connection, bank_id, ODD_TEXT) is None
+        second = timedelta(seconds=1)
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT, NOW) == saved
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT, NOW + second) is None
+        assert idempotency.find_answer(connection, bank_id, "other", NOW) is None
+        other = SavedAnswer(b"other".ljust(16), {"ids": []})
+        idempotency.save_answer(connection, bank_id, ODD_TEXT, other, NOW + second)
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT, NOW) == other
+        assert idempotency.delete_before(connection, NOW + second) == 0
+        assert idempotency.delete_before(connection, NOW + 2 * second) == 1
+        assert idempotency.find_answer(connection, bank_id, ODD_TEXT, NOW) is None

@@ -83,7 +83,7 @@ def test_a_lease_keeps_others_out_until_it_ends(database: Database, bank_id: int
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
         assert pages.lease(connection, page, "me", NOW, later)
         assert not pages.lease(connection, page, "other", NOW, later)
-        assert pages.lease(connection, page, "other", later, later + DAY)  # expired
+        assert pages.lease(connection, page, "other", later, later + timedelta(minutes=1))  # expired
         pages.release(connection, [page.id], "me")
         assert not pages.lease(connection, page, "me", later, later)
         pages.release(connection, [page.id], "other")

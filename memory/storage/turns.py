@@ -1,0 +1,56 @@
+"""Turns: a lock that is given to those who wait for it in the order in which they came.
+
+SQLite lets a waiting writer try again after a pause that grows, so that whoever came last mostly writes first.
+"""
+
+from collections import deque
+from threading import Lock
+
+
+class Turns:
+    """A lock for the threads of a process, first come, first served."""
+
+    def __init__(self) -> None:
+        self._changing = Lock()
+        self._taken = False
+        self._waiting: deque[Lock] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn."""
+        return len(self._waiting)
+
+    def take(self, timeout_s: float) -> bool:
+        """Waits for the turn of the calling thread, which then has to call `pass_on`; False if it came too late."""
+        ticket = Lock()
+        ticket.acquire()
+        with self._changing:
+            if self._taken:
+                self._waiting.append(ticket)
+            else:
+                self._taken = True
+                return True
+        try:
+            came = ticket.acquire(timeout=timeout_s)
+        except BaseException:  # interrupted
+            self._leave(ticket)
+            raise
+        if not came:
+            self._leave(ticket)
+        return came
+
+    def pass_on(self) -> None:
+        """Ends the turn, which goes to the thread that has waited longest."""
+        with self._changing:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
+
+    def _leave(self, ticket: Lock) -> None:
+        """Gives up waiting; a turn that has come meanwhile is passed on."""
+        with self._changing:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                return
+        self.pass_on()

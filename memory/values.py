@@ -1,0 +1,39 @@
+"""Bases of all values that a memory takes and returns."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic_core import PydanticCustomError
+
+
+class Value(BaseModel):
+    """Base of all values: immutable; unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(Value):
+    """Base of what callers give: strict, so that 0 is no boolean, "5" no number and a number no time."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def _check_moment(value: Any) -> Any:
+    if isinstance(value, datetime) or (isinstance(value, str) and _YEAR.match(value)):
+        return value
+    raise PydanticCustomError("datetime_type", "a time is text in RFC 3339, such as 2026-03-02T09:15:00+01:00")
+
+
+_YEAR = re.compile(r"\d{4}-")
+#: A time with an offset: aware, or text in RFC 3339. Numbers are no times.
+Moment = Annotated[AwareDatetime, Strict(False), BeforeValidator(_check_moment)]
+
+
+def _check_integer(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+#: JSON has one type for all numbers, so that 5.0 is an integer.
+INTEGRAL = BeforeValidator(_check_integer)

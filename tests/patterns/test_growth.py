@@ -1,0 +1,105 @@
+"""The work of every pattern that meets a user's text grows no faster than the text."""
+
+import importlib
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.regex.steps import TooManySteps, search_steps
+
+import foxing.api
+import foxing.memory
+import foxing.renderer
+
+#: Characters of the shorter of two texts: longer than any bounded repetition of a pattern.
+LENGTH = 130
+#: Steps for each character of a text, at most: a constant factor can freeze a process as well.
+STEPS_PER_CHARACTER = 500
+#: What long texts are made of: characters of each class that a pattern names, and what words and times are made of.
+UNITS = (
+    *"_aAf0 \n.:-/'@+,~$#(\"\\[{<=`“",
+    *("가", "漢", "あ", "ア", "ก", "é", "\u0301", "й", "😀", "⋯", "△"),
+    *("a.", "0,", "a-", "a/", "_a", "a@", "a:", "1 ", "a\n", "a0", "aA", ". ", "0-", "a_", "a ", "a://"),
+    *("march ", "the ", "of the ", "last ", "3주 "),
+)
+#: Their patterns are tried where a time expression of a query begins or ends, and are not searched for in long texts.
+TRIED_AT_A_PLACE = ("foxing.memory.text.times.evidence", "foxing.memory.text.times.window")
+
+
+def modules() -> Iterator[ModuleType]:
+    for room in (foxing.memory, foxing.renderer, foxing.api):
+        for found in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
+            if not found.name.startswith(("foxing.api.cli", "foxing.api.demo", *TRIED_AT_A_PLACE)):
+                yield importlib.import_module(found.name)
+
+
+def patterns_in(value: object) -> Iterator[re.Pattern[str]]:
+    if isinstance(value, re.Pattern):
+        if isinstance(value.pattern, str):
+            yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from patterns_in(item)
+
+
+def all_patterns() -> dict[str, re.Pattern[str]]:
+    """The patterns of the package, by where they are defined."""
+    found: dict[re.Pattern[str], str] = {}
+    for module in modules():
+        for name, value in vars(module).items():
+            for number, pattern in enumerate(patterns_in(value)):
+                place = f"{module.__name__}.{name}"
+                found.setdefault(pattern, f"{place}[{number}]" if isinstance(value, tuple) else place)
+    return {place: pattern for pattern, place in found.items()}
+
+
+PATTERNS = all_patterns()
+
+
+@pytest.fixture(autouse=True)
+def deep_recursion() -> Iterator[None]:
+    """The matcher calls itself for every character of a repeated group."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+def grows_with_text(pattern: re.Pattern[str], unit: str, end: str) -> bool:
+    """Whether a text of `unit` that is twice as long takes at most about twice the steps."""
+    steps = []
+    for length in (LENGTH, 2 * LENGTH):
+        text = (unit * length)[:length] + end
+        try:
+            steps.append(search_steps(pattern, text, STEPS_PER_CHARACTER * len(text)))
+        except TooManySteps:
+            return False
+    return steps[1] <= 2.3 * steps[0] + 200
+
+
+@pytest.mark.parametrize("place", PATTERNS)
+def test_twice_the_text_takes_twice_the_steps(place: str) -> None:
+    slow = [unit + end for unit in UNITS for end in ("", "é") if not grows_with_text(PATTERNS[place], unit, end)]
+    assert slow == []
+
+
+@given(
+    place=st.sampled_from(sorted(PATTERNS)),
+    unit=st.lists(st.sampled_from(UNITS), min_size=2, max_size=4).map("".join),
+    end=st.sampled_from(["", "!", "a", "0", "é", "\n"]),
+)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_so_do_texts_of_several_classes(place: str, unit: str, end: str) -> None:
+    assert grows_with_text(PATTERNS[place], unit, end)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "unit"), [(r"_*[a-z]+", "_"), (r"\S+://", "a"), (r"(?:a+)+b", "a"), (r"\s+$", " ")]
+)
+def test_the_matcher_finds_what_grows_faster(pattern: str, unit: str) -> None:
+    assert not grows_with_text(re.compile(pattern), unit, "!")

@@ -1,0 +1,103 @@
+"""Bodies that are built to cost more than their size."""
+
+import json
+import threading
+import tracemalloc
+from typing import Any
+
+import httpx
+import pytest
+from support.service import check_problem
+
+from foxing.api.settings import load_settings
+
+JSON = {"Content-Type": "application/json"}
+MESSAGES = "/v1/banks/agent-7/messages"
+MIB = 1 << 20
+#: A message takes at most this many bytes of memory for each byte of its body, in all.
+MOST_MEMORY = 300 * MIB
+
+
+def filled(start: str, unit: str, end: str) -> bytes:
+    """A body of almost the largest size: `unit`s with commas between them."""
+    room = load_settings().max_body_bytes - len(start) - len(end)
+    count = room // (len(unit) + 1)
+    return (start + ",".join([unit] * count) + end).encode()
+
+
+def numbered(start: str, end: str) -> bytes:
+    """A body of almost the largest size: an object of different members."""
+    members = ",".join(f'"{number:x}":0' for number in range(350_000))
+    return (start + members + end).encode()
+
+
+BODIES = {
+    "empty objects": filled('{"messages": [', "{}", "]}"),
+    "wrong messages": filled('{"messages": [', '{"role":1,"content":2,"id":3,"name":4,"x":5}', "]}"),
+    "lists": filled('{"messages": [', "[]", "]}"),
+    "numbers": filled('{"messages": [', "1", "]}"),
+    "unknown members": numbered('{"messages": [{"role": "user", "content": "x",', "}]}"),
+    "unknown members at the top": numbered("{", "}"),
+    "parts": filled('{"messages": [{"role": "user", "content": [', '{"type":"text"}', "]}]}"),
+    "tool calls": filled('{"messages": [{"role": "user", "content": null, "tool_calls": [', "{}", "]}]}"),
+    "too many messages": filled('{"messages": [', '{"role":"user","content":""}', "]}"),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_of_many_values_is_refused_in_little_memory(client: httpx.Client, kind: str) -> None:
+    body = BODIES[kind]
+    assert len(body) > 3 * MIB
+    tracemalloc.start()
+    try:
+        document = check_problem(client.post(MESSAGES, content=body, headers=JSON), 422, "invalid-request")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(document.get("errors") or []) <= 20
+    assert len(json.dumps(document)) < 20_000
+    assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("escape", ["\\\\", "\\ud83e\\udd8a"])
+def test_a_body_of_escapes_is_stored_and_one_with_half_a_pair_is_refused(client: httpx.Client, escape: str) -> None:
+    text = escape * (900_000 // len(escape))
+    body = f'{{"messages": [{{"role": "user", "content": "{text}"}}]}}'
+    assert client.post(MESSAGES, content=body, headers=JSON).status_code in (201, 413)
+    broken = body.replace(escape, escape + "\\ud83e", 1)
+    check_problem(client.post(MESSAGES, content=broken, headers=JSON), 422, "invalid-text")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "slug"),
+    [
+        ("x" * 100_000, 201, None),
+        ('x", "id": 7, "name": "' + "x" * 100_000, 422, "invalid-request"),
+        ("x" * 100_000 + '"', 400, "invalid-json"),
+        ('x", "metadata": ' + "[" * 90_000 + "]" * 90_000 + ', "name": "', 400, "invalid-json"),
+    ],
+)
+def test_a_large_body_is_answered_as_a_small_one(
+    client: httpx.Client, content: str, status: int, slug: str | None
+) -> None:
+    body = f'{{"messages": [{{"role": "user", "content": "{content}"}}]}}'
+    response = client.post(MESSAGES, content=body, headers=JSON)
+    if slug is None:
+        assert response.status_code == status
+    else:
+        check_problem(response, status, slug)
+
+
+def test_large_bodies_are_not_parsed_by_the_event_loop(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed_in: list[str] = []
+    loads = json.loads
+
+    def note(text: Any, **options: Any) -> Any:
+        parsed_in.append(threading.current_thread().name)
+        return loads(text, **options)
+
+    monkeypatch.setattr(json, "loads", note)
+    body = f'{{"messages": [{{"role": "user", "content": "{"x" * 100_000}"}}]}}'
+    assert client.post(MESSAGES, content=body, headers=JSON).status_code == 201
+    assert parsed_in
+    assert "foxing-service" not in parsed_in

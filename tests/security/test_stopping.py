@@ -1,0 +1,107 @@
+"""A service that is told to stop in the middle of long work, and what is to be gone before anything else is done."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from support.hooked_codec import HookedCodec
+from support.service import check_problem
+
+from foxing.api.app import create_app
+from foxing.api.server import BackgroundServer
+from foxing.api.settings import load_settings
+from foxing.memory import Memory
+from foxing.memory.lifecycle import age
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+LATER = START + 8 * DAY
+PAGES = 6
+
+
+@pytest.fixture
+def codec() -> HookedCodec:
+    return HookedCodec()
+
+
+@pytest.fixture
+def memory(database_path: Path, codec: HookedCodec, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+    """A memory with `PAGES` pages that are due for `small`, which ages them one by one."""
+    monkeypatch.setattr(age, "BATCH", 1)
+    with Memory(database_path, codec=codec, clock=lambda: LATER) as memory:
+        for number in range(PAGES):
+            memory.store("ana", [{"role": "user", "content": f"Note {number}", "created_at": START}])
+            memory.seal("ana", now=START)
+        yield memory
+
+
+class Gate:
+    """Holds the first batch until it is opened."""
+
+    def __init__(self, codec: HookedCodec) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+        codec.before_encode = self.wait
+
+    def wait(self) -> None:
+        self.reached.set()
+        assert self.opened.wait(60)
+
+
+def tiers(memory: Memory) -> list[str]:
+    return sorted(page.tier for page in memory.pages("ana").pages)
+
+
+def test_a_job_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCodec) -> None:
+    gate = Gate(codec)
+    app = create_app(load_settings({"ageing_enabled": True, "ageing_interval_s": 0.05}), memory)
+    with BackgroundServer(app):
+        assert gate.reached.wait(60)
+        closing = threading.Timer(1.0, gate.opened.set)
+        closing.start()
+    closing.join()
+    assert 0 < tiers(memory).count("small") < PAGES
+    assert memory.jobs.length().running == 0
+    codec.before_encode = lambda: None
+    memory.tick()
+    assert tiers(memory) == ["small"] * PAGES
+
+
+def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, codec: HookedCodec) -> None:
+    gate = Gate(codec)
+    app = create_app(load_settings({"ageing_enabled": False}), memory)
+    with ThreadPoolExecutor(1) as pool:
+        with BackgroundServer(app) as server:
+            answer = pool.submit(httpx.post, f"{server.url}/v1/banks/ana/age", timeout=60)
+            assert gate.reached.wait(60)
+            threading.Timer(1.0, gate.opened.set).start()
+        check_problem(answer.result(), 503, "closed")
+    assert 0 < tiers(memory).count("small") < PAGES
+
+
+def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: HookedCodec) -> None:
+    memory.age("ana")
+    for name in ("bo", "cy"):
+        memory.store(name, [{"role": "user", "content": "Note", "created_at": START}])
+        memory.seal(name, now=START)
+    now = LATER + 7 * DAY
+    memory.jobs.fill(now - DAY)  # ageing waits in the queue already
+    memory.jobs.fill(now)
+    first = memory.jobs.work(now)
+    assert first is not None
+    assert (first.bank, first.kind, first.purged) == ("ana", "purge", PAGES)
+
+
+def test_ageing_purges_before_it_ages(memory: Memory, codec: HookedCodec) -> None:
+    memory.age("ana")
+
+    def fail() -> None:
+        raise RuntimeError("out of paper")
+
+    codec.before_encode = fail
+    with pytest.raises(RuntimeError):
+        memory.age("ana", now=START + 31 * DAY)
+    assert memory.bank("ana").bytes.wastebasket == 0
