@@ -8,7 +8,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.lifecycle.upkeep import JobResult
-from foxing.memory.models import AgeReport, RecallResult, SealReport, StoreResult
+from foxing.memory.models import RecallResult, StoreResult
+from foxing.memory.reports import AgeReport, SealReport
 from foxing.memory.storage.repositories.jobs import QueueLength
 from foxing.renderer import FoxingError
 

@@ -9,9 +9,10 @@ from foxing.memory.context.blocks import ContentFormat
 from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
-from foxing.memory.models import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES, Fidelity, Limit, NewMessage
+from foxing.memory.models import Fidelity, Limit, NewMessage
 from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.memory.recall.query import MAX_QUERY_CHARS
+from foxing.memory.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 from foxing.memory.values import INTEGRAL, Input
 
 #: Fields of `RecallRequest` that format 'images' does not support.
@@ -136,7 +137,7 @@ class ContextBody(Input):
         max_length=MAX_QUERY_CHARS,
         description="What to recall; by default the text of the last user message of `messages`.",
     )
-    messages: Annotated[list[dict[str, JsonValue]], FailFast()] | None = Field(
+    messages: list[dict[str, JsonValue]] | None = Field(
         default=None,
         max_length=MAX_GIVEN,
         description="What the prompt holds already, as the provider's messages, oldest first; none of it is repeated.",

@@ -23,36 +23,38 @@ from .errors import (
 )
 from .memory import Memory
 from .models import (
-    AgeReport,
     BankBytes,
     BankInfo,
     Banks,
-    EmbeddingReport,
-    FadedMessage,
     LeftOut,
     NewMessage,
     PageInfo,
-    PageLeft,
-    PageMove,
-    PagePreview,
     PageReading,
-    PageReencoded,
     Pages,
     RecalledImage,
     RecalledImages,
     RecalledMessage,
     RecallResult,
-    ReencodingReport,
-    SealReport,
     StoreResult,
-    TickReport,
     TierStatistics,
-    WordCount,
 )
 from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .reports import (
+    AgeReport,
+    EmbeddingReport,
+    FadedMessage,
+    PageLeft,
+    PageMove,
+    PagePreview,
+    PageReencoded,
+    ReencodingReport,
+    SealReport,
+    TickReport,
+    WordCount,
+)
 from .storage.database import DatabaseOptions
 
 __all__ = [

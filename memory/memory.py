@@ -24,24 +24,16 @@ from .lifecycle.rewrite import Rewriter
 from .lifecycle.upkeep import Upkeep
 from .listings import list_banks, list_pages
 from .models import (
-    MAX_PREVIEWED_PAGES,
-    PREVIEWED_PAGES,
-    AgeReport,
     BankInfo,
     Banks,
-    EmbeddingReport,
     NewMessage,
     PageInfo,
-    PagePreview,
     PageReading,
     Pages,
     RecalledImages,
     RecalledMessage,
     RecallResult,
-    ReencodingReport,
-    SealReport,
     StoreResult,
-    TickReport,
 )
 from .options import MemoryOptions
 from .pages.decoder import PageDecoder
@@ -52,6 +44,16 @@ from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
 from .recall.search import Recaller
+from .reports import (
+    MAX_PREVIEWED_PAGES,
+    PREVIEWED_PAGES,
+    AgeReport,
+    EmbeddingReport,
+    PagePreview,
+    ReencodingReport,
+    SealReport,
+    TickReport,
+)
 from .statistics import bank_info, page_infos
 from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages

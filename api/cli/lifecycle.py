@@ -12,7 +12,7 @@ from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, jsonable, table, write_json
 
 if TYPE_CHECKING:
-    from foxing.memory.models import AgeReport
+    from foxing.memory.reports import AgeReport
 
 
 def seal(

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response, Security
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, binary_response, json_response, v1_problem_responses
-from foxing.memory.models import PageInfo, PagePreview, PageReading, Pages, Tier
+from foxing.memory.models import PageInfo, PageReading, Pages, Tier
+from foxing.memory.reports import PagePreview
 
 router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"], dependencies=[Security(bearer)])
 

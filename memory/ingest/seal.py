@@ -9,12 +9,12 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, is_cut
-from foxing.memory.models import SealReport
 from foxing.memory.pages.content import PageState, pack_cells
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.policy import Policy
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
+from foxing.memory.reports import SealReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank

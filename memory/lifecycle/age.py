@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec
-from foxing.memory.models import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.policy import LONGEST, Policy
+from foxing.memory.reports import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.renderer import TIERS, tier_rank

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from foxing.memory.models import EmbeddingReport
 from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.recall.semantic.vectors import MessageVectors
+from foxing.memory.reports import EmbeddingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings
 

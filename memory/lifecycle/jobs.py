@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
 from foxing.memory.errors import Closed, StorageError
-from foxing.memory.models import PageLeft, TickReport
+from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import jobs
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength

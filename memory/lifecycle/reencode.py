@@ -14,11 +14,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
-from foxing.memory.models import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.indexing import Reindexer
+from foxing.memory.reports import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from foxing.memory.clock import later
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
-from foxing.memory.models import PageLeft
 from foxing.memory.policy import Policy
+from foxing.memory.reports import PageLeft
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, schedule, wastebasket
 from foxing.memory.storage.repositories.jobs import Job

@@ -15,7 +15,7 @@ from foxing.encoder import (
     SetAgain,
     VisionTokens,
 )
-from foxing.memory.models import WordCounts
+from foxing.memory.reports import WordCounts
 from foxing.memory.salience import keeping, rare_in_bank
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message

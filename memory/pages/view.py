@@ -11,7 +11,8 @@ from PIL.Image import Image
 
 from foxing.encoder import Codec, PageDrawer, ReadFailed, Reading, TokensError, VisionTokens, can_draw_for
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
-from foxing.memory.models import FadedMessage, Line, PagePreview, PageReading, RecalledMessage
+from foxing.memory.models import Line, PageReading, RecalledMessage
+from foxing.memory.reports import FadedMessage, PagePreview
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message

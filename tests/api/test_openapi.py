@@ -11,7 +11,6 @@ from foxing.api.openapi import examples
 from foxing.api.routes.health import Health
 from foxing.api.schemas import AgeRequest, RecallRequest, SealRequest, StoreRequest
 from foxing.memory.models import (
-    AgeReport,
     BankInfo,
     Banks,
     PageInfo,
@@ -20,10 +19,10 @@ from foxing.memory.models import (
     RecalledImages,
     RecalledMessage,
     RecallResult,
-    SealReport,
     StoreResult,
 )
 from foxing.memory.policy import Policy
+from foxing.memory.reports import AgeReport, SealReport
 
 PATHS = {
     "/v1/banks": {"get"},
