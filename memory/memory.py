@@ -22,7 +22,7 @@ from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.upkeep import Upkeep
-from .listings import list_banks, list_pages
+from .listings import bank_info, list_banks, list_pages, page_infos
 from .models import (
     BankInfo,
     Banks,
@@ -54,7 +54,6 @@ from .reports import (
     SealReport,
     TickReport,
 )
-from .statistics import bank_info, page_infos
 from .storage.database import Database, DatabaseOptions
 from .storage.repositories import banks, pages
 from .text.times import parse_since
