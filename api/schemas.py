@@ -6,7 +6,7 @@ from pydantic import ConfigDict, FailFast, Field, JsonValue
 from pydantic.config import JsonDict
 
 from foxing.memory.context.blocks import ContentFormat
-from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN
+from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN, Show
 from foxing.memory.ingest.validate import MAX_MESSAGES
 from foxing.memory.metadata import Scalar
 from foxing.memory.models import Fidelity, Limit, NewMessage
@@ -156,4 +156,9 @@ class ContextBody(Input):
     )
     keepsakes: bool = Field(
         default=True, description="Whether identifiers stand as text beside the image that shows them."
+    )
+    show: Show = Field(
+        default="best",
+        description="What recall found is shown as text or page image, whichever shows more for a billed token, or as "
+        "one of them alone.",
     )

@@ -45,5 +45,6 @@ async def context(
         timezone=body.timezone,
         form=body.form,
         keepsakes=body.keepsakes,
+        show=body.show,
     )
     return await service.run_codec(service.memory.context, bank, request)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bank import BankRow
+from benchmarks.context.__main__ import ContextRow
+from benchmarks.context.agent import AgentRow
 from benchmarks.evidence import EvidenceRecall
 from benchmarks.faded_answers import FadedAnswers
 from benchmarks.recall import RecallSpeed
@@ -69,6 +71,20 @@ class Figures:
     @property
     def codec(self) -> list[BenchRow]:
         return [BenchRow(**row) for row in self._document["codec"]["rows"]]
+
+    @property
+    def context(self) -> list[ContextRow]:
+        return [
+            ContextRow(**{key: row[key] for key in row if key != "per_1000_tokens"}) for row in self._rows("context")
+        ]
+
+    @property
+    def agent(self) -> list[AgentRow]:
+        return [AgentRow(**row) for row in self._document["context"]["agent"]]
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._document[name]["rows"]
+        return rows
 
     @property
     def repeated(self) -> list[BenchRow]:

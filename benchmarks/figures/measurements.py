@@ -34,6 +34,8 @@ RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a group, for accuracy.
 PAGES = 10
+FADED_TIERS = ("tiny", "micro")  # for a model without eyes
+AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
 IDENTIFIER_PAGES = 4  # pages of random identifiers
@@ -129,6 +131,16 @@ def measure_answers(data: Path) -> Measurement:
     return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
 
 
+def measure_context(data: Path) -> Measurement:
+    """Evidence for a billed token, by reader; the same of faded pages for a model without eyes; an agent's history."""
+    locomo = ("--locomo", str(data / "eval" / "locomo_dev.json.gz"))
+    rows = run_json("benchmarks.context", *locomo)["context"]
+    for tier in FADED_TIERS:
+        rows += run_json("benchmarks.context", *locomo, "--reader", "text", "--tier", tier)["context"]
+    texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]
+    return {"rows": rows, "agent": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
+
+
 def measure_service(_: Path) -> Measurement:
     return dict(run_json("benchmarks.service", "--requests", "500"))
 
@@ -142,6 +154,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "speed": measure_speed,
     "recall": measure_recall,
     "answers": measure_answers,
+    "context": measure_context,
     "service": measure_service,
 }
 

@@ -242,6 +242,52 @@ def recall_table(figures: Figures) -> str:
     return markdown_table(("figure", "measured", "on"), rows)
 
 
+def context_table(figures: Figures) -> str:
+    """Evidence shown to each reader: text, images, and whichever shows more."""
+    rows = [row for row in figures.context if row.tier == "small"]
+    budgets = sorted({row.budget for row in rows})
+    cells = {(row.reader, row.budget, row.show): row for row in rows}
+    lines = []
+    for reader in dict.fromkeys(row.reader for row in rows):
+        shown = [[cells.get((reader, budget, show)) for show in ("text", "images", "best")] for budget in budgets]
+        lines.append(
+            [f"`{reader}`", *(" · ".join("–" if c is None else f"{c.evidence:.2f}" for c in each) for each in shown)]
+        )
+    return markdown_table(("reader", *(f"{budget:,}" for budget in budgets)), lines)
+
+
+def context_tiers_table(figures: Figures) -> str:
+    """What fading saves a model without eyes."""
+    rows = [row for row in figures.context if row.reader == "text"]
+    budgets = sorted({row.budget for row in rows})
+    cells = {(row.tier, row.budget): f"{row.evidence:.2f}" for row in rows}
+    tiers = dict.fromkeys(row.tier for row in rows)
+    lines = [[f"`{tier}`", *(cells.get((tier, budget), "–") for budget in budgets)] for tier in tiers]
+    return markdown_table(("tier", *(f"{budget:,}" for budget in budgets)), lines)
+
+
+def agent_table(figures: Figures) -> str:
+    """An agent's history with planted facts."""
+    heads = (
+        "reader",
+        "identifiers as text",
+        "facts",
+        "of them identifiers",
+        "last 10 turns",
+        "billed",
+        "images",
+        "all as text",
+    )
+    lines = [
+        [
+            *(f"`{row.reader}`", "yes" if row.keepsakes else "no", f"{row.facts:.0%}", f"{row.identifiers:.0%}"),
+            *(f"{row.last_turns:.0%}", f"{row.billed_tokens:,.0f}", f"{row.images:.1f}", f"{row.everything_tokens:,}"),
+        ]
+        for row in figures.agent
+    ]
+    return markdown_table(heads, lines)
+
+
 def service_table(figures: Figures) -> str:
     service = figures.service
     row = [
@@ -272,5 +318,8 @@ TABLES: Mapping[str, DocumentedTable] = {
     "speed": DocumentedTable("speed", speed_table),
     "bank": DocumentedTable("speed", bank_table),
     "recall": DocumentedTable("recall", recall_table),
+    "context": DocumentedTable("context", context_table),
+    "context-tiers": DocumentedTable("context", context_tiers_table),
+    "agent": DocumentedTable("context", agent_table),
     "service": DocumentedTable("service", service_table),
 }

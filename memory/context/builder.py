@@ -24,8 +24,10 @@ from .sheets import DrawnSheet, SheetDrawer
 from .transcript import line_tokens, transcript
 from .values import ContextRequest, ContextResult
 
-#: Messages that are given exactly if they fit at all; further ones as long as they take a share of the budget.
-LAST_MESSAGES, LAST_SHARE = 10, 0.25
+#: Messages that are given exactly as long as they take no more than this share of the budget where something is asked.
+LAST_MESSAGES, MOST_SHARE = 10, 0.75
+#: Further ones, to this share.
+FURTHER_SHARE = 0.25
 #: Messages looked at for that.
 MOST_RECENT = 200
 #: The last messages begin with one of every so many, so that a new message seldom moves their beginning.
@@ -149,9 +151,10 @@ def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMe
         )
     whole = request.question is None
     start, spent = len(latest), head
-    while start and spent + costs[start - 1] <= request.budget:
+    while start:
         count = len(latest) - start
-        if not whole and count >= LAST_MESSAGES and spent + costs[start - 1] > LAST_SHARE * request.budget:
+        share = 1.0 if whole or not count else MOST_SHARE if count < LAST_MESSAGES else FURTHER_SHARE
+        if spent + costs[start - 1] > share * request.budget:
             break
         start -= 1
         spent += costs[start]
@@ -176,7 +179,8 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
     matches = [Match(line_tokens(span), sheets) for span, sheets in pairs]
     offers = [Offer(sheet.tokens(keepsakes=request.keepsakes), sheet.text_tokens) for sheet in recalled.sheets]
     most = 0 if reader.limits is None else reader.limits.max_images
-    return Planner(matches, offers, max(0, room), most).best()
+    planner = Planner(matches, offers, max(0, room), most)
+    return {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
 
 
 def _result(

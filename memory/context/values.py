@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -15,6 +15,9 @@ from .blocks import ContentFormat
 
 MAX_BUDGET = 1_000_000
 MAX_GIVEN = 10_000  # messages of the prompt
+#: What recall found is shown as: whichever shows more for a billed token, or one of them alone.
+Show = Literal["best", "text", "images"]
+SHOWN: tuple[Show, ...] = ("best", "text", "images")
 FORMATS: tuple[ContentFormat, ...] = ("anthropic", "openai", "gemini", "blocks")
 
 
@@ -40,6 +43,8 @@ class ContextRequest:
     form: ContentFormat | None = None
     #: whether identifiers stand as text beside the image that shows them
     keepsakes: bool = True
+    #: what recall found is shown as: text or page image, whichever shows more for a token, or one of them alone
+    show: Show = "best"
 
     def __post_init__(self) -> None:
         if type(self.budget) is not int or not 1 <= self.budget <= MAX_BUDGET:
@@ -48,6 +53,8 @@ class ContextRequest:
             raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
         if len(self.messages or ()) > MAX_GIVEN:
             raise InvalidInput(f"a prompt has at most {MAX_GIVEN:,} messages here; leave out the oldest")
+        if self.show not in SHOWN:
+            raise InvalidInput(f"what is recalled is shown as one of {', '.join(SHOWN)}, not '{self.show}'")
         if self.form is not None and self.form not in FORMATS:
             raise InvalidInput(f"the form of the content is one of {', '.join(FORMATS)}, not '{self.form}'")
 

@@ -1,0 +1,173 @@
+"""How much of LoCoMo's evidence context shows for a billed token, by reader and budget: as text, as page images, and as
+whichever shows more.
+
+Perfect reading is assumed at the type that the reader is known to read. The questions are asked from a new thread, so
+that the whole budget is for what recall finds.
+
+python -m benchmarks.context --locomo locomo_dev.json.gz --json
+python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --tier tiny --plot context.svg
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from benchmarks.evidence import CATEGORIES, OPEN, found_share
+from benchmarks.locomo import Conversation, Question, read_locomo
+from foxing.memory import ContextRequest, Memory
+from foxing.memory.context.values import SHOWN, Show
+from foxing.memory.policy import Policy
+from foxing.renderer import FoxingError
+from foxing.renderer.readers import Readers
+
+from .plot import plot
+
+BUDGETS = (512, 1024, 2048, 4096, 8192)
+QUESTIONS = 100
+NEW_THREAD = "a new thread"
+
+
+@dataclass(frozen=True)
+class ContextRow:
+    """What one reader is shown within one budget."""
+
+    reader: str
+    tier: str
+    budget: int
+    #: best, text or images
+    show: str
+    questions: int
+    #: share of the evidence that is shown
+    evidence: float
+    #: means over the questions
+    billed_tokens: float
+    text_tokens_instead: float
+    images: float
+
+    @property
+    def per_token(self) -> float:
+        """Evidence for each thousand billed tokens."""
+        return 1000 * self.evidence / self.billed_tokens if self.billed_tokens else 0.0
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A conversation in a bank, and what the memory holds of its messages."""
+
+    bank: str
+    conversation: Conversation
+    #: message id → text
+    held: dict[str, str]
+
+
+def measure(
+    memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
+) -> Iterator[ContextRow]:
+    """A row for each reader, budget and way of showing. `options`: as parsed."""
+    stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
+    asked = _spread(
+        [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
+        options.questions,
+    )
+    cases = [(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r)]
+    for number, (reader, budget, show) in enumerate(cases):
+        progress(number, len(cases))
+        yield _row(memory, asked, ContextRequest(reader, budget, thread=NEW_THREAD, show=show), options.tier)
+
+
+def _ways(reader: str) -> Sequence[Show]:
+    return SHOWN if Readers()[reader].sees else ("text",)
+
+
+def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -> _Stored:
+    bank = f"locomo-{number}"
+    memory.store(bank, conversation.messages)
+    if tier != OPEN:
+        memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
+        memory.seal(bank)
+        memory.age(bank)
+    return _Stored(bank, conversation, {message.message_id: message.text for message in memory.export(bank)})
+
+
+def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple[_Stored, Question]]:
+    """`count` of the questions, evenly spread."""
+    return [asked[int(place * len(asked) / count)] for place in range(min(count, len(asked)))]
+
+
+def _row(memory: Memory, asked: Sequence[tuple[_Stored, Question]], request: ContextRequest, tier: str) -> ContextRow:
+    evidence, billed, instead, images = [], [], [], []
+    for stored, question in asked:
+        answer = memory.context(
+            stored.bank,
+            ContextRequest(
+                request.reader, request.budget, question.text, thread=request.thread, form="blocks", show=request.show
+            ),
+        )
+        originals = {str(message.id): message.text for message in stored.conversation.messages}
+        shown = {key: stored.held[key] for key in answer.message_ids}
+        evidence.append(found_share(question, originals, shown))
+        billed.append(answer.billed_tokens)
+        instead.append(answer.text_tokens_instead)
+        images.append(sum(block["type"] == "image" for block in answer.content))
+    return ContextRow(
+        request.reader,
+        tier,
+        request.budget,
+        request.show,
+        len(asked),
+        fmean(evidence),
+        fmean(billed),
+        fmean(instead),
+        fmean(images),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    seeing = [name for name, reader in Readers().items() if reader.sees]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.context",
+        description="Measure how much of LoCoMo's evidence context shows for a billed token, by reader and budget.",
+    )
+    parser.add_argument("--locomo", type=Path, metavar="FILE", required=True, help="LoCoMo, as JSON or gzipped.")
+    parser.add_argument("--reader", action="append", dest="readers", help="May be repeated (default: all).")
+    parser.add_argument("--budget", action="append", type=at_least(1), dest="budgets", help="May be repeated.")
+    parser.add_argument("--tier", choices=(OPEN, "small", "tiny", "micro"), default="small", help="Tier of the pages.")
+    parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="How many are asked, evenly spread.")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="Write a plot of the rows, such as context.svg.")
+    add_json_option(parser)
+    parser.set_defaults(readers=None, budgets=None, seeing=seeing)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. Returns the exit status."""
+    options = _parser().parse_args(arguments)
+    options.readers = options.readers or ["text", *options.seeing]
+    options.budgets = options.budgets or list(BUDGETS)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="foxing-context-") as folder,
+            progress_bar("context") as progress,
+            Memory(Path(folder) / "foxing.db") as memory,
+        ):
+            rows = list(measure(memory, read_locomo(options.locomo), options, progress))
+    except FoxingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    shown = [asdict(row) | {"per_1000_tokens": row.per_token} for row in rows]
+    if options.plot:
+        plot(shown, options.plot)
+    if options.as_json:
+        write_json({"context": shown})
+    else:
+        show_rows(shown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The benchmark of context."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.context import agent
+from benchmarks.context.__main__ import main
+
+
+def test_evidence_is_shown_within_each_budget(
+    locomo_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "context.svg"
+    readers = ("--reader", "text", "--reader", "gemini-2", "--budget", "300", "--budget", "2000")
+    assert main(["--locomo", str(locomo_file), *readers, "--tier", "open", "--plot", str(plot), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["context"]
+    assert [(row["reader"], row["budget"], row["show"]) for row in rows] == [
+        *(("text", budget, "text") for budget in (300, 2000)),
+        *(("gemini-2", budget, show) for budget in (300, 2000) for show in ("best", "text", "images")),
+    ]
+    assert all(0 <= row["evidence"] <= 1 and row["billed_tokens"] <= row["budget"] for row in rows)
+    assert all(row["evidence"] == 1 for row in rows if row["show"] != "images")  # messages that are open have no page
+    assert all(row["images"] == 0 for row in rows if row["show"] == "text")
+    assert b"</svg>" in plot.read_bytes()
+
+
+def test_what_cannot_be_measured_is_refused(
+    tmp_path: Path, locomo_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--locomo", str(tmp_path / "none.json")]) == 1
+    assert "is not a LoCoMo file" in capsys.readouterr().err
+    assert main(["--locomo", str(locomo_file), "--reader", "cluade", "--tier", "open"]) == 1
+    assert "did you mean 'claude'" in capsys.readouterr().err
+
+
+def test_planted_facts_are_in_the_context_of_an_agent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [{"role": "tool" if n % 3 else "user", "content": f"Step {n}: the build passed."} for n in range(60)]
+    file = tmp_path / "run.jsonl"
+    file.write_text(json.dumps({"id": "run", "messages": turns}) + "\n", encoding="utf-8")
+    assert agent.main(["--texts", str(file), "--turns", "60", "--reader", "text", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["agent"]
+    assert (row["turns"], row["last_turns"], row["images"]) == (100, 1, 0)
+    assert row["facts"] >= 0.95
+    assert row["billed_tokens"] <= agent.BUDGET
+    assert sum(fact.identifier for fact in agent.planted()) == 20
+    assert agent.main(["--texts", str(file), "--turns", "61"]) == 1
+    assert "60 messages; 61 are needed" in capsys.readouterr().err
