@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from foxing.encoder.alignment import unpack_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed
@@ -14,7 +15,6 @@ from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.remote.responses import loop_start
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import BLANK
 
 from .batching import split_on_oom
 from .codec import VisionCodec
@@ -61,15 +61,16 @@ class RemoteVisionCodec(VisionCodec):
         return [self._request(item, self.model.prompt(prompt, subject)) for item in tokens]
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        """Also raises `ReadFailed` for a reading without text. Tokens do not show whether a page has ink, but every
-        page begins with a message header, and accepting an empty reading would cost the page its exact text."""
-        reading = self._reading(tokens.tier, self._request(tokens, self.model.prompt(FREE_OCR)))
-        if np.isin(reading.cells, (BLANK, ord(" "))).all():
+        """Also raises `ReadFailed` for a page with ink that reads as empty: accepting that would cost the page its
+        exact text. Without a map of its ink a page counts as inked, since every page begins with a message header."""
+        generation = self._request(tokens, self.model.prompt(FREE_OCR))
+        inked = not tokens.ink or bool(unpack_ink(tokens.ink, self.layout).any())
+        if inked and not without_markup(generation.text, generation.confidence)[0].strip():
             raise ReadFailed(
                 f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
                 "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
-        return reading
+        return self._reading(tokens, generation)
 
     def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
         """The server's answer for one page. Raises `ReadFailed`."""
