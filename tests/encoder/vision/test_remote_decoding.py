@@ -209,9 +209,9 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Random weights generate meaningless text, but the same locally and remotely."""
-    monkeypatch.setattr(
-        rewriting, "UNREAD_SHARE", 1.0
-    )  # random weights have low confidence, which would keep the page from ageing
+    # random weights read nothing right, which would keep the page from ageing
+    monkeypatch.setattr(rewriting, "UNREAD_SHARE", 1.0)
+    monkeypatch.setattr(rewriting, "MAX_MISREAD", 1.0)
     font: Any = "dejavu-sans-mono"
     layout = PageLayout(40, 20, cell_width_px=32, cell_height_px=64, newline="break", font=font, cropped=False)
     wide = VisionCodec(local_codec.model, local_codec.weights, layout=layout)
