@@ -18,7 +18,7 @@ from foxing.encoder.tokens import VisionTokens
 
 from .batching import split_on_oom
 from .codec import VisionCodec
-from .generation import MAX_BLOCKS, Generation, NgramHistory, detokenize
+from .generation import Generation, NgramHistory, detokenize, loops
 from .model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import from_tokens
 
@@ -79,8 +79,9 @@ class RemoteVisionCodec(VisionCodec):
         (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
         room = self.model.context_length - len(embeddings)
         max_tokens = min(self.max_new_tokens, options.max_tokens or self.max_new_tokens, room)
-        ngram_size = self.model.no_repeat_ngram_size
-        body = prompt_embeds_request(str(options.model), embeddings, max_tokens, ngram_size, options.extra)
+        rule = self.model.repeat_rule
+        repeats = {"ngram_size": rule.size, "window_size": rule.window, "whitelist_token_ids": sorted(rule.exempt)}
+        body = prompt_embeds_request(str(options.model), embeddings, max_tokens, repeats, options.extra)
         completion = self.endpoint.ask(COMPLETION, body)
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
@@ -88,12 +89,12 @@ class RemoteVisionCodec(VisionCodec):
                 "embeddings that it was sent, so it does not accept them; the option 'remote' needs vLLM "
                 "started with --enable-prompt-embeds"
             )
-        return to_generation(self.model, completion, options.default_confidence)
+        return to_generation(self.model, completion, options.default_confidence, max_tokens)
 
 
-def to_generation(model: VisionModel, completion: Completion, default_confidence: float) -> Generation:
+def to_generation(model: VisionModel, completion: Completion, default_confidence: float, max_tokens: int) -> Generation:
     """The `Generation` that the model would give locally, cut where it would be stopped in a loop.
-    `default_confidence`: probability of tokens for which the server reports none."""
+    `default_confidence`: probability of tokens for which the server reports none; `max_tokens`: of the request."""
     ids, best = completion.ids, completion.best_ids
     if ids is None or best is None:
         return _generation_from_text(completion, default_confidence)
@@ -102,16 +103,14 @@ def to_generation(model: VisionModel, completion: Completion, default_confidence
     if not completion.cut and not model.eos_token_ids.intersection(ids):  # some servers omit the final token
         ids, best = [*ids, min(model.eos_token_ids)], [*best, min(model.eos_token_ids)]
         probabilities = np.append(probabilities, np.float32(default_confidence))
-    history = NgramHistory(model.no_repeat_ngram_size)
-    blocked: list[int] = []
-    for step, token in enumerate(ids):
-        if best[step] in history.banned:
-            blocked.append(step)
-            if len(blocked) > MAX_BLOCKS:
-                ids = ids[: step + 1]
-                break
+    history = NgramHistory(model.repeat_rule)
+    wanted: list[int] = []
+    for token, preferred in zip(ids, best, strict=True):
+        wanted.append(preferred if preferred in history.banned else token)
         history.append(token)
-    return detokenize(model, ids, probabilities, blocked)
+        if loops(wanted, max_tokens):
+            break
+    return detokenize(model, ids[: len(wanted)], wanted, probabilities)
 
 
 def _generation_from_text(completion: Completion, default_confidence: float) -> Generation:
@@ -119,7 +118,7 @@ def _generation_from_text(completion: Completion, default_confidence: float) -> 
     answer = completion.answer
     length = len(answer.text)
     confidence = np.full(length, default_confidence, dtype=np.float32) if answer.sure is None else answer.sure
-    start = loop_start(answer.text)
+    start = loop_start(answer.text) if answer.cut else None  # what ends by itself repeats what is on the page
     looped = np.arange(length) >= (length if start is None else start)
     if answer.cut:
         return Generation(answer.text, confidence, looped, "length", 0.0)
