@@ -13,8 +13,8 @@ from safetensors.numpy import save as save_safetensors
 from .errors import TokensError
 
 MAGIC = b"FXV"
-#: The version of the format, the byte after `MAGIC`.
-VERSION = 2
+#: The version of the format, the byte after `MAGIC`, and that of tokens that have a map of inked cells beside them.
+VERSION, VERSION_WITH_INK = 2, 3
 #: How tokens began before that, and the last commit that reads them.
 EARLIER_MAGIC, EARLIER_COMMIT = b"FXVT\x01", "79853fe"
 CHECKSUM_BYTES = 6
@@ -73,6 +73,8 @@ class VisionTokens:
     #: `SCALED_NUMBERS`. With "png": one image of all tokens. With "stream": its bytes, as many as there are; the last
     #: token is not padded.
     data: bytes
+    #: Which cells of the page have ink, packed by the codec; empty if it does not need that.
+    ink: bytes = b""
 
     def __post_init__(self) -> None:
         if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
@@ -117,19 +119,20 @@ class VisionTokens:
     def to_bytes(self) -> bytes:
         """Magic number and version, header, data, and the first 6 bytes of the SHA-256 of all that.
 
-        Header: codec, weights and tier, each after its length; the code of the dtype; the shape. Numbers are LEB128
-        varints. A digest of the weights in lower-case hexadecimal takes half its length; the lowest bit of its length
-        says so.
+        Header: codec, weights and tier, each after its length; the code of the dtype; the shape; with a map of inked
+        cells, its length and bytes. Numbers are LEB128 varints. A digest of the weights in lower-case hexadecimal takes
+        half its length; the lowest bit of its length says so.
         """
         packed = _HEX.fullmatch(self.weights) is not None
         weights = bytes.fromhex(self.weights) if packed else self.weights.encode()
         codec, tier = self.codec.encode(), self.tier.encode()
         parts = [
-            MAGIC + bytes([VERSION]),
+            MAGIC + bytes([VERSION_WITH_INK if self.ink else VERSION]),
             *(_varint(len(codec)), codec),
             *(_varint(2 * len(weights) + packed), weights),
             *(_varint(len(tier)), tier),
             *(_varint(number) for number in (DTYPE_CODES[self.dtype], *self.shape)),
+            _varint(len(self.ink)) + self.ink if self.ink else b"",
             self.data,
         ]
         body = b"".join(parts)
@@ -145,7 +148,8 @@ class VisionTokens:
             )
         if not blob.startswith(MAGIC):
             raise TokensError("these bytes are not vision tokens")
-        if blob[len(MAGIC) :][:1] != bytes([VERSION]):
+        version = int.from_bytes(blob[len(MAGIC) :][:1])
+        if version not in (VERSION, VERSION_WITH_INK):
             raise TokensError(
                 "these vision tokens are truncated, or a newer version of foxing wrote them; upgrade foxing"
             )
@@ -153,7 +157,7 @@ class VisionTokens:
         if hashlib.sha256(body).digest()[:CHECKSUM_BYTES] != checksum:
             raise TokensError("these vision tokens are damaged (checksum mismatch); restore them from a backup")
         try:
-            return cls(*_parsed(_Header(body, len(MAGIC) + 1)))
+            return cls(*_parsed(_Header(body, len(MAGIC) + 1), version == VERSION_WITH_INK))
         except ValueError as error:
             raise TokensError(
                 f"the header of these vision tokens is invalid ({error}); restore them from a backup"
@@ -170,7 +174,7 @@ class VisionTokens:
             return self._crop_image(first, stop)
         row_bytes = self.bytes_per_token * self.shape[1]
         shape = (stop - first, self.shape[1], self.shape[2])
-        return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes])
+        return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes], ink=b"")
 
     def image(self) -> Image.Image:
         """The page image in mode "L". Raises `TokensError` unless `dtype` is "png" and the image is intact."""
@@ -234,7 +238,7 @@ class _Header:
         return taken
 
 
-def _parsed(header: _Header) -> tuple[str, str, str, tuple[int, int, int], str, bytes]:
+def _parsed(header: _Header, has_ink: bool) -> tuple[str, str, str, tuple[int, int, int], str, bytes, bytes]:
     """The fields of `VisionTokens`. Raises `ValueError` or `TokensError`."""
     codec = header.take(header.number()).decode()
     length, packed = divmod(header.number(), 2)
@@ -244,8 +248,9 @@ def _parsed(header: _Header) -> tuple[str, str, str, tuple[int, int, int], str, 
     if code not in _DTYPES:
         raise TokensError(f"unknown dtype code {code} of vision tokens; upgrade foxing")
     shape = (header.number(), header.number(), header.number())
+    ink = header.take(header.number()) if has_ink else b""
     data = header.body[header.position :]
-    return codec, weights.hex() if packed else weights.decode(), tier, shape, _DTYPES[code], data
+    return codec, weights.hex() if packed else weights.decode(), tier, shape, _DTYPES[code], data, ink
 
 
 def _varint(number: int) -> bytes:

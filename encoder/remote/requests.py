@@ -42,14 +42,18 @@ def chat_request(options: RemoteOptions, png: bytes, max_tokens: int) -> dict[st
 
 
 def prompt_embeds_request(
-    model: str, embeddings: "Tensor", max_tokens: int, ngram: int, extra: Mapping[str, Any] | None = None
+    model: str,
+    embeddings: "Tensor",
+    max_tokens: int,
+    repeats: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The body of a `POST /completions` to vLLM whose prompt is given as embeddings.
 
     `embeddings`: float32, float16 or bfloat16 [length, hidden], the whole prompt as the decoder takes it: the
     embeddings of special tokens and words, with stored vision tokens in the places of the image. No chat template is
-    applied. `ngram`: a run of this many tokens is generated at most once, if the server runs DeepSeek-OCR's logits
-    processor. The response names tokens by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
+    applied. `repeats`: arguments of DeepSeek-OCR's logits processor, if the server runs it. The response names tokens
+    by their ids. The server must run with `--enable-prompt-embeds`, and unpickles
     what it is sent, so it must trust its clients. Raises `CodecError` for a tensor that the server would reject.
     """
     import torch
@@ -70,7 +74,7 @@ def prompt_embeds_request(
         "return_tokens_as_token_ids": True,
         "skip_special_tokens": False,
         "stream": False,
-        "vllm_xargs": {"ngram_size": ngram, "window_size": max(1, max_tokens)},
+        "vllm_xargs": dict(repeats),
     }
     return merged(body, extra or {})
 

@@ -8,7 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from foxing.encoder.alignment import believed, place_lines, without_markup
+from foxing.encoder.alignment import (
+    believed,
+    ink_of,
+    pack_ink,
+    place_lines,
+    place_on_ink,
+    unpack_ink,
+    without_markup,
+)
 from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.device import named
@@ -92,7 +100,8 @@ class VisionCodec:
         return {name: value for name, value in facts.items() if value}
 
     def encode(self, images: Sequence[Image.Image], tier: str) -> list[VisionTokens]:
-        """See `foxing.encoder.Codec`."""
+        """See `foxing.encoder.Codec`. Which cells of a page have ink is stored beside its tokens: a model's text does
+        not say in which row it stood."""
         self._check_images(images, tier)
         patches = (self.model.side_px(tier) // self.model.patch_px) ** 2
         shape = self.model.shape(tier)
@@ -101,12 +110,13 @@ class VisionCodec:
             features = self._image_features([images[i] for i in batch], tier)
             for index, page in zip(batch, features, strict=True):
                 data = to_bytes(page, self.token_dtype)
-                tokens[index] = VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data)
+                ink = pack_ink(ink_of(images[index].convert("L"), self.layout.rows, self.layout))
+                tokens[index] = VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data, ink)
         return [tokens[i] for i in range(len(images))]
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. Raises `ReadFailed` if memory does not suffice for a single page."""
-        return [self._reading(item.tier, text) for item, text in zip(tokens, self.generate(tokens), strict=True)]
+        return [self._reading(item, text) for item, text in zip(tokens, self.generate(tokens), strict=True)]
 
     def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
         """The model's raw answer for each page to the prompt of that name. Raises `TokensError` as `decode` does,
@@ -139,10 +149,15 @@ class VisionCodec:
         with self._lock:
             return split_on_oom(lambda part: list(self.model.image_features(self.model.pixels(part), tier)), images)
 
-    def _reading(self, tier: str, generation: Generation) -> Reading:
-        text, confidence = believed(generation.text, generation.confidence, generation.looped)
-        cells, cell_confidence = place_lines(*without_markup(text, confidence), generation.end_probability, self.layout)
-        return Reading(tier, cells, cell_confidence, self.tiers[tier].flag_below)
+    def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
+        """What the model wrote, in the cells that have ink; tokens without a map of them are placed line by line."""
+        believed_text = believed(generation.text, generation.confidence, generation.looped)
+        text, confidence = without_markup(*believed_text)
+        if tokens.ink:
+            cells, sure = place_on_ink(text, confidence, unpack_ink(tokens.ink, self.layout))
+        else:
+            cells, sure = place_lines(text, confidence, generation.end_probability, self.layout)
+        return Reading(tokens.tier, cells, sure, self.tiers[tokens.tier].flag_below)
 
     def _check_images(self, images: Sequence[Image.Image], tier: str) -> None:
         """Raises `CodecError` for an unknown tier or an image of the wrong size."""
@@ -171,3 +186,5 @@ class VisionCodec:
             raise TokensError(
                 f"tokens of shape {tokens.shape} and dtype {tokens.dtype} are not a page of '{tokens.tier}'"
             )
+        if tokens.ink:
+            unpack_ink(tokens.ink, self.layout)

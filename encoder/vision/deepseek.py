@@ -49,7 +49,8 @@ class DeepSeekOcr(VisionModel):
 
     name = "deepseek-ocr"
     supports_prompt_embeddings = True
-    no_repeat_ngram_size = 35
+    no_repeat_ngram_size, no_repeat_window = 30, 90
+    no_repeat_exempt = ("<td>", "</td>")
     image_mean = image_std = (0.5, 0.5, 0.5)
     prompts = MappingProxyType(
         {

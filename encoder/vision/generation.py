@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from .checkpoint import transformers
-from .model import PageFeatures, VisionModel
+from .model import PageFeatures, RepeatRule, VisionModel
 
-MAX_BLOCKS = 3  # blocked repetitions that a text may have; one more is a loop
-MAX_PERIOD = 64  # tokens per turn of a loop that is recognised from the text alone
-MIN_LOOP_TOKENS = 24  # repeated tokens that make a loop; at least two repetitions
+MAX_PERIOD = 64  # tokens per turn of a loop
+MIN_LOOP_TOKENS = (
+    24  # repeated tokens that make a loop at the end of a text that does not end; at least two repetitions
+)
+LOOP_SHARE = 4  # a text is stopped if a loop at its end is longer than the tokens that it may have, divided by this
+CHECK_EVERY = 16  # tokens after which loops are looked for
+SAME = 0.8  # share of the tokens of a loop that are those of the turn before: blocked ones are not
 
 FinishReason = Literal["end", "length", "loop"]
 
@@ -36,34 +40,39 @@ class Generation:
 
 
 class NgramHistory:
-    """The n-grams of a sequence, none of which may occur twice."""
+    """The n-grams of a sequence, none of which may occur twice within a window."""
 
-    def __init__(self, size: int) -> None:
-        """`size`: tokens per n-gram."""
-        self.size = size
+    def __init__(self, rule: RepeatRule) -> None:
+        self.rule = rule
         self.tokens: list[int] = []
-        self._followers: dict[tuple[int, ...], set[int]] = defaultdict(set)
+        self._followers: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)  # and where their n-gram began
 
     @property
     def banned(self) -> set[int]:
         """Tokens that would repeat an n-gram."""
-        tail = self.tokens[len(self.tokens) - self.size + 1 :] if len(self.tokens) >= self.size - 1 else None
-        return set() if tail is None else self._followers.get(tuple(tail), set())
+        size, first = self.rule.size, len(self.tokens) - self.rule.window
+        if len(self.tokens) < size:
+            return set()
+        followers = self._followers.get(tuple(self.tokens[len(self.tokens) - size + 1 :]), {})
+        return {token for token, begun in followers.items() if begun >= first} - self.rule.exempt
 
     def append(self, token: int) -> None:
         self.tokens.append(token)
-        if len(self.tokens) >= self.size:
-            self._followers[tuple(self.tokens[-self.size : -1])].add(token)
+        begun = len(self.tokens) - self.rule.size
+        if begun >= 0:
+            self._followers[tuple(self.tokens[begun:-1])][token] = begun
 
 
 class NoRepeatNgramProcessor:
     """Logits processor for greedy decoding that bans repeated n-grams, records the probability of each chosen token and
     stops sequences that loop."""
 
-    def __init__(self, ngram_size: int, n_sequences: int) -> None:
-        self._histories = [NgramHistory(ngram_size) for _ in range(n_sequences)]
-        #: By sequence, the steps at which the best token was banned.
-        self.blocked: list[list[int]] = [[] for _ in range(n_sequences)]
+    def __init__(self, rule: RepeatRule, n_sequences: int, max_new_tokens: int) -> None:
+        self._histories = [NgramHistory(rule) for _ in range(n_sequences)]
+        self._max_new_tokens = max_new_tokens
+        #: By sequence, the best token of each step, banned or not.
+        self.wanted: list[list[int]] = [[] for _ in range(n_sequences)]
+        self._looping = [False] * n_sequences
         self._log_probabilities: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -75,11 +84,11 @@ class NoRepeatNgramProcessor:
                 history.append(token)
         allowed = scores
         for index, best in enumerate(scores.argmax(-1).tolist()):
+            self.wanted[index].append(best)
             banned = self._histories[index].banned
             if best in banned:
                 if allowed is scores:
                     allowed = scores.clone()
-                self.blocked[index].append(len(self._histories[index].tokens))
                 allowed[index, list(banned)] = -torch.inf
         chosen = allowed.argmax(-1, keepdim=True)
         self._log_probabilities.append(scores.gather(-1, chosen).squeeze(-1) - total)
@@ -87,7 +96,9 @@ class NoRepeatNgramProcessor:
 
     def looping(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         """Stopping criterion: bool[B], the sequences that loop."""
-        return torch.tensor([len(steps) > MAX_BLOCKS for steps in self.blocked], device=input_ids.device)
+        for index, wanted in enumerate(self.wanted):
+            self._looping[index] = self._looping[index] or loops(wanted, self._max_new_tokens)
+        return torch.tensor(self._looping, device=input_ids.device)
 
     def probabilities(self) -> npt.NDArray[np.float32]:
         """Probabilities of the chosen tokens before banning: float32[B, steps]."""
@@ -105,7 +116,8 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max
     longest = max(map(len, rows))
     ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    processor = NoRepeatNgramProcessor(model.no_repeat_ngram_size, len(pages))
+    max_new_tokens = min(max_new_tokens, model.context_length - longest)
+    processor = NoRepeatNgramProcessor(model.repeat_rule, len(pages), max_new_tokens)
     package = transformers()
     generated = model.network.generate(
         input_ids=ids,
@@ -113,7 +125,7 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max
         generation_config=package.GenerationConfig(
             do_sample=False,
             num_beams=1,
-            max_new_tokens=min(max_new_tokens, model.context_length - longest),
+            max_new_tokens=max_new_tokens,
             eos_token_id=sorted(eos_ids),
             pad_token_id=pad,
         ),
@@ -123,37 +135,54 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max
     )[:, longest:].tolist()
     probabilities = processor.probabilities()
     return [
-        detokenize(model, row, probabilities[index], processor.blocked[index]) for index, row in enumerate(generated)
+        detokenize(model, row, processor.wanted[index], probabilities[index]) for index, row in enumerate(generated)
     ]
 
 
 def detokenize(
-    model: VisionModel, ids: Sequence[int], probabilities: npt.NDArray[np.float32], blocked: Sequence[int]
+    model: VisionModel, ids: Sequence[int], wanted: Sequence[int], probabilities: npt.NDArray[np.float32]
 ) -> Generation:
-    """The `Generation` of a token sequence. `ids`: generated tokens, the end-of-sequence token included;
-    `probabilities`: float32[at least len(ids)]; `blocked`: steps at which the best token was banned."""
+    """The `Generation` of a token sequence. `ids`: generated tokens, the end-of-sequence token included; `wanted`: the
+    best token of each step, which is what the model read where it was banned; `probabilities`: float32[at least
+    len(ids)], of `ids`."""
     stop = next((step for step, token in enumerate(ids) if token in model.eos_token_ids), len(ids))
-    blocked = [step for step in blocked if step < stop]
-    reason: FinishReason = "loop" if len(blocked) > MAX_BLOCKS else "end" if stop < len(ids) else "length"
-    looped_tokens = loop_mask(ids[:stop])
-    if reason == "loop":
-        looped_tokens[max(0, blocked[0] - model.no_repeat_ngram_size + 1) :] = True
-    text, spans = align_characters(model.tokenizer, ids[:stop])
+    read = list(wanted[:stop])
+    tail = None if stop < len(ids) else loop_start(read)
+    reason: FinishReason = "end" if stop < len(ids) else "length" if tail is None else "loop"
+    text, spans = align_characters(model.tokenizer, read)
     confidence = np.array([probabilities[a:b].min() for a, b in spans], dtype=np.float32)
-    looped = np.array([looped_tokens[a:b].any() for a, b in spans], dtype=bool)
+    looped = np.array([tail is not None and b > tail for _, b in spans], dtype=bool)
     return Generation(text, confidence, looped, reason, float(probabilities[stop]) if reason == "end" else 0.0)
 
 
-def loop_mask(ids: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """bool[len(ids)], the tokens of a loop after its first turn."""
-    tokens = np.asarray(ids, dtype=np.int64)
-    looped = np.zeros(len(tokens), dtype=bool)
-    for period in range(1, min(MAX_PERIOD, len(tokens) - 1) + 1):
-        same = np.concatenate([[False], tokens[period:] == tokens[:-period], [False]])
-        edges = np.flatnonzero(np.diff(same.astype(np.int8))).reshape(-1, 2)
-        for first, stop in edges[edges[:, 1] - edges[:, 0] >= max(MIN_LOOP_TOKENS, 2 * period)].tolist():
-            looped[period + first : period + stop] = True
-    return looped
+def loops(tokens: Sequence[int], max_new_tokens: int) -> bool:
+    """Whether a text of at most `max_new_tokens` is to be stopped: it ends in a loop that is longer than what a page
+    repeats. Equal lines and the same result twice are text."""
+    length = max(MIN_LOOP_TOKENS, max_new_tokens // LOOP_SHARE)
+    if len(tokens) % CHECK_EVERY or len(tokens) < length + 1:
+        return False
+    tail = np.asarray(tokens[-length - MAX_PERIOD :], dtype=np.int64)
+    return any(
+        float((tail[-length:] == tail[-length - period : -period]).mean()) >= SAME
+        for period in range(1, min(MAX_PERIOD, len(tail) - length) + 1)
+    )
+
+
+def loop_start(tokens: Sequence[int]) -> int | None:
+    """Where the second turn of a loop begins that the text does not come out of; None if it does not end in one."""
+    sequence = np.asarray(tokens, dtype=np.int64)
+    for period in range(1, min(MAX_PERIOD, len(sequence) - 1) + 1):
+        same = np.concatenate([np.zeros(period, dtype=bool), sequence[period:] == sequence[:-period]])
+        length = max(MIN_LOOP_TOKENS, 2 * period)
+        if len(sequence) < length + period or same[-length:].mean() < SAME:
+            continue
+        start = len(sequence) - length
+        while start >= CHECK_EVERY and same[start - CHECK_EVERY : start].mean() >= SAME:
+            start -= CHECK_EVERY
+        while start > period and same[start - 1]:
+            start -= 1
+        return start
+    return None
 
 
 def align_characters(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:

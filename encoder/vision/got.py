@@ -33,7 +33,7 @@ class GotOcr2(VisionModel):
     """See `VisionModel`."""
 
     name = "got-ocr2"
-    no_repeat_ngram_size = 20
+    no_repeat_ngram_size, no_repeat_window = 20, 60
     image_mean = (0.48145466, 0.4578275, 0.40821073)
     image_std = (0.26862954, 0.26130258, 0.27577711)
     prompts = MappingProxyType({"free-ocr": " OCR: ", "markdown": " OCR with format: "})

@@ -28,14 +28,28 @@ class PageFeatures:
     features: Tensor
 
 
+@dataclass(frozen=True)
+class RepeatRule:
+    """Which repetitions are banned while a text is generated."""
+
+    #: Tokens per n-gram, and the last tokens within which none may occur twice.
+    size: int
+    window: int
+    #: Tokens that are never banned.
+    exempt: frozenset[int] = frozenset()
+
+
 class VisionModel(ABC):
     """A network and its tokenizer."""
 
     name: ClassVar[str]
     #: Prompts by name; `{}` stands for a subject.
     prompts: Mapping[str, str]
-    #: No run of this many tokens is generated twice.
+    #: No run of this many tokens is generated twice within `no_repeat_window` tokens, but for those that end with one
+    #: of `no_repeat_exempt`. Text further apart repeats itself as pages do.
     no_repeat_ngram_size: int
+    no_repeat_window: int
+    no_repeat_exempt: tuple[str, ...] = ()
     #: Mean of the pixels by channel, in [0, 1].
     image_mean: tuple[float, float, float]
     #: Standard deviation of the pixels by channel, in [0, 1].
@@ -93,6 +107,13 @@ class VisionModel(ABC):
         """The decoder's input embeddings for a page and a prompt, special tokens included: [length, hidden], in the
         model's dtype. Raises `CodecError` if `supports_prompt_embeddings` is false."""
         raise CodecError(f"the decoder of {self.name} needs more than embeddings; remove the option 'remote'")
+
+    @property
+    def repeat_rule(self) -> RepeatRule:
+        """The repetitions that are banned."""
+        known = (self.tokenizer.token_to_id(token) for token in self.no_repeat_exempt)
+        exempt = frozenset(token for token in known if token is not None)
+        return RepeatRule(self.no_repeat_ngram_size, self.no_repeat_window, exempt)
 
     @property
     def image_token_id(self) -> int:

@@ -45,6 +45,8 @@ class QwenVariant:
     image_std: tuple[float, float, float] = _CLIP_STD
     #: See `VisionModel`. The default is published for MinerU2.5.
     no_repeat_ngram_size: int = 100
+    #: See `VisionModel`. Published without one, which cuts pages that repeat themselves.
+    no_repeat_window: int = 300
 
 
 #: By the `model_type` of the published `config.json`.
@@ -106,6 +108,7 @@ class QwenVl(VisionModel):
         super().__init__(network, tokenizer)
         self.variant = variant
         self.prompts, self.no_repeat_ngram_size = variant.prompts, variant.no_repeat_ngram_size
+        self.no_repeat_window = variant.no_repeat_window
         self.image_mean, self.image_std = variant.image_mean, variant.image_std
         vision = network.config.vision_config
         self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)

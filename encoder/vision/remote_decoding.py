@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from foxing.encoder.alignment import unpack_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed
@@ -14,11 +15,10 @@ from foxing.encoder.remote.endpoint import COMPLETION, Endpoint
 from foxing.encoder.remote.requests import prompt_embeds_request
 from foxing.encoder.remote.responses import loop_start
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import BLANK
 
 from .batching import split_on_oom
 from .codec import VisionCodec
-from .generation import MAX_BLOCKS, Generation, NgramHistory, detokenize
+from .generation import Generation, NgramHistory, detokenize, loops
 from .model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import from_tokens
 
@@ -61,15 +61,16 @@ class RemoteVisionCodec(VisionCodec):
         return [self._request(item, self.model.prompt(prompt, subject)) for item in tokens]
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        """Also raises `ReadFailed` for a reading without text. Tokens do not show whether a page has ink, but every
-        page begins with a message header, and accepting an empty reading would cost the page its exact text."""
-        reading = self._reading(tokens.tier, self._request(tokens, self.model.prompt(FREE_OCR)))
-        if np.isin(reading.cells, (BLANK, ord(" "))).all():
+        """Also raises `ReadFailed` for a page with ink that reads as empty: accepting that would cost the page its
+        exact text. Without a map of its ink a page counts as inked, since every page begins with a message header."""
+        generation = self._request(tokens, self.model.prompt(FREE_OCR))
+        inked = not tokens.ink or bool(unpack_ink(tokens.ink, self.layout).any())
+        if inked and not without_markup(generation.text, generation.confidence)[0].strip():
             raise ReadFailed(
                 f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
                 "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
-        return reading
+        return self._reading(tokens, generation)
 
     def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
         """The server's answer for one page. Raises `ReadFailed`."""
@@ -78,8 +79,9 @@ class RemoteVisionCodec(VisionCodec):
         (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
         room = self.model.context_length - len(embeddings)
         max_tokens = min(self.max_new_tokens, options.max_tokens or self.max_new_tokens, room)
-        ngram_size = self.model.no_repeat_ngram_size
-        body = prompt_embeds_request(str(options.model), embeddings, max_tokens, ngram_size, options.extra)
+        rule = self.model.repeat_rule
+        repeats = {"ngram_size": rule.size, "window_size": rule.window, "whitelist_token_ids": sorted(rule.exempt)}
+        body = prompt_embeds_request(str(options.model), embeddings, max_tokens, repeats, options.extra)
         completion = self.endpoint.ask(COMPLETION, body)
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
@@ -87,12 +89,12 @@ class RemoteVisionCodec(VisionCodec):
                 "embeddings that it was sent, so it does not accept them; the option 'remote' needs vLLM "
                 "started with --enable-prompt-embeds"
             )
-        return to_generation(self.model, completion, options.default_confidence)
+        return to_generation(self.model, completion, options.default_confidence, max_tokens)
 
 
-def to_generation(model: VisionModel, completion: Completion, default_confidence: float) -> Generation:
+def to_generation(model: VisionModel, completion: Completion, default_confidence: float, max_tokens: int) -> Generation:
     """The `Generation` that the model would give locally, cut where it would be stopped in a loop.
-    `default_confidence`: probability of tokens for which the server reports none."""
+    `default_confidence`: probability of tokens for which the server reports none; `max_tokens`: of the request."""
     ids, best = completion.ids, completion.best_ids
     if ids is None or best is None:
         return _generation_from_text(completion, default_confidence)
@@ -101,16 +103,14 @@ def to_generation(model: VisionModel, completion: Completion, default_confidence
     if not completion.cut and not model.eos_token_ids.intersection(ids):  # some servers omit the final token
         ids, best = [*ids, min(model.eos_token_ids)], [*best, min(model.eos_token_ids)]
         probabilities = np.append(probabilities, np.float32(default_confidence))
-    history = NgramHistory(model.no_repeat_ngram_size)
-    blocked: list[int] = []
-    for step, token in enumerate(ids):
-        if best[step] in history.banned:
-            blocked.append(step)
-            if len(blocked) > MAX_BLOCKS:
-                ids = ids[: step + 1]
-                break
+    history = NgramHistory(model.repeat_rule)
+    wanted: list[int] = []
+    for token, preferred in zip(ids, best, strict=True):
+        wanted.append(preferred if preferred in history.banned else token)
         history.append(token)
-    return detokenize(model, ids, probabilities, blocked)
+        if loops(wanted, max_tokens):
+            break
+    return detokenize(model, ids[: len(wanted)], wanted, probabilities)
 
 
 def _generation_from_text(completion: Completion, default_confidence: float) -> Generation:
@@ -118,7 +118,7 @@ def _generation_from_text(completion: Completion, default_confidence: float) -> 
     answer = completion.answer
     length = len(answer.text)
     confidence = np.full(length, default_confidence, dtype=np.float32) if answer.sure is None else answer.sure
-    start = loop_start(answer.text)
+    start = loop_start(answer.text) if answer.cut else None  # what ends by itself repeats what is on the page
     looped = np.arange(length) >= (length if start is None else start)
     if answer.cut:
         return Generation(answer.text, confidence, looped, "length", 0.0)

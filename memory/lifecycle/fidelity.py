@@ -7,6 +7,7 @@ from foxing.encoder import UNREADABLE, Reading
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 MAX_CHARACTER_LOSS = 0.03  # share of a page's characters that rewriting it may change
+MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise than its text, if that is dropped
 
 
 def character_loss(grid: Cells, reading: Reading) -> float:

@@ -19,6 +19,11 @@ def not_read_back(tier: str) -> str:
     return f"its tokens at '{tier}' read as nothing now; its text and sharper tokens are kept"
 
 
+def misread(share: float, tier: str) -> str:
+    """The codec reads `share` of the page otherwise than its text from the tokens it has, or would have, at `tier`."""
+    return f"its tokens at '{tier}' read {share:.0%} of its characters wrong; its text and sharper tokens are kept"
+
+
 def partly_unreadable(share: float) -> str:
     """`share` of the page cannot be read; rewriting would turn those characters into gaps for good."""
     return f"{share:.0%} of this page cannot be read now, and rewriting it would make that permanent"

@@ -34,7 +34,7 @@ from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
 from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
-from .fidelity import MAX_CHARACTER_LOSS, character_loss, missing_share, unreadable_share
+from .fidelity import MAX_CHARACTER_LOSS, MAX_MISREAD, character_loss, missing_share, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
 
@@ -56,6 +56,8 @@ class _Draft:
     text: bytes | None
     #: the cells that the tokens show, uint32[rows, columns], where they are known
     grid: Cells | None
+    #: whether `grid` is of exact text
+    from_text: bool
 
     @property
     def reading(self) -> Reading | None:
@@ -178,8 +180,11 @@ class Rewriter:
             missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
             if missing > UNREAD_SHARE:
                 return Left(reasons.not_read_back(change.tier))
-            if change.faithful and grid is not None and (loss := character_loss(grid, reading)) > MAX_CHARACTER_LOSS:
+            loss = 0.0 if grid is None else character_loss(grid, reading)
+            if change.faithful and loss > MAX_CHARACTER_LOSS:
                 return Left(reasons.too_lossy(loss, change.tier))
+            if draft.from_text and loss > MAX_MISREAD:  # of what the page had no text to begin with, nothing is exact
+                return Left(reasons.misread(loss, change.tier))
         blob = tokens.to_bytes() if draft.encoded else None
         held = reading if draft.text is None else None
         return RewrittenPage(change, draft.drawn, blob, tokens.count, draft.text, held)
@@ -305,17 +310,17 @@ def _drafts(
         if page_id not in states and page_id not in downscaled:
             continue
         blob, text = contents[page_id]
-        kept = None if change.drops_text else text
+        kept, exact = None if change.drops_text else text, text is not None
         if page_id in drawn:
             item = drawn[page_id]
-            drafts.append(_Draft(change, item.tokens, item, True, kept, item.cells))
+            drafts.append(_Draft(change, item.tokens, item, True, kept, item.cells, exact))
         elif page_id in downscaled:
-            drafts.append(_Draft(change, downscaled[page_id], None, True, kept, None))
+            drafts.append(_Draft(change, downscaled[page_id], None, True, kept, None, exact))
         else:
             try:
                 tokens = VisionTokens.from_bytes(blob)
             except TokensError as error:  # the text is all there is of the page, so it must not be dropped
                 left[page_id] = str(error)
                 continue
-            drafts.append(_Draft(change, tokens, None, False, kept, states[page_id].cells))
+            drafts.append(_Draft(change, tokens, None, False, kept, states[page_id].cells, exact))
     return _Drafts(drafts, left)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from foxing.encoder.tokens import (
     PNG,
     STREAM,
     VERSION,
+    VERSION_WITH_INK,
     VisionTokens,
     bytes_of,
     is_variable,
@@ -158,9 +160,19 @@ def test_the_error_tells_damaged_from_foreign_data() -> None:
     with pytest.raises(TokensError, match="commit 79853fe of foxing"):
         VisionTokens.from_bytes(b"FXVT\x01\x20\x00{}")
     with pytest.raises(TokensError, match="newer version"):
-        VisionTokens.from_bytes(MAGIC + bytes([VERSION + 1]) + blob[len(PREFIX) :])
+        VisionTokens.from_bytes(MAGIC + bytes([VERSION_WITH_INK + 1]) + blob[len(PREFIX) :])
     with pytest.raises(TokensError, match="not vision tokens"):
         VisionTokens.from_bytes(b"\x89PNG\r\n")
+
+
+def test_a_map_of_ink_is_stored_beside_the_tokens() -> None:
+    tokens = make()
+    with_ink = replace(tokens, ink=b"\x01\x02\x03")
+    assert tokens.to_bytes()[: len(PREFIX)] == PREFIX, "others are stored as before"
+    assert VisionTokens.from_bytes(with_ink.to_bytes()) == with_ink
+    assert len(with_ink.to_bytes()) == len(tokens.to_bytes()) + 4
+    assert with_ink.bytes_per_token == tokens.bytes_per_token
+    assert with_ink.crop(0, 1).ink == b""
 
 
 NAMES = b"\x06native\x02w\x04tiny"

@@ -50,6 +50,7 @@ class Engine:
 
         def block(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             banned = self._banned(ids[0].tolist(), extra["ngram_size"], extra["window_size"])
+            banned = [token for token in banned if token not in extra["whitelist_token_ids"]]
             scores = scores.clone()
             scores[0, banned] = -torch.inf
             return scores

@@ -50,7 +50,8 @@ def test_extra_adds_and_removes_fields() -> None:
 def test_prompt_embeddings_are_sent_exactly_and_without_the_rest_of_their_storage(dtype: torch.dtype) -> None:
     storage = torch.randn(4096, 1280).to(dtype)
     prompt = storage[7:18]
-    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, 35, {"seed": 1})
+    repeats = {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [7]}
+    body = prompt_embeds_request("deepseek-ai/DeepSeek-OCR", prompt, 512, repeats, {"seed": 1})
     blob = base64.b64decode(body["prompt_embeds"], validate=True)
     read = torch.load(BytesIO(blob), weights_only=True)
     assert read.dtype == dtype
@@ -65,7 +66,7 @@ def test_prompt_embeddings_are_sent_exactly_and_without_the_rest_of_their_storag
         "logprobs": 1,
         "seed": 1,
     }
-    assert body["vllm_xargs"] == {"ngram_size": 35, "window_size": 512}
+    assert body["vllm_xargs"] == repeats
 
 
 @pytest.mark.parametrize(
@@ -73,4 +74,4 @@ def test_prompt_embeddings_are_sent_exactly_and_without_the_rest_of_their_storag
 )
 def test_invalid_prompt_embeddings_are_rejected(tensor: torch.Tensor) -> None:
     with pytest.raises(CodecError, match="prompt embeddings"):
-        prompt_embeds_request("m", tensor, 10, 35)
+        prompt_embeds_request("m", tensor, 10, {})

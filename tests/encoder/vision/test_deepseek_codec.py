@@ -2,28 +2,29 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_copy, remove, truncate
 
-from foxing.encoder import Codec, CodecError, DeepSeekOptions, DescribableCodec, TokensError, load_codec
+from foxing.encoder import Codec, CodecError, DeepSeekOptions, DescribableCodec, TokensError, VisionTokens, load_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.digest import weights_digest
-from foxing.encoder.vision.generation import align_characters, generate
+from foxing.encoder.vision.generation import Generation, align_characters, generate
 from foxing.encoder.vision.model import FREE_OCR, PageFeatures
 from foxing.encoder.vision.quantization import from_tokens
-from foxing.renderer import PRINTED_PAGE, PageLayout, render
+from foxing.renderer import PRINTED_PAGE, PageLayout, grid_text, render
 
 TOKENS = {"large": (400, 421), "base": (256, 273), "small": (100, 111), "tiny": (64, 73)}
 
@@ -63,6 +64,23 @@ def test_the_check_reports_token_counts_and_fails_for_random_weights(codec: Visi
     assert [row.prompt_tokens for row in checked.tiers] == [None] * 4
     assert {"device", "computes in", "transformers", "torch"} <= set(checked.runs_on)
     assert not checked.passed
+
+
+class GoodReader(VisionCodec):
+    """Reads the sample page without a mistake, as paragraphs: rows are joined and messages parted by a blank line."""
+
+    def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
+        rows = [grid_text(row) for row in sample_page(self).cells]
+        text = "".join(f"\n\n{row}" if row[:1] in "▶◆" else row.ljust(80) for row in rows).strip()
+        sure = np.full(len(text), 0.95, dtype=np.float32)
+        return [Generation(text, sure, np.zeros(len(text), dtype=bool), "end", 0.95) for _ in tokens]
+
+
+def test_a_good_model_passes_the_check_however_it_breaks_lines(codec: VisionCodec) -> None:
+    checked = check_codec(GoodReader(codec.model, codec.weights))
+    assert checked.passed
+    assert min(row.accuracy for row in checked.tiers) > 0.99
+    assert max(row.flagged_share for row in checked.tiers) < 0.02
 
 
 @pytest.mark.parametrize("tier", ["small", "tiny"])

@@ -7,13 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from foxing.encoder.vision.checkpoint import locate
+from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.generation import (
-    MAX_BLOCKS,
     MIN_LOOP_TOKENS,
     NoRepeatNgramProcessor,
     align_characters,
-    loop_mask,
+    detokenize,
+    loop_start,
 )
+from foxing.encoder.vision.model import RepeatRule
 
 
 def decode(processor: NoRepeatNgramProcessor, preferred: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
@@ -29,19 +32,32 @@ def decode(processor: NoRepeatNgramProcessor, preferred: list[list[int]], vocabu
     return ids[:, 1:].tolist()
 
 
-def test_no_ngram_is_generated_twice() -> None:
-    processor = NoRepeatNgramProcessor(4, 2)
+def test_no_ngram_is_generated_twice_within_the_window() -> None:
+    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 2, 400)
     chosen = decode(processor, [[7] * 9, list(range(9))])
     assert chosen[1] == list(range(9))
     assert chosen[0][:4] == [7] * 4
     assert chosen[0][4] == 8, "the second best, since the best would repeat four tokens"
     ngrams = [tuple(chosen[0][i : i + 4]) for i in range(len(chosen[0]) - 3)]
     assert len(set(ngrams)) == len(ngrams)
-    assert processor.blocked == [[4, 8], []]
+    assert processor.wanted == [[7] * 9, list(range(9))]
+
+
+def test_text_further_apart_may_repeat_itself() -> None:
+    line = list(range(10, 30))
+    for between, banned in ((0, True), (20, False)):
+        tokens = line + list(range(30, 30 + between)) + line
+        assert (decode(NoRepeatNgramProcessor(RepeatRule(8, 30), 1, 400), [tokens])[0] != tokens) is banned
+
+
+def test_exempt_tokens_are_never_banned() -> None:
+    cells = [3, 4] * 20
+    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3, 4})), 1, 400), [cells])[0] == cells
+    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3})), 1, 400), [cells])[0] != cells
 
 
 def test_the_probability_of_a_second_best_token_is_the_models_own() -> None:
-    processor = NoRepeatNgramProcessor(4, 1)
+    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 1, 400)
     decode(processor, [[7] * 6])
     probabilities = processor.probabilities()[0]
     total = np.exp(10.0) + np.exp(5.0) + 48
@@ -50,10 +66,10 @@ def test_the_probability_of_a_second_best_token_is_the_models_own() -> None:
 
 
 def test_a_looping_sequence_is_stopped() -> None:
-    processor = NoRepeatNgramProcessor(3, 2)
+    processor = NoRepeatNgramProcessor(RepeatRule(3, 9), 2, 160)
     ids = torch.zeros(2, 1, dtype=torch.long)
-    for step in range(60):
-        scores = torch.zeros(2, 100)
+    for step in range(160):
+        scores = torch.zeros(2, 400)
         scores[0, 7], scores[1, step + 1] = 10.0, 10.0
         ids = torch.cat([ids, processor(ids, scores).argmax(-1, keepdim=True)], dim=1)
         stopped: Tensor = processor.looping(ids, None)
@@ -61,24 +77,41 @@ def test_a_looping_sequence_is_stopped() -> None:
         if stopped[0]:
             break
     assert stopped[0]
-    assert len(processor.blocked[0]) == MAX_BLOCKS + 1
+    assert step < 160 // 2
+
+
+RESULT = '{"ok": true, "orders": [{"id": 4711, "depot": "Osaka", "weight_kg": 12.5}, {"id": 4712, "depot": "Jeju"}]}'
+REPEATED = {
+    "the same result three times": "\n".join([RESULT] * 3),
+    "equal log lines": "\n".join(["09:14 worker-3 retry of the import in 30 s"] * 14),
+    "a table": "\n".join(f"<tr><td>{n}</td><td>ok</td><td>ok</td><td></td></tr>" for n in range(40)),
+}
+
+
+@pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED)
+def test_pages_that_repeat_themselves_are_kept(deepseek_folder: Path, text: str) -> None:
+    """By a reader that is always right, whatever was written before in place of a token that was banned."""
+    model = DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
+    ids = [*model.tokenize(text), *model.eos_token_ids]
+    processor = NoRepeatNgramProcessor(model.repeat_rule, 1, 3642)
+    chosen = decode(processor, [ids], vocabulary=model.tokenizer.get_vocab_size())[0]
+    assert not processor.looping(torch.tensor([chosen]), None).any()
+    generation = detokenize(model, chosen, processor.wanted[0], processor.probabilities()[0])
+    assert (generation.text, generation.finish_reason, generation.looped.any()) == (text, "end", False)
 
 
 @pytest.mark.parametrize("period", [1, 2, 7, 12])
-def test_loop_mask_covers_all_turns_but_the_first(period: int) -> None:
-    before, turns = list(range(100, 130)), -(-MIN_LOOP_TOKENS // period) + 1
-    ids = before + list(range(period)) * turns + [500, 501]
-    looped = loop_mask(ids)
-    first = len(before) + period
-    assert not looped[:first].any()
-    assert looped[first:-2].all()
-    assert not looped[-2:].any()
+def test_a_loop_begins_with_its_second_turn(period: int) -> None:
+    before, turns = list(range(100, 130)), -(-MIN_LOOP_TOKENS // period) + 3
+    ids = before + list(range(period)) * turns
+    assert loop_start(ids) == len(before) + period
+    assert loop_start([*ids, *range(500, 530)]) is None, "what the text comes out of is on the page"
 
 
 def test_short_repetitions_are_not_loops() -> None:
-    assert not loop_mask([1, 2, 3] + [9] * 10 + [4, 5, 6, 4, 5, 6, 4, 5, 6]).any()
-    assert not loop_mask([]).any()
-    assert not loop_mask([1]).any()
+    assert loop_start([1, 2, 3] + [9] * 10 + [4, 5, 6, 4, 5, 6, 4, 5, 6]) is None
+    assert loop_start([]) is None
+    assert loop_start([1]) is None
 
 
 def test_characters_are_aligned_with_their_tokens(deepseek_folder: Path) -> None:

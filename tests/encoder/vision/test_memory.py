@@ -107,7 +107,7 @@ def test_a_page_ages_through_the_tiers_and_is_recalled_from_its_tokens(memory: M
         assert [span.message_id for span in spans] == ["m0"]
 
 
-def test_an_incomplete_reading_is_uncertain(memory: Memory, codec: ScriptedCodec) -> None:
+def test_an_incomplete_reading_is_uncertain(memory: Memory, database_path: Path, codec: ScriptedCodec) -> None:
     with memory:
         for text in ("", "\n".join(LINES[:2])):
             codec.text = text
@@ -115,7 +115,13 @@ def test_an_incomplete_reading_is_uncertain(memory: Memory, codec: ScriptedCodec
             assert (report.moved, report.text_dropped) == ([], []), "too little was read to drop the text"
             assert "read as nothing" in report.unreadable[0].reason
         codec.text = "\n".join(LINES[:4])
+        report = memory.age("ana", now=START + timedelta(days=8))
+        assert (report.moved, memory.message("ana", "m1").source) == ([], "text")
+        assert "of its characters wrong" in report.unreadable[0].reason
+        codec.text = "\n".join(LINES)
         assert len(memory.age("ana", now=START + timedelta(days=8)).moved) == 1
+    codec.text = "\n".join(LINES[:4])
+    with Memory(database_path, codec=codec, clock=lambda: START) as memory:
         assert memory.message("ana", "m0").text == MESSAGES[0]
         incomplete = memory.message("ana", "m1")
         read = LINES[3].removeprefix("▶assistant 08:01 ")

@@ -60,25 +60,26 @@ def test_a_server_generates_what_the_local_codec_does(
     longest = max(len(base64.b64decode(body["prompt_embeds"])) for body in server.bodies)
     assert longest < 4 * 32 * (273 + 20) + 4096
     assert server.bodies[0]["max_tokens"] == codec.max_new_tokens
-    assert server.bodies[0]["vllm_xargs"] == {"ngram_size": 35, "window_size": codec.max_new_tokens}
+    assert server.bodies[0]["vllm_xargs"] == {
+        "ngram_size": 30,
+        "window_size": 90,
+        "whitelist_token_ids": sorted(local_codec.model.repeat_rule.exempt),
+    }
     usage = codec.usage
     assert (usage.requests, usage.failures, usage.pages) == (2 * len(tokens), 0, len(tokens))
     assert usage.prompt_tokens > 2 * sum(local_codec.model.positions(item.tier) for item in tokens)
     assert codec.generate(tokens[:1], "markdown")[0].text == local_codec.generate(tokens[:1], "markdown")[0].text
 
 
-@pytest.mark.parametrize("ngram", [2, 3])
 def test_loops_are_cut_where_local_decoding_stops(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
     tokens: list[VisionTokens],
     monkeypatch: pytest.MonkeyPatch,
-    ngram: int,
 ) -> None:
-    monkeypatch.setattr(local_codec.model, "no_repeat_ngram_size", ngram)
-    monkeypatch.setattr(local_codec, "max_new_tokens", 400)
+    monkeypatch.setattr(local_codec, "max_new_tokens", 160)
     codec = open_remote()
-    codec.max_new_tokens = 400
+    codec.max_new_tokens = 160
     expected = local_codec.generate(tokens)
     assert "loop" in {generation.finish_reason for generation in expected}
     for generation, other in zip(codec.generate(tokens), expected, strict=True):
@@ -107,16 +108,22 @@ def test_a_missing_end_of_sequence_token_is_inferred(
 
 
 def test_answers_without_token_ids_give_the_same_text(
-    local_codec: VisionCodec, open_remote: OpenRemote, server: Server, tokens: list[VisionTokens]
+    local_codec: VisionCodec,
+    open_remote: OpenRemote,
+    server: Server,
+    tokens: list[VisionTokens],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Unless a token was banned: without ids it is not known which the model wanted there."""
+    monkeypatch.setattr(DeepSeekOcr, "no_repeat_ngram_size", 1000)
     server.returns_ids = False
     ascii_tokens = [item for item in tokens if local_codec.generate([item])[0].text.isascii()] or tokens[:1]
     codec = open_remote()
     for item in ascii_tokens:
         expected = local_codec.generate([item])[0]
         generation = codec.generate([item])[0]
-        assert generation.text == expected.text
-        assert generation.finish_reason == expected.finish_reason
+        assert generation.text.replace("\ufffd", "") == expected.text.replace("\ufffd", "")
+        assert (generation.finish_reason == "end") == (expected.finish_reason == "end")
     server.answer = lambda document: {**document, "choices": [{**document["choices"][0], "logprobs": None}]}
     assert codec.generate(ascii_tokens[:1])[0].confidence == pytest.approx(0.9)
 
@@ -129,7 +136,7 @@ def completion(ids: Sequence[int], probability: float = 0.5, **fields: Any) -> C
 
 def test_a_loop_without_the_logits_processor_is_marked(local_codec: VisionCodec) -> None:
     ids = local_codec.model.tokenize("Read this. ") + local_codec.model.tokenize("again and again. ") * 20
-    generation = to_generation(local_codec.model, completion(ids, finish_reason="length"), 0.9)
+    generation = to_generation(local_codec.model, completion(ids, finish_reason="length"), 0.9, 400)
     assert generation.finish_reason == "loop"
     assert generation.text.startswith("Read this. again and again. ")
     assert not generation.looped[:10].any()
@@ -145,7 +152,7 @@ def test_non_finite_and_out_of_range_numbers_are_rejected(local_codec: VisionCod
         tops = [{name: number, "token_id:1": wrong} for name, number in zip(names, numbers, strict=True)]
         logprobs = {"tokens": names, "token_logprobs": numbers, "top_logprobs": tops}
         invalid = Completion.of({"choices": [{"text": "Read this.", "logprobs": logprobs}]})
-        generation = to_generation(local_codec.model, invalid, 0.9)
+        generation = to_generation(local_codec.model, invalid, 0.9, 400)
         assert generation.text == "Read this."
         assert generation.confidence == pytest.approx(0.9)
         assert invalid.answer.sure is None
@@ -209,9 +216,9 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Random weights generate meaningless text, but the same locally and remotely."""
-    monkeypatch.setattr(
-        rewriting, "UNREAD_SHARE", 1.0
-    )  # random weights have low confidence, which would keep the page from ageing
+    # random weights read nothing right, which would keep the page from ageing
+    monkeypatch.setattr(rewriting, "UNREAD_SHARE", 1.0)
+    monkeypatch.setattr(rewriting, "MAX_MISREAD", 1.0)
     font: Any = "dejavu-sans-mono"
     layout = PageLayout(40, 20, cell_width_px=32, cell_height_px=64, newline="break", font=font, cropped=False)
     wide = VisionCodec(local_codec.model, local_codec.weights, layout=layout)

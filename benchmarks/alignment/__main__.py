@@ -1,0 +1,96 @@
+"""Whether misread pages land on the right messages: ten corruptions, alone and three at once.
+
+python -m benchmarks.alignment
+python -m benchmarks.alignment --texts FILE.jsonl.gz --pages 20
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, islice
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from foxing.api.demo.conversation import STARTS_AT, demo_conversation
+from foxing.encoder.bench.documents import entries, read_messages
+from foxing.renderer import Entry, FoxingError
+
+from .corruptions import CORRUPTIONS
+from .measurement import PlacedPage, Placement, measure, placed_pages
+
+AT_ONCE = 3
+WORST_SHOWN = 3
+DOCUMENTS = 300  # of a file that are read
+
+
+def demo_entries() -> list[Entry]:
+    """The messages of the demo."""
+    return [
+        Entry(m.id or "", m.role, str(m.content), m.created_at or STARTS_AT, m.thread or "", m.name)
+        for m in demo_conversation()
+    ]
+
+
+def combined(pages: list[PlacedPage]) -> Iterator[tuple[tuple[str, ...], Placement]]:
+    """Every three corruptions at once."""
+    for names in combinations([name for name in CORRUPTIONS if name != "rows exact"], AT_ONCE):
+        yield names, measure(pages, names)
+
+
+def row(name: str, placement: Placement) -> dict[str, Any]:
+    return {
+        "corruption": name,
+        "messages": placement.messages,
+        **placement.shares(),
+    }
+
+
+def mean(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of the shares, over the messages of all rows."""
+    figures = {key: fmean(row[key] for row in rows) for key in rows[0] if key not in ("corruption", "messages")}
+    return {"corruption": name, "messages": sum(row["messages"] for row in rows), **figures}
+
+
+def measured(entries: Iterable[Entry], pages: int, several: int, advance: Advance) -> list[dict[str, Any]]:
+    """The rows of one text: each corruption, the worst combinations, and the mean of all."""
+    placed = placed_pages(entries, pages)
+    rows = []
+    for done, name in enumerate(CORRUPTIONS, start=1):
+        rows.append(row(name, measure(placed, [name])))
+        advance(done, len(CORRUPTIONS))
+    if several:
+        combinations = [row(" + ".join(names), figures) for names, figures in combined(placed[:several])]
+        rows += sorted(combinations, key=lambda item: float(item["right_where_read"]))[:WORST_SHOWN]
+        rows.append(mean("three at once, mean", combinations))
+    sizes = fmean(page.map_bytes for page in placed)
+    return [{**item, "map_bytes": sizes} for item in rows]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.alignment", description=__doc__)
+    parser.add_argument("--texts", type=Path, nargs="*", default=[], help="JSON Lines of documents; default: the demo")
+    parser.add_argument("--pages", type=at_least(1), default=60, help="printed pages of each text")
+    parser.add_argument("--combined", type=at_least(0), default=6, help="pages with three corruptions at once")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    rows: list[dict[str, object]] = []
+    try:
+        texts = {path.name: entries(list(islice(read_messages(path), DOCUMENTS))) for path in arguments.texts}
+    except (FoxingError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for text, messages in (texts or {"demo": demo_entries()}).items():
+        with progress_bar(text) as advance:
+            found = measured(messages, arguments.pages, arguments.combined, advance)
+        rows += [{"text": text, **item} for item in found]
+    if arguments.as_json:
+        write_json({"rows": rows})
+    else:
+        show_rows(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""Alignment of a model's text with the grid of the page: by where the image has ink, or line by line."""
+
+from .belief import UNREAD_BELOW, believed, without_markup
+from .lines import place_lines
+from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
+from .placement import place_on_ink
+
+__all__ = [
+    "BLANK_CONFIDENCE",
+    "MISFIT",
+    "UNREAD_BELOW",
+    "Confidence",
+    "Ink",
+    "believed",
+    "ink_of",
+    "pack_ink",
+    "place_lines",
+    "place_on_ink",
+    "unpack_ink",
+    "without_markup",
+]

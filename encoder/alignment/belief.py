@@ -1,0 +1,44 @@
+"""What of a model's text is to be believed, and what of it is no text of the page."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.encoder.contract import UNREADABLE
+from foxing.renderer import Cells, code_points
+
+from .page_ink import Confidence
+
+#: A text whose characters have a lower mean confidence than this was guessed.
+UNREAD_BELOW = 0.25
+#: Positions in an answer to a grounding prompt: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
+MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
+
+
+def believed(text: str, sure: Confidence, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Confidence]:
+    """`text` with everything that cannot be trusted replaced by `UNREADABLE`, and the confidence of each character.
+
+    Untrusted are endless repetitions (`looped`: bool[len(text)]), the whole text if the model was guessing, and what
+    the model itself wrote as unreadable; their confidence is 0. `sure`: float32[len(text)].
+    """
+    points = code_points(text)
+    untrusted = np.zeros(len(points), dtype=bool) if looped is None else looped.copy()
+    visible = ~untrusted & (points > 0x20)
+    if visible.any() and float(sure[visible].mean()) < UNREAD_BELOW:
+        untrusted |= points > 0x20
+    untrusted |= points == UNREADABLE
+    untrusted &= points != 0x0A
+    return _string(np.where(untrusted, np.uint32(UNREADABLE), points)), np.where(untrusted, np.float32(0), sure)
+
+
+def without_markup(text: str, sure: Confidence) -> tuple[str, Confidence]:
+    """`text` and its confidence without the positions that grounding prompts add."""
+    keep = np.ones(len(text), dtype=bool)
+    for match in MARKUP.finditer(text):
+        keep[match.start() : match.end()] = False
+    return _string(code_points(text)[keep]), sure[keep]
+
+
+def _string(points: Cells) -> str:
+    return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

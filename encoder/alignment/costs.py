@@ -1,0 +1,51 @@
+"""Costs of aligning a text with the ink of a page."""
+
+import numpy as np
+import numpy.typing as npt
+
+from .dynamic import Problem
+from .symbols import BLANKS, BREAK, INKED, LETTER, PAPER, ROW_END, WRAP, TextSymbols
+
+#: What costs are counted in: parts of an edit.
+EDIT = 64
+#: Cost of each symbol of a text (row) in the place of each symbol of a page (column).
+MATCH = np.zeros((3, 4), dtype=np.int32)
+MATCH[LETTER, [INKED, PAPER, ROW_END, WRAP]] = 0, EDIT, 2 * EDIT, 3 * EDIT
+MATCH[BLANKS, [INKED, PAPER, ROW_END, WRAP]] = EDIT, 0, EDIT // 4, EDIT // 2
+MATCH[BREAK, [INKED, PAPER, ROW_END, WRAP]] = 2 * EDIT, EDIT // 2, 0, 0
+#: How much more for symbols that may be markup.
+MARKUP = 8
+#: Cost of a symbol of a text that is not on the page: of the first of a run, and of each further one.
+SKIP = np.array([96, 64, 64], dtype=np.int32)
+SKIP_ON = np.array([12, 8, 8], dtype=np.int32)
+#: The same of markup.
+SKIP_MARKUP, SKIP_MARKUP_ON = 1, 0
+#: Cost of a symbol of a page that the text lacks: of the first of a run, and of each further one.
+UNREAD = np.array([96, 64, 80, 16], dtype=np.int32)
+UNREAD_ON = np.array([12, 8, 8, 4], dtype=np.int32)
+#: The first one beside markup, if it is no ink.
+UNREAD_AT_MARKUP = 8
+
+
+def problem_of(text: TextSymbols, page: npt.NDArray[np.int64]) -> Problem:
+    """What is to be aligned. `page`: int64[m], the kinds of the symbols of the page."""
+    gaps, gap_kind = np.unique(np.concatenate([[0], np.where(text.markup, -1, text.gap)]), return_inverse=True)
+    begin = np.repeat(UNREAD[page][None], len(gaps), axis=0)
+    for row, gap in zip(begin, gaps.tolist(), strict=True):
+        row[page == INKED] -= max(gap, 0)
+        if gap < 0:
+            row[page != INKED] = UNREAD_AT_MARKUP
+    skip = np.where(text.markup, SKIP_MARKUP, SKIP[text.kind] - text.odd).astype(np.int32)
+    skip_on = np.where(text.markup, SKIP_MARKUP_ON, SKIP_ON[text.kind]).astype(np.int32)
+    # what is cheap to leave out must not make what follows it so
+    after_markup = np.flatnonzero(text.markup[:-1] & ~text.markup[1:]) + 1
+    skip_on[after_markup] = skip[after_markup]
+    return Problem(
+        match=np.concatenate([MATCH, MATCH + MARKUP])[:, page],
+        kind=text.kind + len(MATCH) * text.markup,
+        skip=skip,
+        skip_on=skip_on,
+        unread=begin,
+        unread_kind=gap_kind,
+        unread_on=UNREAD_ON[page],
+    )

@@ -1,0 +1,128 @@
+"""What is aligned: letters of a text and inked cells of a page, and the blanks between words."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.renderer import load_atlas
+
+from .page_ink import Ink
+
+#: Symbols of a text: half of a character that has ink, blanks, and blanks with a line break among them.
+LETTER, BLANKS, BREAK = range(3)
+#: Symbols of a page: an inked cell, paper within a row, the end of a row, and that of a full one, where a word may go
+#: on.
+INKED, PAPER, ROW_END, WRAP = range(4)
+
+#: What models write around text that is on the page: tables in HTML, numbers in LaTeX, emphasis in Markdown.
+MARKUP = re.compile(
+    r"</?(?:table|thead|tbody|tr|td|th|caption|br|b|i|u|sub|sup|p|div)\b[^<>\n]{0,80}>"
+    r"|\\[()\[\]]|\\(?=[%$&#_{}])|\\(?:mathrm|text|mathbf|textbf|mathit)\s?\{|[\^_]\{|\}|\$\$?|\*\*|^#+ "
+    r"|`{1,3}(?:[a-z]+(?=\n))?|\\(?:quad|cdot|[,;! ])",
+    re.MULTILINE,
+)
+#: How much an odd letter, or an odd pair, is told from others; see `rareness`.
+MOST_RARE = 28
+RARENESS_STEP = 5.0
+MAX_CHARACTERS = 509  # different ones that are told apart there
+
+Numbers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TextSymbols:
+    """The symbols of a text; a full-width character has two letters. Arrays of one entry for each."""
+
+    #: int64: `LETTER`, `BLANKS` or `BREAK`.
+    kind: Numbers
+    #: int64: index of its (first) character in the text.
+    place: Numbers
+    #: int64: 0 or 1, which half of a character it is.
+    half: Numbers
+    #: bool: whether it may be markup that is not on the page, or the blanks beside markup.
+    markup: Flags
+    #: int64, 0 to `MOST_RARE`: how much more common what stands beside each other would be without it.
+    odd: Numbers
+    #: int64, 0 to `MOST_RARE`: how uncommon it is that the next letter follows it.
+    gap: Numbers
+
+    def head(self, letters: int) -> "TextSymbols":
+        """The symbols up to so many letters that are no markup."""
+        stop = int(np.searchsorted(np.cumsum((self.kind == LETTER) & ~self.markup), letters, side="right"))
+        return TextSymbols(*(values[:stop] for values in vars(self).values()))
+
+
+def text_symbols(text: str) -> TextSymbols:
+    """The symbols of `text`. Characters without a glyph cannot be on a page and are left out."""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+    atlas = load_atlas()
+    space = np.array([character.isspace() for character in text], dtype=bool)
+    width = np.where(space, 1, atlas.width[points]).astype(np.int64)
+    place = np.repeat(np.arange(len(points)), width)
+    half = np.arange(len(place)) - np.repeat(np.cumsum(width) - width, width)
+    glyphs = np.maximum(atlas.first_half[points[place]].astype(np.int64) + half, 0)
+    kind = np.where(~space[place] & atlas.halves[glyphs].any(-1), LETTER, BLANKS)
+    kind[points[place] == ord("\n")] = BREAK
+    marked = np.zeros(len(text), dtype=bool)
+    for match in MARKUP.finditer(text):
+        marked[match.start() : match.end()] = True
+    kept, kinds = _collapsed(kind)
+    markup = marked[place[kept]]
+    beside = np.zeros(len(kept) + 2, dtype=bool)
+    beside[:-2] |= markup
+    beside[2:] |= markup
+    markup = np.where(kinds == LETTER, markup, beside[1:-1])
+    odd, gap = rareness(np.where(kinds == LETTER, points[place[kept]] % MAX_CHARACTERS + 1, 0))
+    return TextSymbols(kinds, place[kept], half[kept], markup, odd, gap)
+
+
+def _collapsed(kind: Numbers) -> tuple[Numbers, Numbers]:
+    """Indices of the letters and of the first blank between two of them, and their kinds; a break among blanks wins."""
+    letters = np.flatnonzero(kind == LETTER)
+    if not len(letters):
+        return letters, letters
+    kind = kind[letters[0] : letters[-1] + 1]
+    begins = np.flatnonzero((kind == LETTER) | np.concatenate([[True], kind[:-1] == LETTER]))
+    return begins + letters[0], np.maximum.reduceat(kind, begins)
+
+
+def rareness(codes: Numbers) -> tuple[Numbers, Numbers]:
+    """Two int64[n], 0 to `MOST_RARE`: how much likelier the text is without each symbol, and how unlikely what follows
+    it is, by how often symbols stand beside each other in this text. `codes`: int64[n], 0 for blanks.
+
+    In which word a letter is lost or added is seen in the ink; this says where in the word, better than chance.
+    """
+    if len(codes) < 3:
+        return np.zeros_like(codes), np.zeros_like(codes)
+    size = int(codes.max()) + 1
+    left, right = np.concatenate([[0], codes[:-1]]), np.concatenate([codes[1:], [0]])
+    table = np.bincount(codes * size + right, minlength=size * size).astype(np.float64).reshape(size, size)
+    expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / table.sum()
+    score = np.log((table + 0.5) / (expected + 0.5))
+    odd = score[left, right] - score[left, codes] - score[codes, right]
+    gap = -score[codes, right]
+    return np.where(codes > 0, _graded(odd), 0), _graded(gap)
+
+
+def _graded(values: npt.NDArray[np.float64]) -> Numbers:
+    """Whole numbers from 0 to `MOST_RARE`."""
+    return np.clip(np.round(MOST_RARE / 2 + RARENESS_STEP * values), 0, MOST_RARE).astype(np.int64)
+
+
+def page_symbols(ink: Ink) -> tuple[Numbers, Numbers]:
+    """Kind and cell of the symbols of a page: two int64[m]. The cell of one without ink is -1."""
+    rows, columns = np.nonzero(ink)
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    same_row = rows[1:] == rows[:-1]
+    full = (columns[:-1] == ink.shape[1] - 1) & (columns[1:] == 0) & (rows[1:] == rows[:-1] + 1)
+    between = np.where(same_row, PAPER, np.where(full, WRAP, ROW_END))
+    joined = same_row & (columns[1:] == columns[:-1] + 1)
+    kinds = np.full(2 * len(rows) - 1, INKED, dtype=np.int64)
+    cells = np.full(2 * len(rows) - 1, -1, dtype=np.int64)
+    kinds[1::2], cells[::2] = between, rows * ink.shape[1] + columns
+    kept = np.concatenate([[True], np.stack([~joined, np.ones_like(joined)], axis=1).reshape(-1)])
+    return kinds[kept], cells[kept]

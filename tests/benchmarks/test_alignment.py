@@ -1,0 +1,42 @@
+"""Misread pages land on the right messages: ten corruptions with fixed seeds, alone and three at once."""
+
+from itertools import combinations
+
+import pytest
+
+from benchmarks.alignment.__main__ import demo_entries
+from benchmarks.alignment.corruptions import CORRUPTIONS
+from benchmarks.alignment.measurement import PlacedPage, Placement, measure, placed_pages
+
+PAGES = 8
+#: Of every three at once, each so many-th, and the pages of each.
+EACH, PAGES_OF_THREE = 7, 2
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[PlacedPage]:
+    return placed_pages(demo_entries(), PAGES)
+
+
+def test_the_map_of_a_page_takes_about_250_bytes(pages: list[PlacedPage]) -> None:
+    assert 150 < sum(page.map_bytes for page in pages) / len(pages) < 280
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_messages_are_right_after_one_corruption(pages: list[PlacedPage], name: str) -> None:
+    shares = measure(pages, [name]).shares()
+    assert shares["right_where_read"] >= 0.95
+    assert shares["wrong_and_unflagged"] <= 0.01, "at most one message"
+    if "lost" not in name:
+        assert shares["right"] >= 0.93
+
+
+def test_messages_are_right_after_three_corruptions_at_once(pages: list[PlacedPage]) -> None:
+    names = [name for name in CORRUPTIONS if name != "rows exact"]
+    total = Placement()
+    for chosen in list(combinations(names, 3))[::EACH]:
+        for field, value in vars(measure(pages[:PAGES_OF_THREE], chosen)).items():
+            setattr(total, field, getattr(total, field) + value)
+    assert total.messages > 200
+    assert total.shares()["right_where_read"] >= 0.9
+    assert total.shares()["wrong_and_unflagged"] <= 0.01
