@@ -91,11 +91,12 @@ def _copy_bank(path: Path, number: int, progress: Advance | None) -> None:
     """Copies the one bank of the database until there are `number`."""
     database = Database(path)
     with database.write() as connection:
-        rows_per_bank = {table.name: _highest_id(connection, table) for table in schema.metadata.sorted_tables}
+        tables = [table for table in schema.metadata.sorted_tables if any(map(_owner, table.columns))]
+        rows_per_bank = {table.name: _highest_id(connection, table) for table in tables}
         copied = 1
         while copied < number:  # doubles
             count = min(copied, number - copied)
-            for table in schema.metadata.sorted_tables:
+            for table in tables:
                 _copy_rows(connection, table, rows_per_bank, copied, count)
             copied += count
             if progress is not None:

@@ -20,7 +20,7 @@ import typer.main
 from foxing.api.cli.main import app
 from foxing.api.metrics import Metrics
 from foxing.api.settings import ENV_PREFIX, Settings, load_settings
-from foxing.api.settings.names import environment_name
+from foxing.api.settings.names import NOT_SETTINGS, environment_name
 from foxing.encoder import CODECS
 from foxing.encoder.plugin import options_of
 from foxing.memory.policy import Policy
@@ -179,7 +179,9 @@ def test_every_link_has_a_target(page: Path) -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {"FOXING_DATA"}
+    settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {
+        environment_name(name) for name in NOT_SETTINGS
+    }
     for plugin in CODECS.working():
         settings |= {
             environment_name(f"codecs.{plugin.name}.{option}") for option, _ in options_of(plugin.value.options)
