@@ -1,7 +1,7 @@
 """`worker`: seal and age all banks, without HTTP."""
 
 import signal
-import threading
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,12 +44,12 @@ def worker(
         metrics = Metrics()
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
-        stop = threading.Event()
+        stopped: SimpleQueue[None] = SimpleQueue()  # an Event may deadlock when it is set in a handler
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda *_: stopped.put(None))
         jobs.start()
         clock.start(at_once=True)
-        stop.wait()
+        stopped.get()
         clock.stop()
         jobs.stop()
     if state.as_json:

@@ -22,8 +22,12 @@ from foxing.memory import Memory
 EXAMPLES = 40  # for each operation
 RUNS = 20  # of operations that follow on each other
 STEPS = 8  # operations in each run
-#: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order.
-INEXPRESSIBLE = ("invalid-time", "invalid-cursor", "invalid-policy", "invalid-input", "time-travel-forbidden")
+#: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
+#: readers of the settings.
+INEXPRESSIBLE = (
+    *("invalid-time", "invalid-cursor", "invalid-policy", "invalid-input", "time-travel-forbidden"),
+    "unknown-reader",
+)
 settings = hypothesis.settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
