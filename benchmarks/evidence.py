@@ -78,11 +78,7 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
     asked: list[_Asked] = []
     for number, conversation in enumerate(conversations):
         bank = f"locomo-{number}"
-        memory.store(bank, conversation.messages)
-        if tier != OPEN:
-            memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
-            memory.seal(bank)
-            memory.age(bank)
+        store_at(memory, bank, conversation, tier)
         asked += _ask(memory, bank, conversation)
         if progress is not None:
             progress(number + 1, len(conversations))
@@ -98,6 +94,15 @@ def measure_locomo(memory: Memory, file: Path, tier: str, progress: Advance | No
         found_first=fmean(each.first for each in asked) if asked else 0.0,
         categories={name: CategoryRecall(len(group), *_means(group)) for name, group in categories.items() if group},
     )
+
+
+def store_at(memory: Memory, bank: str, conversation: Conversation, tier: str) -> None:
+    """Stores a conversation and ages it to `tier` without keeping its text; `OPEN`: it is not sealed."""
+    memory.store(bank, conversation.messages)
+    if tier != OPEN:
+        memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
+        memory.seal(bank)
+        memory.age(bank)
 
 
 def found_share(question: Question, originals: Mapping[str, str], answer: Mapping[str, str]) -> float:

@@ -17,11 +17,10 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
-from benchmarks.evidence import CATEGORIES, OPEN, found_share
+from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.values import SHOWN, Show
-from foxing.memory.policy import Policy
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Readers
 
@@ -86,11 +85,7 @@ def _ways(reader: str) -> Sequence[Show]:
 
 def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -> _Stored:
     bank = f"locomo-{number}"
-    memory.store(bank, conversation.messages)
-    if tier != OPEN:
-        memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
-        memory.seal(bank)
-        memory.age(bank)
+    store_at(memory, bank, conversation, tier)
     return _Stored(bank, conversation, {message.message_id: message.text for message in memory.export(bank)})
 
 
