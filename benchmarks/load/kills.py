@@ -24,6 +24,7 @@ from .processes import FoxingProcess, Service, checked, client
 CLIENTS = 4
 PAUSE_S = 0.03
 UNTIL_KILLED_S = (0.3, 2.5)  # under load, drawn anew for each round
+WORKS_S = 30.0  # within which a worker has done its first job, which loads the codec
 LEASES_S = 61.0  # until what a killed process has leased is free
 TICK = {"FOXING_AGEING_INTERVAL_S": "1"}
 #: Sealed and aged through all tiers within seconds.
@@ -113,7 +114,7 @@ def measure_kills(folder: Path, rounds: int, progress: Advance | None = None, *,
     everything age and read it."""
     ledger, random, faults, leases = _Ledger(), Random(0), [], 0
     for number in range(rounds):
-        _run_round(folder, f"round-{number}", random.uniform(*UNTIL_KILLED_S), ledger)
+        _run_round(folder, number, random.uniform(*UNTIL_KILLED_S), ledger)
         found = inspect(database_path(folder))
         leases += found.leases
         faults += [f"round {number}: {fault}" for fault in found.faults()]
@@ -140,8 +141,10 @@ def measure_kills(folder: Path, rounds: int, progress: Advance | None = None, *,
     )
 
 
-def _run_round(folder: Path, bank: str, seconds: float, ledger: _Ledger) -> None:
-    """Starts a service and a worker, stores into a new bank for some seconds, and kills both."""
+def _run_round(folder: Path, number: int, seconds: float, ledger: _Ledger) -> None:
+    """Starts a service and a worker, stores into a new bank for some seconds, and kills both. In every second round the
+    seconds begin once the worker has done a job."""
+    bank = f"round-{number}"
     with Service(folder, environment=TICK) as service, FoxingProcess(folder, "worker", environment=TICK) as worker:
         url = service.url()
         with client(url) as connection:
@@ -149,12 +152,21 @@ def _run_round(folder: Path, bank: str, seconds: float, ledger: _Ledger) -> None
         stop = threading.Event()
         with ThreadPoolExecutor(CLIENTS) as pool:
             stored = [pool.submit(_run_client, url, bank, f"{bank}-{n}", ledger, stop) for n in range(CLIENTS)]
+            if number % 2:
+                _wait_for_job(worker)
             time.sleep(seconds)
             service.kill()
             worker.kill()
             stop.set()
         for client_done in stored:
             client_done.result()
+
+
+def _wait_for_job(worker: FoxingProcess) -> None:
+    """Waits until the worker has logged that it has done a job; until `WORKS_S` have passed if there is none."""
+    end, size = time.perf_counter() + WORKS_S, worker.log_size
+    while time.perf_counter() < end and worker.log_path.stat().st_size == size:
+        time.sleep(0.05)
 
 
 def _run_client(url: str, bank: str, name: str, ledger: _Ledger, stop: threading.Event) -> None:

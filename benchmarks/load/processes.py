@@ -33,6 +33,8 @@ class FoxingProcess:
         limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
         foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(folder / "bench.db"), *command]
         with self.log_path.open("ab") as log:
+            #: of the log at the start, in bytes: processes before may have written to it
+            self.log_size = log.tell()
             self._process = subprocess.Popen(
                 limit + foxing, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
             )
