@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,9 @@ from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together
+#: Queries that search at once. Searching computes: more at once are no faster, and stores would wait for the
+#: interpreter's lock behind each of them.
+SEARCHES = 2
 
 
 @dataclass
@@ -48,11 +52,12 @@ class Recaller:
         self.database = database
         self.search = search
         self.assembler = assembler
+        self._turns = BoundedSemaphore(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
         question = self.search.question(query, now)
-        with self.database.read() as connection:
+        with self._turns, self.database.read() as connection:
             found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)

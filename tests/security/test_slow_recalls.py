@@ -7,12 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Connection
 from support.hooked_codec import HookedCodec
+from support.search_doubles import DictionaryIndex
 from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conversation
 
 from foxing.api import dependencies
 from foxing.api.settings import load_settings
-from foxing.memory import Memory
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.recall.search import SEARCHES
+from foxing.memory.recall.search_index import SearchQuery
+from foxing.memory.storage.repositories.index import Hit
 
 RECALLS = 20  # more than there are threads with codec work
 MESSAGE = {"messages": [{"role": "user", "content": "Do you still listen?"}]}
@@ -76,3 +81,34 @@ def test_readiness_is_asked_once_a_second(memory: Memory, monkeypatch: pytest.Mo
         time[0] += 1
         responses: list[httpx.Response] = [client.get("/readyz") for _ in range(2)]
         assert [response.status_code for response in responses] == [503, 503]
+
+
+class GatedIndex(DictionaryIndex):
+    """Holds searches until it is opened, and counts those that it holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.opened = threading.Semaphore(0), threading.Event()
+        self.held = self.most = 0
+
+    def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
+        self.held += 1
+        self.most = max(self.most, self.held)
+        self.entered.release()
+        assert self.opened.wait(60)
+        self.held -= 1
+        return super().search(connection, query, after=after, limit=limit)
+
+
+def test_searches_take_turns(database_path: Path) -> None:
+    index = GatedIndex()
+    with Memory(database_path, options=MemoryOptions(search_index=index)) as memory, ThreadPoolExecutor(8) as pool:
+        memory.store(BANK, [{"role": "user", "content": "The bridge is closed"}])
+        recalls = [pool.submit(memory.recall, BANK, "bridge") for _ in range(8)]
+        for _ in range(SEARCHES):
+            assert index.entered.acquire(timeout=60)
+        opening = threading.Timer(0.3, index.opened.set)  # in which others would enter
+        opening.start()
+        assert all(len(recall.result().spans) == 1 for recall in recalls)
+    opening.join()
+    assert index.most == SEARCHES

@@ -1,0 +1,75 @@
+"""Measures the service under load: `foxing serve` as a process of its own, on a new SQLite database.
+
+python -m benchmarks.load --json
+python -m benchmarks.load --only mixed --seconds 30 --messages 10000
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+
+from .cold import measure_cold
+from .connections import measure_connections
+from .kills import measure_kills
+from .mixed import measure_mixed
+from .stop import measure_stop
+
+#: Measures in a new folder.
+Measurement = Callable[[Path, argparse.Namespace, Advance], Any]
+
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "mixed": lambda folder, options, _: measure_mixed(
+        folder, options.messages, options.seconds, options.clients, options.days
+    ),
+    "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
+    "connections": lambda folder, options, _: measure_connections(folder, options.connections),
+    "stop": lambda folder, options, _: measure_stop(folder, options.pages),
+    "kills": lambda folder, options, progress: measure_kills(folder, options.rounds, progress),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load",
+        description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
+        "(mixed, cold), what idle connections do (connections), and how it ends (stop, kills).",
+    )
+    parser.add_argument(
+        "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
+    )
+    integers = (
+        ("messages", 50_000, "mixed: messages of the bank"),
+        ("clients", 25, "mixed: clients that store; as many recall"),
+        ("days", 6, "mixed: age of the oldest message in days"),
+        ("seconds", 120, "mixed: seconds under load"),
+        ("recalls", 16, "cold: recalls at once"),
+        ("connections", 2_000, "connections: idle and half-open ones"),
+        ("pages", 1_600, "stop: pages that are due"),
+        ("rounds", 200, "kills: how often a service and a worker are killed"),
+    )
+    for name, default, text in integers:
+        parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
+    add_json_option(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    results: dict[str, dict[str, Any]] = {}
+    for name in options.only or MEASUREMENTS:
+        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar(name) as progress:
+            results[name] = asdict(MEASUREMENTS[name](Path(folder), options, progress))
+    if options.as_json:
+        write_json(results)
+    for name, result in {} if options.as_json else results.items():
+        print(f"\n{name}")
+        show_fields(result)
+
+
+if __name__ == "__main__":
+    main()

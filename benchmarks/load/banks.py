@@ -1,0 +1,94 @@
+"""Databases to put under load. What takes long to encode is made once and copied."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import String, cast, delete, update
+
+from benchmarks.idle_banks import copy_bank
+from foxing.api.memory_factory import open_memory
+from foxing.api.settings import load_settings
+from foxing.memory import Memory
+from foxing.memory.storage import schema
+from foxing.memory.storage.database import Database
+
+from . import texts
+
+BANK = "bench"
+BATCH = 500  # messages stored at once
+
+
+def database_path(folder: Path) -> Path:
+    return folder / "bench.db"
+
+
+def open_database(folder: Path) -> Memory:
+    """The memory in a folder with the settings of the service, codec and embedder included."""
+    return open_memory(load_settings({"database_url": f"sqlite:///{database_path(folder)}"}))
+
+
+def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timedelta) -> None:
+    """Stores `number` messages in the bank, their times evenly spread between two ages."""
+    random, now = Random(number), datetime.now(UTC)
+    step = (oldest - newest) / number
+    messages: Sequence[dict[str, object]] = [
+        {"role": "user", "content": texts.message(random), "created_at": now - oldest + step * n} for n in range(number)
+    ]
+    for start in range(0, number, BATCH):
+        memory.store(BANK, messages[start : start + BATCH])
+
+
+def make_large_bank(folder: Path, messages: int, different: int, days: float) -> None:
+    """A bank of about `messages` messages of the last `days` days, sealed and aged as the clock does it; `different` of
+    them differ, the rest are copies."""
+    with open_database(folder) as memory:
+        store_messages(memory, min(messages, different), timedelta(days=days), timedelta(minutes=1))
+        memory.seal(BANK)
+        memory.tick()
+    copy_bank(database_path(folder), ceil(messages / different))
+    merge_banks(folder)
+
+
+def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
+    """Banks of `messages` messages each whose exact text is gone; returns their names."""
+    with open_database(folder) as memory:
+        store_messages(memory, messages, timedelta(days=29), timedelta(days=8))
+        memory.seal(BANK)
+        memory.age(BANK)
+        memory.tick()
+    copy_bank(database_path(folder), banks)
+    with open_database(folder) as memory:
+        return [bank.id for bank in memory.banks(limit=banks).banks]
+
+
+def make_due_pages(folder: Path, pages: int, different: int) -> None:
+    """A bank with at least `pages` pages that are due for a lower tier; about `different` of them differ."""
+    with open_database(folder) as memory:
+        made, step = 0, 16 * min(pages, different)
+        while made < min(pages, different):
+            store_messages(memory, step, timedelta(days=29), timedelta(days=8))
+            memory.seal(BANK)
+            made = memory.bank(BANK).pages
+    copy_bank(database_path(folder), ceil(pages / made))
+    merge_banks(folder)
+
+
+def merge_banks(folder: Path) -> None:
+    """Moves everything into the first bank of the database, which holds copies of one."""
+    database = Database(database_path(folder))
+    with database.write() as connection:
+        first = 1
+        for table, name in ((schema.messages, "key"), (schema.threads, "name")):
+            prefix = cast(table.c.bank_id, String) + "-"
+            unique = prefix + table.c[name]
+            connection.execute(update(table).where(table.c.bank_id != first).values({name: unique}))
+        for table in (schema.schedule, schema.jobs):
+            connection.execute(delete(table).where(table.c.bank_id != first))
+        for table in schema.metadata.sorted_tables:
+            if "bank_id" in table.c:
+                connection.execute(update(table).where(table.c.bank_id != first).values(bank_id=first))
+        connection.execute(delete(schema.banks).where(schema.banks.c.id != first))
+    database.close()

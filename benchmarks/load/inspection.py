@@ -1,0 +1,87 @@
+"""What has to hold of a database whose processes have ended, however they did."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Table, func, select, text
+
+from foxing.encoder import TokensError, VisionTokens
+from foxing.memory.lifecycle.jobs import LEASE as JOB_LEASE
+from foxing.memory.lifecycle.leases import LEASE as PAGE_LEASE
+from foxing.memory.storage import schema
+from foxing.memory.storage.database import Database
+
+LEASED: tuple[Table, ...] = (schema.pages, schema.jobs)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Figures of a database, and what is wrong in it."""
+
+    messages: int
+    #: tier → pages
+    tiers: dict[str, int]
+    #: leases on pages and jobs
+    leases: int
+    #: those that end later than a lease taken now would
+    endless_leases: int
+    #: pages whose tokens are missing, or of another tier, size or codec than the page says
+    broken_pages: int
+    #: as SQLite itself sees it
+    sound: bool
+
+    def faults(self) -> list[str]:
+        """What must not be, in words."""
+        found = []
+        if self.broken_pages:
+            found.append(f"{self.broken_pages} pages are not at one tier")
+        if self.endless_leases:
+            found.append(f"{self.endless_leases} leases last too long")
+        if not self.sound:
+            found.append("SQLite finds the file damaged")
+        return found
+
+
+def _is_whole(tier: str, codec: str, token_bytes: int, blob: bytes | None) -> bool:
+    """Whether the tokens of a page are there and what the page says of them."""
+    if blob is None:
+        return False
+    try:
+        tokens = VisionTokens.from_bytes(blob)
+    except TokensError:
+        return False
+    return (tokens.tier, tokens.codec, len(blob)) == (tier, codec, token_bytes)
+
+
+def inspect(path: Path) -> Inspection:
+    """Reads the database file at `path`."""
+    database = Database(path)
+    latest = datetime.now(UTC) + max(JOB_LEASE, PAGE_LEASE)
+    try:
+        with database.read() as connection:
+            page, content = schema.pages.c, schema.page_contents.c
+            tiers: Counter[str] = Counter()
+            broken = 0
+            rows = connection.execute(
+                select(page.tier, page.codec, page.token_bytes, content.tokens).outerjoin_from(
+                    schema.pages, schema.page_contents
+                )
+            )
+            for row in rows:
+                tiers[row.tier] += 1
+                broken += not _is_whole(*row)
+            until = [
+                time for table in LEASED for time in connection.scalars(select(table.c.lease_until)) if time is not None
+            ]
+            return Inspection(
+                messages=connection.scalar(select(func.count()).select_from(schema.messages)) or 0,
+                tiers=dict(tiers),
+                leases=len(until),
+                endless_leases=sum(time > latest for time in until),
+                broken_pages=broken,
+                sound=connection.scalar(text("PRAGMA quick_check")) == "ok",
+            )
+    finally:
+        database.close()

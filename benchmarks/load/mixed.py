@@ -1,0 +1,89 @@
+"""Clients that store and clients that recall, at once."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from . import texts
+from .banks import BANK, make_large_bank
+from .client import Clients, Outcome, Task
+from .processes import Service, checked, client
+
+DIFFERENT = 2_500  # messages of the bank that differ; more only take longer to encode
+START_S = 3.0  # until the processes of the clients have started
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Times in ms as clients see them, memory of the service in MiB."""
+
+    #: in the bank at the beginning
+    messages: int
+    #: that store; as many recall
+    clients: int
+    seconds: float
+    stores: int
+    store_p50_ms: float
+    store_p99_ms: float
+    store_max_ms: float
+    recalls: int
+    recall_p50_ms: float
+    recall_p99_ms: float
+    health_p50_ms: float
+    health_p99_ms: float
+    errors: list[str]
+    #: after the first recall, after half of the time, and at the end
+    memory_mib: tuple[float, float, float]
+
+
+def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25, days: float = 6) -> Mixed:
+    """Serves a bank of `messages` messages of the last `days` days, all of them sealed. Messages are stored into the
+    same bank, and are sealed by the clock of the service as they fill pages."""
+    make_large_bank(folder, messages, min(messages, DIFFERENT), days)
+    with Service(folder) as service:
+        url = service.url()
+        with client(url) as first:
+            checked(first.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
+            begin_mib = service.memory_mib()
+            begin_at = time.time() + START_S
+            groups = [
+                Clients(Task(url, "store", BANK, clients, seconds, begin_at=begin_at)),
+                Clients(Task(url, "recall", BANK, clients, seconds, begin_at=begin_at)),
+                Clients(Task(url, "health", BANK, 1, seconds, begin_at=begin_at)),
+            ]
+            try:
+                time.sleep(START_S + seconds / 2)
+                half_mib = service.memory_mib()
+                stores, recalls, healths = (group.outcome() for group in groups)
+            finally:
+                for group in groups:
+                    group.stop()
+        memory_mib = (begin_mib, half_mib, service.memory_mib())
+    return _mixed(messages, clients, seconds, (stores, recalls, healths), memory_mib)
+
+
+def _mixed(
+    messages: int,
+    clients: int,
+    seconds: float,
+    outcomes: tuple[Outcome, Outcome, Outcome],
+    memory_mib: tuple[float, float, float],
+) -> Mixed:
+    stores, recalls, healths = outcomes
+    return Mixed(
+        messages=messages,
+        clients=clients,
+        seconds=seconds,
+        stores=len(stores.times_ms),
+        store_p50_ms=stores.quantile(0.5),
+        store_p99_ms=stores.quantile(0.99),
+        store_max_ms=stores.quantile(1),
+        recalls=len(recalls.times_ms),
+        recall_p50_ms=recalls.quantile(0.5),
+        recall_p99_ms=recalls.quantile(0.99),
+        health_p50_ms=healths.quantile(0.5),
+        health_p99_ms=healths.quantile(0.99),
+        errors=[error for outcome in outcomes for error in outcome.errors],
+        memory_mib=memory_mib,
+    )

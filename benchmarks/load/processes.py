@@ -1,0 +1,106 @@
+"""`foxing serve` and `foxing worker` as processes on a database."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+STOP_S = 600.0  # how long a process may take to end before it is killed
+
+
+class FoxingProcess:
+    """A command of `foxing` on the database of a folder, from its start; leaving the context kills it.
+
+    `descriptors`: limit of open files. `environment`: settings beside those of the benchmark. The log goes to a file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *command: str,
+        descriptors: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log_path = folder / f"{command[0]}.log"
+        limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
+        foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(folder / "bench.db"), *command]
+        with self.log_path.open("ab") as log:
+            #: of the log at the start, in bytes: processes before may have written to it
+            self.log_size = log.tell()
+            self._process = subprocess.Popen(
+                limit + foxing, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(environment or {})}
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def kill(self) -> None:
+        """Kills the process, which gets no chance to finish anything."""
+        self._process.kill()
+        self._process.wait()
+
+    def terminate(self) -> float:
+        """Sends SIGTERM and waits for the end; returns the seconds that it took. Raises `RuntimeError` if the exit
+        status is not 0."""
+        started = time.perf_counter()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(timeout=STOP_S)
+        if self._process.returncode:
+            raise RuntimeError(f"the process ended with status {self._process.returncode}; see {self.log_path}")
+        return time.perf_counter() - started
+
+    def first_line(self) -> str:
+        """The first line on stdout. Raises `RuntimeError` if the process ends before it."""
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"the process did not start: {self.log_path.read_text(errors='replace')[-2000:]}")
+        return line
+
+    def memory_mib(self) -> float:
+        """The resident memory of the process."""
+        out = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(self._process.pid)], capture_output=True, text=True, check=True
+        ).stdout
+        return round(int(out) / 1024, 1)
+
+
+class Service(FoxingProcess):
+    """`foxing serve` on a free port of the loopback interface."""
+
+    def __init__(
+        self, folder: Path, descriptors: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        command = ("serve", "--port", "0", "--json")
+        super().__init__(folder, *command, descriptors=descriptors, environment=environment)
+
+    def url(self) -> str:
+        """Waits until it listens."""
+        url: str = json.loads(self.first_line())["url"]
+        return url
+
+
+def client(url: str, timeout_s: float = 120.0) -> httpx.Client:
+    """A client that keeps no environment's proxies."""
+    return httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """The response of a request that succeeded. Raises `RuntimeError` otherwise."""
+    if not response.is_success:
+        raise RuntimeError(f"the service answered {response.status_code}: {response.text[:500]}")
+    return response

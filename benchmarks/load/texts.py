@@ -1,0 +1,36 @@
+"""Messages and queries of frequent English words, the same for the same seed."""
+
+from functools import cache
+from random import Random
+
+from foxing.renderer.ink.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING
+
+CHARACTERS = 200
+
+
+@cache
+def _words() -> tuple[list[str], list[float]]:
+    """Words, and a running sum of how often each is said."""
+    words: list[str] = []
+    sums: list[float] = []
+    total = 0.0
+    lines = (FREQUENT_WORDS_PATH / "en.txt").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        for word in line.split():
+            total += 2 ** (-number / LINES_PER_HALVING)
+            words.append(word)
+            sums.append(total)
+    return words, sums
+
+
+def message(random: Random, characters: int = CHARACTERS) -> str:
+    """A text of exactly `characters` characters."""
+    words, sums = _words()
+    text = " ".join(random.choices(words, cum_weights=sums, k=characters))
+    return text[: characters - 1].strip().ljust(characters - 1, ".") + "."
+
+
+def query(random: Random) -> str:
+    """A question about three words."""
+    first, second, third = random.choices(_words()[0], k=3)
+    return f"What did we say about {first} and {second}, or {third}?"

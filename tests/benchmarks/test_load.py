@@ -1,0 +1,47 @@
+"""The benchmarks of the service under load, on small inputs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load.__main__ import main
+from benchmarks.load.cold import measure_cold
+from benchmarks.load.kills import measure_kills
+
+
+def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--only", "mixed", "--messages", "200", "--clients", "2", "--seconds", "2", "--json"])
+    result = json.loads(capsys.readouterr().out)["mixed"]
+    assert result["errors"] == []
+    assert min(result["stores"], result["recalls"]) > 0
+    assert 0 < result["store_p50_ms"] <= result["store_p99_ms"] <= result["store_max_ms"]
+    assert 0 < result["recall_p50_ms"] <= result["recall_p99_ms"]
+    assert result["health_p99_ms"] > 0
+    assert min(result["memory_mib"]) > 0
+
+
+def test_cold_messages_are_recalled_beside_stores(tmp_path: Path) -> None:
+    result = measure_cold(tmp_path, recalls=2, messages=40)
+    assert (result.recalls, result.errors) == (2, [])
+    assert result.stores > 0
+
+
+def test_half_open_connections_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--only", "connections", "--connections", "60", "--json"])
+    result = json.loads(capsys.readouterr().out)["connections"]
+    assert (result["stored"], result["errors"]) == (result["stores"], [])
+    assert result["log_bytes"] > 0
+
+
+def test_a_stop_in_the_middle_of_ageing_leaves_whole_pages(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--only", "stop", "--pages", "4", "--json"])
+    result = json.loads(capsys.readouterr().out)["stop"]
+    assert (result["leases"], result["faults"]) == (0, [])
+    assert 0 < result["moved"] <= result["moved_later"] <= result["pages"]
+
+
+def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
+    result = measure_kills(tmp_path, 2, settle=False)
+    assert result.acknowledged > 0
+    assert (result.rounds, result.lost, result.twice, result.faults) == (2, 0, 0, [])
