@@ -49,7 +49,7 @@ class Kills:
     lost: int
     #: in the database beside those that were acknowledged
     twice: int
-    #: read in the end; None if the leases were not waited for
+    #: of which something is left at the lowest tier; None if the leases were not waited for
     readable: int | None
     #: tier → pages
     tiers: dict[str, int]
