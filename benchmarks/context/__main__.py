@@ -27,7 +27,7 @@ from foxing.renderer.readers import Readers
 from .plot import plot
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
-QUESTIONS = 100
+QUESTIONS = 40
 NEW_THREAD = "a new thread"
 
 
