@@ -120,10 +120,10 @@ class ContextBuilder:
                 bank_id = banks.get(connection, bank).id
                 found = messages.by_keys(connection, bank_id, [span.message_id for span in spans])
                 parts = pages.spans_of_messages(connection, [message.id for message in found.values()])
-            ids = [found[span.message_id].id for span in spans if span.message_id in found]
+            numbers = {key: message.id for key, message in found.items()}
+            ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
             recalled.sheets = self._drawer.sheets(wanted, reader)
-            numbers = {span.message_id: found[span.message_id].id for span in spans if span.message_id in found}
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
         return recalled
 

@@ -54,8 +54,9 @@ def context(
     asker = state.timezone(timezone)
     request = ContextRequest(reader, budget, query, thread=thread, now=now, timezone=asker.name, keepsakes=keepsakes)
     with state.memory() as memory:
-        result = memory.context(bank, replace(request, form=None if form is None else form.value))
-        plain = memory.context(bank, replace(request, form="blocks"))
+        result = plain = memory.context(bank, replace(request, form="blocks"))
+        if as_json:
+            result = memory.context(bank, replace(request, form=None if form is None else form.value))
 
     def show(console: Console) -> None:
         for block in plain.content:
