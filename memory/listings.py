@@ -10,8 +10,8 @@ from .errors import InvalidCursor, InvalidInput
 from .ingest.validate import check_bank_name
 from .models import BankBytes, BankInfo, Banks, PageInfo, Pages, TierStatistics
 from .recall.cursors import decode_cursor, encode_cursor, time_position
+from .recall.lexical.search_index import SearchIndex
 from .recall.query import check_limit
-from .recall.search_index import SearchIndex
 from .storage.database import Database
 from .storage.repositories import banks, embeddings, pages, sizes
 from .storage.repositories.banks import Bank

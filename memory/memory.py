@@ -278,15 +278,16 @@ class Memory:
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
-    def reindex(self, bank: str, *, progress: Progress | None = None) -> EmbeddingReport:
+    def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
         """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
         another embedder has embedded, and those stored while there was none. The clock does so by itself after an
         update and for slow embedders.
 
-        Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts messages. Raises
-        `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        `words`: also indexes the words of all messages anew, as another search index needs it; then it is no error to
+        have no embedder. Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts
+        messages. Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
         """
-        return self._embedder.embed(bank, progress)
+        return self._embedder.reindex(bank, words=words, progress=progress)
 
     def embed_new(self, bank: str) -> int:
         """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers

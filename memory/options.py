@@ -8,7 +8,8 @@ from .pages.decoder import PAGE_CACHE_BYTES
 from .recall import embedding
 from .recall.embedding import Embedder, EndpointOptions
 from .recall.hybrid import HybridSearch
-from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
+from .recall.lexical.registry import DEFAULT_INDEX, open_search_index
+from .recall.lexical.search_index import SearchIndex
 from .recall.semantic.source import EmbedderSource
 from .recall.semantic.vectors import VECTOR_CACHE_BYTES, MessageVectors
 

@@ -183,10 +183,9 @@ messages = Table(
     #: Characters that are on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
     Column("open", Boolean, nullable=False, server_default=true()),
-    #: Number of index terms, with repetitions: the document length of BM25.
-    Column("terms", Integer, nullable=False, server_default=text("0")),
+    #: In how many passages it is found and given back.
+    Column("passages", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("bank_id", "key"),
-    Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
@@ -253,17 +252,29 @@ keepsakes = Table(
     Column("text", UserText, nullable=False),
 )
 
-#: How often each message contains each term. Their order is not stored, so this is not a copy of the text.
-postings = Table(
-    "postings",
+#: Which terms new messages contain, and how often; see `recall.lexical.postings.ENTRY`. Terms are hashed and not in the
+#: order of the text, so this is no copy of it.
+recent_postings = Table(
+    "recent_postings",
     metadata,
     Column("bank_id", Key, primary_key=True),
-    Column("term", String(64), primary_key=True),
     Column("message_id", ForeignKey("messages.id"), primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
-    Index("ix_postings_message_id", "message_id"),
+    Column("entries", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: The same of many messages, packed by term.
+posting_segments = Table(
+    "posting_segments",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    #: A new random number with every change: what is known of other stamps need not be read again.
+    Column("stamp", BigInteger, nullable=False),
+    #: Lowest and highest id of the messages.
+    Column("first_message", BigInteger, nullable=False),
+    Column("last_message", BigInteger, nullable=False),
+    Column("postings", LargeBinary, nullable=False),
 )
 
 #: Who made embeddings: name of the model, and how many numbers its vectors have.

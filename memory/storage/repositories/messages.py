@@ -41,6 +41,8 @@ class Message:
     parts: int = 0
     #: What was stored with it; None if nothing was.
     metadata: Mapping[str, JsonValue] | None = None
+    #: In how many passages it is found.
+    passages: int = 1
 
 
 class NewRow(TypedDict):
@@ -57,7 +59,7 @@ class NewRow(TypedDict):
     metadata: dict[str, JsonValue] | None
     digest: bytes
     chars: int
-    terms: int
+    passages: int
 
 
 class SealedPart(NamedTuple):
@@ -115,6 +117,7 @@ _select = select(
     _c.digest,
     _c.parts,
     _c.metadata,
+    _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
 
@@ -217,6 +220,17 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> l
     return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
 
 
+def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
+    """Ids of up to `limit` messages of a bank above `message_id`, ascending."""
+    query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def count_after(connection: Connection, bank_id: int, message_id: int) -> int:
+    """How many messages of a bank have a higher id."""
+    return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id, _c.id > message_id)).scalar_one())
+
+
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
     result: set[int] = set()
@@ -253,6 +267,23 @@ def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
         query = select(_c.id, _c.created_at).where(_c.id.in_(part))
         result |= {message_id: at for message_id, at in connection.execute(query)}
     return result
+
+
+def passage_counts(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Id → in how many passages the message is found, for those that are found in several."""
+    result: dict[int, int] = {}
+    for part in batched(ids):
+        query = select(_c.id, _c.passages).where(_c.id.in_(part), _c.passages > 1)
+        result |= {message_id: passages for message_id, passages in connection.execute(query)}
+    return result
+
+
+def set_passages(connection: Connection, passages: Mapping[int, int]) -> None:
+    """Records in how many passages messages are found: id → number."""
+    values = [{"key_id": message_id, "number": number} for message_id, number in passages.items()]
+    if values:
+        update = schema.messages.update().where(_c.id == bindparam("key_id"))
+        connection.execute(update.values(passages=bindparam("number")), values)
 
 
 def oldest_open(connection: Connection, bank_id: int) -> datetime | None:
