@@ -42,6 +42,16 @@ from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .records.store import RecordStore
+from .records.values import (
+    FoundRecords,
+    Namespaces,
+    Record,
+    RecordChange,
+    RecordChanges,
+    Records,
+    RecordSearch,
+)
 from .reports import (
     AgeReport,
     EmbeddingReport,
@@ -72,6 +82,7 @@ __all__ = [
     "EmbeddingReport",
     "FadedMessage",
     "Forgotten",
+    "FoundRecords",
     "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
@@ -82,6 +93,7 @@ __all__ = [
     "MemoryFault",
     "MemoryOptions",
     "MessageTooLarge",
+    "Namespaces",
     "NewMessage",
     "NotFound",
     "PageInfo",
@@ -98,6 +110,12 @@ __all__ = [
     "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
+    "Record",
+    "RecordChange",
+    "RecordChanges",
+    "RecordSearch",
+    "RecordStore",
+    "Records",
     "ReencodingReport",
     "SealReport",
     "SearchIndexError",

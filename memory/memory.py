@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -44,6 +45,7 @@ from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
 from .recall.search import Recaller
+from .records.store import RecordStore
 from .reports import (
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
@@ -142,6 +144,11 @@ class Memory:
     def jobs(self) -> JobQueue:
         """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
         return self._jobs
+
+    @cached_property
+    def records(self) -> RecordStore:
+        """Values that agent frameworks keep and must get back exactly, beside the messages."""
+        return RecordStore(self._database, self.now)
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC.

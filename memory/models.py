@@ -219,6 +219,7 @@ class BankBytes(Value):
     embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
     metadata: int = Field(description="Everything else about messages, pages, threads and idempotency keys.")
+    records: int = Field(description="Records of agent frameworks.")
     wastebasket: int = Field(description="What ageing dropped and undo can restore.")
     total: int = Field(description="All of these together.")
 
