@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from foxing.memory.metadata import Scalar
 from foxing.memory.storage import schema
@@ -242,6 +243,19 @@ def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) 
 
 def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
     """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+    result: dict[int, Neighbours] = {}
+    for part in batched(ids):
+        for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": list(part)}):
+            sides = found[:reach], found[reach:]
+            before, after = ([i for i in side if i is not None] for side in sides)
+            result[message_id] = Neighbours(before, after)
+    return result
+
+
+@cache
+def _neighbours_query(reach: int) -> Select[Any]:
+    """Of the messages `ids`: the id, those of the messages before it, and those after it. Building it takes longer than
+    asking it."""
     near = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
@@ -251,13 +265,7 @@ def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[i
 
     distances = range(1, reach + 1)
     columns = [distant(n, later=later) for later in (False, True) for n in distances]
-    result: dict[int, Neighbours] = {}
-    for part in batched(ids):
-        for message_id, *found in connection.execute(select(_c.id, *columns).where(_c.id.in_(part))):
-            sides = found[:reach], found[reach:]
-            before, after = ([i for i in side if i is not None] for side in sides)
-            result[message_id] = Neighbours(before, after)
-    return result
+    return select(_c.id, *columns).where(_c.id.in_(bindparam("ids", expanding=True)))
 
 
 def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
