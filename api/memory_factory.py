@@ -21,6 +21,7 @@ def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
             settings.embedder,
             settings.embedder_endpoint,
             embed_later=embed_later,
+            rehearsal=settings.rehearsal,
             readers=Readers(settings.readers),
         ),
     )

@@ -26,6 +26,7 @@ from .listings import bank_info, list_banks, list_pages, page_infos
 from .models import (
     BankInfo,
     Banks,
+    MessageInfo,
     NewMessage,
     PageInfo,
     PageReading,
@@ -43,6 +44,7 @@ from .recall.assemble import MessageAssembler
 from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
+from .recall.rehearsal.recorder import RehearsalRecorder
 from .recall.search import Recaller
 from .reports import (
     MAX_PREVIEWED_PAGES,
@@ -80,9 +82,8 @@ class Memory:
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
-        `DatabaseOptions`, which hold either beside connections and timeouts.
-        `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
+        `database`: a SQLAlchemy URL or the path of a SQLite file, alone or in `DatabaseOptions`; by default a file in
+        the user's data folder. `codec`: a codec or its name; it is loaded when first needed. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
@@ -102,12 +103,13 @@ class Memory:
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         self._embedder = MessageEmbedder(self._database, reindexer)
         upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
+        self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
+        self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
         self._recaller = Recaller(self._database, search, assembler)
         self._image_recaller = ImageRecaller(self._database, search, assembler)
-        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers)
-        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
+        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
+        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +122,7 @@ class Memory:
     def close(self) -> None:
         """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
         finish or raise it, and nothing is left half done. Closing again has no effect."""
+        self._rehearsals.write()
         self._database.close()
         self._vectors.source.close()
 
@@ -176,9 +179,9 @@ class Memory:
         """
         return self._store.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
 
-    def message(self, bank: str, message_id: str) -> RecalledMessage:
-        """One message as remembered. Raises `NotFound`."""
-        return self._recaller.message(bank, message_id)
+    def message(self, bank: str, message_id: str) -> MessageInfo:
+        """One message as remembered, and how much it was recalled. Raises `NotFound`."""
+        return self._rehearsals.info(bank, self._recaller.message(bank, message_id), self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
@@ -200,7 +203,9 @@ class Memory:
         `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
-        return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
+        result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
+        self._rehearsals.record(bank, result, now)
+        return result
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
@@ -212,7 +217,9 @@ class Memory:
         text. Raises as `recall` does.
         """
         built = RecallQuery.build(query, **fields)
-        return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
+        result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
+        self._rehearsals.record_images(bank, built, result, now)
+        return result
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:
         """The next prompt for a reader, within its budget: the last messages exactly, and what recall finds, as text or
@@ -253,6 +260,7 @@ class Memory:
         `NotFound`, `InvalidTime`, `InvalidInput`, `CodecError`.
         """
         at = self.now(now, timezone)
+        self._rehearsals.write()
         if not dry_run:
             return self._ager.age(bank, at, progress=progress)
         if not 0 <= preview <= MAX_PREVIEWED_PAGES:

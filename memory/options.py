@@ -33,6 +33,8 @@ class MemoryOptions:
     embed_later: bool = False
     #: Bytes of embeddings that stay in memory between queries.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES
+    #: Whether what recall finds fades later.
+    rehearsal: bool = True
     #: Models that context is built for.
     readers: Readers = field(default_factory=Readers)
 

@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     embedder_timeout_s: float = Field(
         default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
     )
+    rehearsal: bool = Field(
+        default=True,
+        description="Whether messages that recall finds count as rehearsed, so that they fade later. What was counted "
+        "before keeps its effect, which halves every 90 days.",
+    )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
