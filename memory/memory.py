@@ -87,8 +87,8 @@ class Memory:
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
-        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` for an endpoint
-        without address or model, `DatabaseTooNew` if a newer version wrote the database.
+        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
+        an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
@@ -106,7 +106,7 @@ class Memory:
         self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
         self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
-        self._recaller = Recaller(self._database, search, assembler)
+        self._recaller = Recaller(self._database, search, assembler, options.reranking())
         self._image_recaller = ImageRecaller(self._database, search, assembler)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
@@ -125,6 +125,7 @@ class Memory:
         self._rehearsals.write()
         self._database.close()
         self._vectors.source.close()
+        self._recaller.reranker.close()
 
     @property
     def database_url(self) -> str:
