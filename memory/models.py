@@ -126,6 +126,15 @@ class RecalledMessage(Value):
     )
 
 
+class MessageInfo(RecalledMessage):
+    """A message as remembered, and how much it was recalled."""
+
+    rehearsal: float = Field(
+        description="How often recall has found it: 1 where it came first, 1/2 where it came second and so on, each "
+        "worth half after 90 days. The words of what is recalled often and lately fade later."
+    )
+
+
 class LeftOut(Value):
     """A message that matches and is not in the answer."""
 
@@ -218,7 +227,7 @@ class BankBytes(Value):
     index: int = Field(description="Index terms.")
     embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
-    metadata: int = Field(description="Everything else about messages, pages, threads and idempotency keys.")
+    metadata: int = Field(description="Everything else: messages, rehearsals, pages, threads, idempotency keys.")
     records: int = Field(description="Records of agent frameworks.")
     wastebasket: int = Field(description="What ageing dropped and undo can restore.")
     total: int = Field(description="All of these together.")

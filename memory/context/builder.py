@@ -12,6 +12,7 @@ from foxing.memory.models import RecalledMessage
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.recall.assemble import MessageAssembler, StoredMessages
 from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
+from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
@@ -64,11 +65,19 @@ class _Recalled:
 class ContextBuilder:
     """Builds context for readers. Safe to share between threads."""
 
-    def __init__(self, database: Database, recaller: Recaller, assembler: MessageAssembler, readers: Readers) -> None:
+    def __init__(
+        self,
+        database: Database,
+        recaller: Recaller,
+        assembler: MessageAssembler,
+        readers: Readers,
+        rehearsals: RehearsalRecorder,
+    ) -> None:
         self.database = database
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
+        self.rehearsals = rehearsals
         self._drawer = SheetDrawer(database, assembler.decoder)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
@@ -82,6 +91,7 @@ class ContextBuilder:
         while True:
             result = _result(request, reader, recalled, plan, recent)
             if result.billed_tokens <= request.budget or not plan.texts:
+                self.rehearsals.record_keys(bank, _given(recalled, plan), now)
                 return result
             # tokens of lines do not quite add up: the last match goes
             plan = Plan(plan.texts - {max(plan.texts)}, plan.sheets, plan.tokens)
@@ -181,6 +191,12 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
     most = 0 if reader.limits is None else reader.limits.max_images
     planner = Planner(matches, offers, max(0, room), most)
     return {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
+
+
+def _given(recalled: _Recalled, plan: Plan) -> list[str]:
+    """Ids of the matches that the content of a plan shows, best first."""
+    shown = [bool(sheets) and sheets <= plan.sheets for sheets in recalled.shown_by] or [False] * len(recalled.spans)
+    return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
 
 
 def _result(

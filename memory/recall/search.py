@@ -1,7 +1,7 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import BoundedSemaphore
 
@@ -15,11 +15,12 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.text.passages import split_passages
 
-from .answer import Answer
+from .answer import Answer, header
 from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
 from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
+from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together
@@ -43,25 +44,33 @@ class _Found:
     #: whether there are more matches
     more: bool
     #: what the answer went without
-    note: str | None
+    notes: Sequence[str]
 
 
 class Recaller:
     """Answers recall queries with text."""
 
-    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
+    def __init__(
+        self, database: Database, search: HybridSearch, assembler: MessageAssembler, reranker: RerankerSource
+    ) -> None:
         self.database = database
         self.search = search
         self.assembler = assembler
+        self.reranker = reranker
         self._turns = BoundedSemaphore(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
         question = self.search.question(query, now)
+        wide = query
+        if self.reranker.enabled:
+            wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
         with self._turns, self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now, question)
+            found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
+        if self.reranker.enabled:
+            found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
         for start in range(0, len(found.matches), READ_AHEAD):
             part = found.matches[start : start + READ_AHEAD]
@@ -71,6 +80,26 @@ class Recaller:
                 self._answer_with(answer, found, part, verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
+
+    def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
+        """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
+        matches, notes = found.matches, found.notes
+        if found.query.terms:
+            best = matches[:CANDIDATES]
+            wanted = {match.message.id: match.message for match in best}
+            remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
+            spans = [_span(match, remembered[match.message.id]) for match in best]
+            said = [header(span.name or span.role, span.created_at) + span.text for span in spans]
+            order = self.reranker.order(query.query or "", said)
+            matches = [*(matches[number] for number in order.numbers), *matches[CANDIDATES:]]
+            notes = [*notes, *filter(None, [order.note])]
+        more, matches = found.more or len(matches) > query.limit, matches[: query.limit]
+        found = replace(found, matches=matches, more=more, notes=notes)
+        if not query.neighbours or not found.query.terms:
+            return found
+        with self.database.read() as connection:
+            neighbours = _neighbours(connection, found.query, matches, query)
+            return replace(found, neighbours=neighbours, stored=_stored(connection, matches, neighbours))
 
     def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
         """Adds the matches of `part`, each followed by its neighbours, to the answer."""
@@ -119,11 +148,19 @@ class Recaller:
             else:
                 matches.append(candidate)
         neighbours = _neighbours(connection, resolved, matches, query) if query.neighbours and resolved.terms else {}
-        shown = [*matches, *(near for around in neighbours.values() for near in around)]
-        wanted = {candidate.message.id: candidate.message for candidate in shown}
-        stored = StoredMessages.fetch(connection, list(wanted.values()))
+        stored = _stored(connection, matches, neighbours)
         note = self.search.vectors.note(connection, bank.id, question)
-        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, note)
+        notes = [] if note is None else [note]
+        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, notes)
+
+
+def _stored(
+    connection: Connection, matches: Sequence[Candidate], neighbours: Mapping[int, Sequence[Candidate]]
+) -> StoredMessages:
+    """What is stored of matches and their neighbours."""
+    shown = [*matches, *(near for around in neighbours.values() for near in around)]
+    wanted = {candidate.message.id: candidate.message for candidate in shown}
+    return StoredMessages.fetch(connection, list(wanted.values()))
 
 
 def _neighbours(
@@ -189,7 +226,7 @@ def _result(found: _Found, answer: Answer, limit: int) -> RecallResult:
         spans=answer.spans,
         text_tokens=answer.text_tokens,
         left_out=left_out[:limit],
-        notes=[] if found.note is None else [found.note],
+        notes=list(found.notes),
         next_cursor=next_cursor,
     )
 

@@ -303,6 +303,14 @@ embeddings = Table(
     sqlite_with_rowid=False,
 )
 
+#: How much each message was recalled; see `repositories.rehearsals`. It goes with its message.
+rehearsals = Table(
+    "rehearsals",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("weight", Float, nullable=False),
+)
+
 #: What ageing dropped, out of reach of recall, until the undo window has passed.
 wastebasket = Table(
     "wastebasket",
