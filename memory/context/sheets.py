@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 from typing import NamedTuple
 
@@ -24,8 +25,8 @@ from foxing.renderer.readers import Reader, Sheet, set_sheets
 
 from .transcript import line, minute
 
-#: Bytes of sheets that stay drawn.
-CACHE_BYTES = 64 << 20
+#: Bytes of sheets that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
+CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class DrawnSheet:
 
     page: PageRow
     sheet: Sheet
-    #: Ids of the messages on it, whole or in part.
-    message_ids: frozenset[int]
+    #: Ids of the messages on it, and how much of each it shows: 1 is all.
+    shares: Mapping[int, float]
     #: Keys of these messages, in their order on it.
     keys: tuple[str, ...]
     #: What is said before the image: which messages it shows.
@@ -51,7 +52,15 @@ class DrawnSheet:
 
     def tokens(self, *, keepsakes: bool) -> int:
         """What the reader bills for the image and what is said before it."""
-        return self.sheet.tokens + count_text_tokens(self.said(keepsakes=keepsakes))
+        return self.sheet.tokens + (self._said_tokens if keepsakes else self._label_tokens)
+
+    @cached_property
+    def _said_tokens(self) -> int:
+        return count_text_tokens(self.said(keepsakes=True))
+
+    @cached_property
+    def _label_tokens(self) -> int:
+        return count_text_tokens(self.label)
 
 
 class _Part(NamedTuple):
@@ -61,6 +70,15 @@ class _Part(NamedTuple):
     name: str | None
     created_at: datetime
     text: str
+
+
+class _OnPage(NamedTuple):
+    """A message on a page."""
+
+    entry: Entry
+    key: str
+    #: how much of the message is on the page: 1 is all
+    share: float
 
 
 @dataclass(frozen=True)
@@ -105,15 +123,17 @@ class SheetDrawer:
             state = states[page_id]
             if isinstance(state, Unreadable):
                 continue
-            entries: list[Entry] = []
+            entries: list[_OnPage] = []
             for span in stored.spans.get(page_id, ()):
                 message = stored.messages[span.message_id]
                 part = read_part(state, row, span, stored.keepsakes.get(page_id, ()))
                 who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
-                entries.append(replace(who, gaps=frozenset(part.gaps.tolist())))
+                share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
+                entries.append(_OnPage(replace(who, gaps=frozenset(part.gaps.tolist())), message.key, share))
             if entries:
-                keys = {message.id: message.key for message in stored.messages.values()}
-                drawn[page_id] = [_described(row, sheet, entries, keys) for sheet in set_sheets(entries, reader)]
+                by_id = {each.entry.message_id: each for each in entries}
+                sheets = set_sheets([each.entry for each in entries], reader)
+                drawn[page_id] = [_described(row, sheet, by_id) for sheet in sheets]
         return drawn
 
     def _cached(self, row: PageRow, reader: Reader) -> list[DrawnSheet] | None:
@@ -126,11 +146,12 @@ class SheetDrawer:
     def _keep(self, row: PageRow, reader: Reader, sheets: list[DrawnSheet]) -> list[DrawnSheet]:
         """`sheets`, kept in place of those that were used least lately."""
         with self._lock:
-            self._drawn[row.id, row.version, reader] = sheets
-            self._size += sum(len(sheet.sheet.png) for sheet in sheets)
+            key = (row.id, row.version, reader)
+            self._size += _bytes(sheets) - _bytes(self._drawn.pop(key, ()))
+            self._drawn[key] = sheets
             while self._size > self._cache_bytes and self._drawn:
                 _, gone = self._drawn.popitem(last=False)
-                self._size -= sum(len(sheet.sheet.png) for sheet in gone)
+                self._size -= _bytes(gone)
         return sheets
 
 
@@ -147,20 +168,28 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
     )
 
 
-def _described(row: PageRow, sheet: Sheet, entries: Sequence[Entry], keys: Mapping[int, str]) -> DrawnSheet:
-    """The sheet with what is said before it. `entries`: the messages of the page, by their numbers."""
-    whole = {entry.message_id: entry.content for entry in entries}
-    parts = [whole[span.message_id][span.char_start : span.char_stop] for span in sheet.page.spans]
-    by_id = {entry.message_id: entry for entry in entries}
+def _bytes(sheets: Sequence[DrawnSheet]) -> int:
+    return sum(sheet.sheet.page.cells.size for sheet in sheets) * BYTES_PER_CELL
+
+
+def _described(row: PageRow, sheet: Sheet, by_id: Mapping[str, _OnPage]) -> DrawnSheet:
+    """The sheet with what is said before it. `by_id`: the messages of the page."""
     shown = [by_id[span.message_id] for span in sheet.page.spans]
-    ids = [int(entry.message_id) for entry in shown]
-    lines = (line(_Part(e.role, e.name, e.created_at, part)) for e, part in zip(shown, parts, strict=True))
-    first, last = min(entry.created_at for entry in shown), max(entry.created_at for entry in shown)
+    parts = [
+        each.entry.content[span.char_start : span.char_stop] for each, span in zip(shown, sheet.page.spans, strict=True)
+    ]
+    shares = {
+        int(each.entry.message_id): each.share * (len(part) / len(each.entry.content) if part else 1.0)
+        for each, part in zip(shown, parts, strict=True)
+    }
+    said = [each.entry for each in shown]
+    lines = (line(_Part(e.role, e.name, e.created_at, part)) for e, part in zip(said, parts, strict=True))
+    first, last = min(entry.created_at for entry in said), max(entry.created_at for entry in said)
     return DrawnSheet(
         row,
         sheet,
-        frozenset(ids),
-        tuple(keys[number] for number in ids),
+        shares,
+        tuple(each.key for each in shown),
         f"Page image, {len(shown)} messages from {minute(first)} to {minute(last)}.",
         " ".join(_identifiers(parts)),
         count_text_tokens("\n".join(lines)),

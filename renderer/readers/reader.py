@@ -49,6 +49,15 @@ class Type(_Profile):
         return self.width_px * self.height_px
 
 
+class ManyImages(_Profile):
+    """A limit of requests with many images."""
+
+    #: It holds for requests with more images than this.
+    above: Count
+    #: Longest side that an image may have then.
+    max_side_px: Count
+
+
 class Limits(_Profile):
     """What a provider accepts in one request."""
 
@@ -57,6 +66,8 @@ class Limits(_Profile):
     max_images: Count
     max_image_bytes: Annotated[int, Field(ge=1)]
     max_request_bytes: Annotated[int, Field(ge=1)]
+    #: None if it makes no difference how many there are.
+    many_images: ManyImages | None = None
 
 
 class Reader(_Profile):
