@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     embedder_timeout_s: float = Field(
         default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
     )
+    reader_api_key: SecretStr | None = Field(
+        default=None, description="API key of the endpoint that `foxing calibrate` asks."
+    )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
@@ -149,7 +152,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key", "embedder_api_key")
+    @field_validator("api_key", "embedder_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:

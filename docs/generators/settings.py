@@ -47,6 +47,7 @@ _EXAMPLES = {
     "embedder_url": "http://localhost:8001/v1",
     "embedder_model": "BAAI/bge-m3",
     "embedder_api_key": "a-long-random-string",
+    "reader_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",

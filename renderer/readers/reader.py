@@ -42,6 +42,9 @@ class Type(_Profile):
     font: Literal["unifont", "dejavu-sans-mono"] = "dejavu-sans-mono"
     #: Share of texts that the reader read exactly; None: not measured.
     exact: Annotated[float, Field(ge=0, le=1)] | None = None
+    #: Share of identifiers that it read exactly, and silent errors for each character; None: not measured.
+    identifiers: Annotated[float, Field(ge=0, le=1)] | None = None
+    silent: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @property
     def area_px(self) -> int:
@@ -82,6 +85,9 @@ class Reader(_Profile):
     billing: AnyBilling | None = None
     billing_date: date | None = None
     billing_source: str | None = None
+    #: Prices of a million tokens, as `foxing calibrate` shows them; None: not known.
+    prompt_price: Annotated[float, Field(ge=0)] | None = None
+    completion_price: Annotated[float, Field(ge=0)] | None = None
     #: What it was tried with.
     type: tuple[Type, ...] = ()
     type_date: date | None = None
