@@ -10,6 +10,7 @@ from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
 from foxing.memory.models import RecalledMessage
 from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.pages.sheets import SheetSetter
 from foxing.memory.recall.assemble import MessageAssembler, StoredMessages
 from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
 from foxing.memory.recall.search import Recaller
@@ -21,7 +22,7 @@ from foxing.renderer.readers import Reader, Readers
 from .blocks import Block, ImageBlock, TextBlock, written
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_worths
-from .sheets import DrawnSheet, SheetDrawer
+from .sheets import DrawnSheet
 from .transcript import line_tokens, transcript
 from .values import ContextRequest, ContextResult
 
@@ -74,7 +75,7 @@ class ContextBuilder:
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
-        self._drawer = SheetDrawer(database, assembler.decoder)
+        self._sheets = SheetSetter(database, assembler.decoder, DrawnSheet.of)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that words are relative to."""
@@ -128,7 +129,7 @@ class ContextBuilder:
             numbers = {key: message.id for key, message in found.items()}
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
-            recalled.sheets = self._drawer.sheets(wanted, reader)
+            recalled.sheets = self._sheets.sheets(wanted, reader)
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
             matching = set(ids)
             recalled.beside = [_others(sheet, matching) for sheet in recalled.sheets]
@@ -144,12 +145,12 @@ def _shown_by(
     """The sheets that show a message together; none if a page of it was not drawn."""
     if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
         return frozenset()
-    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.shares)
+    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.placed.shares)
 
 
 def _others(sheet: DrawnSheet, matching: Container[int]) -> float:
     """How many messages a sheet shows that are not among those `matching`."""
-    return sum(share for number, share in sheet.shares.items() if number not in matching)
+    return sum(share for number, share in sheet.placed.shares.items() if number not in matching)
 
 
 def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMessage]:
@@ -234,7 +235,7 @@ def _result(
         stable_blocks=stable,
         billed_tokens=texts + images,
         text_tokens_instead=texts - labels + sum(drawn.text_tokens for drawn in sheets),
-        message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.keys), *as_text])),
+        message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.placed.keys), *as_text])),
         in_part=[key for key in _in_part(sheets) if key not in as_text],
         reader=reader.name,
         formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
@@ -246,6 +247,6 @@ def _in_part(sheets: Sequence[DrawnSheet]) -> list[str]:
     """Keys of the messages that sheets do not show to their ends."""
     shares: dict[str, float] = {}
     for drawn in sheets:
-        for key, share in zip(drawn.keys, drawn.shares.values(), strict=True):
+        for key, share in zip(drawn.placed.keys, drawn.placed.shares.values(), strict=True):
             shares[key] = shares.get(key, 0.0) + share
     return [key for key, share in shares.items() if share < WHOLE]
