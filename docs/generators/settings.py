@@ -51,6 +51,7 @@ _EXAMPLES = {
     "reranker_url": "http://localhost:8002/v1",
     "reranker_model": "BAAI/bge-reranker-v2-m3",
     "reranker_api_key": "a-long-random-string",
+    "reader_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",
