@@ -80,7 +80,7 @@ class Memory:
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
+        `database`: the path of a SQLite file, a file in the user's data folder by default, or the URL of a database; or
         `DatabaseOptions`, which hold either beside connections and timeouts.
         `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
@@ -370,7 +370,9 @@ class Memory:
 
     def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:
         with self._database.write() as connection:
-            row = pages.get(connection, banks.get(connection, bank).id, page_id)
+            bank_id = banks.get(connection, bank).id
+            banks.lock(connection, bank_id)
+            row = pages.get(connection, bank_id, page_id)
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)

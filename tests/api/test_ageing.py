@@ -20,6 +20,8 @@ from support.service import (
 
 from foxing.memory import Memory, Policy
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
     page_id = seal(bank_client)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,14 +12,16 @@ from support.service import check_problem, ok, serve
 
 from foxing.memory import Memory, MemoryOptions
 
+pytestmark = pytest.mark.both_databases
+
 JSON = {"Content-Type": "application/json"}
 MESSAGES = "/v1/banks/agent-7/messages"
 
 
 @pytest.fixture
-def client(database_path: Path) -> Iterator[httpx.Client]:
+def client(database_url: str) -> Iterator[httpx.Client]:
     with (
-        Memory(database_path, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
+        Memory(database_url, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
         serve(memory, max_message_bytes=1 << 20, max_body_bytes=3 << 20) as client,
     ):
         yield client

@@ -6,7 +6,7 @@ from itertools import islice
 from math import log
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Float, and_, bindparam, case, cast, func, literal, or_, select, text
 
 from foxing.memory.storage import schema
 
@@ -29,16 +29,31 @@ MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted t
 
 def add(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[str, int]]) -> None:
     """Adds the terms of messages that are not indexed: message id → term → count."""
-    rows = _rows(bank_id, counts)
+    rows = _rows(counts)
     while some := list(islice(rows, _ROWS_AT_ONCE)):
-        connection.execute(schema.postings.insert(), some)
+        if connection.dialect.name == "sqlite":
+            columns = ("message_id", "term", "count", "length")
+            values = [{"bank_id": bank_id, **dict(zip(columns, row, strict=True))} for row in some]
+            connection.execute(schema.postings.insert(), values)
+        else:
+            ids, terms, numbers, lengths = (list(column) for column in zip(*some, strict=True))
+            columns_of = {"bank": bank_id, "ids": ids, "terms": terms, "counts": numbers, "lengths": lengths}
+            connection.execute(_ADD_COLUMNS, columns_of)
 
 
-def _rows(bank_id: int, counts: Mapping[int, Mapping[str, int]]) -> Iterator[dict[str, Any]]:
+#: One statement for any number of rows; with a statement for each, the server takes twice as long.
+_ADD_COLUMNS = text(
+    "INSERT INTO postings (bank_id, message_id, term, count, length) SELECT :bank, * FROM unnest("
+    "CAST(:ids AS bigint[]), CAST(:terms AS text[]), CAST(:counts AS integer[]), CAST(:lengths AS integer[]))"
+)
+
+
+def _rows(counts: Mapping[int, Mapping[str, int]]) -> Iterator[tuple[int, str, int, int]]:
+    """Message id, term, how often the message contains it, and how many terms the message has."""
     for message_id, terms in counts.items():
         length = sum(terms.values())
         for term, count in terms.items():
-            yield {"bank_id": bank_id, "term": term, "message_id": message_id, "count": count, "length": length}
+            yield message_id, term, count, length
 
 
 def replace(connection: Connection, bank_id: int, counts: Mapping[int, Mapping[str, int]]) -> None:

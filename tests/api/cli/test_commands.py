@@ -1,20 +1,21 @@
 """The `foxing` command in process: output, errors and exit statuses."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.command_line import Foxing
+from support.databases import execute
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
 from foxing.memory import Memory
+
+pytestmark = pytest.mark.both_databases
 
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -209,7 +210,8 @@ def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> 
     assert foxing.json("policy", "--bank", "b") == shown
 
 
-def test_database_commands(foxing: Foxing) -> None:
+def test_database_commands(tmp_path: Path) -> None:
+    foxing = Foxing(str(tmp_path / "new.db"))
     assert foxing.json("db", "current")["revision"] is None
     upgraded = foxing.json("db", "upgrade")
     assert upgraded["before"] is None
@@ -218,17 +220,17 @@ def test_database_commands(foxing: Foxing) -> None:
     assert str(upgraded["after"]) in foxing.text("db", "current")
 
 
-def test_a_file_that_is_not_a_database_is_reported(foxing: Foxing) -> None:
-    foxing.database.write_bytes(b"this file is not a database, despite its name" * 100)
-    document = foxing.failure("banks")
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "odd.db"
+    file.write_bytes(b"this file is not a database, despite its name" * 100)
+    document = Foxing(str(file)).failure("banks")
     assert document["type"] == "urn:foxing:problem:storage"
-    assert foxing.database.name in document["detail"]
+    assert file.name in document["detail"]
 
 
 def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
     foxing.json("db", "upgrade")
-    with closing(sqlite3.connect(foxing.database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future'")
     for command in (["banks"], ["db", "upgrade"]):
         assert foxing.failure(*command)["type"] == "urn:foxing:problem:database-too-new"
     assert foxing.json("db", "current")["revision"] == "from_the_future"
@@ -278,9 +280,7 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
     with Memory(foxing.database) as memory:
         for bank in ("a", "b"):
             memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
-    with closing(sqlite3.connect(foxing.database)) as connection:
-        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}' WHERE name = 'a'""")
-        connection.commit()
+    execute(foxing.database, "UPDATE banks SET policy = :policy WHERE name = 'a'", policy='{"fresh": "none"}')
     result = foxing.run("worker", "--once", "--json")
     assert result.exit_code == 1
     report = json.loads(result.stdout)

@@ -4,11 +4,12 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.memory import Forgotten, InvalidPolicy, Memory, NotFound, Policy, Step
+
+pytestmark = pytest.mark.both_databases
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -34,8 +35,8 @@ def conversation(messages: int, thread: str = "main") -> list[dict[str, object]]
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: START + DAY) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: START + DAY) as opened:
         yield opened
 
 

@@ -1,13 +1,12 @@
 """Gaps: what has faded reads as one mark, and is neither a word nor an uncertain character."""
 
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import connect
 
 import numpy as np
 import pytest
+from support.databases import execute
 from support.hooked_codec import HookedCodec
 
 from foxing.encoder import UNREADABLE, Reading, VisionTokens
@@ -47,17 +46,16 @@ def cells_of(text: str) -> bytes:
     return np.array([cell for cells in wide for cell in cells], dtype=np.uint32).tobytes()
 
 
-def read(path: Path, codec: HookedCodec, text: str = TEXT) -> Memory:
-    memory = Memory(path, codec=codec, clock=lambda: NOW)
+def read(url: str, codec: HookedCodec, text: str = TEXT) -> Memory:
+    memory = Memory(url, codec=codec, clock=lambda: NOW)
     memory.set_policy("ana", {"keep_text": "until:large"})
     memory.store("ana", [{"id": "m", "role": "user", "content": text, "created_at": NOW}])
     memory.seal("ana")
     return memory
 
 
-def terms(path: Path) -> set[str]:
-    with closing(connect(path)) as connection:
-        return {row[0] for row in connection.execute("SELECT term FROM postings")}
+def terms(url: str) -> set[str]:
+    return {term for (term,) in execute(url, "SELECT term FROM postings")}
 
 
 def test_a_gap_is_one_mark_and_leaves_index_and_confidence_alone(database_path: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,8 @@ from foxing.memory import InvalidCursor, Memory
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index
 from foxing.memory.storage.repositories.index import IndexQuery
+
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,8 +38,8 @@ def codec() -> Counting:
 
 
 @pytest.fixture
-def memory(database_path: Path, codec: Counting) -> Iterator[Memory]:
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as opened:
+def memory(database_url: str, codec: Counting) -> Iterator[Memory]:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -144,11 +145,11 @@ def test_open_messages_count_towards_the_limit_of_images(memory: Memory) -> None
     assert seen == [str(number) for number in range(10)]
 
 
-def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_path: Path) -> None:
+def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_url: str) -> None:
     words = [f"w{number}x" for number in range(2000)]
     memory.store("ana", [{"id": str(n), "role": "user", "content": " ".join(words[n : n + 900])} for n in range(3)])
     memory.store("ana", [{"id": "rare", "role": "user", "content": words[1900]}])
-    database = Database(database_path)
+    database = Database(database_url)
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         terms = dict.fromkeys([*words[:900], words[1900]], 1)

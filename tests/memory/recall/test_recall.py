@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidCursor, InvalidInput, InvalidTime, Memory, NotFound
+
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -30,8 +31,8 @@ MESSAGES = (
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         opened.store(
             "ana",
             [
