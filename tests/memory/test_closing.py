@@ -9,8 +9,6 @@ import pytest
 
 from foxing.memory import Closed, Memory, MemoryFault
 
-pytestmark = pytest.mark.both_databases
-
 MESSAGE = {"role": "user", "content": "We ship Titan on 14 March."}
 
 CALLS: dict[str, Callable[[Memory], object]] = {
@@ -55,6 +53,7 @@ def test_closing_again_has_no_effect(database_url: str) -> None:
     assert issubclass(Closed, MemoryFault)
 
 
+@pytest.mark.both_databases
 def test_calls_that_are_running_finish_or_raise(database_url: str) -> None:
     memory = Memory(database_url)
     threads = 8

@@ -15,8 +15,6 @@ from typer.testing import CliRunner
 from foxing.api.cli.main import app
 from foxing.memory import Memory
 
-pytestmark = pytest.mark.both_databases
-
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
@@ -82,6 +80,7 @@ def test_import_of_naive_times_needs_a_timezone(foxing: Foxing, tmp_path: Path) 
         assert [m.created_at for m in memory.export("b")] == [datetime(2026, 1, 5, 0, tzinfo=UTC)]
 
 
+@pytest.mark.both_databases
 def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     lines = [json.loads(line) for line in foxing.text("export", "--bank", "b").splitlines()]
@@ -99,6 +98,7 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
 
 
+@pytest.mark.both_databases
 def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: Path) -> None:
     call = {"type": "tool_call", "id": "c1", "name": "find", "arguments": {"q": "타이탄"}}
     line = {"id": "m", "role": "assistant", "content": [call], "metadata": {"turn": 3, "user": "ana"}}
@@ -134,6 +134,7 @@ def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> No
     assert failure["type"] == "urn:foxing:problem:invalid-input"
 
 
+@pytest.mark.both_databases
 def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     assert foxing.json("banks")["banks"][0]["open_messages"] == 12
@@ -228,6 +229,7 @@ def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     assert file.name in document["detail"]
 
 
+@pytest.mark.both_databases
 def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
     foxing.json("db", "upgrade")
     execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future'")
@@ -275,6 +277,7 @@ def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) 
     assert "한국어¶b" in shown
 
 
+@pytest.mark.both_databases
 def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
     """A broken policy stands in for whatever makes a job fail."""
     with Memory(foxing.database) as memory:

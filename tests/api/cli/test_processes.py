@@ -10,11 +10,10 @@ from support.command_line import start
 
 from foxing.memory import Memory
 
-pytestmark = pytest.mark.both_databases
-
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
+@pytest.mark.both_databases
 def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
     process = start("--database", str(database_url), "serve", "--port", "0", "--json")
     try:

@@ -11,8 +11,6 @@ from support.databases import execute
 from foxing.memory import Memory, Policy
 from foxing.memory.text.terms import terms
 
-pytestmark = pytest.mark.both_databases
-
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 WORDS = "The delivery is late again and nobody in the office knows why. "
@@ -138,6 +136,7 @@ def test_dry_run_counts_purges_when_there_is_no_undo_window(memory: Memory) -> N
     assert planned.purged == memory.age("ana", now=START + 10 * DAY).purged == 1
 
 
+@pytest.mark.both_databases
 def test_sizes_are_in_bytes(memory: Memory) -> None:
     texts = ("내일 회의는 오후 세 시입니다", "a\nb\nc", "🦊🦊", "")
     memory.store("ana", [{"role": "user", "content": text, "created_at": START} for text in texts])

@@ -17,8 +17,6 @@ from foxing.encoder import Reading, load_codec
 from foxing.memory import Memory, Policy, RecalledMessage
 from foxing.memory.pages.decode_queue import DecodeQueue
 
-pytestmark = pytest.mark.both_databases
-
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -52,6 +50,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.both_databases
 def test_concurrent_work_loses_and_doubles_nothing(database_url: str) -> None:
     with Memory(database_url, codec=load_codec("native", "cpu"), clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("first", 0)])
@@ -116,6 +115,7 @@ with Memory(sys.argv[1]) as memory:
 """
 
 
+@pytest.mark.both_databases
 def test_two_processes_do_the_work_once(database_url: str) -> None:
     with Memory(database_url, clock=lambda: START + DAY) as memory:
         for first in range(0, 20, 5):  # four short pages to age; about one and a half to seal follow
@@ -179,6 +179,7 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_u
     assert texts(together) == texts(alone)
 
 
+@pytest.mark.both_databases
 def test_a_recall_sees_one_state_of_the_memory(database_url: str) -> None:
     """Another `Memory` stores, seals and ages while the recall decodes its first messages."""
     codec = HookedCodec()
@@ -202,6 +203,7 @@ def test_a_recall_sees_one_state_of_the_memory(database_url: str) -> None:
     assert {span.tier for span in after} == {"tiny"}
 
 
+@pytest.mark.both_databases
 def test_sealing_ends_while_messages_keep_arriving(database_url: str) -> None:
     codec = HookedCodec()
     with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
@@ -215,6 +217,7 @@ def test_sealing_ends_while_messages_keep_arriving(database_url: str) -> None:
         assert (report.messages, report.open_messages, len(report.pages)) == (1, 1, 1)
 
 
+@pytest.mark.both_databases
 def test_a_page_pinned_while_it_is_being_aged_stays(database_url: str) -> None:
     codec = HookedCodec()
     with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
@@ -233,6 +236,7 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_url: str) -> None:
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
 
 
+@pytest.mark.both_databases
 def test_page_leases_are_released_when_ageing_fails(database_url: str) -> None:
     codec = HookedCodec()
     with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:

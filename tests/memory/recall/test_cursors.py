@@ -14,8 +14,6 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, index
 from foxing.memory.storage.repositories.index import IndexQuery
 
-pytestmark = pytest.mark.both_databases
-
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -56,6 +54,7 @@ def store(
     )
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("query", ["Titan", "is Titan late again and again?"])
 def test_messages_stored_between_pages_do_not_shift_the_answers(memory: Memory, query: str) -> None:
     store(memory, range(20))
@@ -72,6 +71,7 @@ def test_messages_stored_between_pages_do_not_shift_the_answers(memory: Memory, 
     assert seen == whole
 
 
+@pytest.mark.both_databases
 def test_a_window_includes_messages_stored_after_the_cursor_and_nothing_twice(memory: Memory) -> None:
     store(memory, range(4))
     part = memory.recall("ana", limit=2)
@@ -81,6 +81,7 @@ def test_a_window_includes_messages_stored_after_the_cursor_and_nothing_twice(me
     assert [span.message_id for span in part.spans + rest.spans] == ["0", "1", "2", "3", "later"]
 
 
+@pytest.mark.both_databases
 def test_equal_scores_are_ordered_newest_first(memory: Memory) -> None:
     for number in range(5):
         store(memory, [number], "the same words", thread=str(number))
