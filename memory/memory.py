@@ -84,8 +84,8 @@ class Memory:
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file, alone or in `DatabaseOptions`; by default a file in
-        the user's data folder. `codec`: a codec or its name; it is loaded when first needed. `clock`: returns the
+        `database`: the path of a SQLite file, by default one in the user's data folder, or the URL of a database, alone
+        or in `DatabaseOptions`. `codec`: a codec or its name; it is loaded when first needed. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
@@ -388,7 +388,9 @@ class Memory:
 
     def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:
         with self._database.write() as connection:
-            row = pages.get(connection, banks.get(connection, bank).id, page_id)
+            bank_id = banks.get(connection, bank).id
+            banks.lock(connection, bank_id)
+            row = pages.get(connection, bank_id, page_id)
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)

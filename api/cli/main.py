@@ -75,7 +75,7 @@ def options(
     ctx: typer.Context,
     database: Annotated[
         str | None,
-        typer.Option(help="Path or SQLAlchemy URL of the database (FOXING_DATABASE_URL).", show_default=False),
+        typer.Option(help="Path or URL of the database (FOXING_DATABASE_URL).", show_default=False),
     ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")

@@ -31,7 +31,8 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
+        description="The database: the path of a SQLite file, or a URL such as `postgresql://user@host/foxing`; by "
+        "default a SQLite file in the user's data folder.",
     )
     search_index: str = Field(
         default="packed",
@@ -80,21 +81,38 @@ class Settings(BaseSettings):
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
-    database_pool_size: int = Field(
-        default=5, ge=1, le=1000, description="Database connections that a process keeps open."
+    database_pool_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Database connections that a process keeps open; by default 5 with SQLite, 20 with PostgreSQL.",
     )
-    database_max_overflow: int = Field(
-        default=60,
+    database_max_overflow: int | None = Field(
+        default=None,
         ge=0,
         le=1000,
-        description="Further database connections that a process opens under load and closes afterwards. With "
-        "`database_pool_size` more than `threads` and `codec_threads` together, so that no request waits for one.",
+        description="Further database connections that a process opens under load and closes afterwards; by default 60 "
+        "with SQLite, none with PostgreSQL. With `database_pool_size` more than `threads` and `codec_threads` "
+        "together, no request waits for one.",
     )
     database_pool_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
     )
     database_busy_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
+    )
+    database_connect_timeout_s: float = Field(
+        default=10.0, ge=2, le=600, description="PostgreSQL: seconds that the server may take to accept a connection."
+    )
+    database_statement_timeout_s: float = Field(
+        default=120.0, ge=0, le=86_400, description="PostgreSQL: seconds that a statement may take; 0 for no limit."
+    )
+    database_idle_timeout_s: float = Field(
+        default=120.0,
+        ge=0,
+        le=86_400,
+        description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
+        "no limit.",
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -226,6 +244,9 @@ class Settings(BaseSettings):
             max_overflow=self.database_max_overflow,
             pool_timeout_s=self.database_pool_timeout_s,
             busy_timeout_s=self.database_busy_timeout_s,
+            connect_timeout_s=self.database_connect_timeout_s,
+            statement_timeout_s=self.database_statement_timeout_s,
+            idle_timeout_s=self.database_idle_timeout_s,
         )
 
     @property

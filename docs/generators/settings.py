@@ -29,8 +29,9 @@ begins with `{ENV_PREFIX}`, and so is an invalid value; the message names the se
 DATABASE = """\
 Without `database_url`, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux
 (`$XDG_DATA_HOME/foxing` if that is set), `~/Library/Application Support/foxing` on macOS,
-`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a SQLAlchemy URL, e.g.
-`sqlite:////srv/foxing.db`; any other value is the path of a SQLite file. A missing file or folder is created.
+`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a URL, `sqlite:////srv/foxing.db` or
+`postgresql://user@host/foxing` ([PostgreSQL](postgresql.md)); any other value is the path of a SQLite file. A missing
+file or folder is created.
 """
 READERS = """\
 Tables `[readers.NAME]` in the file add [readers](readers.md#other-readers) of page images.
@@ -53,6 +54,8 @@ _EXAMPLES = {
     "reranker_api_key": "a-long-random-string",
     "reader_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
+    "database_pool_size": 20,
+    "database_max_overflow": 0,
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",

@@ -118,6 +118,7 @@ class Ager:
 
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
+            banks.lock(connection, bank_id)
             purged = wastebasket.purge(connection, bank_id, now)
         self.database.erase_log()
         return purged

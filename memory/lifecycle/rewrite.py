@@ -29,7 +29,7 @@ from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages, wastebasket
+from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
 from foxing.renderer import Cells, PageLayout, tier_rank
 
@@ -207,6 +207,7 @@ class Rewriter:
             replaced = [draft.row.id for draft in drafts]
             terms = self.reindexer.prepare(PageChanges((), states.keys(), states, drafts, replaced))
             with self.database.write() as connection:
+                banks.lock(connection, bank_id)
                 changed = pages.changed(connection, [item.change.page for item in rewritten])
                 if not changed and self.reindexer.is_current(connection, terms):
                     for item in rewritten:

@@ -1,5 +1,6 @@
 """Column types and functions that SQLite and PostgreSQL share."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,15 +49,45 @@ class UserText(TypeDecorator[str]):
         return String(length) if sqlite and length is not None else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or dialect.name == "sqlite":
-            return value
-        return value.replace(_ESCAPE, 2 * _ESCAPE).replace("\0", _ESCAPE + "0")
+        return value if value is None or dialect.name == "sqlite" else _escaped(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        if value is None or dialect.name == "sqlite" or _ESCAPE not in value:
-            return None if value is None else str(value)
-        parts = [part.replace(_ESCAPE + "0", "\0") for part in value.split(2 * _ESCAPE)]
-        return _ESCAPE.join(parts)
+        return value if value is None or dialect.name == "sqlite" else _unescaped(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace(_ESCAPE, 2 * _ESCAPE).replace("\0", _ESCAPE + "0")
+
+
+def _unescaped(text: str) -> str:
+    if _ESCAPE not in text:
+        return text
+    return _ESCAPE.join(part.replace(_ESCAPE + "0", "\0") for part in text.split(2 * _ESCAPE))
+
+
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """A JSON object; None is SQL's null. PostgreSQL searches only JSONB, in whose strings NUL is escaped."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl_instance)
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "sqlite" else _with_strings(value, _escaped)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "sqlite" else _with_strings(value, _unescaped)
+
+
+def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with all its strings changed, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _with_strings(member, change) for key, member in value.items()}
+    return [_with_strings(item, change) for item in value] if isinstance(value, list) else value
 
 
 class octet_length(GenericFunction[int]):
@@ -72,7 +103,7 @@ def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **opti
 
 
 class json_contains(GenericFunction[bool]):
-    """Whether a JSON object has all members of another, given as text, whose values are no objects or lists. Numbers
+    """Whether a JSON object has all members of another, whose values are no objects or lists. Numbers
     are equal whatever their notation; true and 1 are not."""
 
     type = Boolean()
@@ -95,11 +126,8 @@ def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, 
     return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
 
 
-#: Text without control characters that is compared byte by byte, whatever the language of the database.
-ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")
-
-#: A JSON object. PostgreSQL searches only JSONB; null is SQL's.
-JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
 #: SQLite generates only keys of type INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
+
+#: Text without control characters that is compared byte by byte, whatever the language of the database.
+ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")

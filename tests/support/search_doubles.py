@@ -85,11 +85,11 @@ class HashingEmbedder:
     embed_queries = embed_documents
 
 
-def indexed_terms(path: Path, vocabulary: Iterable[str]) -> dict[str, set[str]]:
+def indexed_terms(database: str | Path, vocabulary: Iterable[str]) -> dict[str, set[str]]:
     """Message id → those of the terms that find it in the database's own index, in any of its banks."""
     result: dict[str, set[str]] = {}
     index = PackedIndex()
-    with closing(Database(path)) as database, database.read() as connection:
+    with closing(Database(database)) as database, database.read() as connection:
         for bank_id in connection.exec_driver_sql("SELECT id FROM banks").scalars().all():
             for term in set(vocabulary):
                 hits = index.search(connection, SearchQuery(bank_id, {term: 1}), limit=10_000)

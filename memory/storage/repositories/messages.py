@@ -1,6 +1,5 @@
 """Messages: who said what and when, and the exact text of open ones."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
 
 from foxing.memory.metadata import Scalar
 from foxing.memory.storage import columns, schema
@@ -100,7 +99,7 @@ class MessageFilter:
         if self.thread_id is not None:
             conditions.append(_c.thread_id == self.thread_id)
         if self.metadata:
-            conditions.append(columns.json_contains(_c.metadata, json.dumps(dict(self.metadata))))
+            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
         return conditions
 
 
@@ -144,8 +143,12 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
 
 
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
-    """Inserts messages of one bank; returns key → id."""
-    connection.execute(schema.messages.insert(), [dict(row) for row in rows])
+    """Inserts messages of one bank, whose ids ascend in that order; returns key → id."""
+    values = [dict(row) for row in rows]
+    if connection.dialect.name != "sqlite":  # which executes such a statement row by row
+        statement = schema.messages.insert().returning(_c.key, _c.id, sort_by_parameter_order=True)
+        return {row.key: row.id for row in connection.execute(statement, values)}
+    connection.execute(schema.messages.insert(), values)
     ids: dict[str, int] = {}
     for keys in batched([row["key"] for row in rows]):
         query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(keys))

@@ -213,7 +213,7 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
     server: Server,
-    database_path: Path,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Random weights generate meaningless text, but the same locally and remotely."""
@@ -225,7 +225,7 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     wide = VisionCodec(local_codec.model, local_codec.weights, layout=layout)
     wide.max_new_tokens = 60
     clock = [START + timedelta(hours=1)]
-    with Memory(database_path, codec=wide, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=wide, clock=lambda: clock[0]) as memory:
         memory.store("ana", [{"role": "user", "content": "The invoice went to the harbour.", "created_at": START}])
         memory.seal("ana")
         clock[0] += timedelta(days=8)
@@ -234,15 +234,15 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
         read, stored = memory.read_page("ana", page), memory.page_tokens("ana", page)
     codec = open_remote(layout, retries=0)
     codec.max_new_tokens = 60
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         assert memory.page_tokens("ana", page) == stored
         assert memory.read_page("ana", page).text == read.text
         assert codec.usage.pages == 1
         clock[0] += timedelta(days=30)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         server.fault = lambda attempt: "500"
         report = memory.age("ana")
         assert (report.moved, memory.pages("ana").pages[0].tier) == ([], "small"), "the page waits until it can be read"
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         server.fault = lambda attempt: ""
         assert [move.to_tier for move in memory.age("ana").moved] == ["tiny"]

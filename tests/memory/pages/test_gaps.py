@@ -49,8 +49,8 @@ def cells_of(text: str) -> bytes:
     return np.array([cell for cells in wide for cell in cells], dtype=np.uint32).tobytes()
 
 
-def read(path: Path, codec: HookedCodec, text: str = TEXT) -> Memory:
-    memory = Memory(path, codec=codec, clock=lambda: NOW)
+def read(url: str, codec: HookedCodec, text: str = TEXT) -> Memory:
+    memory = Memory(url, codec=codec, clock=lambda: NOW)
     memory.set_policy("ana", {"keep_text": "until:large"})
     memory.store("ana", [{"id": "m", "role": "user", "content": text, "created_at": NOW}])
     memory.seal("ana")

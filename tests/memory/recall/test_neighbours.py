@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,9 @@ TALK = ("hello", "how was it", "where did you stay in Lisbon", "at my aunt's", "
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
+def memory(database_url: str) -> Iterator[Memory]:
     """A talk of eight messages, one a day, between those of another thread."""
-    with Memory(database_path, clock=lambda: NOW) as opened:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         for number, text in enumerate(TALK):
             at = NOW - 20 * DAY + number * DAY
             metadata = {"kind": "small talk" if number == 4 else "travel"}
@@ -128,8 +127,8 @@ def test_a_preferred_time_moves_the_ranking() -> None:
     assert at_the_end.factor(NOW) == 1
 
 
-def test_a_message_of_the_preferred_time_is_found_among_many(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: NOW) as memory:
+def test_a_message_of_the_preferred_time_is_found_among_many(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
 
         def store(first: int, count: int, at: datetime) -> None:
             items = [

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from support.plugins import InstallPlugin
@@ -21,8 +20,8 @@ WORDS = ("apple", "bridge", "candle", "dragon", "engine", "forest")
 
 
 @pytest.fixture
-def database(database_path: Path) -> Iterator[Database]:
-    opened = Database(database_path)
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     opened.migrate()
     yield opened
     opened.close()
@@ -56,9 +55,9 @@ def test_a_word_of_nearly_all_messages_is_not_searched_for_beside_a_rarer_one(da
 
 
 @pytest.mark.parametrize("create", [PackedIndex, DictionaryIndex])
-def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_path: Path) -> None:
+def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_url: str) -> None:
     index = create()
-    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
+    with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
         memory.store(
             "ana",
             [
@@ -84,20 +83,20 @@ def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex],
 
 
 def test_an_index_of_another_package_is_chosen_by_name(
-    database_path: Path, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
+    database_url: str, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(SEARCH_INDEXES, "dictionaries", DictionaryIndex)
     assert search_index_names() == ["dictionaries", "packed"]
-    with Memory(database_path, options=MemoryOptions(search_index="dictionaries")) as memory:
+    with Memory(database_url, options=MemoryOptions(search_index="dictionaries")) as memory:
         memory.store("ana", [{"id": "1", "role": "user", "content": "apple"}])
         assert [span.message_id for span in memory.recall("ana", "apple").spans] == ["1"]
-    with Memory(database_path) as memory:  # the database's own index holds nothing of it
+    with Memory(database_url) as memory:  # the database's own index holds nothing of it
         assert memory.recall("ana", "apple").spans == []
 
 
-def test_an_unknown_or_broken_index_says_what_to_do(database_path: Path, install_plugin: InstallPlugin) -> None:
+def test_an_unknown_or_broken_index_says_what_to_do(database_url: str, install_plugin: InstallPlugin) -> None:
     with pytest.raises(SearchIndexError, match="choose one of packed"):
-        Memory(database_path, options=MemoryOptions(search_index="packt"))
+        Memory(database_url, options=MemoryOptions(search_index="packt"))
     install_plugin(SEARCH_INDEXES, "half", object)
     with pytest.raises(SearchIndexError, match="lacks methods"):
         open_search_index("half")
