@@ -21,7 +21,7 @@ BETWEEN_TURNS = timedelta(minutes=1)  # only some messages are dated, by their d
 START = datetime(2024, 1, 1, tzinfo=UTC)  # of a chat whose first message is not
 _TIME = "%B-%d-%Y"
 #: What the makers wrote after a message to find its plan again.
-_PLACE = re.compile(r"\s*->->[\s\d,.]*\Z")
+_PLACE = re.compile(r"\s*->->\s*\d+,\s*(?:\d+|N/A)\s*\)?\s*\Z")
 #: Where the answer is, by kind of question; of an instruction or a preference, what the user said.
 _ANSWERS = (
     *("answer", "ideal_answer", "ideal_response", "ideal_summary"),

@@ -58,7 +58,7 @@ CHATS: list[dict[str, Any]] = [
                 message(0, "user", "My sprint ends on 29 March. ->-> 1,1", time_anchor="March-15-2024", index="1,1"),
                 message(1, "assistant", "Noted."),
             ],
-            [message(2, "user", "I prefer tea. ->-> 1,2 "), message(3, "assistant", "Noted as well.")],
+            [message(2, "user", "I prefer tea. ->-> 1,N/A)"), message(3, "assistant", "Noted as well.")],
         ],
     },
     {
