@@ -44,6 +44,16 @@ from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .records.store import RecordStore
+from .records.values import (
+    FoundRecords,
+    Namespaces,
+    Record,
+    RecordChange,
+    RecordChanges,
+    Records,
+    RecordSearch,
+)
 from .reports import (
     AgeReport,
     EmbeddingReport,
@@ -74,6 +84,7 @@ __all__ = [
     "EmbeddingReport",
     "FadedMessage",
     "Forgotten",
+    "FoundRecords",
     "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
@@ -85,6 +96,7 @@ __all__ = [
     "MemoryOptions",
     "MessageInfo",
     "MessageTooLarge",
+    "Namespaces",
     "NewMessage",
     "NotFound",
     "PageInfo",
@@ -101,6 +113,12 @@ __all__ = [
     "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
+    "Record",
+    "RecordChange",
+    "RecordChanges",
+    "RecordSearch",
+    "RecordStore",
+    "Records",
     "ReencodingReport",
     "RerankerError",
     "SealReport",

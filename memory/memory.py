@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -46,6 +47,7 @@ from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
 from .recall.rehearsal.recorder import RehearsalRecorder
 from .recall.search import Recaller
+from .records.store import RecordStore
 from .reports import (
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
@@ -56,7 +58,7 @@ from .reports import (
     SealReport,
     TickReport,
 )
-from .storage.database import Database, DatabaseOptions
+from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks, pages
 from .text.times import parse_since
 
@@ -94,7 +96,7 @@ class Memory:
         self._clock = clock
         search = (options := options or MemoryOptions()).search()
         self._index, self._vectors = search.index, search.vectors
-        self._database = _open_database(database)
+        self._database = open_database(database)
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
         self._decoder, assembler = decoder, MessageAssembler(decoder)
         reindexer = Reindexer(self._database, search, assembler)
@@ -146,6 +148,11 @@ class Memory:
     def jobs(self) -> JobQueue:
         """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
         return self._jobs
+
+    @cached_property
+    def records(self) -> RecordStore:
+        """Values that agent frameworks keep and must get back exactly, beside the messages."""
+        return RecordStore(self._database, self.now)
 
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:
         """`now`, or the time of the memory's clock, in UTC.
@@ -287,15 +294,16 @@ class Memory:
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
-    def reindex(self, bank: str, *, progress: Progress | None = None) -> EmbeddingReport:
+    def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
         """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
         another embedder has embedded, and those stored while there was none. The clock does so by itself after an
         update and for slow embedders.
 
-        Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts messages. Raises
-        `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        `words`: also indexes the words of all messages anew, as another search index needs it; then it is no error to
+        have no embedder. Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts
+        messages. Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
         """
-        return self._embedder.embed(bank, progress)
+        return self._embedder.reindex(bank, words=words, progress=progress)
 
     def embed_new(self, bank: str) -> int:
         """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers
@@ -383,14 +391,3 @@ class Memory:
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
-
-
-def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
-    """The database with the schema of this version, closed again if it cannot be migrated."""
-    opened = Database(database)
-    try:
-        opened.migrate()
-    except BaseException:
-        opened.close()
-        raise
-    return opened

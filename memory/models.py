@@ -101,8 +101,14 @@ class RecalledMessage(Value):
     name: str | None = Field(description="Name of the speaker or the tool.")
     created_at: datetime = Field(description="When it was said.")
     text: str = Field(description="The text as the memory holds it, parts rendered.")
+    passage: tuple[int, int] | None = Field(
+        None,
+        description="Which part of a long message the text is, as the memory holds it: start and stop in characters; "
+        "null for a whole message.",
+    )
     parts: list[Part] | None = Field(
-        description="The parts of the content, if it was given in parts and reads as such; null otherwise."
+        description="The parts of the content, if it was given in parts and reads as such; null otherwise, and of a "
+        "passage."
     )
     metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
@@ -143,7 +149,8 @@ class RecallResult(Value):
     """What a recall found."""
 
     spans: list[RecalledMessage] = Field(
-        description="Messages, best first; without a query in time order. Neighbours follow their match."
+        description="Messages, best first, of long ones the passages that match; without a query whole messages in "
+        "time order. Neighbours follow their match."
     )
     text_tokens: int = Field(description="Text tokens of all spans, each with who spoke and when.")
     left_out: list[LeftOut] = Field(
@@ -221,6 +228,7 @@ class BankBytes(Value):
     embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
     metadata: int = Field(description="Everything else: messages, rehearsals, pages, threads, idempotency keys.")
+    records: int = Field(description="Records of agent frameworks.")
     wastebasket: int = Field(description="What ageing dropped and undo can restore.")
     total: int = Field(description="All of these together.")
 

@@ -8,9 +8,10 @@ from .pages.decoder import PAGE_CACHE_BYTES
 from .recall import embedding
 from .recall.embedding import Embedder, EndpointOptions
 from .recall.hybrid import HybridSearch
+from .recall.lexical.registry import DEFAULT_INDEX, open_search_index
+from .recall.lexical.search_index import SearchIndex
 from .recall.reranking.reranker import NONE, RerankEndpointOptions, Reranker
 from .recall.reranking.source import TIMEOUT_S, RerankerSource
-from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
 from .recall.semantic.source import EmbedderSource
 from .recall.semantic.vectors import VECTOR_CACHE_BYTES, MessageVectors
 

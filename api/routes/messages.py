@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Path, Security
+from fastapi import APIRouter, Body, Path, Security
 
 from foxing.api.bodies import BodyRoute
-from foxing.api.dependencies import BankPath, ServiceDep
+from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import StoreRequest
@@ -19,17 +19,6 @@ _REQUESTS = {
     "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
     "tools": {"summary": "A tool call and its result, with metadata", "value": examples.STORE_PARTS_REQUEST},
 }
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Makes retries safe: a repeated request stores nothing and gets the response of the first. The "
-        "same key with a different body is a conflict.",
-    ),
-]
 
 
 @router.post(

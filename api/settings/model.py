@@ -34,8 +34,8 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
     )
     search_index: str = Field(
-        default="sql",
-        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+        default="packed",
+        description="What finds messages by their words: 'packed' is an index in the database; packages add others.",
     )
     embedder: str = Field(
         default="use",

@@ -11,7 +11,7 @@ from foxing.memory import Memory
 from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy
 from foxing.memory.recall.embedding import Embedder
-from foxing.memory.text.terms import index_terms, query_terms
+from foxing.memory.text.terms import query_terms, terms
 
 LIMIT = 200  # messages that a system is asked for; more never fit the budget
 
@@ -84,7 +84,7 @@ class StemmedBm25(Ranking):
     name = "bm25"
 
     def index(self, messages: Sequence[NewMessage]) -> None:
-        self._index = Bm25({str(message.id): index_terms(message.text, message.name) for message in messages})
+        self._index = Bm25({str(message.id): terms(f"{message.name or ''} {message.text}") for message in messages})
 
     def ranked(self, question: str) -> Sequence[str]:
         return list(self._index.rank(query_terms(question)))

@@ -23,6 +23,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
 from .validate import check_bank_name, list_messages, validate_message
@@ -33,7 +34,7 @@ IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembe
 
 @dataclass(frozen=True)
 class _KeyedMessage:
-    """A valid message, its id and its index terms."""
+    """A valid message, its id and its passages."""
 
     key: str
     message: NewMessage
@@ -41,7 +42,9 @@ class _KeyedMessage:
     text: str
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
-    terms: Counter[str]
+    passages: Sequence[Passage]
+    #: The index terms of each passage.
+    terms: Sequence[Counter[str]]
     #: The secret with which its digest is keyed.
     digest_key: bytes
     #: What it means; None if that is worked out later.
@@ -64,8 +67,15 @@ class _KeyedMessage:
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
         """The message under its id or a new one, in its thread or `thread`."""
         text = message.text
-        terms = index_terms(text, message.name)
-        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms, digest_key)
+        key = message.id or uuid.uuid4().hex
+        passages = split_passages(text)
+        terms = index_terms(text, message.name, passages)
+        return cls(key, message, text, message.thread or thread, passages, terms, digest_key)
+
+    @property
+    def speech(self) -> list[str]:
+        """What is embedded of each passage."""
+        return [spoken(self.text[start:stop], self.message.name) for start, stop in self.passages]
 
 
 class MessageStore:
@@ -119,7 +129,7 @@ class MessageStore:
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""
         keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
-        made = self.vectors.encode_now([spoken(item.text, item.message.name) for item in keyed])
+        made = self.vectors.encode_now([item.speech for item in keyed])
         if made is None:
             return keyed
         return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
@@ -168,7 +178,7 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], 
             "metadata": item.message.metadata or None,
             "digest": item.digest,
             "chars": len(item.text),
-            "terms": item.terms.total(),
+            "passages": len(item.passages),
         }
         for item, thread in zip(new, threads, strict=True)
     ]

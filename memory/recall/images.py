@@ -46,8 +46,10 @@ class _Answer:
             self.full = True
             return False
         for page_id in page_ids:
-            self.message_ids.setdefault(page_id, []).append(message.key)
-        if message.open:
+            keys = self.message_ids.setdefault(page_id, [])
+            if message.key not in keys:  # several passages of it may match
+                keys.append(message.key)
+        if message.open and message.id not in {match.message.id for match in self.open_matches}:
             self.open_matches.append(candidate)
         self.added.append(candidate)
         return True

@@ -116,6 +116,9 @@ def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, 
     return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
 
 
+#: Text without control characters that is compared byte by byte, whatever the language of the database.
+ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")
+
 #: A JSON object. PostgreSQL searches only JSONB; null is SQL's.
 JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
@@ -142,6 +145,8 @@ banks = Table(
     Column("seal_version", Integer, nullable=False, server_default=text("0")),
     #: Incremented when embeddings of older messages change, so that processes read them again.
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
+    #: Incremented by every record that is stored, whose version it becomes.
+    Column("records_version", Key, nullable=False, server_default=text("0")),
 )
 
 #: Random bytes that never leave the database.
@@ -183,10 +188,9 @@ messages = Table(
     #: Characters that are on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
     Column("open", Boolean, nullable=False, server_default=true()),
-    #: Number of index terms, with repetitions: the document length of BM25.
-    Column("terms", Integer, nullable=False, server_default=text("0")),
+    #: In how many passages it is found and given back.
+    Column("passages", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("bank_id", "key"),
-    Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
@@ -253,17 +257,29 @@ keepsakes = Table(
     Column("text", UserText, nullable=False),
 )
 
-#: How often each message contains each term. Their order is not stored, so this is not a copy of the text.
-postings = Table(
-    "postings",
+#: Which terms new messages contain, and how often; see `recall.lexical.postings.ENTRY`. Terms are hashed and not in the
+#: order of the text, so this is no copy of it.
+recent_postings = Table(
+    "recent_postings",
     metadata,
     Column("bank_id", Key, primary_key=True),
-    Column("term", String(64), primary_key=True),
     Column("message_id", ForeignKey("messages.id"), primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
-    Index("ix_postings_message_id", "message_id"),
+    Column("entries", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: The same of many messages, packed by term.
+posting_segments = Table(
+    "posting_segments",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    #: A new random number with every change: what is known of other stamps need not be read again.
+    Column("stamp", BigInteger, nullable=False),
+    #: Lowest and highest id of the messages.
+    Column("first_message", BigInteger, nullable=False),
+    Column("last_message", BigInteger, nullable=False),
+    Column("postings", LargeBinary, nullable=False),
 )
 
 #: Who made embeddings: name of the model, and how many numbers its vectors have.
@@ -322,6 +338,32 @@ idempotency_keys = Table(
     Column("digest", LargeBinary(16), nullable=False),
     Column("answer", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+
+#: Values of agent frameworks that come back exactly; see `foxing.memory.records`.
+records = Table(
+    "records",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False),
+    #: Its labels, each followed by U+001F, so that a beginning of labels is a beginning of the text.
+    Column("namespace", ByteOrdered, nullable=False),
+    Column("key", ByteOrdered, nullable=False),
+    #: JSON as text: a database's own type of JSON would reorder members and round numbers.
+    Column("value", Text, nullable=False),
+    #: What a search by words looks at; null for all strings of the value.
+    Column("text", UserText),
+    #: The bank's `records_version` when the record was created, which orders records.
+    Column("ordinal", Key, nullable=False),
+    #: The same when it was last stored. Never used twice in a bank, not even for a record that was deleted.
+    Column("version", Key, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    #: Seconds that it lives after it was stored or, where the reader asks for it, read.
+    Column("ttl_s", Float),
+    Column("expires_at", UtcDateTime, index=True),
+    UniqueConstraint("bank_id", "namespace", "key"),
+    Index("ix_records_bank_id_namespace_ordinal", "bank_id", "namespace", "ordinal"),
 )
 
 #: When the clock next has to look at a bank, for each kind of job. A time may be too early, never too late: whatever
