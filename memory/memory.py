@@ -109,7 +109,7 @@ class Memory:
         self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
         self._recaller = Recaller(self._database, search, assembler, options.reranking())
-        self._image_recaller = ImageRecaller(self._database, search, assembler)
+        self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
@@ -218,11 +218,12 @@ class Memory:
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
     ) -> RecalledImages:
-        """Images of the pages that hold the messages that answer `query`, each page once.
+        """Images of the pages that hold the messages that answer `query`, each page once: as it is held for the reader
+        "native", or laid out for another, on as many sheets as show a match.
 
         `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
         `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
-        text. Raises as `recall` does.
+        text. Raises as `recall` does, and `UnknownReader`.
         """
         built = RecallQuery.build(query, **fields)
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))

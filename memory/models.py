@@ -164,19 +164,21 @@ class RecalledImage(Value):
     """A page as an image for a reader."""
 
     page_id: str = Field(description="Id of the page.")
-    tier: Tier = Field(description="The tier it is held at, and shown at.")
+    tier: Tier = Field(description="The tier it is held at; the reader native is shown that.")
     media_type: Literal["image/png"] = Field("image/png", description="Media type of `data`.")
     data: str = Field(description="The image, in Base64.")
     width: int = Field(description="Width in pixels.")
     height: int = Field(description="Height in pixels.")
-    tokens: int = Field(description="What the image costs the reader, in its tokens.")
+    tokens: int = Field(description="What the reader bills for it; for `native`, the vision tokens it takes.")
     message_ids: list[str] = Field(description="Messages found on the page.")
 
 
 class RecalledImages(Value):
     """What a recall found, as page images."""
 
-    images: list[RecalledImage] = Field(description="Pages that hold the messages found, each once.")
+    images: list[RecalledImage] = Field(
+        description="Pages that hold the messages found, each once; for readers but `native`, the sheets that do."
+    )
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
     left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")

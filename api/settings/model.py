@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         description="Whether messages that recall finds count as rehearsed, so that they fade later. What was counted "
         "before keeps its effect, which halves every 90 days.",
     )
+    reader_api_key: SecretStr | None = Field(
+        default=None, description="API key of the endpoint that `foxing calibrate` asks."
+    )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
@@ -174,7 +177,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key", "embedder_api_key", "reranker_api_key")
+    @field_validator("api_key", "embedder_api_key", "reranker_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:

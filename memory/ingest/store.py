@@ -22,7 +22,7 @@ from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 

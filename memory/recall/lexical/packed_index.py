@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from foxing.memory.storage.repositories import messages, postings
 from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMENT_ROW_BYTES, Segment
-from foxing.memory.storage.repositories.secrets import digest_key
+from foxing.memory.storage.secrets import digest_key
 from foxing.memory.text.passages import message_of
 
 from .bm25 import Corpus, Documents, Scores, follow, order

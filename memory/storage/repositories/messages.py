@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from foxing.memory.metadata import Scalar
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from .batches import batched
 
@@ -100,7 +100,7 @@ class MessageFilter:
         if self.thread_id is not None:
             conditions.append(_c.thread_id == self.thread_id)
         if self.metadata:
-            conditions.append(schema.json_contains(_c.metadata, json.dumps(dict(self.metadata))))
+            conditions.append(columns.json_contains(_c.metadata, json.dumps(dict(self.metadata))))
         return conditions
 
 

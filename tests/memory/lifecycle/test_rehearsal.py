@@ -189,7 +189,7 @@ def test_a_count_goes_with_its_message(memory: Memory, database_path: Path) -> N
     memory.close()
     connection = connect(database_path)
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("DELETE FROM postings")
+    connection.execute("DELETE FROM recent_postings")
     assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (1,)
     connection.execute("DELETE FROM messages WHERE key = 'garden'")
     assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (0,)
