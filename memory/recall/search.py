@@ -21,7 +21,7 @@ from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .semantic.vectors import Question
 
-READ_AHEAD = 16  # messages decoded together
+READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
 #: Queries that search at once. Searching computes: more at once are no faster, and stores would wait for the
 #: interpreter's lock behind each of them.
 SEARCHES = 2
@@ -62,8 +62,9 @@ class Recaller:
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
         answer = Answer(query.max_tokens)
-        for start in range(0, len(found.matches), READ_AHEAD):
-            part = found.matches[start : start + READ_AHEAD]
+        ahead = READ_AHEAD if query.max_tokens is not None else max(1, len(found.matches))
+        for start in range(0, len(found.matches), ahead):
+            part = found.matches[start : start + ahead]
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {candidate.message.id: candidate for candidate in part}
             else:
