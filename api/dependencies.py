@@ -11,7 +11,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import Closed, TimeTravelForbidden
@@ -140,3 +140,13 @@ CursorQuery = Annotated[
     Query(description="The `next_cursor` of the previous response.", max_length=MAX_CURSOR_CHARS, pattern=CURSOR),
 ]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Makes retries safe: a repeated request stores nothing and gets the response of the first. The "
+        "same key with a different body is a conflict.",
+    ),
+]

@@ -12,6 +12,7 @@ from foxing.memory.metadata import Scalar
 from foxing.memory.models import Fidelity, Limit, NewMessage
 from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.memory.recall.query import MAX_QUERY_CHARS
+from foxing.memory.records.values import MAX_WRITES, Prefix, RecordKey, RecordWrite
 from foxing.memory.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 from foxing.memory.values import INTEGRAL, Input
 
@@ -119,7 +120,8 @@ class RecallRequest(Input):
     )
     reader: str | None = Field(
         default=None,
-        description="Model that will look at the images; only with format 'images'. Default: 'native'.",
+        description="Model that will look at the images, for which they are laid out and in whose tokens they are "
+        "billed; only with format 'images'. Default: 'native', which is shown pages as they are held.",
     )
 
 
@@ -161,4 +163,34 @@ class ContextBody(Input):
         default="best",
         description="What recall found is shown as text or page image, whichever shows more for a billed token, or as "
         "one of them alone.",
+    )
+
+
+class RecordWrites(Input):
+    """Records to store and to delete, all or none."""
+
+    writes: Annotated[list[RecordWrite], FailFast()] = Field(
+        min_length=1, max_length=MAX_WRITES, description="What to do, in this order."
+    )
+
+
+class RecordKeys(Input):
+    """Which records to read."""
+
+    records: Annotated[list[RecordKey], FailFast()] = Field(
+        min_length=1, max_length=MAX_WRITES, description="Their namespaces and keys."
+    )
+    refresh_ttl: bool = Field(default=False, description="Whether they live for their `ttl_s` from now on.")
+
+
+class NamespaceList(Input):
+    """Which namespaces to list."""
+
+    prefix: Prefix = Field(default=(), description="Their first labels; none for all.")
+    limit: Limit = Field(default=100, description="Maximum number of namespaces.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_CURSOR_CHARS,
+        pattern=CURSOR,
+        description="The `next_cursor` of the previous response.",
     )

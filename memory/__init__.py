@@ -15,6 +15,7 @@ from .errors import (
     MessageTooLarge,
     NotFound,
     ReaderFailed,
+    RerankerError,
     SearchIndexError,
     StorageError,
     TimeTravelForbidden,
@@ -27,6 +28,7 @@ from .models import (
     BankInfo,
     Banks,
     LeftOut,
+    MessageInfo,
     NewMessage,
     PageInfo,
     PageReading,
@@ -42,6 +44,16 @@ from .options import MemoryOptions
 from .parts import FunctionCall, TextPart, ToolCall, ToolResult
 from .policy import Policy, Step
 from .recall.query import RecallQuery
+from .records.store import RecordStore
+from .records.values import (
+    FoundRecords,
+    Namespaces,
+    Record,
+    RecordChange,
+    RecordChanges,
+    Records,
+    RecordSearch,
+)
 from .reports import (
     AgeReport,
     EmbeddingReport,
@@ -72,6 +84,7 @@ __all__ = [
     "EmbeddingReport",
     "FadedMessage",
     "Forgotten",
+    "FoundRecords",
     "FunctionCall",
     "InvalidCursor",
     "InvalidInput",
@@ -81,7 +94,9 @@ __all__ = [
     "Memory",
     "MemoryFault",
     "MemoryOptions",
+    "MessageInfo",
     "MessageTooLarge",
+    "Namespaces",
     "NewMessage",
     "NotFound",
     "PageInfo",
@@ -98,7 +113,14 @@ __all__ = [
     "RecalledImage",
     "RecalledImages",
     "RecalledMessage",
+    "Record",
+    "RecordChange",
+    "RecordChanges",
+    "RecordSearch",
+    "RecordStore",
+    "Records",
     "ReencodingReport",
+    "RerankerError",
     "SealReport",
     "SearchIndexError",
     "Step",

@@ -109,6 +109,12 @@ class EmbedderError(MemoryFault):
     problem = "embedder"
 
 
+class RerankerError(MemoryFault):
+    """The reranker cannot be used, or did not answer."""
+
+    problem = "reranker"
+
+
 class Unreadable(MemoryFault):
     """A page cannot be read."""
 

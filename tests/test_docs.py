@@ -29,7 +29,7 @@ from foxing.renderer.plugins import OWN_PACKAGE
 REPOSITORY = Path(__file__).resolve().parents[1]
 GENERATED = ("cli.md", "http.md", "python.md", "readers.md", "settings.md", "openapi.json")
 PACKAGES = ("foxing.memory", "foxing.encoder", "foxing.renderer")
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 # LOG.md is history: it may name commands and settings that no longer exist.
 WRITTEN = [page for page in PAGES if page.name not in (*GENERATED, "LOG.md")]
 

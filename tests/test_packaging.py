@@ -55,7 +55,7 @@ def test_every_package_is_in_the_wheel_and_linked_for_the_editable_install(
 ) -> None:
     build = project["tool"]["hatch"]["build"]
     packages = build["targets"]["wheel"]["only-include"]
-    assert set(packages) >= {"memory", "renderer", "encoder", "api", "migrations"}
+    assert set(packages) >= {"memory", "renderer", "encoder", "api", "migrations", "integrations"}
     assert set(packages) <= set(build["targets"]["sdist"]["only-include"])
     links = {link.name: link for link in (repository / ".src" / "foxing").iterdir()}
     for package in packages:

@@ -83,6 +83,7 @@ SPAN: Json = {
     "score": 7.31,
 }
 MESSAGE: Json = {**SPAN, "score": None}
+MESSAGE_INFO: Json = {**MESSAGE, "rehearsal": 1.5}
 RECALL_REQUEST: Json = {
     "query": "what did we decide about project Titan?",
     "since": "3 weeks ago",
@@ -110,6 +111,30 @@ RECALL_IMAGES: Json = {
     "left_out": [],
     "next_cursor": None,
 }
+
+RECORD_WRITES: Json = {
+    "writes": [
+        {"op": "put", "namespace": ["agent", "preferences"], "key": "mina", "value": {"drink": "tea"}, "ttl_s": 86400},
+        {"op": "delete", "namespace": ["agent", "preferences"], "key": "ben", "if_version": 5},
+    ]
+}
+RECORD_CHANGES: Json = {"changes": [{"version": 7, "deleted": 0}, {"version": None, "deleted": 1}]}
+RECORD_KEYS: Json = {"records": [{"namespace": ["agent", "preferences"], "key": "mina"}]}
+RECORD: Json = {
+    "namespace": ["agent", "preferences"],
+    "key": "mina",
+    "value": {"drink": "tea"},
+    "version": 7,
+    "created_at": "2026-02-03T09:15:00Z",
+    "updated_at": "2026-02-03T09:15:00Z",
+    "expires_at": "2026-02-04T09:15:00Z",
+    "score": None,
+}
+FOUND_RECORDS: Json = {"records": [RECORD]}
+RECORD_SEARCH: Json = {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]}
+RECORDS: Json = {"records": [RECORD], "next_cursor": None}
+NAMESPACE_LIST: Json = {"prefix": ["agent"]}
+NAMESPACES: Json = {"namespaces": [["agent", "preferences"]], "next_cursor": None}
 
 PAGE: Json = {
     "id": PAGE_ID,
@@ -186,6 +211,7 @@ BANK_INFO: Json = {
         "embeddings": 1824,
         "keepsakes": 4096,
         "metadata": 73728,
+        "records": 0,
         "wastebasket": 0,
         "total": 233720,
     },

@@ -2,13 +2,14 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, health, messages, pages, policy, recall
+from . import ageing, banks, context, health, messages, pages, policy, recall, records
 
 ROUTERS: tuple[APIRouter, ...] = (
     messages.router,
     recall.router,
     context.router,
     pages.router,
+    records.router,
     banks.router,
     policy.router,
     ageing.router,

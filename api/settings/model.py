@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from foxing.memory import DatabaseOptions
 from foxing.memory.recall.embedding import EndpointOptions
+from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
+from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
@@ -33,8 +35,8 @@ class Settings(BaseSettings):
         "default a SQLite file in the user's data folder.",
     )
     search_index: str = Field(
-        default="sql",
-        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+        default="packed",
+        description="What finds messages by their words: 'packed' is an index in the database; packages add others.",
     )
     embedder: str = Field(
         default="use",
@@ -49,6 +51,32 @@ class Settings(BaseSettings):
     embedder_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
     embedder_timeout_s: float = Field(
         default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
+    )
+    reranker: str = Field(
+        default="none",
+        description="What puts the best matches of a question in a better order by reading them with it: 'endpoint', "
+        "or 'none'. Packages can add others.",
+    )
+    reranker_url: str | None = Field(
+        default=None,
+        description="Address of the endpoint that answers `POST …/rerank` as Cohere's, Jina AI's and vLLM's do, up to "
+        "`/v1` or `/v2`.",
+    )
+    reranker_model: str | None = Field(default=None, description="Model that the endpoint reranks with.")
+    reranker_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
+    reranker_timeout_s: float = Field(
+        default=TIMEOUT_S,
+        gt=0,
+        le=60,
+        description="Seconds that recall waits for the reranker before it goes on without.",
+    )
+    rehearsal: bool = Field(
+        default=True,
+        description="Whether messages that recall finds count as rehearsed, so that they fade later. What was counted "
+        "before keeps its effect, which halves every 90 days.",
+    )
+    reader_api_key: SecretStr | None = Field(
+        default=None, description="API key of the endpoint that `foxing calibrate` asks."
     )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
@@ -167,7 +195,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key", "embedder_api_key")
+    @field_validator("api_key", "embedder_api_key", "reranker_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -200,6 +228,12 @@ class Settings(BaseSettings):
         """The endpoint that embeds, if that is the embedder."""
         key = None if self.embedder_api_key is None else self.embedder_api_key.get_secret_value() or None
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
+
+    @property
+    def reranker_endpoint(self) -> RerankEndpointOptions:
+        """The endpoint that reranks, if that is the reranker."""
+        key = None if self.reranker_api_key is None else self.reranker_api_key.get_secret_value() or None
+        return RerankEndpointOptions(self.reranker_url or "", self.reranker_model or "", key)
 
     @property
     def database_options(self) -> DatabaseOptions:

@@ -18,6 +18,7 @@ from .cold import measure_cold
 from .connections import measure_connections
 from .kills import measure_kills
 from .mixed import measure_mixed
+from .standstill import measure_standstill
 from .stop import measure_stop
 from .stores import measure_stores
 
@@ -33,6 +34,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
+    "standstill": lambda folder, *_: measure_standstill(folder),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "kills": lambda folder, options, progress: measure_kills(folder, options.rounds, progress),
 }
@@ -42,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
-        "(mixed, stores, cold), what idle connections do (connections), and how it ends (stop, kills).",
+        "(mixed, stores, cold), what idle connections do (connections), how long one request can make it stand still "
+        "(standstill), and how it ends (stop, kills).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."

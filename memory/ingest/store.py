@@ -21,7 +21,8 @@ from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
-from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
 from .group_commit import GroupCommit
@@ -34,7 +35,7 @@ GROUP_MESSAGES = 500  # that several calls may have together to be written in on
 
 @dataclass(frozen=True)
 class _KeyedMessage:
-    """A valid message, its id and its index terms."""
+    """A valid message, its id and its passages."""
 
     key: str
     message: NewMessage
@@ -42,7 +43,9 @@ class _KeyedMessage:
     text: str
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
-    terms: Counter[str]
+    passages: Sequence[Passage]
+    #: The index terms of each passage.
+    terms: Sequence[Counter[str]]
     #: The secret with which its digest is keyed.
     digest_key: bytes
     #: What it means; None if that is worked out later.
@@ -65,8 +68,15 @@ class _KeyedMessage:
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
         """The message under its id or a new one, in its thread or `thread`."""
         text = message.text
-        terms = index_terms(text, message.name)
-        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms, digest_key)
+        key = message.id or uuid.uuid4().hex
+        passages = split_passages(text)
+        terms = index_terms(text, message.name, passages)
+        return cls(key, message, text, message.thread or thread, passages, terms, digest_key)
+
+    @property
+    def speech(self) -> list[str]:
+        """What is embedded of each passage."""
+        return [spoken(self.text[start:stop], self.message.name) for start, stop in self.passages]
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ class MessageStore:
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""
         keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
-        made = self.vectors.encode_now([spoken(item.text, item.message.name) for item in keyed])
+        made = self.vectors.encode_now([item.speech for item in keyed])
         if made is None:
             return keyed
         return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
@@ -276,7 +286,7 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMess
             "metadata": item.message.metadata or None,
             "digest": item.digest,
             "chars": len(item.text),
-            "terms": item.terms.total(),
+            "passages": len(item.passages),
         }
         for (item, now), thread in zip(new, threads, strict=True)
     ]

@@ -67,7 +67,7 @@ class Upkeep:
             )
         if job.kind == "embed":
             if self._embedder.vectors.source.usable:
-                self._embedder.embed(job.bank)
+                self._embedder.reindex(job.bank, words=False)
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)

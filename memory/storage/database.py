@@ -180,6 +180,17 @@ class Database:
                 self.engine.dispose()
 
 
+def open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
 def alembic_config() -> Config:
     """Alembic's configuration for `foxing.migrations`."""
     config = Config()

@@ -9,7 +9,15 @@ from pydantic import BaseModel
 
 from foxing.api.openapi import examples
 from foxing.api.routes.health import Health
-from foxing.api.schemas import AgeRequest, RecallRequest, SealRequest, StoreRequest
+from foxing.api.schemas import (
+    AgeRequest,
+    NamespaceList,
+    RecallRequest,
+    RecordKeys,
+    RecordWrites,
+    SealRequest,
+    StoreRequest,
+)
 from foxing.memory.models import (
     BankInfo,
     Banks,
@@ -22,6 +30,7 @@ from foxing.memory.models import (
     StoreResult,
 )
 from foxing.memory.policy import Policy
+from foxing.memory.records.values import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
 from foxing.memory.reports import AgeReport, SealReport
 
 PATHS = {
@@ -40,13 +49,17 @@ PATHS = {
     "/v1/banks/{bank}/policy": {"get", "put"},
     "/v1/banks/{bank}/recall": {"post"},
     "/v1/banks/{bank}/context": {"post"},
+    "/v1/banks/{bank}/records": {"post"},
+    "/v1/banks/{bank}/records/get": {"post"},
+    "/v1/banks/{bank}/records/namespaces": {"post"},
+    "/v1/banks/{bank}/records/search": {"post"},
     "/v1/banks/{bank}/seal": {"post"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
 }
 #: These create the bank if there is none.
-CREATE_BANK = ("post /v1/banks/{bank}/messages", "put /v1/banks/{bank}/policy")
+CREATE_BANK = ("post /v1/banks/{bank}/messages", "post /v1/banks/{bank}/records", "put /v1/banks/{bank}/policy")
 
 
 @pytest.fixture
@@ -95,7 +108,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
     bodies = [
         (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
     ]
-    assert len(bodies) == 6
+    assert len(bodies) == 10
     for name, body in bodies:
         for example in body["content"]["application/json"]["examples"].values():
             assert example["summary"], name
@@ -164,6 +177,14 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
         (SealReport, examples.SEAL_REPORT),
         (AgeRequest, examples.AGE_REQUEST),
         (AgeReport, examples.AGE_REPORT),
+        (RecordWrites, examples.RECORD_WRITES),
+        (RecordChanges, examples.RECORD_CHANGES),
+        (RecordKeys, examples.RECORD_KEYS),
+        (FoundRecords, examples.FOUND_RECORDS),
+        (RecordSearch, examples.RECORD_SEARCH),
+        (Records, examples.RECORDS),
+        (NamespaceList, examples.NAMESPACE_LIST),
+        (Namespaces, examples.NAMESPACES),
         (Health, examples.HEALTH),
     ],
 )

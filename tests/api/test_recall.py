@@ -113,7 +113,8 @@ def test_recall_as_images(bank_client: httpx.Client) -> None:
         ({"since": "yesterday", "timezone": "Mars/Olympus"}, 422, "invalid-time"),
         ({"format": "images", "max_tokens": 5}, 422, "invalid-input"),
         ({"format": "text", "reader": "native"}, 422, "invalid-input"),
-        ({"format": "images", "reader": "crystal-ball"}, 422, "invalid-input"),
+        ({"format": "images", "reader": "crystal-ball"}, 422, "unknown-reader"),
+        ({"format": "images", "reader": "text"}, 422, "invalid-input"),
     ],
 )
 def test_an_invalid_recall_is_refused(bank_client: httpx.Client, body: dict[str, Any], status: int, slug: str) -> None:

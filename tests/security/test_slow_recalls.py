@@ -14,10 +14,9 @@ from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conver
 from foxing.api import dependencies
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.recall.lexical.search_index import Hit, SearchQuery
 from foxing.memory.recall.search import SEARCHES
-from foxing.memory.recall.search_index import SearchQuery
 from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
-from foxing.memory.storage.repositories.index import Hit
 
 RECALLS = 20  # more than there are threads with codec work
 MESSAGE = {"messages": [{"role": "user", "content": "Do you still listen?"}]}

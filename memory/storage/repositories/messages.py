@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
 
 from foxing.memory.metadata import Scalar
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from .batches import batched
 
@@ -40,6 +41,8 @@ class Message:
     parts: int = 0
     #: What was stored with it; None if nothing was.
     metadata: Mapping[str, JsonValue] | None = None
+    #: In how many passages it is found.
+    passages: int = 1
 
 
 class NewRow(TypedDict):
@@ -56,7 +59,7 @@ class NewRow(TypedDict):
     metadata: dict[str, JsonValue] | None
     digest: bytes
     chars: int
-    terms: int
+    passages: int
 
 
 class SealedPart(NamedTuple):
@@ -96,7 +99,7 @@ class MessageFilter:
         if self.thread_id is not None:
             conditions.append(_c.thread_id == self.thread_id)
         if self.metadata:
-            conditions.append(schema.json_contains(_c.metadata, literal(dict(self.metadata), schema.JsonObject)))
+            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
         return conditions
 
 
@@ -114,6 +117,7 @@ _select = select(
     _c.digest,
     _c.parts,
     _c.metadata,
+    _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
 
@@ -220,6 +224,17 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> l
     return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
 
 
+def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
+    """Ids of up to `limit` messages of a bank above `message_id`, ascending."""
+    query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def count_after(connection: Connection, bank_id: int, message_id: int) -> int:
+    """How many messages of a bank have a higher id."""
+    return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id, _c.id > message_id)).scalar_one())
+
+
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
     result: set[int] = set()
@@ -231,6 +246,19 @@ def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) 
 
 def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
     """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+    result: dict[int, Neighbours] = {}
+    for part in batched(ids):
+        for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": list(part)}):
+            sides = found[:reach], found[reach:]
+            before, after = ([i for i in side if i is not None] for side in sides)
+            result[message_id] = Neighbours(before, after)
+    return result
+
+
+@cache
+def _neighbours_query(reach: int) -> Select[Any]:
+    """Of the messages `ids`: the id, those of the messages before it, and those after it. Building it takes longer than
+    asking it."""
     near = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
@@ -240,13 +268,7 @@ def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[i
 
     distances = range(1, reach + 1)
     columns = [distant(n, later=later) for later in (False, True) for n in distances]
-    result: dict[int, Neighbours] = {}
-    for part in batched(ids):
-        for message_id, *found in connection.execute(select(_c.id, *columns).where(_c.id.in_(part))):
-            sides = found[:reach], found[reach:]
-            before, after = ([i for i in side if i is not None] for side in sides)
-            result[message_id] = Neighbours(before, after)
-    return result
+    return select(_c.id, *columns).where(_c.id.in_(bindparam("ids", expanding=True)))
 
 
 def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
@@ -256,6 +278,23 @@ def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
         query = select(_c.id, _c.created_at).where(_c.id.in_(part))
         result |= {message_id: at for message_id, at in connection.execute(query)}
     return result
+
+
+def passage_counts(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Id → in how many passages the message is found, for those that are found in several."""
+    result: dict[int, int] = {}
+    for part in batched(ids):
+        query = select(_c.id, _c.passages).where(_c.id.in_(part), _c.passages > 1)
+        result |= {message_id: passages for message_id, passages in connection.execute(query)}
+    return result
+
+
+def set_passages(connection: Connection, passages: Mapping[int, int]) -> None:
+    """Records in how many passages messages are found: id → number."""
+    values = [{"key_id": message_id, "number": number} for message_id, number in passages.items()]
+    if values:
+        update = schema.messages.update().where(_c.id == bindparam("key_id"))
+        connection.execute(update.values(passages=bindparam("number")), values)
 
 
 def oldest_open(connection: Connection, bank_id: int) -> datetime | None:

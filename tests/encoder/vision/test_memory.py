@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from foxing.encoder import VisionTokens
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Generation
-from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.model import FREE_OCR, VisionModel
-from foxing.encoder.vision.qwen import QwenVl
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.got import GotOcr2
+from foxing.encoder.vision.models.model import FREE_OCR, VisionModel
+from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
 
@@ -169,8 +169,8 @@ def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
     ("kind", "model", "steps"),
     [
         ("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)]),
-        ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "micro", 100)]),
-        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "micro", 121)]),
+        ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "tiny", 256)]),
+        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)]),
     ],
 )
 def test_a_page_ages_through_the_tiers_of_other_models(

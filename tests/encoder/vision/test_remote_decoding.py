@@ -25,8 +25,9 @@ from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
 from foxing.encoder.remote.responses import LONGEST, BadAnswer
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.model import RepeatRule
 from foxing.encoder.vision.remote_decoding import RemoteVisionCodec, to_generation
 from foxing.memory import Memory
 from foxing.memory.lifecycle import rewrite as rewriting
@@ -115,7 +116,7 @@ def test_answers_without_token_ids_give_the_same_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Unless a token was banned: without ids it is not known which the model wanted there."""
-    monkeypatch.setattr(DeepSeekOcr, "no_repeat_ngram_size", 1000)
+    monkeypatch.setattr(DeepSeekOcr, "repeats", RepeatRule(1000, 1000))
     server.returns_ids = False
     ascii_tokens = [item for item in tokens if local_codec.generate([item])[0].text.isascii()] or tokens[:1]
     codec = open_remote()

@@ -18,7 +18,7 @@ from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
 from training.tiny_reader.pages import TINY_PAGE, PageGenerator, draw, page_text

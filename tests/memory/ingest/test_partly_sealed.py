@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase
 
 import pytest
-from support.databases import execute
+from support.search_doubles import indexed_terms
 
 from foxing.memory import Memory, Policy
 from foxing.memory.text.terms import terms
@@ -23,20 +23,6 @@ def memory(database_url: str) -> Iterator[Memory]:
         yield opened
 
 
-def indexed(database_url: str) -> dict[str, set[str]]:
-    """Message id → its terms in the index."""
-    indexed_terms: dict[str, set[str]] = {}
-    for key, term in execute(database_url, "SELECT key, term FROM postings JOIN messages ON messages.id = message_id"):
-        indexed_terms.setdefault(key, set()).add(term)
-    lengths = execute(
-        database_url,
-        "SELECT terms, (SELECT coalesce(sum(count), 0) FROM postings WHERE message_id = messages.id), "
-        "(SELECT count(DISTINCT length) FROM postings WHERE message_id = messages.id) FROM messages",
-    )
-    assert all(length == total and different <= 1 for length, total, different in lengths)
-    return indexed_terms
-
-
 def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Memory, database_url: str) -> None:
     memory.store("ana", [LONG])
     assert memory.tick().sealed_pages == 1  # only what fills a page
@@ -46,10 +32,10 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
         memory.age("ana", now=now)
         message = memory.message("ana", "long")
         assert (message.text, message.source) == (LONG["content"], "open")
-        assert list(memory.export("ana")) == [message]
+        assert [{**dict(span), "rehearsal": message.rehearsal} for span in memory.export("ana")] == [dict(message)]
         assert memory.store("ana", [LONG]).duplicates == 1
         assert memory.bank("ana").bytes.text >= len(WORDS * 300)
-        assert indexed(database_url)["long"] == set(terms(WORDS))
+        assert indexed_terms(database_url, terms(WORDS))["long"] == set(terms(WORDS))
         images = memory.recall_images("ana", "delivery")
         assert [image.page_id for image in images.images] == [page.id]
         assert [span.message_id for span in images.open_spans] == ["long"]
@@ -67,7 +53,7 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
     memory.age("ana", now=START + 400 * DAY)
     message = memory.message("ana", "long")
     assert message.tier == "micro"
-    assert indexed(database_url).get("long", set()) <= readable(message.text, message.uncertain)
+    assert indexed_terms(database_url, terms(WORDS)).get("long", set()) <= readable(message.text, message.uncertain)
 
 
 def readable(text: str, uncertain: list[tuple[int, int, float]]) -> set[str]:
@@ -85,19 +71,20 @@ def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_fades(memory: 
     ]
     memory.store("ana", messages)
     memory.set_policy("ana", {"fresh": "micro", "steps": [], "keep_text": "until:large"})
-    before = indexed(database_url)
+    said = terms(" ".join([WORDS, *texts]))
+    before = indexed_terms(database_url, said)
 
     report = memory.seal("ana")
 
     page = memory.page("ana", report.pages[0])
     assert (page.tier, page.text_kept) == ("micro", True)
-    assert indexed(database_url) == before
+    assert indexed_terms(database_url, said) == before
 
     assert memory.age("ana").text_dropped == report.pages
     page = memory.page("ana", report.pages[0])
     assert (page.tier, page.text_kept) == ("micro", False)
     assert page.confidence < 1
-    after = indexed(database_url)
+    after = indexed_terms(database_url, said)
     for span in memory.export("ana"):
         assert span.source == "decoded"
         assert after.get(span.message_id, set()) <= readable(span.text, span.uncertain)

@@ -129,7 +129,16 @@ class Bank:
             memory.close()
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        tables = ("pages", "page_contents", "spans", "keepsakes", "messages", "postings", "wastebasket")
+        tables = (
+            "pages",
+            "page_contents",
+            "spans",
+            "keepsakes",
+            "messages",
+            "recent_postings",
+            "posting_segments",
+            "wastebasket",
+        )
         return {table: execute(self.url, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 
 
@@ -323,7 +332,7 @@ def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) ->
     assert bank.rows()["page_contents"] == kept["page_contents"], (
         "exact text is dropped although the tokens cannot be read"
     )
-    assert bank.rows()["postings"] == kept["postings"]
+    assert bank.rows()["posting_segments"] == kept["posting_segments"]
     memory = bank.open(Printed())
     assert len(memory.age(BANK).moved) == len(report.unreadable)
     bank.now += 8 * DAY

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL.Image import Image
 from support.hooked_codec import HookedCodec
+from support.search_doubles import indexed_terms
 from support.transactions import DecodingWatch
 
 from foxing.encoder import Reading, TierSpec, VisionTokens, load_codec
@@ -175,15 +176,6 @@ def test_the_queue_depth_counts_pages_of_other_codecs(codec: HookedCodec) -> Non
     assert decoder.queue_depth == 0
 
 
-def indexed(path: Path) -> set[str]:
-    """The terms that find the message "long"."""
-    with closing(Database(path)) as database, database.read() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT term FROM postings JOIN messages ON messages.id = message_id WHERE key = 'long'"
-        )
-        return {row[0] for row in rows}
-
-
 def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database_url: str) -> None:
     """Sealing the rest of a message reads its first page again; a fixture of all tests watches where."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
@@ -199,7 +191,7 @@ def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database
         readable = memory.message("ana", "long")
     flagged = {position for start, stop, _ in readable.uncertain for position in range(start, stop)}
     clear = "".join(" " if position in flagged else c for position, c in enumerate(readable.text))
-    assert indexed(database_url) <= set(terms(clear))
+    assert indexed_terms(database_url, terms(text)).get("long", set()) <= set(terms(clear))
 
 
 def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_url: str) -> None:
@@ -227,7 +219,7 @@ def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_url: str) ->
         assert readable.tier == "micro"
     flagged = {position for start, stop, _ in readable.uncertain for position in range(start, stop)}
     clear = {term for term, start, stop in term_runs(readable.text) if not flagged & set(range(start, stop))}
-    assert indexed(database_url) == clear
+    assert indexed_terms(database_url, terms(text)).get("long", set()) == clear
 
 
 def test_the_watch_over_transactions_notices_a_decode(database_url: str) -> None:

@@ -10,9 +10,10 @@ import pytest
 from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
+from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.recall.lexical.search_index import SearchQuery
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, index
-from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories import banks
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -154,7 +155,7 @@ def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_u
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         terms = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = index.search(connection, IndexQuery(bank.id, terms), limit=9)
+        hits = PackedIndex().search(connection, SearchQuery(bank.id, terms), limit=9)
     database.close()
     assert len(hits) == 4
     found = memory.recall("ana", " ".join(words[:1400])).spans

@@ -112,7 +112,7 @@ def test_a_time_in_the_question_means_the_same_on_every_page(database_url: str) 
 
 def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_url: str) -> None:
     with Memory(database_url, clock=lambda: NOW) as memory:
-        for key, length in (("short", 1), ("long", 400), ("shorter", 0), ("medium", 5)):
+        for key, length in (("short", 1), ("long", 58), ("shorter", 0), ("medium", 5)):
             text = "Titan " * 8 if key == "long" else "Titan"
             memory.store("ana", [{"id": key, "role": "user", "content": text + " and more words" * length}])
         whole = memory.recall("ana", "Titan")

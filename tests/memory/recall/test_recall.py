@@ -7,6 +7,7 @@ import pytest
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidCursor, InvalidInput, InvalidTime, Memory, NotFound
+from foxing.renderer.readers import UnknownReader
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -174,8 +175,10 @@ def test_invalid_queries_are_rejected(memory: Memory) -> None:
         memory.recall("ana", max_tokens=0)
     with pytest.raises(InvalidInput, match="fidelity"):
         memory.recall("ana", fidelity="perfect")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="reader"):
-        memory.recall_images("ana", reader="crystal ball")
+    with pytest.raises(UnknownReader, match="'claude'"):
+        memory.recall_images("ana", reader="cluade")
+    with pytest.raises(InvalidInput, match="looks at no images"):
+        memory.recall_images("ana", reader="text")
     with pytest.raises(InvalidCursor):
         memory.recall("ana", cursor="made up")
     cursor = memory.recall("ana", limit=1).next_cursor

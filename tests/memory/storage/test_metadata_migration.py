@@ -34,4 +34,5 @@ def test_messages_from_before_are_plain_and_without_metadata(database_url: str) 
             message = memory.message("ana", key)
             assert (message.text, message.parts, message.metadata) == ("△ hello", None, {})
         assert memory.store("ana", [hello]).duplicates == 1
+        assert memory.reindex("ana", words=True).indexed == 3  # the schema of before had words, not their hashes
         assert [span.message_id for span in memory.recall("ana", "sealed", limit=1).spans] == ["s"]

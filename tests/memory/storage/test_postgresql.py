@@ -208,7 +208,7 @@ def test_what_the_server_refuses_is_explained_and_stores_nothing(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$",
     )
-    execute(url, "CREATE TRIGGER full_up BEFORE INSERT ON postings EXECUTE FUNCTION refuse()")
+    execute(url, "CREATE TRIGGER full_up BEFORE INSERT ON recent_postings EXECUTE FUNCTION refuse()")
     try:
         with pytest.raises(StorageError, match=said):
             memory.store("ana", [{**MESSAGE, "id": "n"}])

@@ -1,0 +1,173 @@
+"""DeepSeek-OCR: SAM → 16× convolutional compression → CLIP, with a mixture-of-experts decoder.
+
+transformers has its encoder and decoder as `UnlimitedOcr`, the name of a later model. A page takes one context position
+per vision token, one per row of them (a newline embedding) and one for the end of the image (a separator embedding).
+Both embeddings are parameters of the model, so only the vision tokens are stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from foxing.encoder.errors import CodecError
+from foxing.renderer import TOKEN_SIDE_PX
+
+from .checkpoint import Checkpoint, load_network, load_tokenizer, read_config, token_id, transformers
+from .model import PageFeatures, RepeatRule, VisionModel
+
+PUBLISHED_TYPE = "deepseek_vl_v2"
+CONTEXT_LENGTH = 8192  # positions that the decoder was trained with
+SAM_OUTPUT_CHANNELS = 256  # of the neck; absent from the published configuration
+
+#: Fields of the published `language_config` that describe the decoder.
+_TEXT_FIELDS = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "moe_intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "n_routed_experts",
+    "n_shared_experts",
+    "num_experts_per_tok",
+    "first_k_dense_replace",
+    "n_group",
+    "topk_group",
+    "topk_method",
+    "bos_token_id",
+    "eos_token_id",
+)
+
+
+class DeepSeekOcr(VisionModel):
+    """See `VisionModel`. The tiers are the four square modes."""
+
+    name = "deepseek-ocr"
+    title: ClassVar[str] = "DeepSeek-OCR"
+    hub_id = "deepseek-ai/DeepSeek-OCR"
+    #: `model_type` of its `config.json`.
+    published_types: ClassVar[tuple[str, ...]] = (PUBLISHED_TYPE,)
+    supports_prompt_embeddings = True
+    repeats = RepeatRule(30, 90)
+    repeated_tokens: tuple[str, ...] = ("<td>", "</td>")
+    image_mean = image_std = (0.5, 0.5, 0.5)
+    prompts = MappingProxyType(
+        {
+            "free-ocr": "\nFree OCR.",
+            "markdown": "\n<|grounding|>Convert the document to markdown.",
+            "grounding": "\n<|grounding|>OCR this image.",
+            "locate": "\nLocate <|ref|>{}<|/ref|> in the image.",
+            "figure": "\nParse the figure.",
+            "describe": "\nDescribe this image in detail.",
+        }
+    )
+    tiers = MappingProxyType({"large": 1280, "base": 1024, "small": 640, "tiny": 512})
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        config = cls.config(read_config(checkpoint), checkpoint)
+        network = load_network(cls.network_class(), checkpoint, config, device, dtype)
+        return cls(network, load_tokenizer(checkpoint))
+
+    @classmethod
+    def network_class(cls) -> Any:
+        """The network's class in transformers."""
+        return transformers().UnlimitedOcrForConditionalGeneration
+
+    @classmethod
+    def config(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
+        """A transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
+        architectures = fields.get("architectures") or [""]
+        if fields.get("model_type") not in cls.published_types or "OCR2" in architectures[0]:
+            raise CodecError(
+                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r} "
+                f"({architectures[0] or 'unnamed'}), not {cls.title}; set the option 'model' to {cls.hub_id} or to a "
+                "folder that holds it"
+            )
+        try:
+            return transformers().UnlimitedOcrConfig(
+                text_config={**text_config(fields["language_config"]), **cls.attention(fields)},
+                vision_config=_vision_config(fields["vision_config"]["width"]),
+                image_token_id=token_id(load_tokenizer(checkpoint), "<image>", checkpoint),
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise CodecError(f"the config.json of {checkpoint.name} is not that of {cls.title} ({error!r})") from error
+
+    @classmethod
+    def attention(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of the decoder's configuration that say what it attends to: everything, unlike by default."""
+        return {"layer_types": ["full_attention"] * int(fields["language_config"]["num_hidden_layers"])}
+
+    def shape(self, tier: str) -> tuple[int, int, int]:
+        side = self.tiers[tier] // TOKEN_SIDE_PX
+        return side, side, int(self.network.config.text_config.hidden_size)
+
+    def positions(self, tier: str) -> int:
+        rows, columns, _ = self.shape(tier)
+        return rows * (columns + 1) + 1
+
+    def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        rows, columns, channels = self.shape(tier)
+        flat = torch.stack(self.network.get_image_features(pixel_values=pixels).pooler_output)
+        return flat[:, :-1].view(len(pixels), rows, columns + 1, channels)[:, :, :-1]
+
+    def image_embeddings(self, features: Tensor) -> Tensor:
+        """The decoder's input for a page, newlines and separator included: [positions, channels], in the model's dtype.
+        `features`: float [rows, columns, channels]."""
+        network = self.network.model
+        tokens = features.to(self.device, self.dtype)
+        newlines = network.image_newline.expand(tokens.shape[0], 1, -1)
+        return torch.cat([torch.cat([tokens, newlines], dim=1).flatten(0, 1), network.view_separator[None]])
+
+    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        return [int(self.network.config.text_config.bos_token_id)], self.tokenize(prompt)
+
+    def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        output_class = transformers().modeling_outputs.BaseModelOutputWithPooling
+        embeddings = [self.image_embeddings(page.features) for page in pages]
+        return {"mm_encoder_outputs": {"image": output_class(pooler_output=embeddings)}}
+
+    @torch.inference_mode()
+    def prompt_embeddings(self, page: PageFeatures, prompt: str) -> Tensor:
+        table = self.network.get_input_embeddings()
+        before, after = (table(torch.tensor(ids, device=self.device)) for ids in self.prompt_ids(prompt))
+        return torch.cat([before, self.image_embeddings(page.features), after])
+
+    @property
+    def eos_token_ids(self) -> frozenset[int]:
+        return frozenset({int(self.network.config.text_config.eos_token_id)})
+
+
+def text_config(language: Mapping[str, Any]) -> dict[str, Any]:
+    """The decoder's configuration in transformers but for its attention. `language`: the published fields."""
+    return {
+        **{name: language[name] for name in _TEXT_FIELDS if name in language},
+        "max_position_embeddings": language.get("max_position_embeddings", CONTEXT_LENGTH),
+    }
+
+
+def _vision_config(width: Mapping[str, Any]) -> dict[str, Any]:
+    sam, clip = width["sam_vit_b"], width["clip-l-14-224"]
+    return {
+        "sam_config": {
+            "hidden_size": sam["width"],
+            "num_hidden_layers": sam["layers"],
+            "num_attention_heads": sam["heads"],
+            "mlp_dim": 4 * sam["width"],
+            "output_channels": SAM_OUTPUT_CHANNELS,
+            "global_attn_indexes": sam["global_attn_indexes"],
+            "downsample_channels": sam["downsample_channels"],
+        },
+        "encoder_config": {
+            "hidden_size": clip["width"],
+            "intermediate_size": 4 * clip["width"],
+            "num_hidden_layers": clip["layers"],
+            "num_attention_heads": clip["heads"],
+            "image_size": clip["image_size"],
+            "patch_size": clip["patch_size"],
+        },
+    }

@@ -1,0 +1,171 @@
+"""Models whose vision transformer takes images of any size, as a grid of patches: Qwen-VL and its relatives.
+
+A vision token covers a fixed area of the image, so a lower tier is a smaller image; its side is the one that the
+model's own processor chooses. The decoder takes each token's row and column as its position.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from foxing.encoder.errors import CodecError
+from foxing.renderer import TIER_SIDES_PX
+
+from .chat_template import ChatTemplate
+from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
+from .model import PageFeatures, RepeatRule, VisionModel
+from .preprocessing import Preprocessing, read_preprocessing
+
+#: A printed page at `micro` has letters of 4 × 8 px, which none of these models reads.
+TIERS = {tier: side for tier, side in TIER_SIDES_PX.items() if tier != "micro"}
+
+
+@dataclass(frozen=True)
+class GridVariant:
+    """What differs between the models."""
+
+    #: Name for users.
+    title: str
+    #: Class of the network in transformers.
+    network_class: str
+    #: Class of its configuration in transformers.
+    config_class: str
+    chat_template: ChatTemplate
+    #: See `VisionModel`.
+    prompts: Mapping[str, str]
+    #: What the published processor does; the file in the checkpoint overrides it.
+    preprocessing: Preprocessing
+    #: See `VisionModel`. The default is published for MinerU2.5, without a window, which would cut pages that repeat
+    #: themselves.
+    repeats: RepeatRule = field(default_factory=lambda: RepeatRule(100, 300))
+    #: See `VisionModel`.
+    front_matter: bool = False
+
+
+class GridModel(VisionModel):
+    """See `VisionModel`. Serves every tier but `micro`.
+
+    Some decoders also take features of intermediate encoder layers (DeepStack, in Qwen3-VL). They are stored with the
+    token to which they are added: its channels are those of the encoder's output, then of each intermediate layer.
+    """
+
+    #: By the `model_type` of the published `config.json`.
+    variants: ClassVar[Mapping[str, GridVariant]]
+
+    def __init__(
+        self, network: Any, tokenizer: Any, variant: GridVariant, images: Preprocessing, eos_token_ids: frozenset[int]
+    ) -> None:
+        super().__init__(network, tokenizer)
+        self.variant = variant
+        self.prompts, self.repeats, self.front_matter = variant.prompts, variant.repeats, variant.front_matter
+        self.image_mean, self.image_std = images.mean, images.std
+        vision = network.config.vision_config
+        self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
+        self._frames = int(getattr(vision, "temporal_patch_size", 1))
+        self._tiers = MappingProxyType(tier_sides(images, self.patch_px * self.merge_size))
+        self._eos_token_ids = eos_token_ids
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        fields = read_config(checkpoint)
+        variant = cls.variant_of(fields, checkpoint)
+        package = transformers()
+        config = cls.config(getattr(package, variant.config_class), fields, checkpoint)
+        tokenizer = load_tokenizer(checkpoint)
+        eos_token_ids = variant.chat_template.eos_token_ids(tokenizer, int(config.image_token_id), checkpoint)
+        images = read_preprocessing(checkpoint, variant.preprocessing)
+        network = load_network(getattr(package, variant.network_class), checkpoint, config, device, dtype)
+        return cls(network, tokenizer, variant, images, eos_token_ids)
+
+    @classmethod
+    def variant_of(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> GridVariant:
+        """The variant that `fields`, those of `config.json`, describe. Raises `CodecError`."""
+        variant = cls.variants.get(str(fields.get("model_type")))
+        if variant is None:
+            raise CodecError(
+                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec {cls.name} supports "
+                f"{', '.join(f'{known.title} ({name})' for name, known in cls.variants.items())}; set the "
+                f"option 'model' to one of them, such as {cls.hub_id}"
+            )
+        return variant
+
+    @classmethod
+    def config(cls, config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
+        """A transformers configuration of `config_class`. Raises `CodecError`."""
+        return parse_config(config_class, fields, checkpoint)
+
+    @property
+    def tiers(self) -> Mapping[str, int]:
+        return self._tiers
+
+    @property
+    def vectors_per_token(self) -> int:
+        """The encoder's output and its intermediate layers."""
+        return 1 + len(getattr(self.network.config.vision_config, "deepstack_visual_indexes", ()))
+
+    def shape(self, tier: str) -> tuple[int, int, int]:
+        side = self.tiers[tier] // (self.patch_px * self.merge_size)
+        return side, side, int(self.network.config.text_config.hidden_size) * self.vectors_per_token
+
+    def positions(self, tier: str) -> int:
+        rows, columns, _ = self.shape(tier)
+        return rows * columns
+
+    def image_features(self, pixels: Tensor, tier: str) -> Tensor:
+        output = self.network.get_image_features(
+            pixel_values=self.patches(pixels), image_grid_thw=self._grids([tier] * len(pixels))
+        )
+        parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
+        flat = torch.cat([torch.stack(list(part)) for part in parts], dim=-1)
+        return flat.view(len(pixels), *self.shape(tier))
+
+    def prompt_ids(self, prompt: str) -> tuple[list[int], list[int]]:
+        before, after = self.variant.chat_template.render(prompt)
+        return self.tokenize(before), self.tokenize(after)
+
+    def inputs(self, pages: Sequence[PageFeatures], ids: Tensor) -> dict[str, Any]:
+        size = self.shape(pages[0].tier)[2] // self.vectors_per_token
+        flat = [page.features.flatten(0, 1).to(self.device, self.dtype) for page in pages]
+        split = [torch.split(tokens, size, dim=-1) for tokens in flat]
+        last, *intermediate = (list(part) for part in zip(*split, strict=True))
+        if intermediate:
+            output_class = transformers().models.qwen3_vl.modeling_qwen3_vl.BaseModelOutputWithDeepstackFeatures
+            outputs = output_class(pooler_output=last, deepstack_features=intermediate)
+        else:
+            outputs = transformers().modeling_outputs.BaseModelOutputWithPooling(pooler_output=last)
+        return {
+            "mm_encoder_outputs": {"image": outputs},
+            # from which the decoder computes each token's position on the page
+            "image_grid_thw": self._grids([page.tier for page in pages]),
+            "mm_token_type_ids": (ids == self.image_token_id).int(),
+        }
+
+    def patches(self, pixels: Tensor) -> Tensor:
+        """[patches, values], the patches of a token adjacent. The frames of the encoder's video input are all the same.
+        `pixels`: float [B, 3, side, side]."""
+        batch, channels, side, _ = pixels.shape
+        cells = side // (self.patch_px * self.merge_size)
+        cut = pixels.view(batch, channels, cells, self.merge_size, self.patch_px, cells, self.merge_size, self.patch_px)
+        cut = cut.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6)
+        return cut.expand(*cut.shape[:6], self._frames, *cut.shape[7:]).flatten(5).flatten(0, 4)
+
+    def _grids(self, tiers: Sequence[str]) -> Tensor:
+        """Frames, rows and columns of patches: int [B, 3]."""
+        sides = [self.tiers[tier] // self.patch_px for tier in tiers]
+        return torch.tensor([[1, side, side] for side in sides], device=self.device)
+
+    @property
+    def eos_token_ids(self) -> frozenset[int]:
+        return self._eos_token_ids
+
+
+def tier_sides(images: Preprocessing, step_px: int) -> dict[str, int]:
+    """Side of the image in px by tier. Where the processor's limits leave two tiers the same side, the lower one has
+    it."""
+    sides = {tier: images.side_px(side, step_px) for tier, side in TIERS.items()}
+    later = [*list(sides.values())[1:], 0]
+    return {tier: side for (tier, side), lower in zip(sides.items(), later, strict=True) if side > lower}

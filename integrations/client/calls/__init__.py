@@ -1,0 +1,32 @@
+"""The calls of the service, each as a value that a client sends, or that a memory answers in process."""
+
+from .banks import age, bank, banks, policy, seal, set_policy
+from .call import Call
+from .messages import context, message, recall, recall_images, store
+from .pages import page, page_image, pages, pin, read_page, unpin
+from .records import get_records, namespaces, search_records, write_records
+
+__all__ = [
+    "Call",
+    "age",
+    "bank",
+    "banks",
+    "context",
+    "get_records",
+    "message",
+    "namespaces",
+    "page",
+    "page_image",
+    "pages",
+    "pin",
+    "policy",
+    "read_page",
+    "recall",
+    "recall_images",
+    "seal",
+    "search_records",
+    "set_policy",
+    "store",
+    "unpin",
+    "write_records",
+]

@@ -1,0 +1,142 @@
+"""How calls are sent over HTTP: requests, what their responses mean, and when they are sent again.
+
+httpx and stamina are imported with the first client: they take longer than everything else here.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .calls.call import Call, Request
+from .errors import ClientError, InvalidRequest, InvalidResponse, NotFound, TimedOut, Unavailable, Unreachable, error_of
+
+if TYPE_CHECKING:
+    import httpx
+
+R = TypeVar("R")
+
+ATTEMPTS = 6
+FIRST_PAUSE_S = 0.1  # doubles with every retry
+LONGEST_PAUSE_S = 5.0
+CONNECT_S = 5.0
+#: Problems that another attempt does not mend.
+_LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """Where a service is, and how long to wait for it. Raises `InvalidRequest` for what is no address."""
+
+    #: Such as "http://127.0.0.1:8000".
+    url: str
+    #: The key of the service, if one is set.
+    api_key: str | None = None
+    #: Seconds to wait for an answer. Sealing, ageing and context have longer.
+    timeout_s: float = 60.0
+    #: Seconds for which a call that fails is tried again.
+    retry_for_s: float = 20.0
+    #: Requests at once; further ones wait.
+    connections: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise InvalidRequest(f"'{self.url}' is no address of a service; write it like http://127.0.0.1:8000")
+
+    def client_options(self) -> dict[str, Any]:
+        """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        import httpx
+
+        authorization = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        return {
+            "base_url": self.url,
+            "headers": {"Accept": "application/json", **authorization},
+            "timeout": httpx.Timeout(self.timeout_s, connect=CONNECT_S, pool=None),
+            "limits": httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections),
+        }
+
+    def attempts(self) -> Any:
+        """The attempts of a call: an iterator of context managers, asynchronous as well."""
+        import stamina
+
+        return stamina.retry_context(
+            _is_worth_another,
+            attempts=ATTEMPTS,
+            timeout=self.retry_for_s,
+            wait_initial=FIRST_PAUSE_S,
+            wait_max=LONGEST_PAUSE_S,
+            wait_jitter=FIRST_PAUSE_S,
+        )
+
+
+def request_arguments(request: Request) -> dict[str, Any]:
+    """Arguments of `httpx.Client.request`."""
+    headers = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
+    arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": headers}
+    if request.parameters:
+        arguments["params"] = dict(request.parameters)
+    if request.body is not None:
+        arguments["json"] = request.body
+    if request.timeout_s is not None:
+        import httpx
+
+        arguments["timeout"] = httpx.Timeout(request.timeout_s, connect=CONNECT_S, pool=None)
+    return arguments
+
+
+def answer(call: Call[R], response: "httpx.Response") -> R:
+    """What a response says. Raises `ClientError`."""
+    if response.is_success:
+        return call.read(response.content if call.request.binary else _json(response))
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    error = error_of(response.status_code, document, response.text)
+    if isinstance(error, NotFound) and error.problem == "not-found":
+        return call.on_missing(error)
+    raise error
+
+
+def _json(response: "httpx.Response") -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise InvalidResponse(
+            f"the server at {response.url.host} answered with something that is not JSON; check the address"
+        ) from error
+
+
+def connection_error(error: "httpx.HTTPError", url: str, call: Call[Any]) -> ClientError:
+    """The error for a request without a response."""
+    import httpx
+
+    key = call.request.idempotency_key
+    again = "" if key is None else f"; sending it again with idempotency_key='{key}' does nothing twice"
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return Unreachable(f"there is no service at {url} ({error}); start it with 'foxing serve'", "unreachable")
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(f"the service at {url} did not answer in time{again}", "timed-out")
+    return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}", "unreachable")
+
+
+def _is_worth_another(error: Exception) -> bool:
+    """Whether a call is tried again: every call may be, because none does anything twice."""
+    worth = isinstance(error, Unavailable) and not isinstance(error, TimedOut) and error.problem not in _LASTING
+    if worth:
+        _keep_stdout_clean()
+    return worth
+
+
+@cache
+def _keep_stdout_clean() -> None:
+    """Removes structlog from stamina's hooks, unless the program has configured it. stamina uses it wherever it is
+    installed, as it is with Foxing, and unconfigured it prints to stdout."""
+    from stamina.instrumentation import StructlogOnRetryHook, get_on_retry_hooks, set_on_retry_hooks
+
+    try:
+        import structlog
+    except ImportError:
+        return
+    printing = StructlogOnRetryHook.hook_factory.__module__
+    if not structlog.is_configured():
+        set_on_retry_hooks([hook for hook in get_on_retry_hooks() if hook.__module__ != printing])

@@ -1,0 +1,128 @@
+"""Records in lists: in order, by conditions, by words, page by page."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal, TypedDict
+
+from sqlalchemy import Connection
+
+from foxing.memory.errors import InvalidCursor
+from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
+from foxing.memory.recall.query import check_limit
+from foxing.memory.storage.repositories import records
+from foxing.memory.storage.repositories.records import RecordRow, Within
+
+from .matching import Match, meets, ranked
+from .values import Condition, Namespaces, Record, Records, RecordSearch
+
+_SCANNED = 500  # records read at once to find those that meet conditions
+
+
+class SearchFields(TypedDict, total=False):
+    """Fields of a `RecordSearch` as keyword arguments."""
+
+    namespace: Sequence[str]
+    exact: bool
+    query: str | None
+    filter: Sequence[Condition | Mapping[str, Any]]
+    order: Literal["oldest", "newest", "updated"]
+    limit: int
+    offset: int
+    cursor: str | None
+    refresh_ttl: bool
+
+
+def record_of(row: RecordRow, score: float | None = None) -> Record:
+    """A record as callers see it."""
+    return Record(
+        namespace=list(row.namespace),
+        key=row.key,
+        value=json.loads(row.value),
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        expires_at=row.expires_at,
+        score=score,
+    )
+
+
+def search_records(connection: Connection, within: Within, search: RecordSearch) -> tuple[list[RecordRow], Records]:
+    """The rows found, and the answer. Raises `InvalidCursor`."""
+    name = _fingerprint(search)
+    position = None if search.cursor is None else _integer(decode_cursor(search.cursor, name))
+    if search.query is not None and search.query.strip():
+        return _by_words(connection, within, search, search.offset if position is None else position)
+    rows = _in_order(connection, within, search, position)
+    shown = rows[: search.limit]
+    following = None
+    if len(rows) > search.limit:
+        last = shown[-1].version if search.order == "updated" else shown[-1].ordinal
+        following = encode_cursor(name, [last])
+    return shown, Records(records=[record_of(row) for row in shown], next_cursor=following)
+
+
+def _in_order(connection: Connection, within: Within, search: RecordSearch, after: int | None) -> list[RecordRow]:
+    """The rows of one answer, and one more if there are more."""
+    wanted = search.limit + 1
+    passed_over = 0 if after is not None else search.offset
+    found: list[RecordRow] = []
+    while len(found) < wanted:
+        rows = records.ordered(connection, within, search.order, after, _SCANNED)
+        for row in rows:
+            if search.filter and not meets(json.loads(row.value), search.filter):
+                continue
+            if passed_over:
+                passed_over -= 1
+            else:
+                found.append(row)
+        if len(rows) < _SCANNED:
+            break
+        after = rows[-1].version if search.order == "updated" else rows[-1].ordinal
+    return found[:wanted]
+
+
+def _by_words(
+    connection: Connection, within: Within, search: RecordSearch, start: int
+) -> tuple[list[RecordRow], Records]:
+    """Ranks the records anew for every answer, from the `start`-th on."""
+    rows = records.every(connection, within)
+    conditions = search.filter
+    found = ranked(
+        (row for row in rows if not conditions or meets(json.loads(row.value), conditions)), search.query or ""
+    )
+    stop = start + search.limit
+    shown: list[Match] = list(islice(found, start, stop))
+    by_id = records.by_ids(connection, [match.record_id for match in shown])
+    following = encode_cursor(_fingerprint(search), [stop]) if len(found) > stop else None
+    listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in shown]
+    return list(by_id.values()), Records(records=listed, next_cursor=following)
+
+
+def list_namespaces(connection: Connection, within: Within, limit: int, cursor: str | None) -> Namespaces:
+    """See `RecordStore.namespaces`."""
+    check_limit(limit)
+    name = "namespaces:" + records.encoded(within.namespace)
+    after: str | None = None
+    if cursor is not None:
+        after = decode_cursor(cursor, name)[0]
+        if not isinstance(after, str):
+            raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out")
+    found = records.namespaces(connection, within, after, limit + 1)
+    shown = found[:limit]
+    following = encode_cursor(name, [shown[-1]]) if len(found) > limit else None
+    return Namespaces(namespaces=[list(records.decoded(text)) for text in shown], next_cursor=following)
+
+
+def _fingerprint(search: RecordSearch) -> str:
+    """The same for all pages of a list."""
+    fields = search.model_dump(mode="json", exclude={"limit", "offset", "cursor", "refresh_ttl"})
+    return "records:" + hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
+
+
+def _integer(position: Sequence[Any]) -> int:
+    value = position[0]
+    if type(value) is not int or not 0 <= value <= MAX_INTEGER:
+        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out")
+    return value

@@ -1,0 +1,220 @@
+"""The records of all banks: written all or none, read exactly, listed and searched."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar, Unpack
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection
+
+from foxing.memory.clock import later
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
+from foxing.memory.ingest.validate import check_bank_name, first_error
+from foxing.memory.policy import Policy
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, idempotency, records
+from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+
+from .listing import SearchFields, list_namespaces, record_of, search_records
+from .values import (
+    MAX_WRITES,
+    DeleteRecord,
+    FoundRecords,
+    Namespaces,
+    PutRecord,
+    RecordChange,
+    RecordChanges,
+    RecordKey,
+    Records,
+    RecordSearch,
+    RecordWrite,
+)
+
+_WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])
+_KEYS: TypeAdapter[list[RecordKey]] = TypeAdapter(list[RecordKey])
+
+V = TypeVar("V")
+
+
+class RecordStore:
+    """The records of a memory. Methods that read raise `NotFound` if there is no such bank; `write` creates it."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def write(
+        self,
+        bank: str,
+        writes: Iterable[RecordWrite | Mapping[str, Any]],
+        *,
+        idempotency_key: str | None = None,
+    ) -> RecordChanges:
+        """Stores and deletes records in the order given, all or none.
+
+        `idempotency_key`: repeating a call with the same key returns the first result. Raises `InvalidInput`, and
+        `Conflict` if a record does not have the version asked for or the key was used for something else.
+        """
+        check_bank_name(bank)
+        valid = _validated(_WRITES, writes, "writes")
+        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+            raise InvalidInput("an idempotency key must have 1 to 255 characters")
+        digest = keyed_digest(self._digest_key, _request_digest(valid))
+        now = self._now()
+        with self._database.write() as connection:
+            found = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json"))
+            if idempotency_key is not None:
+                idempotency.delete_before(connection, now - IDEMPOTENCY_WINDOW)
+                saved = idempotency.find_answer(connection, found.id, idempotency_key, now - IDEMPOTENCY_WINDOW)
+                if saved is not None and saved.digest != digest:
+                    raise Conflict(f"the idempotency key '{idempotency_key}' was used for other writes; use a new one")
+                if saved is not None:
+                    return RecordChanges.model_validate(saved.answer)
+            records.delete_expired(connection, now)
+            result = RecordChanges(changes=[_write(connection, found.id, write, now) for write in valid])
+            if idempotency_key is not None:
+                answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
+                idempotency.save_answer(connection, found.id, idempotency_key, answer, now)
+            return result
+
+    def get(
+        self, bank: str, keys: Iterable[RecordKey | Mapping[str, Any]], *, refresh_ttl: bool = False
+    ) -> FoundRecords:
+        """The records under these keys. `refresh_ttl`: whether they live for their `ttl_s` from now on. Raises
+        `NotFound`, `InvalidInput`."""
+        valid = _validated(_KEYS, keys, "records")
+        now = self._now()
+        with self._database.write() if refresh_ttl else self._database.read() as connection:
+            bank_id = banks.get(connection, bank).id
+            rows = [_alive(records.find(connection, bank_id, key.namespace, key.key), now) for key in valid]
+            if refresh_ttl:
+                refresh(connection, [row for row in rows if row is not None], now)
+        return FoundRecords(records=[None if row is None else record_of(row) for row in rows])
+
+    def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[SearchFields]) -> Records:
+        """The records of some namespaces: all of them, those that meet conditions, or those that hold words.
+
+        `fields`: those of a `RecordSearch`, which they replace. Raises `NotFound`, `InvalidInput`, `InvalidCursor`.
+        """
+        given = (search or RecordSearch()).model_dump() | fields
+        try:
+            valid = RecordSearch.model_validate(given)
+        except ValidationError as error:
+            raise InvalidInput(first_error(error)[1]) from error
+        now = self._now()
+        with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
+            within = Within(banks.get(connection, bank).id, valid.namespace, valid.exact, now)
+            rows, result = search_records(connection, within, valid)
+            if valid.refresh_ttl:
+                refresh(connection, rows, now)
+        return result
+
+    def namespaces(
+        self, bank: str, *, prefix: Sequence[str] = (), limit: int = 100, cursor: str | None = None
+    ) -> Namespaces:
+        """The namespaces that hold records and begin with `prefix`. `limit`: 1 to 500. Raises `NotFound`,
+        `InvalidInput`, `InvalidCursor`."""
+        try:
+            labels = RecordSearch.model_validate({"namespace": list(prefix)}).namespace
+        except ValidationError as error:
+            raise InvalidInput(first_error(error)[1]) from error
+        with self._database.read() as connection:
+            within = Within(banks.get(connection, bank).id, labels, False, self._now())
+            return list_namespaces(connection, within, limit, cursor)
+
+    @cached_property
+    def _digest_key(self) -> bytes:
+        with self._database.read() as connection:
+            return digest_key(connection)
+
+
+def _validated(adapter: TypeAdapter[list[V]], items: Iterable[Any], name: str) -> list[V]:
+    """The items of a call, 1 to `MAX_WRITES` of them. Raises `InvalidInput`."""
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise InvalidInput(f"{name} must be a list, not {type(items).__name__}")
+    given = [dict(item) if isinstance(item, Mapping) else item for item in items]
+    if not 1 <= len(given) <= MAX_WRITES:
+        raise InvalidInput(f"a call has 1 to {MAX_WRITES:,} {name}, not {len(given):,}")
+    try:
+        return adapter.validate_python(given)
+    except ValidationError as error:
+        raise InvalidInput(f"{name}.{first_error(error)[1]}") from error
+    except RecursionError as error:
+        raise InvalidInput(f"{name}: values are nested too deeply; give them as a string") from error
+
+
+def _write(connection: Connection, bank_id: int, write: RecordWrite, now: datetime) -> RecordChange:
+    if not isinstance(write, PutRecord | DeleteRecord):
+        deleted = records.clear(connection, Within(bank_id, write.namespace, False, now))
+        return RecordChange(version=None, deleted=deleted)
+    row = records.find(connection, bank_id, write.namespace, write.key)
+    if row is not None and _alive(row, now) is None:
+        records.delete(connection, row.id)
+        row = None
+    _check_version(row, write)
+    if isinstance(write, PutRecord):
+        return RecordChange(version=_put(connection, bank_id, row, write, now), deleted=0)
+    if row is not None:
+        records.delete(connection, row.id)
+    return RecordChange(version=None, deleted=int(row is not None))
+
+
+def _put(connection: Connection, bank_id: int, row: RecordRow | None, write: PutRecord, now: datetime) -> int:
+    """Stores the record; its version."""
+    version = records.next_version(connection, bank_id)
+    changed: records.ChangedRecord = {
+        "value": compact_json(write.value),
+        "text": write.text,
+        "version": version,
+        "updated_at": now,
+        "ttl_s": write.ttl_s,
+        "expires_at": None if write.ttl_s is None else later(now, timedelta(seconds=write.ttl_s)),
+    }
+    if row is not None:
+        records.replace(connection, row.id, changed)
+        return version
+    new: NewRecord = {
+        **changed,
+        "bank_id": bank_id,
+        "namespace": write.namespace,
+        "key": write.key,
+        "ordinal": version,
+        "created_at": now,
+    }
+    records.insert(connection, new)
+    return version
+
+
+def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord) -> None:
+    """Raises `Conflict` if the record is not the one that the writer has read."""
+    held = 0 if row is None else row.version
+    if write.if_version is None or write.if_version == held:
+        return
+    wanted = f"version {write.if_version} of it" if write.if_version else "that there is none"
+    state = f"it has version {held}" if held else "there is none"
+    raise Conflict(
+        f"the record '{write.key}' in {'/'.join(write.namespace)} was changed by another writer: this write expects "
+        f"{wanted}, but {state}; read it and try again"
+    )
+
+
+def _alive(row: RecordRow | None, now: datetime) -> RecordRow | None:
+    return None if row is None or (row.expires_at is not None and row.expires_at <= now) else row
+
+
+def refresh(connection: Connection, rows: Sequence[RecordRow], now: datetime) -> None:
+    """Lets records that expire live for their `ttl_s` from now on."""
+    for row in rows:
+        if row.ttl_s is not None:
+            records.extend(connection, row.id, later(now, timedelta(seconds=row.ttl_s)))
+
+
+def _request_digest(writes: Sequence[RecordWrite]) -> bytes:
+    content = json.dumps(["records", [write.model_dump(mode="json") for write in writes]])
+    return hashlib.sha256(content.encode()).digest()[:DIGEST_BYTES]

@@ -1,0 +1,37 @@
+"""Page layout of a checkpoint."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foxing.encoder import CodecError, load_codec
+from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, locate, page_layout
+from foxing.renderer import PRINTED_PAGE, PageLayout
+
+
+def test_the_default_layout_is_the_printed_page(tmp_path: Path) -> None:
+    checkpoint = locate(str(tmp_path), None)
+    assert page_layout(checkpoint) == PRINTED_PAGE
+    (tmp_path / LAYOUT_FILE).write_text('{"layout": {"columns": 64}}')
+    assert page_layout(checkpoint).columns == 64
+    assert page_layout(checkpoint).rows == PRINTED_PAGE.rows
+
+
+def test_a_codec_uses_the_layout_of_its_checkpoint(
+    make_deepseek: Callable[[Path, int], Path], tmp_path: Path, small_page: PageLayout
+) -> None:
+    folder = make_deepseek(tmp_path / "model", 3)
+    (folder / LAYOUT_FILE).write_text(json.dumps({"layout": small_page.to_dict()}))
+    assert load_codec("deepseek-ocr", "cpu", options={"model": str(folder)}).layout == small_page
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"layout": {"columns": 7}}', '{"layout": {"colour": "red"}}', '{"layout": 3}', '{"page": {}}', "[]", "no JSON"],
+)
+def test_an_invalid_layout_file_is_reported(tmp_path: Path, text: str) -> None:
+    (tmp_path / LAYOUT_FILE).write_text(text)
+    with pytest.raises(CodecError, match=r"foxing\.json .* does not contain a valid page layout .*; correct it"):
+        page_layout(locate(str(tmp_path), None))

@@ -1,0 +1,212 @@
+"""The clients of a service: lists, errors, and services that are down, slow, busy or lose answers."""
+
+import asyncio
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from support.service import serve
+
+from foxing.integrations.client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    Conflict,
+    InvalidRequest,
+    InvalidResponse,
+    NewMessage,
+    NotFound,
+    PutRecord,
+    Refused,
+    ServiceFailed,
+    ServiceOptions,
+    TimedOut,
+    Unreachable,
+    calls,
+    connect,
+)
+
+from ..conftest import Service
+from .lossy import LossyServer, lossy_server
+
+AGENTS = 100
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Iterator[Client]:
+    with Client(service.url) as client:
+        yield client
+
+
+@pytest.fixture
+def lossy(service: Service) -> Iterator[LossyServer]:
+    with lossy_server(service.url) as server:
+        yield server
+
+
+def said(number: int) -> NewMessage:
+    return {
+        "id": f"m{number}",
+        "role": "user",
+        "content": f"note {number}",
+        "created_at": f"2026-01-05T09:{number:02}Z",
+    }
+
+
+def test_lists_are_read_page_by_page(client: Client, bank: str) -> None:
+    stored = client.import_messages(bank, (said(number) for number in range(7)))
+    assert [part.stored for part in stored] == [7]
+    assert [m.message_id for m in client.recall_all(bank, limit=2)] == [f"m{number}" for number in range(7)]
+    assert [m.text for m in client.export_messages(bank)] == [f"note {number}" for number in range(7)]
+    client.seal(bank, now="2026-01-06")
+    assert [page.messages for page in client.all_pages(bank)] == [7]
+    writes: list[PutRecord] = [{"op": "put", "namespace": ["n"], "key": str(n), "value": n} for n in range(5)]
+    client.write_records(bank, writes)
+    assert [record.value for record in client.all_records(bank, ["n"], limit=2)] == [0, 1, 2, 3, 4]
+    assert bank in [each.id for each in client.all_banks()]
+
+
+async def use_asynchronously(url: str, bank: str) -> None:
+    async with AsyncClient(url) as client:
+        stored = [part async for part in client.import_messages(bank, (said(number) for number in range(3)))]
+        assert [part.ids for part in stored] == [("m0", "m1", "m2")]
+        assert [message.message_id async for message in client.recall_all(bank, limit=2)] == ["m0", "m1", "m2"]
+        assert (await client.message(bank, "m1")).text == "note 1"
+        await client.seal(bank, now="2026-01-06")
+        pages = [page async for page in client.all_pages(bank)]
+        assert (await client.read_page(bank, pages[0].id)).messages[0].text == "note 0"
+        assert (await client.pin(bank, pages[0].id)).pinned
+        await client.write_records(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
+        assert [record.value async for record in client.all_records(bank)] == [1]
+        with pytest.raises(NotFound):
+            await client.message(bank, "m9")
+
+
+def test_the_asynchronous_client_does_the_same(service: Service, bank: str) -> None:
+    asyncio.run(use_asynchronously(service.url, bank))
+
+
+def test_an_error_says_what_the_problem_document_says(client: Client, bank: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        client.store(bank, [{"role": "poet", "content": "x"}])  # type: ignore[typeddict-item]
+    error = caught.value
+    assert (error.problem, error.details.status) == ("invalid-request", 422)
+    assert error.details.errors[0].where == "body.messages.0.role"
+    assert error.details.request_id
+    with pytest.raises(NotFound, match="there is no bank"):
+        client.bank(bank)
+
+
+def test_the_key_is_checked(tmp_path_factory: pytest.TempPathFactory) -> None:
+    database = f"sqlite:///{tmp_path_factory.mktemp('key') / 'foxing.db'}"
+    with serve(None, api_key="secret", database_url=database) as http:
+        url = str(http.base_url)
+        with Client(url) as client, pytest.raises(Refused, match="key"):
+            client.banks()
+        with Client(url, api_key="secret") as client:
+            assert client.banks().banks == ()
+        with connect(url, "ana", api_key="wrong") as connection, pytest.raises(Refused) as caught:
+            connection.run(calls.banks())
+        assert caught.value.problem == "unauthorized"
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(lossy: LossyServer, bank: str) -> None:
+    with Client(lossy.url) as client:
+        lossy.lose = 2
+        stored = client.store(bank, [{"role": "user", "content": "once"}])
+        assert (stored.stored, lossy.requests) == (1, 3)
+        assert [message.text for message in client.export_messages(bank)] == ["once"]
+        first = client.write_records(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
+        lossy.lose = 1
+        second = client.write_records(
+            bank,
+            [{"op": "put", "namespace": ["n"], "key": "k", "value": 2, "if_version": first.changes[0].version}],
+        )
+        assert second.changes[0].version == 2  # a second try would find version 2, and be a conflict
+
+
+def test_a_service_that_is_down_is_an_error_that_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    options = ServiceOptions(f"http://127.0.0.1:{port}", retry_for_s=0.3)
+    with Client(options) as client, pytest.raises(Unreachable, match="foxing serve"):
+        client.banks()
+    with connect(options, "ana") as connection, pytest.raises(Unreachable):
+        asyncio.run(connection.run_async(calls.banks()))
+
+
+def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        options = ServiceOptions(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=0.2)
+        with Client(options) as client, pytest.raises(TimedOut, match="idempotency_key='mine'"):
+            client.store("ana", [{"role": "user", "content": "x"}], idempotency_key="mine")
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", InvalidResponse, "not JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", InvalidResponse, "not a Banks"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"banks": 7}', InvalidResponse, "not a Banks"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nOops", ServiceFailed, "not as Foxing does"),
+    ],
+)
+def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[ClientError], message: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(response)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with Client(f"http://127.0.0.1:{listener.getsockname()[1]}") as client, pytest.raises(kind, match=message):
+            client.banks()
+        thread.join()
+
+
+@pytest.mark.parametrize("url", ["localhost:8765", "ftp://host", ""])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="no address"):
+        Client(url)
+
+
+async def agents_write(url: str, bank: str) -> None:
+    """Each agent talks in a thread of its own, keeps its notes, and counts with the others."""
+    async with AsyncClient(url) as client:
+
+        async def count() -> None:
+            while True:
+                record = (await client.get_records(bank, [(("shared",), "count")])).records[0]
+                assert record is not None
+                assert isinstance(record.value, int)
+                put: PutRecord = {"op": "put", "namespace": ["shared"], "key": "count", "value": record.value + 1}
+                try:
+                    await client.write_records(bank, [{**put, "if_version": record.version}])
+                    return
+                except Conflict:
+                    continue
+
+        async def agent(number: int) -> None:
+            thread = f"agent-{number}"
+            turns: list[NewMessage] = [{"role": "user", "content": f"{thread} says {turn}"} for turn in range(2)]
+            await client.store(bank, turns, thread=thread)
+            await client.write_records(bank, [{"op": "put", "namespace": [thread], "key": "k", "value": thread}])
+            if number % 25 == 0:
+                await count()
+
+        await client.write_records(bank, [{"op": "put", "namespace": ["shared"], "key": "count", "value": 0}])
+        await asyncio.gather(*map(agent, range(AGENTS)))
+
+
+def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(service: Service, client: Client, bank: str) -> None:
+    asyncio.run(agents_write(service.url, bank))
+    said = Counter((message.thread, message.text) for message in client.export_messages(bank))
+    threads = [f"agent-{number}" for number in range(AGENTS)]
+    assert said == {(thread, f"{thread} says {turn}"): 1 for thread in threads for turn in range(2)}
+    notes = Counter((record.namespace[0], record.value) for record in client.all_records(bank, limit=500))
+    assert notes == {**{(thread, thread): 1 for thread in threads}, ("shared", AGENTS // 25): 1}

@@ -1,0 +1,78 @@
+"""Records, on every dialect."""
+
+from datetime import timedelta
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, records
+from foxing.memory.storage.repositories.records import NewRecord, Within
+
+from .conftest import NOW, ODD_TEXT, POLICY
+
+
+def new_record(bank_id: int, key: str, ordinal: int, *namespace: str) -> NewRecord:
+    return {
+        "bank_id": bank_id,
+        "namespace": namespace or ("notes",),
+        "key": key,
+        "value": '{"z":1,"a":1.0,"big":100000000000000000000000,"nul":"\\u0000 ☂ 한국어"}',
+        "text": ODD_TEXT,
+        "ordinal": ordinal,
+        "version": ordinal,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "ttl_s": None,
+        "expires_at": None,
+    }
+
+
+def test_a_record_comes_back_as_it_was_stored(database: Database, bank_id: int) -> None:
+    row = new_record(bank_id, "k ☂ 한국어", 1, "a%", "b_")
+    with database.write() as connection:
+        assert [records.next_version(connection, bank_id) for _ in range(2)] == [1, 2]
+        records.insert(connection, row)
+    with database.read() as connection:
+        found = records.find(connection, bank_id, ("a%", "b_"), "k ☂ 한국어")
+        assert found is not None
+        assert records.find(connection, bank_id, ("a%",), "k ☂ 한국어") is None
+        assert {name: getattr(found, name) for name in row if name != "bank_id"} == {
+            name: value for name, value in row.items() if name != "bank_id"
+        }
+        assert records.total_bytes(connection, bank_id) > len(row["value"].encode()) + len(ODD_TEXT.encode())
+
+
+def test_namespaces_are_compared_byte_by_byte(database: Database, bank_id: int) -> None:
+    labels = ["Z", "a", "a b", "a-b", "ab", "a", "ä", "한"]
+    with database.write() as connection:
+        other = banks.get_or_create(connection, "ben", NOW, POLICY).id
+        for number, label in enumerate(labels):
+            records.insert(connection, new_record(bank_id, f"k{number}", number, label))
+        records.insert(connection, new_record(bank_id, "below", 20, "a", "x"))
+        records.insert(connection, new_record(other, "k", 1, "a"))
+    with database.read() as connection:
+        every, below_a = Within(bank_id, (), False, NOW), Within(bank_id, ("a",), False, NOW)
+        names = [records.decoded(text) for text in records.namespaces(connection, every, None, 20)]
+        assert names == [("Z",), ("a",), ("a", "x"), ("a b",), ("a-b",), ("ab",), ("ä",), ("한",)]
+        rest = records.namespaces(connection, every, records.encoded(("a", "x")), 2)
+        assert [records.decoded(text) for text in rest] == [("a b",), ("a-b",)]
+        assert [row.key for row in records.every(connection, below_a)] == ["k1", "k5", "below"]
+        newest = records.ordered(connection, below_a, "newest", None, 2)
+        assert [row.key for row in newest] == ["below", "k5"]
+        assert [row.key for row in records.ordered(connection, below_a, "newest", newest[1].ordinal, 2)] == ["k1"]
+    with database.write() as connection:
+        assert records.clear(connection, below_a) == 3
+        assert list(records.every(connection, below_a)) == []
+        assert len(list(records.every(connection, Within(other, (), False, NOW)))) == 1
+
+
+def test_expired_records_are_not_seen_and_deleted(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        for number in range(3):
+            row = new_record(bank_id, f"k{number}", number)
+            row["expires_at"] = NOW + timedelta(seconds=number)
+            records.insert(connection, row)
+        within = Within(bank_id, (), False, NOW + timedelta(seconds=1))
+        (left,) = records.every(connection, within)
+        assert left.key == "k2"
+        records.extend(connection, left.id, NOW + timedelta(days=1))
+        assert records.delete_expired(connection, NOW + timedelta(hours=1)) == 2
+        assert [row.key for row in records.by_ids(connection, [left.id, 0]).values()] == ["k2"]
