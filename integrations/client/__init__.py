@@ -3,6 +3,7 @@
 from . import calls
 from .async_client import AsyncClient
 from .async_memory import AsyncMemory
+from .calls import Call
 from .client import Client
 from .connection import Connection, Target, connect
 from .errors import (
@@ -69,6 +70,7 @@ __all__ = [
     "AsyncMemory",
     "Bank",
     "Banks",
+    "Call",
     "ClearRecords",
     "Client",
     "ClientError",
