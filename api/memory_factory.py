@@ -8,7 +8,8 @@ from .settings import Settings
 
 def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
     """An open memory whose database is migrated to this version. `embed_later`: whether storing waits for no embedder.
-    Raises `StorageError` or `DatabaseTooNew`."""
+    Raises `StorageError`, `DatabaseTooNew`, `EmbedderError` or
+    `RerankerError`."""
     return Memory(
         settings.database_options,
         codec=settings.codec,
@@ -21,6 +22,10 @@ def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
             settings.embedder,
             settings.embedder_endpoint,
             embed_later=embed_later,
+            reranker=settings.reranker,
+            reranker_endpoint=settings.reranker_endpoint,
+            reranker_timeout_s=settings.reranker_timeout_s,
+            rehearsal=settings.rehearsal,
             readers=Readers(settings.readers),
         ),
     )

@@ -94,6 +94,7 @@ CODEC: Final = ProblemKind("codec", 500, "The codec cannot do this")
 INVALID_SETTINGS: Final = ProblemKind("invalid-settings", 500, "A setting is invalid")
 STORAGE: Final = ProblemKind("storage", 503, "The database cannot be used")
 PLUGIN_BROKEN: Final = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
+RERANKER: Final = ProblemKind("reranker", 503, "The reranker cannot be used")
 EMBEDDER: Final = ProblemKind("embedder", 503, "The embedder cannot be used")
 DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
 CLOSED: Final = ProblemKind("closed", 503, "The service is stopping")
@@ -114,6 +115,7 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (memory_errors.DatabaseTooNew, DATABASE_TOO_NEW),
     (memory_errors.StorageError, STORAGE),
     (memory_errors.EmbedderError, EMBEDDER),
+    (memory_errors.RerankerError, RERANKER),
     (memory_errors.ReaderFailed, READER_FAILED),
     (memory_errors.Unreadable, TOKENS_UNREADABLE),
     (ReadFailed, READER_FAILED),

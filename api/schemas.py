@@ -120,7 +120,8 @@ class RecallRequest(Input):
     )
     reader: str | None = Field(
         default=None,
-        description="Model that will look at the images; only with format 'images'. Default: 'native'.",
+        description="Model that will look at the images, for which they are laid out and in whose tokens they are "
+        "billed; only with format 'images'. Default: 'native', which is shown pages as they are held.",
     )
 
 

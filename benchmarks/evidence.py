@@ -14,7 +14,7 @@ from foxing.memory import Memory
 from foxing.memory.models import NewMessage, RecalledMessage
 from foxing.memory.policy import Policy
 from foxing.memory.recall.answer import header
-from foxing.memory.text.terms import index_terms, query_terms
+from foxing.memory.text.terms import query_terms, terms
 
 from .bm25 import Bm25, plain_words, take_within
 from .command_line import Advance
@@ -157,7 +157,7 @@ class _FullTextSearch:
     """BM25 over the stemmed full text of a conversation, speakers' names included."""
 
     def __init__(self, messages: Sequence[NewMessage]) -> None:
-        self._index = Bm25({str(message.id): index_terms(message.text, message.name) for message in messages})
+        self._index = Bm25({str(message.id): terms(f"{message.name or ''} {message.text}") for message in messages})
         self._cost = {str(message.id): _cost(message) for message in messages}
 
     def within_budget(self, question: Question) -> set[str]:

@@ -43,7 +43,7 @@ class FadedAnswers:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
     """The answer to a question, and where it stands."""
 
     #: Ids of its evidence.
@@ -68,36 +68,36 @@ def measure_faded_answers(
     for number, conversation in enumerate(conversations):
         bank = f"locomo-{number}"
         originals = {str(message.id): message.text for message in conversation.messages}
-        answers = [answer for question in conversation.questions if (answer := _answer(question, originals)).words]
+        answers = [answer for question in conversation.questions if (answer := answer_of(question, originals)).words]
         memory.store(bank, conversation.messages)
         for tier in found:
-            _hold_at(memory, bank, tier)
+            hold_at(memory, bank, tier)
             texts = {span.message_id: span.text for span in memory.export(bank)}
             found[tier] += [(len(answer.words), answer.words_in(texts)) for answer in answers]
         if progress is not None:
             progress(number + 1, len(conversations))
-    base = _share(found[BASE])
+    base = kept_share(found[BASE])
     return [
         FadedAnswers(
             tier=tier,
             questions=len(counts),
             words=sum(words for words, _ in counts),
-            kept=_share(counts),
+            kept=kept_share(counts),
             whole_answers=sum(words == kept for words, kept in counts) / max(1, len(counts)),
-            against_base=_share(counts) / base if base else 0.0,
+            against_base=kept_share(counts) / base if base else 0.0,
         )
         for tier, counts in found.items()
     ]
 
 
-def _answer(question: Question, originals: Mapping[str, str]) -> _Answer:
+def answer_of(question: Question, originals: Mapping[str, str]) -> Answer:
     """No words if the question is of another category."""
     said = _words(originals[each] for each in question.evidence)
     words = _content_words(question.answer) & said if question.category in CATEGORIES else frozenset()
-    return _Answer(question.evidence, frozenset(words))
+    return Answer(question.evidence, frozenset(words))
 
 
-def _hold_at(memory: Memory, bank: str, tier: str) -> None:
+def hold_at(memory: Memory, bank: str, tier: str) -> None:
     """Seals a bank at `base`, or ages it to another tier."""
     steps = [] if tier == BASE else [{"after": "PT1S", "tier": tier}]
     memory.set_policy(bank, {"fresh": BASE, "steps": steps, "keep_text": KEEP_NO_TEXT})
@@ -107,7 +107,7 @@ def _hold_at(memory: Memory, bank: str, tier: str) -> None:
         memory.age(bank)
 
 
-def _share(counts: Sequence[tuple[int, int]]) -> float:
+def kept_share(counts: Sequence[tuple[int, int]]) -> float:
     return sum(kept for _, kept in counts) / max(1, sum(words for words, _ in counts))
 
 

@@ -85,6 +85,14 @@ class Closed(MemoryFault):
     problem = "closed"
 
 
+class ConnectionLost(StorageError):
+    """The server closed the connection in the middle of a transaction, of which all or nothing is stored."""
+
+
+class WriteConflict(StorageError):
+    """The server rolled a transaction back because of another one; the same again may succeed."""
+
+
 class DatabaseTooNew(StorageError):
     """A newer version of Foxing wrote the database."""
 
@@ -99,6 +107,12 @@ class EmbedderError(MemoryFault):
     """The embedder cannot be used, or did not answer."""
 
     problem = "embedder"
+
+
+class RerankerError(MemoryFault):
+    """The reranker cannot be used, or did not answer."""
+
+    problem = "reranker"
 
 
 class Unreadable(MemoryFault):

@@ -10,10 +10,10 @@ from .errors import InvalidCursor, InvalidInput
 from .ingest.validate import check_bank_name
 from .models import BankBytes, BankInfo, Banks, PageInfo, Pages, TierStatistics
 from .recall.cursors import decode_cursor, encode_cursor, time_position
+from .recall.lexical.search_index import SearchIndex
 from .recall.query import check_limit
-from .recall.search_index import SearchIndex
 from .storage.database import Database
-from .storage.repositories import banks, embeddings, pages, records, sizes
+from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 
@@ -102,7 +102,8 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         "metadata": totals.metadata_bytes
         + sizes.page_metadata_bytes(connection, bank.id)
         + sizes.thread_bytes(connection, bank.id)
-        + sizes.idempotency_bytes(connection, bank.id),
+        + sizes.idempotency_bytes(connection, bank.id)
+        + rehearsals.total_bytes(connection, bank.id),
         "records": records.total_bytes(connection, bank.id),
         "wastebasket": sizes.wastebasket_bytes(connection, bank.id),
     }

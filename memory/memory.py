@@ -27,6 +27,7 @@ from .listings import bank_info, list_banks, list_pages, page_infos
 from .models import (
     BankInfo,
     Banks,
+    MessageInfo,
     NewMessage,
     PageInfo,
     PageReading,
@@ -44,6 +45,7 @@ from .recall.assemble import MessageAssembler
 from .recall.images import ImageRecaller
 from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
+from .recall.rehearsal.recorder import RehearsalRecorder
 from .recall.search import Recaller
 from .records.store import RecordStore
 from .reports import (
@@ -56,7 +58,7 @@ from .reports import (
     SealReport,
     TickReport,
 )
-from .storage.database import Database, DatabaseOptions
+from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks, pages
 from .text.times import parse_since
 
@@ -82,20 +84,19 @@ class Memory:
     ) -> None:
         """Opens the database, and creates or migrates it if necessary.
 
-        `database`: a SQLAlchemy URL or the path of a SQLite file, a file in the user's data folder by default; or
-        `DatabaseOptions`, which hold either beside connections and timeouts.
-        `codec`: a codec or its name; it is loaded when the first page is encoded or decoded. `clock`: returns the
+        `database`: the path of a SQLite file, by default one in the user's data folder, or the URL of a database, alone
+        or in `DatabaseOptions`. `codec`: a codec or its name; it is loaded when first needed. `clock`: returns the
         present, timezone-aware. `device`: what a codec given by name runs on, "auto", "cpu" or "cuda". `codec_options`:
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
-        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` for an endpoint
-        without address or model, `DatabaseTooNew` if a newer version wrote the database.
+        Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
+        an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
         search = (options := options or MemoryOptions()).search()
         self._index, self._vectors = search.index, search.vectors
-        self._database = _open_database(database)
+        self._database = open_database(database)
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
         self._decoder, assembler = decoder, MessageAssembler(decoder)
         reindexer = Reindexer(self._database, search, assembler)
@@ -104,12 +105,13 @@ class Memory:
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         self._embedder = MessageEmbedder(self._database, reindexer)
         upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        self._jobs = JobQueue(self._database, upkeep, self._codecs.name)
+        self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
+        self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
-        self._recaller = Recaller(self._database, search, assembler)
-        self._image_recaller = ImageRecaller(self._database, search, assembler)
-        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers)
-        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies)
+        self._recaller = Recaller(self._database, search, assembler, options.reranking())
+        self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
+        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
+        self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -122,8 +124,10 @@ class Memory:
     def close(self) -> None:
         """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
         finish or raise it, and nothing is left half done. Closing again has no effect."""
+        self._rehearsals.write()
         self._database.close()
         self._vectors.source.close()
+        self._recaller.reranker.close()
 
     @property
     def database_url(self) -> str:
@@ -183,9 +187,9 @@ class Memory:
         """
         return self._store.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
 
-    def message(self, bank: str, message_id: str) -> RecalledMessage:
-        """One message as remembered. Raises `NotFound`."""
-        return self._recaller.message(bank, message_id)
+    def message(self, bank: str, message_id: str) -> MessageInfo:
+        """One message as remembered, and how much it was recalled. Raises `NotFound`."""
+        return self._rehearsals.info(bank, self._recaller.message(bank, message_id), self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
@@ -207,19 +211,24 @@ class Memory:
         `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
         built = RecallQuery.build(query, **fields)
-        return self._recaller.recall(bank, built, self.now(built.now, built.timezone))
+        result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
+        self._rehearsals.record(bank, result, now)
+        return result
 
     def recall_images(
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
     ) -> RecalledImages:
-        """Images of the pages that hold the messages that answer `query`, each page once.
+        """Images of the pages that hold the messages that answer `query`, each page once: as it is held for the reader
+        "native", or laid out for another, on as many sheets as show a match.
 
         `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
         `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
-        text. Raises as `recall` does.
+        text. Raises as `recall` does, and `UnknownReader`.
         """
         built = RecallQuery.build(query, **fields)
-        return self._image_recaller.recall(bank, built, self.now(built.now, built.timezone))
+        result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
+        self._rehearsals.record_images(bank, built, result, now)
+        return result
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:
         """The next prompt for a reader, within its budget: the last messages exactly, and what recall finds, as text or
@@ -260,6 +269,7 @@ class Memory:
         `NotFound`, `InvalidTime`, `InvalidInput`, `CodecError`.
         """
         at = self.now(now, timezone)
+        self._rehearsals.write()
         if not dry_run:
             return self._ager.age(bank, at, progress=progress)
         if not 0 <= preview <= MAX_PREVIEWED_PAGES:
@@ -285,15 +295,16 @@ class Memory:
         """
         return self._reencoder.reencode(bank, self.now(), dry_run=dry_run, progress=progress)
 
-    def reindex(self, bank: str, *, progress: Progress | None = None) -> EmbeddingReport:
+    def reindex(self, bank: str, *, words: bool = False, progress: Progress | None = None) -> EmbeddingReport:
         """Embeds the messages that have no embedding of the present embedder, as they are remembered now: those that
         another embedder has embedded, and those stored while there was none. The clock does so by itself after an
         update and for slow embedders.
 
-        Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts messages. Raises
-        `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
+        `words`: also indexes the words of all messages anew, as another search index needs it; then it is no error to
+        have no embedder. Each batch is committed, so that an interrupted call is resumed by the next. `progress` counts
+        messages. Raises `NotFound`, and `EmbedderError` if there is no embedder or it does not answer.
         """
-        return self._embedder.embed(bank, progress)
+        return self._embedder.reindex(bank, words=words, progress=progress)
 
     def embed_new(self, bank: str) -> int:
         """Embeds messages stored since the last call, some at a time; how many, 0 if there are no more. For callers
@@ -377,18 +388,9 @@ class Memory:
 
     def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:
         with self._database.write() as connection:
-            row = pages.get(connection, banks.get(connection, bank).id, page_id)
+            bank_id = banks.get(connection, bank).id
+            banks.lock(connection, bank_id)
+            row = pages.get(connection, bank_id, page_id)
             if row.pinned != pinned:
                 pages.set_pinned(connection, row, pinned)
         return self.page(bank, page_id)
-
-
-def _open_database(database: str | Path | DatabaseOptions | None) -> Database:
-    """The database with the schema of this version, closed again if it cannot be migrated."""
-    opened = Database(database)
-    try:
-        opened.migrate()
-    except BaseException:
-        opened.close()
-        raise
-    return opened

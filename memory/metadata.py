@@ -1,6 +1,5 @@
 """Metadata of messages: a small JSON object, and the values that recall compares it with."""
 
-import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Annotated
@@ -12,8 +11,6 @@ from .compact_json import compact_json
 from .errors import InvalidInput
 
 MAX_METADATA_BYTES = 2_048  # as compact JSON in UTF-8
-
-_NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")  # as JSON; PostgreSQL cannot store it
 
 #: What a value of the metadata can be compared with.
 Scalar = str | int | float | bool | None
@@ -28,16 +25,13 @@ def _check_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 def _reason_against(metadata: dict[str, JsonValue]) -> str | None:
     try:
-        text = compact_json(metadata)
-        size = len(text.encode())
+        size = len(compact_json(metadata).encode())
     except UnicodeEncodeError:
         return "a string contains half of a surrogate pair; send valid UTF-8"
     except ValueError as error:
         return str(error)
     if size > MAX_METADATA_BYTES:
         return f"{size:,} bytes of JSON, {MAX_METADATA_BYTES:,} are allowed; keep large values in the content"
-    if _NUL.search(text):
-        return "a string contains the control character U+0000; remove it"
     return None
 
 

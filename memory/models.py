@@ -101,8 +101,14 @@ class RecalledMessage(Value):
     name: str | None = Field(description="Name of the speaker or the tool.")
     created_at: datetime = Field(description="When it was said.")
     text: str = Field(description="The text as the memory holds it, parts rendered.")
+    passage: tuple[int, int] | None = Field(
+        None,
+        description="Which part of a long message the text is, as the memory holds it: start and stop in characters; "
+        "null for a whole message.",
+    )
     parts: list[Part] | None = Field(
-        description="The parts of the content, if it was given in parts and reads as such; null otherwise."
+        description="The parts of the content, if it was given in parts and reads as such; null otherwise, and of a "
+        "passage."
     )
     metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
@@ -120,6 +126,15 @@ class RecalledMessage(Value):
     )
 
 
+class MessageInfo(RecalledMessage):
+    """A message as remembered, and how much it was recalled."""
+
+    rehearsal: float = Field(
+        description="How often recall has found it: 1 where it came first, 1/2 where it came second and so on, each "
+        "worth half after 90 days. The words of what is recalled often and lately fade later."
+    )
+
+
 class LeftOut(Value):
     """A message that matches and is not in the answer."""
 
@@ -134,7 +149,8 @@ class RecallResult(Value):
     """What a recall found."""
 
     spans: list[RecalledMessage] = Field(
-        description="Messages, best first; without a query in time order. Neighbours follow their match."
+        description="Messages, best first, of long ones the passages that match; without a query whole messages in "
+        "time order. Neighbours follow their match."
     )
     text_tokens: int = Field(description="Text tokens of all spans, each with who spoke and when.")
     left_out: list[LeftOut] = Field(
@@ -148,19 +164,21 @@ class RecalledImage(Value):
     """A page as an image for a reader."""
 
     page_id: str = Field(description="Id of the page.")
-    tier: Tier = Field(description="The tier it is held at, and shown at.")
+    tier: Tier = Field(description="The tier it is held at; the reader native is shown that.")
     media_type: Literal["image/png"] = Field("image/png", description="Media type of `data`.")
     data: str = Field(description="The image, in Base64.")
     width: int = Field(description="Width in pixels.")
     height: int = Field(description="Height in pixels.")
-    tokens: int = Field(description="What the image costs the reader, in its tokens.")
+    tokens: int = Field(description="What the reader bills for it; for `native`, the vision tokens it takes.")
     message_ids: list[str] = Field(description="Messages found on the page.")
 
 
 class RecalledImages(Value):
     """What a recall found, as page images."""
 
-    images: list[RecalledImage] = Field(description="Pages that hold the messages found, each once.")
+    images: list[RecalledImage] = Field(
+        description="Pages that hold the messages found, each once; for readers but `native`, the sheets that do."
+    )
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
     left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
@@ -211,7 +229,7 @@ class BankBytes(Value):
     index: int = Field(description="Index terms.")
     embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
-    metadata: int = Field(description="Everything else about messages, pages, threads and idempotency keys.")
+    metadata: int = Field(description="Everything else: messages, rehearsals, pages, threads, idempotency keys.")
     records: int = Field(description="Records of agent frameworks.")
     wastebasket: int = Field(description="What ageing dropped and undo can restore.")
     total: int = Field(description="All of these together.")

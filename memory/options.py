@@ -8,7 +8,10 @@ from .pages.decoder import PAGE_CACHE_BYTES
 from .recall import embedding
 from .recall.embedding import Embedder, EndpointOptions
 from .recall.hybrid import HybridSearch
-from .recall.search_index import DEFAULT_INDEX, SearchIndex, open_search_index
+from .recall.lexical.registry import DEFAULT_INDEX, open_search_index
+from .recall.lexical.search_index import SearchIndex
+from .recall.reranking.reranker import NONE, RerankEndpointOptions, Reranker
+from .recall.reranking.source import TIMEOUT_S, RerankerSource
 from .recall.semantic.source import EmbedderSource
 from .recall.semantic.vectors import VECTOR_CACHE_BYTES, MessageVectors
 
@@ -33,6 +36,14 @@ class MemoryOptions:
     embed_later: bool = False
     #: Bytes of embeddings that stay in memory between queries.
     vector_cache_bytes: int = VECTOR_CACHE_BYTES
+    #: What puts the best matches of a question in a better order, or its name; "endpoint" for `reranker_endpoint`.
+    reranker: str | Reranker = NONE
+    #: Where the reranker "endpoint" is.
+    reranker_endpoint: RerankEndpointOptions | None = None
+    #: Seconds that recall waits for the reranker before it goes on without.
+    reranker_timeout_s: float = TIMEOUT_S
+    #: Whether what recall finds fades later.
+    rehearsal: bool = True
     #: Models that context is built for.
     readers: Readers = field(default_factory=Readers)
 
@@ -45,3 +56,7 @@ class MemoryOptions:
             open_search_index(index) if isinstance(index, str) else index,
             MessageVectors(source, self.vector_cache_bytes),
         )
+
+    def reranking(self) -> RerankerSource:
+        """The reranker that these options choose. Raises `RerankerError` for an endpoint without address or model."""
+        return RerankerSource(self.reranker, self.reranker_endpoint, self.reranker_timeout_s)

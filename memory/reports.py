@@ -135,11 +135,12 @@ class ReencodingReport(Value):
 
 
 class EmbeddingReport(Value):
-    """What embedding the messages of a bank did."""
+    """What indexing the messages of a bank did."""
 
     bank: str = Field(description="The bank.")
-    embedder: str = Field(description="The embedder.")
+    embedder: str = Field(description="The embedder, or none.")
     embedded: int = Field(description="Messages that were embedded.")
+    indexed: int = Field(description="Messages whose words were indexed anew.")
     left: int = Field(description="Messages that cannot be read now; run it again for them.")
 
 

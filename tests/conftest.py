@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.databases import PostgresServer, running_server
 from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
@@ -19,6 +20,22 @@ settings.load_profile("foxing")
 
 # Tests are exact about what words find. Those about meaning choose an embedder.
 embedding.DEFAULT_EMBEDDER = embedding.NONE
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="What tests that need a database run on; those marked both_databases run on both by default.",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test marked `both_databases` on both, unless the command line chooses PostgreSQL."""
+    marked = metafunc.definition.get_closest_marker("both_databases") is not None
+    if marked and "database_url" in metafunc.fixturenames and metafunc.config.getoption("database") == "sqlite":
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +73,27 @@ def repository() -> Path:
 
 @pytest.fixture
 def database_path(tmp_path: Path) -> Path:
-    """Where a test may put its database; there is none yet."""
+    """Where a test of SQLite may put its database; there is none yet."""
     return tmp_path / "foxing.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server, started by the first test that needs it."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_path: Path) -> Iterator[str]:
+    """URL of an empty database, of the kind that `--database` or the marker `both_databases` asks for."""
+    if getattr(request, "param", request.config.getoption("database")) == "sqlite":
+        yield f"sqlite:///{database_path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.new_database()
+    yield url
+    server.give_back(url)
 
 
 @pytest.fixture(scope="session")

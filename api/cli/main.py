@@ -14,6 +14,7 @@ from .database import database_commands
 from .import_export import export_messages, import_messages
 from .lifecycle import age, policy, seal
 from .pages import pages, preview, read
+from .readers.calibrate import calibrate
 from .readers.prompt import context
 from .readers.render import render
 from .recall import recall
@@ -74,7 +75,7 @@ def options(
     ctx: typer.Context,
     database: Annotated[
         str | None,
-        typer.Option(help="Path or SQLAlchemy URL of the database (FOXING_DATABASE_URL).", show_default=False),
+        typer.Option(help="Path or URL of the database (FOXING_DATABASE_URL).", show_default=False),
     ] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
@@ -98,6 +99,7 @@ app.command("age")(age)
 app.command("policy")(policy)
 app.command("reencode")(reencode)
 app.command("render")(render)
+app.command("calibrate")(calibrate)
 app.command("reindex")(reindex)
 app.add_typer(codec_commands)
 app.add_typer(database_commands)

@@ -1,4 +1,4 @@
-"""`reindex`: embed the messages that the present embedder has not embedded."""
+"""`reindex`: embed the messages that the present embedder has not embedded, and index words anew."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 def reindex(
     context: typer.Context,
     bank: Annotated[str | None, typer.Option("--bank", "-b", help="Only this bank.", show_default="all banks")] = None,
+    words: Annotated[bool, typer.Option("--words", help="Also index the words of all messages anew.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Embed the messages that the present embedder has not embedded, as they are remembered now.
 
-    Run it after the embedder has changed. An interrupted run resumes when started again. Exits with status 1 if
-    messages were left because they cannot be read now.
+    Run it after the embedder has changed, and with --words after the search index has. An interrupted run resumes when
+    started again. Exits with status 1 if messages were left because they cannot be read now.
     """
     state = state_of(context)
     reports = []
     with state.memory() as memory:
         for name in [bank] if bank is not None else [info.id for info in all_banks(memory)]:
-            with state.progress(f"embedding {printable(name)}") as progress:
-                reports.append(memory.reindex(name, progress=progress))
+            with state.progress(f"indexing {printable(name)}") as progress:
+                reports.append(memory.reindex(name, words=words, progress=progress))
     state.answer(
         {"banks": [report.model_dump(mode="json") for report in reports]}, lambda console: _show(console, reports)
     )
@@ -37,9 +38,10 @@ def reindex(
 
 
 def _show(console: Console, reports: "list[EmbeddingReport]") -> None:
-    rows = table("bank", "embedder", "embedded", "left", right=("embedded", "left"))
+    rows = table("bank", "embedder", "embedded", "indexed", "left", right=("embedded", "indexed", "left"))
     for report in reports:
-        rows.add_row(printable(report.bank), report.embedder, f"{report.embedded:,}", f"{report.left:,}")
+        counts = [f"{number:,}" for number in (report.embedded, report.indexed, report.left)]
+        rows.add_row(printable(report.bank), report.embedder, *counts)
     if reports:
         console.print(rows)
     console.print(f"{sum(report.embedded for report in reports):,} messages embedded")

@@ -83,6 +83,7 @@ SPAN: Json = {
     "score": 7.31,
 }
 MESSAGE: Json = {**SPAN, "score": None}
+MESSAGE_INFO: Json = {**MESSAGE, "rehearsal": 1.5}
 RECALL_REQUEST: Json = {
     "query": "what did we decide about project Titan?",
     "since": "3 weeks ago",

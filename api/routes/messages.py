@@ -9,7 +9,7 @@ from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import StoreRequest
-from foxing.memory.models import RecalledMessage, StoreResult
+from foxing.memory.models import MessageInfo, StoreResult
 
 router = APIRouter(
     route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
@@ -56,11 +56,12 @@ async def store_messages(
     "/{message_id:path}",
     operation_id="get_message",
     summary="Get a message as remembered",
-    responses={**json_response(200, "The message.", examples.MESSAGE), **v1_problem_responses(404, 410)},
+    responses={**json_response(200, "The message.", examples.MESSAGE_INFO), **v1_problem_responses(404, 410)},
 )
 async def get_message(
     bank: BankPath, message_id: Annotated[str, Path(description="Id of the message.")], service: ServiceDep
-) -> RecalledMessage:
+) -> MessageInfo:
     """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds; with
-    it come the parts, where the content was given in parts."""
+    it come the parts, where the content was given in parts, and how much recall has found the message. Reading it here
+    does not count."""
     return await service.run_codec(service.memory.message, bank, message_id)

@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from foxing.memory import DatabaseOptions
 from foxing.memory.recall.embedding import EndpointOptions
+from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
+from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
@@ -29,11 +31,12 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL or file path of the database; by default a SQLite file in the user's data folder.",
+        description="The database: the path of a SQLite file, or a URL such as `postgresql://user@host/foxing`; by "
+        "default a SQLite file in the user's data folder.",
     )
     search_index: str = Field(
-        default="sql",
-        description="What finds messages by their words: 'sql' is an index in the database; packages can add others.",
+        default="packed",
+        description="What finds messages by their words: 'packed' is an index in the database; packages add others.",
     )
     embedder: str = Field(
         default="use",
@@ -49,24 +52,67 @@ class Settings(BaseSettings):
     embedder_timeout_s: float = Field(
         default=5.0, gt=0, le=600, description="Seconds that recall waits for the endpoint before it goes on without."
     )
+    reranker: str = Field(
+        default="none",
+        description="What puts the best matches of a question in a better order by reading them with it: 'endpoint', "
+        "or 'none'. Packages can add others.",
+    )
+    reranker_url: str | None = Field(
+        default=None,
+        description="Address of the endpoint that answers `POST …/rerank` as Cohere's, Jina AI's and vLLM's do, up to "
+        "`/v1` or `/v2`.",
+    )
+    reranker_model: str | None = Field(default=None, description="Model that the endpoint reranks with.")
+    reranker_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
+    reranker_timeout_s: float = Field(
+        default=TIMEOUT_S,
+        gt=0,
+        le=60,
+        description="Seconds that recall waits for the reranker before it goes on without.",
+    )
+    rehearsal: bool = Field(
+        default=True,
+        description="Whether messages that recall finds count as rehearsed, so that they fade later. What was counted "
+        "before keeps its effect, which halves every 90 days.",
+    )
+    reader_api_key: SecretStr | None = Field(
+        default=None, description="API key of the endpoint that `foxing calibrate` asks."
+    )
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
-    database_pool_size: int = Field(
-        default=5, ge=1, le=1000, description="Database connections that a process keeps open."
+    database_pool_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Database connections that a process keeps open; by default 5 with SQLite, 20 with PostgreSQL.",
     )
-    database_max_overflow: int = Field(
-        default=60,
+    database_max_overflow: int | None = Field(
+        default=None,
         ge=0,
         le=1000,
-        description="Further database connections that a process opens under load and closes afterwards. With "
-        "`database_pool_size` more than `threads` and `codec_threads` together, so that no request waits for one.",
+        description="Further database connections that a process opens under load and closes afterwards; by default 60 "
+        "with SQLite, none with PostgreSQL. With `database_pool_size` more than `threads` and `codec_threads` "
+        "together, no request waits for one.",
     )
     database_pool_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a request waits for a free database connection."
     )
     database_busy_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Seconds that a write waits for a lock that another process holds."
+    )
+    database_connect_timeout_s: float = Field(
+        default=10.0, ge=2, le=600, description="PostgreSQL: seconds that the server may take to accept a connection."
+    )
+    database_statement_timeout_s: float = Field(
+        default=120.0, ge=0, le=86_400, description="PostgreSQL: seconds that a statement may take; 0 for no limit."
+    )
+    database_idle_timeout_s: float = Field(
+        default=120.0,
+        ge=0,
+        le=86_400,
+        description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
+        "no limit.",
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -149,7 +195,7 @@ class Settings(BaseSettings):
     def _check_codecs(cls, value: CodecSettings) -> CodecSettings:
         return checked_codecs(value)
 
-    @field_validator("api_key", "embedder_api_key")
+    @field_validator("api_key", "embedder_api_key", "reranker_api_key", "reader_api_key")
     @classmethod
     def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -184,6 +230,12 @@ class Settings(BaseSettings):
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 
     @property
+    def reranker_endpoint(self) -> RerankEndpointOptions:
+        """The endpoint that reranks, if that is the reranker."""
+        key = None if self.reranker_api_key is None else self.reranker_api_key.get_secret_value() or None
+        return RerankEndpointOptions(self.reranker_url or "", self.reranker_model or "", key)
+
+    @property
     def database_options(self) -> DatabaseOptions:
         """The database, and how connections to it are held."""
         return DatabaseOptions(
@@ -192,6 +244,9 @@ class Settings(BaseSettings):
             max_overflow=self.database_max_overflow,
             pool_timeout_s=self.database_pool_timeout_s,
             busy_timeout_s=self.database_busy_timeout_s,
+            connect_timeout_s=self.database_connect_timeout_s,
+            statement_timeout_s=self.database_statement_timeout_s,
+            idle_timeout_s=self.database_idle_timeout_s,
         )
 
     @property

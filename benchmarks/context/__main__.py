@@ -1,20 +1,22 @@
 """How much of LoCoMo's evidence context shows for a billed token, by reader and budget: as text, as page images, and as
 whichever shows more.
 
-Perfect reading is assumed at the type that the reader is known to read. The questions are asked from a new thread, so
-that the whole budget is for what recall finds.
+Perfect reading is assumed at the type that the reader is known to read; with `--engine`, an OCR engine reads the images
+as they are, too, and what it reads wrong is not counted. A message that images show in part is not counted. The
+questions are asked from a new thread, so that the whole budget is for what recall finds.
 
 python -m benchmarks.context --locomo locomo_dev.json.gz --json
-python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --tier tiny --plot context.svg
+python -m benchmarks.context --locomo locomo_dev.json.gz --reader claude --engine tesseract --plot context.svg
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
@@ -25,6 +27,7 @@ from foxing.renderer import FoxingError
 from foxing.renderer.readers import Readers
 
 from .plot import plot
+from .reading import ENGINES, SheetReader
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 QUESTIONS = 40
@@ -47,11 +50,24 @@ class ContextRow:
     billed_tokens: float
     text_tokens_instead: float
     images: float
+    #: share of the evidence that is shown and that an OCR engine reads; None: not measured
+    evidence_read: float | None = None
 
     @property
     def per_token(self) -> float:
         """Evidence for each thousand billed tokens."""
         return 1000 * self.evidence / self.billed_tokens if self.billed_tokens else 0.0
+
+
+class _Answered(NamedTuple):
+    """What was shown for one question."""
+
+    evidence: float
+    #: the same as read by an engine; None without one
+    read: float | None
+    billed_tokens: int
+    text_tokens_instead: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -67,16 +83,25 @@ class _Stored:
 def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
 ) -> Iterator[ContextRow]:
-    """A row for each reader, budget and way of showing. `options`: as parsed."""
+    """A row for each reader, budget and way of showing. `options`: as parsed. Raises `FoxingError`."""
+    engine = None if options.engine is None else SheetReader(memory, ENGINES[options.engine]())
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
     asked = _spread(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
         options.questions,
     )
     cases = [(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r)]
+    as_text: dict[int, ContextRow] = {}  # which is the same for every reader
     for number, (reader, budget, show) in enumerate(cases):
         progress(number, len(cases))
-        yield _row(memory, asked, ContextRequest(reader, budget, thread=NEW_THREAD, show=show), options.tier)
+        if show == "text" and budget in as_text:
+            yield replace(as_text[budget], reader=reader)
+            continue
+        request = ContextRequest(reader, budget, thread=NEW_THREAD, form="blocks", show=show)
+        row = _row([_answered(memory, each, request, engine) for each in asked], request, options.tier)
+        if show == "text":
+            as_text[budget] = row
+        yield row
 
 
 def _ways(reader: str) -> Sequence[Show]:
@@ -94,31 +119,42 @@ def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple
     return [asked[int(place * len(asked) / count)] for place in range(min(count, len(asked)))]
 
 
-def _row(memory: Memory, asked: Sequence[tuple[_Stored, Question]], request: ContextRequest, tier: str) -> ContextRow:
-    evidence, billed, instead, images = [], [], [], []
-    for stored, question in asked:
-        answer = memory.context(
-            stored.bank,
-            ContextRequest(
-                request.reader, request.budget, question.text, thread=request.thread, form="blocks", show=request.show
-            ),
-        )
-        originals = {str(message.id): message.text for message in stored.conversation.messages}
-        shown = {key: stored.held[key] for key in answer.message_ids}
-        evidence.append(found_share(question, originals, shown))
-        billed.append(answer.billed_tokens)
-        instead.append(answer.text_tokens_instead)
-        images.append(sum(block["type"] == "image" for block in answer.content))
+def _answered(
+    memory: Memory, asked: tuple[_Stored, Question], request: ContextRequest, engine: SheetReader | None
+) -> _Answered:
+    """What is shown for one question."""
+    stored, question = asked
+    answer = memory.context(stored.bank, replace(request, query=question.text))
+    originals = {str(message.id): message.text for message in stored.conversation.messages}
+    shown = {key: stored.held[key] for key in answer.message_ids if key not in answer.in_part}
+    images = [str(block["data"]) for block in answer.content if block["type"] == "image"]
+    read = None
+    if engine is not None:
+        texts = "\n".join(str(block["text"]) for block in answer.content if block["type"] == "text")
+        given = {
+            key: text if text in texts else engine.read(stored.bank, Readers()[request.reader], images, key)
+            for key, text in shown.items()
+            if key in question.evidence
+        }
+        read = found_share(question, originals, given)
+    return _Answered(
+        found_share(question, originals, shown), read, answer.billed_tokens, answer.text_tokens_instead, len(images)
+    )
+
+
+def _row(answers: Sequence[_Answered], request: ContextRequest, tier: str) -> ContextRow:
+    read = [answer.read for answer in answers if answer.read is not None]
     return ContextRow(
         request.reader,
         tier,
         request.budget,
         request.show,
-        len(asked),
-        fmean(evidence),
-        fmean(billed),
-        fmean(instead),
-        fmean(images),
+        len(answers),
+        fmean(answer.evidence for answer in answers),
+        fmean(answer.billed_tokens for answer in answers),
+        fmean(answer.text_tokens_instead for answer in answers),
+        fmean(answer.images for answer in answers),
+        fmean(read) if read else None,
     )
 
 
@@ -133,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--budget", action="append", type=at_least(1), dest="budgets", help="May be repeated.")
     parser.add_argument("--tier", choices=(OPEN, "small", "tiny", "micro"), default="small", help="Tier of the pages.")
     parser.add_argument("--questions", type=at_least(1), default=QUESTIONS, help="How many are asked, evenly spread.")
+    parser.add_argument("--engine", choices=list(ENGINES), help="OCR engine that reads the images as well.")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="Write a plot of the rows, such as context.svg.")
     add_json_option(parser)
     parser.set_defaults(readers=None, budgets=None, seeing=seeing)

@@ -1,15 +1,20 @@
-"""The plot of `benchmarks.context`: evidence against the budget, a panel for each reader."""
+"""The plot of `benchmarks.context`: evidence against billed tokens, a panel for each reader."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_STYLES = {"text": ("--", "tab:gray"), "images": (":", "tab:blue"), "best": ("-", "tab:red")}
+#: Way of showing → label, style and colour of its line.
+_STYLES = {
+    "text": ("text", "--", "tab:gray"),
+    "images": ("page images", ":", "tab:blue"),
+    "best": ("whichever shows more", "-", "tab:red"),
+}
 _COLUMNS = 4
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws the rows into `path`, whose suffix decides the format."""
+    """Draws the rows into `path`, whose suffix decides the format. Crosses are what an OCR engine reads of it."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -17,22 +22,32 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     readers = list(dict.fromkeys(row["reader"] for row in rows))
     lines = -(-len(readers) // _COLUMNS)
-    figure, axes = plt.subplots(lines, _COLUMNS, figsize=(12, 2.6 * lines), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        lines, _COLUMNS, figsize=(12, 2.6 * lines + 0.5), sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
     for axis in axes.flat[len(readers) :]:
         axis.axis("off")
     for axis, reader in zip(axes.flat, readers, strict=False):
-        for show, (style, colour) in _STYLES.items():
-            points = [
-                (row["budget"], row["evidence"]) for row in rows if (row["reader"], row["show"]) == (reader, show)
-            ]
-            if points:
-                axis.plot(*zip(*points, strict=True), style, color=colour, marker=".", label=show)
-        axis.set_xscale("log", base=2)
-        axis.set_title(reader, fontsize=9)
-        axis.grid(alpha=0.3)
+        _panel(axis, reader, [row for row in rows if row["reader"] == reader and row["billed_tokens"] > 0])
     axes[0][0].legend(fontsize=8)
-    figure.supxlabel("budget in billed tokens")
+    figure.supxlabel("billed tokens, mean of the questions")
     figure.supylabel("share of the evidence shown")
-    figure.tight_layout()
     figure.savefig(path)
     plt.close(figure)
+
+
+def _panel(axis: Any, reader: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The lines of one reader."""
+    for show, (label, style, colour) in _STYLES.items():
+        shown = [row for row in rows if row["show"] == show]
+        if shown:
+            tokens = [row["billed_tokens"] for row in shown]
+            axis.plot(tokens, [row["evidence"] for row in shown], style, color=colour, marker=".", label=label)
+        read = [(row["billed_tokens"], row["evidence_read"]) for row in shown if row.get("evidence_read") is not None]
+        if read and show != "text":
+            axis.plot(*zip(*read, strict=True), "x", color=colour, markersize=6)
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axis.set_title(reader, fontsize=9)
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.3)

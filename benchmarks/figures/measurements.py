@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,11 @@ def measure_answers(data: Path) -> Measurement:
 
 
 def measure_context(data: Path) -> Measurement:
-    """Evidence for a billed token, by reader; the same of faded pages for a model without eyes; an agent's history."""
+    """Evidence for a billed token, by reader, and as an OCR engine reads it, if there is one; the same of faded pages
+    for a model without eyes; an agent's history."""
     locomo = ("--locomo", str(data / "eval" / "locomo_dev.json.gz"))
-    rows = run_json("benchmarks.context", *locomo)["context"]
+    engine = ("--engine", "tesseract") if find_spec("tesserocr") is not None else ()
+    rows = run_json("benchmarks.context", *locomo, *engine)["context"]
     for tier in FADED_TIERS:
         rows += run_json("benchmarks.context", *locomo, "--reader", "text", "--tier", tier)["context"]
     texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]

@@ -1,13 +1,14 @@
 """The pictures of the documentation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.context.plot import plot as plot_context
 from foxing.api.demo.conversation import demo_conversation
 from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, ink_page, load_codec
 from foxing.encoder.bench.comparison import kept_of_messages
@@ -47,6 +48,8 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
         if "codec" in figures:
             plot_curve(figures.codec, folder / f"curve.{suffix}", figures.rivals)
             plot_classes(figures.codec, folder / f"classes.{suffix}")
+        if "context" in figures:
+            plot_context([asdict(row) for row in figures.context if row.tier == "small"], folder / f"context.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 

@@ -243,16 +243,26 @@ def recall_table(figures: Figures) -> str:
 
 
 def context_table(figures: Figures) -> str:
-    """Evidence shown to each reader: text, images, and whichever shows more."""
+    """Evidence shown to each reader: text, images, and whichever shows more; and the plot."""
+    picture = "![Evidence against billed tokens, by reader](images/context.svg)"
+    return f"{_context_cells(figures, 'evidence')}\n\n{picture}"
+
+
+def context_read_table(figures: Figures) -> str:
+    """The same, as an OCR engine reads it."""
+    if all(row.evidence_read is None for row in figures.context):
+        return "Not measured: there was no OCR engine."
+    return _context_cells(figures, "evidence_read")
+
+
+def _context_cells(figures: Figures, field: str) -> str:
     rows = [row for row in figures.context if row.tier == "small"]
     budgets = sorted({row.budget for row in rows})
-    cells = {(row.reader, row.budget, row.show): row for row in rows}
+    cells = {(row.reader, row.budget, row.show): getattr(row, field) for row in rows}
     lines = []
     for reader in dict.fromkeys(row.reader for row in rows):
         shown = [[cells.get((reader, budget, show)) for show in ("text", "images", "best")] for budget in budgets]
-        lines.append(
-            [f"`{reader}`", *(" · ".join("–" if c is None else f"{c.evidence:.2f}" for c in each) for each in shown)]
-        )
+        lines.append([f"`{reader}`", *(" · ".join("–" if c is None else f"{c:.2f}" for c in each) for each in shown)])
     return markdown_table(("reader", *(f"{budget:,}" for budget in budgets)), lines)
 
 
@@ -319,6 +329,7 @@ TABLES: Mapping[str, DocumentedTable] = {
     "bank": DocumentedTable("speed", bank_table),
     "recall": DocumentedTable("recall", recall_table),
     "context": DocumentedTable("context", context_table),
+    "context-read": DocumentedTable("context", context_read_table),
     "context-tiers": DocumentedTable("context", context_tiers_table),
     "agent": DocumentedTable("context", agent_table),
     "service": DocumentedTable("service", service_table),

@@ -64,6 +64,7 @@ ADVICE = {
     "database-too-new": "Upgrade Foxing, or restore a backup made before the upgrade.",
     "storage": "See `detail`: the database is read-only, full, locked or damaged. What was stored before is intact; "
     "retry the request once the cause is fixed.",
+    "reranker": "See `detail`: set `FOXING_RERANKER`; `none` leaves the order to the search.",
     "embedder": "See `detail`: set `FOXING_EMBEDDER`; `none` recalls by words alone.",
     "reader-failed": "Retry the request when the model behind the endpoint responds again; `detail` has its answer.",
     "tokens-unreadable": "Restore the page from a backup, or return to the codec and weights that wrote it. Pages of "

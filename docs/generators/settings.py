@@ -20,7 +20,8 @@ HEAD = f"""\
 
 Every setting can be given as an environment variable or in a file: the one that `FOXING_SETTINGS_FILE` names, else
 `{SETTINGS_FILE}` in the working directory. A file that is not named may be somebody else's; it is an error if it sets
-`database_url`, `search_index`, `codec`, `codecs`, `host` or `api_key`, which say where texts and keys go. Options on
+`database_url`, `search_index`, `embedder`, `embedder_url`, `reranker`, `reranker_url`, `codec`, `codecs`, `host` or
+`api_key`, which say where texts and keys go. Options on
 the command line override the environment, the environment overrides the file, and the file overrides the defaults.
 An empty environment variable counts as not set. An unknown name is an error, in the file as well as in a variable that
 begins with `{ENV_PREFIX}`, and so is an invalid value; the message names the setting.
@@ -28,8 +29,9 @@ begins with `{ENV_PREFIX}`, and so is an invalid value; the message names the se
 DATABASE = """\
 Without `database_url`, the database is `foxing.db` in the user's data folder: `~/.local/share/foxing` on Linux
 (`$XDG_DATA_HOME/foxing` if that is set), `~/Library/Application Support/foxing` on macOS,
-`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a SQLAlchemy URL, e.g.
-`sqlite:////srv/foxing.db`; any other value is the path of a SQLite file. A missing file or folder is created.
+`%LOCALAPPDATA%\\foxing\\foxing` on Windows. A value that contains `://` is a URL, `sqlite:////srv/foxing.db` or
+`postgresql://user@host/foxing` ([PostgreSQL](postgresql.md)); any other value is the path of a SQLite file. A missing
+file or folder is created.
 """
 READERS = """\
 Tables `[readers.NAME]` in the file add [readers](readers.md#other-readers) of page images.
@@ -47,12 +49,20 @@ _EXAMPLES = {
     "embedder_url": "http://localhost:8001/v1",
     "embedder_model": "BAAI/bge-m3",
     "embedder_api_key": "a-long-random-string",
+    "reranker_url": "http://localhost:8002/v1",
+    "reranker_model": "BAAI/bge-reranker-v2-m3",
+    "reranker_api_key": "a-long-random-string",
+    "reader_api_key": "a-long-random-string",
     "database_url": "/srv/foxing/foxing.db",
+    "database_pool_size": 20,
+    "database_max_overflow": 0,
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",
     "codecs.remote.model": "Qwen/Qwen3-VL-8B-Instruct",
     "codecs.deepseek-ocr.remote.model": "deepseek-ai/DeepSeek-OCR",
+    "codecs.deepseek-ocr-2.remote.model": "deepseek-ai/DeepSeek-OCR-2",
+    "batch_tokens": 32_768,
     "url": "http://127.0.0.1:8000/v1",
     "max_tokens": 8192,
     "extra": {"top_k": 1},

@@ -1,6 +1,6 @@
 """Alignment of a model's text with the grid of the page: by where the image has ink, or line by line."""
 
-from .belief import UNREAD_BELOW, believed, without_markup
+from .belief import UNREAD_BELOW, believed, without_front_matter, without_markup
 from .lines import place_lines
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
 from .placement import place_on_ink
@@ -17,5 +17,6 @@ __all__ = [
     "place_lines",
     "place_on_ink",
     "unpack_ink",
+    "without_front_matter",
     "without_markup",
 ]

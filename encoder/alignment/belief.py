@@ -12,6 +12,8 @@ from .page_ink import Confidence
 
 #: A text whose characters have a lower mean confidence than this was guessed.
 UNREAD_BELOW = 0.25
+#: YAML between two lines of `---`.
+FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?---[ \t]*(?:\n|\Z)")
 #: Positions in an answer to a grounding prompt: `<|ref|>text<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`.
 MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
@@ -38,6 +40,13 @@ def without_markup(text: str, sure: Confidence) -> tuple[str, Confidence]:
     for match in MARKUP.finditer(text):
         keep[match.start() : match.end()] = False
     return _string(code_points(text)[keep]), sure[keep]
+
+
+def without_front_matter(text: str, sure: Confidence) -> tuple[str, Confidence]:
+    """`text` and its confidence without the YAML that some models write before what is on the page."""
+    match = FRONT_MATTER.match(text)
+    start = 0 if match is None else match.end()
+    return text[start:], sure[start:]
 
 
 def _string(points: Cells) -> str:

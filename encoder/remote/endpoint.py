@@ -76,8 +76,10 @@ class Endpoint:
     """An OpenAI-compatible API. Thread-safe; the first request opens the connections. No error message holds the API
     key or a user name, password or query of the address."""
 
-    def __init__(self, options: ServerOptions, timing: Timing | None = None) -> None:
-        """Raises `CodecError` if the address is invalid."""
+    def __init__(
+        self, options: ServerOptions, timing: Timing | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """`headers`: in place of that of the API key. Raises `CodecError` if the address is invalid."""
         self._address = Address.parse(options.url)
         self._secrets = tuple(secret for secret in (options.api_key, *self._address.secrets) if secret)
         #: The base URL without credentials and query.
@@ -87,7 +89,7 @@ class Endpoint:
         self._timing = timing or Timing()
         self._breaker = CircuitBreaker(max(MIN_CIRCUIT_THRESHOLD, options.concurrency), self._timing.clock)
         key = {} if options.api_key is None else {"Authorization": f"Bearer {options.api_key}"}
-        self._headers = {"Content-Type": "application/json", **key}
+        self._headers = {"Content-Type": "application/json", **(key if headers is None else headers)}
         self._session = Session()
         self._thread = local()
         self._lock = Lock()

@@ -15,6 +15,7 @@ from foxing.encoder.alignment import (
     place_lines,
     place_on_ink,
     unpack_ink,
+    without_front_matter,
     without_markup,
 )
 from foxing.encoder.capabilities import StorageEffect
@@ -26,13 +27,13 @@ from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 
 from .batching import batches, split_on_oom
 from .generation import Generation, generate
-from .model import FREE_OCR, PageFeatures, VisionModel
-from .plugins import DEFAULT_BATCH_TOKENS
+from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects
 
 #: Confidence below which a character is flagged. Not calibrated: it depends on the weights.
 FLAG_BELOW = 0.8
+DEFAULT_BATCH_TOKENS = 32_768
 CELLS_PER_MARK = 8  # at least; a model may precede words with their location on the page
 
 
@@ -62,7 +63,7 @@ class VisionCodec:
         source: str = "",
         layout: PageLayout = PRINTED_PAGE,
         token_dtype: str = "bfloat16",
-        batch_tokens: int = DEFAULT_BATCH_TOKENS,
+        batch_tokens: int | None = None,
     ) -> None:
         """`weights`: digest of the model's; `source`: where the model came from; `token_dtype`: storage dtype of new
         tokens; `batch_tokens`: maximum positions per batch. Raises `CodecError` for an unknown dtype."""
@@ -74,7 +75,7 @@ class VisionCodec:
         self.source = source
         self.layout = layout
         self.token_dtype = token_dtype
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens or DEFAULT_BATCH_TOKENS
         #: Maximum text tokens per page: one per cell and end of row, location marks, the end of the sequence.
         self.max_new_tokens = layout.cells + layout.cells // CELLS_PER_MARK + layout.rows + 1
         self._lock = Lock()
@@ -152,6 +153,8 @@ class VisionCodec:
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
         """What the model wrote, in the cells that have ink; tokens without a map of them are placed line by line."""
         believed_text = believed(generation.text, generation.confidence, generation.looped)
+        if self.model.front_matter:
+            believed_text = without_front_matter(*believed_text)
         text, confidence = without_markup(*believed_text)
         if tokens.ink:
             cells, sure = place_on_ink(text, confidence, unpack_ink(tokens.ink, self.layout))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foxing.encoder.errors import CodecError
 
-from .checkpoint import Checkpoint
+from .models.checkpoint import Checkpoint
 
 DIGEST_CHARACTERS = 12  # of the sha256, as stored in vision tokens
 CHUNK_BYTES = 4 << 20  # per read

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .checkpoint import transformers
-from .model import PageFeatures, RepeatRule, VisionModel
+from .models.checkpoint import transformers
+from .models.model import PageFeatures, RepeatRule, VisionModel
 
 MAX_PERIOD = 64  # tokens per turn of a loop
 MIN_LOOP_TOKENS = (
@@ -64,35 +64,48 @@ class NgramHistory:
 
 
 class NoRepeatNgramProcessor:
-    """Logits processor for greedy decoding that bans repeated n-grams, records the probability of each chosen token and
-    stops sequences that loop."""
+    """Logits processor for greedy decoding that keeps repetitions down, records the probability of each chosen token
+    and stops sequences that loop."""
 
     def __init__(self, rule: RepeatRule, n_sequences: int, max_new_tokens: int) -> None:
+        self._rule = rule
+        self._counts: Tensor | None = None  # float [B, vocabulary]: how often each token was generated
         self._histories = [NgramHistory(rule) for _ in range(n_sequences)]
         self._max_new_tokens = max_new_tokens
-        #: By sequence, the best token of each step, banned or not.
+        #: By sequence, the best token of each step after the penalties, banned or not.
         self.wanted: list[list[int]] = [[] for _ in range(n_sequences)]
         self._looping = [False] * n_sequences
         self._log_probabilities: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """`scores` with banned tokens at −∞. `scores`: float [B, vocabulary], logits."""
+        """`scores` less the penalties, with banned tokens at −∞. `scores`: float [B, vocabulary], logits."""
         scores = scores.float()
         total = scores.logsumexp(-1)
         if self._log_probabilities:
             for history, token in zip(self._histories, input_ids[:, -1].tolist(), strict=True):
                 history.append(token)
-        allowed = scores
-        for index, best in enumerate(scores.argmax(-1).tolist()):
+        allowed = penalised = self._penalised(input_ids, scores)
+        for index, best in enumerate(penalised.argmax(-1).tolist()):
             self.wanted[index].append(best)
             banned = self._histories[index].banned
             if best in banned:
-                if allowed is scores:
-                    allowed = scores.clone()
+                if allowed is penalised:
+                    allowed = penalised.clone()
                 allowed[index, list(banned)] = -torch.inf
         chosen = allowed.argmax(-1, keepdim=True)
         self._log_probabilities.append(scores.gather(-1, chosen).squeeze(-1) - total)
         return allowed
+
+    def _penalised(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """`scores` less what the rule takes off tokens that were generated before."""
+        if not (self._rule.presence_penalty or self._rule.frequency_penalty):
+            return scores
+        if self._counts is None:
+            self._counts = torch.zeros_like(scores)
+        if self._log_probabilities:
+            self._counts.scatter_add_(1, input_ids[:, -1:], torch.ones_like(scores[:, :1]))
+        taken = self._rule.frequency_penalty * self._counts + self._rule.presence_penalty * (self._counts > 0)
+        return scores - taken
 
     def looping(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         """Stopping criterion: bool[B], the sequences that loop."""

@@ -1,5 +1,7 @@
-"""The plug-ins of the codecs that run a third-party model: `deepseek-ocr`, `got-ocr2` and `qwen-vl`."""
+"""The plug-ins of the codecs that run a third-party model: one for each class in `models`."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import Field
@@ -13,9 +15,8 @@ from foxing.renderer import PageLayout
 if TYPE_CHECKING:
     from foxing.encoder.remote.endpoint import Endpoint
 
-    from .model import VisionModel
+    from .models.model import VisionModel
 
-DEFAULT_BATCH_TOKENS = 32_768
 DEPENDENCIES = Dependencies("gpu", ("transformers", "tokenizers"))
 
 
@@ -40,8 +41,8 @@ class VisionOptions(CodecOptions):
         "halve their size at some cost in accuracy, int8 at the lower cost. Existing tokens of every type stay "
         "readable.",
     )
-    batch_tokens: int = Field(
-        default=DEFAULT_BATCH_TOKENS,
+    batch_tokens: int | None = Field(
+        default=None,
         ge=1,
         description="Maximum number of positions, prompt and text together, in one batch of pages; lower it if memory "
         "is short.",
@@ -49,7 +50,7 @@ class VisionOptions(CodecOptions):
 
 
 class DeepSeekOptions(VisionOptions):
-    """Options of the codec `deepseek-ocr`."""
+    """Options of the codecs `deepseek-ocr` and `deepseek-ocr-2`."""
 
     remote: ServerOptions | None = Field(
         default=None,
@@ -59,19 +60,27 @@ class DeepSeekOptions(VisionOptions):
     )
 
 
-def _open(
-    model_class: "type[VisionModel]", model: str, device: str, options: VisionOptions, server: ServerOptions | None
-) -> Codec:
-    """The codec over `model`, a hub id or a folder; `server` decodes its tokens if given. Raises `CodecError`."""
+def _loader(module: str, model_class: str) -> "Callable[[str, VisionOptions], Codec]":
+    """Loads the codec over a class of `models`, which is imported then."""
+
+    def load(device: str, options: VisionOptions) -> Codec:
+        found = getattr(import_module(f"{__package__}.models.{module}"), model_class)
+        return _open(found, device, options, getattr(options, "remote", None))
+
+    return load
+
+
+def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions, server: ServerOptions | None) -> Codec:
+    """The codec over the model of `options`; `server` decodes its tokens if given. Raises `CodecError`."""
     from foxing.encoder.device import pick_device
 
-    from .checkpoint import locate, page_layout, pick_dtype
     from .codec import VisionCodec
     from .digest import weights_digest
+    from .models.checkpoint import locate, page_layout, pick_dtype
 
     endpoint = None if server is None else _endpoint(server)  # its errors come before a large model is loaded
     torch_device = pick_device(device)
-    checkpoint = locate(model, options.revision)
+    checkpoint = locate(options.model or model_class.hub_id, options.revision)
     loaded = model_class.load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
     settings = VisionCodecSettings(
         layout=page_layout(checkpoint),
@@ -99,48 +108,62 @@ class VisionCodecSettings(TypedDict):
     layout: PageLayout
     source: str
     token_dtype: str
-    batch_tokens: int
+    batch_tokens: int | None
 
 
-def _deepseek_ocr(device: str, options: DeepSeekOptions) -> Codec:
-    from .deepseek import HUB_ID, DeepSeekOcr
-
-    return _open(DeepSeekOcr, options.model or HUB_ID, device, options, options.remote)
+def _stores(models: str, tiers: str, server: str = "") -> str:
+    return f"Stores the vision tokens of {models} and decodes them with its decoder{server}: printed pages, {tiers}."
 
 
-def _got_ocr2(device: str, options: VisionOptions) -> Codec:
-    from .got import HUB_ID, GotOcr2
-
-    return _open(GotOcr2, options.model or HUB_ID, device, options, None)
-
-
-def _qwen_vl(device: str, options: VisionOptions) -> Codec:
-    from .qwen import HUB_ID, QwenVl
-
-    return _open(QwenVl, options.model or HUB_ID, device, options, None)
-
-
+_ON_A_SERVER = ", here or on a server"
+_GRID_TIERS = "large to tiny"
 DEEPSEEK_OCR = CodecPlugin(
     "deepseek-ocr",
-    "Stores the vision tokens of DeepSeek-OCR and decodes them with its decoder, here or on a server: printed pages, "
-    "large to tiny.",
-    _deepseek_ocr,
+    _stores("DeepSeek-OCR", "large to tiny", _ON_A_SERVER),
+    _loader("deepseek", "DeepSeekOcr"),
     DeepSeekOptions,
     needs=DEPENDENCIES,
     needs_for={"remote": SERVER_DEPENDENCIES},
 )
+DEEPSEEK_OCR_2 = CodecPlugin(
+    "deepseek-ocr-2",
+    _stores("DeepSeek-OCR-2", "base and small", _ON_A_SERVER),
+    _loader("deepseek2", "DeepSeekOcr2"),
+    DeepSeekOptions,
+    needs=DEPENDENCIES,
+    needs_for={"remote": SERVER_DEPENDENCIES},
+)
+UNLIMITED_OCR = CodecPlugin(
+    "unlimited-ocr",
+    _stores("Unlimited-OCR", "base and small"),
+    _loader("unlimited", "UnlimitedOcr"),
+    VisionOptions,
+    needs=DEPENDENCIES,
+)
 GOT_OCR2 = CodecPlugin(
     "got-ocr2",
-    "Stores the vision tokens of GOT-OCR 2.0 and decodes them with its decoder: printed pages, base only.",
-    _got_ocr2,
+    _stores("GOT-OCR 2.0", "base only"),
+    _loader("got", "GotOcr2"),
     VisionOptions,
     needs=DEPENDENCIES,
 )
 QWEN_VL = CodecPlugin(
     "qwen-vl",
-    "Stores the vision tokens of Qwen2.5-VL, Qwen3-VL or MinerU2.5 and decodes them with its decoder: printed pages, "
-    "every tier.",
-    _qwen_vl,
+    _stores("Qwen2.5-VL, Qwen3-VL, MinerU2.5 or olmOCR-2", _GRID_TIERS),
+    _loader("qwen", "QwenVl"),
+    VisionOptions,
+    needs=DEPENDENCIES,
+)
+GLM_OCR = CodecPlugin(
+    "glm-ocr", _stores("GLM-OCR", _GRID_TIERS), _loader("glm", "GlmOcr"), VisionOptions, needs=DEPENDENCIES
+)
+GLM4V = CodecPlugin(
+    "glm4v", _stores("Glyph or GLM-4.1V", _GRID_TIERS), _loader("glm", "Glm4v"), VisionOptions, needs=DEPENDENCIES
+)
+PADDLEOCR_VL = CodecPlugin(
+    "paddleocr-vl",
+    _stores("PaddleOCR-VL", _GRID_TIERS),
+    _loader("paddleocr", "PaddleOcrVl"),
     VisionOptions,
     needs=DEPENDENCIES,
 )

@@ -19,7 +19,7 @@ from foxing.encoder.tokens import VisionTokens
 from .batching import split_on_oom
 from .codec import VisionCodec
 from .generation import Generation, NgramHistory, detokenize, loops
-from .model import FREE_OCR, PageFeatures, VisionModel
+from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import from_tokens
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from foxing.encoder.capabilities import StorageEffect
 from foxing.encoder.tokens import VisionTokens
 
-from .model import FREE_OCR, PageFeatures, VisionModel
+from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 
 #: Storage dtypes that are compared with float32.

@@ -1,8 +1,8 @@
 """Builds context: the last messages exactly, then what recall finds, as text or page image, whichever shows more for a
 billed token."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,8 +10,10 @@ from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
 from foxing.memory.models import RecalledMessage
 from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.pages.sheets import SheetSetter
 from foxing.memory.recall.assemble import MessageAssembler, StoredMessages
 from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
+from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
@@ -19,8 +21,9 @@ from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.renderer.readers import Reader, Readers
 
 from .blocks import Block, ImageBlock, TextBlock, written
-from .plan import Match, Offer, Plan, Planner
-from .sheets import DrawnSheet, SheetDrawer
+from .limits import ImageLimits
+from .plan import Match, Offer, Plan, Planner, match_worths
+from .sheets import DrawnSheet
 from .transcript import line_tokens, transcript
 from .values import ContextRequest, ContextResult
 
@@ -38,6 +41,8 @@ STEPS, LEAST_STEP = 16, 32
 MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Pages of which sheets are drawn.
 PAGES = 24
+#: Share of a message from which on it is shown whole, rounding aside.
+WHOLE = 1 - 1e-6
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
@@ -58,18 +63,28 @@ class _Recalled:
     sheets: Sequence[DrawnSheet] = ()
     #: For each of `spans`: the sheets that show it together.
     shown_by: Sequence[frozenset[int]] = ()
+    #: For each of `sheets`: the messages on it that are none of `spans`; of one shown in part, its share.
+    beside: Sequence[float] = ()
     notes: list[str] = field(default_factory=list)
 
 
 class ContextBuilder:
     """Builds context for readers. Safe to share between threads."""
 
-    def __init__(self, database: Database, recaller: Recaller, assembler: MessageAssembler, readers: Readers) -> None:
+    def __init__(
+        self,
+        database: Database,
+        recaller: Recaller,
+        assembler: MessageAssembler,
+        readers: Readers,
+        rehearsals: RehearsalRecorder,
+    ) -> None:
         self.database = database
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
-        self._drawer = SheetDrawer(database, assembler.decoder)
+        self.rehearsals = rehearsals
+        self._sheets = SheetSetter(database, assembler.decoder, DrawnSheet.of)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that words are relative to."""
@@ -82,6 +97,7 @@ class ContextBuilder:
         while True:
             result = _result(request, reader, recalled, plan, recent)
             if result.billed_tokens <= request.budget or not plan.texts:
+                self.rehearsals.record_keys(bank, _given(recalled, plan), now)
                 return result
             # tokens of lines do not quite add up: the last match goes
             plan = Plan(plan.texts - {max(plan.texts)}, plan.sheets, plan.tokens)
@@ -123,8 +139,10 @@ class ContextBuilder:
             numbers = {key: message.id for key, message in found.items()}
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
-            recalled.sheets = self._drawer.sheets(wanted, reader)
+            recalled.sheets = self._sheets.sheets(wanted, reader)
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
+            matching = set(ids)
+            recalled.beside = [_others(sheet, matching) for sheet in recalled.sheets]
         return recalled
 
 
@@ -137,7 +155,12 @@ def _shown_by(
     """The sheets that show a message together; none if a page of it was not drawn."""
     if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
         return frozenset()
-    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.message_ids)
+    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.placed.shares)
+
+
+def _others(sheet: DrawnSheet, matching: Container[int]) -> float:
+    """How many messages a sheet shows that are not among those `matching`."""
+    return sum(share for number, share in sheet.placed.shares.items() if number not in matching)
 
 
 def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMessage]:
@@ -174,13 +197,34 @@ def _reserved(recent: Sequence[RecalledMessage], budget: int) -> int:
 
 
 def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reader) -> Plan:
-    none: Sequence[frozenset[int]] = [frozenset()] * len(recalled.spans)
-    pairs = zip(recalled.spans, recalled.shown_by or none, strict=True)
-    matches = [Match(line_tokens(span), sheets) for span, sheets in pairs]
-    offers = [Offer(sheet.tokens(keepsakes=request.keepsakes), sheet.text_tokens) for sheet in recalled.sheets]
-    most = 0 if reader.limits is None else reader.limits.max_images
-    planner = Planner(matches, offers, max(0, room), most)
-    return {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
+    """The plan of what recall found, within the room and within what the provider takes; notes say what that left
+    out."""
+    places: Sequence[frozenset[int]] = recalled.shown_by or [frozenset()] * len(recalled.spans)
+    worths = match_worths([span.score for span in recalled.spans])
+    matches = [
+        Match(line_tokens(span), worth, sheets)
+        for span, worth, sheets in zip(recalled.spans, worths, places, strict=True)
+    ]
+    offers = [
+        Offer(sheet.tokens(keepsakes=request.keepsakes), sheet.text_tokens, beside)
+        for sheet, beside in zip(recalled.sheets, recalled.beside, strict=True)
+    ]
+    limits = ImageLimits(reader, recalled.sheets)
+    while True:
+        allowed = [
+            replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
+        ]
+        planner = Planner(matches, allowed, max(0, room), limits.most)
+        plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
+        if limits.admit(plan.sheets):
+            recalled.notes += limits.notes
+            return plan
+
+
+def _given(recalled: _Recalled, plan: Plan) -> list[str]:
+    """Ids of the matches that the content of a plan shows, best first."""
+    shown = [bool(sheets) and sheets <= plan.sheets for sheets in recalled.shown_by] or [False] * len(recalled.spans)
+    return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
 
 
 def _result(
@@ -200,16 +244,25 @@ def _result(
         blocks.append(TextBlock(f"{RECENT}\n{transcript(recent)}"))
     texts = sum(count_text_tokens(block.text) for block in blocks if isinstance(block, TextBlock))
     images = sum(block.tokens for block in blocks if isinstance(block, ImageBlock))
-    shown = [key for drawn in sheets for key in drawn.keys]
-    ids = dict.fromkeys([*shown, *(message.message_id for message in (*matches, *recent))])
     labels = sum(count_text_tokens(drawn.said(keepsakes=request.keepsakes)) for drawn in sheets)
+    as_text = [message.message_id for message in (*matches, *recent)]
     return ContextResult(
         content=written(blocks, request.form or reader.provider),
         stable_blocks=stable,
         billed_tokens=texts + images,
         text_tokens_instead=texts - labels + sum(drawn.text_tokens for drawn in sheets),
-        message_ids=list(ids),
+        message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.placed.keys), *as_text])),
+        in_part=[key for key in _in_part(sheets) if key not in as_text],
         reader=reader.name,
         formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
         notes=recalled.notes,
     )
+
+
+def _in_part(sheets: Sequence[DrawnSheet]) -> list[str]:
+    """Keys of the messages that sheets do not show to their ends."""
+    shares: dict[str, float] = {}
+    for drawn in sheets:
+        for key, share in zip(drawn.placed.keys, drawn.placed.shares.values(), strict=True):
+            shares[key] = shares.get(key, 0.0) + share
+    return [key for key, share in shares.items() if share < WHOLE]

@@ -1,14 +1,20 @@
 """The choice between text and page images: which matches stand as text, and which sheets show them, within a budget.
 
-A match is worth the less the later it comes in the answer of recall. Of several ways to spend the budget, the one that
-shows the most is taken, so that a mixture never shows less than text or images alone.
+What a plan shows is worth the sum of what each message is worth to the question. Several plans are finished, text alone
+and images alone among them, and the one that is worth the most is taken, so that a mixture never promises less than
+either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-#: Rank at which a match is worth half of the first one.
-HALF_RANK = 12
+#: A match is worth (its score ÷ the best one) to this power, ÷ its rank to that power. Fitted to where the evidence of
+#: LoCoMo's questions stands in the answer of recall.
+SCORE_POWER, RANK_POWER = 3.0, 0.4
+#: What a message that is none of the matches is worth where a sheet shows it: of the last match, and at most.
+BESIDE, MOST_BESIDE = 0.4, 0.001
+#: Matches that stand as text before sheets are chosen, in each of the plans.
+FIRST = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,8 @@ class Match:
 
     #: Tokens of it as text, with who and when.
     tokens: int
+    #: What it is worth to show it, see `match_worths`.
+    worth: float
     #: The sheets that show it together; empty if none do.
     sheets: frozenset[int] = frozenset()
 
@@ -29,6 +37,8 @@ class Offer:
     tokens: int
     #: Tokens of all that it shows, as text.
     text_tokens: int
+    #: Messages on it that are none of the matches; of one on several sheets, its share.
+    beside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,13 @@ class Plan:
     tokens: int
 
 
+def match_worths(scores: Sequence[float | None]) -> list[float]:
+    """What matches are worth, by their scores, best first; the first one 1."""
+    best = max((score or 0.0 for score in scores), default=0.0)
+    shares = [1.0 if score is None or best <= 0 else max(0.0, score / best) ** SCORE_POWER for score in scores]
+    return [share / rank**RANK_POWER for rank, share in enumerate(shares, 1)]
+
+
 class Planner:
     """Plans for one set of matches, best first, and offers."""
 
@@ -50,64 +67,84 @@ class Planner:
         self.offers = offers
         self.room = room
         self.most_sheets = most_sheets
-        self._worth = [HALF_RANK / (HALF_RANK + rank) for rank in range(len(matches))]
+        last = min((match.worth for match in matches), default=0.0)
+        self._beside = [min(BESIDE * last, MOST_BESIDE) * offer.beside for offer in offers]
         self._of_sheet: list[list[int]] = [[] for _ in offers]
         for number, match in enumerate(matches):
             for sheet in match.sheets:
                 self._of_sheet[sheet].append(number)
 
     def best(self) -> Plan:
-        """The plan that shows the most; of equals the one that costs the least."""
-        plans = [self.text(), self.images(), self._filled(self.images()), self._exchanged(self.text())]
-        return max(plans, key=lambda plan: (round(self.shown(plan), 6), -plan.tokens))
+        """The plan that is worth the most; of equals the one that costs the least."""
+        return max(self._plans(), key=lambda plan: (round(self.worth(plan), 9), -plan.tokens))
 
-    def shown(self, plan: Plan) -> float:
-        """What the matches that a plan shows are worth."""
-        return sum(worth for number, worth in enumerate(self._worth) if self._covered(number, plan.texts, plan.sheets))
+    def worth(self, plan: Plan) -> float:
+        """What all that a plan shows is worth."""
+        shown = (m.worth for n, m in enumerate(self.matches) if self._covered(n, plan.texts, plan.sheets))
+        return sum(shown) + sum(self._beside[sheet] for sheet in plan.sheets)
 
     def text(self) -> Plan:
         """Matches as text, in their order; one that does not fit is passed over."""
-        return self._filled(Plan(frozenset(), frozenset(), 0))
+        return self._filled((), frozenset())
 
     def images(self) -> Plan:
-        """Sheets alone: again and again the one whose matches are worth the most for a token."""
+        """Sheets alone: those that are worth the most for a token."""
+        sheets = self._sheets((), self.room)
+        return Plan(frozenset(), sheets, self._tokens((), sheets))
+
+    def _plans(self) -> Iterator[Plan]:
+        yield self.text()
+        if not self.offers:
+            return
+        yield self.images()
+        yield self._exchanged(self.text())
+        for count in FIRST:
+            first = range(min(count, len(self.matches)))
+            left = self.room - self._tokens(first, ())
+            if left < 0:
+                return
+            yield self._filled(first, self._sheets(first, left))
+            if count >= len(self.matches):
+                return
+
+    def _sheets(self, texts: Iterable[int], room: int) -> frozenset[int]:
+        """Sheets beside matches that stand as text: those that add the most for a token, as many as fit."""
+        known = frozenset(texts)
+        density = {
+            sheet: self._gain(sheet, known) / offer.tokens
+            for sheet, offer in enumerate(self.offers)
+            if offer.tokens <= offer.text_tokens
+        }
         sheets: set[int] = set()
-        spent = 0
-        while True:
-            gains = [
-                (self._gain(sheet, sheets) / offer.tokens, -sheet)
-                for sheet, offer in enumerate(self.offers)
-                if sheet not in sheets and offer.tokens <= min(self.room - spent, offer.text_tokens)
-            ]
-            if not gains or max(gains)[0] <= 0 or len(sheets) == self.most_sheets:
-                return Plan(frozenset(), frozenset(sheets), spent)
-            sheet = -max(gains)[1]
-            sheets.add(sheet)
-            spent += self.offers[sheet].tokens
+        for sheet in sorted(density, key=lambda sheet: (-density[sheet], sheet)):
+            if density[sheet] > 0 and self.offers[sheet].tokens <= room and len(sheets) < self.most_sheets:
+                sheets.add(sheet)
+                room -= self.offers[sheet].tokens
+        return frozenset(sheets)
 
-    def _gain(self, sheet: int, shown: set[int]) -> float:
-        """What the matches that a further sheet shows are worth; of one on several sheets, its share."""
-        new = (number for number in self._of_sheet[sheet] if not self._covered(number, frozenset(), frozenset(shown)))
-        return sum(self._worth[number] / len(self.matches[number].sheets) for number in new)
+    def _gain(self, sheet: int, texts: frozenset[int]) -> float:
+        """What a sheet adds to `texts`; of a match on several sheets, its share."""
+        shown = (self.matches[number] for number in self._of_sheet[sheet] if number not in texts)
+        return self._beside[sheet] + sum(match.worth / len(match.sheets) for match in shown)
 
-    def _filled(self, plan: Plan) -> Plan:
-        """`plan` with further matches as text, as many as fit."""
-        texts, spent = set(plan.texts), plan.tokens
+    def _filled(self, texts: Iterable[int], sheets: frozenset[int]) -> Plan:
+        """`texts` that no sheet shows, and further matches as text, as many as fit."""
+        chosen = {number for number in texts if not self._covered(number, frozenset(), sheets)}
+        spent = self._tokens(chosen, sheets)
         for number, match in enumerate(self.matches):
-            if not self._covered(number, plan.texts, plan.sheets) and spent + match.tokens <= self.room:
-                texts.add(number)
+            if spent + match.tokens <= self.room and not self._covered(number, chosen, sheets):
+                chosen.add(number)
                 spent += match.tokens
-        return Plan(frozenset(texts), plan.sheets, spent)
+        return Plan(frozenset(chosen), sheets, spent)
 
     def _exchanged(self, plan: Plan) -> Plan:
         """`plan` with sheets in place of texts that cost more, and with what fits then."""
-        while True:
-            savings = [(self._saving(sheet, plan), -sheet) for sheet in range(len(self.offers))]
-            if not savings or max(savings)[0] <= 0 or len(plan.sheets) == self.most_sheets:
-                return plan
-            sheets = plan.sheets | {-max(savings)[1]}
-            texts = frozenset(n for n in plan.texts if not self._covered(n, frozenset(), sheets))
-            plan = self._filled(Plan(texts, sheets, self._tokens(texts, sheets)))
+        while len(plan.sheets) < self.most_sheets:
+            saving, sheet = max((self._saving(sheet, plan), -sheet) for sheet in range(len(self.offers)))
+            if saving <= 0:
+                break
+            plan = self._filled(plan.texts, plan.sheets | {-sheet})
+        return plan
 
     def _saving(self, sheet: int, plan: Plan) -> int:
         """Tokens that a sheet saves in place of the texts that it shows; never positive for one that costs more than
@@ -119,9 +156,9 @@ class Planner:
         replaced = [n for n in self._of_sheet[sheet] if n in plan.texts and self._covered(n, frozenset(), with_it)]
         return sum(self.matches[number].tokens for number in replaced) - offer.tokens
 
-    def _tokens(self, texts: frozenset[int], sheets: frozenset[int]) -> int:
+    def _tokens(self, texts: Iterable[int], sheets: Iterable[int]) -> int:
         return sum(self.matches[number].tokens for number in texts) + sum(self.offers[s].tokens for s in sheets)
 
-    def _covered(self, number: int, texts: frozenset[int], sheets: frozenset[int]) -> bool:
+    def _covered(self, number: int, texts: frozenset[int] | set[int], sheets: frozenset[int]) -> bool:
         needed = self.matches[number].sheets
         return number in texts or (bool(needed) and needed <= sheets)

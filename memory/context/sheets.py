@@ -1,43 +1,24 @@
-"""Sheets of pages: what the memory holds of a page, laid out for a reader. Drawn once until the page changes."""
+"""Sheets as a prompt shows them: with a line that says what stands on the image, and its identifiers as text."""
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
-from typing import NamedTuple
-
-from sqlalchemy import Connection
+from functools import cached_property
+from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.errors import Unreadable
 from foxing.memory.ingest.keepsakes import Rank, find_keepsakes
-from foxing.memory.pages.content import StoredContents
-from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.message_parts import read_part
-from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import messages, pages
-from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
-from foxing.renderer import Entry
-from foxing.renderer.readers import Reader, Sheet, set_sheets
+from foxing.memory.pages.sheets import PageSheet
+from foxing.renderer.readers import Sheet
 
 from .transcript import line, minute
-
-#: Bytes of sheets that stay drawn.
-CACHE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
 class DrawnSheet:
     """A sheet of a page, and the text beside it."""
 
-    page: PageRow
-    sheet: Sheet
-    #: Ids of the messages on it, whole or in part.
-    message_ids: frozenset[int]
-    #: Keys of these messages, in their order on it.
-    keys: tuple[str, ...]
+    placed: PageSheet
     #: What is said before the image: which messages it shows.
     label: str
     #: Their identifiers, which are easily misread; empty if there are none.
@@ -45,13 +26,39 @@ class DrawnSheet:
     #: Tokens of the same messages as text.
     text_tokens: int
 
+    @classmethod
+    def of(cls, placed: PageSheet) -> Self:
+        """The sheet with what is said before it."""
+        parts = placed.parts
+        lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in parts)
+        first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
+        return cls(
+            placed,
+            f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.",
+            " ".join(_identifiers([part.content for part in parts])),
+            count_text_tokens("\n".join(lines)),
+        )
+
+    @property
+    def sheet(self) -> Sheet:
+        """The image."""
+        return self.placed.sheet
+
     def said(self, *, keepsakes: bool) -> str:
         """What is said before the image. `keepsakes`: whether with the identifiers."""
         return f"{self.label} Identifiers on it: {self.identifiers}" if keepsakes and self.identifiers else self.label
 
     def tokens(self, *, keepsakes: bool) -> int:
         """What the reader bills for the image and what is said before it."""
-        return self.sheet.tokens + count_text_tokens(self.said(keepsakes=keepsakes))
+        return self.sheet.tokens + (self._said_tokens if keepsakes else self._label_tokens)
+
+    @cached_property
+    def _said_tokens(self) -> int:
+        return count_text_tokens(self.said(keepsakes=True))
+
+    @cached_property
+    def _label_tokens(self) -> int:
+        return count_text_tokens(self.label)
 
 
 class _Part(NamedTuple):
@@ -61,110 +68,6 @@ class _Part(NamedTuple):
     name: str | None
     created_at: datetime
     text: str
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What is stored of pages, from one state of the memory."""
-
-    rows: Mapping[int, PageRow]
-    contents: StoredContents
-    spans: Mapping[int, Sequence[SpanRow]]
-    messages: Mapping[int, Message]
-    keepsakes: Mapping[int, Sequence[KeepsakeRow]]
-
-
-class SheetDrawer:
-    """Draws the sheets of pages for readers, and keeps them. Safe to share between threads."""
-
-    def __init__(self, database: Database, decoder: PageDecoder, cache_bytes: int = CACHE_BYTES) -> None:
-        self.database = database
-        self.decoder = decoder
-        self._cache_bytes = cache_bytes
-        self._drawn: OrderedDict[tuple[int, int, Reader], list[DrawnSheet]] = OrderedDict()
-        self._size = 0
-        self._lock = Lock()
-
-    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[DrawnSheet]:
-        """The sheets of the pages, in the order of the pages' times. A page that cannot be read has none, nor does one
-        that is gone."""
-        with self.database.read() as connection:
-            rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
-            found = {row.id: self._cached(row, reader) for row in rows}
-            stored = _fetch(connection, [row for row in rows if found[row.id] is None])
-        drawn = self._draw(stored, reader)
-        for row in stored.rows.values():
-            found[row.id] = self._keep(row, reader, drawn.get(row.id, []))
-        return [sheet for row in rows for sheet in found[row.id] or ()]
-
-    def _draw(self, stored: _Stored, reader: Reader) -> dict[int, list[DrawnSheet]]:
-        """Page id → its sheets."""
-        states = self.decoder.read(list(stored.rows.values()), stored.contents)
-        drawn: dict[int, list[DrawnSheet]] = {}
-        for page_id, row in stored.rows.items():
-            state = states[page_id]
-            if isinstance(state, Unreadable):
-                continue
-            entries: list[Entry] = []
-            for span in stored.spans.get(page_id, ()):
-                message = stored.messages[span.message_id]
-                part = read_part(state, row, span, stored.keepsakes.get(page_id, ()))
-                who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
-                entries.append(replace(who, gaps=frozenset(part.gaps.tolist())))
-            if entries:
-                keys = {message.id: message.key for message in stored.messages.values()}
-                drawn[page_id] = [_described(row, sheet, entries, keys) for sheet in set_sheets(entries, reader)]
-        return drawn
-
-    def _cached(self, row: PageRow, reader: Reader) -> list[DrawnSheet] | None:
-        with self._lock:
-            key = (row.id, row.version, reader)
-            if key in self._drawn:
-                self._drawn.move_to_end(key)
-            return self._drawn.get(key)
-
-    def _keep(self, row: PageRow, reader: Reader, sheets: list[DrawnSheet]) -> list[DrawnSheet]:
-        """`sheets`, kept in place of those that were used least lately."""
-        with self._lock:
-            self._drawn[row.id, row.version, reader] = sheets
-            self._size += sum(len(sheet.sheet.png) for sheet in sheets)
-            while self._size > self._cache_bytes and self._drawn:
-                _, gone = self._drawn.popitem(last=False)
-                self._size -= sum(len(sheet.sheet.png) for sheet in gone)
-        return sheets
-
-
-def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
-    ids = [row.id for row in rows]
-    spans = pages.spans_of_pages(connection, ids)
-    on_pages = sorted({span.message_id for parts in spans.values() for span in parts})
-    return _Stored(
-        {row.id: row for row in rows},
-        pages.contents(connection, ids),
-        spans,
-        messages.by_ids(connection, on_pages),
-        pages.keepsakes_of(connection, ids),
-    )
-
-
-def _described(row: PageRow, sheet: Sheet, entries: Sequence[Entry], keys: Mapping[int, str]) -> DrawnSheet:
-    """The sheet with what is said before it. `entries`: the messages of the page, by their numbers."""
-    whole = {entry.message_id: entry.content for entry in entries}
-    parts = [whole[span.message_id][span.char_start : span.char_stop] for span in sheet.page.spans]
-    by_id = {entry.message_id: entry for entry in entries}
-    shown = [by_id[span.message_id] for span in sheet.page.spans]
-    ids = [int(entry.message_id) for entry in shown]
-    lines = (line(_Part(e.role, e.name, e.created_at, part)) for e, part in zip(shown, parts, strict=True))
-    first, last = min(entry.created_at for entry in shown), max(entry.created_at for entry in shown)
-    return DrawnSheet(
-        row,
-        sheet,
-        frozenset(ids),
-        tuple(keys[number] for number in ids),
-        f"Page image, {len(shown)} messages from {minute(first)} to {minute(last)}.",
-        " ".join(_identifiers(parts)),
-        count_text_tokens("\n".join(lines)),
-    )
 
 
 def _identifiers(parts: Sequence[str]) -> dict[str, None]:

@@ -97,6 +97,10 @@ class ContextResult(Value):
     billed_tokens: int = Field(description="What the reader bills for the content.")
     text_tokens_instead: int = Field(description="What all that the content shows would cost as text.")
     message_ids: list[str] = Field(description="Messages that the content shows, whole or in part, in its order.")
+    in_part: list[str] = Field(
+        default_factory=list,
+        description="Those of `message_ids` that the page images show in part only; the rest is on others.",
+    )
     reader: str = Field(description="Name of the reader.")
     formula: str = Field(description="What the reader bills for an image, in words, and how text is counted.")
     notes: list[str] = Field(default_factory=list, description="What the content went without, and why.")

@@ -120,6 +120,7 @@ class Sealer:
         terms = self.reindexer.prepare(PageChanges(sealed=faded, drafts=page_drafts))
         purge_at = wastebasket.purge_time(now, policy.undo_window)
         with self.database.write() as connection:
+            banks.lock(connection, bank.id)
             current = self.reindexer.is_current(connection, terms)
             if not current or not banks.advance_seal_version(connection, bank):
                 return None

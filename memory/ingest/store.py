@@ -1,4 +1,4 @@
-"""Storing messages: all are validated first, then written in one transaction. Nothing is encoded."""
+"""Storing messages: all of a call are validated first, then written in one transaction. Nothing is encoded."""
 
 import hashlib
 import json
@@ -14,26 +14,28 @@ from sqlalchemy import Connection
 
 from foxing.memory.clock import later
 from foxing.memory.compact_json import compact_json
-from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.errors import Conflict, InvalidInput, MemoryFault
 from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.policy import Policy
 from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
-from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
+from .group_commit import GroupCommit
 from .validate import check_bank_name, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
+GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
 
 
 @dataclass(frozen=True)
 class _KeyedMessage:
-    """A valid message, its id and its index terms."""
+    """A valid message, its id and its passages."""
 
     key: str
     message: NewMessage
@@ -41,7 +43,9 @@ class _KeyedMessage:
     text: str
     #: The thread it belongs to; None if neither the message nor the call names one.
     thread: str | None
-    terms: Counter[str]
+    passages: Sequence[Passage]
+    #: The index terms of each passage.
+    terms: Sequence[Counter[str]]
     #: The secret with which its digest is keyed.
     digest_key: bytes
     #: What it means; None if that is worked out later.
@@ -64,18 +68,49 @@ class _KeyedMessage:
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
         """The message under its id or a new one, in its thread or `thread`."""
         text = message.text
-        terms = index_terms(text, message.name)
-        return cls(message.id or uuid.uuid4().hex, message, text, message.thread or thread, terms, digest_key)
+        key = message.id or uuid.uuid4().hex
+        passages = split_passages(text)
+        terms = index_terms(text, message.name, passages)
+        return cls(key, message, text, message.thread or thread, passages, terms, digest_key)
+
+    @property
+    def speech(self) -> list[str]:
+        """What is embedded of each passage."""
+        return [spoken(self.text[start:stop], self.message.name) for start, stop in self.passages]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A valid call of `store`."""
+
+    bank: str
+    messages: Sequence[_KeyedMessage]
+    #: Digest of what was given: another call must not use its idempotency key.
+    digest: bytes
+    idempotency_key: str | None
+    now: datetime
+
+    @cached_property
+    def given(self) -> list[str]:
+        """The ids that the caller chose; a generated id is new."""
+        return [item.key for item in self.messages if item.message.id is not None]
+
+    @cached_property
+    def claims(self) -> set[tuple[str, bool, str]]:
+        """What two calls in one transaction must not have in common: the second has to see what the first stored."""
+        keys = () if self.idempotency_key is None else (self.idempotency_key,)
+        return {(self.bank, True, key) for key in self.given} | {(self.bank, False, key) for key in keys}
 
 
 class MessageStore:
-    """Stores messages of at most `max_bytes` bytes of UTF-8 each."""
+    """Stores messages of at most `max_bytes` bytes of UTF-8 each. What threads store at once is written together."""
 
     def __init__(self, database: Database, search: HybridSearch, max_bytes: int) -> None:
         self.database = database
         self.index = search.index
         self.vectors = search.vectors
         self.max_bytes = max_bytes
+        self._group: GroupCommit[_Request, StoreResult] = GroupCommit(self._write_all, _how_many)
 
     @cached_property
     def _digest_key(self) -> bytes:
@@ -100,38 +135,96 @@ class MessageStore:
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         keyed = self._keyed(valid, thread)
-        digest = keyed_digest(self._digest_key, _request_digest(valid, thread))
-        with self.database.write() as connection:
-            bank = banks.get_or_create(connection, bank_name, now, Policy().model_dump(mode="json"))
-            if idempotency_key is None:
-                return self._store_new(connection, bank, keyed, now)
-            idempotency.delete_before(connection, now - IDEMPOTENCY_WINDOW)
-            saved = idempotency.find_answer(connection, bank.id, idempotency_key, now - IDEMPOTENCY_WINDOW)
-            if saved is None:
-                result = self._store_new(connection, bank, keyed, now)
-                answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
-                idempotency.save_answer(connection, bank.id, idempotency_key, answer, now)
-                return result
-            if saved.digest != digest:
-                raise Conflict(f"the idempotency key '{idempotency_key}' was used for other messages; use a new one")
-            return StoreResult.model_validate(saved.answer)
+        digest = b"" if idempotency_key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
+        return self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
 
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""
         keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
-        made = self.vectors.encode_now([spoken(item.text, item.message.name) for item in keyed])
+        made = self.vectors.encode_now([item.speech for item in keyed])
         if made is None:
             return keyed
         return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
 
-    def _store_new(
-        self, connection: Connection, bank: Bank, keyed: Sequence[_KeyedMessage], now: datetime
-    ) -> StoreResult:
-        """Inserts the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
-        given = [item.key for item in keyed if item.message.id is not None]  # a generated id is new
-        known = messages.by_keys(connection, bank.id, given)
+    def _write_all(self, requests: Sequence[_Request]) -> list[StoreResult | MemoryFault]:
+        """Writes calls in one transaction; an answer or an error for each. If the connection is lost while it is being
+        committed, the first attempt may have succeeded, and its answers hold where the second finds nothing to do."""
+        attempts: list[list[StoreResult | MemoryFault]] = []
+
+        def write(connection: Connection) -> list[StoreResult | MemoryFault]:
+            attempts.append(self._write_once(connection, requests, again=bool(attempts)))
+            return attempts[-1]
+
+        answers = self.database.repeatable(write)
+        return [_first_success(made) for made in zip(*attempts, strict=True)] if len(attempts) > 1 else answers
+
+    def _write_once(
+        self, connection: Connection, requests: Sequence[_Request], *, again: bool
+    ) -> list[StoreResult | MemoryFault]:
+        """`again`: whether ids that were generated may be in the database already."""
+        answers: dict[int, StoreResult | MemoryFault] = {}
+        by_bank: dict[str, list[int]] = {}
+        for number, request in enumerate(requests):
+            by_bank.setdefault(request.bank, []).append(number)
+        for name in sorted(by_bank):  # all processes lock banks in this order
+            numbers = by_bank[name]
+            part = _BankWriter(self, connection, [requests[number] for number in numbers], again=again)
+            answers |= dict(zip(numbers, part.write(), strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+
+class _BankWriter:
+    """Writes calls that store into one bank, which it creates if necessary and locks."""
+
+    def __init__(
+        self, store: MessageStore, connection: Connection, requests: Sequence[_Request], *, again: bool
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._requests = requests
+        self._again = again
+        policy = Policy().model_dump(mode="json")
+        self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
+        self._new: list[tuple[_KeyedMessage, datetime]] = []
+
+    def write(self) -> list[StoreResult | MemoryFault]:
+        given = [item.key for request in self._requests for item in request.messages if self._is_given(item)]
+        known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
+        answers = [self._answer(request, known) for request in self._requests]
+        if self._new:
+            self._insert()
+        return answers
+
+    def _is_given(self, item: _KeyedMessage) -> bool:
+        return self._again or item.message.id is not None
+
+    def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
+        """The answer to a call, whose new messages are noted."""
+        try:
+            if request.idempotency_key is None:
+                return self._note_new(request, known)
+            return self._answer_once(request, request.idempotency_key, known)
+        except Conflict as error:
+            return error
+
+    def _answer_once(self, request: _Request, key: str, known: Mapping[str, messages.Message]) -> StoreResult:
+        """The answer to a call with an idempotency key, which may have been given before."""
+        since = request.now - IDEMPOTENCY_WINDOW
+        idempotency.delete_before(self._connection, since)
+        saved = idempotency.find_answer(self._connection, self._bank.id, key, since)
+        if saved is None:
+            result = self._note_new(request, known)
+            answer = idempotency.SavedAnswer(request.digest, result.model_dump(mode="json"))
+            idempotency.save_answer(self._connection, self._bank.id, key, answer, request.now)
+            return result
+        if saved.digest != request.digest:
+            raise Conflict(f"the idempotency key '{key}' was used for other messages; use a new one")
+        return StoreResult.model_validate(saved.answer)
+
+    def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
+        """Notes the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
         new: dict[str, _KeyedMessage] = {}
-        for item in keyed:
+        for item in request.messages:
             if item.key in known:
                 _check_same(known[item.key], item)
             elif item.key not in new:
@@ -140,20 +233,45 @@ class MessageStore:
                 raise Conflict(
                     f"the id '{item.key}' occurs twice in this call, with different messages; use another id"
                 )
-        if new:
-            ids = _insert(connection, bank.id, list(new.values()), now)
-            self.index.add(connection, bank.id, {ids[key]: item.terms for key, item in new.items()})
-            self.vectors.add(connection, bank.id, [ids[key] for key in new], joined([i.code for i in new.values()]))
-            oldest = min(item.message.created_at or now for item in new.values())
-            chars = sum(len(item.text) for item in new.values())
-            seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
-            schedule.note_stored(connection, bank.id, chars, seal_at)
-        return StoreResult(ids=[item.key for item in keyed], stored=len(new), duplicates=len(keyed) - len(new))
+        self._new += [(item, request.now) for item in new.values()]
+        ids = [item.key for item in request.messages]
+        return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new))
+
+    def _insert(self) -> None:
+        """Inserts the new messages with their terms and codes."""
+        connection, bank = self._connection, self._bank
+        ids = _insert(connection, bank.id, self._new)
+        items = [item for item, _ in self._new]
+        self._store.index.add(connection, bank.id, {ids[item.key]: item.terms for item in items})
+        codes = joined([item.code for item in items])
+        self._store.vectors.add(connection, bank.id, [ids[item.key] for item in items], codes)
+        oldest = min(item.message.created_at or now for item, now in self._new)
+        seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
+        schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
 
 
-def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], now: datetime) -> dict[str, int]:
-    """Inserts messages; id as callers know it → row id."""
-    threads = [item.thread or DEFAULT_THREAD for item in new]
+def _how_many(waiting: Sequence[_Request]) -> int:
+    """How many of the calls that wait are written together."""
+    total, claims = 0, set[tuple[str, bool, str]]()
+    for number, request in enumerate(waiting):
+        total += len(request.messages)
+        if number and (total > GROUP_MESSAGES or not claims.isdisjoint(request.claims)):
+            return number
+        claims |= request.claims
+    return len(waiting)
+
+
+def _first_success(answers: Sequence[StoreResult | MemoryFault]) -> StoreResult | MemoryFault:
+    """The answer to a call that was tried several times."""
+    last = answers[-1]
+    if isinstance(last, StoreResult) and not last.stored:
+        return next(answer for answer in answers if isinstance(answer, StoreResult))
+    return last
+
+
+def _insert(connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMessage, datetime]]) -> dict[str, int]:
+    """Inserts messages, each with the time of its call; id as callers know it → row id."""
+    threads = [item.thread or DEFAULT_THREAD for item, _ in new]
     thread_ids = banks.thread_ids(connection, bank_id, threads)
     rows: list[messages.NewRow] = [
         {
@@ -168,9 +286,9 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[_KeyedMessage], 
             "metadata": item.message.metadata or None,
             "digest": item.digest,
             "chars": len(item.text),
-            "terms": item.terms.total(),
+            "passages": len(item.passages),
         }
-        for item, thread in zip(new, threads, strict=True)
+        for (item, now), thread in zip(new, threads, strict=True)
     ]
     return messages.insert(connection, rows, bank_id)
 

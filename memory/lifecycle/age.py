@@ -87,7 +87,7 @@ class Ager:
         of the others it estimates."""
         due = self._survey(bank_name, now)
         result = _Result(unreadable=due.impossible)
-        exact = self._previews(due.moves[:preview])
+        exact = self._previews(due.moves[:preview], now)
         for move in due.moves:
             found = exact.get(move.page.id) or self._expected(move)
             if isinstance(found, str):
@@ -109,7 +109,7 @@ class Ager:
         discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
-            result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), discard=discard))
+            result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), now, discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
         if result.moved:  # with an undo window of nothing
@@ -118,6 +118,7 @@ class Ager:
 
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
+            banks.lock(connection, bank_id)
             purged = wastebasket.purge(connection, bank_id, now)
         self.database.erase_log()
         return purged
@@ -134,12 +135,12 @@ class Ager:
     def _changes(self, moves: Sequence[Move]) -> list[Change]:
         return [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in moves]
 
-    def _previews(self, moves: Sequence[Move]) -> dict[int, _Moved | str]:
+    def _previews(self, moves: Sequence[Move], now: datetime) -> dict[int, _Moved | str]:
         """Page id → the result of a move, or why the page would be left as it is."""
         found: dict[int, _Moved | str] = {}
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
-            outcome = self.rewriter.preview(self._changes(batch))
+            outcome = self.rewriter.preview(self._changes(batch), now)
             found |= outcome.unreadable
             by_id = {move.page.id: move for move in batch}
             for item in outcome.done:

@@ -1,23 +1,37 @@
-"""Embedding the messages of a bank that have no embedding of the present embedder."""
+"""Indexing the messages of a bank again: embedding those that have no embedding of the present embedder, and words."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from foxing.memory.recall.embedding import NONE
 from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.recall.semantic.vectors import MessageVectors
 from foxing.memory.reports import EmbeddingReport
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, embeddings
+from foxing.memory.storage.repositories import banks, embeddings, messages
 
 BATCH = 64  # messages, written in one transaction
 ATTEMPTS = 5  # while other processes change the pages of a batch
 
 Progress = Callable[[int, int], None]  # messages embedded, messages in all
 
+#: Of a bank, from a message on: the ids of the next messages, and how many there are.
+_Lister = Callable[[Connection, int, int], tuple[list[int], int]]
+#: Changes messages of a bank; how many of them.
+_Change = Callable[[int, Sequence[int]], int]
+
+
+class _Done(NamedTuple):
+    """Messages that were changed, and those that cannot be read now."""
+
+    done: int = 0
+    left: int = 0
+
 
 class MessageEmbedder:
-    """Makes the embeddings that are missing."""
+    """Makes the embeddings that are missing, and indexes words again."""
 
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
@@ -29,28 +43,22 @@ class MessageEmbedder:
     def vectors(self) -> MessageVectors:
         return self.reindexer.vectors
 
-    def embed(self, bank_name: str, progress: Progress | None = None) -> EmbeddingReport:
+    def reindex(self, bank_name: str, *, words: bool, progress: Progress | None = None) -> EmbeddingReport:
         """See `Memory.reindex`."""
+        with self.database.read() as connection:
+            bank_id = banks.get(connection, bank_name).id
+        indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
+        if words and not self.vectors.source.enabled:
+            return EmbeddingReport(bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, left=indexed.left)
         source = self.vectors.source
         embedder = source.load()
         if not embedder.dimensions or getattr(embedder, "slow", False):
             source.documents(["the number of dimensions"])  # what a server has is known only from its answer
-        with self.database.read() as connection:
-            bank_id = banks.get(connection, bank_name).id
-            total = embeddings.count_pending(connection, bank_id, self._embedder_id(connection))
-        embedded = left = 0
-        last = 0
-        while True:
-            with self.database.read() as connection:
-                ids = embeddings.pending(connection, bank_id, self._embedder_id(connection), last, BATCH)
-            if not ids:
-                return EmbeddingReport(bank=bank_name, embedder=embedder.name, embedded=embedded, left=left)
-            last = ids[-1]
-            done = self._embed_batch(bank_id, ids)
-            embedded += done
-            left += len(ids) - done
-            if progress is not None:
-                progress(embedded, max(total, embedded))
+        embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
+        left = max(indexed.left, embedded.left)
+        return EmbeddingReport(
+            bank=bank_name, embedder=embedder.name, embedded=embedded.done, indexed=indexed.done, left=left
+        )
 
     def embed_new(self, bank_name: str) -> int:
         """See `Memory.embed_new`."""
@@ -70,11 +78,43 @@ class MessageEmbedder:
         """Whether a message has no embedding, as far as the embedder can tell without being asked."""
         return bool(embeddings.pending(connection, bank_id, self._embedder_id(connection), 0, 1))
 
+    def _run(self, bank_id: int, list_ids: "_Lister", change: "_Change", progress: Progress | None) -> "_Done":
+        """Changes the listed messages batch by batch."""
+        last = done = left = 0
+        while True:
+            with self.database.read() as connection:
+                ids, waiting = list_ids(connection, bank_id, last)
+            if not ids:
+                return _Done(done, left)
+            changed = change(bank_id, ids)
+            last, done, left = ids[-1], done + changed, left + len(ids) - changed
+            if progress is not None:
+                progress(done, done + left + max(0, waiting - len(ids)))
+
+    def _all(self, connection: Connection, bank_id: int, after: int) -> tuple[list[int], int]:
+        return messages.ids_after(connection, bank_id, after, BATCH), messages.count_after(connection, bank_id, after)
+
+    def _without_code(self, connection: Connection, bank_id: int, after: int) -> tuple[list[int], int]:
+        embedder = self._embedder_id(connection)
+        ids = embeddings.pending(connection, bank_id, embedder, after, BATCH)
+        return ids, embeddings.count_pending(connection, bank_id, embedder)
+
+    def _index_batch(self, bank_id: int, ids: Sequence[int]) -> int:
+        """How many of the messages have their words indexed now."""
+        for _ in range(ATTEMPTS):
+            prepared = self.reindexer.prepare_words(ids)
+            with self.database.write() as connection:
+                if self.reindexer.is_current(connection, prepared):
+                    self.reindexer.write(connection, bank_id, prepared)
+                    return len(prepared.counts)
+        return 0
+
     def _embed_batch(self, bank_id: int, ids: Sequence[int]) -> int:
         """How many of the messages have an embedding now."""
         for _ in range(ATTEMPTS):
             prepared = self.reindexer.prepare_codes(ids)
             with self.database.write() as connection:
+                banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):
                     self.reindexer.write(connection, bank_id, prepared)
                     return len(prepared.changed)

@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
 from foxing.memory.errors import Closed, StorageError
+from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import jobs
@@ -45,17 +46,27 @@ def _never() -> bool:
 class JobQueue:
     """The queue of jobs of a memory. Safe to share between threads; processes share it through the database."""
 
-    def __init__(self, database: Database, upkeep: Upkeep, codec: str, clock: Callable[[], datetime] = utc_now) -> None:
-        """`codec`: name of the present codec. `clock`: real time, for leases and pauses; what is due is asked for the
-        time that a call is given."""
+    def __init__(
+        self,
+        database: Database,
+        upkeep: Upkeep,
+        codec: str,
+        rehearsals: RehearsalRecorder,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`codec`: name of the present codec. `rehearsals`: of which the clock writes what was counted. `clock`: real
+        time, for leases and pauses; what is due is asked for the time that a call is given."""
         self._database = database
         self._upkeep = upkeep
         self._codec = codec
+        self._rehearsals = rehearsals
         self._clock = clock
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
-        are not looked at. What was purged while the log could not be erased is erased from it now."""
+        are not looked at. What was purged while the log could not be erased is erased from it now, and what recall has
+        found is counted."""
+        self._rehearsals.write()
         self._database.erase_waiting_log()
         with self._database.read() as connection:
             if not jobs.is_due(connection, now, self._codec):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from foxing.encoder import Codec, capabilities_of
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages
+from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 
 LEASE = timedelta(seconds=60)
@@ -28,12 +28,14 @@ class LeasedPages:
 def lease_pages(
     database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool
 ) -> Iterator[LeasedPages]:
-    """Leases those of `candidates` that are free and unchanged, and releases them at the end; a lease expires if the
-    process is killed. `pinned`: whether to lease pinned pages as well."""
+    """Leases those of `candidates`, of one bank, that are free and unchanged, and releases them at the end; a lease
+    expires if the process is killed. `pinned`: whether to lease pinned pages as well."""
     owner = uuid.uuid4().hex
     clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
     until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
     with database.write() as connection:
+        if candidates:
+            banks.lock(connection, candidates[0].bank_id)
         ids = [page.id for page in candidates if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
         contents = pages.contents(connection, ids)
     try:
@@ -41,4 +43,5 @@ def lease_pages(
     finally:
         if ids:
             with database.write() as connection:
+                banks.lock(connection, candidates[0].bank_id)
                 pages.release(connection, ids, owner)

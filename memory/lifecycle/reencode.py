@@ -122,7 +122,7 @@ class Reencoder:
         for start in range(0, len(survey.stale), BATCH):
             batch = survey.stale[start : start + BATCH]
             changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
-            rewritten = self.rewriter.run(bank.id, changes, pinned=True)
+            rewritten = self.rewriter.run(bank.id, changes, now, pinned=True)
             requests = [RelayoutRequest(item.page, item.tier) for item in batch if item.foreign]
             result.add(batch, rewritten, self.relayout.run(bank.id, requests, now))
             if progress is not None:

@@ -22,7 +22,7 @@ from foxing.memory.pages.spans import span_rows
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import messages, pages, wastebasket
+from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewPage, PageRow, TypesetColumns
 from foxing.renderer import PageLayout, Typesetter, render
 
@@ -221,6 +221,7 @@ class PageRelayout:
         for _ in range(ATTEMPTS):
             terms = self.reindexer.prepare(_page_changes(replacements))
             with self.database.write() as connection:
+                banks.lock(connection, bank_id)
                 changed = pages.changed(connection, [item.page for item in replacements])
                 if not changed and self.reindexer.is_current(connection, terms):
                     for item in replacements:

@@ -5,6 +5,7 @@ Encoding happens outside any transaction. Ageing and reencoding differ only in t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -28,7 +29,7 @@ from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages, wastebasket
+from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
 from foxing.renderer import Cells, PageLayout, tier_rank
 
@@ -96,9 +97,15 @@ class Rewriter:
         return self.decoder.load()
 
     def run(
-        self, bank_id: int, changes: Sequence[Change], *, discard: DiscardTimes | None = None, pinned: bool = False
+        self,
+        bank_id: int,
+        changes: Sequence[Change],
+        now: datetime,
+        *,
+        discard: DiscardTimes | None = None,
+        pinned: bool = False,
     ) -> RewriteOutcome:
-        """Carries out changes to pages of one bank; a page that cannot be read stays as it is.
+        """Carries out changes to pages of one bank as of `now`; a page that cannot be read stays as it is.
 
         `discard`: when old tokens and texts go to the wastebasket (None: they are deleted). `pinned`: whether to change
         pinned pages as well.
@@ -107,7 +114,7 @@ class Rewriter:
             changes = [change for change in changes if change.page.id in leased.ids]
             if not changes:
                 return RewriteOutcome([], {})
-            rewritten = self._rewrite(changes, leased.contents)
+            rewritten = self._rewrite(changes, leased.contents, now)
             return RewriteOutcome(self._swap(bank_id, rewritten.done, leased.contents, discard), rewritten.unreadable)
 
     def change(self, page: PageRow, tier: str, *, drops_text: bool) -> Change:
@@ -120,11 +127,11 @@ class Rewriter:
         fades = drops_text and spec is not None and spec.fades and self.can_encode(page)
         return Change(page, tier, new_tokens=fades or tier != page.tier, drops_text=drops_text)
 
-    def preview(self, changes: Sequence[Change]) -> RewriteOutcome:
-        """The pages as they would be after their changes. Nothing is written."""
+    def preview(self, changes: Sequence[Change], now: datetime) -> RewriteOutcome:
+        """The pages as they would be after their changes at `now`. Nothing is written."""
         with self.database.read() as connection:
             contents = pages.contents(connection, [change.page.id for change in changes])
-        return self._rewrite(changes, contents)
+        return self._rewrite(changes, contents, now)
 
     def expected_tokens(self, page: PageRow, tier: str) -> tuple[int, int]:
         """Expected vision tokens of the page at `tier`, and their bytes. A stream holds at a lower tier what it holds
@@ -144,12 +151,13 @@ class Rewriter:
         """Why a page for which `can_encode` is False is left as it is."""
         return reasons.other_layout(self.codec.name)
 
-    def _rewrite(self, changes: Sequence[Change], contents: StoredContents) -> RewriteOutcome:
+    def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
         """The pages after their changes, not yet written."""
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
         downscaled = self._downscale(possible, contents)
         best = self._best_states([change for change in possible if change.page.id not in downscaled], contents)
-        drawn = self._draw([c for c in possible if c.new_tokens and c.page.id in best.states], best.states, contents)
+        redrawn = [change for change in possible if change.new_tokens and change.page.id in best.states]
+        drawn = self._draw(redrawn, best.states, contents, now)
         drafted = _drafts(possible, contents, best.states, drawn, downscaled)
         readings = self._readings(drafted.drafts)
         done: list[RewrittenPage] = []
@@ -199,6 +207,7 @@ class Rewriter:
             replaced = [draft.row.id for draft in drafts]
             terms = self.reindexer.prepare(PageChanges((), states.keys(), states, drafts, replaced))
             with self.database.write() as connection:
+                banks.lock(connection, bank_id)
                 changed = pages.changed(connection, [item.change.page for item in rewritten])
                 if not changed and self.reindexer.is_current(connection, terms):
                     for item in rewritten:
@@ -270,7 +279,7 @@ class Rewriter:
         return downscaled
 
     def _draw(
-        self, changes: Sequence[Change], states: Mapping[int, PageState], contents: StoredContents
+        self, changes: Sequence[Change], states: Mapping[int, PageState], contents: StoredContents, now: datetime
     ) -> dict[int, RedrawnPage]:
         """Page id → the page as it is drawn at its tier, from its state.
 
@@ -283,8 +292,9 @@ class Rewriter:
         result: dict[int, RedrawnPage] = {}
         for (tier, fades), group in by_tier.items():
             if fades:
+                frequencies = self.reindexer.index.document_frequencies
                 with self.database.read() as connection:
-                    stored = fetch_stored_pages(connection, group, states, self.reindexer.index.document_frequencies)
+                    stored = fetch_stored_pages(connection, group, states, frequencies, now)
                 drawn = redraw(PageDrawer(self.codec), stored, tier)
             else:
                 grids = [states[page.id].cells[: page.rows_used] for page in group]

@@ -67,9 +67,10 @@ class Upkeep:
             )
         if job.kind == "embed":
             if self._embedder.vectors.source.usable:
-                self._embedder.embed(job.bank)
+                self._embedder.reindex(job.bank, words=False)
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
+            banks.lock(connection, job.bank_id)
             purged = wastebasket.purge(connection, job.bank_id, now)
         if purged:
             self._database.erase_log()
@@ -84,7 +85,7 @@ class Upkeep:
         due_time = self._next_ageing if job.kind == "age" else _next_purge
 
         def reschedule(connection: Connection) -> None:
-            schedule.bring_forward(connection, job.bank_id, job.kind)  # from here on writers of the bank wait
+            banks.lock(connection, job.bank_id)
             schedule.put(connection, job.bank_id, job.kind, due_time(connection, job.bank_id))
 
         return reschedule
@@ -107,7 +108,7 @@ class Upkeep:
             measured = messages.count_open_chars(connection, bank_id)
 
         def reschedule(connection: Connection) -> None:
-            schedule.bring_forward(connection, bank_id, "seal")  # from here on writers of the bank wait
+            banks.lock(connection, bank_id)
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
             oldest = messages.oldest_open(connection, bank_id)
             due_at = None if oldest is None else later(oldest, policy.seal_after)
@@ -119,7 +120,7 @@ class Upkeep:
 
     def _embed_rescheduling(self, bank_id: int) -> Reschedule:
         def reschedule(connection: Connection) -> None:
-            schedule.bring_forward(connection, bank_id, "embed")  # from here on writers of the bank wait
+            banks.lock(connection, bank_id)
             missing = self._embedder.vectors.source.usable and self._embedder.is_due(connection, bank_id)
             schedule.put(connection, bank_id, "embed", DueTime(AT_ONCE if missing else None))
 

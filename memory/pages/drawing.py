@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
@@ -16,8 +17,8 @@ from foxing.encoder import (
     VisionTokens,
 )
 from foxing.memory.reports import WordCounts
-from foxing.memory.salience import keeping, rare_in_bank
-from foxing.memory.storage.repositories import messages, pages
+from foxing.memory.salience import keeping, rare_in_bank, rehearsed
+from foxing.memory.storage.repositories import messages, pages, rehearsals
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
@@ -48,13 +49,19 @@ class StoredPage:
     texts: Sequence[SplicedText]
     #: index term → how many messages of the bank hold it, for those of the page
     frequencies: Mapping[str, int]
+    #: message id → how many rehearsals of the present it is worth, for those that recall has found
+    rehearsals: Mapping[int, float]
 
 
 def fetch_stored_pages(
-    connection: Connection, rows: Sequence[PageRow], states: Mapping[int, PageState], frequencies: DocumentFrequencies
+    connection: Connection,
+    rows: Sequence[PageRow],
+    states: Mapping[int, PageState],
+    frequencies: DocumentFrequencies,
+    now: datetime,
 ) -> list[StoredPage]:
     """The pages of `rows`, all of one bank, with the messages on them. `states`: page id → what has been read of it;
-    `frequencies`: of the bank's index."""
+    `frequencies`: of the bank's index; `now`: the present, in which rehearsals have lost some of their worth."""
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
     known = messages.by_ids(connection, sorted({span.message_id for parts in spans.values() for span in parts}))
@@ -62,8 +69,11 @@ def fetch_stored_pages(
     texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
     wanted = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
     held = frequencies(connection, rows[0].bank_id, sorted(wanted)) if rows else {}
+    found = rehearsals.strengths(connection, known, now)
     return [
-        StoredPage(row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held)
+        StoredPage(
+            row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held, found
+        )
         for row in rows
     ]
 
@@ -119,7 +129,11 @@ def _inked(page: StoredPage) -> InkedPage:
         entry = Entry(str(message.id), message.role, "", message.created_at, message.thread, message.name)
         inked.append(InkedMessage.of(entry, span, text.transcription))
     cells = page.state.cells[: page.row.rows_used]
-    refinements = (rare_in_bank(page.frequencies), keeping([text.keepsakes for text in page.texts]))
+    refinements = (
+        rare_in_bank(page.frequencies),
+        rehearsed([page.rehearsals.get(span.message_id, 0.0) for span in page.spans]),
+        keeping([text.keepsakes for text in page.texts]),
+    )
     return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
 
 

@@ -12,6 +12,7 @@ from foxing.memory.parts import Part, TextPart
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.memory.text.parts import parse_parts
+from foxing.memory.text.passages import Passage
 from foxing.renderer import PageLayout, tier_rank
 
 from .content import PageState
@@ -142,6 +143,24 @@ def recalled_message(
             "source": remembered.source,
             "page_ids": list(remembered.page_keys),
             "score": score,
+        }
+    )
+
+
+def recalled_passage(span: RecalledMessage, remembered: RememberedMessage, passage: Passage) -> RecalledMessage:
+    """`span`, the whole message that was `remembered`, cut to a passage of it."""
+    start, stop = passage
+    confidence, flagged = remembered.confidence[start:stop], remembered.flagged[start:stop]
+    gaps = remembered.gaps[(remembered.gaps >= start) & (remembered.gaps < stop)] - start
+    certain = np.delete(confidence, gaps)
+    return span.model_copy(
+        update={
+            "text": remembered.text[start:stop],
+            "passage": (start, stop),
+            "parts": None,
+            "gaps": gaps.tolist(),
+            "confidence": round(float(certain.mean()), 4) if len(certain) else 1.0,
+            "uncertain": uncertain_runs(confidence, flagged),
         }
     )
 

@@ -1,7 +1,8 @@
 """A single page as the memory holds it: its image, its reading, its tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from io import BytesIO
 from typing import Self
 
@@ -78,11 +79,18 @@ class _StoredPage:
 class PageViewer:
     """Reads single pages for `Memory.page_image`, `Memory.read_page` and `Memory.page_tokens`."""
 
-    def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
-        """`frequencies`: of the index."""
+    def __init__(
+        self,
+        database: Database,
+        decoder: PageDecoder,
+        frequencies: DocumentFrequencies,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`frequencies`: of the index. `clock`: the present, timezone-aware."""
         self.database = database
         self.decoder = decoder
         self.frequencies = frequencies
+        self.clock = clock
 
     @property
     def codec(self) -> Codec:
@@ -192,7 +200,7 @@ class PageViewer:
             )
         states = {page.row.id: self._state(page)}
         with self.database.read() as connection:
-            stored = fetch_stored_pages(connection, [page.row], states, self.frequencies)
+            stored = fetch_stored_pages(connection, [page.row], states, self.frequencies, self.clock())
         return redraw(PageDrawer(self.codec), stored, tier)[0]
 
     def _state(self, page: _StoredPage) -> PageState:

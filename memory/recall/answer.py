@@ -32,7 +32,7 @@ class Answer:
     max_tokens: int | None
     spans: list[RecalledMessage] = field(default_factory=list)
     text_tokens: int = 0
-    #: message id → match that did not fit, in the order of the answer
+    #: document → match that did not fit, in the order of the answer
     waiting: dict[int, Candidate] = field(default_factory=dict)
     #: the first match that did not fit
     oversized: RecalledMessage | None = None
@@ -54,7 +54,7 @@ class Answer:
             self.text_tokens += cost
             return True
         if candidate.neighbour_of is None:
-            self.waiting[candidate.message.id] = candidate
+            self.waiting[candidate.document] = candidate
             self.oversized = self.oversized or span
         return False
 

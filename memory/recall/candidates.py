@@ -9,26 +9,33 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.storage.repositories import messages
-from foxing.memory.storage.repositories.index import Hit
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.text.passages import document_key, message_of, passage_of
 
 from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
 from .hybrid import POOL, HybridSearch
+from .lexical.search_index import Hit, SearchQuery
 from .query import ResolvedQuery, narrowed
-from .ranking import REACH, RankedMessage, lend, lenders, ranked
-from .search_index import SearchQuery
+from .ranking import REACH, RankedPassage, lend, lenders, ranked
 from .semantic.vectors import Question
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A message that matches a query."""
+    """A message, or a passage of one, that matches a query."""
 
     message: Message
     #: score for the query; None if the query has no words
     score: float | None = None
     #: key of the match that it stands beside; None for a match
     neighbour_of: str | None = None
+    #: which passage of the message matches; None for the whole message
+    passage: int | None = None
+
+    @property
+    def document(self) -> int:
+        """Key of the passage, or of the first one."""
+        return document_key(self.message.id, self.passage or 0)
 
 
 class Candidates(Protocol):
@@ -38,7 +45,7 @@ class Candidates(Protocol):
         """All of them in the order of the answer, in batches of about `size`."""
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
-        """Where the answer continues: after the `examined`, but for those whose message ids are `waiting`."""
+        """Where the answer continues: after the `examined`, but for those whose documents are `waiting`."""
 
 
 def candidates(
@@ -52,10 +59,10 @@ def candidates(
 
 
 class RankedCandidates:
-    """Best first: the `POOL` messages that words, and those that meaning find best, and their neighbours, ranked
+    """Best first: the `POOL` passages that words, and those that meaning find best, and their neighbours, ranked
     together; and then what else the index of words finds.
 
-    Scores change when pages are sealed or age, so a position holds the messages that were dealt with, not a score.
+    Scores change when pages are sealed or age, so a position holds the passages that were dealt with, not a score.
     """
 
     def __init__(
@@ -76,8 +83,8 @@ class RankedCandidates:
         preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
         pool = self._search.pool(self._connection, self._query, self._question, preferred)
         ranking = self._ranked(pool.scores)
-        taken = self._seen | {message_id for message_id, _ in ranking}
-        left = [message for message in ranking if message.message_id not in self._seen]
+        taken = self._seen | {document for document, _ in ranking}
+        left = [passage for passage in ranking if passage.document not in self._seen]
         for start in range(0, len(left), size):
             yield self._candidates(left[start : start + size])
         if len(pool.hits) == POOL:
@@ -85,41 +92,52 @@ class RankedCandidates:
             yield from self._beyond(pool.hits, taken, lowest, size)
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
-        seen = self._seen | {candidate.message.id for candidate in examined}
+        seen = self._seen | {candidate.document for candidate in examined}
         return RankPosition(self._newest, seen - set(waiting)).encoded()
 
-    def _ranked(self, found: dict[int, float]) -> list[RankedMessage]:
-        """What was found and the neighbours of it, by score."""
-        around = messages.neighbours(self._connection, lenders(found), REACH)
-        scores = self._admitted(lend(found, around), found)
-        times = messages.times(self._connection, list(scores)) if self._preference is not None else {}
-        return ranked(scores, self._preference, times)
+    def _ranked(self, found: dict[int, float]) -> list[RankedPassage]:
+        """What was found and what stands beside it, by score."""
+        lending = lenders(found)
+        ids = sorted({message_of(document) for document in lending})
+        around = messages.neighbours(self._connection, ids, REACH)
+        near = {i for sides in around.values() for side in sides for i in side}
+        passages = messages.passage_counts(self._connection, sorted({*ids, *near}))
+        scores = self._admitted(lend(found, lending, around, passages), found)
+        said = sorted({message_of(document) for document in scores}) if self._preference is not None else []
+        return ranked(scores, self._preference, messages.times(self._connection, said))
 
     def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
         """`scores` without the neighbours that the query leaves out."""
-        lent = [i for i in scores if i not in hits and i <= self._newest]
+        lent = {message_of(i) for i in scores if i not in hits}
+        lent = {i for i in lent if i <= self._newest}
         within = self._query.within
-        admitted = messages.admitted(self._connection, lent, within) if within.conditions() else set(lent)
-        return {i: score for i, score in scores.items() if i in hits or i in admitted}
+        admitted = messages.admitted(self._connection, sorted(lent), within) if within.conditions() else lent
+        return {i: score for i, score in scores.items() if i in hits or message_of(i) in admitted}
 
     def _beyond(
         self, hits: Sequence[Hit], taken: Collection[int], lowest: float, size: int
     ) -> Iterator[list[Candidate]]:
-        """What the index finds after `hits`, without the messages `taken`. No score is above `lowest`."""
-        searched = {hit.message_id for hit in hits}
+        """What the index finds after `hits`, without the passages `taken`. No score is above `lowest`."""
+        searched = {hit.document for hit in hits}
         while hits := self._index.search(self._connection, self._query, after=hits[-1], limit=size):
-            found = {hit.message_id for hit in hits}
+            found = {hit.document for hit in hits}
             if not searched.isdisjoint(found):
                 raise SearchIndexError(
-                    f"the search index '{self._index.name}' returned a message twice; report it to its author"
+                    f"the search index '{self._index.name}' returned a passage twice; report it to its author"
                 )
             searched |= found
-            new = [hit for hit in hits if hit.message_id not in taken]
-            yield self._candidates([RankedMessage(i, min(score, lowest)) for i, score in new])
+            new = [hit for hit in hits if hit.document not in taken]
+            yield self._candidates([RankedPassage(i, min(score, lowest)) for i, score in new])
 
-    def _candidates(self, part: Sequence[RankedMessage]) -> list[Candidate]:
-        found = messages.by_ids(self._connection, [message_id for message_id, _ in part])
-        return [Candidate(found[i], round(score, 4)) for i, score in part if i in found]
+    def _candidates(self, part: Sequence[RankedPassage]) -> list[Candidate]:
+        found = messages.by_ids(self._connection, sorted({message_of(document) for document, _ in part}))
+        result = []
+        for document, score in part:
+            message = found.get(message_of(document))
+            if message is not None:
+                passage = passage_of(document) if message.passages > 1 else None
+                result.append(Candidate(message, round(score, 4), passage=passage))
+        return result
 
 
 class CandidatesByTime:
@@ -148,4 +166,5 @@ class CandidatesByTime:
             places.append((before.at, before.id))
         done = {candidate.message.id for candidate in examined}
         unread = () if before is None else [i for i in before.waiting if i not in done]
-        return TimePosition(*max(places), tuple(sorted({*unread, *waiting}))).encoded()
+        left = {message_of(document) for document in waiting}
+        return TimePosition(*max(places), tuple(sorted({*unread, *left}))).encoded()

@@ -16,11 +16,10 @@ import numpy as np
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages
-from foxing.memory.storage.repositories.index import Hit
 from foxing.memory.storage.repositories.messages import MessageFilter
 
 from .embedding import Embedder
-from .search_index import SearchIndex, SearchQuery
+from .lexical.search_index import Hit, SearchIndex, SearchQuery
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _numbers = count()
@@ -46,13 +45,14 @@ class IndexedBank:
             rows = [self._row(number, text, thread) for number, text in enumerate(texts, start=first)]
             ids = messages.insert(connection, rows, self.id)
             new = [ids[row["key"]] for row in rows]
-            self.index.add(connection, self.id, {i: _terms(text) for i, text in zip(new, texts, strict=True)})
+            self.index.add(connection, self.id, {i: [_terms(text)] for i, text in zip(new, texts, strict=True)})
         self.ids += new
 
-    def replace(self, texts: Mapping[int, str]) -> None:
-        """Replaces the words of messages, by their number."""
+    def replace(self, texts: Mapping[int, Sequence[str]]) -> None:
+        """Replaces the words of messages, by their number, with those of passages."""
+        counts = {self.ids[n]: [_terms(text) for text in passages] for n, passages in texts.items()}
         with self.database.write() as connection:
-            self.index.replace(connection, self.id, {self.ids[n]: _terms(text) for n, text in texts.items()})
+            self.index.replace(connection, self.id, counts)
 
     def remove(self, *numbers: int) -> None:
         """Removes messages from the index, by their number."""
@@ -90,7 +90,7 @@ class IndexedBank:
             "metadata": None,
             "digest": b"",
             "chars": len(text),
-            "terms": _terms(text).total(),
+            "passages": 1,
         }
 
 
@@ -114,7 +114,7 @@ def ranks_by_relevance(bank: IndexedBank) -> None:
 
 
 def counts_messages_with_a_term(bank: IndexedBank) -> None:
-    """A term counts once for each message of the bank that contains it."""
+    """A term counts once for each passage of the bank that contains it."""
     bank.store("red red apple", "green apple", "blue sky")
     bank.remove(1)
     with bank.database.read() as connection:
@@ -168,10 +168,22 @@ def later_messages_do_not_count(bank: IndexedBank) -> None:
     _expect(len(bank.hits("apple")) == 4, "messages stored later are not found")
 
 
+def finds_passages(bank: IndexedBank) -> None:
+    """Passages of a message are found by their own words, and none is left when they are replaced."""
+    bank.store("apple pie", "plum")
+    bank.replace({0: ["apple pie", "sky", "apple"], 1: ["plum"]})
+    found = {(hit.message_id, hit.passage) for hit in bank.hits("apple")}
+    _expect(found == {(bank.ids[0], 0), (bank.ids[0], 2)}, "not all passages with a word are found")
+    first = bank.hits("apple", limit=1)
+    _expect(first + bank.hits("apple", after=first[0]) == bank.hits("apple"), "pages of passages are not the list")
+    bank.replace({0: ["sky"]})
+    _expect((bank.found("apple"), bank.found("sky")) == ([], [0]), "a passage was not replaced")
+
+
 def replaces_words(bank: IndexedBank) -> None:
     """Replaced words are gone, and the new ones are found; other messages stay."""
     bank.store("apple pie", "apple tree")
-    bank.replace({0: "sky"})
+    bank.replace({0: ["sky"]})
     _expect((bank.found("apple"), bank.found("pie"), bank.found("sky")) == ([1], [], [0]), "words were not replaced")
 
 
@@ -181,7 +193,7 @@ def removes_messages(bank: IndexedBank) -> None:
     bank.remove(0)
     bank.remove(0)
     _expect(bank.found("apple pie") == [1], "a removed message is found")
-    bank.replace({0: "apple"})
+    bank.replace({0: ["apple"]})
     _expect(set(bank.found("apple")) == {0, 1}, "a removed message cannot be indexed again")
 
 
@@ -189,7 +201,7 @@ def rolls_back(bank: IndexedBank) -> None:
     """Changes of a transaction that fails are not made."""
     bank.store("apple")
     with suppress(_Abort), bank.database.write() as connection:
-        bank.index.replace(connection, bank.id, {bank.ids[0]: {"sky": 1}})
+        bank.index.replace(connection, bank.id, {bank.ids[0]: [{"sky": 1}]})
         raise _Abort
     _expect((bank.found("apple"), bank.found("sky")) == ([0], []), "a change that was rolled back is in the index")
 
@@ -258,6 +270,7 @@ INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     later_messages_do_not_count,
     replaces_words,
     removes_messages,
+    finds_passages,
     rolls_back,
     banks_are_apart,
     describes_a_bank,

@@ -36,7 +36,7 @@ class RankPosition(NamedTuple):
 
     #: highest message id that the list includes, so that messages stored since do not enter it
     newest: int
-    #: ids of the messages that were returned or left out for good
+    #: the passages that were returned or left out for good
     seen: frozenset[int]
 
     def encoded(self) -> Position:

@@ -6,16 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.storage.repositories.index import Hit
 from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.times.window import split_query
 
+from .lexical.search_index import Hit, SearchIndex, SearchQuery
 from .query import RecallQuery
 from .ranking import fuse
-from .search_index import SearchIndex, SearchQuery
 from .semantic.vectors import MessageVectors, Question, SearchScope
 
-POOL = 1000  # messages that are found in each way and ranked together
+POOL = 1000  # passages that are found in each way and ranked together
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Pool:
 
     #: hits of the index, best first, at most `POOL`
     hits: Sequence[Hit]
-    #: message id → score, of the hits and of what was found otherwise
+    #: passage → score, of the hits and of what was found otherwise
     scores: dict[int, float]
 
 
@@ -46,7 +45,7 @@ class HybridSearch:
     def pool(
         self, connection: Connection, query: SearchQuery, question: Question, preferred: MessageFilter | None
     ) -> Pool:
-        """The best messages of the query, and those of the `preferred` time, which may be none of the best."""
+        """The best passages of the query, and those of the `preferred` time, which may be none of the best."""
         hits = self.index.search(connection, query, limit=POOL)
         words = dict(hits)
         if preferred is not None:

@@ -11,24 +11,26 @@ from foxing.memory.errors import InvalidInput, Unreadable
 from foxing.memory.models import LeftOut, RecalledImage, RecalledImages, RecalledMessage
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.pages.sheets import PageSheet, SheetSetter
 from foxing.memory.pages.view import draw_page, encode_png
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
+from foxing.renderer.readers import Reader, Readers
 
 from .assemble import MessageAssembler, StoredMessages
-from .candidates import Candidate, candidates
+from .candidates import Candidate, Candidates, candidates
 from .hybrid import HybridSearch
-from .query import RecallQuery, resolve
+from .query import NATIVE_READER, RecallQuery, ResolvedQuery, resolve
 from .semantic.vectors import Question
 
 
 @dataclass
 class _Answer:
-    """Pages and open messages collected up to a limit."""
+    """Images and open messages collected up to a limit."""
 
     limit: int
-    #: page id → ids of the matching messages on the page, in the order of the answer
+    #: page id, or place of a sheet → ids of the matching messages on it, in the order of the answer
     message_ids: dict[int, list[str]] = field(default_factory=dict)
     open_matches: list[Candidate] = field(default_factory=list)
     #: matches that were added
@@ -37,8 +39,8 @@ class _Answer:
     full: bool = False
 
     def add(self, candidate: Candidate, page_ids: Sequence[int]) -> bool:
-        """Adds a match and the pages that hold it; False if that would exceed the limit. The first match is always
-        added."""
+        """Adds a match and the pages or sheets that hold it; False if that would exceed the limit. The first match is
+        always added."""
         message = candidate.message
         shown = len(self.message_ids) + len(self.open_matches)
         new = [page_id for page_id in page_ids if page_id not in self.message_ids]
@@ -46,8 +48,10 @@ class _Answer:
             self.full = True
             return False
         for page_id in page_ids:
-            self.message_ids.setdefault(page_id, []).append(message.key)
-        if message.open:
+            keys = self.message_ids.setdefault(page_id, [])
+            if message.key not in keys:  # several passages of it may match
+                keys.append(message.key)
+        if message.open and message.id not in {match.message.id for match in self.open_matches}:
             self.open_matches.append(candidate)
         self.added.append(candidate)
         return True
@@ -61,28 +65,56 @@ class _Found:
     pages: Mapping[int, PageRow]
     contents: StoredContents
     open_messages: StoredMessages
-    next_cursor: str | None
+    query: ResolvedQuery
+    candidates: Candidates
     #: what the answer went without
     note: str | None
+
+    def next_cursor(self, answer: _Answer) -> str | None:
+        """Where the answer continues after what `answer` holds; None at its end."""
+        return self.query.cursor(self.candidates.after(answer.added, ())) if answer.full else None
 
 
 class ImageRecaller:
     """Answers recall queries with page images."""
 
-    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
+    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler, readers: Readers) -> None:
         self.database = database
         self.search = search
         self.assembler = assembler
+        self.readers = readers
+        self._sheets: SheetSetter[PageSheet] = SheetSetter(database, assembler.decoder, lambda sheet: sheet)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
         if query.max_tokens is not None or query.verbatim or query.neighbours:
             raise InvalidInput("max_tokens, neighbours and fidelity apply to text; leave them out to recall images")
+        reader = None if query.reader == NATIVE_READER else self._reader(query.reader)
         question = self.search.question(query, now)
         with self.database.read() as connection:
             found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
+        answer, images, unreadable = self._held(found) if reader is None else self._laid_out(found, reader)
+        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
+        return RecalledImages(
+            images=images,
+            vision_tokens=sum(image.tokens for image in images),
+            open_spans=self._open_spans(found, answer),
+            left_out=left_out[: query.limit],
+            notes=[] if found.note is None else [found.note],
+            next_cursor=found.next_cursor(answer),
+        )
+
+    def _reader(self, name: str) -> Reader:
+        """Raises `UnknownReader`, `InvalidInput` for one that sees no images."""
+        reader = self.readers[name]
+        if not reader.sees:
+            raise InvalidInput(f"the reader '{name}' looks at no images; recall text for it")
+        return reader
+
+    def _held(self, found: _Found) -> tuple[_Answer, list[RecalledImage], list[str]]:
+        """The answer, with an image of each page as it is held, and ids of messages that cannot be shown."""
         states = self.assembler.decoder.read(list(found.pages.values()), found.contents)
         images = []
         unreadable: list[str] = []
@@ -92,15 +124,21 @@ class ImageRecaller:
                 unreadable += keys
             else:
                 images.append(_image(found.pages[page_id], state, keys))
-        left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
-        return RecalledImages(
-            images=images,
-            vision_tokens=sum(image.tokens for image in images),
-            open_spans=self._open_spans(found),
-            left_out=left_out[: query.limit],
-            notes=[] if found.note is None else [found.note],
-            next_cursor=found.next_cursor,
-        )
+        return found.answer, images, unreadable
+
+    def _laid_out(self, found: _Found, reader: Reader) -> tuple[_Answer, list[RecalledImage], list[str]]:
+        """The answer as far as the limit admits its sheets, with an image of each sheet that shows a match, and ids of
+        messages that cannot be shown."""
+        sheets = self._sheets.sheets(list(found.answer.message_ids), reader)
+        answer = _Answer(found.answer.limit, full=found.answer.full)
+        unreadable: list[str] = []
+        for candidate in found.answer.added:
+            shown = [place for place, sheet in enumerate(sheets) if candidate.message.id in sheet.shares]
+            if not answer.add(candidate, shown):
+                break
+            if not shown and not candidate.message.open:
+                unreadable.append(candidate.message.key)
+        return answer, [_sheet_image(sheets[place], keys) for place, keys in answer.message_ids.items()], unreadable
 
     def _find(
         self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
@@ -117,13 +155,14 @@ class ImageRecaller:
             pages.by_ids(connection, ids),
             pages.contents(connection, ids),
             StoredMessages.fetch(connection, [match.message for match in answer.open_matches]),
-            resolved.cursor(listed.after(answer.added, ())) if answer.full else None,
+            resolved,
+            listed,
             self.search.vectors.note(connection, bank.id, question),
         )
 
-    def _open_spans(self, found: _Found) -> list[RecalledMessage]:
+    def _open_spans(self, found: _Found, answer: _Answer) -> list[RecalledMessage]:
         remembered = self.assembler.assemble(found.open_messages)
-        matches = found.answer.open_matches
+        matches = answer.open_matches
         return [recalled_message(match.message, remembered[match.message.id], match.score) for match in matches]
 
 
@@ -138,6 +177,22 @@ def _image(row: PageRow, state: PageState, keys: Sequence[str]) -> RecalledImage
             "width": image.width,
             "height": image.height,
             "tokens": row.vision_tokens,
+            "message_ids": list(keys),
+        }
+    )
+
+
+def _sheet_image(placed: PageSheet, keys: Sequence[str]) -> RecalledImage:
+    """A sheet of a page. `keys`: ids of the matches on it."""
+    sheet = placed.sheet
+    return RecalledImage.model_validate(
+        {
+            "page_id": placed.page.key,
+            "tier": placed.page.tier,
+            "data": base64.b64encode(sheet.png).decode(),
+            "width": sheet.width_px,
+            "height": sheet.height_px,
+            "tokens": sheet.tokens,
             "message_ids": list(keys),
         }
     )

@@ -5,6 +5,7 @@ the write lock. In the transaction they are written if everything is still as it
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,14 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
+from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
 from .assemble import MessageAssembler, PageDraft, StoredMessages
 from .hybrid import HybridSearch
 from .semantic.vectors import MessageCodes, spoken
+
+_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,10 @@ class PreparedTerms:
     """Terms to be written with a change of pages."""
 
     basis: _Basis
-    #: message id → terms with their counts
-    counts: Mapping[int, Counter[str]]
+    #: message id → terms of each passage with their counts
+    counts: Mapping[int, Sequence[Counter[str]]]
+    #: message id → number of passages, where it will be another
+    passages: Mapping[int, int] = field(default_factory=dict)
     #: messages whose text is no longer what was said, and their codes; None if the clock makes them
     changed: Sequence[int] = ()
     codes: MessageCodes | None = None
@@ -101,9 +107,20 @@ class Reindexer:
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
         counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items() if not item.failed}
+        passages = {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
         changed = [i for i, item in remembered.items() if not item.failed and not _is_as_said(item)]
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
-        return PreparedTerms(basis, counts, changed, codes)
+        return PreparedTerms(basis, counts, passages, changed, codes)
+
+    def prepare_words(self, message_ids: Sequence[int]) -> PreparedTerms:
+        """The terms of messages as they are remembered now. Pages may be decoded."""
+        with self.database.read() as connection:
+            found = messages.by_ids(connection, message_ids)
+            stored = StoredMessages.fetch(connection, list(found.values()))
+        remembered = self.assembler.assemble(stored)
+        counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items() if not item.failed}
+        passages = {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
+        return PreparedTerms(_Basis.of(found.values(), stored.spans, stored.pages), counts, passages)
 
     def prepare_codes(self, message_ids: Sequence[int]) -> PreparedTerms:
         """The codes of messages as they are remembered now. Pages may be decoded. Raises `EmbedderError`."""
@@ -113,7 +130,8 @@ class Reindexer:
         remembered = self.assembler.assemble(stored)
         ready = [i for i, item in remembered.items() if not item.failed]
         codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
-        return PreparedTerms(_Basis.of(found.values(), stored.spans, stored.pages), {}, ready, codes)
+        basis = _Basis.of(found.values(), stored.spans, stored.pages)
+        return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
         """Whether nothing that the terms were computed from has changed since. If something has, prepare again."""
@@ -127,33 +145,43 @@ class Reindexer:
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
         """Replaces the terms and the codes of the messages; one without terms is removed from the index."""
-        self.index.replace(connection, bank_id, {i: counts for i, counts in prepared.counts.items() if counts})
-        self.index.remove(connection, bank_id, [i for i, counts in prepared.counts.items() if not counts])
-        self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
+        self.index.replace(connection, bank_id, {i: parts for i, parts in prepared.counts.items() if any(parts)})
+        self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
+        messages.set_passages(connection, prepared.passages)
+        if prepared.changed or prepared.passages:
+            self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
 
 
-def remembered_terms(message: RememberedMessage, name: str | None) -> Counter[str]:
-    """Index terms of a message with their counts: those of its words that hold no flagged character and no gap, and
-    those of `name`, its speaker."""
+def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
+    """Index terms of each passage of a message with their counts: those of its words that hold no flagged character and
+    no gap, and those of `name`, its speaker."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     gaps = set(message.gaps.tolist())
-    counts = terms(name or "")
+    spoken_by = terms(name or "")
+    ends = [stop for _, stop in split_passages(message.text)]
+    counts = [Counter(spoken_by) for _ in ends]
     for term, start, stop in term_runs(message.text):
         torn = gaps and _is_torn(message.text, gaps, start, stop)
         if flagged_before[stop] == flagged_before[start] and not torn:
-            counts[term] += 1
+            counts[bisect_right(ends, start)][term] += 1
     return counts
 
 
-def remembered_speech(message: RememberedMessage, name: str | None) -> str:
-    """What is embedded of a message: who said it, and the words that hold no flagged character. Gaps are left out."""
+def remembered_speech(message: RememberedMessage, name: str | None) -> list[str]:
+    """What is embedded of each passage of a message: who said it, and the words that hold no flagged character. Gaps
+    are left out."""
+    passages = split_passages(message.text)
     if _is_as_said(message):
-        return spoken(message.text, name)
+        return [spoken(message.text[start:stop], name) for start, stop in passages]
     gaps = {*message.gaps.tolist()}
     left = "".join(" " if place in gaps else character for place, character in enumerate(message.text))
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
-    words = (m[0] for m in re.finditer(r"\S+", left) if flagged_before[m.end()] == flagged_before[m.start()])
-    return spoken(" ".join(words), name)
+    speech = []
+    for start, stop in passages:
+        runs = _WORD.finditer(left, start, stop)
+        words = (m[0] for m in runs if flagged_before[m.end()] == flagged_before[m.start()])
+        speech.append(spoken(" ".join(words), name))
+    return speech
 
 
 def _is_as_said(message: RememberedMessage) -> bool:

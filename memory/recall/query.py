@@ -25,7 +25,8 @@ from .preference import TimePreference
 MAX_LIMIT = 500
 MAX_NEIGHBOURS = 5
 MAX_QUERY_CHARS = 10_000
-READERS = ("native",)
+#: The reader that is shown pages as they are held; others have them laid out.
+NATIVE_READER = "native"
 
 
 class QueryFields(TypedDict, total=False):
@@ -92,8 +93,8 @@ class RecallQuery:
     neighbours: int = 0
     #: "remembered" for the best that the memory holds, "verbatim" for text that is kept exactly; for text only
     fidelity: Fidelity = "remembered"
-    #: model that the page images are laid out for; for images only
-    reader: str = "native"
+    #: model that the page images are laid out for, "native" for pages as they are held; for images only
+    reader: str = NATIVE_READER
 
     def __post_init__(self) -> None:
         if self.query is not None and len(self.query) > MAX_QUERY_CHARS:
@@ -108,8 +109,6 @@ class RecallQuery:
             raise InvalidInput("max_tokens is at least 1")
         if not 0 <= self.neighbours <= MAX_NEIGHBOURS:
             raise InvalidInput(f"neighbours is 0 to {MAX_NEIGHBOURS}, not {self.neighbours}")
-        if self.reader not in READERS:
-            raise InvalidInput(f"pages cannot be laid out for the reader '{self.reader}'; use {', '.join(READERS)}")
 
     @classmethod
     def build(cls, query: "str | RecallQuery | None", **fields: Unpack[AnyQueryFields]) -> "RecallQuery":

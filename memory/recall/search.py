@@ -1,7 +1,7 @@
 """Recall as text: the spans that answer a query, within a token budget."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import BoundedSemaphore
 
@@ -9,16 +9,18 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
-from foxing.memory.pages.message_parts import recalled_message
+from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.text.passages import split_passages
 
-from .answer import Answer
+from .answer import Answer, header
 from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
 from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
+from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together
@@ -35,52 +37,81 @@ class _Found:
     candidates: Candidates
     stored: StoredMessages
     matches: list[Candidate]
-    #: match id → messages around it that are not matches themselves, in the order of their thread
+    #: document of a match → messages around it that are not matches themselves, in the order of their thread
     neighbours: Mapping[int, Sequence[Candidate]]
     #: matches whose exact text is not kept, though it was asked for
     inexact: list[Candidate]
     #: whether there are more matches
     more: bool
     #: what the answer went without
-    note: str | None
+    notes: Sequence[str]
 
 
 class Recaller:
     """Answers recall queries with text."""
 
-    def __init__(self, database: Database, search: HybridSearch, assembler: MessageAssembler) -> None:
+    def __init__(
+        self, database: Database, search: HybridSearch, assembler: MessageAssembler, reranker: RerankerSource
+    ) -> None:
         self.database = database
         self.search = search
         self.assembler = assembler
+        self.reranker = reranker
         self._turns = BoundedSemaphore(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
         question = self.search.question(query, now)
+        wide = query
+        if self.reranker.enabled:
+            wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
         with self._turns, self.database.read() as connection:
-            found = self._find(connection, bank_name, query, now, question)
+            found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
+        if self.reranker.enabled:
+            found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
         for start in range(0, len(found.matches), READ_AHEAD):
             part = found.matches[start : start + READ_AHEAD]
             if answer.full:  # nothing more is decoded
-                answer.waiting |= {candidate.message.id: candidate for candidate in part}
+                answer.waiting |= {candidate.document: candidate for candidate in part}
             else:
                 self._answer_with(answer, found, part, verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
 
+    def _reranked(self, found: _Found, query: RecallQuery) -> _Found:
+        """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
+        matches, notes = found.matches, found.notes
+        if found.query.terms:
+            best = matches[:CANDIDATES]
+            wanted = {match.message.id: match.message for match in best}
+            remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
+            spans = [_span(match, remembered[match.message.id]) for match in best]
+            said = [header(span.name or span.role, span.created_at) + span.text for span in spans]
+            order = self.reranker.order(query.query or "", said)
+            matches = [*(matches[number] for number in order.numbers), *matches[CANDIDATES:]]
+            notes = [*notes, *filter(None, [order.note])]
+        more, matches = found.more or len(matches) > query.limit, matches[: query.limit]
+        found = replace(found, matches=matches, more=more, notes=notes)
+        if not query.neighbours or not found.query.terms:
+            return found
+        with self.database.read() as connection:
+            neighbours = _neighbours(connection, found.query, matches, query)
+            return replace(found, neighbours=neighbours, stored=_stored(connection, matches, neighbours))
+
     def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
         """Adds the matches of `part`, each followed by its neighbours, to the answer."""
-        shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.message.id, ()))]
-        remembered = self.assembler.assemble(found.stored, messages=[candidate.message for candidate in shown])
+        shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.document, ()))]
+        wanted = {candidate.message.id: candidate.message for candidate in shown}
+        remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
         for match in part:
-            span = recalled_message(match.message, remembered[match.message.id], match.score)
+            span = _span(match, remembered[match.message.id])
             if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
                 answer.unreadable.append(match)
             elif answer.add(match, span):
-                for near in found.neighbours.get(match.message.id, ()):
+                for near in found.neighbours.get(match.document, ()):
                     neighbour = recalled_message(near.message, remembered[near.message.id])
                     if not verbatim or neighbour.source != "decoded":
                         answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
@@ -117,17 +148,27 @@ class Recaller:
             else:
                 matches.append(candidate)
         neighbours = _neighbours(connection, resolved, matches, query) if query.neighbours and resolved.terms else {}
-        shown = [*matches, *(near for around in neighbours.values() for near in around)]
-        stored = StoredMessages.fetch(connection, [candidate.message for candidate in shown])
+        stored = _stored(connection, matches, neighbours)
         note = self.search.vectors.note(connection, bank.id, question)
-        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, note)
+        notes = [] if note is None else [note]
+        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, notes)
+
+
+def _stored(
+    connection: Connection, matches: Sequence[Candidate], neighbours: Mapping[int, Sequence[Candidate]]
+) -> StoredMessages:
+    """What is stored of matches and their neighbours."""
+    shown = [*matches, *(near for around in neighbours.values() for near in around)]
+    wanted = {candidate.message.id: candidate.message for candidate in shown}
+    return StoredMessages.fetch(connection, list(wanted.values()))
 
 
 def _neighbours(
     connection: Connection, resolved: ResolvedQuery, matches: Sequence[Candidate], query: RecallQuery
 ) -> dict[int, list[Candidate]]:
-    """Match id → the messages around it that the query lets through, each beside the first match that it is near."""
-    around = messages.neighbours(connection, [match.message.id for match in matches], query.neighbours)
+    """Document of a match → the messages around it that the query lets through, each beside the first match that it is
+    near."""
+    around = messages.neighbours(connection, sorted({match.message.id for match in matches}), query.neighbours)
     near = sorted({i for sides in around.values() for side in sides for i in side})
     admitted = messages.admitted(connection, near, resolved.filter)
     if query.verbatim:
@@ -139,8 +180,19 @@ def _neighbours(
         before, after = around[match.message.id]
         new = [i for i in (*reversed(before), *after) if i in found and i not in taken]
         taken.update(new)
-        result[match.message.id] = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
+        result[match.document] = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
     return result
+
+
+def _span(match: Candidate, remembered: RememberedMessage) -> RecalledMessage:
+    """The match as remembered: the message, or the passage of it that matches."""
+    span = recalled_message(match.message, remembered, match.score)
+    if match.passage is None:
+        return span
+    passages = split_passages(remembered.text)
+    if len(passages) != match.message.passages:  # some of it could not be read this time
+        return span
+    return recalled_passage(span, remembered, passages[match.passage])
 
 
 def _exact(connection: Connection, found: Iterable[Message]) -> set[int]:
@@ -174,10 +226,11 @@ def _result(found: _Found, answer: Answer, limit: int) -> RecallResult:
         spans=answer.spans,
         text_tokens=answer.text_tokens,
         left_out=left_out[:limit],
-        notes=[] if found.note is None else [found.note],
+        notes=list(found.notes),
         next_cursor=next_cursor,
     )
 
 
 def _left_out(left: Sequence[Candidate], reason: LeftOutReason) -> list[LeftOut]:
-    return [LeftOut(message_id=candidate.message.key, reason=reason) for candidate in left]
+    keys = dict.fromkeys(candidate.message.key for candidate in left)
+    return [LeftOut(message_id=key, reason=reason) for key in keys]

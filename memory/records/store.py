@@ -19,7 +19,7 @@ from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
 from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
-from foxing.memory.storage.repositories.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 
 from .listing import SearchFields, list_namespaces, record_of, search_records
 from .values import (

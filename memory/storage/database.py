@@ -1,67 +1,32 @@
 """The database: connection, transactions, migrations and errors."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from platformdirs import user_data_path
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, text
 
-from foxing.memory.errors import Closed, DatabaseTooNew, StorageError
+from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, StorageError, WriteConflict
 
+from .driver_errors import explained_errors
+from .engines import DatabaseOptions, database_url, default_database, open_engine, shown
 from .turns import Turns
+
+__all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
 
 #: How long erasing the log waits for the transactions that need it. Writers wait meanwhile.
 ERASE_WITHIN_MS = 200
+ATTEMPTS = 3  # of a transaction that may be repeated
+MIGRATION_LOCK = 0x666F78696E67  # "foxing": of PostgreSQL's advisory locks, the one of whoever migrates
 
-
-@dataclass(frozen=True)
-class DatabaseOptions:
-    """A database, how connections to it are held, and how long to wait for what others hold."""
-
-    #: SQLAlchemy URL or path of a SQLite file; None for the default file.
-    database: str | Path | None = None
-    #: Connections that stay open.
-    pool_size: int = 5
-    #: Further connections that are opened under load and closed afterwards.
-    max_overflow: int = 60
-    #: Seconds that a transaction waits for a free connection.
-    pool_timeout_s: float = 30.0
-    #: Seconds that a writer waits for a lock that another one holds.
-    busy_timeout_s: float = 30.0
-
-
-def default_database() -> Path:
-    """The path of the SQLite file in the user's data folder."""
-    return user_data_path("foxing") / "foxing.db"
-
-
-def database_url(database: str | Path | None) -> URL:
-    """The SQLAlchemy URL of `database`: a URL, the path of a SQLite file, or None for the default file.
-
-    Raises `StorageError` if it cannot be parsed.
-    """
-    if database is None:
-        database = default_database()
-    if isinstance(database, Path) or "://" not in database:
-        return URL.create("sqlite", database=str(Path(database).expanduser().resolve()))
-    try:
-        return make_url(database)
-    except ArgumentError as error:
-        raise StorageError("this is not a database URL; write it like sqlite:////path/to/file.db").naming(
-            "database_url"
-        ) from error
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -82,7 +47,7 @@ class Database:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
-        self.engine: Engine = _engine(self.url, options)
+        self.engine: Engine = open_engine(self.url, options)
         self._closed = False
         self._log_waits = False
         self._turns = Turns()
@@ -90,7 +55,7 @@ class Database:
     @property
     def display_url(self) -> str:
         """The URL without the password."""
-        return self.url.render_as_string(hide_password=True)
+        return shown(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -106,13 +71,27 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction, committed when the block ends and rolled back if it raises. In SQLite, which has one writer at
-        a time, those of a process take turns in the order in which they came."""
+        a time, those of a process take turns in the order in which they came; in PostgreSQL they run at once."""
         with self._turn(), self._connect() as connection:
             if self.is_sqlite:
                 # take the write lock now: a deferred transaction could fail to get it half way through
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.begin()  # else one without statements would end without a commit event
             yield connection
             connection.commit()
+
+    def repeatable(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work` in a transaction of `write`. PostgreSQL: begun again if the connection is lost or the
+        server rolls it back in favour of another, so that `work` must do nothing twice that was committed."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except (ConnectionLost, WriteConflict) as error:
+                log.warning("attempt %d of %d failed: %s", attempt, ATTEMPTS, error)
+        with self.write() as connection:
+            return work(connection)
 
     @property
     def waiting_writers(self) -> int:
@@ -144,6 +123,10 @@ class Database:
                 "upgrade foxing, or restore a backup made before the upgrade"
             )
         with self.write() as connection:
+            if not self.is_sqlite:  # several processes may start at once; SQLite has one writer anyway
+                for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.execute(text(f"SET LOCAL {limit} = 0"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -187,12 +170,25 @@ class Database:
         """A connection, released when the block ends."""
         if self._closed:
             raise Closed("this memory is closed; open it again with Memory(…)")
+        pool = self.engine.pool
         try:
-            with _explained_errors(self.display_url), self.engine.connect() as connection:
+            with explained_errors(self.display_url), self.engine.connect() as connection:
                 yield connection
         finally:
             if self._closed:  # a connection that was in use when the others were closed
+                pool.dispose()
                 self.engine.dispose()
+
+
+def open_database(database: str | Path | DatabaseOptions | None) -> Database:
+    """The database with the schema of this version, closed again if it cannot be migrated."""
+    opened = Database(database)
+    try:
+        opened.migrate()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def alembic_config() -> Config:
@@ -201,62 +197,3 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", "foxing.migrations:")
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _engine(url: URL, options: DatabaseOptions) -> Engine:
-    """An engine whose connections follow `options`; none is opened yet."""
-    sqlite = url.get_backend_name() == "sqlite"
-    pool: dict[str, Any] = {"pool_size": options.pool_size, "pool_pre_ping": not sqlite}
-    if not sqlite or url.database not in (None, "", ":memory:"):  # an in-memory database has a connection per thread
-        pool |= {"max_overflow": options.max_overflow, "pool_timeout": options.pool_timeout_s}
-    arguments: dict[str, Any] = {"timeout": options.busy_timeout_s, "check_same_thread": False}
-    if not sqlite:
-        # a server in another time zone could not return the earliest instants
-        arguments = {"options": f"-c timezone=UTC -c lock_timeout={round(options.busy_timeout_s * 1000)}"}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # they hold what users said
-    if sqlite:
-        event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver's implicit BEGIN comes too late for a consistent read
-    cursor = connection.cursor()
-    with suppress(sqlite3.OperationalError):  # a read-only database can still be read
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
-    cursor.execute("PRAGMA cache_size = -16384")  # KiB
-    cursor.close()
-
-
-#: Parts of the driver's messages, and what is wrong and what to do.
-_ADVICE = (
-    ("readonly database", "is read-only; give foxing write permission for the file and its folder"),
-    ("attempt to write a readonly", "is read-only; give foxing write permission for the file and its folder"),
-    ("disk is full", "is on a full disk, and nothing was stored; free some space and try again"),
-    ("disk i/o error", "cannot be written (disk error or full disk), and nothing was stored; check the disk"),
-    ("lock timeout", "was locked by another process for too long; try again"),
-    ("database is locked", "was locked by another process for too long; try again"),
-    ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
-    ("file is not a database", "is not a SQLite database; choose another file"),
-    ("malformed", "is damaged; restore a backup"),
-)
-
-
-@contextmanager
-def _explained_errors(url: str) -> Iterator[None]:
-    """Turns the driver's errors into a `StorageError` that says what to do."""
-    try:
-        yield
-    except NoConnection as error:
-        raise StorageError(f"the database {url} is busy: no connection became free in time; try again") from error
-    except (OperationalError, sqlite3.Error, DBAPIError) as error:
-        message = str(getattr(error, "orig", error)).lower()
-        for part, advice in _ADVICE:
-            if part in message:
-                raise StorageError(f"the database {url} {advice}") from error
-        if isinstance(error, (OperationalError, sqlite3.OperationalError)):
-            raise StorageError(f"the database {url} cannot be used ({message})").naming("database_url") from error
-        raise

@@ -1,15 +1,10 @@
 """The tables, in types that both SQLite and PostgreSQL have."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -19,111 +14,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import TypeEngine
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware in Python, in UTC in the database. Binding a naive datetime raises `ValueError`."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime reached the database")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-_ESCAPE = "\x10"  # data link escape: hardly ever in a text, and doubled where it is
-
-
-class UserText(TypeDecorator[str]):
-    """Text as users send it, NUL included. PostgreSQL cannot store NUL, so that it is escaped there, reversibly."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        # an escaped text may be longer than the text, so that only SQLite has the length, which it does not enforce
-        length = self.impl_instance.length if isinstance(self.impl_instance, String) else None
-        sqlite = dialect.name == "sqlite"
-        return String(length) if sqlite and length is not None else Text()
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or dialect.name == "sqlite":
-            return value
-        return value.replace(_ESCAPE, 2 * _ESCAPE).replace("\0", _ESCAPE + "0")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        if value is None or dialect.name == "sqlite" or _ESCAPE not in value:
-            return None if value is None else str(value)
-        parts = [part.replace(_ESCAPE + "0", "\0") for part in value.split(2 * _ESCAPE)]
-        return _ESCAPE.join(parts)
-
-
-class octet_length(GenericFunction[int]):
-    """Length of a text in UTF-8 bytes. SQLite's `length` counts characters, and stops at the first NUL."""
-
-    type = Integer()
-    inherit_cache = True
-
-
-@compiles(octet_length, "sqlite")
-def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **options: Any) -> str:
-    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
-
-
-class json_contains(GenericFunction[bool]):
-    """Whether a JSON object has all members of another, given as text, whose values are no objects or lists. Numbers
-    are equal whatever their notation; true and 1 are not."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(json_contains, "sqlite")
-def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
-    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
-    return (
-        f"(NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS wanted LEFT JOIN json_each({held}) AS held "
-        "ON held.key = wanted.key AND held.value IS wanted.value AND (held.type = wanted.type "
-        "OR (held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))) WHERE held.key IS NULL))"
-    )
-
-
-@compiles(json_contains, "postgresql")
-def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
-    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
-
-
-#: Text without control characters that is compared byte by byte, whatever the language of the database.
-ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")
-
-#: A JSON object. PostgreSQL searches only JSONB; null is SQL's.
-JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-#: SQLite generates only keys of type INTEGER.
-Key = BigInteger().with_variant(Integer(), "sqlite")
+from .columns import ByteOrdered, JsonObject, Key, UserText, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -188,10 +85,9 @@ messages = Table(
     #: Characters that are on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
     Column("open", Boolean, nullable=False, server_default=true()),
-    #: Number of index terms, with repetitions: the document length of BM25.
-    Column("terms", Integer, nullable=False, server_default=text("0")),
+    #: In how many passages it is found and given back.
+    Column("passages", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("bank_id", "key"),
-    Index("ix_messages_bank_id_terms", "bank_id", "terms"),  # covers BM25's count and sum
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
     Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
@@ -258,17 +154,29 @@ keepsakes = Table(
     Column("text", UserText, nullable=False),
 )
 
-#: How often each message contains each term. Their order is not stored, so this is not a copy of the text.
-postings = Table(
-    "postings",
+#: Which terms new messages contain, and how often; see `recall.lexical.postings.ENTRY`. Terms are hashed and not in the
+#: order of the text, so this is no copy of it.
+recent_postings = Table(
+    "recent_postings",
     metadata,
     Column("bank_id", Key, primary_key=True),
-    Column("term", String(64), primary_key=True),
     Column("message_id", ForeignKey("messages.id"), primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
-    Index("ix_postings_message_id", "message_id"),
+    Column("entries", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: The same of many messages, packed by term.
+posting_segments = Table(
+    "posting_segments",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("bank_id", ForeignKey("banks.id"), nullable=False, index=True),
+    #: A new random number with every change: what is known of other stamps need not be read again.
+    Column("stamp", BigInteger, nullable=False),
+    #: Lowest and highest id of the messages.
+    Column("first_message", BigInteger, nullable=False),
+    Column("last_message", BigInteger, nullable=False),
+    Column("postings", LargeBinary, nullable=False),
 )
 
 #: Who made embeddings: name of the model, and how many numbers its vectors have.
@@ -290,6 +198,14 @@ embeddings = Table(
     Column("embedder_id", ForeignKey("embedders.id"), nullable=False),
     Column("code", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: How much each message was recalled; see `repositories.rehearsals`. It goes with its message.
+rehearsals = Table(
+    "rehearsals",
+    metadata,
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("weight", Float, nullable=False),
 )
 
 #: What ageing dropped, out of reach of recall, until the undo window has passed.

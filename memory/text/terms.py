@@ -8,12 +8,15 @@ third of the index and answer nothing.
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
 import snowballstemmer
+
+from .passages import Passage
 
 LONGEST_TERM = 64  # characters; longer words are truncated
 #: Characters of the chunks whose terms are cached, and how many: at most 40 MB. A longer chunk hardly ever comes again.
@@ -89,9 +92,10 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED_CHARACTER.match(character) is not None
 
 
-def index_terms(text: str, name: str | None) -> Counter[str]:
-    """How often each term occurs in a message's text and its speaker's name."""
-    return terms(text) + terms(name or "")
+def index_terms(text: str, name: str | None, passages: Sequence[Passage]) -> list[Counter[str]]:
+    """How often each term occurs in each passage of a message's text, and in its speaker's name."""
+    spoken_by = terms(name or "")
+    return [terms(text[start:stop]) + spoken_by for start, stop in passages]
 
 
 def terms(text: str) -> Counter[str]:

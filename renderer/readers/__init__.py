@@ -2,7 +2,7 @@
 
 from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
 from .reader import Reader, ReaderProfileError, Readers, Type, UnknownReader, packaged_readers
-from .sheets import Sheet, draw_sheet, set_sheets, sheet_layout
+from .sheets import Sheet, set_sheets, sheet_layout, sheet_of
 
 __all__ = [
     "Billing",
@@ -17,8 +17,8 @@ __all__ = [
     "Tiles",
     "Type",
     "UnknownReader",
-    "draw_sheet",
     "packaged_readers",
     "set_sheets",
     "sheet_layout",
+    "sheet_of",
 ]

@@ -42,11 +42,23 @@ class Type(_Profile):
     font: Literal["unifont", "dejavu-sans-mono"] = "dejavu-sans-mono"
     #: Share of texts that the reader read exactly; None: not measured.
     exact: Annotated[float, Field(ge=0, le=1)] | None = None
+    #: Share of identifiers that it read exactly, and silent errors for each character; None: not measured.
+    identifiers: Annotated[float, Field(ge=0, le=1)] | None = None
+    silent: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @property
     def area_px(self) -> int:
         """Pixels of a cell."""
         return self.width_px * self.height_px
+
+
+class ManyImages(_Profile):
+    """A limit of requests with many images."""
+
+    #: It holds for requests with more images than this.
+    above: Count
+    #: Longest side that an image may have then.
+    max_side_px: Count
 
 
 class Limits(_Profile):
@@ -57,6 +69,8 @@ class Limits(_Profile):
     max_images: Count
     max_image_bytes: Annotated[int, Field(ge=1)]
     max_request_bytes: Annotated[int, Field(ge=1)]
+    #: None if it makes no difference how many there are.
+    many_images: ManyImages | None = None
 
 
 class Reader(_Profile):
@@ -71,6 +85,9 @@ class Reader(_Profile):
     billing: AnyBilling | None = None
     billing_date: date | None = None
     billing_source: str | None = None
+    #: Prices of a million tokens, as `foxing calibrate` shows them; None: not known.
+    prompt_price: Annotated[float, Field(ge=0)] | None = None
+    completion_price: Annotated[float, Field(ge=0)] | None = None
     #: What it was tried with.
     type: tuple[Type, ...] = ()
     type_date: date | None = None

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,8 +11,8 @@ from foxing.memory import Memory
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path) as memory:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url) as memory:
         yield memory
 
 

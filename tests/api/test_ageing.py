@@ -21,6 +21,7 @@ from support.service import (
 from foxing.memory import Memory, Policy
 
 
+@pytest.mark.both_databases
 def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
     page_id = seal(bank_client)
     listed = ok(bank_client.get(f"{BANK_PATH}/pages"))
@@ -55,6 +56,7 @@ def test_a_page_is_sealed_and_ages(bank_client: httpx.Client) -> None:
     assert bank["bytes"]["total"] == sum(size for name, size in bank["bytes"].items() if name != "total")
 
 
+@pytest.mark.both_databases
 def test_a_policy_is_set_and_applied(bank_client: httpx.Client) -> None:
     assert ok(bank_client.get(f"{BANK_PATH}/policy"))["steps"][0] == {"after": "P7D", "tier": "small"}
     policy = {"fresh": "large", "steps": [{"after": "PT1H", "tier": "micro"}], "keep_text": "until:micro"}

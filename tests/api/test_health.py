@@ -1,7 +1,5 @@
 """Readiness and metrics."""
 
-from pathlib import Path
-
 import httpx
 from support.service import BANK_PATH, check_problem, metric_samples, ok, serve
 
@@ -12,8 +10,8 @@ def test_the_service_is_ready_when_codec_and_database_are(bank_client: httpx.Cli
     assert ok(bank_client.get("/readyz")) == {"status": "ok"}
 
 
-def test_a_service_with_an_unknown_codec_is_not_ready(database_path: Path) -> None:
-    with serve(database_url=str(database_path), codec="papyrus") as client:
+def test_a_service_with_an_unknown_codec_is_not_ready(database_url: str) -> None:
+    with serve(database_url=str(database_url), codec="papyrus") as client:
         assert "FOXING_CODEC" in check_problem(client.get("/readyz"), 500, "codec")["detail"]
         body = {"messages": [{"role": "user", "content": "x"}]}
         assert client.post(f"{BANK_PATH}/messages", json=body).status_code == 201

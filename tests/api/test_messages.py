@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,9 +17,9 @@ MESSAGES = "/v1/banks/agent-7/messages"
 
 
 @pytest.fixture
-def client(database_path: Path) -> Iterator[httpx.Client]:
+def client(database_url: str) -> Iterator[httpx.Client]:
     with (
-        Memory(database_path, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
+        Memory(database_url, options=MemoryOptions(max_message_bytes=1 << 20)) as memory,
         serve(memory, max_message_bytes=1 << 20, max_body_bytes=3 << 20) as client,
     ):
         yield client
@@ -31,6 +30,7 @@ def all_spans(client: httpx.Client) -> list[dict[str, Any]]:
     return spans
 
 
+@pytest.mark.both_databases
 def test_stored_messages_are_readable_at_once(client: httpx.Client) -> None:
     response = client.post(
         MESSAGES,
@@ -60,12 +60,14 @@ def test_stored_messages_are_readable_at_once(client: httpx.Client) -> None:
     assert client.get(f"{MESSAGES}/{stored['ids'][1]}").json()["thread"] == "x"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("content", ["", "\x00\x07\x1b[31m", "한국어 🙂 é", " \n\t ", "⟦¶⟧"])
 def test_every_string_is_returned_unchanged(client: httpx.Client, content: str) -> None:
     assert client.post(MESSAGES, json={"messages": [{"id": "m", "role": "tool", "content": content}]}).is_success
     assert client.get(f"{MESSAGES}/m").json()["text"] == content
 
 
+@pytest.mark.both_databases
 def test_very_old_times_are_returned_unchanged(client: httpx.Client) -> None:
     at = "0001-01-02T00:00:00Z"
     stored = client.post(MESSAGES, json={"messages": [{"role": "user", "content": "old", "created_at": at}]})
@@ -80,6 +82,7 @@ def test_an_id_may_contain_slashes_and_spaces(client: httpx.Client) -> None:
     assert client.get(path).json()["message_id"] == identity
 
 
+@pytest.mark.both_databases
 def test_storing_the_same_message_again_adds_nothing(client: httpx.Client) -> None:
     body = {"messages": [{"id": "a", "role": "user", "content": "once"}]}
     assert client.post(MESSAGES, json=body).json()["stored"] == 1
@@ -89,6 +92,7 @@ def test_storing_the_same_message_again_adds_nothing(client: httpx.Client) -> No
     assert len(all_spans(client)) == 1
 
 
+@pytest.mark.both_databases
 def test_the_same_id_with_different_content_is_a_conflict_and_stores_nothing(client: httpx.Client) -> None:
     client.post(MESSAGES, json={"messages": [{"id": "a", "role": "user", "content": "once"}]})
     body = {"messages": [{"role": "user", "content": "new"}, {"id": "a", "role": "user", "content": "twice"}]}
@@ -96,6 +100,7 @@ def test_the_same_id_with_different_content_is_a_conflict_and_stores_nothing(cli
     assert [span["text"] for span in all_spans(client)] == ["once"]
 
 
+@pytest.mark.both_databases
 def test_an_idempotency_key_repeats_the_response(client: httpx.Client) -> None:
     body = {"messages": [{"role": "user", "content": "no id"}]}
     headers = {"Idempotency-Key": "k-1"}
@@ -107,6 +112,7 @@ def test_an_idempotency_key_repeats_the_response(client: httpx.Client) -> None:
     check_problem(client.post(MESSAGES, json=other, headers=headers), 409, "conflict")
 
 
+@pytest.mark.both_databases
 def test_concurrent_requests_with_one_key_store_once(client: httpx.Client) -> None:
     body = {"messages": [{"role": "user", "content": "raced"}]}
 
@@ -248,6 +254,7 @@ def test_an_unknown_message_is_not_found(client: httpx.Client) -> None:
     check_problem(client.get(f"{MESSAGES}/nothing"), 404, "not-found")
 
 
+@pytest.mark.both_databases
 def test_concurrent_requests_all_store_their_messages(client: httpx.Client) -> None:
 
     def send(number: int) -> int:
@@ -262,6 +269,7 @@ def test_concurrent_requests_all_store_their_messages(client: httpx.Client) -> N
 CALL = {"type": "tool_call", "id": "call_1", "name": "find", "arguments": {"q": "타이탄"}}
 
 
+@pytest.mark.both_databases
 def test_parts_and_metadata_are_returned_unchanged(client: httpx.Client) -> None:
     result = {"type": "tool_result", "id": "call_1", "content": "none", "is_error": True}
     metadata = {"channel": "계획", "turn": 3, "done": None}

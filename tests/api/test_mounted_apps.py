@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,11 +54,11 @@ def failing_app(memory: Memory) -> Starlette:
 
 
 @pytest.fixture
-def client(install_plugin: InstallPlugin, database_path: Path) -> Iterator[TestClient]:
+def client(install_plugin: InstallPlugin, database_url: str) -> Iterator[TestClient]:
     events.clear()
     for name, app in {"echo": make_app, "plain": plain_app, "failing": failing_app, "odd": 3}.items():
         install_plugin(APPS, name, app)
-    settings = load_settings({"api_key": "sesame", "database_url": str(database_path), "ageing_enabled": False})
+    settings = load_settings({"api_key": "sesame", "database_url": str(database_url), "ageing_enabled": False})
     with TestClient(create_app(settings)) as client:
         yield client
 

@@ -4,13 +4,12 @@ import io
 import json
 import logging
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.databases import execute
 from support.service import check_problem, serve
 
 from foxing.api.logs import configure_logs
@@ -111,12 +110,11 @@ def test_every_request_has_an_id(client: httpx.Client, log: io.StringIO) -> None
 
 
 def test_an_internal_error_is_logged_and_not_shown(
-    client: httpx.Client, memory: Memory, database_path: Path, log: io.StringIO
+    client: httpx.Client, memory: Memory, database_url: str, log: io.StringIO
 ) -> None:
     memory.store("b", [{"role": "user", "content": "x"}])
     # A missing table is an error that no caller can cause.
-    with closing(sqlite3.connect(database_path)) as connection:
-        connection.execute("DROP TABLE keepsakes")
+    execute(database_url, "DROP TABLE keepsakes")
     response = client.get("/v1/banks/b")
     document = response.json()
     assert response.status_code in (500, 503)
@@ -138,11 +136,11 @@ def test_a_service_that_cannot_open_its_database_does_not_start(tmp_path: Path, 
     assert "not a SQLite database" in log.getvalue()
 
 
-def test_a_service_opens_and_closes_its_own_memory(database_path: Path) -> None:
-    with serve(database_url=str(database_path)) as client:
+def test_a_service_opens_and_closes_its_own_memory(database_url: str) -> None:
+    with serve(database_url=database_url) as client:
         body = {"messages": [{"role": "user", "content": "x"}]}
         assert client.post("/v1/banks/b/messages", json=body).status_code == 201
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         assert memory.bank("b").messages == 1
 
 

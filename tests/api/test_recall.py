@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -114,7 +113,8 @@ def test_recall_as_images(bank_client: httpx.Client) -> None:
         ({"since": "yesterday", "timezone": "Mars/Olympus"}, 422, "invalid-time"),
         ({"format": "images", "max_tokens": 5}, 422, "invalid-input"),
         ({"format": "text", "reader": "native"}, 422, "invalid-input"),
-        ({"format": "images", "reader": "crystal-ball"}, 422, "invalid-input"),
+        ({"format": "images", "reader": "crystal-ball"}, 422, "unknown-reader"),
+        ({"format": "images", "reader": "text"}, 422, "invalid-input"),
     ],
 )
 def test_an_invalid_recall_is_refused(bank_client: httpx.Client, body: dict[str, Any], status: int, slug: str) -> None:
@@ -151,13 +151,13 @@ class BlockedCodec:
         return self._codec.decode(tokens)
 
 
-def test_recalls_that_wait_for_the_codec_do_not_block_storing(memory: Memory, database_path: Path) -> None:
+def test_recalls_that_wait_for_the_codec_do_not_block_storing(memory: Memory, database_url: str) -> None:
     store_conversation(memory)
     memory.seal(BANK, now=datetime.fromisoformat(NOW))
     memory.age(BANK, now=datetime.fromisoformat(LATER))
     codec = BlockedCodec()
     with (
-        Memory(database_path, codec=cast(Codec, codec)) as blocked,
+        Memory(database_url, codec=cast(Codec, codec)) as blocked,
         serve(blocked, codec_threads=2, threads=2) as client,
         ThreadPoolExecutor(6) as pool,
     ):
@@ -175,9 +175,9 @@ def test_recalls_that_wait_for_the_codec_do_not_block_storing(memory: Memory, da
     assert all(len(response["spans"]) >= 24 for response in responses)
 
 
-def test_messages_are_embedded_after_the_answer(database_path: Path) -> None:
+def test_messages_are_embedded_after_the_answer(database_url: str) -> None:
     options = MemoryOptions(embedder=HashingEmbedder(), embed_later=True)
-    with Memory(database_path, options=options) as memory, serve(memory) as client:
+    with Memory(database_url, options=options) as memory, serve(memory) as client:
         for number in range(100):
             items = [{"id": f"{number}", "role": "user", "content": f"My sourdough rose {number} times."}]
             assert client.post(f"{BANK_PATH}/messages", json={"messages": items}).status_code == 201
@@ -189,5 +189,5 @@ def test_messages_are_embedded_after_the_answer(database_path: Path) -> None:
             if held == 100 * (32 + 12):
                 break
         assert held == 100 * (32 + 12)
-    with Memory(database_path, options=options) as memory:
+    with Memory(database_url, options=options) as memory:
         assert memory.embed_new(BANK) == 0

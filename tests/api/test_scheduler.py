@@ -1,19 +1,19 @@
 """The clock of the service."""
 
 import math
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from support.databases import execute
 from support.service import metric_samples, serve
 
 from foxing.api.metrics import Metrics
 from foxing.api.scheduler import Clock
 from foxing.memory import Memory
+
+pytestmark = pytest.mark.both_databases
 
 WAIT_S = 60.0
 
@@ -40,16 +40,14 @@ def test_the_clock_seals_and_ages(memory: Memory) -> None:
 
 
 def test_a_failed_tick_is_counted_and_does_not_stop_the_clock(
-    memory: Memory, database_path: Path, caplog: pytest.LogCaptureFixture
+    memory: Memory, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.02) as client:
-        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-            connection.execute("ALTER TABLE schedule RENAME TO elsewhere")
+        execute(database_url, "ALTER TABLE schedule RENAME TO elsewhere")
         eventually(lambda: metric_samples(client)["foxing_tick_failures_total"] >= 2)
         assert client.get("/healthz").status_code == 200
         before = metric_samples(client)["foxing_ticks_total"]
-        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-            connection.execute("ALTER TABLE elsewhere RENAME TO schedule")
+        execute(database_url, "ALTER TABLE elsewhere RENAME TO schedule")
         eventually(lambda: metric_samples(client)["foxing_ticks_total"] > before)
     assert any("tick failed" in record.getMessage() for record in caplog.records)
 
@@ -70,12 +68,10 @@ def test_the_first_tick_can_come_at_once(memory: Memory) -> None:
     assert called == [1]
 
 
-def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, database_path: Path) -> None:
+def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, database_url: str) -> None:
     """A broken policy stands in for whatever makes a job fail."""
     memory.store("b", [{"role": "user", "content": "soon a page"}])
-    with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}'""")
-        connection.commit()
+    execute(database_url, "UPDATE banks SET policy = :policy", policy='{"fresh": "none"}')
     with serve(memory, ageing_enabled=True, ageing_interval_s=0.05) as client:
         eventually(lambda: metric_samples(client).get("foxing_job_failures_total{kind=seal}") == 1)
         eventually(lambda: metric_samples(client)["foxing_jobs_failed"] == 1)
@@ -84,8 +80,7 @@ def test_metrics_show_jobs_that_wait_and_jobs_that_failed(memory: Memory, databa
     assert samples["foxing_tick_failures_total"] == 0
 
 
-def test_metrics_are_answered_while_the_queue_cannot_be_read(memory: Memory, database_path: Path) -> None:
+def test_metrics_are_answered_while_the_queue_cannot_be_read(memory: Memory, database_url: str) -> None:
     with serve(memory) as client:
-        with closing(sqlite3.connect(database_path, timeout=WAIT_S)) as connection:
-            connection.execute("ALTER TABLE jobs RENAME TO elsewhere")
+        execute(database_url, "ALTER TABLE jobs RENAME TO elsewhere")
         assert math.isnan(metric_samples(client)["foxing_jobs_waiting"])

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.context import agent
 from benchmarks.context.__main__ import main
+from benchmarks.context.reading import words_read
 
 
 def test_evidence_is_shown_within_each_budget(
@@ -24,6 +25,24 @@ def test_evidence_is_shown_within_each_budget(
     assert all(row["evidence"] == 1 for row in rows if row["show"] != "images")  # messages that are open have no page
     assert all(row["images"] == 0 for row in rows if row["show"] == "text")
     assert b"</svg>" in plot.read_bytes()
+
+
+def test_images_are_really_read_by_an_engine(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tesserocr", reason="tesserocr is not installed")
+    arguments = ("--locomo", str(locomo_file), "--reader", "gemini-2", "--budget", "2000", "--engine", "tesseract")
+    assert main([*arguments, "--tier", "small", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["context"]
+    assert all(row["evidence_read"] <= row["evidence"] for row in rows)
+    assert next(row for row in rows if row["show"] == "text")["evidence_read"] == 1.0
+
+
+def test_words_are_read_if_their_letters_are() -> None:
+    said = "The pump failed at nine."
+    assert words_read(said, "▶ user: Hello. The pu\nmp failed at nine. And then") == said
+    assert words_read(said, "Hello. The pump tailed at nine.") == "The pump at nine."
+    assert words_read(said, "") == ""
+    assert words_read("", "anything") == ""
+    assert "pump" not in words_read(said, "nothing like it stands here")
 
 
 def test_what_cannot_be_measured_is_refused(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.context.plot import plot as plot_context
 from benchmarks.figures import __main__ as command
 from benchmarks.figures import measurements
 from benchmarks.figures.document import Figures
@@ -168,3 +169,21 @@ def test_benchmarks_run_in_their_own_process_without_settings(monkeypatch: pytes
     assert run_json("benchmarks.service", "--requests", "10")["requests"] == 10
     with pytest.raises(SystemExit, match=r"benchmarks\.service --requests 1 --json failed:[^$]*must be at least 10"):
         run_json("benchmarks.service", "--requests", "1")
+
+
+def test_the_tables_and_the_plot_of_context(tmp_path: Path) -> None:
+    row = {"reader": "claude", "tier": "small", "budget": 512, "questions": 3, "billed_tokens": 500.0, "images": 1.0}
+    rows = [
+        row | {"show": show, "evidence": share, "text_tokens_instead": 600.0, "evidence_read": share - 0.1}
+        for show, share in (("text", 0.5), ("images", 0.6), ("best", 0.75))
+    ]
+    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": rows, "agent": []}})
+    table = TABLES["context"].make(figures)
+    assert table.splitlines()[2] == "| `claude` | 0.50 · 0.60 · 0.75 |"
+    assert table.endswith("(images/context.svg)")
+    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.40 · 0.50 · 0.65 |"
+    unread = [{key: value for key, value in each.items() if key != "evidence_read"} for each in rows]
+    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": unread, "agent": []}})
+    assert TABLES["context-read"].make(figures).startswith("Not measured")
+    plot_context(rows, tmp_path / "context.svg")
+    assert b"</svg>" in (tmp_path / "context.svg").read_bytes()

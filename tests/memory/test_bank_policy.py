@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ CREATED = datetime(2026, 3, 2, tzinfo=UTC)
 MESSAGE = {"role": "user", "content": "hello"}
 
 
-def test_a_policy_is_set_before_the_first_message(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: CREATED) as memory:
+def test_a_policy_is_set_before_the_first_message(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: CREATED) as memory:
         with pytest.raises(NotFound, match="'ana'"):
             memory.policy("ana")
         policy = memory.set_policy("ana", {"keep_text": "always"})
@@ -26,8 +25,8 @@ def test_a_policy_is_set_before_the_first_message(database_path: Path) -> None:
         assert memory.policy("ana").keep_text == "always"
 
 
-def test_an_invalid_name_or_policy_creates_no_bank(database_path: Path) -> None:
-    with Memory(database_path) as memory:
+def test_an_invalid_name_or_policy_creates_no_bank(database_url: str) -> None:
+    with Memory(database_url) as memory:
         for name in ("", "a/b", "x" * 201):
             with pytest.raises(InvalidInput, match="bank's name"):
                 memory.set_policy(name, Policy())
@@ -36,8 +35,8 @@ def test_an_invalid_name_or_policy_creates_no_bank(database_path: Path) -> None:
         assert memory.banks().banks == []
 
 
-def test_threads_that_create_a_bank_at_the_same_time_create_one(database_path: Path) -> None:
-    with Memory(database_path) as one, Memory(database_path) as other, ThreadPoolExecutor(8) as pool:
+def test_threads_that_create_a_bank_at_the_same_time_create_one(database_url: str) -> None:
+    with Memory(database_url) as one, Memory(database_url) as other, ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(one.set_policy, "ana", {"keep_text": "always"}) for _ in range(4)]
         stores = [pool.submit(other.store, "ana", [MESSAGE]) for _ in range(4)]
         assert {run.result().keep_text for run in runs} == {"always"}
@@ -47,14 +46,14 @@ def test_threads_that_create_a_bank_at_the_same_time_create_one(database_path: P
 
 
 def test_a_bank_that_another_process_creates_meanwhile_is_used(
-    database_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Memory(database_path, clock=lambda: CREATED) as memory:
+    with Memory(database_url, clock=lambda: CREATED) as memory:
         memory.store("ana", [MESSAGE])
     answers = iter([None])
     find = banks.find
     monkeypatch.setattr(banks, "find", lambda connection, name: next(answers, find(connection, name)))
-    database = Database(database_path)
+    database = Database(database_url)
     with database.write() as connection:
         bank = banks.get_or_create(connection, "ana", CREATED, {})
     database.close()

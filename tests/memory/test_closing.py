@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -38,24 +37,25 @@ CALLS: dict[str, Callable[[Memory], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_every_call_on_a_closed_memory_raises(database_path: Path, call: Callable[[Memory], object]) -> None:
-    with Memory(database_path) as memory:
+def test_every_call_on_a_closed_memory_raises(database_url: str, call: Callable[[Memory], object]) -> None:
+    with Memory(database_url) as memory:
         memory.store("ana", [MESSAGE])
     with pytest.raises(Closed, match="closed; open it again"):
         call(memory)
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         assert memory.bank("ana").messages == 1
 
 
-def test_closing_again_has_no_effect(database_path: Path) -> None:
-    memory = Memory(database_path)
+def test_closing_again_has_no_effect(database_url: str) -> None:
+    memory = Memory(database_url)
     memory.close()
     memory.close()
     assert issubclass(Closed, MemoryFault)
 
 
-def test_calls_that_are_running_finish_or_raise(database_path: Path) -> None:
-    memory = Memory(database_path)
+@pytest.mark.both_databases
+def test_calls_that_are_running_finish_or_raise(database_url: str) -> None:
+    memory = Memory(database_url)
     threads = 8
     start = Barrier(threads + 1)
 
@@ -77,6 +77,6 @@ def test_calls_that_are_running_finish_or_raise(database_path: Path) -> None:
         memory.close()
         acknowledged = sum(run.result() for run in runs)
     gc.collect()  # a connection that was left open would warn
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         stored = memory.bank("ana").messages
         assert acknowledged <= stored <= acknowledged + threads

@@ -1,7 +1,6 @@
 """Finding the plug-ins of a group."""
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,7 +83,7 @@ def test_a_codec_that_is_not_one_is_named_with_the_reason(
     assert load_codec("native", "cpu").name == "native"
 
 
-def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin, database_path: Path) -> None:
+def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin, database_url: str) -> None:
     class Options(CodecOptions):
         size: int = 1
 
@@ -102,7 +101,7 @@ def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin
     assert [options.size for options in given] == [2, 3]
     wrong = {"sized": {"size": "many"}}
     with (
-        Memory(database_path, codec="sized", device="cpu", codec_options=wrong) as memory,
+        Memory(database_url, codec="sized", device="cpu", codec_options=wrong) as memory,
         pytest.raises(CodecError, match="the option 'size' of the codec 'sized'"),
     ):
         memory.check()

@@ -70,9 +70,9 @@ def make_app(memory):
     return Starlette(routes=[Route("/banks", banks)])
 """
 SEARCH = """
-from foxing.memory.recall.search_index import SqlSearchIndex
+from foxing.memory.recall.lexical.packed_index import PackedIndex
 
-class LoudIndex(SqlSearchIndex):
+class LoudIndex(PackedIndex):
     name = "loud"
 
     def search(self, connection, query, *, after=None, limit):
@@ -236,4 +236,4 @@ def test_the_search_index_is_listed_and_finds_messages(installation: Installatio
     assert [(span["text"], span["score"] > 1000) for span in found["spans"]] == [("the march team", True)]
     unknown = installation.run("recall", "team", "--bank", "ana", **database, FOXING_SEARCH_INDEX="louder")
     assert unknown.returncode == 1
-    assert "there is no search index 'louder'; choose one of loud, sql" in unknown.stderr
+    assert "there is no search index 'louder'; choose one of loud, packed" in unknown.stderr

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,9 +14,9 @@ from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conver
 from foxing.api import dependencies
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.recall.lexical.search_index import Hit, SearchQuery
 from foxing.memory.recall.search import SEARCHES
-from foxing.memory.recall.search_index import SearchQuery
-from foxing.memory.storage.repositories.index import Hit
+from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
 
 RECALLS = 20  # more than there are threads with codec work
 MESSAGE = {"messages": [{"role": "user", "content": "Do you still listen?"}]}
@@ -29,9 +28,9 @@ def codec() -> HookedCodec:
 
 
 @pytest.fixture
-def memory(database_path: Path, codec: HookedCodec) -> Iterator[Memory]:
+def memory(database_url: str, codec: HookedCodec) -> Iterator[Memory]:
     """A memory with a page that must be decoded."""
-    with Memory(database_path, codec=codec) as memory:
+    with Memory(database_url, codec=codec) as memory:
         store_conversation(memory)
         memory.seal(BANK, now=NOW)
         memory.age(BANK, now=LATER)
@@ -61,8 +60,8 @@ def test_the_service_stores_and_is_ready_while_every_codec_thread_waits(memory: 
 
 def test_there_are_more_database_connections_than_threads() -> None:
     settings = load_settings()
-    pool = settings.database_options
-    assert pool.pool_size + pool.max_overflow > settings.threads + settings.codec_threads
+    assert sum(SQLITE_POOL) > settings.threads + settings.codec_threads
+    assert sum(POSTGRESQL_POOL) > settings.codec_threads + 1  # threads that store share a transaction
 
 
 def test_readiness_is_asked_once_a_second(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,9 +99,9 @@ class GatedIndex(DictionaryIndex):
         return super().search(connection, query, after=after, limit=limit)
 
 
-def test_searches_take_turns(database_path: Path) -> None:
+def test_searches_take_turns(database_url: str) -> None:
     index = GatedIndex()
-    with Memory(database_path, options=MemoryOptions(search_index=index)) as memory, ThreadPoolExecutor(8) as pool:
+    with Memory(database_url, options=MemoryOptions(search_index=index)) as memory, ThreadPoolExecutor(8) as pool:
         memory.store(BANK, [{"role": "user", "content": "The bridge is closed"}])
         recalls = [pool.submit(memory.recall, BANK, "bridge") for _ in range(8)]
         for _ in range(SEARCHES):

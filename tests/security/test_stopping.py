@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -29,10 +28,10 @@ def codec() -> HookedCodec:
 
 
 @pytest.fixture
-def memory(database_path: Path, codec: HookedCodec, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+def memory(database_url: str, codec: HookedCodec, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
     """A memory with `PAGES` pages that are due for `small`, which ages them one by one."""
     monkeypatch.setattr(age, "BATCH", 1)
-    with Memory(database_path, codec=codec, clock=lambda: LATER) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: LATER) as memory:
         for number in range(PAGES):
             memory.store("ana", [{"role": "user", "content": f"Note {number}", "created_at": START}])
             memory.seal("ana", now=START)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
@@ -16,7 +15,7 @@ from foxing.api.cli.main import app
 class Foxing:
     """Runs the command in process, on one database."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: str) -> None:
         self.database = database
         self.runner = CliRunner()
         #: That of the system, unless `--timezone` gives another.
@@ -24,7 +23,7 @@ class Foxing:
 
     def run(self, *arguments: str, stdin: str | None = None) -> Any:
         state = State(system_timezone=lambda: self.timezone)
-        return self.runner.invoke(app, ["--database", str(self.database), *arguments], input=stdin, obj=state)
+        return self.runner.invoke(app, ["--database", self.database, *arguments], input=stdin, obj=state)
 
     def text(self, *arguments: str) -> str:
         """stdout without --json."""

@@ -161,7 +161,16 @@ class SampleBank:
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """Table → its rows."""
-        tables = ("pages", "page_contents", "spans", "keepsakes", "messages", "postings", "wastebasket")
+        tables = (
+            "pages",
+            "page_contents",
+            "spans",
+            "keepsakes",
+            "messages",
+            "recent_postings",
+            "posting_segments",
+            "wastebasket",
+        )
         return {table: self.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 
     def change_tokens(self, page: StoredPage, change: Callable[[bytes], bytes]) -> None:

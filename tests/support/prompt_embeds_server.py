@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from foxing.encoder.vision.checkpoint import locate, transformers
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.checkpoint import locate, transformers
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 MODEL = "deepseek-ai/DeepSeek-OCR"
 KEY = "correct-horse-battery"

@@ -4,15 +4,19 @@ import hashlib
 import math
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.recall.embedding import Embeddings
-from foxing.memory.recall.search_index import IndexStatistics, SearchQuery, TermCounts, after_commit
+from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.recall.lexical.search_index import Hit, IndexStatistics, SearchQuery, TermCounts, after_commit
+from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages
-from foxing.memory.storage.repositories.index import Hit
+from foxing.memory.text.passages import document_key, message_of, passage_of
 
 
 class DictionaryIndex:
@@ -21,41 +25,43 @@ class DictionaryIndex:
     name = "dictionaries"
 
     def __init__(self) -> None:
-        self._banks: dict[int, dict[int, Counter[str]]] = {}
+        self._banks: dict[int, dict[int, list[Counter[str]]]] = {}
         self._lock = threading.Lock()
 
     def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
         self.replace(connection, bank_id, counts)
 
     def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
-        kept = {message_id: Counter(dict(terms)) for message_id, terms in counts.items()}
+        kept = {i: [Counter(dict(terms)) for terms in passages] for i, passages in counts.items()}
         after_commit(connection, lambda: self._update(bank_id, kept))
 
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
-        self.replace(connection, bank_id, {message_id: {} for message_id in message_ids})
+        self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
 
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
-        with self._lock:
-            held = dict(self._banks.get(query.bank_id, {}))
-        held = {i: terms for i, terms in held.items() if query.newest is None or i <= query.newest}
+        held = dict(self._documents(query.bank_id))
+        held = {i: terms for i, terms in held.items() if query.newest is None or message_of(i) <= query.newest}
         scores = dict(_scores(held, query.terms))
-        allowed = messages.admitted(connection, list(scores), query.within)
-        hits = sorted((Hit(i, s) for i, s in scores.items() if i in allowed), key=_order)
+        allowed = messages.admitted(connection, sorted({message_of(i) for i in scores}), query.within)
+        hits = sorted((Hit(i, s) for i, s in scores.items() if message_of(i) in allowed), key=_order)
         return [hit for hit in hits if after is None or _order(hit) > _order(after)][:limit]
 
     def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
-        with self._lock:
-            held = list(self._banks.get(bank_id, {}).values())
-        counts = {term: sum(term in message for message in held) for term in terms}
+        held = [terms for _, terms in self._documents(bank_id)]
+        counts = {term: sum(term in passage for passage in held) for term in terms}
         return {term: count for term, count in counts.items() if count}
 
     def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
-        with self._lock:
-            held = list(self._banks.get(bank_id, {}).values())
-        terms = [term for counts in held for term in counts]
-        return IndexStatistics(sum(map(bool, held)), len(terms), sum(len(term.encode()) for term in terms))
+        held = [(message_of(document), counts) for document, counts in self._documents(bank_id) if counts]
+        terms = [term for _, counts in held for term in counts]
+        return IndexStatistics(len({i for i, _ in held}), len(terms), sum(len(term.encode()) for term in terms))
 
-    def _update(self, bank_id: int, counts: Mapping[int, Counter[str]]) -> None:
+    def _documents(self, bank_id: int) -> list[tuple[int, Counter[str]]]:
+        with self._lock:
+            held = dict(self._banks.get(bank_id, {}))
+        return [(document_key(i, n), terms) for i, passages in held.items() for n, terms in enumerate(passages)]
+
+    def _update(self, bank_id: int, counts: Mapping[int, list[Counter[str]]]) -> None:
         with self._lock:
             self._banks.setdefault(bank_id, {}).update(counts)
 
@@ -79,6 +85,19 @@ class HashingEmbedder:
     embed_queries = embed_documents
 
 
+def indexed_terms(database: str | Path, vocabulary: Iterable[str]) -> dict[str, set[str]]:
+    """Message id → those of the terms that find it in the database's own index, in any of its banks."""
+    result: dict[str, set[str]] = {}
+    index = PackedIndex()
+    with closing(Database(database)) as database, database.read() as connection:
+        for bank_id in connection.exec_driver_sql("SELECT id FROM banks").scalars().all():
+            for term in set(vocabulary):
+                hits = index.search(connection, SearchQuery(bank_id, {term: 1}), limit=10_000)
+                for message in messages.by_ids(connection, [hit.message_id for hit in hits]).values():
+                    result.setdefault(message.key, set()).add(term)
+    return result
+
+
 def _scores(held: Mapping[int, Counter[str]], terms: Mapping[str, int]) -> Iterator[tuple[int, float]]:
     containing = Counter(term for counts in held.values() for term in counts)
     for message_id, counts in held.items():
@@ -88,5 +107,5 @@ def _scores(held: Mapping[int, Counter[str]], terms: Mapping[str, int]) -> Itera
             yield message_id, sum(rarity) / math.sqrt(counts.total())
 
 
-def _order(hit: Hit) -> tuple[float, int]:
-    return -hit.score, -hit.message_id
+def _order(hit: Hit) -> tuple[float, int, int]:
+    return -hit.score, -hit.message_id, passage_of(hit.document)

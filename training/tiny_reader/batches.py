@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 from .options import TrainingOptions
 from .pages import TINY_PAGE, PageGenerator, draw, page_lines

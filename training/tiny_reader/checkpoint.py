@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from foxing.encoder.vision.checkpoint import LAYOUT_FILE, Checkpoint
-from foxing.encoder.vision.deepseek import PUBLISHED_TYPE
+from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, Checkpoint
+from foxing.encoder.vision.models.deepseek import PUBLISHED_TYPE
 
 from .pages import TINY_PAGE
 from .vocabulary import LOCATION_MARKS, MARKS, SPECIAL, TOKEN_IDS, UNKNOWN, VOCABULARY

@@ -3,7 +3,7 @@
 from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.renderer import Page
 
 from .pages import TINY_PAGE, PageGenerator, draw, page_text

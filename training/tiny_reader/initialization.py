@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foxing.encoder.vision.checkpoint import Checkpoint, read_config, transformers
-from foxing.encoder.vision.deepseek import DeepSeekOcr, model_config
+from foxing.encoder.vision.models.checkpoint import Checkpoint, read_config
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 from .pages import PageGenerator, draw
 
 
 def new_network(checkpoint: Checkpoint) -> Any:
     """A network of the checkpoint's configuration with trainable random weights."""
-    network = transformers().UnlimitedOcrForConditionalGeneration(model_config(read_config(checkpoint), checkpoint))
+    network = DeepSeekOcr.network_class()(DeepSeekOcr.config(read_config(checkpoint), checkpoint))
     network.set_attn_implementation({"": "sdpa"})
     with torch.no_grad():
         for name, parameter in network.named_parameters():

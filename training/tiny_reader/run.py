@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foxing.encoder.vision.checkpoint import load_tokenizer
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.checkpoint import load_tokenizer
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 from .batches import Batch, BatchSampler
 from .checkpoint import save, write_description

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypedDict
 import torch
 from torch import Tensor, nn
 
-from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.model import FREE_OCR
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.model import FREE_OCR
 
 from .batches import IGNORED, Batch
 from .cell_classifier import CellClassifier, cell_centers

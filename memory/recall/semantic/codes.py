@@ -42,5 +42,5 @@ def nearness(codes: Codes, question: Embeddings) -> npt.NDArray[np.float32]:
 
 
 def as_rows(codes: Sequence[bytes], width: int) -> Codes:
-    """uint8[len(codes), width] of stored codes, each of `width` bytes."""
-    return np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(len(codes), width)
+    """uint8[n, width] of stored codes, each of a multiple of `width` bytes."""
+    return np.frombuffer(b"".join(codes), dtype=np.uint8).reshape(-1, width)

@@ -17,6 +17,7 @@ from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import Embeddings
 from foxing.memory.storage.repositories import embeddings, messages, schedule
 from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.memory.text.passages import document_key, message_of
 
 from .codes import Codes, as_rows, code_bytes, distances, nearness, to_codes
 from .source import EmbedderSource
@@ -43,13 +44,13 @@ class _BankCodes:
 
     embedder_id: int
     version: int
-    #: int64[n], ids of the messages, ascending
-    ids: npt.NDArray[np.int64]
+    #: int64[n], keys of the passages, ascending
+    documents: npt.NDArray[np.int64]
     codes: Codes
 
     @property
     def size(self) -> int:
-        return max(1, self.ids.nbytes + self.codes.nbytes)
+        return max(1, self.documents.nbytes + self.codes.nbytes)
 
 
 class MessageVectors:
@@ -60,9 +61,9 @@ class MessageVectors:
         self._cache: LRUCache[int, _BankCodes] = LRUCache(cache_bytes, getsizeof=lambda held: held.size)
         self._lock = Lock()
 
-    def encode_now(self, texts: Sequence[str]) -> "MessageCodes | None":
-        """The codes of messages that are about to be stored, one for each text, or None if they are made later: by the
-        clock where the embedder is slow or fails, never without one."""
+    def encode_now(self, texts: Sequence[Sequence[str]]) -> "MessageCodes | None":
+        """The codes of messages that are about to be stored, each given by its passages, or None if they are made
+        later: by the clock where the embedder is slow or fails, never without one."""
         if not self.source.enabled or not texts:
             return None
         try:
@@ -72,12 +73,19 @@ class MessageVectors:
         except EmbedderError:
             return None
 
-    def encode(self, texts: Sequence[str]) -> "MessageCodes":
-        """The codes of texts. Raises `EmbedderError`."""
-        said = [text for text in texts if text.strip()]
-        vectors = self.source.documents(said)
-        packed = iter(to_codes(vectors)) if said else iter(())
-        codes = [next(packed).tobytes() if text.strip() else EMPTY for text in texts]
+    def encode(self, texts: Sequence[Sequence[str]]) -> "MessageCodes":
+        """The codes of messages, each given by its passages. Raises `EmbedderError`."""
+        passages = [text for message in texts for text in message]
+        said = np.array([bool(text.strip()) for text in passages], dtype=bool)
+        vectors = self.source.documents([text for text in passages if text.strip()])
+        rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
+        if said.any():
+            rows[said] = to_codes(vectors)
+        ends = np.cumsum([len(message) for message in texts])
+        parts = [range(stop - len(message), stop) for message, stop in zip(texts, ends.tolist(), strict=True)]
+        codes = [
+            rows[part.start : part.stop].tobytes() if said[part.start : part.stop].any() else EMPTY for part in parts
+        ]
         return MessageCodes(self.source.load().name, vectors.shape[1], codes)
 
     def add(self, connection: Connection, bank_id: int, ids: Sequence[int], codes: "MessageCodes | None") -> None:
@@ -122,34 +130,35 @@ class MessageVectors:
     def nearest(
         self, connection: Connection, bank_id: int, question: Question, within: "SearchScope", limit: int
     ) -> list[int]:
-        """Ids of up to `limit` messages that are nearest to the question, not in order."""
+        """Keys of up to `limit` passages that are nearest to the question, not in order."""
         held = self._codes(connection, bank_id, question)
         if held is None or question.vector is None:
             return []
-        ids, codes = held.ids, held.codes
+        documents, codes = held.documents, held.codes
+        ids = message_of(documents)
         kept = np.ones(len(ids), dtype=bool)
         if within.newest is not None:
             kept &= ids <= within.newest
         if within.filter.conditions():
             kept &= np.isin(ids, np.array(messages.ids_within(connection, bank_id, within.filter), dtype=np.int64))
         if not kept.all():
-            ids, codes = ids[kept], np.ascontiguousarray(codes[kept])
-        if len(ids) > limit:
+            documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
+        if len(documents) > limit:
             near = np.argpartition(distances(codes, question.vector), limit)[:limit]
-            ids = ids[near]
-        return [int(i) for i in ids]
+            documents = documents[near]
+        return [int(document) for document in documents]
 
     def scores(
-        self, connection: Connection, bank_id: int, question: Question, ids: Collection[int]
+        self, connection: Connection, bank_id: int, question: Question, documents: Collection[int]
     ) -> dict[int, float]:
-        """Message id → how near it is to the question, for those that have a code."""
+        """Passage → how near it is to the question, for those of `documents` that have a code."""
         held = self._codes(connection, bank_id, question)
-        if held is None or question.vector is None or not ids:
+        if held is None or question.vector is None or not documents:
             return {}
-        wanted = np.array(sorted(ids), dtype=np.int64)
-        places = np.searchsorted(held.ids, wanted)
-        places[places == len(held.ids)] = 0
-        known = held.ids[places] == wanted
+        wanted = np.array(sorted(documents), dtype=np.int64)
+        places = np.searchsorted(held.documents, wanted)
+        places[places == len(held.documents)] = 0
+        known = held.documents[places] == wanted
         near = nearness(np.ascontiguousarray(held.codes[places[known]]), question.vector)
         return {int(i): float(value) for i, value in zip(wanted[known], near, strict=True)}
 
@@ -172,12 +181,12 @@ class MessageVectors:
             with self._lock:
                 if read.size <= self._cache.maxsize:
                     self._cache[bank_id] = read
-        return read if len(read.ids) else None
+        return read if len(read.documents) else None
 
 
 @dataclass(frozen=True)
 class MessageCodes:
-    """Codes of messages, as one embedder made them."""
+    """Codes of messages, as one embedder made them: those of the passages of a message one after the other."""
 
     embedder: str
     dimensions: int
@@ -213,12 +222,20 @@ class SearchScope:
 def _with_new(connection: Connection, bank_id: int, held: _BankCodes) -> _BankCodes:
     """`held` with the messages that were stored since; itself if there are none. Writers of a bank wait for each other,
     so that what is committed later has a higher id."""
-    newest = int(held.ids[-1]) if len(held.ids) else 0
+    newest = message_of(int(held.documents[-1])) if len(held.documents) else 0
     width = held.codes.shape[1]
     stored = embeddings.codes_after(connection, bank_id, held.embedder_id, newest)
-    fresh = [row for row in stored if len(row.code) == width]
+    fresh = [row for row in stored if len(row.code) % width == 0]
     if not fresh:
         return held
-    ids = np.array([row.message_id for row in fresh], dtype=np.int64)
     codes = as_rows([row.code for row in fresh], width)
-    return replace(held, ids=np.concatenate([held.ids, ids]), codes=np.concatenate([held.codes, codes]))
+    passages = np.array([len(row.code) // width for row in fresh], dtype=np.int64)
+    first = np.cumsum(passages) - passages
+    ids = np.repeat(np.array([row.message_id for row in fresh], dtype=np.int64), passages)
+    documents = document_key(ids, np.arange(len(ids), dtype=np.int64) - np.repeat(first, passages))
+    said = codes.any(axis=1)  # the code of a passage of which nothing is left is zero
+    return replace(
+        held,
+        documents=np.concatenate([held.documents, documents[said]]),
+        codes=np.concatenate([held.codes, codes[said]]),
+    )

@@ -48,13 +48,20 @@ def get(connection: Connection, name: str) -> Bank:
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:
     """The bank called `name`, created with `policy` if it does not exist. Until the transaction ends, other writers of
     the bank wait, so that none of them stores the same message or thread."""
-    query = select(schema.banks).where(_c.name == name).with_for_update()
+    query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
         insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
         row = connection.execute(query).one()
     return _bank(row)
+
+
+def lock(connection: Connection, bank_id: int) -> None:
+    """Has other writers of the bank wait until the transaction ends. Whoever checks what is in a bank and then writes,
+    or writes to several of its tables, begins with it; SQLite has one writer anyway."""
+    if connection.dialect.name != "sqlite":  # rows that refer to the bank can be inserted meanwhile
+        connection.execute(select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True))
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:

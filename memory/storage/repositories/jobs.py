@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from .schedule import KINDS, JobKind
 from .upsert import insert_into
@@ -77,7 +77,7 @@ def _due_at(now: datetime, codec: str) -> ColumnElement[bool]:
 
 
 def _add(connection: Connection, due: ColumnElement[bool], created_at: datetime) -> int:
-    at = literal(created_at, schema.UtcDateTime)
+    at = literal(created_at, columns.UtcDateTime)
     number = case({kind: number for number, kind in enumerate(KINDS)}, value=_due.kind)
     order = (_due.kind != "purge", _due.bank_id, number)  # what is to be gone does not wait for ageing
     rows = select(_due.bank_id, _due.kind, literal("waiting"), at, at).where(due).order_by(*order)

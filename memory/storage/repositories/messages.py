@@ -1,16 +1,16 @@
 """Messages: who said what and when, and the exact text of open ones."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
 
 from foxing.memory.metadata import Scalar
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from .batches import batched
 
@@ -41,6 +41,8 @@ class Message:
     parts: int = 0
     #: What was stored with it; None if nothing was.
     metadata: Mapping[str, JsonValue] | None = None
+    #: In how many passages it is found.
+    passages: int = 1
 
 
 class NewRow(TypedDict):
@@ -57,7 +59,7 @@ class NewRow(TypedDict):
     metadata: dict[str, JsonValue] | None
     digest: bytes
     chars: int
-    terms: int
+    passages: int
 
 
 class SealedPart(NamedTuple):
@@ -97,7 +99,7 @@ class MessageFilter:
         if self.thread_id is not None:
             conditions.append(_c.thread_id == self.thread_id)
         if self.metadata:
-            conditions.append(schema.json_contains(_c.metadata, json.dumps(dict(self.metadata))))
+            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
         return conditions
 
 
@@ -115,6 +117,7 @@ _select = select(
     _c.digest,
     _c.parts,
     _c.metadata,
+    _c.passages,
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
 
@@ -140,8 +143,12 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
 
 
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
-    """Inserts messages of one bank; returns key → id."""
-    connection.execute(schema.messages.insert(), [dict(row) for row in rows])
+    """Inserts messages of one bank, whose ids ascend in that order; returns key → id."""
+    values = [dict(row) for row in rows]
+    if connection.dialect.name != "sqlite":  # which executes such a statement row by row
+        statement = schema.messages.insert().returning(_c.key, _c.id, sort_by_parameter_order=True)
+        return {row.key: row.id for row in connection.execute(statement, values)}
+    connection.execute(schema.messages.insert(), values)
     ids: dict[str, int] = {}
     for keys in batched([row["key"] for row in rows]):
         query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(keys))
@@ -217,6 +224,17 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> l
     return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
 
 
+def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
+    """Ids of up to `limit` messages of a bank above `message_id`, ascending."""
+    query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def count_after(connection: Connection, bank_id: int, message_id: int) -> int:
+    """How many messages of a bank have a higher id."""
+    return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id, _c.id > message_id)).scalar_one())
+
+
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
     result: set[int] = set()
@@ -228,6 +246,19 @@ def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) 
 
 def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
     """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+    result: dict[int, Neighbours] = {}
+    for part in batched(ids):
+        for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": list(part)}):
+            sides = found[:reach], found[reach:]
+            before, after = ([i for i in side if i is not None] for side in sides)
+            result[message_id] = Neighbours(before, after)
+    return result
+
+
+@cache
+def _neighbours_query(reach: int) -> Select[Any]:
+    """Of the messages `ids`: the id, those of the messages before it, and those after it. Building it takes longer than
+    asking it."""
     near = schema.messages.alias("near").c
 
     def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
@@ -237,13 +268,7 @@ def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[i
 
     distances = range(1, reach + 1)
     columns = [distant(n, later=later) for later in (False, True) for n in distances]
-    result: dict[int, Neighbours] = {}
-    for part in batched(ids):
-        for message_id, *found in connection.execute(select(_c.id, *columns).where(_c.id.in_(part))):
-            sides = found[:reach], found[reach:]
-            before, after = ([i for i in side if i is not None] for side in sides)
-            result[message_id] = Neighbours(before, after)
-    return result
+    return select(_c.id, *columns).where(_c.id.in_(bindparam("ids", expanding=True)))
 
 
 def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
@@ -253,6 +278,23 @@ def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
         query = select(_c.id, _c.created_at).where(_c.id.in_(part))
         result |= {message_id: at for message_id, at in connection.execute(query)}
     return result
+
+
+def passage_counts(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Id → in how many passages the message is found, for those that are found in several."""
+    result: dict[int, int] = {}
+    for part in batched(ids):
+        query = select(_c.id, _c.passages).where(_c.id.in_(part), _c.passages > 1)
+        result |= {message_id: passages for message_id, passages in connection.execute(query)}
+    return result
+
+
+def set_passages(connection: Connection, passages: Mapping[int, int]) -> None:
+    """Records in how many passages messages are found: id → number."""
+    values = [{"key_id": message_id, "number": number} for message_id, number in passages.items()]
+    if values:
+        update = schema.messages.update().where(_c.id == bindparam("key_id"))
+        connection.execute(update.values(passages=bindparam("number")), values)
 
 
 def oldest_open(connection: Connection, bank_id: int) -> datetime | None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from . import schedule
 from .batches import batched
@@ -388,7 +388,7 @@ def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int
     result: dict[int, KeepsakeTotals] = {}
     for part in batched(page_ids):
         query = (
-            select(c.page_id, func.count(), func.sum(schema.octet_length(c.text)))
+            select(c.page_id, func.count(), func.sum(columns.octet_length(c.text)))
             .where(c.page_id.in_(part))
             .group_by(c.page_id)
         )

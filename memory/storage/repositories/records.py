@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 from .batches import batched
 
@@ -196,7 +196,7 @@ def namespaces(connection: Connection, within: Within, after: str | None, limit:
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
     """Bytes of the records of a bank; the index holds namespace and key once more."""
-    size = schema.octet_length
+    size = columns.octet_length
     names = 3 * size(cast(_c.namespace, Text)) + 2 * size(cast(_c.key, Text))
     row = names + size(_c.value) + func.coalesce(size(cast(_c.text, Text)), 0) + RECORD_ROW_BYTES
     query = select(func.coalesce(func.sum(row), 0)).where(_c.bank_id == bank_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Text, cast, func, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 
 #: Bytes of a row besides its texts and blobs, with its entries in the indexes.
 PAGE_ROW_BYTES = 340
@@ -54,7 +54,7 @@ class MessageTotals:
 
 
 def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
-    c, size = schema.messages.c, schema.octet_length
+    c, size = schema.messages.c, columns.octet_length
     row_bytes = 2 * size(c.key) + func.coalesce(size(c.name), 0) + size(c.role) + MESSAGE_ROW_BYTES
     row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0)
     every = select(
@@ -83,7 +83,7 @@ def page_metadata_bytes(connection: Connection, bank_id: int) -> int:
 def keepsake_bytes(connection: Connection, bank_id: int) -> int:
     pages, c = schema.pages.c, schema.keepsakes.c
     query = (
-        select(func.coalesce(func.sum(schema.octet_length(c.text) + KEEPSAKE_ROW_BYTES), 0))
+        select(func.coalesce(func.sum(columns.octet_length(c.text) + KEEPSAKE_ROW_BYTES), 0))
         .join_from(schema.keepsakes, schema.pages, pages.id == c.page_id)
         .where(pages.bank_id == bank_id)
     )
@@ -93,14 +93,14 @@ def keepsake_bytes(connection: Connection, bank_id: int) -> int:
 def thread_bytes(connection: Connection, bank_id: int) -> int:
     """Threads; the table holds each name, and its index once more."""
     c = schema.threads.c
-    query = select(func.coalesce(func.sum(2 * schema.octet_length(c.name) + THREAD_ROW_BYTES), 0))
+    query = select(func.coalesce(func.sum(2 * columns.octet_length(c.name) + THREAD_ROW_BYTES), 0))
     return int(connection.execute(query.where(c.bank_id == bank_id)).scalar_one())
 
 
 def idempotency_bytes(connection: Connection, bank_id: int) -> int:
     """Idempotency keys and their answers."""
     c = schema.idempotency_keys.c
-    size = schema.octet_length(c.key) + schema.octet_length(cast(c.answer, Text))
+    size = columns.octet_length(c.key) + columns.octet_length(cast(c.answer, Text))
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
     return int(connection.execute(query).scalar_one())
 

@@ -1,16 +1,15 @@
 """The `foxing` command in process: output, errors and exit statuses."""
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.command_line import Foxing
+from support.databases import execute
 from typer.testing import CliRunner
 
 from foxing.api.cli.main import app
@@ -81,6 +80,7 @@ def test_import_of_naive_times_needs_a_timezone(foxing: Foxing, tmp_path: Path) 
         assert [m.created_at for m in memory.export("b")] == [datetime(2026, 1, 5, 0, tzinfo=UTC)]
 
 
+@pytest.mark.both_databases
 def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     lines = [json.loads(line) for line in foxing.text("export", "--bank", "b").splitlines()]
@@ -98,6 +98,7 @@ def test_an_export_can_be_imported(foxing: Foxing, file: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["copy.jsonl", "talk.jsonl"]
 
 
+@pytest.mark.both_databases
 def test_parts_and_metadata_survive_export_and_import(foxing: Foxing, tmp_path: Path) -> None:
     call = {"type": "tool_call", "id": "c1", "name": "find", "arguments": {"q": "타이탄"}}
     line = {"id": "m", "role": "assistant", "content": [call], "metadata": {"turn": 3, "user": "ana"}}
@@ -133,6 +134,7 @@ def test_recall_where_metadata_has_a_value(foxing: Foxing, tmp_path: Path) -> No
     assert failure["type"] == "urn:foxing:problem:invalid-input"
 
 
+@pytest.mark.both_databases
 def test_a_bank_is_sealed_read_and_aged(foxing: Foxing, file: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     assert foxing.json("banks")["banks"][0]["open_messages"] == 12
@@ -209,7 +211,8 @@ def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> 
     assert foxing.json("policy", "--bank", "b") == shown
 
 
-def test_database_commands(foxing: Foxing) -> None:
+def test_database_commands(tmp_path: Path) -> None:
+    foxing = Foxing(str(tmp_path / "new.db"))
     assert foxing.json("db", "current")["revision"] is None
     upgraded = foxing.json("db", "upgrade")
     assert upgraded["before"] is None
@@ -218,17 +221,18 @@ def test_database_commands(foxing: Foxing) -> None:
     assert str(upgraded["after"]) in foxing.text("db", "current")
 
 
-def test_a_file_that_is_not_a_database_is_reported(foxing: Foxing) -> None:
-    foxing.database.write_bytes(b"this file is not a database, despite its name" * 100)
-    document = foxing.failure("banks")
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "odd.db"
+    file.write_bytes(b"this file is not a database, despite its name" * 100)
+    document = Foxing(str(file)).failure("banks")
     assert document["type"] == "urn:foxing:problem:storage"
-    assert foxing.database.name in document["detail"]
+    assert file.name in document["detail"]
 
 
+@pytest.mark.both_databases
 def test_a_database_of_a_newer_version_is_refused(foxing: Foxing) -> None:
     foxing.json("db", "upgrade")
-    with closing(sqlite3.connect(foxing.database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    execute(foxing.database, "UPDATE alembic_version SET version_num = 'from_the_future'")
     for command in (["banks"], ["db", "upgrade"]):
         assert foxing.failure(*command)["type"] == "urn:foxing:problem:database-too-new"
     assert foxing.json("db", "current")["revision"] == "from_the_future"
@@ -273,14 +277,13 @@ def test_read_explains_the_marks_on_a_page_and_shows_no_fillers(foxing: Foxing) 
     assert "한국어¶b" in shown
 
 
+@pytest.mark.both_databases
 def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: Foxing) -> None:
     """A broken policy stands in for whatever makes a job fail."""
     with Memory(foxing.database) as memory:
         for bank in ("a", "b"):
             memory.store(bank, [{"role": "user", "content": "old", "created_at": SENT_AT}])
-    with closing(sqlite3.connect(foxing.database)) as connection:
-        connection.execute("""UPDATE banks SET policy = '{"fresh": "none"}' WHERE name = 'a'""")
-        connection.commit()
+    execute(foxing.database, "UPDATE banks SET policy = :policy WHERE name = 'a'", policy='{"fresh": "none"}')
     result = foxing.run("worker", "--once", "--json")
     assert result.exit_code == 1
     report = json.loads(result.stdout)

@@ -4,8 +4,8 @@ import json
 import signal
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 
+import pytest
 from support.command_line import start
 
 from foxing.memory import Memory
@@ -13,8 +13,9 @@ from foxing.memory import Memory
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
-def test_serve_answers_and_exits_on_sigterm(database_path: Path) -> None:
-    process = start("--database", str(database_path), "serve", "--port", "0", "--json")
+@pytest.mark.both_databases
+def test_serve_answers_and_exits_on_sigterm(database_url: str) -> None:
+    process = start("--database", str(database_url), "serve", "--port", "0", "--json")
     try:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
@@ -34,14 +35,14 @@ def test_serve_answers_and_exits_on_sigterm(database_path: Path) -> None:
     events = [json.loads(line) for line in log.splitlines()]
     assert {"started", "request", "stopped"} <= {event["event"] for event in events}
     assert not any("exception" in event for event in events)
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         assert memory.bank("b").messages == 1
 
 
-def test_worker_exits_on_sigterm_between_jobs(database_path: Path) -> None:
-    with Memory(database_path) as memory:
+def test_worker_exits_on_sigterm_between_jobs(database_url: str) -> None:
+    with Memory(database_url) as memory:
         memory.store("b", [{"role": "user", "content": "old", "created_at": SENT_AT}])
-    process = start("--database", str(database_path), "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
+    process = start("--database", str(database_url), "worker", "--json", FOXING_AGEING_INTERVAL_S="3600")
     try:
         assert process.stderr is not None
         assert json.loads(process.stderr.readline())["event"] == "job"
@@ -54,16 +55,16 @@ def test_worker_exits_on_sigterm_between_jobs(database_path: Path) -> None:
     ended = json.loads(out)
     assert (ended["ticks"], ended["failed_ticks"], ended["failed_jobs"]) == (1, 0, 0)
     assert ended["jobs"] >= 1
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         assert memory.bank("b").pages == 1
 
 
-def test_a_port_in_use_is_reported(database_path: Path) -> None:
-    first = start("--database", str(database_path), "serve", "--port", "0", "--json")
+def test_a_port_in_use_is_reported(database_url: str) -> None:
+    first = start("--database", str(database_url), "serve", "--port", "0", "--json")
     try:
         assert first.stdout is not None
         port = json.loads(first.stdout.readline())["url"].rpartition(":")[2]
-        second = start("--database", str(database_path), "serve", "--port", port)
+        second = start("--database", str(database_url), "serve", "--port", port)
         _, error = second.communicate(timeout=60)
         assert second.returncode == 2
         assert f"port {port}" in error

@@ -30,13 +30,11 @@ def remember(memory: Memory, count: int) -> None:
     )
 
 
-def test_printed_pages_age_from_their_image_and_stay_exact(
-    server: Server, load: LoadCodec, database_path: Path
-) -> None:
+def test_printed_pages_age_from_their_image_and_stay_exact(server: Server, load: LoadCodec, database_url: str) -> None:
     codec = load(server.url, columns=80)
     setter = Typesetter(codec.layout)
     clock = [START + timedelta(hours=12)]
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 12)
         memory.seal("b")
         written = [
@@ -54,12 +52,10 @@ def test_printed_pages_age_from_their_image_and_stay_exact(
         assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
 
 
-def test_a_memory_ages_and_recalls_through_a_failing_server(
-    server: Server, load: LoadCodec, database_path: Path
-) -> None:
+def test_a_memory_ages_and_recalls_through_a_failing_server(server: Server, load: LoadCodec, database_url: str) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=9, timeout_s=5.0)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 40)
         memory.seal("b")
         assert codec.usage.requests == 0  # fresh pages keep their text
@@ -80,10 +76,10 @@ def test_a_memory_ages_and_recalls_through_a_failing_server(
         assert memory.page_tokens("b", page.id).dtype == "png"
 
 
-def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCodec, database_path: Path) -> None:
+def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCodec, database_url: str) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=1)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 20)
         memory.seal("b")
         server.fault = lambda png, attempt: "500"
@@ -111,11 +107,11 @@ def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCode
 
 @pytest.mark.parametrize("message", EMPTY_ANSWERS)
 def test_no_page_loses_its_text_when_the_model_returns_nothing(
-    server: Server, load: LoadCodec, database_path: Path, message: str
+    server: Server, load: LoadCodec, database_url: str, message: str
 ) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 20)
         memory.seal("b")
         server.answer = lambda answer: EMPTY_ANSWERS[message]
@@ -126,11 +122,11 @@ def test_no_page_loses_its_text_when_the_model_returns_nothing(
 
 
 def test_a_page_to_be_sealed_without_text_keeps_it_until_read_back(
-    server: Server, load: LoadCodec, database_path: Path
+    server: Server, load: LoadCodec, database_url: str
 ) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=0)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         remember(memory, 20)
         memory.set_policy("b", {**memory.policy("b").model_dump(mode="json"), "keep_text": "until:base"})
         server.fault = lambda png, attempt: "500"

@@ -16,10 +16,10 @@ from foxing.encoder import ServerOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.endpoint import Endpoint
 from foxing.encoder.remote.retries import Timing
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.remote_decoding import RemoteVisionCodec
 from foxing.renderer import PageLayout, render
 
@@ -55,7 +55,12 @@ def small_page() -> PageLayout:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a checkpoint of a model type other than DeepSeek-OCR, written once."""
-    return cache(lambda kind: write_checkpoint(kind, tmp_path_factory.mktemp(kind)))
+
+    def write(kind: str) -> Path:
+        """olmOCR-2 is known by its name alone."""
+        return write_checkpoint("qwen2_5_vl" if kind == "olmocr" else kind, tmp_path_factory.mktemp(kind))
+
+    return cache(write)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_cop
 from foxing.encoder import Codec, CodecError, DeepSeekOptions, DescribableCodec, TokensError, VisionTokens, load_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Generation, align_characters, generate
-from foxing.encoder.vision.model import FREE_OCR, PageFeatures
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures
 from foxing.encoder.vision.quantization import from_tokens
 from foxing.renderer import PRINTED_PAGE, PageLayout, grid_text, render
 

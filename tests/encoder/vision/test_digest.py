@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from foxing.encoder import CodecError
-from foxing.encoder.vision.checkpoint import Checkpoint
 from foxing.encoder.vision.digest import CHUNK_BYTES, weights_digest
+from foxing.encoder.vision.models.checkpoint import Checkpoint
 
 
 @pytest.fixture

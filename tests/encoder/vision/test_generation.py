@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from foxing.encoder.vision.checkpoint import locate
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.generation import (
     MIN_LOOP_TOKENS,
     NoRepeatNgramProcessor,
@@ -16,7 +14,9 @@ from foxing.encoder.vision.generation import (
     detokenize,
     loop_start,
 )
-from foxing.encoder.vision.model import RepeatRule
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.model import RepeatRule
 
 
 def decode(processor: NoRepeatNgramProcessor, preferred: list[list[int]], vocabulary: int = 50) -> list[list[int]]:
@@ -54,6 +54,15 @@ def test_exempt_tokens_are_never_banned() -> None:
     cells = [3, 4] * 20
     assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3, 4})), 1, 400), [cells])[0] == cells
     assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3})), 1, 400), [cells])[0] != cells
+
+
+def test_penalties_are_taken_off_tokens_that_the_text_has() -> None:
+    """5 logits lie between the two best tokens: after one occurrence 1 + 0.5 are taken off, after nine 1 + 4.5."""
+    rule = RepeatRule(100, 300, presence_penalty=1.0, frequency_penalty=0.5)
+    processor = NoRepeatNgramProcessor(rule, 2, 400)
+    assert decode(processor, [[7] * 10, list(range(10, 20))]) == [[7] * 9 + [8], list(range(10, 20))]
+    assert processor.wanted[0][-1] == 8, "what the penalties prefer is what is read"
+    assert processor.probabilities()[0, :9] == pytest.approx(np.exp(10.0) / (np.exp(10.0) + np.exp(5.0) + 48))
 
 
 def test_the_probability_of_a_second_best_token_is_the_models_own() -> None:

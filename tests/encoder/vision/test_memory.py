@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from foxing.encoder import VisionTokens
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import Generation
-from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.model import FREE_OCR, VisionModel
-from foxing.encoder.vision.qwen import QwenVl
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.got import GotOcr2
+from foxing.encoder.vision.models.model import FREE_OCR, VisionModel
+from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.memory import Memory
 from foxing.renderer import PageLayout
 
@@ -68,8 +68,8 @@ def codec(deepseek_folder: Path) -> ScriptedCodec:
 
 
 @pytest.fixture
-def memory(database_path: Path, codec: ScriptedCodec) -> Memory:
-    memory = Memory(database_path, codec=codec, clock=lambda: START)
+def memory(database_url: str, codec: ScriptedCodec) -> Memory:
+    memory = Memory(database_url, codec=codec, clock=lambda: START)
     memory.store(
         "ana",
         [
@@ -107,7 +107,7 @@ def test_a_page_ages_through_the_tiers_and_is_recalled_from_its_tokens(memory: M
         assert spans[0].message_id == "m0"
 
 
-def test_an_incomplete_reading_is_uncertain(memory: Memory, database_path: Path, codec: ScriptedCodec) -> None:
+def test_an_incomplete_reading_is_uncertain(memory: Memory, database_url: str, codec: ScriptedCodec) -> None:
     with memory:
         for text in ("", "\n".join(LINES[:2])):
             codec.text = text
@@ -121,7 +121,7 @@ def test_an_incomplete_reading_is_uncertain(memory: Memory, database_path: Path,
         codec.text = "\n".join(LINES)
         assert len(memory.age("ana", now=START + timedelta(days=8)).moved) == 1
     codec.text = "\n".join(LINES[:4])
-    with Memory(database_path, codec=codec, clock=lambda: START) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START) as memory:
         assert memory.message("ana", "m0").text == MESSAGES[0]
         incomplete = memory.message("ana", "m1")
         read = LINES[3].removeprefix("▶assistant 08:01 ")
@@ -142,13 +142,13 @@ def test_text_is_kept_if_its_page_reads_with_low_confidence(memory: Memory, code
 
 
 def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
-    memory: Memory, database_path: Path, codec: ScriptedCodec
+    memory: Memory, database_url: str, codec: ScriptedCodec
 ) -> None:
     with memory:
         before = memory.page_tokens("ana", memory.pages("ana").pages[0].id)
     wider = ScriptedCodec(codec.model, "0123456789ab")
     wider.text = "something else"
-    with Memory(database_path, codec=wider, clock=lambda: START) as other:
+    with Memory(database_url, codec=wider, clock=lambda: START) as other:
         assert other.age("ana", now=START + timedelta(days=8)).moved == []
         (left,) = other.reencode("ana").unreadable
         assert "would lose" in left.reason
@@ -169,13 +169,13 @@ def test_a_bank_laid_out_for_another_codec_ages_after_reencoding(
     ("kind", "model", "steps"),
     [
         ("got_ocr2", GotOcr2, [(8, "base", 256), (500, "base", 256)]),
-        ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "micro", 100)]),
-        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "micro", 121)]),
+        ("qwen3_vl", QwenVl, [(8, "small", 400), (40, "tiny", 256), (500, "tiny", 256)]),
+        ("qwen2_vl", QwenVl, [(8, "small", 529), (40, "tiny", 324), (500, "tiny", 324)]),
     ],
 )
 def test_a_page_ages_through_the_tiers_of_other_models(
     model_folder: Callable[[str], Path],
-    database_path: Path,
+    database_url: str,
     kind: str,
     model: type[VisionModel],
     steps: list[tuple[int, str, int]],
@@ -185,7 +185,7 @@ def test_a_page_ages_through_the_tiers_of_other_models(
     codec = ScriptedCodec(loaded, weights_digest(checkpoint), layout=LAYOUT, token_dtype="int8")
     codec.text = "\n".join(INVOICE_LINES)
     message = {"id": "m", "thread": "main", "role": "user", "content": INVOICE, "created_at": START}
-    with Memory(database_path, codec=codec, clock=lambda: START) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START) as memory:
         memory.store("ana", [message])
         memory.seal("ana")
         assert memory.pages("ana").pages[0].tier == "base"

@@ -25,8 +25,9 @@ from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.remote.completions import Completion
 from foxing.encoder.remote.responses import LONGEST, BadAnswer
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
 from foxing.encoder.vision.generation import Generation
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.model import RepeatRule
 from foxing.encoder.vision.remote_decoding import RemoteVisionCodec, to_generation
 from foxing.memory import Memory
 from foxing.memory.lifecycle import rewrite as rewriting
@@ -115,7 +116,7 @@ def test_answers_without_token_ids_give_the_same_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Unless a token was banned: without ids it is not known which the model wanted there."""
-    monkeypatch.setattr(DeepSeekOcr, "no_repeat_ngram_size", 1000)
+    monkeypatch.setattr(DeepSeekOcr, "repeats", RepeatRule(1000, 1000))
     server.returns_ids = False
     ascii_tokens = [item for item in tokens if local_codec.generate([item])[0].text.isascii()] or tokens[:1]
     codec = open_remote()
@@ -212,7 +213,7 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     local_codec: VisionCodec,
     open_remote: OpenRemote,
     server: Server,
-    database_path: Path,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Random weights generate meaningless text, but the same locally and remotely."""
@@ -224,7 +225,7 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
     wide = VisionCodec(local_codec.model, local_codec.weights, layout=layout)
     wide.max_new_tokens = 60
     clock = [START + timedelta(hours=1)]
-    with Memory(database_path, codec=wide, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=wide, clock=lambda: clock[0]) as memory:
         memory.store("ana", [{"role": "user", "content": "The invoice went to the harbour.", "created_at": START}])
         memory.seal("ana")
         clock[0] += timedelta(days=8)
@@ -233,15 +234,15 @@ def test_a_bank_can_change_its_decoder_without_reencoding(
         read, stored = memory.read_page("ana", page), memory.page_tokens("ana", page)
     codec = open_remote(layout, retries=0)
     codec.max_new_tokens = 60
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         assert memory.page_tokens("ana", page) == stored
         assert memory.read_page("ana", page).text == read.text
         assert codec.usage.pages == 1
         clock[0] += timedelta(days=30)
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         server.fault = lambda attempt: "500"
         report = memory.age("ana")
         assert (report.moved, memory.pages("ana").pages[0].tier) == ([], "small"), "the page waits until it can be read"
-    with Memory(database_path, codec=codec, clock=lambda: clock[0]) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
         server.fault = lambda attempt: ""
         assert [move.to_tier for move in memory.age("ana").moved] == ["tiny"]

@@ -20,7 +20,7 @@ from foxing.encoder import (
 )
 from foxing.encoder.remote.endpoint import CLOSED
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.model import PageFeatures
+from foxing.encoder.vision.models.model import PageFeatures
 from foxing.encoder.vision.remote_decoding import RemoteVisionCodec
 
 OpenRemote = Callable[..., RemoteVisionCodec]

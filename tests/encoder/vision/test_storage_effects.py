@@ -12,21 +12,21 @@ from typer.testing import CliRunner
 from foxing.api.cli.main import app
 from foxing.encoder import QuantizableCodec, StorageEffect, load_codec
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
-from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.model import VisionModel
-from foxing.encoder.vision.qwen import QwenVl
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.got import GotOcr2
+from foxing.encoder.vision.models.model import VisionModel
+from foxing.encoder.vision.models.qwen import QwenVl
 from foxing.encoder.vision.storage_effects import DTYPES, storage_effects
 from foxing.renderer import PageLayout, render
 
 KINDS: dict[str, tuple[type[VisionModel], str]] = {
     "deepseek": (DeepSeekOcr, "tiny"),
     "got_ocr2": (GotOcr2, "base"),
-    "qwen2_5_vl": (QwenVl, "micro"),
-    "qwen2_vl": (QwenVl, "micro"),
-    "qwen3_vl": (QwenVl, "micro"),
+    "qwen2_5_vl": (QwenVl, "tiny"),
+    "qwen2_vl": (QwenVl, "tiny"),
+    "qwen3_vl": (QwenVl, "tiny"),
 }
 
 

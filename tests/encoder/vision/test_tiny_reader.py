@@ -18,7 +18,7 @@ from foxing.api.memory_factory import open_memory
 from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory import Memory
 from foxing.renderer import Entry, Typesetter
 from training.tiny_reader.pages import TINY_PAGE, PageGenerator, draw, page_text
@@ -61,12 +61,12 @@ def codec() -> VisionCodec:
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch, database_path: Path) -> Iterator[Memory]:
+def memory(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Memory]:
     """A memory configured through the environment."""
     monkeypatch.setenv("FOXING_CODEC", "deepseek-ocr")
     monkeypatch.setenv("FOXING_CODECS__DEEPSEEK_OCR__MODEL", str(WEIGHTS))
     monkeypatch.setenv("FOXING_DEVICE", "cpu")
-    monkeypatch.setenv("FOXING_DATABASE_URL", str(database_path))
+    monkeypatch.setenv("FOXING_DATABASE_URL", str(database_url))
     with open_memory(load_settings()) as opened:
         yield opened
 

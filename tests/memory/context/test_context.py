@@ -113,9 +113,49 @@ def test_page_images_where_they_pay(memory: Memory) -> None:
     assert not images(build(memory, "text", 8000, QUESTION))
 
 
+@pytest.mark.parametrize("reader", ["cheap", "claude", "gemini-3", "deepseek-ocr"])
+@pytest.mark.parametrize("budget", [300, 700, 1500, 4000])
+def test_the_best_of_text_and_images_misses_nothing_that_either_shows_of_what_is_asked(
+    memory: Memory, reader: str, budget: int
+) -> None:
+    asked = "which pump failed, and who hates the vacuum cleaner?"
+    best, text, pictures = (build(memory, reader, budget, asked, show=show) for show in ("best", "text", "images"))
+    whole = {key: set(result.message_ids) - set(result.in_part) for key, result in (("text", text), ("im", pictures))}
+    found = set(best.message_ids) - set(best.in_part)
+    assert (whole["text"] | whole["im"]) & set(SAID) <= found
+
+
+def test_messages_that_images_show_in_part_are_named(memory: Memory) -> None:
+    pictures = build(memory, "cheap", 150, QUESTION, show="images", thread="no such thread")
+    assert images(pictures)
+    assert set(pictures.in_part) < set(pictures.message_ids)
+    assert pictures.in_part  # a sheet of this reader ends in the middle of a message
+    assert not build(memory, "text", 700, QUESTION).in_part
+
+
+def test_what_a_provider_does_not_take_is_not_shown(database_path: Path, sealed: Path) -> None:
+    shutil.copy(sealed, database_path)
+    limits = CHEAP["limits"]
+    narrow = {
+        "small": CHEAP | {"limits": limits | {"max_image_bytes": 1000}},
+        "short": CHEAP | {"limits": limits | {"max_request_bytes": (1 << 20) + 40_000}},
+        "few": CHEAP | {"limits": limits | {"many_images": {"above": 1, "max_side_px": 600}}},
+    }
+    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(readers=Readers(narrow))) as memory:
+        small, short, few = (build(memory, name, 900, QUESTION) for name in narrow)
+    assert not images(small)
+    assert "more than 1,000 bytes were left out" in small.notes[0]
+    assert sum(len(image["data"]) for image in images(short)) <= 40_000
+    assert "would exceed 1,088,576 bytes" in short.notes[0]
+    assert len(images(few)) == 1
+    assert SAID["pump"] in texts(small)
+
+
 def test_identifiers_stand_as_text_beside_the_image(memory: Memory) -> None:
     identifier = SAID["pump"].split()[-1].rstrip(".")
-    shown, hidden = (build(memory, "cheap", 700, QUESTION, keepsakes=keepsakes) for keepsakes in (True, False))
+    shown, hidden = (
+        build(memory, "cheap", 700, QUESTION, keepsakes=keepsakes, show="images") for keepsakes in (True, False)
+    )
     assert identifier in texts(shown)
     assert identifier not in texts(hidden)
     assert images(shown)

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.memory.context.plan import Match, Offer, Plan, Planner
+from foxing.memory.context.plan import Match, Offer, Plan, Planner, match_worths
 
-OFFERS = st.lists(st.builds(Offer, st.integers(1, 400), st.integers(1, 800)), max_size=6)
+OFFERS = st.lists(st.builds(Offer, st.integers(1, 400), st.integers(1, 800), st.floats(0, 30)), max_size=6)
 ROOM = st.integers(0, 1500)
 
 
@@ -13,7 +13,8 @@ ROOM = st.integers(0, 1500)
 def planners(draw: st.DrawFn) -> Planner:
     offers = draw(OFFERS)
     places = st.frozensets(st.integers(0, len(offers) - 1), max_size=2) if offers else st.just(frozenset())
-    matches = draw(st.lists(st.builds(Match, st.integers(1, 200), places), max_size=12))
+    scores = sorted(draw(st.lists(st.floats(0, 20), max_size=12)), reverse=True)
+    matches = [Match(draw(st.integers(1, 200)), worth, draw(places)) for worth in match_worths(scores)]
     return Planner(matches, offers, draw(ROOM), draw(st.integers(0, 6)))
 
 
@@ -28,31 +29,51 @@ def test_a_plan_keeps_within_the_room_and_shows_no_less_than_text_or_images_alon
         assert plan.tokens == cost(planner, plan) <= planner.room
         assert len(plan.sheets) <= planner.most_sheets
         assert all(planner.offers[place].tokens <= planner.offers[place].text_tokens for place in plan.sheets)
-        assert planner.shown(best) >= planner.shown(plan) - 1e-6
+        assert planner.worth(best) >= planner.worth(plan) - 1e-6
     assert not planner.text().sheets
     assert not planner.images().texts
 
 
 def test_a_sheet_takes_the_place_of_the_texts_that_cost_more() -> None:
-    matches = [Match(100, frozenset({0})), Match(90, frozenset({0})), Match(80), Match(500)]
+    matches = [Match(100, 1.0, frozenset({0})), Match(90, 0.5, frozenset({0})), Match(80, 0.2), Match(500, 0.1)]
     planner = Planner(matches, [Offer(150, 400)], 240, 5)
     assert planner.best() == Plan(frozenset({2}), frozenset({0}), 230)
     assert Planner(matches, [Offer(150, 400)], 240, 0).best() == Plan(frozenset({0, 1}), frozenset(), 190)
 
 
+def test_the_first_match_stands_as_text_beside_a_sheet_of_others() -> None:
+    matches = [Match(60, 1.0), *(Match(50, 0.1, frozenset({0})) for _ in range(8))]
+    assert Planner(matches, [Offer(100, 500)], 160, 5).best() == Plan(frozenset({0}), frozenset({0}), 160)
+
+
+def test_what_stands_beside_matches_decides_between_sheets_that_show_as_much_of_them() -> None:
+    matches = [Match(300, 1.0, frozenset({0})), Match(300, 1.0, frozenset({1}))]
+    offers = [Offer(100, 400, beside=2), Offer(100, 400, beside=30)]
+    assert Planner(matches, offers, 100, 5).best().sheets == {1}
+
+
+def test_worth_falls_with_the_score_and_the_rank() -> None:
+    worths = match_worths([8.0, 8.0, 4.0, 0.0])
+    assert worths[0] == 1.0
+    assert sorted(worths, reverse=True) == worths
+    assert worths[2] < worths[1] / 8
+    assert match_worths([None, None])[1] < 1.0
+    assert match_worths([]) == []
+
+
 def test_a_sheet_that_costs_more_than_its_text_is_not_shown() -> None:
-    matches = [Match(100, frozenset({0})), Match(90, frozenset({0}))]
+    matches = [Match(100, 1.0, frozenset({0})), Match(90, 0.5, frozenset({0}))]
     assert not Planner(matches, [Offer(150, 149)], 1000, 5).best().sheets
 
 
 def test_a_message_on_two_sheets_is_shown_by_both_together() -> None:
-    matches = [Match(300, frozenset({0, 1}))]
+    matches = [Match(300, 1.0, frozenset({0, 1}))]
     planner = Planner(matches, [Offer(50, 400), Offer(60, 400)], 290, 5)
     assert planner.best() == Plan(frozenset(), frozenset({0, 1}), 110)
-    assert planner.shown(Plan(frozenset(), frozenset({0}), 50)) == 0
+    assert planner.worth(Plan(frozenset(), frozenset({0}), 50)) == 0
 
 
 def test_nothing_is_planned_without_matches_or_room() -> None:
     nothing = Plan(frozenset(), frozenset(), 0)
     assert Planner([], [Offer(1, 10)], 100, 5).best() == nothing
-    assert Planner([Match(10)], [], 9, 5).best() == nothing
+    assert Planner([Match(10, 1.0)], [], 9, 5).best() == nothing

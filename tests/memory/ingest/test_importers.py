@@ -47,8 +47,8 @@ LOCOMO = [
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -245,7 +245,7 @@ def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
         import_file(memory, other, bank="b")
 
 
-def test_killed_import_resumes_when_run_again(database_path: Path, tmp_path: Path) -> None:
+def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path) -> None:
     lines = [
         {"id": f"d{i}", "messages": [{"role": "user", "content": f"message {i} of {j}"} for j in range(10)]}
         for i in range(800)
@@ -258,14 +258,14 @@ def test_killed_import_resumes_when_run_again(database_path: Path, tmp_path: Pat
         "progress=lambda done, total: print(done, flush=True))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(database_path), str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, str(database_url), str(path)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     process.stdout.readline()
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    with Memory(database_path) as memory:
+    with Memory(database_url) as memory:
         before = memory.bank("b").messages
         assert 500 <= before < 8_000
         assert before % 500 == 0

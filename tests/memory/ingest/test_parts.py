@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from foxing.memory import Conflict, InvalidInput, Memory, MessageTooLarge
 from foxing.memory.pages.message_parts import exact_message, recalled_message
 from foxing.memory.parts import TextPart, ToolCall, ToolResult
-from foxing.memory.storage.repositories import messages
+from foxing.memory.storage.repositories import banks, messages
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 CALL = {"type": "tool_call", "id": "call_1", "name": "find_issue", "arguments": {"query": "offline maps", "limit": 3}}
@@ -19,8 +18,8 @@ SAID = {"type": "text", "text": "Let me look."}
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -56,7 +55,7 @@ def test_a_misread_mark_or_argument_leaves_text(memory: Memory, misread: str) ->
     """A call that reads as text must not become part of the text before it."""
     memory.store("ana", [message([SAID, CALL, RESULT])])
     with memory._database.read() as connection:
-        stored = messages.by_keys(connection, 1, ["m"])["m"]
+        stored = messages.by_keys(connection, banks.get(connection, "ana").id, ["m"])["m"]
     assert stored.content is not None
     read = exact_message(stored.content.replace(misread, "↛" + misread[1:]))
     assert recalled_message(stored, exact_message(stored.content)).parts is not None

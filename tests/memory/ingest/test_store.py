@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,8 @@ NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -39,6 +38,7 @@ def test_stored_message_is_readable_at_once(memory: Memory) -> None:
     assert message.confidence == 1.0
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "content",
     ["", "\x00\x01\x1b[31m\r\n", "🦊" * 10, "שלום עולם", "e\u0301 ⟦41⟧ ¶ ▒", "한국어와 English 섞기", "x" * 20_000],
@@ -54,6 +54,7 @@ def test_every_text_round_trips_open_and_sealed(memory: Memory, content: str) ->
     assert message.page_ids
 
 
+@pytest.mark.both_databases
 def test_very_old_times_are_valid(memory: Memory) -> None:
     at = datetime(1, 1, 2, tzinfo=UTC)
     memory.store("ana", [NewMessage(role="user", content="in the beginning", created_at=at, id="m")])
@@ -61,6 +62,7 @@ def test_very_old_times_are_valid(memory: Memory) -> None:
     assert memory.message("ana", "m").created_at == at
 
 
+@pytest.mark.both_databases
 def test_same_message_again_adds_nothing(memory: Memory) -> None:
     message = NewMessage(role="user", content="hello", id="m1", created_at=NOW)
     memory.store("ana", [message])
@@ -71,6 +73,7 @@ def test_same_message_again_adds_nothing(memory: Memory) -> None:
     assert memory.bank("ana").messages == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("change", [{"content": "bye"}, {"role": "assistant"}, {"name": "Bo"}, {"thread": "other"}])
 def test_same_id_with_another_message_is_a_conflict_and_changes_nothing(memory: Memory, change: dict[str, str]) -> None:
     memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
@@ -84,6 +87,7 @@ def test_same_id_with_another_message_is_a_conflict_and_changes_nothing(memory: 
     assert memory.message("ana", "m1").text == "hello"
 
 
+@pytest.mark.both_databases
 def test_duplicates_are_detected_after_sealing(memory: Memory) -> None:
     memory.store("ana", [{"role": "user", "content": "hello", "id": "m1"}])
     memory.seal("ana")
@@ -92,6 +96,7 @@ def test_duplicates_are_detected_after_sealing(memory: Memory) -> None:
         memory.store("ana", [{"role": "user", "content": "other", "id": "m1"}])
 
 
+@pytest.mark.both_databases
 def test_idempotency_key_returns_the_first_answer_again(memory: Memory) -> None:
     first = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
     second = memory.store("ana", [{"role": "user", "content": "hello"}], idempotency_key="k")
@@ -102,6 +107,7 @@ def test_idempotency_key_returns_the_first_answer_again(memory: Memory) -> None:
         memory.store("ana", [{"role": "user", "content": "other"}], idempotency_key="k")
 
 
+@pytest.mark.both_databases
 def test_banks_are_isolated(memory: Memory) -> None:
     memory.store("ana", [{"role": "user", "content": "the password is swordfish", "id": "m"}])
     memory.store("bo", [{"role": "user", "content": "nothing here", "id": "m"}])

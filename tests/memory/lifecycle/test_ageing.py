@@ -4,7 +4,6 @@ import random
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -34,8 +33,8 @@ def conversation(messages: int, thread: str = "main") -> list[dict[str, object]]
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: START + DAY) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: START + DAY) as opened:
         yield opened
 
 
@@ -97,6 +96,7 @@ def test_ageing_follows_the_default_policy(memory: Memory) -> None:
     assert memory.age("ana", now=last + 400 * DAY).moved == []
 
 
+@pytest.mark.both_databases
 def test_ageing_skips_to_the_tier_for_the_age(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
@@ -131,6 +131,7 @@ def test_a_dry_run_reports_the_moves_and_writes_nothing(memory: Memory) -> None:
     assert 0 < planned.bytes_after <= planned.bytes_before
 
 
+@pytest.mark.both_databases
 def test_a_pinned_page_does_not_age_until_it_is_unpinned(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
@@ -174,6 +175,7 @@ def test_a_policy_that_stops_keeping_text_drops_it_at_the_next_ageing(memory: Me
     assert not memory.pages("ana").pages[0].text_kept
 
 
+@pytest.mark.both_databases
 def test_the_wastebasket_holds_what_was_dropped_until_the_undo_window_has_passed(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
@@ -198,6 +200,7 @@ def test_tiers_sharper_than_the_page_are_forgotten(memory: Memory) -> None:
     assert memory.read_page("ana", page, "micro").tier == "micro"
 
 
+@pytest.mark.both_databases
 def test_a_tick_seals_and_ages_what_is_due(memory: Memory) -> None:
     memory.store("ana", conversation(170))
     memory.store("bo", conversation(5))

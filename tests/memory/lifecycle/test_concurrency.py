@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event, Lock
 
 import pytest
@@ -51,8 +50,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def test_concurrent_work_loses_and_doubles_nothing(database_path: Path) -> None:
-    with Memory(database_path, codec=load_codec("native", "cpu"), clock=lambda: START + DAY) as memory:
+@pytest.mark.both_databases
+def test_concurrent_work_loses_and_doubles_nothing(database_url: str) -> None:
+    with Memory(database_url, codec=load_codec("native", "cpu"), clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("first", 0)])
         stored = Event()
 
@@ -115,13 +115,14 @@ with Memory(sys.argv[1]) as memory:
 """
 
 
-def test_two_processes_do_the_work_once(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: START + DAY) as memory:
+@pytest.mark.both_databases
+def test_two_processes_do_the_work_once(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: START + DAY) as memory:
         for first in range(0, 20, 5):  # four short pages to age; about one and a half to seal follow
             memory.store("ana", [message(str(n), n) for n in range(first, first + 5)])
             memory.seal("ana")
         memory.store("ana", [message(str(n), n, 8 * "The delivery is late again, ") for n in range(20, 100)])
-        command = [sys.executable, "-W", "ignore", "-c", WORK, str(database_path), (START + 10 * DAY).isoformat()]
+        command = [sys.executable, "-W", "ignore", "-c", WORK, str(database_url), (START + 10 * DAY).isoformat()]
         workers = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
         ]
@@ -149,8 +150,8 @@ def at_hour(memory: Memory, number: int) -> list[RecalledMessage]:
     return memory.recall("ana", since=start, until=start + HOUR).spans
 
 
-def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: START + DAY) as memory:
+def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         memory.set_policy("ana", NO_TEXT)
         for number in range(5):
@@ -162,7 +163,7 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_p
     codec = HookedCodec()
     go = Event()
     codec.before_decode = once(lambda: go.wait(TIMEOUT_S))
-    with Memory(database_path, codec=codec) as memory, ThreadPoolExecutor(5) as pool:
+    with Memory(database_url, codec=codec) as memory, ThreadPoolExecutor(5) as pool:
         asked = [pool.submit(at_hour, memory, 0)]
         wait_until(lambda: codec.batches == [1])
         asked += [pool.submit(at_hour, memory, number) for number in range(1, 5)]
@@ -178,10 +179,11 @@ def test_concurrent_recalls_share_batches_and_answer_as_they_do_alone(database_p
     assert texts(together) == texts(alone)
 
 
-def test_a_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
+@pytest.mark.both_databases
+def test_a_recall_sees_one_state_of_the_memory(database_url: str) -> None:
     """Another `Memory` stores, seals and ages while the recall decodes its first messages."""
     codec = HookedCodec()
-    with Memory(database_path, codec=codec) as memory, Memory(database_path) as other:
+    with Memory(database_url, codec=codec) as memory, Memory(database_url) as other:
         other.store("ana", [message(f"{n:02d}", n) for n in range(40)])
         other.set_policy("ana", Policy(keep_text="until:large"))
         other.seal("ana")
@@ -201,9 +203,10 @@ def test_a_recall_sees_one_state_of_the_memory(database_path: Path) -> None:
     assert {span.tier for span in after} == {"tiny"}
 
 
-def test_sealing_ends_while_messages_keep_arriving(database_path: Path) -> None:
+@pytest.mark.both_databases
+def test_sealing_ends_while_messages_keep_arriving(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
 
         def one_more() -> None:
@@ -214,9 +217,10 @@ def test_sealing_ends_while_messages_keep_arriving(database_path: Path) -> None:
         assert (report.messages, report.open_messages, len(report.pages)) == (1, 1, 1)
 
 
-def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None:
+@pytest.mark.both_databases
+def test_a_page_pinned_while_it_is_being_aged_stays(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message(str(n), n) for n in range(3)])
         memory.seal("ana")
         page = memory.pages("ana").pages[0].id
@@ -232,9 +236,10 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_path: Path) -> None
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
 
 
-def test_page_leases_are_released_when_ageing_fails(database_path: Path) -> None:
+@pytest.mark.both_databases
+def test_page_leases_are_released_when_ageing_fails(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message(str(n), n) for n in range(3)])
         memory.seal("ana")
 
@@ -251,9 +256,9 @@ def test_page_leases_are_released_when_ageing_fails(database_path: Path) -> None
         assert (len(report.moved), report.busy) == (1, [])
 
 
-def test_an_interrupted_thread_does_not_fail_the_others(database_path: Path) -> None:
+def test_an_interrupted_thread_does_not_fail_the_others(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         tokens = memory.page_tokens("ana", memory.seal("ana").pages[0])
     queue = DecodeQueue(lambda: codec)
@@ -287,9 +292,9 @@ def test_an_interrupted_thread_does_not_fail_the_others(database_path: Path) -> 
 
 
 @pytest.mark.parametrize("threads", [2, 6])
-def test_threads_reading_one_page_see_it_intact(database_path: Path, threads: int) -> None:
+def test_threads_reading_one_page_see_it_intact(database_url: str, threads: int) -> None:
     """Threads that fill the same cached page at once do not change bands that another is reading."""
-    with Memory(database_path, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         memory.set_policy("ana", NO_TEXT)
         memory.store("ana", [message(str(n), n) for n in range(1, 24)])

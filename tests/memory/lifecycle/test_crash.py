@@ -88,9 +88,9 @@ def check_intact(memory: Memory, messages: int) -> None:
         assert memory.page_tokens("ana", page.id).count == page.vision_tokens
 
 
-def test_killed_while_storing(database_path: Path) -> None:
-    run_and_kill(STORE, database_path, lines=6)
-    with Memory(database_path) as memory:
+def test_killed_while_storing(database_url: str) -> None:
+    run_and_kill(STORE, database_url, lines=6)
+    with Memory(database_url) as memory:
         stored = memory.bank("ana").messages
         assert 0 < stored < MESSAGES
         check_intact(memory, stored)
@@ -98,11 +98,11 @@ def test_killed_while_storing(database_path: Path) -> None:
         check_intact(memory, MESSAGES)
 
 
-def test_killed_while_sealing(database_path: Path) -> None:
-    with Memory(database_path) as memory:
+def test_killed_while_sealing(database_url: str) -> None:
+    with Memory(database_url) as memory:
         store_all(memory)
-    run_and_kill(SEAL, database_path, lines=1)
-    with Memory(database_path) as memory:
+    run_and_kill(SEAL, database_url, lines=1)
+    with Memory(database_url) as memory:
         assert 0 < memory.bank("ana").open_messages < MESSAGES
         check_intact(memory, MESSAGES)
         memory.seal("ana")
@@ -110,12 +110,12 @@ def test_killed_while_sealing(database_path: Path) -> None:
         check_intact(memory, MESSAGES)
 
 
-def test_killed_while_ageing(database_path: Path) -> None:
-    with Memory(database_path) as memory:
+def test_killed_while_ageing(database_url: str) -> None:
+    with Memory(database_url) as memory:
         store_all(memory)
         memory.seal("ana")
-    run_and_kill(AGE, database_path, lines=1, at=LATER)
-    with Memory(database_path) as memory:
+    run_and_kill(AGE, database_url, lines=1, at=LATER)
+    with Memory(database_url) as memory:
         check_intact(memory, MESSAGES)
         assert {page.tier for page in memory.pages("ana", limit=500).pages} == {"base", "micro"}
         report = memory.age("ana", now=LATER)

@@ -1,14 +1,12 @@
 """Damaged or foreign rows in the database: other messages are unaffected, and what is lost is reported."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from support.databases import execute
 
 from foxing.encoder import CodecError, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
@@ -20,9 +18,9 @@ TEXT = "The delivery is late again, says note"
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
+def memory(database_url: str) -> Iterator[Memory]:
     """Two short pages with two messages each."""
-    with Memory(database_path, clock=lambda: START + DAY) as opened:
+    with Memory(database_url, clock=lambda: START + DAY) as opened:
         for page in ("a", "b"):
             for number in range(2):
                 at = START + timedelta(minutes=10 * (page == "b") + number)
@@ -32,16 +30,10 @@ def memory(database_path: Path) -> Iterator[Memory]:
         yield opened
 
 
-def damage(path: Path, column: str, change: Callable[[bytes], bytes]) -> None:
+def damage(url: str, column: str, change: Callable[[bytes], bytes]) -> None:
     """Changes `column` of the first page behind the memory's back: the version of the page stays."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        page_id, blob = connection.execute(
-            f"SELECT page_id, {column} FROM page_contents ORDER BY page_id LIMIT 1"
-        ).fetchone()
-        connection.execute(
-            f"UPDATE page_contents SET {column} = ? WHERE page_id = ?",
-            (change(blob), page_id),
-        )
+    ((page_id, blob),) = execute(url, f"SELECT page_id, {column} FROM page_contents ORDER BY page_id LIMIT 1")
+    execute(url, f"UPDATE page_contents SET {column} = :blob WHERE page_id = :id", blob=change(bytes(blob)), id=page_id)
 
 
 def flipped(blob: bytes) -> bytes:
@@ -65,11 +57,11 @@ def of_a_longer_page(blob: bytes) -> bytes:
 
 @pytest.mark.parametrize("change", [flipped, of_other_weights, cut, of_a_longer_page])
 def test_damaged_tokens_lose_only_their_messages(
-    memory: Memory, database_path: Path, change: Callable[[bytes], bytes]
+    memory: Memory, database_url: str, change: Callable[[bytes], bytes]
 ) -> None:
     memory.age("ana", now=START + 10 * DAY)
     first, second = (page.id for page in memory.pages("ana").pages)
-    damage(database_path, "tokens", change)
+    damage(database_url, "tokens", change)
 
     spans = {span.message_id: span for span in memory.export("ana")}
 
@@ -100,9 +92,9 @@ def test_damaged_tokens_lose_only_their_messages(
     assert (tick.failed_banks, tick.moved_pages) == ({}, 1)
 
 
-def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_path: Path) -> None:
+def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_url: str) -> None:
     first, second = (page.id for page in memory.pages("ana").pages)
-    damage(database_path, "text", flipped)
+    damage(database_url, "text", flipped)
 
     spans = {span.message_id: span for span in memory.export("ana")}
 
@@ -116,9 +108,9 @@ def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_path: 
     )
 
 
-def test_kept_text_replaces_damaged_tokens_for_good_when_it_is_dropped(memory: Memory, database_path: Path) -> None:
+def test_kept_text_replaces_damaged_tokens_for_good_when_it_is_dropped(memory: Memory, database_url: str) -> None:
     first = memory.pages("ana").pages[0].id
-    damage(database_path, "tokens", flipped)
+    damage(database_url, "tokens", flipped)
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
 
     memory.set_policy("ana", Policy(keep_text="until:base"))
@@ -132,10 +124,10 @@ def test_kept_text_replaces_damaged_tokens_for_good_when_it_is_dropped(memory: M
     assert memory.page_tokens("ana", first).tier == "small"
 
 
-def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_path: Path) -> None:
+def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_url: str) -> None:
     codec = NativeCodec.load(device="cpu")
     codec.tiers = MappingProxyType({tier: codec.tiers[tier] for tier in ("large", "tiny")})
-    with Memory(database_path, codec=codec, clock=lambda: START + DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [{"id": "m", "role": "user", "content": TEXT, "created_at": START}])
         memory.seal("ana")
         page = memory.pages("ana").pages[0]
@@ -147,10 +139,10 @@ def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_p
         assert (page.tier, page.text_kept) == ("tiny", False)
 
 
-def test_exact_text_is_read_without_a_codec(memory: Memory, database_path: Path) -> None:
+def test_exact_text_is_read_without_a_codec(memory: Memory, database_url: str) -> None:
     """Weights that are missing or slow to load do not affect what needs no decoding."""
     memory.store("ana", [{"id": "open", "role": "user", "content": TEXT, "created_at": START}])
-    with Memory(database_path, codec="not installed") as other:
+    with Memory(database_url, codec="not installed") as other:
         assert other.message("ana", "open").text == TEXT
         sources = [span.source for span in other.recall("ana", "late", limit=9).spans]
         assert sorted(sources) == ["open", *["text"] * 4]

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import connect
 
 import pytest
+from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
 
 from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, RecalledMessage, Step
@@ -75,11 +76,6 @@ def words(text: str) -> list[str]:
     return re.findall(r"[\w:/.]*\w", text)
 
 
-def index_terms(path: Path) -> set[str]:
-    with closing(connect(path)) as connection:
-        return {row[0] for row in connection.execute("SELECT term FROM postings")}
-
-
 def test_what_is_left_was_said_in_that_order(left: dict[str, RecalledMessage]) -> None:
     for key, span in left.items():
         said = iter(words(TEXTS[key]))
@@ -123,7 +119,9 @@ def test_faded_words_leave_the_index_and_the_others_stay_found(memory: Memory, d
     left = age(memory, "micro")
     held = {term for span in left.values() for term in terms(span.text)}
     sure = {term for span in left.values() if not span.uncertain for term in terms(span.text)}
-    assert sure <= index_terms(database_path) <= held
+    said = {term for text in TEXTS.values() for term in terms(text)}
+    found = set[str]().union(*indexed_terms(database_path, said | held).values())
+    assert sure <= found <= held
     found = {span.message_id for span in memory.recall("ana", "Guadalupe", limit=100).spans}
     named = {key for key, text in TEXTS.items() if "Guadalupe" in text}
     assert {key for key in named if not left[key].uncertain} <= found

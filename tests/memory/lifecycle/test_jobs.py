@@ -1,21 +1,22 @@
 """The queue of jobs through `Memory`: idle banks cost nothing, whatever becomes due is found, and work is done once."""
 
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine, event
+from support.databases import execute
 from support.hooked_codec import HookedCodec
 
 from foxing.encoder import load_codec
 from foxing.memory import Memory
 from foxing.memory.lifecycle.jobs import LONGEST_PAUSE, pause_after
 from foxing.memory.storage.repositories.jobs import QueueLength
+
+pytestmark = pytest.mark.both_databases
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -35,8 +36,8 @@ def conversation(count: int, first: int = 0) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: START + DAY) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: START + DAY) as opened:
         yield opened
 
 
@@ -103,9 +104,9 @@ def test_small_messages_that_fill_a_page_in_the_end_are_sealed(memory: Memory) -
     assert memory.bank("ana").open_messages > 0
 
 
-def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_path: Path) -> None:
+def test_a_failed_job_waits_and_the_next_tick_tries_it_again(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + 31 * DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + 31 * DAY) as memory:
         memory.store("ana", conversation(3))
         memory.store("bo", conversation(3))
         broken = [True]
@@ -138,9 +139,9 @@ def test_pauses_double_up_to_an_hour() -> None:
     assert pause_after(1000) == LONGEST_PAUSE
 
 
-def test_an_interrupted_job_returns_to_the_queue(database_path: Path) -> None:
+def test_an_interrupted_job_returns_to_the_queue(database_url: str) -> None:
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: START + 31 * DAY) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: START + 31 * DAY) as memory:
         memory.store("ana", conversation(3))
 
         def interrupt() -> None:
@@ -154,16 +155,14 @@ def test_an_interrupted_job_returns_to_the_queue(database_path: Path) -> None:
         assert memory.tick().sealed_pages == 1
 
 
-def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory, database_path: Path) -> None:
+def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory, database_url: str) -> None:
     memory.store("ana", conversation(3))
     memory.jobs.fill(START + 31 * DAY)
-    with closing(sqlite3.connect(database_path)) as connection:  # as a worker leaves it that is killed
-        soon = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
-        connection.execute("UPDATE jobs SET state = 'running', lease_owner = 'killed', lease_until = ?", [soon])
-        connection.commit()
-        assert memory.tick(now=START + 31 * DAY).sealed_pages == 0
-        connection.execute("UPDATE jobs SET lease_until = '2026-01-05 08:00:00.000000'")
-        connection.commit()
+    soon = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    killed = f"state = 'running', lease_owner = 'killed', lease_until = '{soon}'"  # as a worker leaves it
+    execute(database_url, f"UPDATE jobs SET {killed}")
+    assert memory.tick(now=START + 31 * DAY).sealed_pages == 0
+    execute(database_url, "UPDATE jobs SET lease_until = '2026-01-05 08:00:00.000000'")
     report = memory.tick(now=START + 31 * DAY)
     assert (report.sealed_pages, report.moved_pages) == (1, 1)
     assert memory.jobs.length() == EMPTY
@@ -172,37 +171,33 @@ def test_a_job_whose_lease_has_run_out_is_done_by_another_worker(memory: Memory,
 @pytest.mark.parametrize(
     "dated", ["state = 'running', lease_owner = 'x', lease_until = '2999-01-01'", "run_after = '2999-01-01'"]
 )
-def test_a_job_of_a_clock_that_was_wrong_is_done(memory: Memory, database_path: Path, dated: str) -> None:
+def test_a_job_of_a_clock_that_was_wrong_is_done(memory: Memory, database_url: str, dated: str) -> None:
     memory.store("ana", conversation(3))
     memory.jobs.fill(START + 31 * DAY)
-    with closing(sqlite3.connect(database_path)) as connection:
-        connection.execute(f"UPDATE jobs SET {dated}")
-        connection.commit()
+    execute(database_url, f"UPDATE jobs SET {dated}")
     result = memory.jobs.work(START + 31 * DAY)
     assert result is not None
     assert result.sealed_pages == 1
 
 
-def test_a_page_leased_by_a_clock_that_was_wrong_ages(memory: Memory, database_path: Path) -> None:
+def test_a_page_leased_by_a_clock_that_was_wrong_ages(memory: Memory, database_url: str) -> None:
     memory.store("ana", conversation(3))
     memory.seal("ana", now=START + DAY)
-    with closing(sqlite3.connect(database_path)) as connection:
-        connection.execute("UPDATE pages SET lease_owner = 'x', lease_until = '2999-01-01'")
-        connection.commit()
+    execute(database_url, "UPDATE pages SET lease_owner = 'x', lease_until = '2999-01-01'")
     report = memory.age("ana", now=START + 9 * DAY)
     assert (len(report.moved), report.busy) == (1, [])
 
 
-def test_workers_of_several_memories_do_the_work_once(database_path: Path) -> None:
+def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None:
     codec = load_codec("native", "cpu")
     now = START + 31 * DAY
     together = Barrier(3)
-    with Memory(database_path, codec=codec, clock=lambda: now) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: now) as memory:
         for number in range(6):
             memory.store(f"bank-{number}", conversation(5))
 
         def work(_: int) -> tuple[int, int]:
-            with Memory(database_path, codec=codec, clock=lambda: now) as worker:
+            with Memory(database_url, codec=codec, clock=lambda: now) as worker:
                 together.wait(60)
                 worker.jobs.fill(now)
                 results = []

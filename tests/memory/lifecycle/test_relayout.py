@@ -1,18 +1,16 @@
 """Relayout: moving a bank to a codec whose pages hold a quarter as much, and back, without loss."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL.Image import Image
+from support.databases import execute
 from support.plugins import InstallPlugin
 
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
@@ -116,13 +114,13 @@ def _install_printed(install_plugin: InstallPlugin) -> None:
 class Bank:
     """A bank on disk, opened with one codec after another."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.now = START + timedelta(hours=10)
         self._opened: list[Memory] = []
 
     def open(self, codec: Any = "native") -> Memory:
-        memory = Memory(self.path, codec=codec, device="cpu", clock=lambda: self.now)
+        memory = Memory(self.url, codec=codec, device="cpu", clock=lambda: self.now)
         self._opened.append(memory)
         return memory
 
@@ -131,14 +129,22 @@ class Bank:
             memory.close()
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        tables = ("pages", "page_contents", "spans", "keepsakes", "messages", "postings", "wastebasket")
-        with closing(sqlite3.connect(self.path)) as connection:
-            return {t: connection.execute(f"SELECT * FROM {t} ORDER BY 1, 2, 3").fetchall() for t in tables}
+        tables = (
+            "pages",
+            "page_contents",
+            "spans",
+            "keepsakes",
+            "messages",
+            "recent_postings",
+            "posting_segments",
+            "wastebasket",
+        )
+        return {table: execute(self.url, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 
 
 @pytest.fixture
-def bank(database_path: Path) -> Iterator[Bank]:
-    opened = Bank(database_path)
+def bank(database_url: str) -> Iterator[Bank]:
+    opened = Bank(database_url)
     memory = opened.open()
     memory.store(
         BANK,
@@ -326,7 +332,7 @@ def test_a_page_that_cannot_be_read_now_is_neither_moved_nor_aged(bank: Bank) ->
     assert bank.rows()["page_contents"] == kept["page_contents"], (
         "exact text is dropped although the tokens cannot be read"
     )
-    assert bank.rows()["postings"] == kept["postings"]
+    assert bank.rows()["posting_segments"] == kept["posting_segments"]
     memory = bank.open(Printed())
     assert len(memory.age(BANK).moved) == len(report.unreadable)
     bank.now += 8 * DAY

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL.Image import Image
 from support.hooked_codec import HookedCodec
+from support.search_doubles import indexed_terms
 from support.transactions import DecodingWatch
 
 from foxing.encoder import Reading, TierSpec, VisionTokens, load_codec
@@ -37,16 +38,16 @@ def codec() -> HookedCodec:
 
 
 @pytest.fixture
-def filled(database_path: Path) -> Path:
+def filled(database_url: str) -> str:
     """Three pages without text, with one message each."""
-    with Memory(database_path, clock=lambda: NOW) as memory:
+    with Memory(database_url, clock=lambda: NOW) as memory:
         for number in range(3):
             item = {"id": str(number), "role": "user", "content": f"Titan {number} is late. " * 40, "created_at": NOW}
             memory.store("ana", [item])
             if number == 0:
                 memory.set_policy("ana", Policy(keep_text="until:large"))
             memory.seal("ana")
-    return database_path
+    return database_url
 
 
 def decoded(memory: Memory, codec: HookedCodec) -> int:
@@ -113,17 +114,17 @@ class StripCodec(HookedCodec):
         return replace(spec, dtype="uint8", bytes_per_token=4 * cells)
 
 
-def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(database_path: Path) -> None:
+def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(database_url: str) -> None:
     codec = StripCodec()
     crops_decode_as_the_page(codec)
     told = [f"Point {number} of the list is about the number {number * 17}. " * 4 for number in range(40)]
     items = [{"id": str(n), "role": "user", "content": text, "created_at": NOW} for n, text in enumerate(told)]
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         memory.store("ana", items)
         memory.set_policy("ana", Policy(keep_text="until:large"))
         (page_id,) = memory.seal("ana").pages
         whole = memory.page_tokens("ana", page_id).shape[0]
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         codec.rows.clear()
         assert memory.message("ana", "20").text == told[20]
         assert len(codec.rows) == 1
@@ -133,16 +134,16 @@ def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(databa
         assert [span.text for span in memory.recall("ana", limit=50).spans] == told
 
 
-def test_tokens_of_another_page_are_not_taken_for_its_own(database_path: Path, codec: HookedCodec) -> None:
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+def test_tokens_of_another_page_are_not_taken_for_its_own(database_url: str, codec: HookedCodec) -> None:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         memory.set_policy("ana", Policy(keep_text="until:large"))
         for number, length in enumerate((1, 60)):
             text = f"Titan {number} is late again. " * 10 * length
             memory.store("ana", [{"id": str(number), "role": "user", "content": text, "created_at": NOW}])
             memory.seal("ana")
-    with closing(Database(database_path)) as database, database.write() as connection:
+    with closing(Database(database_url)) as database, database.write() as connection:
         connection.exec_driver_sql("UPDATE page_contents SET tokens = (SELECT tokens FROM page_contents LIMIT 1)")
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         assert memory.message("ana", "0").confidence > 0
         assert memory.message("ana", "1").confidence == 0
 
@@ -175,20 +176,11 @@ def test_the_queue_depth_counts_pages_of_other_codecs(codec: HookedCodec) -> Non
     assert decoder.queue_depth == 0
 
 
-def indexed(path: Path) -> set[str]:
-    """The terms that find the message "long"."""
-    with closing(Database(path)) as database, database.read() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT term FROM postings JOIN messages ON messages.id = message_id WHERE key = 'long'"
-        )
-        return {row[0] for row in rows}
-
-
-def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database_path: Path) -> None:
+def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database_url: str) -> None:
     """Sealing the rest of a message reads its first page again; a fixture of all tests watches where."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")
@@ -199,18 +191,18 @@ def test_a_page_that_left_the_cache_is_not_decoded_under_the_write_lock(database
         readable = memory.message("ana", "long")
     flagged = {position for start, stop, _ in readable.uncertain for position in range(start, stop)}
     clear = "".join(" " if position in flagged else c for position, c in enumerate(readable.text))
-    assert indexed(database_path) <= set(terms(clear))
+    assert indexed_terms(database_url, terms(text)).get("long", set()) <= set(terms(clear))
 
 
-def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_path: Path) -> None:
+def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_url: str) -> None:
     """While the rest of a message is sealed, another process ages the page with its first part."""
     text = "The delivery is late again and nobody in the office knows why. " * 300
     codec = HookedCodec()
-    with Memory(database_path, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
+    with Memory(database_url, codec=codec, clock=lambda: NOW, options=MemoryOptions(page_cache_bytes=0)) as memory:
         memory.store("ana", [{"id": "long", "role": "tool", "content": text, "created_at": NOW - 10 * DAY}])
         memory.tick()
         memory.age("ana")  # the first part has no text any more, so sealing decodes it
-        with Memory(database_path) as other:
+        with Memory(database_url) as other:
             interfered = []
 
             def meanwhile() -> None:
@@ -227,15 +219,15 @@ def test_terms_are_computed_again_if_a_page_ages_meanwhile(database_path: Path) 
         assert readable.tier == "micro"
     flagged = {position for start, stop, _ in readable.uncertain for position in range(start, stop)}
     clear = {term for term, start, stop in term_runs(readable.text) if not flagged & set(range(start, stop))}
-    assert indexed(database_path) == clear
+    assert indexed_terms(database_url, terms(text)).get("long", set()) == clear
 
 
-def test_the_watch_over_transactions_notices_a_decode(database_path: Path) -> None:
+def test_the_watch_over_transactions_notices_a_decode(database_url: str) -> None:
     """Every test fails that decodes with a transaction open; this one shows that it would."""
     queue = DecodeQueue(lambda: load_codec("native", "cpu"))
     with pytest.MonkeyPatch.context() as patch:
         watch = DecodingWatch(patch)
-        with Database(database_path).read(), pytest.raises(AssertionError, match="transaction open"):
+        with Database(database_url).read(), pytest.raises(AssertionError, match="transaction open"):
             queue.decode([])
         assert len(watch.violations) == 1
         assert queue.decode([]) == []

@@ -1,7 +1,6 @@
 """Reading a page: its text for people, and the runs of that text that may be misread."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ MIXED = "a 한국어 b 여섯 abc 다섯 글자, the 회의 was moved 오후 x �
 
 
 @pytest.mark.parametrize("tier", ["base", "micro"])
-def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_path: Path, tier: str) -> None:
-    with Memory(database_path, clock=lambda: NOW) as memory:
+def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_url: str, tier: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
         memory.store("ana", [{"role": "user", "content": f"{number} {MIXED}" * 3} for number in range(30)])
         page_id = memory.seal("ana").pages[0]
         memory.set_policy("ana", {"fresh": "base", "steps": [{"after": "P1D", "tier": "micro"}]})
@@ -37,8 +36,8 @@ def test_a_reading_has_no_fillers_and_its_runs_count_characters(database_path: P
     assert uncertain or tier == "base"
 
 
-def test_a_literal_filler_in_a_message_comes_back(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: NOW) as memory:
+def test_a_literal_filler_in_a_message_comes_back(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
         memory.store("ana", [{"role": "user", "content": "bar ▒▒ 한"}])
         reading = memory.read_page("ana", memory.seal("ana").pages[0])
     assert reading.messages[0].text == "bar ▒▒ 한"

@@ -4,16 +4,16 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
+from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.recall.lexical.search_index import SearchQuery
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, index
-from foxing.memory.storage.repositories.index import IndexQuery
+from foxing.memory.storage.repositories import banks
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,8 +37,8 @@ def codec() -> Counting:
 
 
 @pytest.fixture
-def memory(database_path: Path, codec: Counting) -> Iterator[Memory]:
-    with Memory(database_path, codec=codec, clock=lambda: NOW) as opened:
+def memory(database_url: str, codec: Counting) -> Iterator[Memory]:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as opened:
         yield opened
 
 
@@ -55,6 +55,7 @@ def store(
     )
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("query", ["Titan", "is Titan late again and again?"])
 def test_messages_stored_between_pages_do_not_shift_the_answers(memory: Memory, query: str) -> None:
     store(memory, range(20))
@@ -71,6 +72,7 @@ def test_messages_stored_between_pages_do_not_shift_the_answers(memory: Memory, 
     assert seen == whole
 
 
+@pytest.mark.both_databases
 def test_a_window_includes_messages_stored_after_the_cursor_and_nothing_twice(memory: Memory) -> None:
     store(memory, range(4))
     part = memory.recall("ana", limit=2)
@@ -80,6 +82,7 @@ def test_a_window_includes_messages_stored_after_the_cursor_and_nothing_twice(me
     assert [span.message_id for span in part.spans + rest.spans] == ["0", "1", "2", "3", "later"]
 
 
+@pytest.mark.both_databases
 def test_equal_scores_are_ordered_newest_first(memory: Memory) -> None:
     for number in range(5):
         store(memory, [number], "the same words", thread=str(number))
@@ -144,15 +147,15 @@ def test_open_messages_count_towards_the_limit_of_images(memory: Memory) -> None
     assert seen == [str(number) for number in range(10)]
 
 
-def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_path: Path) -> None:
+def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_url: str) -> None:
     words = [f"w{number}x" for number in range(2000)]
     memory.store("ana", [{"id": str(n), "role": "user", "content": " ".join(words[n : n + 900])} for n in range(3)])
     memory.store("ana", [{"id": "rare", "role": "user", "content": words[1900]}])
-    database = Database(database_path)
+    database = Database(database_url)
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         terms = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = index.search(connection, IndexQuery(bank.id, terms), limit=9)
+        hits = PackedIndex().search(connection, SearchQuery(bank.id, terms), limit=9)
     database.close()
     assert len(hits) == 4
     found = memory.recall("ana", " ".join(words[:1400])).spans

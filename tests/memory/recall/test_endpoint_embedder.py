@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,9 +133,9 @@ def test_options_are_checked(options: EndpointOptions, reason: str) -> None:
         EndpointEmbedder(options)
 
 
-def test_recall_goes_on_without_a_server_that_stalls(server: Server, database_path: Path) -> None:
+def test_recall_goes_on_without_a_server_that_stalls(server: Server, database_url: str) -> None:
     endpoint = EndpointOptions(server.url, "small-3", timeout_s=0.2)
-    with Memory(database_path, options=MemoryOptions(embedder="openai", embedder_endpoint=endpoint)) as memory:
+    with Memory(database_url, options=MemoryOptions(embedder="openai", embedder_endpoint=endpoint)) as memory:
         memory.store("ana", [{"id": "bread", "role": "user", "content": "My sourdough rose."}])
         assert server.requests == []  # storing waits for no server
         assert memory.tick().failed_banks == {}
@@ -149,16 +148,16 @@ def test_recall_goes_on_without_a_server_that_stalls(server: Server, database_pa
     assert len(server.requests) == 4  # the dimensions, the message, a question, and a stalled one
 
 
-def test_a_server_whose_dimension_changed_is_noticed(server: Server, database_path: Path) -> None:
+def test_a_server_whose_dimension_changed_is_noticed(server: Server, database_url: str) -> None:
     endpoint = EndpointOptions(server.url, "small-3")
     options = MemoryOptions(embedder="openai", embedder_endpoint=endpoint)
-    with Memory(database_path, options=options) as memory:
+    with Memory(database_url, options=options) as memory:
         memory.store("ana", [{"id": "bread", "role": "user", "content": "My sourdough rose."}])
         memory.tick()
         server.answer = {"data": [{"index": 0, "embedding": [0.6, 0.8, 0.0]}]}
         answer = memory.recall("ana", "sourdough")
         assert [span.message_id for span in answer.spans] == ["bread"]
         assert "with 3 numbers; run foxing reindex" in answer.notes[0]
-    with Memory(database_path, options=options) as memory:
+    with Memory(database_url, options=options) as memory:
         assert memory.reindex("ana").embedded == 1
         assert memory.recall("ana", "sourdough").notes == []

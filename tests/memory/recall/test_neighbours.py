@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from foxing.memory import InvalidInput, Memory, RecallResult
 from foxing.memory.recall.preference import TimePreference
 from foxing.memory.recall.ranking import LENDERS, lend, lenders, ranked
 from foxing.memory.storage.repositories.messages import Neighbours
+from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -18,9 +18,9 @@ TALK = ("hello", "how was it", "where did you stay in Lisbon", "at my aunt's", "
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
+def memory(database_url: str) -> Iterator[Memory]:
     """A talk of eight messages, one a day, between those of another thread."""
-    with Memory(database_path, clock=lambda: NOW) as opened:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         for number, text in enumerate(TALK):
             at = NOW - 20 * DAY + number * DAY
             metadata = {"kind": "small talk" if number == 4 else "travel"}
@@ -94,11 +94,22 @@ def test_the_number_of_neighbours_is_checked(memory: Memory, number: int) -> Non
 
 def test_what_is_lent_falls_with_distance_and_adds_up() -> None:
     around = {1: Neighbours([], [2, 3, 4, 5]), 3: Neighbours([2, 1], [4])}
-    lent = lend({1: 3.0, 3: 1.5, 9: 1.0}, around)
-    expected = {1: 3.0 + 0.4, 2: 1.2 + 0.6, 3: 1.5 + 0.8, 4: 0.4 + 0.6, 9: 1.0}
-    assert lent == pytest.approx(expected)
+    lent = lend(of_messages({1: 3.0, 3: 1.5, 9: 1.0}), [document_key(i, 0) for i in (1, 3)], around, {})
+    assert lent == pytest.approx(of_messages({1: 3.0 + 0.4, 2: 1.2 + 0.6, 3: 1.5 + 0.8, 4: 0.4 + 0.6, 9: 1.0}))
     assert lenders({i: float(i) for i in range(-5, 2 * LENDERS)}) == list(range(2 * LENDERS - 1, LENDERS - 1, -1))
     assert lenders({1: 0.0, 2: -1.0}) == []
+
+
+def test_a_passage_lends_to_those_beside_it_and_over_the_end_of_its_message() -> None:
+    middle, around = document_key(7, 1), {7: Neighbours([4], [9, 10])}
+    lent = lend({middle: 3.0}, [middle], around, {4: 2, 7: 4, 9: 3})
+    beside = {(7, 0): 1.2, (4, 1): 0.8, (4, 0): 0.4, (7, 2): 1.2, (7, 3): 0.8, (9, 0): 0.4, (7, 1): 3.0}
+    assert lent == pytest.approx({document_key(i, n): score for (i, n), score in beside.items()})
+
+
+def of_messages(scores: dict[int, float]) -> dict[int, float]:
+    """Scores of messages that are one passage."""
+    return {document_key(i, 0): score for i, score in scores.items()}
 
 
 def test_a_preferred_time_moves_the_ranking() -> None:
@@ -107,7 +118,8 @@ def test_a_preferred_time_moves_the_ranking() -> None:
     times = {1: NOW - DAY, 2: NOW, 3: NOW + DAY, 4: NOW + 14 * DAY, 5: NOW + 15 * DAY}
     factors = {i: preference.factor(at) for i, at in times.items()}
     assert factors == {1: 0.5, 2: 1.0, 3: 0.95, 4: 0.95, 5: 0.5}
-    order = [message.message_id for message in ranked(dict.fromkeys(times, 1.0), preference, times)]
+    scores = of_messages(dict.fromkeys(times, 1.0))
+    order = [message_of(passage.document) for passage in ranked(scores, preference, times)]
     assert order == [2, 4, 3, 5, 1]
     assert TimePreference(Window(None, NOW)).factor(NOW - 400 * DAY) == 1
     assert TimePreference(Window(NOW, None)).factor(NOW + 400 * DAY) == 1
@@ -115,8 +127,8 @@ def test_a_preferred_time_moves_the_ranking() -> None:
     assert at_the_end.factor(NOW) == 1
 
 
-def test_a_message_of_the_preferred_time_is_found_among_many(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: NOW) as memory:
+def test_a_message_of_the_preferred_time_is_found_among_many(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
 
         def store(first: int, count: int, at: datetime) -> None:
             items = [

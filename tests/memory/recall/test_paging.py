@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,9 @@ SUBJECTS = ("apple", "bridge", "candle", "dragon", "engine", "forest", "garden",
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
+def memory(database_url: str) -> Iterator[Memory]:
     """Twenty messages about Titan, of different lengths, in two threads."""
-    with Memory(database_path, clock=lambda: NOW) as opened:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         opened.store(
             "ana",
             [
@@ -90,9 +89,9 @@ def test_images_show_every_message_once_while_pages_age(memory: Memory, query: s
     assert len(seen) == len(set(seen)) == 25
 
 
-def test_a_time_in_the_question_means_the_same_on_every_page(database_path: Path) -> None:
+def test_a_time_in_the_question_means_the_same_on_every_page(database_url: str) -> None:
     moment = [NOW]
-    with Memory(database_path, clock=lambda: moment[0]) as memory:
+    with Memory(database_url, clock=lambda: moment[0]) as memory:
         memory.store(
             "ana",
             [
@@ -111,9 +110,9 @@ def test_a_time_in_the_question_means_the_same_on_every_page(database_path: Path
     assert sorted(span.message_id for span in first.spans + rest.spans) == ["0", "1", "2", "3"]
 
 
-def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_path: Path) -> None:
-    with Memory(database_path, clock=lambda: NOW) as memory:
-        for key, length in (("short", 1), ("long", 400), ("shorter", 0), ("medium", 5)):
+def test_what_exceeds_the_budget_is_passed_over_and_comes_later(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
+        for key, length in (("short", 1), ("long", 58), ("shorter", 0), ("medium", 5)):
             text = "Titan " * 8 if key == "long" else "Titan"
             memory.store("ana", [{"id": key, "role": "user", "content": text + " and more words" * length}])
         whole = memory.recall("ana", "Titan")

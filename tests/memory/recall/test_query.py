@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
+def memory(database_url: str) -> Iterator[Memory]:
     """Four open messages about Titan, one a day."""
-    with Memory(database_path, clock=lambda: NOW) as opened:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         opened.store(
             "ana",
             [
@@ -66,7 +65,6 @@ def test_images_are_recalled_by_the_same_value(memory: Memory) -> None:
         ({"limit": 501}, InvalidInput),
         ({"max_tokens": 0}, InvalidInput),
         ({"fidelity": "perfect"}, InvalidInput),
-        ({"reader": "crystal ball"}, InvalidInput),
         ({"now": datetime(2026, 6, 1)}, InvalidTime),  # noqa: DTZ001
     ],
 )

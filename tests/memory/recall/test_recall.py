@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import InvalidCursor, InvalidInput, InvalidTime, Memory, NotFound
+from foxing.renderer.readers import UnknownReader
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -30,8 +30,8 @@ MESSAGES = (
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as opened:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as opened:
         opened.store(
             "ana",
             [
@@ -46,16 +46,19 @@ def found(memory: Memory, query: str | None = None, **options: object) -> list[s
     return [span.message_id for span in memory.recall("ana", query, **options).spans]  # type: ignore[arg-type]
 
 
+@pytest.mark.both_databases
 def test_words_find_the_message(memory: Memory) -> None:
     assert found(memory, "sourdough fridge")[0] == "small-1"
     assert found(memory, "which database for Titan, sqlite?")[0] in ("titan-1", "titan-2")
 
 
+@pytest.mark.both_databases
 def test_korean_matches_parts_of_words(memory: Memory) -> None:
     assert found(memory, "타이탄 회의")[0] == "ko-1"
     assert found(memory, "회의실")[0] == "ko-2"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("sealed", [False, True])
 def test_a_time_in_the_query_moves_the_ranking(memory: Memory, sealed: bool) -> None:
     if sealed:
@@ -67,6 +70,7 @@ def test_a_time_in_the_query_moves_the_ranking(memory: Memory, sealed: bool) -> 
     assert found(memory, "2주 전에 회의 어디로 옮겼지?")[0] == "ko-1"
 
 
+@pytest.mark.both_databases
 def test_a_window_without_words_lists_every_message_once_in_time_order(memory: Memory) -> None:
     assert found(memory) == [key for key, *_ in sorted(MESSAGES, key=lambda m: m[3])]
     assert found(memory, since="3 weeks ago", until="yesterday") == ["titan-3", "ko-1", "ko-2", "small-1"]
@@ -78,6 +82,7 @@ def test_a_thread_restricts_the_answer(memory: Memory) -> None:
     assert found(memory, "Titan", thread="no such thread") == []
 
 
+@pytest.mark.both_databases
 def test_cursors_page_through_everything_once(memory: Memory) -> None:
     for query in (None, "Titan"):
         whole = found(memory, query, limit=500)
@@ -148,6 +153,7 @@ def test_images_show_each_page_once(memory: Memory) -> None:
     assert set(images.images[0].message_ids) >= {"titan-1", "titan-2", "titan-3"}
 
 
+@pytest.mark.both_databases
 def test_export_returns_what_was_stored(memory: Memory) -> None:
     memory.seal("ana")
     exported = {span.message_id: span.text for span in memory.export("ana")}
@@ -169,8 +175,10 @@ def test_invalid_queries_are_rejected(memory: Memory) -> None:
         memory.recall("ana", max_tokens=0)
     with pytest.raises(InvalidInput, match="fidelity"):
         memory.recall("ana", fidelity="perfect")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="reader"):
-        memory.recall_images("ana", reader="crystal ball")
+    with pytest.raises(UnknownReader, match="'claude'"):
+        memory.recall_images("ana", reader="cluade")
+    with pytest.raises(InvalidInput, match="looks at no images"):
+        memory.recall_images("ana", reader="text")
     with pytest.raises(InvalidCursor):
         memory.recall("ana", cursor="made up")
     cursor = memory.recall("ana", limit=1).next_cursor

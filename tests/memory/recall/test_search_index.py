@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from support.plugins import InstallPlugin
@@ -10,13 +9,9 @@ from support.search_doubles import DictionaryIndex
 
 from foxing.memory import Memory, MemoryOptions, SearchIndexError
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
-from foxing.memory.recall.search_index import (
-    SEARCH_INDEXES,
-    SearchIndex,
-    SqlSearchIndex,
-    open_search_index,
-    search_index_names,
-)
+from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.recall.lexical.registry import SEARCH_INDEXES, open_search_index, search_index_names
+from foxing.memory.recall.lexical.search_index import SearchIndex
 from foxing.memory.storage.database import Database
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -25,15 +20,15 @@ WORDS = ("apple", "bridge", "candle", "dragon", "engine", "forest")
 
 
 @pytest.fixture
-def database(database_path: Path) -> Iterator[Database]:
-    opened = Database(database_path)
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     opened.migrate()
     yield opened
     opened.close()
 
 
 @pytest.mark.parametrize("check", INDEX_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
+@pytest.mark.parametrize("create", [PackedIndex, DictionaryIndex])
 def test_every_search_index_conforms(
     create: Callable[[], SearchIndex], check: Callable[[IndexedBank], None], database: Database
 ) -> None:
@@ -52,17 +47,17 @@ def test_the_suite_notices_an_index_that_forgets_the_filter(database: Database) 
 
 
 def test_a_word_of_nearly_all_messages_is_not_searched_for_beside_a_rarer_one(database: Database) -> None:
-    bank = IndexedBank(SqlSearchIndex(), database)
+    bank = IndexedBank(PackedIndex(), database)
     bank.store(*["common"] * 300, "common rare", "rare")
     assert set(bank.found("common rare")) == {300, 301}
     assert len(bank.hits("common", limit=500)) == 301
     assert set(bank.found("common unknown")) <= set(range(301))
 
 
-@pytest.mark.parametrize("create", [SqlSearchIndex, DictionaryIndex])
-def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_path: Path) -> None:
+@pytest.mark.parametrize("create", [PackedIndex, DictionaryIndex])
+def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex], database_url: str) -> None:
     index = create()
-    with Memory(database_path, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
+    with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(search_index=index)) as memory:
         memory.store(
             "ana",
             [
@@ -88,20 +83,20 @@ def test_a_memory_works_on_every_search_index(create: Callable[[], SearchIndex],
 
 
 def test_an_index_of_another_package_is_chosen_by_name(
-    database_path: Path, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
+    database_url: str, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(SEARCH_INDEXES, "dictionaries", DictionaryIndex)
-    assert search_index_names() == ["dictionaries", "sql"]
-    with Memory(database_path, options=MemoryOptions(search_index="dictionaries")) as memory:
+    assert search_index_names() == ["dictionaries", "packed"]
+    with Memory(database_url, options=MemoryOptions(search_index="dictionaries")) as memory:
         memory.store("ana", [{"id": "1", "role": "user", "content": "apple"}])
         assert [span.message_id for span in memory.recall("ana", "apple").spans] == ["1"]
-    with Memory(database_path) as memory:  # the database's own index holds nothing of it
+    with Memory(database_url) as memory:  # the database's own index holds nothing of it
         assert memory.recall("ana", "apple").spans == []
 
 
-def test_an_unknown_or_broken_index_says_what_to_do(database_path: Path, install_plugin: InstallPlugin) -> None:
-    with pytest.raises(SearchIndexError, match="choose one of sql"):
-        Memory(database_path, options=MemoryOptions(search_index="sqll"))
+def test_an_unknown_or_broken_index_says_what_to_do(database_url: str, install_plugin: InstallPlugin) -> None:
+    with pytest.raises(SearchIndexError, match="choose one of packed"):
+        Memory(database_url, options=MemoryOptions(search_index="packt"))
     install_plugin(SEARCH_INDEXES, "half", object)
     with pytest.raises(SearchIndexError, match="lacks methods"):
         open_search_index("half")

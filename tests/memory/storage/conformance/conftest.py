@@ -34,7 +34,7 @@ def new_message(bank_id: int, thread_id: int, key: str, minute: int = 0) -> mess
         "metadata": None,
         "digest": key.encode()[:16].ljust(16, b"\0"),
         "chars": len(f"text of {key}"),
-        "terms": 2,
+        "passages": 1,
     }
 
 

@@ -11,6 +11,8 @@ from foxing.memory.storage.repositories.idempotency import SavedAnswer
 
 from .conftest import NOW, ODD_TEXT, POLICY
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_a_bank_is_created_once_and_found(database: Database) -> None:
     with database.write() as connection:

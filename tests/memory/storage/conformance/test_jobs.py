@@ -4,12 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
 
+import pytest
+
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, pages, schedule
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime
 
 from .conftest import NOW, insert_messages, insert_page, new_page
+
+pytestmark = pytest.mark.both_databases
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

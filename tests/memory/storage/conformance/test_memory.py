@@ -2,9 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from foxing.memory import Memory
 
 from .conftest import NOW, ODD_TEXT
+
+pytestmark = pytest.mark.both_databases
 
 DAY = timedelta(days=1)
 

@@ -12,6 +12,8 @@ from foxing.memory.storage.repositories.schedule import PageGroup
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
 
+pytestmark = pytest.mark.both_databases
+
 LOWER: EncodedColumns = {
     "tier": "tiny",
     "codec": "native",

@@ -18,6 +18,8 @@ from foxing.memory.storage.repositories import banks, messages
 
 from .conftest import NOW, POLICY, insert_messages
 
+pytestmark = pytest.mark.both_databases
+
 THREADS = 8
 
 

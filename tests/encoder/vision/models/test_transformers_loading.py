@@ -1,5 +1,5 @@
-"""Checkpoints of GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5: strict loading under their published names, and
-errors for unsuitable folders. The weights are random."""
+"""Checkpoints of GOT-OCR 2.0 and of models that take a grid of patches: strict loading under their published names,
+and errors for unsuitable folders. The weights are random."""
 
 import json
 from collections.abc import Callable
@@ -7,17 +7,29 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from support.checkpoint_edits import Edit, edit_config, edit_weights, edited_copy, remove, truncate
+from support.transformers_checkpoints import UNUSED
 
 from foxing.encoder import CodecError, VisionOptions, load_codec
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
-from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.model import VisionModel
-from foxing.encoder.vision.qwen import VARIANTS, QwenVl
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.glm import Glm4v, GlmOcr
+from foxing.encoder.vision.models.got import GotOcr2
+from foxing.encoder.vision.models.model import VisionModel
+from foxing.encoder.vision.models.paddleocr import PaddleOcrVl
+from foxing.encoder.vision.models.qwen import VARIANTS, QwenVl
 
-KINDS: dict[str, type[VisionModel]] = {"got_ocr2": GotOcr2, **dict.fromkeys(VARIANTS, QwenVl)}
+KINDS: dict[str, type[VisionModel]] = {
+    "got_ocr2": GotOcr2,
+    **dict.fromkeys(VARIANTS, QwenVl),
+    "glm_ocr": GlmOcr,
+    "glm4v": Glm4v,
+    "paddleocr_vl": PaddleOcrVl,
+}
+#: With an output layer of their own.
+UNTIED = ("qwen3_vl", "glm_ocr", "glm4v", "paddleocr_vl")
 #: A published parameter name from each part of the network.
 KNOWN = {
     "got_ocr2": {
@@ -40,6 +52,21 @@ KNOWN = {
         "model.language_model.layers.0.self_attn.q_norm.weight",
         "model.visual.deepstack_merger_list.0.linear_fc1.weight",
     },
+    "glm_ocr": {
+        "model.language_model.layers.16.eh_proj.weight",
+        "model.language_model.layers.0.post_mlp_layernorm.weight",
+        "model.visual.blocks.0.attn.q_norm.weight",
+    },
+    "glm4v": {
+        "model.language_model.layers.0.self_attn.q_proj.bias",
+        "model.visual.embeddings.position_embedding.weight",
+        "model.visual.merger.post_projection_norm.bias",
+    },
+    "paddleocr_vl": {
+        "mlp_AR.linear_1.weight",
+        "model.layers.0.mlp.gate_proj.weight",
+        "visual.vision_model.encoder.layers.0.self_attn.out_proj.bias",
+    },
 }
 
 
@@ -51,7 +78,8 @@ def swap_marks(folder: Path) -> None:
     """Exchanges the ids of image marks in the tokenizer."""
     path = folder / "tokenizer.json"
     text = path.read_text()
-    for first, second in (("<|image_pad|>", "<|video_pad|>"), ("<imgpad>", "<img>")):
+    pairs = (("<|image_pad|>", "<|video_pad|>"), ("<imgpad>", "<img>"), ("<|image|>", "<|video|>"))
+    for first, second in (*pairs, ("<|IMAGE_PLACEHOLDER|>", "<|IMAGE_START|>")):
         text = text.replace(first, "\0").replace(second, first).replace("\0", second)
     path.write_text(text)
 
@@ -59,17 +87,21 @@ def swap_marks(folder: Path) -> None:
 def rename_mark(folder: Path) -> None:
     """Renames the end-of-turn token of the tokenizer."""
     path = folder / "tokenizer.json"
-    path.write_text(path.read_text().replace("<|im_end|>", "<|end_of_turn|>"))
+    text = path.read_text()
+    for mark in ("<|im_end|>", "<|user|>", '"</s>"'):
+        text = text.replace(mark, mark.replace("<", "<another "))
+    path.write_text(text)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_with_published_names_loads_completely(model_folder: Callable[[str], Path], kind: str) -> None:
     tensors = load_file(model_folder(kind) / "model.safetensors")
     assert set(tensors) >= KNOWN[kind]
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in UNUSED.get(kind, {})}
     model = load(model_folder(kind), kind)
     loaded = model.network.state_dict()
     tied = bool(model.network.config.tie_word_embeddings)
-    assert tied == (kind != "qwen3_vl")
+    assert tied == (kind not in UNTIED)
     assert len(loaded) == len(tensors) + tied
     checksums = sorted(float(tensor.double().sum()) for tensor in tensors.values())
     assert (
@@ -82,7 +114,7 @@ def test_a_checkpoint_with_the_names_of_transformers_loads_too(
     model_folder: Callable[[str], Path], tmp_path: Path, kind: str
 ) -> None:
     loaded = load(model_folder(kind), kind).network.state_dict()
-    if kind != "qwen3_vl":
+    if kind not in UNTIED:
         del loaded["lm_head.weight"]
     renamed = edit_weights(lambda t: (t.clear(), t.update({name: value.clone() for name, value in loaded.items()})))
     reloaded = load(edited_copy(model_folder(kind), tmp_path / "model", renamed), kind).network.state_dict()
@@ -114,7 +146,7 @@ def test_eos_tokens_are_the_published_ones(model_folder: Callable[[str], Path], 
         (edit_config(image_token_id="?", image_token_index="?"), "is invalid"),
         (truncate("config.json", 100), "no readable config.json"),
         (remove("tokenizer.json"), "no readable tokenizer.json"),
-        (rename_mark, r"has no token <\|im_end\|>"),
+        (rename_mark, r"has no token (<\|im_end\|>|<\|user\|>|</s>)"),
         (swap_marks, "belong to different models"),
         (remove("model.safetensors"), "weights of .* cannot be loaded"),
         (edit_weights(lambda t: t.pop(next(n for n in t if n.endswith("k_proj.weight")))), "missing keys .*k_proj"),
@@ -134,7 +166,7 @@ def test_an_unsuitable_folder_is_reported(
     [
         ("qwen2_vl", edit_config(tie_word_embeddings=None)),
         ("qwen2_5_vl", edit_config(tie_word_embeddings=False)),
-        ("qwen3_vl", edit_weights(lambda t: t.pop("lm_head.weight"))),
+        *((kind, edit_weights(lambda t: t.pop("lm_head.weight"))) for kind in UNTIED),
     ],
 )
 def test_a_missing_output_layer_is_an_error(
@@ -170,8 +202,9 @@ def test_an_encoder_for_another_image_size_is_rejected(model_folder: Callable[[s
         load(folder, "got_ocr2")
 
 
-@pytest.mark.parametrize(("name", "kind"), [("got-ocr2", "got_ocr2"), *(("qwen-vl", kind) for kind in VARIANTS)])
-def test_codecs_open_by_name(model_folder: Callable[[str], Path], name: str, kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_codecs_open_by_name(model_folder: Callable[[str], Path], kind: str) -> None:
+    name = KINDS[kind].name
     options = VisionOptions(model=str(model_folder(kind)), token_dtype="int8")
     codec = load_codec(name, "cpu", options=options)
     assert isinstance(codec, VisionCodec)
@@ -187,3 +220,63 @@ def test_prompts_by_name(model_folder: Callable[[str], Path]) -> None:
     assert load(model_folder("qwen3_vl"), "qwen3_vl").prompt("markdown") == "qwenvl markdown"
     with pytest.raises(CodecError, match="the qwen-vl codec has no prompt 'markdown'; it has free-ocr, html, describe"):
         load(model_folder("qwen2_5_vl"), "qwen2_5_vl").prompt("markdown")
+
+
+def test_a_checkpoint_of_olmocr_is_known_by_its_name(model_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    named = load(edited_copy(model_folder("qwen2_5_vl"), tmp_path / "olmOCR-2-7B-1025", lambda _: None), "qwen2_5_vl")
+    assert (named.front_matter, load(model_folder("qwen2_5_vl"), "qwen2_5_vl").front_matter) == (True, False)
+    before, after = named.prompt_ids(named.prompt("free-ocr"))
+    assert len(before) > 500 > len(after), "the prompt stands before the page"
+
+
+def preprocessor(name: str = "preprocessor_config.json", **fields: object) -> Edit:
+    return lambda folder: (folder / name).write_text(json.dumps(fields))
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit", "sides"),
+    [
+        ("qwen2_vl", preprocessor(min_pixels=3136, max_pixels=1605632), (1260, 1036, 644, 504)),
+        ("qwen2_vl", preprocessor(min_pixels=3136, max_pixels=12845056), (1288, 1036, 644, 504)),
+        ("qwen2_5_vl", preprocessor(size={"shortest_edge": 600 * 600, "longest_edge": 10**7}), (1288, 1036, 644, 616)),
+        ("qwen2_5_vl", preprocessor(size={"shortest_edge": 3136, "longest_edge": 700 * 700}), (None, 700, 644, 504)),
+        (
+            "glm_ocr",
+            preprocessor("processor_config.json", image_processor={"max_pixels": 10**6}),
+            (None, 700, 644, 504),
+        ),
+    ],
+)
+def test_sides_are_within_the_limits_of_the_published_processor(
+    model_folder: Callable[[str], Path], tmp_path: Path, kind: str, edit: Edit, sides: tuple[int | None, ...]
+) -> None:
+    """Where two tiers would have the same side, the lower one has it."""
+    model = load(edited_copy(model_folder(kind), tmp_path / "model", edit), kind)
+    assert tuple(model.tiers.get(tier) for tier in ("large", "base", "small", "tiny")) == sides
+    assert "micro" not in model.tiers
+
+
+def test_pixels_are_normalised_as_the_published_processor_says(
+    model_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    grey = Image.new("L", (28, 28), 255)
+    edit = preprocessor(image_mean=[0.5] * 3, image_std=[0.25] * 3)
+    model = load(edited_copy(model_folder("qwen2_vl"), tmp_path / "model", edit), "qwen2_vl")
+    assert float(model.pixels([grey]).max()) == pytest.approx(2.0)
+    assert float(load(model_folder("qwen2_vl"), "qwen2_vl").pixels([grey])[0, 0, 0, 0]) == pytest.approx(1.93, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (preprocessor(image_mean=[0.5]), "1 channels, expected 3"),
+        (preprocessor(max_pixels="many"), "is invalid"),
+        (lambda folder: (folder / "preprocessor_config.json").write_text("<html>"), "cannot be read"),
+        (lambda folder: (folder / "preprocessor_config.json").write_text("[]"), "does not describe a processor"),
+    ],
+)
+def test_an_invalid_processor_is_reported(
+    model_folder: Callable[[str], Path], tmp_path: Path, edit: Edit, message: str
+) -> None:
+    with pytest.raises(CodecError, match=message):
+        load(edited_copy(model_folder("qwen2_vl"), tmp_path / "model", edit), "qwen2_vl")

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_27_0008"
-down_revision = "2026_11_26_0007"
+revision = "2026_11_27_0009"
+down_revision = "2026_11_26_0008"
 branch_labels = None
 depends_on = None
 

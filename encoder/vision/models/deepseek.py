@@ -7,7 +7,7 @@ Both embeddings are parameters of the model, so only the vision tokens are store
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -16,9 +16,8 @@ from foxing.encoder.errors import CodecError
 from foxing.renderer import TOKEN_SIDE_PX
 
 from .checkpoint import Checkpoint, load_network, load_tokenizer, read_config, token_id, transformers
-from .model import PageFeatures, VisionModel
+from .model import PageFeatures, RepeatRule, VisionModel
 
-HUB_ID = "deepseek-ai/DeepSeek-OCR"
 PUBLISHED_TYPE = "deepseek_vl_v2"
 CONTEXT_LENGTH = 8192  # positions that the decoder was trained with
 SAM_OUTPUT_CHANNELS = 256  # of the neck; absent from the published configuration
@@ -48,9 +47,13 @@ class DeepSeekOcr(VisionModel):
     """See `VisionModel`. The tiers are the four square modes."""
 
     name = "deepseek-ocr"
+    title: ClassVar[str] = "DeepSeek-OCR"
+    hub_id = "deepseek-ai/DeepSeek-OCR"
+    #: `model_type` of its `config.json`.
+    published_types: ClassVar[tuple[str, ...]] = (PUBLISHED_TYPE,)
     supports_prompt_embeddings = True
-    no_repeat_ngram_size, no_repeat_window = 30, 90
-    no_repeat_exempt = ("<td>", "</td>")
+    repeats = RepeatRule(30, 90)
+    repeated_tokens: tuple[str, ...] = ("<td>", "</td>")
     image_mean = image_std = (0.5, 0.5, 0.5)
     prompts = MappingProxyType(
         {
@@ -66,9 +69,38 @@ class DeepSeekOcr(VisionModel):
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
-        config = model_config(read_config(checkpoint), checkpoint)
-        network = load_network(transformers().UnlimitedOcrForConditionalGeneration, checkpoint, config, device, dtype)
+        config = cls.config(read_config(checkpoint), checkpoint)
+        network = load_network(cls.network_class(), checkpoint, config, device, dtype)
         return cls(network, load_tokenizer(checkpoint))
+
+    @classmethod
+    def network_class(cls) -> Any:
+        """The network's class in transformers."""
+        return transformers().UnlimitedOcrForConditionalGeneration
+
+    @classmethod
+    def config(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
+        """A transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
+        architectures = fields.get("architectures") or [""]
+        if fields.get("model_type") not in cls.published_types or "OCR2" in architectures[0]:
+            raise CodecError(
+                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r} "
+                f"({architectures[0] or 'unnamed'}), not {cls.title}; set the option 'model' to {cls.hub_id} or to a "
+                "folder that holds it"
+            )
+        try:
+            return transformers().UnlimitedOcrConfig(
+                text_config={**text_config(fields["language_config"]), **cls.attention(fields)},
+                vision_config=_vision_config(fields["vision_config"]["width"]),
+                image_token_id=token_id(load_tokenizer(checkpoint), "<image>", checkpoint),
+            )
+        except (KeyError, TypeError, IndexError) as error:
+            raise CodecError(f"the config.json of {checkpoint.name} is not that of {cls.title} ({error!r})") from error
+
+    @classmethod
+    def attention(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of the decoder's configuration that say what it attends to: everything, unlike by default."""
+        return {"layer_types": ["full_attention"] * int(fields["language_config"]["num_hidden_layers"])}
 
     def shape(self, tier: str) -> tuple[int, int, int]:
         side = self.tiers[tier] // TOKEN_SIDE_PX
@@ -110,29 +142,10 @@ class DeepSeekOcr(VisionModel):
         return frozenset({int(self.network.config.text_config.eos_token_id)})
 
 
-def model_config(fields: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
-    """A transformers configuration from the fields of the published `config.json`. Raises `CodecError`."""
-    architectures = fields.get("architectures") or [""]
-    if fields.get("model_type") != PUBLISHED_TYPE or "OCR2" in architectures[0]:
-        raise CodecError(
-            f"{checkpoint.name} holds a model of type {fields.get('model_type')!r} ({architectures[0] or 'unnamed'}), "
-            f"not DeepSeek-OCR; set the option 'model' to {HUB_ID} or to a folder that holds it"
-        )
-    try:
-        return transformers().UnlimitedOcrConfig(
-            text_config=_text_config(fields["language_config"]),
-            vision_config=_vision_config(fields["vision_config"]["width"]),
-            image_token_id=token_id(load_tokenizer(checkpoint), "<image>", checkpoint),
-        )
-    except (KeyError, TypeError, IndexError) as error:
-        raise CodecError(f"the config.json of {checkpoint.name} is not that of DeepSeek-OCR ({error!r})") from error
-
-
-def _text_config(language: Mapping[str, Any]) -> dict[str, Any]:
-    layers = int(language["num_hidden_layers"])
+def text_config(language: Mapping[str, Any]) -> dict[str, Any]:
+    """The decoder's configuration in transformers but for its attention. `language`: the published fields."""
     return {
         **{name: language[name] for name in _TEXT_FIELDS if name in language},
-        "layer_types": ["full_attention"] * layers,  # as published; the default is a sliding window
         "max_position_embeddings": language.get("max_position_embeddings", CONTEXT_LENGTH),
     }
 

@@ -10,21 +10,19 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.renderer import TOKEN_SIDE_PX
 
-from .chat_template import END_OF_TURN, ChatTemplate
+from .chat_template import END_OF_TURN, ImageMarks, turn_template
 from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
-from .model import PageFeatures, VisionModel
+from .model import PageFeatures, RepeatRule, VisionModel
+from .preprocessing import CLIP_MEAN, CLIP_STD
 
-HUB_ID = "stepfun-ai/GOT-OCR-2.0-hf"
 PUBLISHED_TYPE = "got_ocr2"
 SIDE_PX = 1024  # the only image size of the encoder
 #: The encoder's relative positions need eager attention in transformers.
 ATTENTION = {"": "eager", "vision_config": "eager", "text_config": "sdpa"}
 #: As in the published processor, no newline follows the end of a turn.
-CHAT_TEMPLATE = ChatTemplate(
+CHAT_TEMPLATE = turn_template(
     system="You should follow the instructions carefully and explain your answers in detail.",
-    image_start="<img>",
-    image_token="<imgpad>",
-    image_end="</img>\n",
+    image=ImageMarks("<img>", "<imgpad>", "</img>\n"),
     turn_end=END_OF_TURN,
 )
 
@@ -33,9 +31,9 @@ class GotOcr2(VisionModel):
     """See `VisionModel`."""
 
     name = "got-ocr2"
-    no_repeat_ngram_size, no_repeat_window = 20, 60
-    image_mean = (0.48145466, 0.4578275, 0.40821073)
-    image_std = (0.26862954, 0.26130258, 0.27577711)
+    hub_id = "stepfun-ai/GOT-OCR-2.0-hf"
+    repeats = RepeatRule(20, 60)
+    image_mean, image_std = CLIP_MEAN, CLIP_STD
     prompts = MappingProxyType({"free-ocr": " OCR: ", "markdown": " OCR with format: "})
     tiers = MappingProxyType({"base": SIDE_PX})
 
@@ -49,7 +47,7 @@ class GotOcr2(VisionModel):
         if fields.get("model_type") != PUBLISHED_TYPE:
             raise CodecError(
                 f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}, not GOT-OCR 2.0; set "
-                f"the option 'model' to {HUB_ID} or to a folder that holds it, converted for transformers"
+                f"the option 'model' to {cls.hub_id} or to a folder that holds it, converted for transformers"
             )
         config = parse_config(transformers().GotOcr2Config, fields, checkpoint)
         if (config.vision_config.image_size, config.vision_config.patch_size) != (SIDE_PX, 16):

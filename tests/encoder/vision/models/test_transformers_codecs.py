@@ -1,9 +1,12 @@
-"""GOT-OCR 2.0, Qwen2.5-VL, Qwen3-VL and MinerU2.5 as codecs: conformance, and agreement with their own processors and
-models. The weights are random."""
+"""GOT-OCR 2.0 and the models that take a grid of patches as codecs: conformance, and agreement with their own
+processors and models. The weights are random."""
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,14 +15,17 @@ from PIL import Image, ImageChops
 
 from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
-from foxing.encoder.vision.checkpoint import locate
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.generation import align_characters, generate
-from foxing.encoder.vision.got import GotOcr2
-from foxing.encoder.vision.model import FREE_OCR, PageFeatures, VisionModel
+from foxing.encoder.vision.models.checkpoint import locate
+from foxing.encoder.vision.models.glm import Glm4v, GlmOcr
+from foxing.encoder.vision.models.got import GotOcr2
+from foxing.encoder.vision.models.grid import GridModel
+from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures, VisionModel
+from foxing.encoder.vision.models.paddleocr import PaddleOcrVl
+from foxing.encoder.vision.models.qwen import OLMOCR_2, QwenVl
 from foxing.encoder.vision.quantization import from_tokens
-from foxing.encoder.vision.qwen import QwenVl
 from foxing.renderer import PageLayout, render
 
 KINDS: dict[str, type[VisionModel]] = {
@@ -27,19 +33,24 @@ KINDS: dict[str, type[VisionModel]] = {
     "qwen2_5_vl": QwenVl,
     "qwen2_vl": QwenVl,
     "qwen3_vl": QwenVl,
+    "olmocr": QwenVl,
+    "glm_ocr": GlmOcr,
+    "glm4v": Glm4v,
+    "paddleocr_vl": PaddleOcrVl,
 }
-QWENS = ("qwen2_5_vl", "qwen2_vl", "qwen3_vl")
-PATCHES_OF_14 = {"large": 46**2, "base": 37**2, "small": 23**2, "tiny": 18**2, "micro": 11**2}
-PATCHES_OF_16 = {"large": 1600, "base": 1024, "small": 400, "tiny": 256, "micro": 100}
+GRIDS = tuple(kind for kind in KINDS if kind != "got_ocr2")
+PATCHES_OF_14 = {"large": 46**2, "base": 37**2, "small": 23**2, "tiny": 18**2}
 TOKENS = {
     "got_ocr2": {"base": 256},
-    "qwen2_5_vl": PATCHES_OF_14,
-    "qwen2_vl": PATCHES_OF_14,
-    "qwen3_vl": PATCHES_OF_16,
+    **dict.fromkeys(GRIDS, PATCHES_OF_14),
+    "qwen2_vl": {**PATCHES_OF_14, "large": 45**2},  # within its processor's limit
+    "qwen3_vl": {"large": 1600, "base": 1024, "small": 400, "tiny": 256},
 }
-TIERS = [(kind, tier) for kind, tokens in TOKENS.items() for tier in tokens]
+#: Sharper tiers differ in size alone; those of MinerU2.5 are limited by its processor.
+TIERS = [("got_ocr2", "base"), ("qwen2_vl", "large"), *((kind, tier) for kind in GRIDS for tier in ("small", "tiny"))]
 #: Text before and after the vision tokens for the default prompt.
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+GLM = "[gMASK]<sop><|user|>\n<|begin_of_image|>"
 PROMPTS = {
     "got_ocr2": (
         "<|im_start|>system\nYou should follow the instructions carefully and explain your answers in detail."
@@ -58,8 +69,21 @@ PROMPTS = {
         "<|im_start|>user\n<|vision_start|>",
         "<|vision_end|>Read all the text in the image.<|im_end|>\n<|im_start|>assistant\n",
     ),
+    "olmocr": (
+        f"{SYSTEM}<|im_start|>user\n{OLMOCR_2.prompts[FREE_OCR]}<|vision_start|>",
+        "<|vision_end|><|im_end|>\n<|im_start|>assistant\n",
+    ),
+    "glm_ocr": (GLM, "<|end_of_image|>Text Recognition:<|assistant|>\n"),
+    "glm4v": (GLM, "<|end_of_image|>Read all the text in the image.<|assistant|>\n<think></think><answer>"),
+    "paddleocr_vl": ("<|begin_of_sentence|>User: <|IMAGE_START|>", "<|IMAGE_END|>OCR:\nAssistant: "),
 }
-MARKS = {"got_ocr2": "<imgpad>", **dict.fromkeys(QWENS, "<|image_pad|>")}
+MARKS = {
+    **dict.fromkeys(GRIDS, "<|image_pad|>"),
+    "got_ocr2": "<imgpad>",
+    "glm_ocr": "<|image|>",
+    "glm4v": "<|image|>",
+    "paddleocr_vl": "<|IMAGE_PLACEHOLDER|>",
+}
 
 OpenCodec = Callable[[str], VisionCodec]
 
@@ -67,23 +91,39 @@ OpenCodec = Callable[[str], VisionCodec]
 def processor(kind: str, folder: Path) -> Any:
     """The published processor with its settings."""
     import transformers
+    from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+    from transformers.models.paddleocr_vl.image_processing_pil_paddleocr_vl import PaddleOCRVLImageProcessorPil
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    half = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     if kind == "got_ocr2":
         sized = GotOcr2ImageProcessorPil(size={"height": 1024, "width": 1024})
         return transformers.GotOcr2Processor(sized, tokenizer)
+    if kind == "paddleocr_vl":
+        tokenizer.image_token, tokenizer.image_token_id = MARKS[kind], tokenizer.convert_tokens_to_ids(MARKS[kind])
+        images = PaddleOCRVLImageProcessorPil(size={"shortest_edge": 147384, "longest_edge": 2822400}, **half)
+        return transformers.PaddleOCRVLProcessor(images, tokenizer)
+    if kind in ("glm_ocr", "glm4v"):
+        largest = 9633792 if kind == "glm_ocr" else 11760000
+        images = Glm4vImageProcessorPil(size={"shortest_edge": 12544, "longest_edge": largest})
+        return images_only("Glm4vProcessor")(images, tokenizer, None)
     settings: dict[str, Any] = {"size": {"shortest_edge": 56 * 56, "longest_edge": 12845056}, "patch_size": 14}
     if kind == "qwen3_vl":
-        settings = {"size": {"shortest_edge": 65536, "longest_edge": 16777216}, "patch_size": 16}
-        settings |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    images = Qwen2VLImageProcessorPil(**settings)
-    names = {"qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
-    published = getattr(transformers, names[kind])
-    # the video processor would need torchvision
-    images_only = type(names[kind], (published,), {"check_argument_for_proper_class": lambda *_: object})
-    return images_only(images, tokenizer, None)
+        settings = {"size": {"shortest_edge": 65536, "longest_edge": 16777216}, "patch_size": 16, **half}
+    if kind == "qwen2_vl":
+        settings["size"]["longest_edge"] = 1605632
+    names = {"qwen2_vl": "Qwen2VLProcessor", "qwen3_vl": "Qwen3VLProcessor"}
+    published = images_only(names.get(kind, "Qwen2_5_VLProcessor"))
+    return published(Qwen2VLImageProcessorPil(**settings), tokenizer, None)
+
+
+def images_only(name: str) -> Any:
+    """A published processor without its part for videos, which would need torchvision."""
+    import transformers
+
+    return type(name, (getattr(transformers, name),), {"check_argument_for_proper_class": lambda *_: object})
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +143,27 @@ def image(codec: VisionCodec, tier: str, messages: int = 12) -> Image.Image:
     return render(sample_page(codec, messages).cells, codec.layout, tier)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.fixture(scope="module")
+def open_low_tiers(open_codec: OpenCodec) -> OpenCodec:
+    """Opens the codec over a model type with its two lowest tiers alone, which take a tenth of the time."""
+
+    @cache
+    def open_kind(kind: str) -> VisionCodec:
+        whole = open_codec(kind)
+        model = copy(whole.model)
+        if isinstance(model, GridModel):
+            model._tiers = MappingProxyType(dict(list(model.tiers.items())[-2:]))
+        return VisionCodec(model, whole.weights, layout=whole.layout, token_dtype="float32")
+
+    return open_kind
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "olmocr"])
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )
-def test_conformance_with_random_weights(open_codec: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
-    check(open_codec(kind))
+def test_conformance_with_random_weights(open_low_tiers: OpenCodec, check: Callable[[Codec], None], kind: str) -> None:
+    check(open_low_tiers(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,20 +189,22 @@ def test_features_equal_those_of_the_published_processor_and_encoder(
     assert float((stored.flatten(0, 1) - expected).abs().max()) <= 1e-5
 
 
-@pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((k, t) for k in QWENS for t in ("small", "micro"))])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the processor of GLM
+@pytest.mark.parametrize(("kind", "tier"), [("got_ocr2", "base"), *((kind, "tiny") for kind in GRIDS)])
 @torch.inference_mode()
 def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
     open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str, tier: str
 ) -> None:
     codec = open_codec(kind)
-    model, page = codec.model, image(codec, tier)
+    model, page = copy(codec.model), image(codec, tier)
+    model.repeats = replace(model.repeats, presence_penalty=0.0, frequency_penalty=0.0)  # transformers has none
     before, after = PROMPTS[kind]
     prompt = {} if kind == "got_ocr2" else {"text": [before + MARKS[kind] + after]}
     inputs = processor(kind, model_folder(kind))(images=[page], return_tensors="pt", **prompt)
     inputs.pop("num_patches", None)
-    steps = model.no_repeat_ngram_size - 1 if kind == "got_ocr2" else 30  # the published pipeline does not ban n-grams
+    steps = model.repeats.size - 1 if kind == "got_ocr2" else 30  # the published pipeline does not ban n-grams
     generated = model.network.generate(
-        **inputs, do_sample=False, max_new_tokens=steps, eos_token_id=[0, 2], pad_token_id=0
+        **inputs, do_sample=False, max_new_tokens=steps, eos_token_id=sorted(model.eos_token_ids), pad_token_id=0
     )
     expected = generated[0, inputs["input_ids"].shape[1] :].tolist()
     ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
@@ -160,6 +217,7 @@ def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
     )
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of the processor of GLM
 @pytest.mark.parametrize("kind", KINDS)
 def test_prompts_equal_the_published_ones(
     open_codec: OpenCodec, model_folder: Callable[[str], Path], kind: str
@@ -189,8 +247,8 @@ def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCo
     ids = torch.tensor([before + [model.image_token_id] * model.positions(tier) + after])
     inputs = model.inputs([PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))], ids)
     pixels = model.pixels([page.resize((model.side_px(tier),) * 2, Image.Resampling.BICUBIC)])
-    if isinstance(model, QwenVl):
-        pixels = model._patches(pixels)
+    if isinstance(model, GridModel):
+        pixels = model.patches(pixels)
     positions = {name: value for name, value in inputs.items() if name != "mm_encoder_outputs"}
     from_pixels = model.network(ids, pixel_values=pixels, **positions).logits
     assert torch.equal(model.network(ids, **inputs).logits, from_pixels)
@@ -198,12 +256,12 @@ def test_stored_tokens_give_bitwise_the_same_logits_as_pixels(open_codec: OpenCo
     assert not torch.allclose(model.network(ids, **model.inputs([PageFeatures(tier, blank)], ids)).logits, from_pixels)
 
 
-@pytest.mark.parametrize("kind", QWENS)
+@pytest.mark.parametrize("kind", GRIDS)
 @torch.inference_mode()
 def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec, kind: str) -> None:
     codec = open_codec(kind)
     model = codec.model
-    tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("micro", "small", "tiny", "micro")]
+    tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("tiny", "small", "tiny")]
     pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
     together = generate(model, pages, model.prompt(FREE_OCR), max_new_tokens=20)
     for page, generation in zip(pages, together, strict=True):
@@ -212,7 +270,7 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec,
         assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", QWENS)
+@pytest.mark.parametrize("kind", GRIDS)
 @torch.inference_mode()
 def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind: str) -> None:
     """In a padded batch of two tiers: rows and columns within the page; the text continues after its side."""
@@ -220,17 +278,17 @@ def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind
     model = codec.model
     rows = []
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
-    for tier in ("micro", "tiny"):
+    for tier in ("tiny", "small"):
         rows.append(before + [model.image_token_id] * model.positions(tier) + after)
     longest = max(map(len, rows))
     padding = longest - len(rows[0])
     ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
-    pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("micro", "tiny")]
+    pages = [PageFeatures(tier, torch.zeros(model.shape(tier))) for tier in ("tiny", "small")]
     inputs = model.inputs(pages, ids)
     inputs.pop("mm_encoder_outputs")
     positions, _ = model.network.model.get_rope_index(ids, attention_mask=mask, **inputs)
-    side = model.shape("micro")[0]
+    side = model.shape("tiny")[0]
     first = padding + len(before)
     page = positions[:, 0, first : first + side * side]
     assert page[0].unique().tolist() == [len(before)]
@@ -242,16 +300,16 @@ def test_the_decoder_gets_the_position_of_each_token(open_codec: OpenCodec, kind
 def test_intermediate_features_are_stored_and_used(open_codec: OpenCodec) -> None:
     codec = open_codec("qwen3_vl")
     model = codec.model
-    assert model.shape("micro") == (10, 10, 32 * 3)
-    tokens = codec.encode([image(codec, "micro")], "micro")
+    assert model.shape("tiny") == (16, 16, 32 * 3)
+    tokens = codec.encode([image(codec, "tiny")], "tiny")
     features = from_tokens(tokens[0])
     without = features.clone()
     without[..., 32:] = 0
     before, after = model.prompt_ids(model.prompt(FREE_OCR))
-    ids = torch.tensor([before + [model.image_token_id] * 100 + after])
+    ids = torch.tensor([before + [model.image_token_id] * 256 + after])
     with torch.inference_mode():
         complete, reduced = (
-            model.network(ids, **model.inputs([PageFeatures("micro", f)], ids)).logits for f in (features, without)
+            model.network(ids, **model.inputs([PageFeatures("tiny", f)], ids)).logits for f in (features, without)
         )
     assert float((complete - reduced).abs().max()) > 0.01
 

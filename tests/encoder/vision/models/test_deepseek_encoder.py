@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from foxing.encoder.vision.checkpoint import locate, read_config
-from foxing.encoder.vision.deepseek import DeepSeekOcr
+from foxing.encoder.vision.models.checkpoint import locate, read_config
+from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 
 MODES = {"large": (1280, 421), "base": (1024, 273), "small": (640, 111), "tiny": (512, 73)}
 

@@ -1,13 +1,13 @@
-"""Qwen2.5-VL, Qwen3-VL and MinerU2.5: a vision transformer for images of any size, with a chat model as decoder.
+"""Models whose vision transformer takes images of any size, as a grid of patches: Qwen-VL and its relatives.
 
-The `config.json` of a checkpoint says which of them it is. A vision token covers a fixed area of the image, so a lower
-tier is a smaller image; its side is the one that the model's own processor would choose.
+A vision token covers a fixed area of the image, so a lower tier is a smaller image; its side is the one that the
+model's own processor chooses. The decoder takes each token's row and column as its position.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -17,17 +17,15 @@ from foxing.renderer import TIER_SIDES_PX
 
 from .chat_template import ChatTemplate
 from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
-from .model import FREE_OCR, PageFeatures, VisionModel
+from .model import PageFeatures, RepeatRule, VisionModel
+from .preprocessing import Preprocessing, read_preprocessing
 
-HUB_ID = "Qwen/Qwen2.5-VL-3B-Instruct"
-SYSTEM_MESSAGE = "You are a helpful assistant."
-_IMAGE_MARKS = ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
-_TRANSCRIBE = "Read all the text in the image."
-_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+#: A printed page at `micro` has letters of 4 × 8 px, which none of these models reads.
+TIERS = {tier: side for tier, side in TIER_SIDES_PX.items() if tier != "micro"}
 
 
 @dataclass(frozen=True)
-class QwenVariant:
+class GridVariant:
     """What differs between the models."""
 
     #: Name for users.
@@ -39,100 +37,66 @@ class QwenVariant:
     chat_template: ChatTemplate
     #: See `VisionModel`.
     prompts: Mapping[str, str]
+    #: What the published processor does; the file in the checkpoint overrides it.
+    preprocessing: Preprocessing
+    #: See `VisionModel`. The default is published for MinerU2.5, without a window, which would cut pages that repeat
+    #: themselves.
+    repeats: RepeatRule = field(default_factory=lambda: RepeatRule(100, 300))
     #: See `VisionModel`.
-    image_mean: tuple[float, float, float] = _CLIP_MEAN
-    #: See `VisionModel`.
-    image_std: tuple[float, float, float] = _CLIP_STD
-    #: See `VisionModel`. The default is published for MinerU2.5.
-    no_repeat_ngram_size: int = 100
-    #: See `VisionModel`. Published without one, which cuts pages that repeat themselves.
-    no_repeat_window: int = 300
+    front_matter: bool = False
 
 
-#: By the `model_type` of the published `config.json`.
-VARIANTS: Mapping[str, QwenVariant] = MappingProxyType(
-    {
-        "qwen2_5_vl": QwenVariant(
-            "Qwen2.5-VL",
-            "Qwen2_5_VLForConditionalGeneration",
-            "Qwen2_5_VLConfig",
-            ChatTemplate(SYSTEM_MESSAGE, *_IMAGE_MARKS),
-            MappingProxyType({FREE_OCR: _TRANSCRIBE, "html": "QwenVL HTML", "describe": "Describe this image."}),
-        ),
-        "qwen3_vl": QwenVariant(
-            "Qwen3-VL",
-            "Qwen3VLForConditionalGeneration",
-            "Qwen3VLConfig",
-            ChatTemplate(None, *_IMAGE_MARKS),
-            MappingProxyType(
-                {
-                    FREE_OCR: _TRANSCRIBE,
-                    "markdown": "qwenvl markdown",
-                    "html": "qwenvl html",
-                    "describe": "Describe this image.",
-                }
-            ),
-            image_mean=(0.5, 0.5, 0.5),
-            image_std=(0.5, 0.5, 0.5),
-        ),
-        "qwen2_vl": QwenVariant(
-            "MinerU2.5",
-            "Qwen2VLForConditionalGeneration",
-            "Qwen2VLConfig",
-            ChatTemplate(SYSTEM_MESSAGE, *_IMAGE_MARKS),
-            MappingProxyType(
-                {
-                    FREE_OCR: "\nText Recognition:",
-                    "layout": "\nLayout Detection:",
-                    "table": "\nTable Recognition:",
-                    "formula": "\nFormula Recognition:",
-                    "figure": "\nImage Analysis:",
-                }
-            ),
-        ),
-    }
-)
+class GridModel(VisionModel):
+    """See `VisionModel`. Serves every tier but `micro`.
 
-
-class QwenVl(VisionModel):
-    """See `VisionModel`. Serves every tier, with about 4 (patches of 16 px) or 5.2 (14 px) times the tokens of a model
-    that has 64 px per token.
-
-    Qwen3-VL's decoder also takes features of intermediate encoder layers (DeepStack). They are stored with the token to
-    which they are added: its channels are those of the encoder's output, then of each intermediate layer.
+    Some decoders also take features of intermediate encoder layers (DeepStack, in Qwen3-VL). They are stored with the
+    token to which they are added: its channels are those of the encoder's output, then of each intermediate layer.
     """
 
-    name = "qwen-vl"
+    #: By the `model_type` of the published `config.json`.
+    variants: ClassVar[Mapping[str, GridVariant]]
 
-    def __init__(self, network: Any, tokenizer: Any, variant: QwenVariant, eos_token_ids: frozenset[int]) -> None:
+    def __init__(
+        self, network: Any, tokenizer: Any, variant: GridVariant, images: Preprocessing, eos_token_ids: frozenset[int]
+    ) -> None:
         super().__init__(network, tokenizer)
         self.variant = variant
-        self.prompts, self.no_repeat_ngram_size = variant.prompts, variant.no_repeat_ngram_size
-        self.no_repeat_window = variant.no_repeat_window
-        self.image_mean, self.image_std = variant.image_mean, variant.image_std
+        self.prompts, self.repeats, self.front_matter = variant.prompts, variant.repeats, variant.front_matter
+        self.image_mean, self.image_std = images.mean, images.std
         vision = network.config.vision_config
         self.patch_px, self.merge_size = int(vision.patch_size), int(vision.spatial_merge_size)
-        self._frames = int(vision.temporal_patch_size)
-        step = self.patch_px * self.merge_size
-        self._tiers = MappingProxyType({tier: round(side / step) * step for tier, side in TIER_SIDES_PX.items()})
+        self._frames = int(getattr(vision, "temporal_patch_size", 1))
+        self._tiers = MappingProxyType(tier_sides(images, self.patch_px * self.merge_size))
         self._eos_token_ids = eos_token_ids
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
         fields = read_config(checkpoint)
-        variant = VARIANTS.get(str(fields.get("model_type")))
-        if variant is None:
-            raise CodecError(
-                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec qwen-vl supports "
-                f"{', '.join(f'{known.title} ({name})' for name, known in VARIANTS.items())}; set the "
-                f"option 'model' to one of them, such as {HUB_ID}"
-            )
+        variant = cls.variant_of(fields, checkpoint)
         package = transformers()
-        config = parse_config(getattr(package, variant.config_class), fields, checkpoint)
+        config = cls.config(getattr(package, variant.config_class), fields, checkpoint)
         tokenizer = load_tokenizer(checkpoint)
         eos_token_ids = variant.chat_template.eos_token_ids(tokenizer, int(config.image_token_id), checkpoint)
+        images = read_preprocessing(checkpoint, variant.preprocessing)
         network = load_network(getattr(package, variant.network_class), checkpoint, config, device, dtype)
-        return cls(network, tokenizer, variant, eos_token_ids)
+        return cls(network, tokenizer, variant, images, eos_token_ids)
+
+    @classmethod
+    def variant_of(cls, fields: Mapping[str, Any], checkpoint: Checkpoint) -> GridVariant:
+        """The variant that `fields`, those of `config.json`, describe. Raises `CodecError`."""
+        variant = cls.variants.get(str(fields.get("model_type")))
+        if variant is None:
+            raise CodecError(
+                f"{checkpoint.name} holds a model of type {fields.get('model_type')!r}; the codec {cls.name} supports "
+                f"{', '.join(f'{known.title} ({name})' for name, known in cls.variants.items())}; set the "
+                f"option 'model' to one of them, such as {cls.hub_id}"
+            )
+        return variant
+
+    @classmethod
+    def config(cls, config_class: Any, fields: dict[str, Any], checkpoint: Checkpoint) -> Any:
+        """A transformers configuration of `config_class`. Raises `CodecError`."""
+        return parse_config(config_class, fields, checkpoint)
 
     @property
     def tiers(self) -> Mapping[str, int]:
@@ -153,7 +117,7 @@ class QwenVl(VisionModel):
 
     def image_features(self, pixels: Tensor, tier: str) -> Tensor:
         output = self.network.get_image_features(
-            pixel_values=self._patches(pixels), image_grid_thw=self._grids([tier] * len(pixels))
+            pixel_values=self.patches(pixels), image_grid_thw=self._grids([tier] * len(pixels))
         )
         parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
         flat = torch.cat([torch.stack(list(part)) for part in parts], dim=-1)
@@ -180,7 +144,7 @@ class QwenVl(VisionModel):
             "mm_token_type_ids": (ids == self.image_token_id).int(),
         }
 
-    def _patches(self, pixels: Tensor) -> Tensor:
+    def patches(self, pixels: Tensor) -> Tensor:
         """[patches, values], the patches of a token adjacent. The frames of the encoder's video input are all the same.
         `pixels`: float [B, 3, side, side]."""
         batch, channels, side, _ = pixels.shape
@@ -197,3 +161,11 @@ class QwenVl(VisionModel):
     @property
     def eos_token_ids(self) -> frozenset[int]:
         return self._eos_token_ids
+
+
+def tier_sides(images: Preprocessing, step_px: int) -> dict[str, int]:
+    """Side of the image in px by tier. Where the processor's limits leave two tiers the same side, the lower one has
+    it."""
+    sides = {tier: images.side_px(side, step_px) for tier, side in TIERS.items()}
+    later = [*list(sides.values())[1:], 0]
+    return {tier: side for (tier, side), lower in zip(sides.items(), later, strict=True) if side > lower}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.vision.checkpoint import LAYOUT_FILE, locate, page_layout
+from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, locate, page_layout
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 

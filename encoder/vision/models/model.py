@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,30 +30,35 @@ class PageFeatures:
 
 @dataclass(frozen=True)
 class RepeatRule:
-    """Which repetitions are banned while a text is generated."""
+    """How repetitions are kept down while a text is generated. Text further apart repeats itself as pages do."""
 
-    #: Tokens per n-gram, and the last tokens within which none may occur twice.
+    #: No run of `size` tokens is generated twice within `window` tokens, but for those that end with one of `exempt`.
     size: int
     window: int
-    #: Tokens that are never banned.
     exempt: frozenset[int] = frozenset()
+    #: What is taken off the logit of a token that the text has.
+    presence_penalty: float = 0.0
+    #: The same for each time that the text has it.
+    frequency_penalty: float = 0.0
 
 
 class VisionModel(ABC):
     """A network and its tokenizer."""
 
     name: ClassVar[str]
+    #: Model on the hub that the codec is named after.
+    hub_id: ClassVar[str]
     #: Prompts by name; `{}` stands for a subject.
     prompts: Mapping[str, str]
-    #: No run of this many tokens is generated twice within `no_repeat_window` tokens, but for those that end with one
-    #: of `no_repeat_exempt`. Text further apart repeats itself as pages do.
-    no_repeat_ngram_size: int
-    no_repeat_window: int
-    no_repeat_exempt: tuple[str, ...] = ()
+    repeats: RepeatRule
+    #: Tokens that are exempt from it.
+    repeated_tokens: tuple[str, ...] = ()
     #: Mean of the pixels by channel, in [0, 1].
-    image_mean: tuple[float, float, float]
+    image_mean: tuple[float, ...]
     #: Standard deviation of the pixels by channel, in [0, 1].
-    image_std: tuple[float, float, float]
+    image_std: tuple[float, ...]
+    #: Whether the model writes YAML between two lines of `---` before the text of a page.
+    front_matter: bool = False
     #: Side of the encoder's patches; the number of patches determines its memory use.
     patch_px: int = 16
     #: Whether `prompt_embeddings` is all that the decoder needs, so that a server can decode.
@@ -110,10 +115,9 @@ class VisionModel(ABC):
 
     @property
     def repeat_rule(self) -> RepeatRule:
-        """The repetitions that are banned."""
-        known = (self.tokenizer.token_to_id(token) for token in self.no_repeat_exempt)
-        exempt = frozenset(token for token in known if token is not None)
-        return RepeatRule(self.no_repeat_ngram_size, self.no_repeat_window, exempt)
+        """`repeats` with the ids of the tokens that are exempt."""
+        known = (self.tokenizer.token_to_id(token) for token in self.repeated_tokens)
+        return replace(self.repeats, exempt=frozenset(token for token in known if token is not None))
 
     @property
     def image_token_id(self) -> int:

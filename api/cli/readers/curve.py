@@ -1,0 +1,80 @@
+"""The curve of a reader: what it reads by the size of cells, as a table or a plot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from foxing.api.cli.output import table
+
+if TYPE_CHECKING:
+    from foxing.encoder.calibration.run import CellResult
+
+BAR_CHARS = 24
+
+
+def curve_rows(results: "Sequence[CellResult]") -> list[dict[str, Any]]:
+    """The results as JSON."""
+    return [
+        {
+            "cell": [row.cell.width_px, row.cell.height_px],
+            "pages": row.pages,
+            "exact": round(row.score.exact, 4),
+            "identifiers": round(row.score.identifiers_exact, 4),
+            "silent_errors": round(row.score.silent, 5),
+            "formula_tokens": row.formula_tokens,
+            "reported_tokens": row.reported_tokens,
+            "text_tokens": row.text_tokens,
+        }
+        for row in results
+    ]
+
+
+def show_curve(console: Console, results: "Sequence[CellResult]") -> None:
+    """A line for each size, with a bar for the share of sentences that were read exactly."""
+    numbers = ("exact", "identifiers", "silent errors", "tokens", "reported", "as text")
+    rows = table("cell", "sentences read exactly", *numbers, right=numbers)
+    for row in results:
+        score = row.score
+        rows.add_row(
+            f"{row.cell.width_px} × {row.cell.height_px} px",
+            "█" * round(score.exact * BAR_CHARS),
+            f"{score.exact:.1%}",
+            f"{score.identifiers_exact:.1%}",
+            f"{score.silent:.2%}",
+            f"{row.formula_tokens:,.0f}",
+            "" if row.reported_tokens is None else f"{row.reported_tokens:,.0f}",
+            f"{row.text_tokens:,.0f}",
+        )
+    console.print(rows)
+
+
+def plot_curve(results: "Sequence[CellResult]", reader: str, path: Path) -> None:
+    """Draws the curve into `path`, whose suffix decides the format. Raises `CodecError` without matplotlib and for a
+    file that cannot be written."""
+    from foxing.encoder.errors import CodecError
+
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise CodecError("drawing the curve needs matplotlib; pip install 'foxing[bench]'") from error
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    heights = [row.cell.height_px for row in results]
+    axis.plot(heights, [row.score.exact for row in results], "o-", label="sentences read exactly")
+    axis.plot(heights, [row.score.identifiers_exact for row in results], "s--", label="identifiers read exactly")
+    axis.plot(heights, [row.score.silent for row in results], "x:", label="silent errors for each character")
+    axis.set_xlabel("height of a cell, px")
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_title(reader)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    try:
+        figure.savefig(path)
+    except (ValueError, OSError) as error:
+        raise CodecError(f"the curve cannot be drawn to {path}: {error}") from error
+    finally:
+        plt.close(figure)

@@ -1,0 +1,104 @@
+"""Page images really read: what an OCR engine makes of the rows of a sheet that show a message, at the sheet's size."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.fuzz import partial_ratio_alignment
+
+from foxing.encoder.bench.baselines import Baseline, RapidOcr, Tesseract
+from foxing.memory import Memory
+from foxing.memory.pages.sheets import PageSheet, SheetSetter
+from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.renderer.readers import Reader
+
+#: Name → the engine's class.
+ENGINES: Mapping[str, Callable[[], Baseline]] = MappingProxyType({"tesseract": Tesseract, "rapidocr": RapidOcr})
+LANGUAGE = "en"
+PAPER = 255
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a sheet shows a message."""
+
+    #: What it shows of the message's text.
+    text: str
+    #: Rows of the image in px: from, to, and how high each is.
+    top: int
+    bottom: int
+    row_px: int
+
+
+class SheetReader:
+    """Reads messages from page images with an OCR engine, each once."""
+
+    def __init__(self, memory: Memory, engine: Baseline) -> None:
+        self._memory = memory
+        self._engine = engine
+        self._sheets: SheetSetter[PageSheet] = SheetSetter(memory._database, memory._decoder, lambda sheet: sheet)
+        #: Base64 of an image → key of a message → where it is.
+        self._places: dict[str, dict[str, _Place]] = {}
+        self._read: dict[tuple[str, str], str] = {}
+        self._learned: set[tuple[str, str]] = set()
+
+    def read(self, bank: str, reader: Reader, images: Sequence[str], key: str) -> str:
+        """The words of a message that the engine reads right on `images`, in Base64; empty if none shows it."""
+        if (bank, reader.name) not in self._learned:
+            self._learned.add((bank, reader.name))
+            self._learn(bank, reader)
+        wanted = [image for image in images if key in self._places.get(image, {})]
+        return " ".join(self._words(image, key) for image in wanted)
+
+    def _learn(self, bank: str, reader: Reader) -> None:
+        """Notes where each message of a bank stands on the sheets for a reader."""
+        with self._memory._database.read() as connection:
+            bank_id = banks.get(connection, bank).id
+            keys = [message.message_id for message in self._memory.export(bank)]
+            found = messages.by_keys(connection, bank_id, keys)
+            spans = pages.spans_of_messages(connection, [message.id for message in found.values()])
+            ids = list(dict.fromkeys(span.page_id for parts in spans.values() for span in parts))
+        for placed in self._sheets.sheets(ids, reader):
+            layout = placed.sheet.page.layout
+            self._places[base64.b64encode(placed.sheet.png).decode()] = {
+                key: _Place(
+                    part.content,
+                    span.start // layout.columns * layout.cell_height_px,
+                    ((max(span.start, span.stop - 1)) // layout.columns + 1) * layout.cell_height_px,
+                    layout.cell_height_px,
+                )
+                for key, part, span in zip(placed.keys, placed.parts, placed.sheet.page.spans, strict=True)
+            }
+
+    def _words(self, image: str, key: str) -> str:
+        if (image, key) not in self._read:
+            place = self._places[image][key]
+            drawn = np.asarray(Image.open(BytesIO(base64.b64decode(image))).convert("L"))
+            rows = [drawn[top : top + place.row_px] for top in range(place.top, place.bottom, place.row_px)]
+            inked = [row for row in rows if (row < PAPER).any()]
+            self._read[image, key] = words_read(place.text, self._engine.read(inked, LANGUAGE)) if inked else ""
+        return self._read[image, key]
+
+
+def words_read(text: str, read: str) -> str:
+    """The words of `text` that stand in `read` letter by letter, in their order. Blanks and line breaks do not count,
+    since rows of a page end anywhere."""
+    given = "".join(read.split())
+    words = text.split()
+    truth = "".join(words)
+    where = partial_ratio_alignment(truth, given) if truth and given else None
+    if where is None:
+        return ""
+    window = given[where.dest_start : where.dest_end] if len(truth) <= len(given) else given
+    wrong = {operation.src_pos for operation in Levenshtein.editops(truth, window)}
+    right, start = [], 0
+    for word in words:
+        if wrong.isdisjoint(range(start, start + len(word))):
+            right.append(word)
+        start += len(word)
+    return " ".join(right)

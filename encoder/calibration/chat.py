@@ -1,0 +1,96 @@
+"""Asking a model to read an image: request bodies and responses of OpenAI- and Anthropic-compatible endpoints."""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from foxing.encoder.remote.endpoint import Call
+from foxing.encoder.remote.responses import BadAnswer, token_count
+
+Api = Literal["openai", "anthropic"]
+ANTHROPIC_VERSION = "2023-06-01"
+PROMPT = (
+    "Transcribe this page exactly, in reading order. Add, correct, complete and leave out nothing; letters and digits "
+    "that mean nothing count as much as words. Write ▒ in place of a character that you cannot read. Answer with the "
+    "text alone."
+)
+_ADVICE = "check that the model takes images, and remove or add fields with the option 'extra'"
+#: Ways to stop in which the model did not do what it was asked to.
+_REFUSED = frozenset({"content_filter", "refusal", "error", "abort"})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answered."""
+
+    text: str
+    #: 0 if the endpoint does not say.
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    #: Whether the model or a filter refused.
+    refused: bool = False
+
+
+def request_body(api: Api, model: str, png: bytes, max_tokens: int) -> dict[str, Any]:
+    """The body that asks for the text of an image."""
+    data = base64.b64encode(png).decode()
+    content: list[dict[str, Any]]
+    if api == "anthropic":
+        source = {"type": "base64", "media_type": "image/png", "data": data}
+        content = [{"type": "image", "source": source}, {"type": "text", "text": PROMPT}]
+    else:
+        url = {"url": f"data:image/png;base64,{data}", "detail": "high"}
+        content = [{"type": "image_url", "image_url": url}, {"type": "text", "text": PROMPT}]
+    body = {"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": max_tokens}
+    return body | {"temperature": 0.0}
+
+
+def headers(api: Api, key: str | None) -> dict[str, str]:
+    """The headers that an endpoint wants."""
+    if api == "anthropic":
+        return {"anthropic-version": ANTHROPIC_VERSION} | ({} if key is None else {"x-api-key": key})
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def _openai(document: Any) -> Answer:
+    """Raises `BadAnswer`."""
+    try:
+        choice = document["choices"][0]
+        message, usage = choice["message"], document.get("usage") or {}
+        prompt, completion = (token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+        refused = bool(message.get("refusal")) or choice.get("finish_reason") in _REFUSED
+        return Answer(_text(message.get("content")), prompt, completion, refused)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadAnswer("it has no choices with a message, or fields with invalid values") from error
+
+
+def _anthropic(document: Any) -> Answer:
+    """Raises `BadAnswer`."""
+    try:
+        usage = document.get("usage") or {}
+        prompt, completion = (token_count(usage.get(name) or 0) for name in ("input_tokens", "output_tokens"))
+        return Answer(_text(document["content"]), prompt, completion, document.get("stop_reason") in _REFUSED)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadAnswer("it has no content, or fields with invalid values") from error
+
+
+def _text(content: Any) -> str:
+    """The text of a message: a string, or the texts of its parts. Raises `TypeError`."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise TypeError("not a text")
+    return "".join(str(part["text"]) for part in content if isinstance(part, Mapping) and "text" in part)
+
+
+_PARSERS: Mapping[Api, tuple[str, Callable[[Any], Answer]]] = MappingProxyType(
+    {"openai": ("/chat/completions", _openai), "anthropic": ("/messages", _anthropic)}
+)
+
+
+def call_of(api: Api) -> Call[Answer]:
+    """The call that takes `request_body`."""
+    path, parse = _PARSERS[api]
+    return Call(path, parse, "chat completion" if api == "openai" else "message", _ADVICE)

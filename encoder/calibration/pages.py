@@ -1,0 +1,108 @@
+"""Sample pages: English sentences and identifiers, laid out for a reader at a given size of cells."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+
+from foxing.encoder.bench.word_lists import english_words
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.renderer import Entry, Typesetter
+from foxing.renderer.readers import Reader, Sheet, Type, sheet_layout, sheet_of
+
+#: Cells of the default grid, in px, smallest first.
+CELLS = ((5, 10), (6, 12), (7, 14), (8, 16), (9, 18), (10, 20), (12, 24), (14, 28), (16, 32), (20, 40))
+WORDS_PER_SENTENCE = 5
+#: One sentence of so many ends in an identifier, of so many hexadecimal digits.
+IDENTIFIER_EVERY, IDENTIFIER_DIGITS = 5, 12
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: Half open ranges of characters.
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class SamplePage:
+    """A page that a reader is to read."""
+
+    cell: Type
+    #: Its number among those of this cell, from 0.
+    number: int
+    sheet: Sheet
+    #: What stands on it.
+    text: str
+    #: The sentences of `text` that hold no identifier, and the identifiers.
+    sentences: Ranges
+    identifiers: Ranges
+
+    @property
+    def key(self) -> str:
+        """Identifies the image."""
+        return sha256(self.sheet.png).hexdigest()[:24]
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of the text, which a reader writes."""
+        return count_text_tokens(self.text)
+
+
+def sample_pages(
+    reader: Reader, cells: Sequence[tuple[int, int]], count: int, rows: int | None = None
+) -> list[SamplePage]:
+    """`count` pages for each size of cells, (width, height) in px, in the shape that suits the reader. `rows`: at most
+    so many on a page. Raises `ReaderProfileError` for a size of which the reader sees no whole image, or a reader that
+    sees none."""
+    return [
+        page for width, height in cells for page in _pages(reader, Type(width_px=width, height_px=height), count, rows)
+    ]
+
+
+def _pages(reader: Reader, cell: Type, count: int, rows: int | None) -> Iterator[SamplePage]:
+    tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
+    layout = sheet_layout(tried)
+    layout = replace(layout, rows=min(layout.rows, rows or layout.rows))
+    for number in range(count):
+        said = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
+        text = " ".join(said)
+        page = Typesetter(layout).page([Entry("", "", text, _NO_TIME, header=False)])
+        stop = page.spans[0].char_stop
+        sentences, identifiers = _places(said, stop)
+        yield SamplePage(cell, number, sheet_of(page, tried), text[:stop], sentences, identifiers)
+
+
+def _sentences(seed: str, characters: int) -> Iterator[str]:
+    """Sentences of at least so many characters together; the same for the same seed."""
+    generator, words, written = random.Random(seed), _words(), 0
+    number = 0
+    while written < characters:
+        chosen = [generator.choice(words) for _ in range(WORDS_PER_SENTENCE)]
+        number += 1
+        if number % IDENTIFIER_EVERY == 0:
+            chosen.append(f"{generator.getrandbits(4 * IDENTIFIER_DIGITS):0{IDENTIFIER_DIGITS}x}")
+        sentence = f"{' '.join(chosen).capitalize()}."
+        written += len(sentence) + 1
+        yield sentence
+
+
+@cache
+def _words() -> Sequence[str]:
+    return sorted(word for word in english_words().frequent if word.isascii() and word.isalpha() and len(word) < 10)
+
+
+def _places(sentences: Sequence[str], stop: int) -> tuple[Ranges, Ranges]:
+    """Where the sentences without identifiers and the identifiers are that end before `stop`."""
+    whole: list[tuple[int, int]] = []
+    identifiers: list[tuple[int, int]] = []
+    start = 0
+    for number, sentence in enumerate(sentences, 1):
+        end = start + len(sentence)
+        if end > stop:
+            break
+        if number % IDENTIFIER_EVERY == 0:
+            identifiers.append((end - 1 - IDENTIFIER_DIGITS, end - 1))
+        else:
+            whole.append((start, end))
+        start = end + 1
+    return tuple(whole), tuple(identifiers)

@@ -1,0 +1,44 @@
+"""The profile of a reader as a table of `foxing.toml`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from foxing.renderer.readers import Reader, Type
+
+_HEAD = "# Written by foxing calibrate. Put it into foxing.toml.\n"
+
+
+def measured_reader(reader: Reader, name: str, types: Sequence[Type], day: date, source: str) -> Reader:
+    """`reader` under a name, with the types as they were measured. `source`: what measured them."""
+    fields = reader.model_dump(exclude={"type", "type_date", "type_source"})
+    title = reader.title if reader.name == name else name
+    return Reader.model_validate(
+        {**fields, "name": name, "title": title, "type": tuple(types), "type_date": day, "type_source": source}
+    )
+
+
+def profile_table(reader: Reader) -> str:
+    """The table `[readers.NAME]` in TOML."""
+    fields = reader.model_dump(exclude={"name"}, exclude_none=True)
+    lines = [f"{name} = {_value(value)}" for name, value in fields.items() if name != "type"]
+    types = "".join(f"    {_value(each)},\n" for each in fields["type"])
+    return "\n".join([f"{_HEAD}[readers.{_string(reader.name)}]", *lines, f"type = [\n{types}]"]) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_value(each)}' for name, each in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+def _string(text: str) -> str:
+    """A basic string. JSON escapes as TOML does, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

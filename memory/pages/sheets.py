@@ -1,0 +1,161 @@
+"""Sheets of pages: what the memory holds of a page, laid out for a reader. Set once until the page changes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
+
+from sqlalchemy import Connection
+
+from foxing.memory.errors import Unreadable
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import messages, pages
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
+from foxing.renderer import Entry
+from foxing.renderer.readers import Reader, Sheet, set_sheets
+
+from .content import StoredContents
+from .decoder import PageDecoder
+from .message_parts import read_part
+
+#: Bytes of sheets that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
+CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PageSheet:
+    """A sheet of a page, and the messages on it."""
+
+    page: PageRow
+    sheet: Sheet
+    #: The messages on it, in their order, each with the part of its text that it shows.
+    parts: Sequence[Entry]
+    #: Ids of these messages, and how much of each it shows: 1 is all.
+    shares: Mapping[int, float]
+    #: Keys of these messages, in the same order.
+    keys: tuple[str, ...]
+
+
+class _OnPage(NamedTuple):
+    """A message on a page."""
+
+    entry: Entry
+    key: str
+    #: how much of the message is on the page: 1 is all
+    share: float
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is stored of pages, from one state of the memory."""
+
+    rows: Mapping[int, PageRow]
+    contents: StoredContents
+    spans: Mapping[int, Sequence[SpanRow]]
+    messages: Mapping[int, Message]
+    keepsakes: Mapping[int, Sequence[KeepsakeRow]]
+
+
+class SheetSetter(Generic[T]):
+    """Sets the sheets of pages for readers, and keeps what is made of them. Safe to share between threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        decoder: PageDecoder,
+        make: Callable[[PageSheet], T],
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """`make`: what is kept of a sheet."""
+        self.database = database
+        self.decoder = decoder
+        self._make = make
+        self._cache_bytes = cache_bytes
+        self._kept: OrderedDict[tuple[int, int, Reader], tuple[list[T], int]] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[T]:
+        """The sheets of the pages, in the order of the pages' times. A page that cannot be read has none, nor does one
+        that is gone."""
+        with self.database.read() as connection:
+            rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
+            found = {row.id: self._cached(row, reader) for row in rows}
+            stored = _fetch(connection, [row for row in rows if found[row.id] is None])
+        new = self._set(stored, reader)
+        for row in stored.rows.values():
+            found[row.id] = self._keep(row, reader, new.get(row.id, []))
+        return [sheet for row in rows for sheet in found[row.id] or ()]
+
+    def _set(self, stored: _Stored, reader: Reader) -> dict[int, list[PageSheet]]:
+        """Page id → its sheets."""
+        states = self.decoder.read(list(stored.rows.values()), stored.contents)
+        result: dict[int, list[PageSheet]] = {}
+        for page_id, row in stored.rows.items():
+            state = states[page_id]
+            if isinstance(state, Unreadable):
+                continue
+            entries: list[_OnPage] = []
+            for span in stored.spans.get(page_id, ()):
+                message = stored.messages[span.message_id]
+                part = read_part(state, row, span, stored.keepsakes.get(page_id, ()))
+                who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
+                share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
+                entries.append(_OnPage(replace(who, gaps=frozenset(part.gaps.tolist())), message.key, share))
+            if entries:
+                by_id = {each.entry.message_id: each for each in entries}
+                sheets = set_sheets([each.entry for each in entries], reader)
+                result[page_id] = [_page_sheet(row, sheet, by_id) for sheet in sheets]
+        return result
+
+    def _cached(self, row: PageRow, reader: Reader) -> list[T] | None:
+        with self._lock:
+            key = (row.id, row.version, reader)
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def _keep(self, row: PageRow, reader: Reader, sheets: Sequence[PageSheet]) -> list[T]:
+        """What is made of `sheets`, kept in place of those that were used least lately."""
+        made = list(map(self._make, sheets))
+        size = sum(sheet.sheet.page.cells.size for sheet in sheets) * BYTES_PER_CELL
+        with self._lock:
+            key = (row.id, row.version, reader)
+            self._size += size - self._kept.pop(key, ([], 0))[1]
+            self._kept[key] = made, size
+            while self._size > self._cache_bytes and self._kept:
+                _, (_, gone) = self._kept.popitem(last=False)
+                self._size -= gone
+        return made
+
+
+def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
+    ids = [row.id for row in rows]
+    spans = pages.spans_of_pages(connection, ids)
+    on_pages = sorted({span.message_id for parts in spans.values() for span in parts})
+    return _Stored(
+        {row.id: row for row in rows},
+        pages.contents(connection, ids),
+        spans,
+        messages.by_ids(connection, on_pages),
+        pages.keepsakes_of(connection, ids),
+    )
+
+
+def _page_sheet(row: PageRow, sheet: Sheet, by_id: Mapping[str, _OnPage]) -> PageSheet:
+    """The sheet with the messages on it. `by_id`: the messages of the page."""
+    shown = [by_id[span.message_id] for span in sheet.page.spans]
+    parts = [
+        replace(each.entry, content=each.entry.content[span.char_start : span.char_stop], gaps=frozenset())
+        for each, span in zip(shown, sheet.page.spans, strict=True)
+    ]
+    shares = {
+        int(part.message_id): each.share * (len(part.content) / len(each.entry.content) if part.content else 1.0)
+        for each, part in zip(shown, parts, strict=True)
+    }
+    return PageSheet(row, sheet, parts, shares, tuple(each.key for each in shown))

@@ -1,0 +1,124 @@
+"""BM25 over the postings of a bank."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of, passage_of
+
+from .postings import Postings
+
+#: The usual constants: how soon repetitions of a term saturate, and how much long documents are penalized.
+K1 = 1.2
+B = 0.75
+
+LEAST_WEIGHT = 0.005  # of the weight of a query's rarest term; below that, some 95 % of the documents contain a term
+MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted text has thousands
+
+Documents = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Postings of which the first documents are visible."""
+
+    postings: Postings
+    visible: int
+
+    @property
+    def total(self) -> float:
+        """Terms of the visible documents."""
+        whole = self.visible == len(self.postings.documents)
+        return self.postings.total if whole else float(self.postings.lengths[: self.visible].sum())
+
+    def ranges(self, terms: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """int64[2, t], where the visible postings of each term begin and end."""
+        held = self.postings
+        at = np.searchsorted(held.terms, terms)
+        at[at == len(held.terms)] = 0
+        found = held.terms[at] == terms
+        starts, stops = np.where(found, held.starts[at], 0), np.where(found, held.starts[at + 1], 0)
+        if self.visible < len(held.documents):
+            for n in np.flatnonzero(found):
+                stops[n] = starts[n] + np.searchsorted(held.places[starts[n] : stops[n]], self.visible)
+        return np.stack([starts, stops])
+
+
+class Corpus:
+    """The documents of a bank, up to a message."""
+
+    def __init__(self, postings: Sequence[Postings], newest: int | None = None) -> None:
+        """`newest`: id of the last message that counts, None for all."""
+        parts = [_Part(held, _visible(held, newest)) for held in postings]
+        self._parts = [part for part in parts if part.visible]
+        self.documents = sum(part.visible for part in self._parts)
+        self._mean_length = max(1.0, sum(part.total for part in self._parts) / max(1, self.documents))
+
+    def frequencies(self, hashes: Sequence[int]) -> list[int]:
+        """In how many documents each term stands."""
+        wanted = np.array(hashes, dtype=np.uint64)
+        total = np.zeros(len(wanted), dtype=np.int64)
+        for part in self._parts:
+            starts, stops = part.ranges(wanted)
+            total += stops - starts
+        return [int(n) for n in total]
+
+    def search(self, counts: Mapping[int, int]) -> tuple[Documents, Scores]:
+        """The documents with a term of a query, and their scores, in no order. `counts`: hash of a term → how often the
+        query contains it."""
+        hashes = sorted(counts)
+        weights = _weights(dict(zip(hashes, self.frequencies(hashes), strict=True)), counts, self.documents)
+        terms = np.array(list(weights), dtype=np.uint64)
+        found = [self._scored(part, terms, list(weights.values())) for part in self._parts] if weights else []
+        nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
+        documents, scores = zip(nothing, *found, strict=True)
+        return np.concatenate(documents), np.concatenate(scores)
+
+    def _scored(self, part: _Part, terms: npt.NDArray[np.uint64], weights: Sequence[float]) -> tuple[Documents, Scores]:
+        held = part.postings
+        scores = np.zeros(part.visible)
+        for weight, start, stop in zip(weights, *part.ranges(terms), strict=True):
+            places, counts = held.places[start:stop], held.counts[start:stop].astype(np.float64)
+            saturation = K1 * (1 - B + B * held.lengths[places] / self._mean_length)
+            scores[places] += weight * counts * (K1 + 1) / (counts + saturation)
+        hit = np.flatnonzero(scores)
+        return held.documents[hit], scores[hit]
+
+
+def order(documents: Documents, scores: Scores) -> npt.NDArray[np.int64]:
+    """int64[n], the documents by score; of equal scores the newest message first, and its passages in their order."""
+    return np.asarray(np.lexsort((_rank(documents), -scores)), dtype=np.int64)
+
+
+def follow(documents: Documents, scores: Scores, document: int, score: float) -> npt.NDArray[np.bool_]:
+    """bool[n], which documents come after another one in that order."""
+    later = _rank(documents) > _rank(np.array([document]))[0]
+    return np.asarray((scores < score) | ((scores == score) & later))
+
+
+def _rank(documents: Documents) -> Documents:
+    return np.asarray(document_key(-message_of(documents), passage_of(documents)), dtype=np.int64)
+
+
+def _visible(held: Postings, newest: int | None) -> int:
+    if newest is None:
+        return len(held.documents)
+    return int(np.searchsorted(held.documents, document_key(newest, MAX_PASSAGES - 1), side="right"))
+
+
+def _weights(frequencies: Mapping[int, int], counts: Mapping[int, int], documents: int) -> dict[int, float]:
+    """Term → weight, for the `MAX_TERMS` rarest terms that any document contains. A term that nearly all documents
+    contain is left out beside a rarer one: it decides nothing, and takes longest."""
+    weights = {term: counts[term] * inverse_frequency(documents, n) for term, n in frequencies.items() if n}
+    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    telling = {term: weight for term, weight in weights.items() if weight >= least}
+    return dict(sorted(telling.items(), key=lambda item: (-item[1], item[0]))[:MAX_TERMS])
+
+
+def inverse_frequency(documents: int, containing: int) -> float:
+    """BM25's weight of a term that `containing` of `documents` documents contain; never negative."""
+    return log(1 + (documents - containing + 0.5) / (containing + 0.5))

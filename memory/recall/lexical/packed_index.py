@@ -1,0 +1,230 @@
+"""The search index in the database: postings packed in segments, searched in memory.
+
+A new message adds one row. When there are `RECENT` of them, or when messages that have such rows are sealed, they are
+packed into the last segment, or into a new one if that is full. A cache holds segments that were searched, unpacked.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
+from sqlalchemy import Connection, Engine
+
+from foxing.memory.storage.repositories import messages, postings
+from foxing.memory.storage.repositories.postings import RECENT_ROW_BYTES, SEGMENT_ROW_BYTES, Segment
+from foxing.memory.storage.secrets import digest_key
+from foxing.memory.text.passages import message_of
+
+from .bm25 import Corpus, Documents, Scores, follow, order
+from .postings import Array, Postings, entries, records, term_hash
+from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
+
+RECENT = 256  # messages that are packed together
+SEGMENT = 4096  # documents of a segment, which is written anew when a page with one of them changes
+CACHE_BYTES = 128 << 20  # unpacked; a million short messages take about half of it
+
+_EXAMINED = 2_000  # documents that are checked against a filter at once
+_TRIALS = 4  # before all messages are asked for that a filter lets through
+
+
+class PackedIndex:
+    """BM25 over the passages of messages. Safe to share between threads."""
+
+    name = "packed"
+
+    def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
+        self._cache: LRUCache[int, Postings] = LRUCache(cache_bytes, getsizeof=lambda held: max(1, held.nbytes))
+        self._keys: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def add(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
+        key = self._key(connection)
+        new = {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
+        if len(new) >= RECENT:
+            postings.lock(connection, bank_id)
+            self._pack(connection, bank_id, records(new.items()))
+            return
+        postings.add_recent(connection, bank_id, new)
+        if new and postings.count_recent(connection, bank_id) >= RECENT:
+            postings.lock(connection, bank_id)
+            self._pack(connection, bank_id)
+
+    def replace(self, connection: Connection, bank_id: int, counts: TermCounts) -> None:
+        if not counts:
+            return
+        key = self._key(connection)
+        new = {i: entries(passages, key).tobytes() for i, passages in counts.items() if any(passages)}
+        postings.lock(connection, bank_id)
+        postings.delete_recent(connection, bank_id, counts)
+        left = set(counts)
+        for segment, held in self._holding(connection, bank_id, counts):
+            found = _is_of(held.documents, left)
+            if not found.any():
+                continue
+            inside = {*np.unique(message_of(held.documents[found])).tolist()}
+            fresh = records((i, new[i]) for i in sorted(inside & set(new)))
+            self._rewrite(connection, segment, held, found, fresh)
+            left -= inside
+        rest = [(i, new[i]) for i in sorted(left) if i in new]
+        if rest:
+            self._pack(connection, bank_id, records(rest))
+
+    def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
+        self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
+
+    def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
+        if not query.terms:
+            return []
+        key = self._key(connection)
+        counts: dict[int, int] = {}
+        for term, count in query.terms.items():
+            hashed = term_hash(term, key)
+            counts[hashed] = counts.get(hashed, 0) + count
+        documents, scores = Corpus(self._postings(connection, query.bank_id), query.newest).search(counts)
+        if after is not None:
+            left = follow(documents, scores, after.document, after.score)
+            documents, scores = documents[left], scores[left]
+        if query.within.conditions():
+            return list(_filtered(connection, query, documents, scores, limit))
+        if len(scores) > limit:  # those that cannot be among the first are not put in order
+            best = scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]
+            documents, scores = documents[best], scores[best]
+        return _hits(documents, scores)[:limit]
+
+    def document_frequencies(self, connection: Connection, bank_id: int, terms: Collection[str]) -> Mapping[str, int]:
+        key = self._key(connection)
+        wanted = sorted(terms)
+        corpus = Corpus(self._postings(connection, bank_id))
+        counted = zip(wanted, corpus.frequencies([term_hash(term, key) for term in wanted]), strict=True)
+        return {term: count for term, count in counted if count}
+
+    def statistics(self, connection: Connection, bank_id: int) -> IndexStatistics:
+        held = self._postings(connection, bank_id)
+        recent, segments = postings.sizes(connection, bank_id)
+        total = recent.bytes + recent.rows * RECENT_ROW_BYTES + segments.bytes + segments.rows * SEGMENT_ROW_BYTES
+        numbers = [len(np.unique(message_of(part.documents))) for part in held]
+        return IndexStatistics(sum(numbers), sum(len(part.places) for part in held), total)
+
+    def _key(self, connection: Connection) -> bytes:
+        """The secret with which terms are hashed."""
+        key = self._keys.get(connection.engine)
+        if key is None:
+            key = self._keys[connection.engine] = digest_key(connection)
+        return key
+
+    def _postings(self, connection: Connection, bank_id: int) -> list[Postings]:
+        """All postings of a bank."""
+        held = [found for _, found in self._segments(connection, postings.segments(connection, bank_id))]
+        recent = postings.recent(connection, bank_id)
+        return [*held, Postings.of(records(recent))] if recent else held
+
+    def _segments(self, connection: Connection, wanted: Sequence[Segment]) -> list[tuple[Segment, Postings]]:
+        with self._lock:
+            held = {segment.stamp: self._cache.get(segment.stamp) for segment in wanted}
+        missing = [segment for segment in wanted if held[segment.stamp] is None]
+        packed = postings.packed(connection, [segment.id for segment in missing])
+        for segment in missing:
+            held[segment.stamp] = self._remember(segment.stamp, Postings.unpack(packed[segment.id]))
+        return [(segment, found) for segment in wanted if (found := held[segment.stamp]) is not None]
+
+    def _remember(self, stamp: int, held: Postings) -> Postings:
+        with self._lock:
+            if held.nbytes <= self._cache.maxsize:
+                self._cache[stamp] = held
+        return held
+
+    def _holding(
+        self, connection: Connection, bank_id: int, message_ids: Collection[int]
+    ) -> list[tuple[Segment, Postings]]:
+        """The segments that may hold any of the messages."""
+        lowest, highest = min(message_ids), max(message_ids)
+        every = postings.segments(connection, bank_id)
+        near = [s for s in every if s.first_message <= highest and s.last_message >= lowest]
+        return self._segments(connection, near)
+
+    def _rewrite(
+        self, connection: Connection, segment: Segment, held: Postings, found: npt.NDArray[np.bool_], fresh: Array
+    ) -> None:
+        """Replaces the postings of the documents `found` in a segment by the records `fresh`; nothing is written if
+        they are the same."""
+        old = held.records
+        replaced = found[held.places]
+        if np.array_equal(np.sort(old[replaced]), np.sort(fresh)):
+            return
+        new = Postings.of(np.concatenate([old[~replaced], fresh]))
+        if not len(new.documents):
+            postings.delete_segment(connection, segment.id)
+            return
+        stamp = postings.update_segment(connection, segment.id, _span(new), new.pack())
+        self._remember(stamp, new)
+
+    def _pack(self, connection: Connection, bank_id: int, fresh: Array | None = None) -> None:
+        """Packs the recent postings of a bank, and the records `fresh`, into its last segment and new ones."""
+        recent = postings.recent(connection, bank_id)
+        postings.delete_recent(connection, bank_id, [message_id for message_id, _ in recent])
+        new = records(recent)
+        if fresh is not None:
+            new = np.concatenate([new, fresh])
+        last = postings.segments(connection, bank_id)[-1:]
+        opened = None
+        if last:
+            [(segment, held)] = self._segments(connection, last)
+            if len(held.documents) < SEGMENT:
+                opened, new = segment.id, np.concatenate([held.records, new])
+        for part in _in_segments(new):
+            if opened is None:
+                stamp = postings.insert_segment(connection, bank_id, _span(part), part.pack())
+            else:
+                stamp = postings.update_segment(connection, opened, _span(part), part.pack())
+            opened = None
+            self._remember(stamp, part)
+
+
+def _in_segments(found: Array) -> Iterator[Postings]:
+    """The postings of records, `SEGMENT` documents at a time."""
+    found = found[np.argsort(found["document"], kind="stable")]
+    starts = np.flatnonzero(np.diff(found["document"], prepend=-1))
+    for first in range(0, len(starts), SEGMENT):
+        stop = starts[first + SEGMENT] if first + SEGMENT < len(starts) else len(found)
+        yield Postings.of(found[starts[first] : stop])
+
+
+def _span(held: Postings) -> tuple[int, int]:
+    return int(message_of(held.documents[0])), int(message_of(held.documents[-1]))
+
+
+def _is_of(documents: Documents, message_ids: Collection[int]) -> npt.NDArray[np.bool_]:
+    """bool[n], which documents are passages of the messages."""
+    return np.isin(message_of(documents), np.array(sorted(message_ids), dtype=np.int64))
+
+
+def _hits(documents: Documents, scores: Scores) -> list[Hit]:
+    """All of them in order."""
+    places = order(documents, scores)
+    return list(map(Hit, documents[places].tolist(), scores[places].tolist()))
+
+
+def _filtered(
+    connection: Connection, query: SearchQuery, documents: Documents, scores: Scores, limit: int
+) -> Iterator[Hit]:
+    """Up to `limit` hits that the query's filter lets through. A filter that lets little through would have nearly all
+    documents examined: what it lets through is asked for then."""
+    hits = _hits(documents, scores)
+    given = 0
+    for trial, start in enumerate(range(0, len(hits), _EXAMINED)):
+        if trial == _TRIALS:
+            allowed = set(messages.ids_within(connection, query.bank_id, query.within))
+            rest = (hit for hit in hits[start:] if hit.message_id in allowed)
+            yield from (hit for _, hit in zip(range(limit - given), rest, strict=False))
+            return
+        part = hits[start : start + _EXAMINED]
+        allowed = messages.admitted(connection, sorted({hit.message_id for hit in part}), query.within)
+        for hit in part:
+            if hit.message_id in allowed and given < limit:
+                given += 1
+                yield hit
+        if given == limit:
+            return

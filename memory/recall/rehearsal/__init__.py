@@ -1,0 +1,1 @@
+"""Rehearsal: what recall finds is worth more, and fades later."""

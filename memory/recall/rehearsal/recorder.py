@@ -1,0 +1,92 @@
+"""Counts what recall has found, in memory, and writes the counts afterwards: an answer waits for no lock."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from threading import Lock
+
+from foxing.memory.errors import Closed, StorageError
+from foxing.memory.models import MessageInfo, RecalledImages, RecalledMessage, RecallResult
+from foxing.memory.recall.query import RecallQuery
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks, messages, rehearsals
+from foxing.memory.text.times.window import split_query
+
+MAX_WAITING = 10_000  # messages whose counts wait to be written; others are not counted until they are
+
+log = logging.getLogger(__name__)
+
+
+class RehearsalRecorder:
+    """The rehearsals of a memory. Safe to share between threads.
+
+    The first match of an answer is rehearsed once, the second by half, the third by a third and so on: what comes far
+    down in an answer was seldom what was asked for. Counts that were not written are lost when the process is killed.
+    """
+
+    def __init__(self, database: Database, *, enabled: bool) -> None:
+        """`enabled`: whether anything is counted; what was counted before is read either way."""
+        self._database = database
+        self._enabled = enabled
+        self._lock = Lock()
+        #: bank and key of a message → the weight to be added
+        self._waiting: dict[tuple[str, str], float] = {}
+
+    def record(self, bank: str, result: RecallResult, now: datetime) -> None:
+        """Counts the matches of an answer. One to a time window alone has none, and neighbours do not count."""
+        self.record_keys(bank, (span.message_id for span in result.spans if span.score is not None), now)
+
+    def record_images(self, bank: str, query: RecallQuery, result: RecalledImages, now: datetime) -> None:
+        """The same of an answer with page images."""
+        if split_query(query.query or "", now, query.timezone)[0].strip():
+            shown = [key for image in result.images for key in image.message_ids]
+            self.record_keys(bank, [*shown, *(span.message_id for span in result.open_spans)], now)
+
+    def record_keys(self, bank: str, keys: Iterable[str], now: datetime) -> None:
+        """Counts matches, best first, by the keys of their messages; a key that comes again does not count."""
+        if not self._enabled:
+            return
+        weight = rehearsals.weight_at(now)
+        with self._lock:
+            for rank, key in enumerate(dict.fromkeys(keys), 1):
+                message = (bank, key)
+                if message in self._waiting or len(self._waiting) < MAX_WAITING:
+                    self._waiting[message] = self._waiting.get(message, 0.0) + weight / rank
+
+    def info(self, bank: str, message: RecalledMessage, now: datetime) -> MessageInfo:
+        """A message with how much it was rehearsed, what waits to be written included."""
+        with self._lock:
+            waiting = self._waiting.get((bank, message.message_id), 0.0)
+        strength = waiting / rehearsals.weight_at(now)
+        with self._database.read() as connection:
+            found = banks.find(connection, bank)
+            if found is not None:
+                ids = [row.id for row in messages.by_keys(connection, found.id, [message.message_id]).values()]
+                strength += sum(rehearsals.strengths(connection, ids, now).values())
+        return MessageInfo.model_validate({**dict(message), "rehearsal": round(strength, 3)})
+
+    def write(self) -> int:
+        """Writes what has been counted since the last call; for how many messages. What cannot be written now, as in a
+        database that is read-only or locked for long, waits for the next call."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return 0
+        by_bank: dict[str, dict[str, float]] = {}
+        for (bank, key), weight in waiting.items():
+            by_bank.setdefault(bank, {})[key] = weight
+        try:
+            with self._database.write() as connection:
+                known = [(found.id, keys) for name, keys in by_bank.items() if (found := banks.find(connection, name))]
+                return sum(rehearsals.add(connection, bank_id, keys) for bank_id, keys in known)
+        except Closed:
+            return 0
+        except StorageError as error:
+            log.info("rehearsals wait to be written: %s", error)
+            self._put_back(waiting)
+            return 0
+
+    def _put_back(self, waiting: dict[tuple[str, str], float]) -> None:
+        with self._lock:
+            for message, weight in waiting.items():
+                self._waiting[message] = self._waiting.get(message, 0.0) + weight

@@ -1,0 +1,133 @@
+"""Column types and functions that SQLite and PostgreSQL share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, in UTC in the database. Binding a naive datetime raises `ValueError`."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime reached the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_ESCAPE = "\x10"  # data link escape: hardly ever in a text, and doubled where it is
+
+
+class UserText(TypeDecorator[str]):
+    """Text as users send it, NUL included. PostgreSQL cannot store NUL, so that it is escaped there, reversibly."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        # an escaped text may be longer than the text, so that only SQLite has the length, which it does not enforce
+        length = self.impl_instance.length if isinstance(self.impl_instance, String) else None
+        sqlite = dialect.name == "sqlite"
+        return String(length) if sqlite and length is not None else Text()
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value if value is None or dialect.name == "sqlite" else _escaped(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return value if value is None or dialect.name == "sqlite" else _unescaped(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace(_ESCAPE, 2 * _ESCAPE).replace("\0", _ESCAPE + "0")
+
+
+def _unescaped(text: str) -> str:
+    if _ESCAPE not in text:
+        return text
+    return _ESCAPE.join(part.replace(_ESCAPE + "0", "\0") for part in text.split(2 * _ESCAPE))
+
+
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """A JSON object; None is SQL's null. PostgreSQL searches only JSONB, in whose strings NUL is escaped."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl_instance)
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "sqlite" else _with_strings(value, _escaped)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "sqlite" else _with_strings(value, _unescaped)
+
+
+def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with all its strings changed, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _with_strings(member, change) for key, member in value.items()}
+    return [_with_strings(item, change) for item in value] if isinstance(value, list) else value
+
+
+class octet_length(GenericFunction[int]):
+    """Length of a text in UTF-8 bytes. SQLite's `length` counts characters, and stops at the first NUL."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(octet_length, "sqlite")
+def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **options: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
+
+
+class json_contains(GenericFunction[bool]):
+    """Whether a JSON object has all members of another, whose values are no objects or lists. Numbers
+    are equal whatever their notation; true and 1 are not."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(json_contains, "sqlite")
+def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return (
+        f"(NOT EXISTS (SELECT 1 FROM json_each({wanted}) AS wanted LEFT JOIN json_each({held}) AS held "
+        "ON held.key = wanted.key AND held.value IS wanted.value AND (held.type = wanted.type "
+        "OR (held.type IN ('integer', 'real') AND wanted.type IN ('integer', 'real'))) WHERE held.key IS NULL))"
+    )
+
+
+@compiles(json_contains, "postgresql")
+def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
+    held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
+
+
+#: SQLite generates only keys of type INTEGER.
+Key = BigInteger().with_variant(Integer(), "sqlite")
+
+#: Text without control characters that is compared byte by byte, whatever the language of the database.
+ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")

@@ -1,0 +1,63 @@
+"""How often and how lately each message was recalled.
+
+A rehearsal counts half for every `HALF_LIFE` that has passed since. The sum is stored as it would be at `EPOCH`, when
+each counted 2 to the half-lives until it happened: so adding a rehearsal changes nothing of those before it, and any
+number of processes add in any order.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from foxing.memory.storage import schema
+
+from .batches import batched
+from .upsert import insert_into
+
+HALF_LIFE = timedelta(days=90)
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+#: Half-lives from the epoch beyond which times count as one: some 220 years, which a float64 holds with room for sums.
+FARTHEST = 900.0
+ROW_BYTES = 16
+
+_c = schema.rehearsals.c
+
+
+def weight_at(time: datetime) -> float:
+    """What a rehearsal at `time` counts at `EPOCH`."""
+    return float(2.0 ** max(-FARTHEST, min((time - EPOCH) / HALF_LIFE, FARTHEST)))
+
+
+def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> int:
+    """Adds to the weights of messages, by their keys; how many were changed. Keys that are no message's are ignored."""
+    m = schema.messages.c
+    ids: dict[int, float] = {}
+    for keys in batched(list(weights)):
+        rows = connection.execute(select(m.id, m.key).where(m.bank_id == bank_id, m.key.in_(keys)))
+        ids |= {row.id: weights[row.key] for row in rows}
+    if ids:
+        statement = insert_into(connection, schema.rehearsals)
+        statement = statement.on_conflict_do_update(
+            index_elements=["message_id"], set_={"weight": _c.weight + statement.excluded.weight}
+        )
+        # in the order of their ids, so that two processes do not wait for each other
+        connection.execute(statement, [{"message_id": i, "weight": weight} for i, weight in sorted(ids.items())])
+    return len(ids)
+
+
+def strengths(connection: Connection, message_ids: Collection[int], now: datetime) -> dict[int, float]:
+    """Message id → how many rehearsals at `now` it is worth, for those that have any."""
+    result: dict[int, float] = {}
+    for part in batched(list(message_ids)):
+        query = select(_c.message_id, _c.weight).where(_c.message_id.in_(part))
+        result |= {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
+    return result
+
+
+def total_bytes(connection: Connection, bank_id: int) -> int:
+    """Bytes of the rows of a bank."""
+    messages = schema.messages.c
+    query = select(func.count()).join_from(schema.rehearsals, schema.messages, messages.id == _c.message_id)
+    query = query.where(messages.bank_id == bank_id)
+    return ROW_BYTES * int(connection.execute(query).scalar_one())

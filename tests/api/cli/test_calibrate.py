@@ -1,0 +1,336 @@
+"""`foxing calibrate` against real HTTP servers whose readers have curves that are known."""
+
+import base64
+import json
+import re
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command_line import Foxing
+
+from foxing.encoder import CodecError
+from foxing.encoder.bench.baselines import Tesseract
+from foxing.encoder.calibration.pages import SamplePage, sample_pages
+from foxing.encoder.calibration.scores import Score, score
+from foxing.encoder.text_tokens import count_text_tokens
+from foxing.renderer.readers import Reader, Readers
+
+#: Bills little, so that pages are small.
+PROFILE: dict[str, Any] = {
+    "title": "Small",
+    "provider": "openai",
+    "limits": {"max_side_px": 700, "max_images": 3, "max_image_bytes": 1 << 20, "max_request_bytes": 1 << 22},
+    "billing": {"formula": "patches", "side": 28, "max_side_px": 700, "max_patches": 625},
+}
+CELLS = [(6, 12), (7, 14), (8, 16), (10, 20), (12, 24), (16, 32)]
+Read = Callable[[Image.Image], str]
+
+
+@dataclass
+class Endpoint:
+    """An endpoint of either API. What it reads the images with, and what it was asked."""
+
+    read: Read
+    url: str = ""
+    #: (number of the request) → status and content in place of an answer; None for an answer.
+    fault: Callable[[int], tuple[int, bytes] | None] = lambda number: None
+    key: str | None = None
+    asked: list[bytes] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    lock: Any = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        with self.lock:
+            number = len(self.bodies)
+            self.bodies.append(body)
+        fault = self.fault(number)
+        if fault is not None:
+            return fault
+        (message,) = body["messages"]
+        part = message["content"][0]
+        data = part["source"]["data"] if "source" in part else part["image_url"]["url"].partition(",")[2]
+        png = base64.b64decode(data, validate=True)
+        with self.lock:
+            self.asked.append(png)
+            image = Image.open(BytesIO(png)).convert("L")
+            text = self.read(image)
+        used = [625 + count_text_tokens(message["content"][1]["text"]), count_text_tokens(text)]
+        if path == "/v1/messages":
+            usage = dict(zip(("input_tokens", "output_tokens"), used, strict=True))
+            document = {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "usage": usage}
+        elif path == "/v1/chat/completions":
+            usage = dict(zip(("prompt_tokens", "completion_tokens"), used, strict=True))
+            document = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage}
+        else:
+            return 404, b"{}"
+        return 200, json.dumps(document).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Any
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        endpoint: Endpoint = self.server.endpoint
+        given = self.headers.get("x-api-key") or (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        status, content = endpoint.answer(self.path, body)
+        if endpoint.key is not None and given != endpoint.key:
+            status, content = 401, b'{"error": {"message": "invalid x-api-key"}}'
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+Serve = Callable[[Read], Endpoint]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(read: Read) -> Endpoint:
+        server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        endpoint = server.endpoint = Endpoint(read, f"http://127.0.0.1:{server.server_address[1]}/v1")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return endpoint
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def settings(foxing: Foxing, tmp_path: Path) -> Reader:
+    """The reader of `PROFILE`, which the settings of the command name as well."""
+    reader = Readers({"small": PROFILE})["small"]
+    limits = ", ".join(f"{name} = {value}" for name, value in PROFILE["limits"].items())
+    billing = 'formula = "patches", side = 28, max_side_px = 700, max_patches = 625'
+    table = (
+        f'[readers.small]\ntitle = "Small"\nprovider = "openai"\nlimits = {{ {limits} }}\nbilling = {{ {billing} }}\n'
+    )
+    (tmp_path / "foxing.toml").write_text(table, encoding="utf-8")
+    return reader
+
+
+def arguments(endpoint: Endpoint, *more: str, cells: list[tuple[int, int]] = CELLS, name: str = "small") -> list[str]:
+    grid = [part for width, height in cells for part in ("--cell", f"{width}x{height}")]
+    return ["calibrate", "--reader", name, "--url", endpoint.url, "--model", "ocr-1", "--pages", "1", *grid, *more]
+
+
+def truths(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> dict[bytes, SamplePage]:
+    """PNG → the page."""
+    return {page.sheet.png: page for page in sample_pages(reader, cells, pages, None)}
+
+
+def perfect(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> Read:
+    """Reads the sample pages exactly."""
+    texts = {
+        Image.open(BytesIO(png)).convert("L").tobytes(): page.text for png, page in truths(reader, cells, pages).items()
+    }
+    return lambda image: texts[image.tobytes()]
+
+
+@pytest.fixture(scope="module")
+def tesseract() -> Read:
+    try:
+        engine = Tesseract()._engine("eng")
+        import tesserocr
+    except CodecError as error:
+        pytest.skip(str(error))
+
+    def read(image: Image.Image) -> str:
+        engine.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
+        engine.SetImage(image)
+        return str(engine.GetUTF8Text())
+
+    return read
+
+
+def bands(image: Image.Image) -> float:
+    """Height of a row in px: rows of an outline font have white between them."""
+    ink = (np.asarray(image) < 200).any(axis=1).astype(int)
+    return image.height / max(1, int((np.diff(np.concatenate([[0], ink])) == 1).sum()))
+
+
+def test_the_curve_of_an_ocr_engine_is_found(
+    foxing: Foxing, settings: Reader, serve: Serve, tesseract: Read, tmp_path: Path
+) -> None:
+    found = foxing.json(*arguments(serve(tesseract), "--rows", "12", "--plot", str(tmp_path / "curve.svg")))
+    measured = [row["exact"] for row in found["curve"]]
+    others = [page for page in sample_pages(settings, CELLS, 2, 12) if page.number == 1]
+    own = [score(page, tesseract(Image.open(BytesIO(page.sheet.png)).convert("L"))).exact for page in others]
+    assert np.abs(np.array(measured) - np.array(own)).max() < 0.35
+    assert measured[0] < measured[-1] > 0.8
+    assert (tmp_path / "curve.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("fails_below", [14, 20])
+def test_the_size_below_which_a_reader_fails_is_found_at_the_price_that_was_announced(
+    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path, fails_below: int
+) -> None:
+    exact = perfect(settings, CELLS)
+
+    def read(image: Image.Image) -> str:
+        if bands(image) >= fails_below - 0.5:
+            return exact(image)
+        # as it reads an image of a third of the size: words run together and letters become others
+        return exact(image)[::3].translate(str.maketrans("aeoin", "ceanm"))
+
+    endpoint = serve(read)
+    prices = ("--prompt-price", "3", "--completion-price", "15")
+    found = foxing.json(*arguments(endpoint, *prices))
+    sizes = [list(cell) for cell in CELLS]
+    expected = next(cell for cell in sizes if cell[1] >= fails_below)
+    assert abs(sizes.index(found["legible"]) - sizes.index(expected)) <= 1
+    assert found["spent"]["requests"] == len(CELLS) == len(endpoint.asked)
+    assert found["spent"]["price"] <= found["announced"]["most"]["price"]
+    assert found["spent"]["price"] == pytest.approx(found["announced"]["expected"]["price"], rel=0.2)
+    profile = tomllib.loads((tmp_path / "small.toml").read_text(encoding="utf-8"))["readers"]["small"]
+    reader = Readers({"small": profile})["small"]
+    assert reader.legible is not None
+    assert [reader.legible.width_px, reader.legible.height_px] == found["legible"]
+    assert reader.type_date is not None
+    assert "ocr-1 at http://127.0.0.1" in str(reader.type_source)
+    assert reader.billing == settings.billing
+
+
+def test_nothing_is_asked_in_a_dry_run(foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path) -> None:
+    endpoint = serve(lambda image: "")
+    answer = foxing.json(*arguments(endpoint, "--dry-run", "--prompt-price", "2"))
+    assert answer["pages"] == len(CELLS)
+    assert 0 < answer["expected"]["price"] <= answer["most"]["price"]
+    assert not endpoint.bodies
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".journal", ".toml")) == ["foxing.toml"]
+
+
+def test_an_interrupted_run_resumes_and_pays_for_nothing_twice(
+    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path
+) -> None:
+    endpoint = serve(perfect(settings, CELLS))
+    endpoint.fault = lambda number: (401, b'{"error": {"message": "no"}}') if number == 3 else None
+    assert "check the option 'api_key'" in foxing.run(*arguments(endpoint)).stderr
+    journal = tmp_path / "small.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"page": "cut off in the mid')  # killed while it wrote
+    found = foxing.json(*arguments(endpoint))
+    assert found["announced"]["answered"] == 3
+    assert found["spent"]["requests"] == len(CELLS) - 3
+    assert len(endpoint.asked) == len(set(endpoint.asked)) == len(CELLS)
+    assert [row["exact"] for row in found["curve"]] == [1.0] * len(CELLS)
+    assert found["legible"] == list(CELLS[0])
+
+
+def test_an_anthropic_endpoint(
+    foxing: Foxing, settings: Reader, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cells = CELLS[2:4]
+    endpoint = serve(perfect(settings, cells))
+    endpoint.key = "correct-horse"
+    monkeypatch.setenv("FOXING_READER_API_KEY", "correct-horse")
+    more = ("--base", "small", "--api", "anthropic", "--extra", '{"temperature": null, "top_k": 1}')
+    text = foxing.text(*arguments(endpoint, *more, cells=cells, name="ours.2"))
+    assert "ours.2 reads 8 × 16 px and more" in text
+    assert all("temperature" not in body and body["top_k"] == 1 for body in endpoint.bodies)
+    assert (
+        tomllib.loads((tmp_path / "ours.2.toml").read_text(encoding="utf-8"))["readers"]["ours.2"]["title"] == "ours.2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (lambda image: "I cannot see any images in this conversation.", "read not one sentence.*I cannot see"),
+        (lambda image: "", "read none of 2 pages"),
+    ],
+)
+def test_an_endpoint_that_reads_nothing_gives_no_profile(
+    foxing: Foxing, settings: Reader, serve: Serve, tmp_path: Path, read: Read, message: str
+) -> None:
+    result = foxing.run(*arguments(serve(read), cells=CELLS[:2]))
+    assert result.exit_code == 1
+    assert re.search(message, result.stderr)
+    assert not (tmp_path / "small.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ((200, b"<html>hello</html>"), "HTML page"),
+        ((200, b'{"colour": "red"}'), "no chat completion"),
+        ((400, b'{"error": {"message": "images are not supported"}}'), "images are not supported"),
+        ((404, b'{"error": {"message": "no such model"}}'), "check the options 'model' and 'url'"),
+    ],
+)
+def test_an_endpoint_that_answers_nonsense_or_refuses(
+    foxing: Foxing, settings: Reader, serve: Serve, fault: tuple[int, bytes], message: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("foxing.encoder.remote.retries.FIRST_PAUSE_S", 0.001)
+    endpoint = serve(lambda image: "")
+    endpoint.fault = lambda number: fault
+    result = foxing.run(*arguments(endpoint, cells=CELLS[:1]))
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_cannot_be_calibrated_is_refused(
+    foxing: Foxing, settings: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foxing.encoder.remote.retries.FIRST_PAUSE_S", 0.001)
+    (tmp_path / "other.toml").touch()
+    (tmp_path / "torn.journal").write_text("hello\n", encoding="utf-8")
+    (tmp_path / "other.journal").write_text('{"asked": {"model": "another"}}\n', encoding="utf-8")
+    down = Endpoint(lambda image: "", "http://127.0.0.1:9/v1")
+    one = CELLS[:1]
+    cases = [
+        (arguments(down, cells=one), "nothing answers at"),
+        (arguments(down, cells=one, name="smal"), "'small'"),
+        (arguments(down, cells=one, name="smal"), "--base"),
+        (arguments(down, "--base", "text", cells=one), "looks at no images"),
+        (arguments(down, "--cell", "big", cells=[]), "given as 8x16"),
+        (arguments(down, "--cell", "3x9", cells=[]), "given as 8x16"),
+        (arguments(down, "--cell", "200x400", cells=[]), "no image of its type"),
+        (arguments(down, "--output", "other.toml", cells=one), "is there already"),
+        (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
+        (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),
+        (arguments(down, "--extra", "[]", cells=one), "is a JSON object"),
+        (arguments(down, "--base", "small", cells=one, name="../x"), "the name of a reader"),
+        (arguments(Endpoint(lambda image: "", "ftp://x"), cells=one), "is not a valid address"),
+    ]
+    for given, message in cases:
+        result = foxing.run(*given)
+        assert result.exit_code == 1, given
+        assert message in result.stderr.replace("\n", " "), (given, result.stderr)
+    assert (tmp_path / "torn.journal").read_text(encoding="utf-8") == "hello\n"
+
+
+def test_what_is_read_wrong_is_told_from_what_is_said_to_be_unread(settings: Reader) -> None:
+    page = sample_pages(settings, [(8, 16)], 1, None)[0]
+    first = page.text[slice(*page.sentences[0])]
+    assert page.identifiers
+    whole = score(page, page.text.replace(" ", "\n"))
+    assert (whole.exact, whole.identifiers_exact, whole.silent_errors) == (1.0, 1.0, 0)
+    wrong = score(page, page.text.replace(first[3], "#", 1))
+    assert wrong.silent_errors == 1
+    assert wrong.exact_sentences == whole.sentences - 1
+    unread = score(page, page.text.replace(first[3], "▒", 1))
+    assert (unread.silent_errors, unread.unread) == (0, 1)
+    assert score(page, page.text[:-30]).left_out > 0
+    assert score(page, "").exact == 0
+    assert (Score() + whole).exact == 1.0

@@ -1,0 +1,217 @@
+"""What recall finds is worth more: it is counted, the count decays, and what is recalled often fades later."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+from support.search_doubles import HashingEmbedder
+from support.texts import chat
+
+from foxing.memory import ContextRequest, Memory, MemoryOptions, NewMessage, NotFound, Policy, Step
+from foxing.memory.recall.rehearsal import recorder
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+#: Two messages that are alike to a tier: of one length, without names, numbers or negations.
+GARDEN = (
+    "The gardener planted lavender beside the wooden fence and watered the young roses before breakfast every morning."
+)
+WORKSHOP = (
+    "The carpenter painted shelves behind the narrow kitchen and polished the heavy tables after dinner every evening."
+)
+PAIR = [
+    NewMessage(id="garden", role="user", content=GARDEN, created_at=START + DAY),
+    NewMessage(id="workshop", role="user", content=WORKSHOP, created_at=START + DAY),
+]
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START + 3 * DAY
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def opened(database_path: Path, clock: Clock) -> Callable[..., Memory]:
+    return lambda **options: Memory(database_path, clock=clock, options=MemoryOptions(**options))
+
+
+@pytest.fixture
+def memory(opened: Callable[..., Memory]) -> Iterator[Memory]:
+    with opened() as memory:
+        memory.store("ana", PAIR[:1], thread="home")
+        memory.store("ana", PAIR[1:], thread="shop")
+        yield memory
+
+
+def recalled(memory: Memory, *ids: str) -> list[float]:
+    return [memory.message("ana", key).rehearsal for key in ids]
+
+
+@pytest.mark.parametrize(("words", "often"), [("gardener lavender", "garden"), ("carpenter shelves", "workshop")])
+def test_what_is_recalled_often_fades_later(opened: Callable[..., Memory], words: str, often: str) -> None:
+    seldom = "workshop" if often == "garden" else "garden"
+    with opened() as memory:
+        memory.store("ana", [*chat(60, START), *PAIR, *chat(52, START + DAY, seed=2)])
+        (page,) = memory.seal("ana").pages
+        before = {m.message_id: m.after for m in memory.preview_page("ana", page, "micro").messages}
+        for _ in range(12):
+            assert [span.message_id for span in memory.recall("ana", words, limit=1).spans] == [often]
+        memory.set_policy("ana", Policy(steps=(Step(after=DAY, tier="micro"),)))
+        assert len(memory.age("ana", now=START + 30 * DAY).moved) == 1
+        kept = memory.message("ana", often)
+        assert kept.kept > 2 * memory.message("ana", seldom).kept
+        assert len(kept.text) > 2 * len(before[often])
+        assert memory.recall("ana", words, limit=1).spans[0].message_id == often
+
+
+def test_the_first_match_counts_most(memory: Memory) -> None:
+    assert [span.message_id for span in memory.recall("ana", "gardener every evening fence").spans] == [
+        "garden",
+        "workshop",
+    ]
+    assert recalled(memory, "garden", "workshop") == [1, 0.5]
+
+
+def test_a_rehearsal_is_worth_half_after_ninety_days(memory: Memory, clock: Clock) -> None:
+    for _ in range(4):
+        memory.recall("ana", "lavender")
+    memory.tick()
+    clock.now += 90 * DAY
+    assert recalled(memory, "garden") == [2]
+    memory.recall("ana", "lavender")
+    memory.tick()
+    clock.now += 90 * DAY
+    assert recalled(memory, "garden") == [1.5]
+
+
+def test_windows_and_neighbours_do_not_count(memory: Memory) -> None:
+    memory.recall("ana", since="2026-01-01")
+    memory.recall("ana", "yesterday", now=START + 2 * DAY)
+    list(memory.export("ana"))
+    said = NewMessage(id="dry", role="assistant", content="It is dry.", created_at=START + DAY, thread="home")
+    memory.store("ana", [said])
+    assert len(memory.recall("ana", "lavender", neighbours=1, limit=1).spans) == 2
+    assert recalled(memory, "garden", "dry", "workshop") == [1, 0, 0]
+
+
+def test_page_images_and_context_count(memory: Memory) -> None:
+    memory.seal("ana")
+    assert memory.recall_images("ana", "lavender").images
+    assert recalled(memory, "garden", "workshop") == [1, 0]
+    assert memory.recall_images("ana", "yesterday", now=START + 2 * DAY).images
+    assert recalled(memory, "garden", "workshop") == [1, 0]
+    memory.store(
+        "ana", [NewMessage(role="user", content=f"Small talk {n}.", created_at=START + DAY) for n in range(99)]
+    )
+    answer = memory.context("ana", ContextRequest(reader="text", budget=400, query="lavender"))
+    assert "garden" in answer.message_ids
+    assert recalled(memory, "garden", "workshop") == [2, 0]
+
+
+def test_counts_outlive_the_process_that_closes_the_memory(memory: Memory, opened: Callable[..., Memory]) -> None:
+    memory.recall("ana", "lavender")
+    memory.close()
+    with opened() as again:
+        assert recalled(again, "garden") == [1]
+        again.recall("ana", "lavender")
+        again.tick()
+        assert recalled(again, "garden") == [2]
+
+
+def test_a_setting_turns_counting_off(memory: Memory, opened: Callable[..., Memory]) -> None:
+    memory.recall("ana", "lavender")
+    memory.close()
+    with opened(rehearsal=False) as off:
+        off.recall("ana", "lavender")
+        assert recalled(off, "garden") == [1]
+
+
+def test_recall_waits_for_no_lock_and_counts_wait_for_theirs(memory: Memory, database_path: Path) -> None:
+    other = connect(database_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert memory.recall("ana", "lavender").spans
+    assert recalled(memory, "garden") == [1]
+    other.execute("ROLLBACK")
+    other.close()
+    memory.tick()
+    assert recalled(memory, "garden") == [1]
+
+
+def test_a_read_only_database_can_be_asked(memory: Memory, database_path: Path) -> None:
+    memory.close()
+    connection = connect(database_path)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    with Memory(f"sqlite:///file:{database_path}?mode=ro&uri=true") as read_only:
+        assert read_only.recall("ana", "lavender").spans
+        assert read_only.age("ana", dry_run=True).moved == []
+        assert recalled(read_only, "garden")[0] > 0.9
+    with Memory(database_path) as writable:
+        assert recalled(writable, "garden") == [0]
+
+
+def test_what_waits_is_bounded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "MAX_WAITING", 1)
+    memory.recall("ana", "lavender")
+    memory.recall("ana", "carpenter")
+    memory.recall("ana", "lavender")
+    assert recalled(memory, "garden", "workshop") == [2, 0]
+    memory.tick()
+    memory.recall("ana", "carpenter")
+    assert recalled(memory, "garden", "workshop") == [2, 1]
+
+
+def test_counts_are_among_the_bytes_of_their_bank(memory: Memory) -> None:
+    memory.store("ben", PAIR)
+    before = [memory.bank(bank).bytes for bank in ("ana", "ben")]
+    memory.recall("ana", "lavender")
+    memory.tick()
+    after = [memory.bank(bank).bytes for bank in ("ana", "ben")]
+    assert after[0].metadata > before[0].metadata
+    assert after[0].total - before[0].total == after[0].metadata - before[0].metadata
+    assert after[1] == before[1]
+
+
+def test_a_count_goes_with_its_message(memory: Memory, database_path: Path) -> None:
+    memory.recall("ana", "lavender")
+    memory.close()
+    connection = connect(database_path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("DELETE FROM recent_postings")
+    assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (1,)
+    connection.execute("DELETE FROM messages WHERE key = 'garden'")
+    assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (0,)
+    connection.close()
+
+
+def test_banks_and_embeddings_keep_counts_apart(opened: Callable[..., Memory]) -> None:
+    with opened(embedder=HashingEmbedder()) as memory:
+        memory.store("ana", PAIR)
+        memory.store("ben", PAIR)
+        memory.recall("ana", "lavender beside the fence", limit=1)
+        memory.tick()
+        assert recalled(memory, "garden") == [1]
+        assert memory.message("ben", "garden").rehearsal == 0
+        with pytest.raises(NotFound):
+            memory.message("ana", "nobody")
+
+
+def test_times_far_away_count_too(memory: Memory, clock: Clock) -> None:
+    last = datetime(9999, 12, 31, tzinfo=UTC)
+    memory.recall("ana", "lavender", now=last)
+    memory.recall("ana", "lavender", now=datetime(1, 1, 2, tzinfo=UTC))
+    memory.tick()
+    clock.now = last
+    assert recalled(memory, "garden") == [1]

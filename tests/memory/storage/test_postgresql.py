@@ -1,0 +1,255 @@
+"""What PostgreSQL alone can do to a memory: servers that are down, cut connections, limits, full disks."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, make_url, text
+from support.command_line import Foxing
+from support.databases import PostgresServer, execute
+from support.service import check_problem, serve
+
+from foxing.memory import DatabaseTooNew, Memory, StorageError
+from foxing.memory.errors import ConnectionLost, WriteConflict
+from foxing.memory.storage import engines
+from foxing.memory.storage.database import Database, DatabaseOptions, database_url
+from foxing.memory.storage.repositories import banks, schedule
+
+MESSAGE = {"id": "m", "role": "user", "content": "We ship Titan on 14 March."}
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :name"
+
+
+@pytest.fixture
+def url(postgres_server: PostgresServer) -> Iterator[str]:
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.give_back(url)
+
+
+@pytest.fixture
+def memory(url: str) -> Iterator[Memory]:
+    with Memory(url) as memory:
+        yield memory
+
+
+def cut(url: str) -> None:
+    """Ends all connections to a database, as a restart of the server does."""
+    execute(url, CUT, name=make_url(url).database)
+
+
+def own_connection(connection: Connection) -> None:
+    """Has the server end the connection of a transaction in the middle of it."""
+    connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_urls_of_postgresql_may_leave_the_driver_out(url: str, scheme: str) -> None:
+    plain = url.replace("postgresql+psycopg", scheme)
+    assert database_url(plain).drivername == "postgresql+psycopg"
+    with Memory(plain) as memory:
+        assert memory.store("ana", [MESSAGE]).stored == 1
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    for other in ("mysql://localhost/foxing", "postgresql+asyncpg://localhost/foxing", "nonsense://x"):
+        with pytest.raises(StorageError, match=r"not a supported kind.*sqlite:///.*postgresql://"):
+            Memory(other)
+
+
+def test_passwords_are_not_shown() -> None:
+    database = Database("postgresql://ana:secret@db.example/foxing?password=hidden&sslmode=require")
+    assert database.display_url == "postgresql+psycopg://ana:***@db.example/foxing?sslmode=require"
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgresql://ana@127.0.0.1:1/foxing", "nothing listens there"),
+        ("postgresql://ana@/foxing?host=/nowhere", "no such socket"),
+        ("postgresql://ana@no-such-host.invalid/foxing", "host name is unknown"),
+    ],
+)
+def test_a_server_that_is_not_there_is_reported(address: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=said) as caught:
+        Memory(address)
+    assert "ana@" in str(caught.value)
+    document = Foxing(address).failure("banks")
+    assert document["type"] == "urn:foxing:problem:storage"
+    assert "FOXING_DATABASE_URL" in document["detail"]
+
+
+def test_a_database_that_does_not_exist_is_reported(url: str) -> None:
+    with pytest.raises(StorageError, match="CREATE DATABASE"):
+        Memory(make_url(url).set(database="nowhere").render_as_string(hide_password=False))
+
+
+def test_a_wrong_password_is_reported(url: str) -> None:
+    ((rules,),) = execute(url, "SHOW hba_file")
+    file = Path(rules)
+    before = file.read_text()
+    execute(url, "CREATE ROLE locked LOGIN PASSWORD 'right'")
+    file.write_text(f"local all locked scram-sha-256\n{before}")
+    try:
+        execute(url, "SELECT pg_reload_conf()")
+        with pytest.raises(StorageError, match="rejects the password") as caught:
+            Memory(make_url(url).set(username="locked", password="wrong").render_as_string(hide_password=False))
+        assert "wrong" not in str(caught.value)
+    finally:
+        file.write_text(before)
+        execute(url, "SELECT pg_reload_conf()")
+        execute(url, "DROP ROLE locked")
+
+
+def test_a_database_of_a_newer_version_is_refused(postgres_server: PostgresServer) -> None:
+    url = postgres_server.new_database()
+    execute(url, "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    with pytest.raises(DatabaseTooNew, match="upgrade foxing"):
+        Memory(url)
+
+
+def test_a_server_that_is_too_old_is_refused(url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "OLDEST_SERVER", 990_000)
+        with pytest.raises(StorageError, match=r"PostgreSQL \d+, which is too old; foxing needs 99"):
+            Memory(url)
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(url: str) -> None:
+    execute_outside(url, "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StorageError, match="SQL_ASCII; create one with ENCODING 'UTF8'"):
+        Memory(make_url(url).set(database="ascii").render_as_string(hide_password=False))
+
+
+def execute_outside(url: str, statement: str) -> None:
+    """Executes a statement that no transaction may hold."""
+    database = Database(url)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    database.close()
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(postgres_server: PostgresServer) -> None:
+    url = postgres_server.new_database(migrated=False)
+    command = [sys.executable, "-W", "ignore", "-m", "foxing.api.cli.main", "--database", url, "db", "upgrade"]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+    answers = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], answers
+
+
+def test_connections_that_were_cut_while_nobody_used_them_are_replaced(
+    url: str, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.store("ana", [MESSAGE])
+    cut(url)
+    monkeypatch.setattr(engines, "IDLE_S", 0)
+    assert memory.message("ana", "m").text == MESSAGE["content"]
+
+
+def test_a_store_is_tried_again_if_its_connection_is_cut(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.store("ana", [MESSAGE])
+    note, cuts = schedule.note_stored, [1]
+
+    def cut_once(connection: Connection, *arguments: object) -> None:
+        if cuts:
+            cuts.pop()
+            own_connection(connection)
+        note(connection, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(schedule, "note_stored", cut_once)
+    assert memory.store("ana", [MESSAGE, {**MESSAGE, "id": "n"}, {"role": "user", "content": "x"}]).stored == 2
+    assert not cuts
+    assert memory.bank("ana").messages == 3
+
+
+def test_a_store_whose_answer_was_lost_is_not_stored_twice(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, losses = Connection.commit, [1]
+
+    def lose_answer(connection: Connection) -> None:
+        commit(connection)
+        if losses:
+            losses.pop()
+            raise ConnectionLost("the server restarted after the commit")
+
+    monkeypatch.setattr(Connection, "commit", lose_answer)
+    result = memory.store("ana", [{"role": "user", "content": "once"}], idempotency_key="k")
+    assert (result.stored, result.duplicates, memory.bank("ana").messages) == (1, 0, 1)
+    losses.append(1)
+    result = memory.store("ana", [{"role": "user", "content": "again"}])
+    assert (result.stored, result.duplicates, memory.bank("ana").messages) == (1, 0, 2)
+
+
+def test_a_connection_that_is_cut_again_and_again_is_a_problem_and_stores_nothing(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.store("ana", [MESSAGE])
+    monkeypatch.setattr(schedule, "note_stored", lambda connection, *_: own_connection(connection))
+    with serve(memory) as client:
+        response = client.post("/v1/banks/ana/messages", json={"messages": [{**MESSAGE, "id": "n"}]})
+        document = check_problem(response, 503, "storage")
+        assert "send it again" in document["detail"]
+    assert memory.bank("ana").messages == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("53100", "full disk"), ("53200", "out of memory"), ("25006", "read-only"), ("58030", "disk")]
+)
+def test_what_the_server_refuses_is_explained_and_stores_nothing(
+    url: str, memory: Memory, state: str, said: str
+) -> None:
+    """A trigger stands in for a server without room."""
+    memory.store("ana", [MESSAGE])
+    execute(
+        url,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$",
+    )
+    execute(url, "CREATE TRIGGER full_up BEFORE INSERT ON recent_postings EXECUTE FUNCTION refuse()")
+    try:
+        with pytest.raises(StorageError, match=said):
+            memory.store("ana", [{**MESSAGE, "id": "n"}])
+        assert memory.bank("ana").messages == 1
+    finally:
+        execute(url, "DROP FUNCTION refuse CASCADE")
+    assert memory.store("ana", [{**MESSAGE, "id": "n"}]).stored == 1
+
+
+def test_limits_of_time_are_kept(url: str) -> None:
+    database = Database(DatabaseOptions(url, statement_timeout_s=0.05, idle_timeout_s=0.2))
+    with pytest.raises(StorageError, match="took too long for a statement"), database.read() as connection:
+        connection.execute(text("SELECT pg_sleep(5)"))
+    with pytest.raises(StorageError, match=r"idle for too long|closed the connection"):
+        wait_in_transaction(database)
+    database.close()
+
+
+def wait_in_transaction(database: Database) -> None:
+    with database.read() as connection:
+        connection.execute(text("SELECT 1"))
+        time.sleep(0.5)
+        connection.execute(text("SELECT 1"))
+
+
+def test_of_two_writers_that_wait_for_each_other_one_is_tried_again(url: str) -> None:
+    database, tries = Database(url), []
+    with database.write() as connection:
+        ids = [banks.get_or_create(connection, name, banks_time(), {}).id for name in ("a", "b")]
+
+    def work(connection: Connection) -> None:
+        tries.append(1)
+        banks.lock(connection, ids[0])
+        if len(tries) == 1:
+            raise WriteConflict("as the server says it")
+        banks.lock(connection, ids[1])
+
+    database.repeatable(work)
+    database.close()
+    assert len(tries) == 2
+
+
+def banks_time() -> datetime:
+    return datetime(2026, 3, 2, tzinfo=UTC)
