@@ -75,11 +75,17 @@ class Tools:
         since: _Since = None,
         until: _Until = None,
         limit: Annotated[int, Field(ge=1, le=20, description="Maximum number of pages.")] = 3,
+        reader: Annotated[
+            str,
+            Field(description="The model that will look, such as claude or gpt-6; native for pages as they are held."),
+        ] = "native",
     ) -> list[ContentBlock]:
         """Find what was said earlier and see it as images of the pages that hold it. Needs a model that reads images;
         messages that are on no page yet come as text."""
         found = await self._run(
-            lambda bank: calls.recall_images(bank, query, since=since, until=until, limit=limit).or_missing(None)
+            lambda bank: calls.recall_images(
+                bank, query, since=since, until=until, limit=limit, reader=reader
+            ).or_missing(None)
         )
         if found is None:
             return [_text(NOTHING_YET)]

@@ -81,7 +81,9 @@ class RecordStore:
             if idempotency_key is not None:
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, found.id, idempotency_key, answer, now)
-            return result
+        if any(change.deleted for change in result.changes):
+            self._database.erase_log_later()
+        return result
 
     def get(
         self, bank: str, keys: Iterable[RecordKey | Mapping[str, Any]], *, refresh_ttl: bool = False

@@ -148,6 +148,11 @@ def clear(connection: Connection, within: Within) -> int:
     return connection.execute(schema.records.delete().where(*within.conditions())).rowcount
 
 
+def has_expired(connection: Connection, now: datetime) -> bool:
+    """Whether there is a record, in any bank, that has expired."""
+    return connection.execute(select(_c.id).where(_c.expires_at <= now).limit(1)).first() is not None
+
+
 def delete_expired(connection: Connection, now: datetime) -> int:
     """Deletes some of the records of any bank that have expired; how many. Whoever writes a record deletes more than it
     adds, so that none of them takes long."""

@@ -99,6 +99,8 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
         assert image.mime_type == "image/png"
         assert image.data.startswith("iVBOR")
         assert page in text_of(shown)
+        laid_out = await client.call_tool("recall_pages", {"query": "Titan", "reader": "claude"})
+        assert any(isinstance(block, ImageContent) for block in laid_out.content)
         assert "We ship Titan on 14 March." in text_of(await client.call_tool("read_page", {"page_id": page}))
         assert "pinned" in text_of(await client.call_tool("pin_page", {"page_id": page}))
         assert f"page {page}, 1 messages (main), tier base" in text_of(await client.call_tool("timeline"))

@@ -279,3 +279,18 @@ def test_searches_are_validated(memory: Memory) -> None:
             memory.records.search(BANK, cursor=cursor)
     with pytest.raises(InvalidInput, match="1 to 1,000"):
         memory.records.write(BANK, [])
+
+
+def test_the_clock_deletes_what_has_expired(memory: Memory, clock: Clock, database_path: Path) -> None:
+    memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
+    held = memory.bank(BANK).bytes.records
+    clock.advance(60)
+    assert memory.bank(BANK).bytes.records == held
+    memory.tick(now=clock.now)
+    assert memory.bank(BANK).bytes.records < held
+    assert keys(memory) == ["ever"]
+    memory.records.write(BANK, [put("gone", "another text to forget")])
+    memory.records.write(BANK, [{"op": "delete", "namespace": ["notes"], "key": "gone"}])
+    memory.tick(now=clock.now)
+    files = [database_path, database_path.with_name(f"{database_path.name}-wal")]
+    assert not any(b"text to forget" in file.read_bytes() for file in files if file.exists())
