@@ -131,7 +131,7 @@ def _ask(memory: Memory, bank: str, conversation: Conversation) -> list[_Asked]:
         result.append(
             _Asked(
                 CATEGORIES[question.category],
-                found_share(question, originals, _texts(spans)),
+                found_share(question, originals, span_texts(spans)),
                 found_share(question, originals, {key: originals[key] for key in taken}),
                 bool(spans) and spans[0].message_id in question.evidence,
             )
@@ -139,7 +139,7 @@ def _ask(memory: Memory, bank: str, conversation: Conversation) -> list[_Asked]:
     return result
 
 
-def _texts(spans: Sequence[RecalledMessage]) -> dict[str, str]:
+def span_texts(spans: Sequence[RecalledMessage]) -> dict[str, str]:
     """Message id → what is given back of it."""
     texts: dict[str, str] = {}
     for span in spans:
@@ -158,12 +158,13 @@ class _FullTextSearch:
 
     def __init__(self, messages: Sequence[NewMessage]) -> None:
         self._index = Bm25({str(message.id): terms(f"{message.name or ''} {message.text}") for message in messages})
-        self._cost = {str(message.id): _cost(message) for message in messages}
+        self._cost = {str(message.id): message_cost(message) for message in messages}
 
     def within_budget(self, question: Question) -> set[str]:
         return take_within(BUDGET_TOKENS, self._index.rank(query_terms(question.text)), self._cost)
 
 
-def _cost(message: NewMessage) -> int:
+def message_cost(message: NewMessage) -> int:
+    """Text tokens of a message, with who spoke and when."""
     who_and_when = header(message.name or message.role, message.created_at) if message.created_at else ""
     return count_text_tokens(who_and_when) + count_text_tokens(message.text)

@@ -23,8 +23,8 @@ class Question:
     evidence: frozenset[str]
     #: The gold answer; empty where there is none.
     answer: str = ""
-    #: 1 to 5, as LoCoMo counts them.
-    category: int | None = None
+    #: 1 to 5, as LoCoMo counts them; of other datasets, as they name it.
+    category: int | str | None = None
 
 
 @dataclass(frozen=True)

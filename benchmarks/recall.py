@@ -1,7 +1,8 @@
-"""Recall: how fast one fact is found in a large bank, and how much of LoCoMo's evidence is found beside BM25.
+"""Recall: how fast one fact is found in a large bank, and how much evidence of published datasets is found.
 
 python -m benchmarks.recall --json
 python -m benchmarks.recall --locomo locomo_dev.json.gz --tier tiny --json
+python -m benchmarks.recall --folder datasets --json
 """
 
 import argparse
@@ -20,10 +21,13 @@ from foxing.memory import Memory, MemoryOptions
 from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy, Step
 from foxing.memory.recall import embedding
+from foxing.memory.recall.semantic.registry import open_embedder
 from foxing.renderer import FoxingError
 
-from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
+from .datasets.dataset import find_datasets
 from .evidence import OPEN, EvidenceRecall, measure_locomo
+from .rivals.comparison import compare, open_systems
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=7)
@@ -130,14 +134,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.recall",
         description="Measure how fast a fact is recalled from a large bank, or with --locomo how much of LoCoMo's "
-        "evidence is recalled within 2,048 text tokens, by category, beside BM25 over the stemmed full text.",
+        "evidence is recalled within 2,048 text tokens, by category, beside BM25 over the stemmed full text; with "
+        "--folder the same of LoCoMo, REALTALK and BEAM, beside embeddings alone, mem0 and LangGraph's stores as well.",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="Folder of datasets as published: LoCoMo as locomo*.json, the 'data' of REALTALK, the 'chats' of BEAM.",
     )
     parser.add_argument("--locomo", type=Path, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped.")
     parser.add_argument(
         "--tier",
         choices=(OPEN, "small", "tiny", "micro"),
         default="small",
-        help="Tier to hold LoCoMo at; 'open' does not seal it (default: %(default)s).",
+        help="Tier to hold conversations at; 'open' does not seal it (default: %(default)s).",
     )
     parser.add_argument(
         "--embedder",
@@ -158,6 +169,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
+    if options.folder is not None:
+        _compare_systems(options.folder, options.tier, options.embedder, as_json=options.as_json)
+        return
     result: EvidenceRecall | RecallSpeed
     with (
         tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
@@ -175,6 +189,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(asdict(result))
     else:
         show_fields(_flat(asdict(result)))
+
+
+def _compare_systems(folder: Path, tier: str, embedder: str, *, as_json: bool) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="foxing-bench-") as place,
+        Memory(Path(place) / "bench.db", options=MemoryOptions(embedder=embedder)) as memory,
+        progress_bar("measuring") as progress,
+    ):
+        try:
+            datasets = dict(find_datasets(folder)).values()
+            opened = open_systems(memory, tier, None if embedder == embedding.NONE else open_embedder(embedder))
+            rows = [asdict(row) for row in compare(opened.systems, datasets, progress)]
+        except FoxingError as error:
+            sys.exit(f"error: {error}")
+    if as_json:
+        write_json({"tier": tier, "embedder": embedder, "evidence": rows, "left_out": opened.left_out})
+        return
+    show_rows(rows)
+    for name, reason in opened.left_out.items():
+        print(f"{name} is left out: {reason}")
 
 
 def _flat(result: Mapping[str, Any]) -> dict[str, object]:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from foxing.api.memory_factory import open_memory
 from foxing.api.settings import InvalidSettings, Settings, load_settings
 from foxing.api.settings.names import explained
 from foxing.encoder import CODECS, CodecError, RemoteOptions, load_codec
+from foxing.memory import RerankerError
+from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +42,10 @@ def use_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'api_key = "known"',
         'host = "0.0.0.0"',
         'search_index = "theirs"',
+        'embedder = "openai"',
+        'embedder_url = "http://attacker.example/v1"',
+        'reranker = "endpoint"',
+        'reranker_url = "http://attacker.example/v1"',
     ],
 )
 def test_a_file_that_merely_lies_in_the_working_directory_does_not_say_where_texts_go(
@@ -233,3 +240,24 @@ def test_loopback_needs_no_key(host: str) -> None:
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_settings_of_the_reranker_and_of_rehearsal_reach_the_memory(tmp_path: Path) -> None:
+    chosen = {
+        "database_url": str(tmp_path / "foxing.db"),
+        "reranker": "endpoint",
+        "reranker_url": "http://127.0.0.1:9/v1",
+        "reranker_model": "bge",
+        "reranker_api_key": "correct-horse",
+        "rehearsal": False,
+    }
+    settings = load_settings(chosen)
+    assert settings.reranker_endpoint == RerankEndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
+    assert "correct-horse" not in repr(settings)
+    with open_memory(settings) as memory:
+        memory.store("ana", [{"id": "tea", "role": "user", "content": "Mina prefers tea."}])
+        assert "not reranked: the reranker 'endpoint:bge'" in memory.recall("ana", "tea").notes[0]
+        assert memory.message("ana", "tea").rehearsal == 0
+    with pytest.raises(RerankerError, match="address") as caught:
+        open_memory(load_settings({**chosen, "reranker_url": None}))
+    assert explained(caught.value).endswith("(setting FOXING_RERANKER_URL)")

@@ -32,7 +32,7 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
         memory.age("ana", now=now)
         message = memory.message("ana", "long")
         assert (message.text, message.source) == (LONG["content"], "open")
-        assert [{**dict(span), "rehearsal": 0.0} for span in memory.export("ana")] == [dict(message)]
+        assert [{**dict(span), "rehearsal": message.rehearsal} for span in memory.export("ana")] == [dict(message)]
         assert memory.store("ana", [LONG]).duplicates == 1
         assert memory.bank("ana").bytes.text >= len(WORDS * 300)
         assert indexed_terms(database_url, terms(WORDS))["long"] == set(terms(WORDS))

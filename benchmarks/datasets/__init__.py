@@ -1,0 +1,1 @@
+"""Published conversations with questions that name their evidence: LoCoMo, REALTALK, BEAM."""

@@ -1,0 +1,72 @@
+"""The datasets of a folder, each as its authors publish it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.evidence import CATEGORIES
+from benchmarks.locomo import Conversation, read_locomo
+from foxing.memory.errors import InvalidInput
+
+from .beam import read_beam
+from .realtalk import read_realtalk
+
+#: REALTALK's categories, in the numbers of LoCoMo.
+REALTALK_CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "commonsense"}
+#: BEAM's chats of this size are of another shape.
+LARGEST_BEAM = "10M"
+#: BEAM's abilities; what was never said has no evidence.
+BEAM_CATEGORIES = {
+    name: name.replace("_", " ")
+    for name in (
+        *("contradiction_resolution", "event_ordering", "information_extraction", "instruction_following"),
+        *("knowledge_update", "multi_session_reasoning", "preference_following", "summarization"),
+        "temporal_reasoning",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Conversations, and questions by category."""
+
+    name: str
+    conversations: list[Conversation]
+    #: category of a question → its name; questions of others are not asked
+    categories: Mapping[Any, str]
+
+
+def find_datasets(folder: Path) -> Iterator[tuple[str, Callable[[], Dataset]]]:
+    """The name of each dataset in `folder` and below, and what reads it. LoCoMo is `locomo*.json`, gzipped or not;
+    REALTALK a folder of `Chat_*.json`; BEAM a folder of numbered chats, which names the size (`100K`, `500K`, `1M`).
+    Raises `InvalidInput` if there is none."""
+    found = dict(sorted(_found(folder).items()))
+    if not found:
+        raise InvalidInput(f"{folder} holds none of LoCoMo (locomo*.json), REALTALK (Chat_*.json) and BEAM (100K/1/…)")
+    yield from found.items()
+
+
+def _found(folder: Path) -> dict[str, Callable[[], Dataset]]:
+    found: dict[str, Callable[[], Dataset]] = {}
+    for file in folder.rglob("locomo*.json*"):
+        name = f"LoCoMo ({file.name.split('.')[0]})"
+        found[name] = partial(_dataset, name, read_locomo, file, CATEGORIES)
+    # REALTALK's own repository has LoCoMo in its shape as well, in a folder of that name
+    for place in {file.parent for file in folder.rglob("Chat_*.json") if file.parent.name != "locomo"}:
+        found["REALTALK"] = partial(_dataset, "REALTALK", read_realtalk, place, REALTALK_CATEGORIES)
+    for place in {file.parents[2] for file in folder.rglob("probing_questions/probing_questions.json")}:
+        if place.name != LARGEST_BEAM:
+            name = f"BEAM-{place.name}"
+            found[name] = partial(_dataset, name, read_beam, place, BEAM_CATEGORIES)
+    return found
+
+
+def _dataset(
+    name: str,
+    read: Callable[[Path], list[Conversation]],
+    path: Path,
+    categories: Mapping[int, str] | Mapping[str, str],
+) -> Dataset:
+    return Dataset(name, read(path), dict(categories))

@@ -1,0 +1,1 @@
+"""Recall beside what people use instead, with the same embedder and the same budget."""

@@ -1,0 +1,141 @@
+"""Systems of other packages, which the extra `rivals` installs. Nothing is sent anywhere: no language model, no
+telemetry, and the embedder is ours."""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from foxing.memory.models import NewMessage
+from foxing.memory.recall.embedding import Embedder
+
+from .extensions import NotInstalled, sqlite_with_extensions
+from .system import LIMIT, Ranking, said
+
+COLLECTION = "conversation"
+
+
+class Mem0(Ranking):
+    """mem0 with `infer=False`: messages as they are, in Qdrant in this process.
+
+    Its BM25 and entities need fastembed and spaCy with models that it downloads, and are left out where these are
+    missing, as pip installs it."""
+
+    name = "mem0"
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self._embedder = embedder
+        os.environ["MEM0_TELEMETRY"] = "false"
+        os.environ.setdefault("MEM0_DIR", tempfile.mkdtemp(prefix="foxing-mem0-"))
+        try:
+            import mem0
+            from qdrant_client import QdrantClient
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        logging.getLogger("mem0").setLevel(logging.ERROR)
+        self._mem0, self._client = mem0, QdrantClient
+        self._memory: Any = None
+
+    def index(self, messages: Sequence[NewMessage]) -> None:
+        store = {"client": self._client(":memory:"), "collection_name": COLLECTION, "path": "none"}
+        store["embedding_model_dims"] = self._embedder.dimensions
+        configured = {
+            "vector_store": {"provider": "qdrant", "config": store},
+            # both are made and never asked
+            "embedder": {"provider": "openai", "config": {"api_key": "none"}},
+            "llm": {"provider": "openai", "config": {"api_key": "none"}},
+            "history_db_path": ":memory:",
+        }
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Payload indexes have no effect")
+            self._memory = self._mem0.Memory.from_config(configured)
+        self._memory.embedding_model = _Mem0Embedder(self._embedder)
+        for message in messages:
+            turn = {"role": message.role, "content": said(message)}
+            self._memory.add([turn], user_id=COLLECTION, metadata={"key": str(message.id)}, infer=False)
+
+    def ranked(self, question: str) -> Sequence[str]:
+        found = self._memory.search(question, filters={"user_id": COLLECTION}, top_k=LIMIT, threshold=0.0)
+        return [row["metadata"]["key"] for row in found["results"]]
+
+
+class _Mem0Embedder:
+    """An embedder as mem0 calls it."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def embed(self, text: str, memory_action: str | None = None) -> list[float]:
+        embed = self._embedder.embed_queries if memory_action == "search" else self._embedder.embed_documents
+        return [float(number) for number in embed([text])[0]]
+
+
+class LangGraph(Ranking):
+    """A store of LangGraph with semantic search over the text of each message."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self._embedder = embedder
+        self._store: Any = None
+
+    def _opened(self, index: Mapping[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def index(self, messages: Sequence[NewMessage]) -> None:
+        def embed(texts: list[str]) -> list[list[float]]:
+            return [[float(number) for number in row] for row in self._embedder.embed_documents(texts)]
+
+        self._store = self._opened({"dims": self._embedder.dimensions, "embed": embed, "fields": ["text"]})
+        for message in messages:  # one by one: a batch in which a text comes twice is refused
+            self._store.put((COLLECTION,), str(message.id), {"text": said(message)})
+
+    def ranked(self, question: str) -> Sequence[str]:
+        return [item.key for item in self._store.search((COLLECTION,), query=question, limit=LIMIT)]
+
+
+class LangGraphInMemory(LangGraph):
+    """LangGraph's `InMemoryStore`."""
+
+    name = "langgraph"
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        try:
+            from langgraph.store.memory import InMemoryStore
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        self._class = InMemoryStore
+
+    def _opened(self, index: Mapping[str, Any]) -> Any:
+        return self._class(index=dict(index))
+
+
+class LangGraphSqlite(LangGraph):
+    """LangGraph's `SqliteStore`, which searches with sqlite-vec."""
+
+    name = "langgraph-sqlite"
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        try:
+            from langgraph.store.sqlite import SqliteStore
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        self._class = SqliteStore
+        self._sqlite = sqlite_with_extensions()
+
+    def _opened(self, index: Mapping[str, Any]) -> Any:
+        connection = self._sqlite.connect(":memory:", check_same_thread=False, isolation_level=None)
+        store = self._class(connection, index=dict(index))
+        store.setup()
+        return store
+
+
+#: Name → what opens it. Raises `NotInstalled`.
+PACKAGES: Mapping[str, Callable[[Embedder], Ranking]] = MappingProxyType(
+    {each.name: each for each in (Mem0, LangGraphInMemory, LangGraphSqlite)}
+)

@@ -1,0 +1,113 @@
+"""Systems that find messages: what each has to do, and those that come without other packages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.bm25 import Bm25, take_within
+from benchmarks.evidence import BUDGET_TOKENS, OPEN, message_cost, span_texts
+from foxing.memory import Memory
+from foxing.memory.models import NewMessage
+from foxing.memory.policy import Policy
+from foxing.memory.recall.embedding import Embedder
+from foxing.memory.text.terms import query_terms, terms
+
+LIMIT = 200  # messages that a system is asked for; more never fit the budget
+
+
+class System(Protocol):
+    """Stores one conversation at a time, and answers questions about it within the budget."""
+
+    name: str
+
+    def store(self, messages: Sequence[NewMessage]) -> None:
+        """Forgets the conversation before, and stores another."""
+
+    def answer(self, question: str) -> Mapping[str, str]:
+        """Message id → what is given back of it, within `BUDGET_TOKENS` with who spoke and when."""
+
+
+class Ranking:
+    """A system that gives back whole messages: as many as fit the budget, in its order."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._costs: dict[str, int] = {}
+
+    def store(self, messages: Sequence[NewMessage]) -> None:
+        self._texts = {str(message.id): message.text for message in messages}
+        self._costs = {str(message.id): message_cost(message) for message in messages}
+        self.index(messages)
+
+    def answer(self, question: str) -> Mapping[str, str]:
+        taken = take_within(BUDGET_TOKENS, self.ranked(question), self._costs)
+        return {key: self._texts[key] for key in taken}
+
+    def index(self, messages: Sequence[NewMessage]) -> None:
+        raise NotImplementedError
+
+    def ranked(self, question: str) -> Sequence[str]:
+        """Ids of messages, best first."""
+        raise NotImplementedError
+
+
+class Foxing:
+    """Foxing at a tier, without kept text."""
+
+    def __init__(self, memory: Memory, tier: str) -> None:
+        self.name = "foxing"
+        self._memory = memory
+        self._tier = tier
+        self._bank = ""
+        self._stored = 0
+
+    def store(self, messages: Sequence[NewMessage]) -> None:
+        self._stored += 1
+        self._bank = f"bench-{self._stored}"
+        self._memory.store(self._bank, messages)
+        if self._tier != OPEN:
+            steps = [{"after": "PT1S", "tier": self._tier}]
+            self._memory.set_policy(self._bank, Policy.parse({"steps": steps}))
+            self._memory.seal(self._bank)
+            self._memory.age(self._bank)
+
+    def answer(self, question: str) -> Mapping[str, str]:
+        return span_texts(self._memory.recall(self._bank, question, limit=500, max_tokens=BUDGET_TOKENS).spans)
+
+
+class StemmedBm25(Ranking):
+    """BM25 over the stemmed full text, speakers' names included."""
+
+    name = "bm25"
+
+    def index(self, messages: Sequence[NewMessage]) -> None:
+        self._index = Bm25({str(message.id): terms(f"{message.name or ''} {message.text}") for message in messages})
+
+    def ranked(self, question: str) -> Sequence[str]:
+        return list(self._index.rank(query_terms(question)))
+
+
+class Embeddings(Ranking):
+    """Whole embeddings alone, float32, all compared."""
+
+    name = "embeddings"
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self._embedder = embedder
+
+    def index(self, messages: Sequence[NewMessage]) -> None:
+        self._ids = [str(message.id) for message in messages]
+        self._vectors = self._embedder.embed_documents([said(message) for message in messages])
+
+    def ranked(self, question: str) -> Sequence[str]:
+        nearness = self._vectors @ self._embedder.embed_queries([question])[0]
+        return [self._ids[number] for number in np.argsort(-nearness, kind="stable")[:LIMIT].tolist()]
+
+
+def said(message: NewMessage) -> str:
+    """A message with its speaker, as all systems but Foxing are given it."""
+    return f"{message.name or message.role}: {message.text}"
