@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from foxing.encoder.bench import PageSet
-from foxing.encoder.calibration import Calibration
 from foxing.encoder.conformance import CHECKS
 from foxing.encoder.contract import Codec
 from foxing.encoder.diagnostics import CodecCheck, check_codec
+from foxing.encoder.thresholds import Calibration
 
 from .checks import Check, ConformanceResult, check_conformance
 from .prompts import PromptResult, run_prompts

@@ -6,8 +6,8 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from foxing.encoder.calibration import Calibration, TierThreshold
 from foxing.encoder.contract import Codec
+from foxing.encoder.thresholds import Calibration, TierThreshold
 
 from .readings import Readings
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import Field
 
-from foxing.encoder.calibration import Calibration
 from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
 from foxing.encoder.remote.options import ServerOptions
 from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
+from foxing.encoder.thresholds import Calibration
 from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from foxing.encoder import CodecError, load_codec
 from foxing.encoder.acceptance import LANGUAGES, Plan, Readings, calibrate, full_check, markdown, sample_texts
 from foxing.encoder.acceptance.readings import measure_readings
 from foxing.encoder.bench import texts_of
-from foxing.encoder.calibration import Calibration, TierThreshold
 from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
+from foxing.encoder.thresholds import Calibration, TierThreshold
 from foxing.encoder.vision.codec import VisionCodec
 from training.tiny_reader.pages import PageGenerator
 
