@@ -215,7 +215,18 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.sheets):
             recalled.notes += limits.notes
+            if matches and not plan.tokens:
+                recalled.notes.append(_too_small(matches, room))
             return plan
+
+
+def _too_small(matches: Sequence[Match], room: int) -> str:
+    """The note that the budget holds nothing of what recall found."""
+    least = min(match.tokens for match in matches)
+    return (
+        f"the budget leaves {max(0, room):,} tokens for what recall found, which holds none of its {len(matches):,} "
+        f"messages; the shortest takes {least:,}"
+    )
 
 
 def _result(
