@@ -225,6 +225,8 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.sheets):
             recalled.notes += limits.notes
+            if matches and not plan.tokens:
+                recalled.notes.append(_too_small(matches, room))
             return plan
 
 
@@ -232,6 +234,15 @@ def _given(recalled: _Recalled, plan: Plan) -> list[str]:
     """Ids of the matches that the content of a plan shows, best first."""
     shown = [bool(sheets) and sheets <= plan.sheets for sheets in recalled.shown_by] or [False] * len(recalled.spans)
     return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
+
+
+def _too_small(matches: Sequence[Match], room: int) -> str:
+    """The note that the budget holds nothing of what recall found."""
+    least = min(match.tokens for match in matches)
+    return (
+        f"the budget leaves {max(0, room):,} tokens for what recall found, which holds none of its {len(matches):,} "
+        f"messages; the shortest takes {least:,}"
+    )
 
 
 def _result(
