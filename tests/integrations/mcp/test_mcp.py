@@ -15,6 +15,7 @@ from mcp_types import BlobResourceContents, CallToolResult, ImageContent, Resour
 from support.service import serve
 
 from foxing.integrations.client import Connection, calls, connect
+from foxing.integrations.mcp import example
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
 from foxing.memory import Memory
@@ -189,6 +190,11 @@ def command(*arguments: str) -> StdioServerParameters:
     environment = {name: value for name, value in os.environ.items() if name.startswith(("FOXING_", "XDG_", "PYTHON"))}
     program = ["-m", "foxing.api.cli.main", *arguments]
     return StdioServerParameters(command=sys.executable, args=program, env=environment)
+
+
+def test_the_example_answers_from_memory(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(example.main(f"{service.url}/x/mcp/mcp-example"))
+    assert "We ship Titan on 14 March." in capsys.readouterr().out.splitlines()[-1]
 
 
 async def remember(client: Client) -> None:
