@@ -1,7 +1,9 @@
 """`foxing mcp`: the server over stdin and stdout, for clients that start it themselves."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
@@ -9,6 +11,12 @@ import typer
 if TYPE_CHECKING:
     from foxing.integrations.client import Connection
     from foxing.memory import Memory
+
+
+#: Seconds for which a call of a service that is down is tried again: a model waits for the answer.
+RETRY_FOR_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 class State(Protocol):
@@ -51,15 +59,40 @@ def mcp(
 @contextmanager
 def _connected(state: State, service: str | None, bank: str) -> "Iterator[Connection]":
     """The bank, of a service or of the memory that the settings name. Raises `FoxingError`."""
-    from foxing.integrations.client import ClientError, connect
+    from foxing.integrations.client import ClientError, ServiceOptions, connect
     from foxing.renderer import FoxingError
 
     try:
         if service is not None:
-            with connect(service, bank, api_key=state.settings().key) as connection:
+            options = ServiceOptions(service, state.settings().key, retry_for_s=RETRY_FOR_S)
+            with connect(options, bank) as connection:
                 yield connection
         else:
-            with state.memory() as memory, connect(memory, bank) as connection:
+            with state.memory() as memory, _ticking(memory, state.settings()), connect(memory, bank) as connection:
                 yield connection
     except ClientError as error:
         raise FoxingError(str(error)) from error
+
+
+@contextmanager
+def _ticking(memory: "Memory", settings: Any) -> Iterator[None]:
+    """Seals and ages what is due, as the clock of a service does, in a thread until the block ends."""
+    ended = Event()
+
+    def tick() -> None:
+        from foxing.renderer import FoxingError
+
+        while not ended.wait(settings.ageing_interval_s):
+            try:
+                memory.tick()
+            except FoxingError as error:
+                if not ended.is_set():
+                    log.warning("ageing failed, and is tried again: %s", error)
+
+    thread = Thread(target=tick, name="clock", daemon=True)
+    if settings.ageing_enabled:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()

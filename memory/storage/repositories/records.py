@@ -174,6 +174,7 @@ def delete_expired(connection: Connection, now: datetime) -> int:
     """Deletes some of the records of any bank that have expired; how many. Whoever writes a record deletes more than it
     adds, so that none of them takes long."""
     old = select(_c.id).where(_c.expires_at <= now).order_by(_c.expires_at).limit(EXPIRED_AT_ONCE)
+    old = old.with_for_update(skip_locked=True)  # writers of other banks delete them, too
     return connection.execute(schema.records.delete().where(_c.id.in_(old.scalar_subquery()))).rowcount
 
 

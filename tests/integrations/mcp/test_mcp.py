@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.mcpserver import MCPServer
@@ -14,6 +15,7 @@ from mcp_types import BlobResourceContents, CallToolResult, ImageContent, Resour
 from support.service import serve
 
 from foxing.integrations.client import Connection, calls, connect
+from foxing.integrations.mcp import example
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
 from foxing.memory import Memory
@@ -190,20 +192,40 @@ def command(*arguments: str) -> StdioServerParameters:
     return StdioServerParameters(command=sys.executable, args=program, env=environment)
 
 
-def test_the_command_serves_over_stdin_and_stdout(database_path: Path, service: Service, bank: str) -> None:
-    async def remember(client: Client) -> None:
-        assert "Remembered" in text_of(await client.call_tool("remember", {"text": "We ship Titan on 14 March."}))
-        assert "14 March" in text_of(await client.call_tool("recall", {"query": "Titan"}))
+def test_the_example_answers_from_memory(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(example.main(f"{service.url}/x/mcp/mcp-example"))
+    assert "We ship Titan on 14 March." in capsys.readouterr().out.splitlines()[-1]
 
-    async def run(*arguments: str) -> None:
-        async with Client(command(*arguments)) as client:
+
+async def remember(client: Client) -> None:
+    assert "Remembered" in text_of(await client.call_tool("remember", {"text": "We ship Titan on 14 March."}))
+    assert "14 March" in text_of(await client.call_tool("recall", {"query": "Titan"}))
+
+
+def test_the_command_serves_a_service(service: Service, bank: str) -> None:
+    async def run() -> None:
+        async with Client(command("mcp", service.url, "--bank", bank)) as client:
             await remember(client)
 
-    asyncio.run(run("--database", str(database_path), "mcp", "--bank", "ana"))
-    with Memory(database_path) as memory:
-        assert memory.bank("ana").messages == 1
-    asyncio.run(run("mcp", service.url, "--bank", bank))
+    asyncio.run(run())
     assert service.memory.bank(bank).messages == 1
+
+
+def test_the_command_serves_a_database_and_lets_it_age(database_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOXING_AGEING_INTERVAL_S", "0.5")
+    with Memory(database_path) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "created_at": "2020-01-05T09:00:00Z"}])
+
+    async def run() -> None:
+        async with Client(command("--database", str(database_path), "mcp", "--bank", "ana")) as client:
+            await remember(client)
+            with anyio.fail_after(120):
+                while "tier" not in text_of(await client.call_tool("timeline")):
+                    await anyio.sleep(0.1)
+
+    asyncio.run(run())
+    with Memory(database_path) as memory:
+        assert (memory.bank("ana").messages, memory.bank("ana").pages) == (2, 1)
 
 
 def test_a_hundred_agents_write_at_once(service: Service, bank: str) -> None:

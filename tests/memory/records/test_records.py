@@ -33,8 +33,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(database_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory(database_path, clock=clock) as memory:
+def memory(database_url: str, clock: Clock) -> Iterator[Memory]:
+    with Memory(database_url, clock=clock) as memory:
         yield memory
 
 
@@ -296,16 +296,22 @@ def test_searches_are_validated(memory: Memory) -> None:
         memory.records.write(BANK, [])
 
 
-def test_the_clock_deletes_what_has_expired(memory: Memory, clock: Clock, database_path: Path) -> None:
-    memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
+def test_the_clock_deletes_what_has_expired(memory: Memory, clock: Clock) -> None:
+    memory.records.write(BANK, [put("short", 1, ttl_s=10), put("ever", 1)])
     held = memory.bank(BANK).bytes.records
     clock.advance(60)
     assert memory.bank(BANK).bytes.records == held
     memory.tick(now=clock.now)
     assert memory.bank(BANK).bytes.records < held
     assert keys(memory) == ["ever"]
-    memory.records.write(BANK, [put("gone", "another text to forget")])
-    memory.records.write(BANK, [{"op": "delete", "namespace": ["notes"], "key": "gone"}])
-    memory.tick(now=clock.now)
-    files = [database_path, database_path.with_name(f"{database_path.name}-wal")]
-    assert not any(b"text to forget" in file.read_bytes() for file in files if file.exists())
+
+
+def test_what_is_deleted_is_overwritten_by_the_next_tick(database_path: Path, clock: Clock) -> None:
+    with Memory(database_path, clock=clock) as memory:
+        memory.records.write(BANK, [put("gone", "a text to forget"), put("short", "another text to forget", ttl_s=10)])
+        memory.records.write(BANK, [{"op": "delete", "namespace": ["notes"], "key": "gone"}])
+        clock.advance(60)
+        memory.tick(now=clock.now)
+        memory.tick(now=clock.now)
+        files = [database_path, database_path.with_name(f"{database_path.name}-wal")]
+        assert not any(b"text to forget" in file.read_bytes() for file in files if file.exists())
