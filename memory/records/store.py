@@ -92,6 +92,8 @@ class RecordStore:
         now = self._now()
         with self._database.write() if refresh_ttl else self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
+            if refresh_ttl:
+                banks.lock(connection, bank_id)
             rows = [_alive(records.find(connection, bank_id, key.namespace, key.key), now) for key in valid]
             if refresh_ttl:
                 refresh(connection, [row for row in rows if row is not None], now)
@@ -109,7 +111,10 @@ class RecordStore:
             raise InvalidInput(first_error(error)[1]) from error
         now = self._now()
         with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
-            within = Within(banks.get(connection, bank).id, valid.namespace, valid.exact, now)
+            bank_id = banks.get(connection, bank).id
+            if valid.refresh_ttl:
+                banks.lock(connection, bank_id)
+            within = Within(bank_id, valid.namespace, valid.exact, now)
             rows, result = search_records(connection, within, valid)
             if valid.refresh_ttl:
                 refresh(connection, rows, now)

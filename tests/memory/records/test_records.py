@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +32,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(database_path: Path, clock: Clock) -> Iterator[Memory]:
-    with Memory(database_path, clock=clock) as memory:
+def memory(database_url: str, clock: Clock) -> Iterator[Memory]:
+    with Memory(database_url, clock=clock) as memory:
         yield memory
 
 
