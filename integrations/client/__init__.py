@@ -3,6 +3,7 @@
 from . import calls
 from .async_client import AsyncClient
 from .async_memory import AsyncMemory
+from .calls import Call
 from .client import Client
 from .connection import Connection, Target, connect
 from .errors import (
@@ -39,6 +40,7 @@ from .values import (
     Bank,
     Banks,
     Context,
+    FadedMessage,
     Image,
     JsonInput,
     JsonValue,
@@ -49,6 +51,7 @@ from .values import (
     Page,
     PageLeft,
     PageMove,
+    PagePreview,
     PageReading,
     Pages,
     Policy,
@@ -69,6 +72,7 @@ __all__ = [
     "AsyncMemory",
     "Bank",
     "Banks",
+    "Call",
     "ClearRecords",
     "Client",
     "ClientError",
@@ -77,6 +81,7 @@ __all__ = [
     "Connection",
     "Context",
     "DeleteRecord",
+    "FadedMessage",
     "FieldError",
     "Forgotten",
     "FoundRecords",
@@ -94,6 +99,7 @@ __all__ = [
     "Page",
     "PageLeft",
     "PageMove",
+    "PagePreview",
     "PageReading",
     "Pages",
     "Policy",

@@ -29,6 +29,7 @@ from .values import (
     Message,
     NewMessage,
     Page,
+    PagePreview,
     PageReading,
     Pages,
     Policy,
@@ -84,6 +85,10 @@ class AsyncClient:
                     raise connection_error(error, self._options.url, call) from error
                 return answer(call, response)
         raise AssertionError("the last attempt returns or raises")
+
+    async def check(self) -> None:
+        """Raises `Unavailable` unless the service can be used."""
+        await self.run(calls.check())
 
     async def store(
         self,
@@ -163,6 +168,14 @@ class AsyncClient:
     async def read_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PageReading:
         """The page decoded now, or as it would read at a lower tier."""
         return await self.run(calls.read_page(bank, page_id, tier))
+
+    async def preview_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PagePreview:
+        """What would be left of a page at a lower tier, by default the next one."""
+        return await self.run(calls.preview_page(bank, page_id, tier))
+
+    async def page_tokens(self, bank: str, page_id: str) -> bytes:
+        """The stored vision tokens of a page, as a safetensors file."""
+        return await self.run(calls.page_tokens(bank, page_id))
 
     async def pin(self, bank: str, page_id: str) -> Page:
         """Pins a page, so that it does not age."""

@@ -28,6 +28,7 @@ from .values import (
     Message,
     NewMessage,
     Page,
+    PagePreview,
     PageReading,
     Pages,
     Policy,
@@ -85,6 +86,10 @@ class Client:
                     raise connection_error(error, self._options.url, call) from error
                 return answer(call, response)
         raise AssertionError("the last attempt returns or raises")
+
+    def check(self) -> None:
+        """Raises `Unavailable` unless the service can be used."""
+        self.run(calls.check())
 
     def store(
         self,
@@ -160,6 +165,14 @@ class Client:
     def read_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PageReading:
         """The page decoded now, or as it would read at a lower tier."""
         return self.run(calls.read_page(bank, page_id, tier))
+
+    def preview_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PagePreview:
+        """What would be left of a page at a lower tier, by default the next one."""
+        return self.run(calls.preview_page(bank, page_id, tier))
+
+    def page_tokens(self, bank: str, page_id: str) -> bytes:
+        """The stored vision tokens of a page, as a safetensors file."""
+        return self.run(calls.page_tokens(bank, page_id))
 
     def pin(self, bank: str, page_id: str) -> Page:
         """Pins a page, so that it does not age."""

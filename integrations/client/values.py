@@ -77,6 +77,10 @@ class Message:
     score: float | None = None
     #: Id of the match that it was returned with; None for a match.
     neighbour_of: str | None = None
+    #: Which part of a long message the text is: start and stop in characters; None for a whole message.
+    passage: tuple[int, int] | None = None
+    #: How often recall has found it; None where it was not asked for by its id.
+    rehearsal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,33 @@ class PageReading:
     uncertain: tuple[UncertainRun, ...]
     confidence: float
     messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class FadedMessage:
+    """A message on a page, before and after the page ages."""
+
+    message_id: str
+    before: str
+    after: str
+    #: Offsets in `after` of the marks ⋯ where something would have faded.
+    gaps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PagePreview:
+    """What would be left of a page at a lower tier."""
+
+    page_id: str
+    from_tier: Tier
+    to_tier: Tier
+    vision_tokens_before: int
+    vision_tokens_after: int
+    token_bytes_before: int
+    token_bytes_after: int
+    #: Class of words → `{"words": …, "kept": …}`.
+    words: dict[str, dict[str, int]]
+    messages: tuple[FadedMessage, ...]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from foxing.memory.errors import Closed, StorageError
 from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import jobs
+from foxing.memory.storage.repositories import jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
 from foxing.renderer import FoxingError
 
@@ -64,15 +64,26 @@ class JobQueue:
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
-        are not looked at. What was purged while the log could not be erased is erased from it now, and what recall has
-        found is counted."""
+        are not looked at. Records that have expired are deleted, what was purged while the log could not be erased is
+        erased from it now, and what recall has found is counted."""
         self._rehearsals.write()
         self._database.erase_waiting_log()
         with self._database.read() as connection:
-            if not jobs.is_due(connection, now, self._codec):
-                return 0
+            due = jobs.is_due(connection, now, self._codec)
+            expired = records.has_expired(connection, now)
+        if expired:
+            self._delete_expired_records(now)
+        if not due:
+            return 0
         with self._database.write() as connection:
             return jobs.fill(connection, now, codec=self._codec, created_at=self._clock())
+
+    def _delete_expired_records(self, now: datetime) -> None:
+        more = True
+        while more:
+            with self._database.write() as connection:
+                more = records.delete_expired(connection, now) > 0
+        self._database.erase_log()
 
     def length(self) -> QueueLength:
         """How many jobs wait, run, and wait after a failure."""

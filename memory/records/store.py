@@ -11,30 +11,27 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from foxing.memory.clock import later
-from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
 from foxing.memory.ingest.validate import check_bank_name, first_error
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
-from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
+from foxing.memory.storage.repositories.records import RecordRow, Within
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 
 from .listing import SearchFields, list_namespaces, record_of, search_records
 from .values import (
     MAX_WRITES,
-    DeleteRecord,
     FoundRecords,
     Namespaces,
-    PutRecord,
-    RecordChange,
     RecordChanges,
     RecordKey,
     Records,
     RecordSearch,
     RecordWrite,
 )
+from .writer import RecordWriter
 
 _WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])
 _KEYS: TypeAdapter[list[RecordKey]] = TypeAdapter(list[RecordKey])
@@ -77,11 +74,13 @@ class RecordStore:
                 if saved is not None:
                     return RecordChanges.model_validate(saved.answer)
             records.delete_expired(connection, now)
-            result = RecordChanges(changes=[_write(connection, found.id, write, now) for write in valid])
+            result = RecordChanges(changes=RecordWriter(connection, found.id, valid, now).write())
             if idempotency_key is not None:
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, found.id, idempotency_key, answer, now)
-            return result
+        if any(change.deleted for change in result.changes):
+            self._database.erase_log_later()
+        return result
 
     def get(
         self, bank: str, keys: Iterable[RecordKey | Mapping[str, Any]], *, refresh_ttl: bool = False
@@ -94,9 +93,11 @@ class RecordStore:
             bank_id = banks.get(connection, bank).id
             if refresh_ttl:
                 banks.lock(connection, bank_id)
-            rows = [_alive(records.find(connection, bank_id, key.namespace, key.key), now) for key in valid]
+            held = records.find_many(connection, bank_id, [(key.namespace, key.key) for key in valid])
+            found = {address: row for address, row in held.items() if row.is_alive(now)}
             if refresh_ttl:
-                refresh(connection, [row for row in rows if row is not None], now)
+                refresh(connection, list(found.values()), now)
+        rows = [found.get((key.namespace, key.key)) for key in valid]
         return FoundRecords(records=[None if row is None else record_of(row) for row in rows])
 
     def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[SearchFields]) -> Records:
@@ -152,65 +153,6 @@ def _validated(adapter: TypeAdapter[list[V]], items: Iterable[Any], name: str) -
         raise InvalidInput(f"{name}.{first_error(error)[1]}") from error
     except RecursionError as error:
         raise InvalidInput(f"{name}: values are nested too deeply; give them as a string") from error
-
-
-def _write(connection: Connection, bank_id: int, write: RecordWrite, now: datetime) -> RecordChange:
-    if not isinstance(write, PutRecord | DeleteRecord):
-        deleted = records.clear(connection, Within(bank_id, write.namespace, False, now))
-        return RecordChange(version=None, deleted=deleted)
-    row = records.find(connection, bank_id, write.namespace, write.key)
-    if row is not None and _alive(row, now) is None:
-        records.delete(connection, row.id)
-        row = None
-    _check_version(row, write)
-    if isinstance(write, PutRecord):
-        return RecordChange(version=_put(connection, bank_id, row, write, now), deleted=0)
-    if row is not None:
-        records.delete(connection, row.id)
-    return RecordChange(version=None, deleted=int(row is not None))
-
-
-def _put(connection: Connection, bank_id: int, row: RecordRow | None, write: PutRecord, now: datetime) -> int:
-    """Stores the record; its version."""
-    version = records.next_version(connection, bank_id)
-    changed: records.ChangedRecord = {
-        "value": compact_json(write.value),
-        "text": write.text,
-        "version": version,
-        "updated_at": now,
-        "ttl_s": write.ttl_s,
-        "expires_at": None if write.ttl_s is None else later(now, timedelta(seconds=write.ttl_s)),
-    }
-    if row is not None:
-        records.replace(connection, row.id, changed)
-        return version
-    new: NewRecord = {
-        **changed,
-        "bank_id": bank_id,
-        "namespace": write.namespace,
-        "key": write.key,
-        "ordinal": version,
-        "created_at": now,
-    }
-    records.insert(connection, new)
-    return version
-
-
-def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord) -> None:
-    """Raises `Conflict` if the record is not the one that the writer has read."""
-    held = 0 if row is None else row.version
-    if write.if_version is None or write.if_version == held:
-        return
-    wanted = f"version {write.if_version} of it" if write.if_version else "that there is none"
-    state = f"it has version {held}" if held else "there is none"
-    raise Conflict(
-        f"the record '{write.key}' in {'/'.join(write.namespace)} was changed by another writer: this write expects "
-        f"{wanted}, but {state}; read it and try again"
-    )
-
-
-def _alive(row: RecordRow | None, now: datetime) -> RecordRow | None:
-    return None if row is None or (row.expires_at is not None and row.expires_at <= now) else row
 
 
 def refresh(connection: Connection, rows: Sequence[RecordRow], now: datetime) -> None:

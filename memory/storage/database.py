@@ -151,8 +151,12 @@ class Database:
         self._log_waits = bool(busy)
         return not busy
 
+    def erase_log_later(self) -> None:
+        """Has the clock empty the log, where what was just deleted need not be erased before the answer."""
+        self._log_waits = True
+
     def erase_waiting_log(self) -> bool:
-        """Empties the log if the last attempt failed; False if this one does, too."""
+        """Empties the log if the last attempt failed, or if it was put off; False if this one fails, too."""
         return self.erase_log() if self._log_waits else True
 
     def ping(self) -> None:

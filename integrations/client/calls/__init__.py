@@ -1,9 +1,9 @@
 """The calls of the service, each as a value that a client sends, or that a memory answers in process."""
 
-from .banks import age, bank, banks, policy, seal, set_policy
+from .banks import age, bank, banks, check, policy, seal, set_policy
 from .call import Call
 from .messages import context, message, recall, recall_images, store
-from .pages import page, page_image, pages, pin, read_page, unpin
+from .pages import page, page_image, page_tokens, pages, pin, preview_page, read_page, unpin
 from .records import get_records, namespaces, search_records, write_records
 
 __all__ = [
@@ -11,15 +11,18 @@ __all__ = [
     "age",
     "bank",
     "banks",
+    "check",
     "context",
     "get_records",
     "message",
     "namespaces",
     "page",
     "page_image",
+    "page_tokens",
     "pages",
     "pin",
     "policy",
+    "preview_page",
     "read_page",
     "recall",
     "recall_images",

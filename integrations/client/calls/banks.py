@@ -19,6 +19,11 @@ def banks(*, limit: int = 50, cursor: str | None = None) -> Call[Banks]:
     )
 
 
+def check() -> Call[None]:
+    """Raises `Unavailable` unless the database and the codec can be used."""
+    return Call(Request("GET", "/readyz"), lambda _: None, lambda memory: memory.check())
+
+
 def bank(bank: str) -> Call[Bank]:
     """Statistics of a bank."""
     return Call(

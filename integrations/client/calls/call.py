@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from foxing.integrations.client.decoding import decode
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from foxing.memory import Memory
 
 R = TypeVar("R")
+M = TypeVar("M")
 
 #: Seconds that sealing and ageing may take: they encode pages.
 LONG_S = 900.0
@@ -51,9 +52,9 @@ class Call(Generic[R]):
     #: The answer where the bank, or what is asked for, does not exist.
     missing: Any = _NOTHING
 
-    def or_missing(self, value: R) -> "Call[R]":
+    def or_missing(self, value: M) -> "Call[R | M]":
         """The same call, which returns `value` instead of raising `NotFound`."""
-        return replace(self, missing=value)
+        return cast("Call[R | M]", replace(self, missing=value))
 
     def on_missing(self, error: NotFound) -> R:
         """The answer to a call that failed with `error`, or that error."""

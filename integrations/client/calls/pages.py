@@ -1,6 +1,6 @@
 """Pages of a bank."""
 
-from foxing.integrations.client.values import Page, PageReading, Pages, Tier
+from foxing.integrations.client.values import Page, PagePreview, PageReading, Pages, Tier
 
 from .call import Call, Request, bank_path, given, reading
 
@@ -30,6 +30,24 @@ def read_page(bank: str, page_id: str, tier: Tier | None = None) -> Call[PageRea
         Request("GET", bank_path(bank, "pages", page_id, "read"), given({"tier": tier})),
         reading(PageReading),
         lambda memory: memory.read_page(bank, page_id, tier).model_dump(mode="json"),
+    )
+
+
+def preview_page(bank: str, page_id: str, tier: Tier | None = None) -> Call[PagePreview]:
+    """What would be left of a page at a lower tier, by default the next one."""
+    return Call(
+        Request("GET", bank_path(bank, "pages", page_id, "preview"), given({"tier": tier})),
+        reading(PagePreview),
+        lambda memory: memory.preview_page(bank, page_id, tier).model_dump(mode="json"),
+    )
+
+
+def page_tokens(bank: str, page_id: str) -> Call[bytes]:
+    """The stored vision tokens of a page, as a safetensors file."""
+    return Call(
+        Request("GET", bank_path(bank, "pages", page_id, "tokens"), binary=True),
+        bytes,
+        lambda memory: memory.page_tokens(bank, page_id).to_safetensors(),
     )
 
 

@@ -1,6 +1,6 @@
 """Records: exact values by namespace and key."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_, select
 from foxing.memory.storage import columns, schema
 
 from .batches import batched
+
+#: Namespace and key.
+Address = tuple[tuple[str, ...], str]
 
 _c = schema.records.c
 _END = "\x1f"  # of a label; no label holds a control character
@@ -35,6 +38,10 @@ class RecordRow:
     updated_at: datetime
     ttl_s: float | None
     expires_at: datetime | None
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it has not expired."""
+        return self.expires_at is None or self.expires_at > now
 
 
 class NewRecord(TypedDict):
@@ -117,22 +124,32 @@ def _row(row: Any) -> RecordRow:
     return RecordRow(row.id, decoded(row.namespace), *row[2:])
 
 
-def next_version(connection: Connection, bank_id: int) -> int:
-    """A number that no record of the bank has had as its version, higher than all that have."""
+def reserve_versions(connection: Connection, bank_id: int, number: int) -> int:
+    """The number before the first of `number` versions that no record of the bank has had, higher than all others."""
     c = schema.banks.c
-    increment = schema.banks.update().where(c.id == bank_id).values(records_version=c.records_version + 1)
-    return int(connection.execute(increment.returning(c.records_version)).scalar_one())
+    increment = schema.banks.update().where(c.id == bank_id).values(records_version=c.records_version + number)
+    return int(connection.execute(increment.returning(c.records_version)).scalar_one()) - number
 
 
-def find(connection: Connection, bank_id: int, namespace: Sequence[str], key: str) -> RecordRow | None:
-    """The record, expired or not."""
-    query = _select.where(_c.bank_id == bank_id, _c.namespace == encoded(namespace), _c.key == key)
-    row = connection.execute(query).first()
-    return None if row is None else _row(row)
+def find_many(connection: Connection, bank_id: int, addresses: Iterable[Address]) -> dict[Address, RecordRow]:
+    """Namespace and key → record, expired or not, for those that exist."""
+    keys: dict[tuple[str, ...], list[str]] = {}
+    for namespace, key in addresses:
+        keys.setdefault(namespace, []).append(key)
+    result: dict[Address, RecordRow] = {}
+    for namespace, wanted in keys.items():
+        for part in batched(wanted):
+            query = _select.where(_c.bank_id == bank_id, _c.namespace == encoded(namespace), _c.key.in_(part))
+            result |= {(namespace, row.key): _row(row) for row in connection.execute(query)}
+    return result
 
 
-def insert(connection: Connection, row: NewRecord) -> None:
-    connection.execute(schema.records.insert().values({**row, "namespace": encoded(row["namespace"])}))
+def insert(connection: Connection, row: NewRecord) -> RecordRow:
+    """Inserts a record; as it is stored."""
+    done = connection.execute(schema.records.insert().values({**row, "namespace": encoded(row["namespace"])}))
+    key = done.inserted_primary_key
+    assert key is not None
+    return RecordRow(key[0], **{name: value for name, value in row.items() if name != "bank_id"})  # type: ignore[arg-type]
 
 
 def replace(connection: Connection, record_id: int, row: ChangedRecord) -> None:
@@ -146,6 +163,11 @@ def delete(connection: Connection, record_id: int) -> None:
 def clear(connection: Connection, within: Within) -> int:
     """Deletes the records; how many there were."""
     return connection.execute(schema.records.delete().where(*within.conditions())).rowcount
+
+
+def has_expired(connection: Connection, now: datetime) -> bool:
+    """Whether there is a record, in any bank, that has expired."""
+    return connection.execute(select(_c.id).where(_c.expires_at <= now).limit(1)).first() is not None
 
 
 def delete_expired(connection: Connection, now: datetime) -> int:

@@ -67,6 +67,10 @@ def test_pages_are_sealed_read_pinned_and_aged(connection: Connection) -> None:
     assert "Titan" in reading.text
     assert reading.lines[0].row == 0
     assert connection.run(calls.page_image(bank, page.id)).startswith(b"\x89PNG")
+    assert b"native" in connection.run(calls.page_tokens(bank, page.id))
+    preview = connection.run(calls.preview_page(bank, page.id, "micro"))
+    assert (preview.to_tier, preview.messages[0].message_id) == ("micro", "m1")
+    connection.run(calls.check())
     assert connection.run(calls.pin(bank, page.id)).pinned
     assert connection.run(calls.age(bank, now=LATER)).moved == ()
     assert not connection.run(calls.unpin(bank, page.id)).pinned

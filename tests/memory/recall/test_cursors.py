@@ -14,7 +14,6 @@ from foxing.memory.recall.lexical.packed_index import PackedIndex
 from foxing.memory.recall.lexical.search_index import SearchQuery
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
-from foxing.memory.text.passages import message_of
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -156,9 +155,9 @@ def test_a_long_query_is_searched_by_its_rarest_words(memory: Memory, database_u
     with database.read() as connection:
         bank = banks.get(connection, "ana")
         terms = dict.fromkeys([*words[:900], words[1900]], 1)
-        hits = PackedIndex().search(connection, SearchQuery(bank.id, terms), limit=99)
+        hits = PackedIndex().search(connection, SearchQuery(bank.id, terms), limit=9)
     database.close()
-    assert len({message_of(hit.document) for hit in hits}) == 4  # a long message has several passages
+    assert len(hits) == 4
     found = memory.recall("ana", " ".join(words[:1400])).spans
     assert [span.message_id for span in found][-1] == "rare"  # it has none of the words
     assert len(found) == 4

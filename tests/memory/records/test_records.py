@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,21 @@ def test_a_write_takes_place_only_on_the_version_that_was_read(memory: Memory) -
     assert third > second  # a version never comes back, not even after a deletion
     with pytest.raises(Conflict):
         memory.records.write(BANK, [put("k", "four", if_version=second)])
+
+
+def test_the_writes_of_a_call_see_each_other(memory: Memory) -> None:
+    delete = {"op": "delete", "namespace": ["notes"], "key": "k"}
+    first = memory.records.write(BANK, [put("k", 1), put("k", 2), put("other", 1), put("x", 1, "notes", "below")])
+    assert [change.version for change in first.changes] == [1, 2, 3, 4]
+    assert value_of(memory, "k") == 2
+    writes = [put("k", 3, if_version=2), delete, delete, put("k", 4, if_version=0)]
+    changes = memory.records.write(BANK, writes).changes
+    assert [(change.version, change.deleted) for change in changes] == [(5, 0), (None, 1), (None, 0), (6, 0)]
+    assert keys(memory) == ["other", "x", "k"]
+    clear = {"op": "clear", "namespace": ["notes"]}
+    changes = memory.records.write(BANK, [put("new", 1), clear, put("k", 5, if_version=0), delete]).changes
+    assert [(change.version, change.deleted) for change in changes] == [(7, 0), (None, 4), (8, 0), (None, 1)]
+    assert keys(memory) == []
 
 
 def test_a_repeated_write_does_nothing_twice(memory: Memory) -> None:
@@ -278,3 +294,23 @@ def test_searches_are_validated(memory: Memory) -> None:
             memory.records.search(BANK, cursor=cursor)
     with pytest.raises(InvalidInput, match="1 to 1,000"):
         memory.records.write(BANK, [])
+
+
+def test_the_clock_deletes_what_has_expired(clock: Clock, database_path: Path) -> None:
+    with Memory(database_path, clock=clock) as memory:
+        check_expiry(memory, clock, database_path)
+
+
+def check_expiry(memory: Memory, clock: Clock, database_path: Path) -> None:
+    memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
+    held = memory.bank(BANK).bytes.records
+    clock.advance(60)
+    assert memory.bank(BANK).bytes.records == held
+    memory.tick(now=clock.now)
+    assert memory.bank(BANK).bytes.records < held
+    assert keys(memory) == ["ever"]
+    memory.records.write(BANK, [put("gone", "another text to forget")])
+    memory.records.write(BANK, [{"op": "delete", "namespace": ["notes"], "key": "gone"}])
+    memory.tick(now=clock.now)
+    files = [database_path, database_path.with_name(f"{database_path.name}-wal")]
+    assert not any(b"text to forget" in file.read_bytes() for file in files if file.exists())

@@ -28,12 +28,12 @@ def new_record(bank_id: int, key: str, ordinal: int, *namespace: str) -> NewReco
 def test_a_record_comes_back_as_it_was_stored(database: Database, bank_id: int) -> None:
     row = new_record(bank_id, "k ☂ 한국어", 1, "a%", "b_")
     with database.write() as connection:
-        assert [records.next_version(connection, bank_id) for _ in range(2)] == [1, 2]
-        records.insert(connection, row)
+        assert [records.reserve_versions(connection, bank_id, 2) for _ in range(2)] == [0, 2]
+        stored = records.insert(connection, row)
     with database.read() as connection:
-        found = records.find(connection, bank_id, ("a%", "b_"), "k ☂ 한국어")
-        assert found is not None
-        assert records.find(connection, bank_id, ("a%",), "k ☂ 한국어") is None
+        address, other = (("a%", "b_"), "k ☂ 한국어"), (("a%",), "k ☂ 한국어")
+        found = records.find_many(connection, bank_id, [address, other])[address]
+        assert records.find_many(connection, bank_id, [address, other]) == {address: stored}
         assert {name: getattr(found, name) for name in row if name != "bank_id"} == {
             name: value for name, value in row.items() if name != "bank_id"
         }

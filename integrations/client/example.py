@@ -1,0 +1,40 @@
+"""An agent with a memory: recalls before it answers, and stores what was said.
+
+python -m foxing.integrations.client.example                           in a database in this folder
+python -m foxing.integrations.client.example http://127.0.0.1:8765     in a running service
+"""
+
+import sys
+from collections.abc import Sequence
+
+from foxing.integrations.client import Connection, NewMessage, Target, calls, connect
+
+BANK = "example"
+SAID = ("My name is Mina, and I prefer tea.", "We ship Titan on 14 March.", "When do we ship Titan?")
+
+
+def model(question: str, remembered: Sequence[str]) -> str:
+    """A scripted model. Put yours here: a call of its API with `remembered` before the question."""
+    if not question.endswith("?"):
+        return "Noted."
+    return f"You said: {remembered[0]}" if remembered else "I do not know."
+
+
+def answer(connection: Connection, question: str) -> str:
+    """One turn of the agent."""
+    recall = calls.recall(connection.bank, question, limit=3, max_tokens=500)
+    found = connection.run(recall.or_missing(None))
+    said = model(question, [span.text for span in found.spans] if found is not None else [])
+    turn: list[NewMessage] = [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
+    connection.run(calls.store(connection.bank, turn, thread="example"))
+    return said
+
+
+def main(target: Target, bank: str = BANK) -> None:
+    with connect(target, bank) as connection:
+        for question in SAID:
+            print(f"user: {question}\nassistant: {answer(connection, question)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "example.db")

@@ -1,0 +1,65 @@
+"""`foxing mcp`: the server over stdin and stdout, for clients that start it themselves."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from foxing.integrations.client import Connection
+    from foxing.memory import Memory
+
+
+class State(Protocol):
+    """What the command line hands to its commands."""
+
+    def memory(self) -> "AbstractContextManager[Memory]":
+        """The memory that the settings name, closed on exit."""
+
+    def settings(self) -> Any:
+        """The effective settings."""
+
+
+def mcp(
+    context: typer.Context,
+    service: Annotated[
+        str | None,
+        typer.Argument(
+            help="Address of a running service, such as http://127.0.0.1:8765. Default: the database of the settings, "
+            "in this process.",
+            show_default=False,
+        ),
+    ] = None,
+    bank: Annotated[
+        str, typer.Option("--bank", "-b", help="Name of the bank, created with its first message.")
+    ] = "main",
+) -> None:
+    """Run an MCP server over stdin and stdout, for Claude Desktop, Claude Code, Cursor, VS Code and other clients. The
+    API key of a service comes from the settings. Needs the extra 'mcp'."""
+    from foxing.renderer import PluginError
+
+    try:
+        from .banks import fixed
+        from .server import make_server
+    except ImportError as error:
+        raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
+    with _connected(cast(State, context.obj), service, bank) as connection:
+        make_server(fixed(connection)).run("stdio")
+
+
+@contextmanager
+def _connected(state: State, service: str | None, bank: str) -> "Iterator[Connection]":
+    """The bank, of a service or of the memory that the settings name. Raises `FoxingError`."""
+    from foxing.integrations.client import ClientError, connect
+    from foxing.renderer import FoxingError
+
+    try:
+        if service is not None:
+            with connect(service, bank, api_key=state.settings().key) as connection:
+                yield connection
+        else:
+            with state.memory() as memory, connect(memory, bank) as connection:
+                yield connection
+    except ClientError as error:
+        raise FoxingError(str(error)) from error

@@ -1,0 +1,67 @@
+"""An agent that has its memory from an MCP server: it calls the tools that the server lists.
+
+python -m foxing.integrations.mcp.example                                        in a database in this folder
+python -m foxing.integrations.mcp.example http://127.0.0.1:8765/x/mcp/example    in a running service
+"""
+
+import asyncio
+import sys
+from typing import Any, NamedTuple
+
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import TextContent
+
+from foxing.integrations.client import connect
+
+from .banks import fixed
+from .server import make_server
+
+SAID = ("We ship Titan on 14 March.", "When do we ship Titan?")
+
+
+class ToolUse(NamedTuple):
+    """A tool that the model wants to call."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def model(said: str, tools: set[str], result: str | None) -> ToolUse | str:
+    """A scripted model. Put yours here: a call of its API with the tools, until it answers with a text."""
+    if result is not None:
+        return f"Here is what I remember.\n{result}" if said.endswith("?") else "Noted."
+    tool = "recall" if said.endswith("?") else "remember"
+    assert tool in tools
+    return ToolUse(tool, {"query": said} if tool == "recall" else {"text": said})
+
+
+async def answer(client: Client, said: str) -> str:
+    """One turn of the agent: calls tools until the model answers."""
+    tools = {tool.name for tool in (await client.list_tools()).tools}
+    result: str | None = None
+    while True:
+        step = model(said, tools, result)
+        if isinstance(step, str):
+            return step
+        called = await client.call_tool(step.name, step.arguments)
+        result = "\n".join(block.text for block in called.content if isinstance(block, TextContent))
+
+
+async def talk(server: MCPServer | str) -> None:
+    async with Client(server) as client:
+        for said in SAID:
+            print(f"user: {said}\nassistant: {await answer(client, said)}")
+
+
+async def main(target: str) -> None:
+    """`target`: the address of an MCP server, or the path of a database."""
+    if target.startswith("http"):
+        await talk(target)
+        return
+    async with connect(target, "example") as connection:
+        await talk(make_server(fixed(connection)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "example.db"))

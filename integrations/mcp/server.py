@@ -1,0 +1,67 @@
+"""The server: tools, resources and prompts over one bank, or over the bank that the address of a request names."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+from mcp.server.mcpserver import MCPServer
+from mcp_types import ToolAnnotations
+
+from .banks import ConnectionOf, note_bank
+from .prompts import Prompts, add_prompts
+from .resources import Resources, add_resources
+from .tools import Tools
+
+INSTRUCTIONS = """\
+Long-term memory of earlier conversations. Call recall before answering a question about what was said, decided or done
+before, and build_context at the beginning of a task. Call remember for facts, decisions, preferences and results that
+will be needed again: one or a few full sentences, with names and dates. Old memories fade: ⋯ stands for what is gone.
+Say that you do not know instead of guessing what stood there.
+"""
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+_SETS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+_FADES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+def make_server(connection_of: ConnectionOf) -> MCPServer:
+    """A server over the bank that `connection_of` gives for each request; see `banks.fixed` and `banks.by_address`."""
+    with _root_logger_unchanged():
+        server: MCPServer = MCPServer(
+            "foxing",
+            title="Foxing memory",
+            description="Long-term memory that fades with age",
+            instructions=INSTRUCTIONS,
+            version=version("foxing"),
+            middleware=[note_bank],
+            log_level="WARNING",
+        )
+    tools = Tools(connection_of)
+    for tool, title, annotations in (
+        (tools.remember, "Remember", _ADDS),
+        (tools.recall, "Recall", _READS),
+        (tools.recall_pages, "Recall page images", _READS),
+        (tools.build_context, "Build context", _READS),
+        (tools.read_page, "Read a page", _READS),
+        (tools.timeline, "Timeline", _READS),
+        (tools.pin_page, "Pin a page", _SETS),
+        (tools.unpin_page, "Unpin a page", _SETS),
+        (tools.fade, "Let pages fade", _FADES),
+    ):
+        server.add_tool(tool, title=title, annotations=annotations, structured_output=False)
+    add_resources(server, Resources(connection_of, tools))
+    add_prompts(server, Prompts(tools))
+    return server
+
+
+@contextmanager
+def _root_logger_unchanged() -> Iterator[None]:
+    """The package configures the root logger, which is the program's business."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

@@ -1,0 +1,187 @@
+"""The tools: what a model can do with its memory."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Literal, TypeVar
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ContentBlock, ImageContent, TextContent
+from pydantic import Field
+
+from foxing.integrations.client import Bank, Call, ClientError, NewMessage, Page, Pages, Tier, calls
+
+from .banks import ConnectionOf
+from .wording import found_text, page_text, timeline_text
+
+R = TypeVar("R")
+
+TIMELINE_PAGES = 100
+NOTHING_YET = "Nothing is remembered yet."
+
+_Query = Annotated[str, Field(description="What to look for, in plain words; a time in it counts, as in “last week”.")]
+_Since = Annotated[str | None, Field(description="Start of the time window: RFC 3339, or words such as “3 weeks ago”.")]
+_Until = Annotated[str | None, Field(description="End of the time window, in the same forms.")]
+_Thread = Annotated[str | None, Field(description="Only messages of this thread.")]
+_PageId = Annotated[str, Field(description="Id of the page, as the timeline shows it.")]
+_Timezone = Annotated[str | None, Field(description="Time zone of dates and words, such as Europe/Berlin.")]
+
+
+class Tools:
+    """The tools of a server, for the bank that a request is about."""
+
+    def __init__(self, connection_of: ConnectionOf) -> None:
+        self._connection_of = connection_of
+
+    async def remember(
+        self,
+        text: Annotated[str, Field(min_length=1, description="What to remember, in full sentences with names.")],
+        role: Annotated[Literal["user", "assistant", "system", "tool"], Field(description="Who said it.")] = "user",
+        name: Annotated[str | None, Field(description="Name of the speaker.")] = None,
+        thread: Annotated[str | None, Field(description="The conversation it belongs to.")] = None,
+        message_id: Annotated[
+            str | None, Field(description="Storing the same text under the same id again does nothing.")
+        ] = None,
+    ) -> str:
+        """Store something in long-term memory, word for word. It can be recalled at once; with age it fades, names,
+        numbers and dates last. Do not store secrets."""
+        message: NewMessage = {"role": role, "content": text, "name": name, "id": message_id}
+        stored = await self._run(lambda bank: calls.store(bank, [message], thread=thread))
+        return f"Remembered as {stored.ids[0]}." if stored.stored else f"{stored.ids[0]} was remembered already."
+
+    async def recall(
+        self,
+        query: Annotated[
+            str | None, Field(description="What to look for, in plain words. Without it: all of the time window.")
+        ] = None,
+        since: _Since = None,
+        until: _Until = None,
+        thread: _Thread = None,
+        max_tokens: Annotated[int, Field(ge=100, le=100_000, description="Text tokens of the answer.")] = 2_000,
+    ) -> str:
+        """Find what was said earlier, best match first. A mark ⋯ stands for what has faded, and characters that may be
+        misread are named: do not guess what they were."""
+        found = await self._run(
+            lambda bank: calls.recall(
+                bank, query, since=since, until=until, thread=thread, max_tokens=max_tokens
+            ).or_missing(None)
+        )
+        if found is None:
+            return NOTHING_YET
+        return found_text(found.spans, found.left_out, found.notes)
+
+    async def recall_pages(
+        self,
+        query: _Query,
+        since: _Since = None,
+        until: _Until = None,
+        limit: Annotated[int, Field(ge=1, le=20, description="Maximum number of pages.")] = 3,
+        reader: Annotated[
+            str,
+            Field(description="The model that will look, such as claude or gpt-6; native for pages as they are held."),
+        ] = "native",
+    ) -> list[ContentBlock]:
+        """Find what was said earlier and see it as images of the pages that hold it. Needs a model that reads images;
+        messages that are on no page yet come as text."""
+        found = await self._run(
+            lambda bank: calls.recall_images(
+                bank, query, since=since, until=until, limit=limit, reader=reader
+            ).or_missing(None)
+        )
+        if found is None:
+            return [_text(NOTHING_YET)]
+        blocks: list[ContentBlock] = []
+        for image in found.images:
+            ids = ", ".join(image.message_ids)
+            blocks.append(_text(f"Page {image.page_id}, tier {image.tier}, with the messages {ids}:"))
+            blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
+        if found.open_spans or found.left_out or not blocks:
+            blocks.append(_text(found_text(found.open_spans, found.left_out, found.notes)))
+        return blocks
+
+    async def build_context(
+        self,
+        query: _Query,
+        reader: Annotated[
+            str, Field(description="The model that will read it, such as claude, gpt-6, gemini-3; text for no images.")
+        ] = "text",
+        budget: Annotated[
+            int, Field(ge=100, le=100_000, description="Tokens it may cost, as the reader bills.")
+        ] = 4_000,
+        thread: Annotated[str | None, Field(description="The thread whose last messages come exactly.")] = None,
+    ) -> list[ContentBlock]:
+        """What is worth knowing before answering: the last messages exactly, and what was said earlier about a
+        question, within a budget."""
+        found = await self._run(
+            lambda bank: calls.context(bank, reader, budget, query=query, thread=thread, form="blocks").or_missing(None)
+        )
+        blocks: list[ContentBlock] = []
+        for block in found.content if found is not None else ():
+            if block.get("type") == "image":
+                data, media_type = str(block.get("data")), str(block.get("media_type"))
+                blocks.append(ImageContent(type="image", data=data, mime_type=media_type))
+            else:
+                blocks.append(_text(str(block.get("text", ""))))
+        return blocks or [_text(NOTHING_YET)]
+
+    async def read_page(
+        self,
+        page_id: _PageId,
+        tier: Annotated[Tier | None, Field(description="A lower tier, to see what would be left there.")] = None,
+    ) -> str:
+        """Read all messages on a page, as they can be read now."""
+        return page_text(await self._run(lambda bank: calls.read_page(bank, page_id, tier)))
+
+    async def timeline(self) -> str:
+        """See what is remembered of which time: pages from the oldest to the newest, how sharp each still is, and how
+        many messages are on none yet."""
+        bank, pages = await self.held()
+        return NOTHING_YET if bank is None else timeline_text(bank, pages)
+
+    async def pin_page(self, page_id: _PageId) -> str:
+        """Keep a page as it is: it no longer fades."""
+        page = await self._run(lambda bank: calls.pin(bank, page_id))
+        return f"Page {page.id} is pinned at tier {page.tier}."
+
+    async def unpin_page(self, page_id: _PageId) -> str:
+        """Let a pinned page fade again with its age."""
+        page = await self._run(lambda bank: calls.unpin(bank, page_id))
+        return f"Page {page.id} ages again; it is at tier {page.tier}."
+
+    async def fade(
+        self,
+        preview: Annotated[bool, Field(description="Only say what would fade, and change nothing.")] = True,
+    ) -> str:
+        """Let pages fade that are due by the policy of the memory, or see which ones are. What has faded does not come
+        back."""
+        aged = await self._run(lambda bank: calls.age(bank, dry_run=preview))
+        moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
+        if not moves:
+            return "No page is due."
+        return f"{'Would fade' if aged.dry_run else 'Faded'}: " + "; ".join(moves)
+
+    async def held(self) -> tuple[Bank | None, Sequence[Page]]:
+        """Statistics of the bank, None if there is none yet, and its newest pages, oldest first."""
+        pages: list[Page] = []
+        cursor: str | None = None
+        while True:
+            part = await self._run(partial(_pages, cursor))
+            pages = [*pages, *part.pages][-TIMELINE_PAGES:]
+            cursor = part.next_cursor
+            if cursor is None:
+                return await self._run(lambda bank: calls.bank(bank).or_missing(None)), pages
+
+    async def _run(self, call_on: Callable[[str], Call[R]]) -> R:
+        """The answer to a call about the bank of the request. Raises `ToolError`, which the model is shown."""
+        try:
+            connection = self._connection_of()
+            return await connection.run_async(call_on(connection.bank))
+        except ClientError as error:
+            raise ToolError(str(error)) from error
+
+
+def _pages(cursor: str | None, bank: str) -> Call[Pages]:
+    return calls.pages(bank, limit=500, cursor=cursor).or_missing(Pages((), None))
+
+
+def _text(text: str) -> TextContent:
+    return TextContent(type="text", text=text)

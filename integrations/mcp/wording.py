@@ -1,0 +1,62 @@
+"""What a model is shown of messages and pages: plain text that says how much is left and what is not sure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from foxing.integrations.client import Bank, LeftOut, Message, Page, PageReading
+
+MAX_RUNS = 20  # of uncertain characters that are listed
+
+
+def messages_text(messages: Iterable[Message]) -> str:
+    """Messages, each with who said it when and where, and what is wrong with it."""
+    return "\n".join(map(message_text, messages))
+
+
+def message_text(message: Message) -> str:
+    """One message on a line of its own, more if its text has more."""
+    speaker = message.role if message.name is None else f"{message.role} {message.name}"
+    head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
+    notes = []
+    if message.kept < 1:
+        notes.append(f"{message.kept:.0%} is left, ⋯ stands for what has faded")
+    if message.uncertain:
+        shown = ", ".join(f"“{message.text[start:stop]}”" for start, stop, _ in message.uncertain[:MAX_RUNS])
+        notes.append(f"may be misread: {shown}")
+    return f"{head}: {message.text}" + (f" [{'; '.join(notes)}]" if notes else "")
+
+
+def found_text(messages: Sequence[Message], left_out: Sequence[LeftOut], notes: Sequence[str]) -> str:
+    """The answer to a recall."""
+    lines = [messages_text(messages) or "Nothing is remembered that matches."]
+    if left_out:
+        lines.append(f"({len(left_out)} more match: {left_out[0].reason})")
+    return "\n".join([*lines, *(f"({note})" for note in notes)])
+
+
+def timeline_text(bank: Bank, pages: Iterable[Page]) -> str:
+    """What a bank holds of which time, oldest first."""
+    lines = [
+        f"Bank {bank.id}: {bank.messages} messages in {bank.threads} threads, {bank.open_messages} of them not yet on "
+        f"a page and remembered exactly; {bank.bytes.get('total', 0):,} bytes."
+    ]
+    for page in pages:
+        state = "exact text kept" if page.text_kept else f"read with confidence {page.confidence:.2f}"
+        pinned = ", pinned" if page.pinned else ""
+        lines.append(
+            f"{moment(page.first_at)} to {moment(page.last_at)}: page {page.id}, {page.messages} messages "
+            f"({', '.join(page.threads)}), tier {page.tier}, {state}{pinned}"
+        )
+    return "\n".join(lines)
+
+
+def page_text(reading: PageReading) -> str:
+    """A page as it reads now."""
+    source = "kept exactly" if reading.source == "text" else f"read with confidence {reading.confidence:.2f}"
+    head = f"Page {reading.page_id} at tier {reading.tier}, {source}:"
+    return "\n".join([head, messages_text(reading.messages)])
+
+
+def moment(time: datetime) -> str:
+    """A time to the minute, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,92 @@
+"""The writes of one call, in their order, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from foxing.memory.clock import later
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import Conflict
+from foxing.memory.storage.repositories import records
+from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
+
+from .values import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
+
+
+class RecordWriter:
+    """Writes records of a bank. It reads at once what the writes are about, because other writers wait meanwhile."""
+
+    def __init__(self, connection: Connection, bank_id: int, writes: Sequence[RecordWrite], now: datetime) -> None:
+        self._connection = connection
+        self._bank_id = bank_id
+        self._writes = writes
+        self._now = now
+        addressed = [(write.namespace, write.key) for write in writes if not isinstance(write, ClearRecords)]
+        #: What is held under each address, as the writes so far have left it.
+        self._held = records.find_many(connection, bank_id, addressed)
+        puts = sum(isinstance(write, PutRecord) for write in writes)
+        self._version = records.reserve_versions(connection, bank_id, puts) if puts else 0
+
+    def write(self) -> list[RecordChange]:
+        """Does all writes; what each did. Raises `Conflict` if a record does not have the version that is expected."""
+        return [self._write(write) for write in self._writes]
+
+    def _write(self, write: RecordWrite) -> RecordChange:
+        if isinstance(write, ClearRecords):
+            return RecordChange(version=None, deleted=self._clear(write.namespace))
+        address = (write.namespace, write.key)
+        row = self._held.get(address)
+        if row is not None and not row.is_alive(self._now):
+            records.delete(self._connection, row.id)
+            row = None
+        _check_version(row, write)
+        if isinstance(write, PutRecord):
+            self._held[address] = row = self._put(row, write)
+            return RecordChange(version=row.version, deleted=0)
+        if row is not None:
+            records.delete(self._connection, row.id)
+        self._held.pop(address, None)
+        return RecordChange(version=None, deleted=int(row is not None))
+
+    def _clear(self, namespace: tuple[str, ...]) -> int:
+        self._held = {address: row for address, row in self._held.items() if address[0][: len(namespace)] != namespace}
+        return records.clear(self._connection, Within(self._bank_id, namespace, False, self._now))
+
+    def _put(self, row: RecordRow | None, write: PutRecord) -> RecordRow:
+        """Stores the record; as it is held now."""
+        self._version += 1
+        changed: records.ChangedRecord = {
+            "value": compact_json(write.value),
+            "text": write.text,
+            "version": self._version,
+            "updated_at": self._now,
+            "ttl_s": write.ttl_s,
+            "expires_at": None if write.ttl_s is None else later(self._now, timedelta(seconds=write.ttl_s)),
+        }
+        if row is not None:
+            records.replace(self._connection, row.id, changed)
+            return replace(row, **changed)
+        new: NewRecord = {
+            **changed,
+            "bank_id": self._bank_id,
+            "namespace": write.namespace,
+            "key": write.key,
+            "ordinal": self._version,
+            "created_at": self._now,
+        }
+        return records.insert(self._connection, new)
+
+
+def _check_version(row: RecordRow | None, write: PutRecord | DeleteRecord) -> None:
+    """Raises `Conflict` if the record is not the one that the writer has read."""
+    held = 0 if row is None else row.version
+    if write.if_version is None or write.if_version == held:
+        return
+    wanted = f"version {write.if_version} of it" if write.if_version else "that there is none"
+    state = f"it has version {held}" if held else "there is none"
+    raise Conflict(
+        f"the record '{write.key}' in {'/'.join(write.namespace)} was changed by another writer: this write expects "
+        f"{wanted}, but {state}; read it and try again"
+    )

@@ -1,0 +1,226 @@
+"""The MCP server through MCP's own client: mounted in the service, over stdin and stdout, and over a service."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.server.mcpserver import MCPServer
+from mcp_types import BlobResourceContents, CallToolResult, ImageContent, ResourceTemplateReference, TextContent
+from support.service import serve
+
+from foxing.integrations.client import Connection, calls, connect
+from foxing.integrations.mcp.banks import fixed
+from foxing.integrations.mcp.server import make_server
+from foxing.memory import Memory
+
+from ..conftest import Service
+
+#: Gives what MCP's client connects to for a bank.
+Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
+TOOLS = {
+    "build_context",
+    "fade",
+    "pin_page",
+    "read_page",
+    "recall",
+    "recall_pages",
+    "remember",
+    "timeline",
+    "unpin_page",
+}
+
+
+@pytest.fixture(params=["mounted", "over a service", "in process"])
+def server(request: pytest.FixtureRequest, service: Service) -> Server:
+    target = service.memory if request.param == "in process" else service.url
+
+    @asynccontextmanager
+    async def serving(bank: str) -> AsyncIterator[MCPServer | str]:
+        if request.param == "mounted":
+            yield f"{service.url}/x/mcp/{bank}"
+        else:
+            async with connect(target, bank) as connection:
+                yield make_server(fixed(connection))
+
+    return serving
+
+
+def use(server: Server, bank: str, play: Callable[[Client], Awaitable[None]]) -> None:
+    """Plays with a client that is connected to the server of a bank."""
+
+    async def run() -> None:
+        async with server(bank) as address, Client(address) as client:
+            await play(client)
+
+    asyncio.run(run())
+
+
+def text_of(result: CallToolResult) -> str:
+    assert not result.is_error, result.content
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
+    async def play(client: Client) -> None:
+        assert "long-term memory" in (client.instructions or "").lower()
+        listed = await client.list_tools()
+        assert {tool.name for tool in listed.tools} == TOOLS
+        assert all(tool.description and tool.annotations for tool in listed.tools)
+        asked = {"text": "We ship Titan on 14 March.", "name": "Mina", "thread": "planning", "message_id": "m1"}
+        assert text_of(await client.call_tool("remember", asked)) == "Remembered as m1."
+        assert "already" in text_of(await client.call_tool("remember", asked))
+        await client.call_tool("remember", {"text": "Noted.", "role": "assistant"})
+        found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))
+        assert "user Mina (thread planning, id m1): We ship Titan on 14 March." in found
+        everything = text_of(await client.call_tool("recall", {"thread": "planning"}))
+        assert everything == found
+        context = text_of(await client.call_tool("build_context", {"query": "Titan", "reader": "claude"}))
+        assert "Titan" in context
+        assert "2 messages in 2 threads, 2 of them not yet on a page" in text_of(await client.call_tool("timeline"))
+        assert "Nothing is remembered" in text_of(await client.call_tool("recall", {"query": "zebra"}))
+
+    use(server, bank, play)
+
+
+def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Service) -> None:
+    service.memory.store(
+        bank, [{"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00Z"}]
+    )
+    (page,) = service.memory.seal(bank).pages
+
+    async def play(client: Client) -> None:
+        shown = await client.call_tool("recall_pages", {"query": "Titan"})
+        image = next(block for block in shown.content if isinstance(block, ImageContent))
+        assert image.mime_type == "image/png"
+        assert image.data.startswith("iVBOR")
+        assert page in text_of(shown)
+        laid_out = await client.call_tool("recall_pages", {"query": "Titan", "reader": "claude"})
+        assert any(isinstance(block, ImageContent) for block in laid_out.content)
+        assert "We ship Titan on 14 March." in text_of(await client.call_tool("read_page", {"page_id": page}))
+        assert "pinned" in text_of(await client.call_tool("pin_page", {"page_id": page}))
+        assert f"page {page}, 1 messages (main), tier base" in text_of(await client.call_tool("timeline"))
+        assert text_of(await client.call_tool("fade")) == "No page is due."
+        await client.call_tool("unpin_page", {"page_id": page})
+        assert "Would fade" in text_of(await client.call_tool("fade"))
+        assert not service.memory.page(bank, page).pinned
+
+        assert [resource.uri for resource in (await client.list_resources()).resources] == ["foxing://timeline"]
+        templates = (await client.list_resource_templates()).resource_templates
+        assert {template.name for template in templates} == {"page", "page_image", "message", "thread"}
+        assert page in str((await client.read_resource("foxing://timeline")).contents)
+        (content,) = (await client.read_resource(f"foxing://pages/{page}/image")).contents
+        assert isinstance(content, BlobResourceContents)
+        assert content.blob.startswith("iVBOR")
+        for uri in (f"foxing://pages/{page}", "foxing://messages/m1", "foxing://threads/main"):
+            assert "14 March" in str((await client.read_resource(uri)).contents)
+        ref = ResourceTemplateReference(type="ref/resource", uri="foxing://pages/{page_id}")
+        completed = await client.complete(ref, {"name": "page_id", "value": page[:4]})
+        assert completed.completion.values == [page]
+
+        assert {prompt.name for prompt in (await client.list_prompts()).prompts} == {"recall_topic", "catch_up"}
+        assert "14 March" in str(await client.get_prompt("recall_topic", {"topic": "Titan"}))
+        assert "Sum up" in str(await client.get_prompt("catch_up", {"since": "2026-01-01"}))
+
+    use(server, bank, play)
+
+
+def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
+    async def play(client: Client) -> None:
+        for tool, arguments, said in (
+            ("read_page", {"page_id": "0" * 32}, "there is no"),
+            ("fade", {}, "there is no bank"),
+            ("remember", {"text": ""}, "text"),
+            ("recall", {"max_tokens": 1}, "max_tokens"),
+        ):
+            result = await client.call_tool(tool, arguments)
+            assert result.is_error, (tool, arguments)
+            assert said in str(result.content), result.content
+        for tool in ("recall", "recall_pages", "build_context"):
+            assert text_of(await client.call_tool(tool, {"query": "x"})) == "Nothing is remembered yet."
+        await client.call_tool("remember", {"text": "hello"})
+        for tool, arguments, said in (
+            ("recall", {"since": "the day that never was"}, "the day that never was"),
+            ("build_context", {"query": "x", "reader": "abacus"}, "abacus"),
+        ):
+            result = await client.call_tool(tool, arguments)
+            assert result.is_error
+            assert said in str(result.content)
+        with pytest.raises(MCPError, match="there is no"):
+            await client.read_resource("foxing://messages/none")
+
+    use(server, bank, play)
+
+
+def test_an_address_reaches_its_bank_alone(service: Service, bank: str) -> None:
+    async def run() -> None:
+        async with Client(f"{service.url}/x/mcp/{bank}") as client:
+            await client.call_tool("remember", {"text": "Mina's secret plan"})
+        async with Client(f"{service.url}/x/mcp/{bank}-2") as client:
+            assert "secret" not in str(await client.call_tool("recall", {"query": "secret plan"}))
+            assert text_of(await client.call_tool("timeline")) == "Nothing is remembered yet."
+
+    asyncio.run(run())
+    assert service.memory.bank(bank).messages == 1
+
+
+def test_the_service_checks_the_key_and_the_host(database_path: Path) -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    headers = {"Accept": "application/json, text/event-stream"}
+    with Memory(database_path) as memory:
+        with serve(memory, api_key="secret") as http:
+            assert http.post("/x/mcp/ana", json=body, headers=headers).status_code == 401
+            wrong = {**headers, "Authorization": "Bearer wrong"}
+            assert http.post("/x/mcp/ana", json=body, headers=wrong).status_code == 401
+            right = {**headers, "Authorization": "Bearer secret"}
+            assert http.post("/x/mcp/ana", json=body, headers=right).status_code == 200
+        with serve(memory) as http:
+            assert http.post("/x/mcp/ana", json=body, headers={**headers, "Host": "evil.example"}).status_code == 421
+            assert http.post("/x/mcp/ana", json=body, headers={**headers, "Origin": "http://evil"}).status_code == 403
+            assert http.post("/x/mcp/ana", json=body, headers=headers).status_code == 200
+
+
+def command(*arguments: str) -> StdioServerParameters:
+    environment = {name: value for name, value in os.environ.items() if name.startswith(("FOXING_", "XDG_", "PYTHON"))}
+    program = ["-m", "foxing.api.cli.main", *arguments]
+    return StdioServerParameters(command=sys.executable, args=program, env=environment)
+
+
+def test_the_command_serves_over_stdin_and_stdout(database_path: Path, service: Service, bank: str) -> None:
+    async def remember(client: Client) -> None:
+        assert "Remembered" in text_of(await client.call_tool("remember", {"text": "We ship Titan on 14 March."}))
+        assert "14 March" in text_of(await client.call_tool("recall", {"query": "Titan"}))
+
+    async def run(*arguments: str) -> None:
+        async with Client(command(*arguments)) as client:
+            await remember(client)
+
+    asyncio.run(run("--database", str(database_path), "mcp", "--bank", "ana"))
+    with Memory(database_path) as memory:
+        assert memory.bank("ana").messages == 1
+    asyncio.run(run("mcp", service.url, "--bank", bank))
+    assert service.memory.bank(bank).messages == 1
+
+
+def test_a_hundred_agents_write_at_once(service: Service, bank: str) -> None:
+    async def agent(number: int) -> None:
+        async with Client(f"{service.url}/x/mcp/{bank}", mode="2026-07-28") as client:
+            arguments = {"text": f"agent {number} was here", "thread": f"agent-{number}"}
+            assert not (await client.call_tool("remember", arguments)).is_error
+
+    async def run() -> None:
+        await asyncio.gather(*map(agent, range(100)))
+
+    asyncio.run(run())
+    with connect(service.memory, bank) as connection:
+        assert_all_are_there(connection)
+
+
+def assert_all_are_there(connection: Connection) -> None:
+    found = connection.run(calls.recall(connection.bank, limit=500)).spans
+    said = sorted((message.thread, message.text) for message in found)
+    assert said == sorted((f"agent-{number}", f"agent {number} was here") for number in range(100))
