@@ -296,8 +296,13 @@ def test_searches_are_validated(memory: Memory) -> None:
         memory.records.write(BANK, [])
 
 
-def test_the_clock_deletes_what_has_expired(memory: Memory, clock: Clock) -> None:
-    memory.records.write(BANK, [put("short", 1, ttl_s=10), put("ever", 1)])
+def test_the_clock_deletes_what_has_expired(clock: Clock, database_path: Path) -> None:
+    with Memory(database_path, clock=clock) as memory:
+        check_expiry(memory, clock, database_path)
+
+
+def check_expiry(memory: Memory, clock: Clock, database_path: Path) -> None:
+    memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
     held = memory.bank(BANK).bytes.records
     clock.advance(60)
     assert memory.bank(BANK).bytes.records == held
