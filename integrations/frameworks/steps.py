@@ -8,6 +8,7 @@ A function yields calls, receives their answers and returns a result; `run` and 
 """
 
 from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -29,28 +30,30 @@ def ask(call: Call[R]) -> Steps[R]:
 def run(connection: Connection, steps: Steps[R]) -> R:
     """The result of the steps. Raises what they do not handle."""
     resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as done:
-            result: R = done.value
-            return result
-        try:
-            resume = partial(steps.send, connection.run(call))
-        except ClientError as error:
-            resume = partial(steps.throw, error)
+    with closing(steps):
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: R = done.value
+                return result
+            try:
+                resume = partial(steps.send, connection.run(call))
+            except ClientError as error:
+                resume = partial(steps.throw, error)
 
 
 async def run_async(connection: Connection, steps: Steps[R]) -> R:
-    """The same without blocking the event loop."""
+    """The same without blocking the event loop. Steps that are cancelled are closed."""
     resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as done:
-            result: R = done.value
-            return result
-        try:
-            resume = partial(steps.send, await connection.run_async(call))
-        except ClientError as error:
-            resume = partial(steps.throw, error)
+    with closing(steps):
+        while True:
+            try:
+                call = resume()
+            except StopIteration as done:
+                result: R = done.value
+                return result
+            try:
+                resume = partial(steps.send, await connection.run_async(call))
+            except ClientError as error:
+                resume = partial(steps.throw, error)

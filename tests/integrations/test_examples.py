@@ -10,6 +10,7 @@ from .conftest import Service
 #: Integration → what its example prints at its end.
 EXAMPLES = {
     "langgraph": "in the store: Mina does not eat fish.",
+    "openai_agents": "assistant: On Tuesday.",
 }
 
 

@@ -13,11 +13,13 @@ from foxing.integrations.frameworks.versions import RANGES, UnsupportedFramework
 #: Top-level packages of each framework.
 FRAMEWORKS = {
     "langgraph": {"langgraph", "langchain_core"},
+    "openai_agents": {"agents", "openai", "mcp"},
 }
 FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp"}
 HEAVY = {"torch", "sqlalchemy", "fastapi"}
 CONNECT = {
     "langgraph": "FoxingStore.connect(url, bank='ana')",
+    "openai_agents": "FoxingSession.connect(url, bank='ana', session_id='chat')",
 }
 
 
