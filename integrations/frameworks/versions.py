@@ -29,6 +29,7 @@ class Range:
 RANGES: Mapping[str, Range] = MappingProxyType(
     {
         "langgraph": Range("langgraph-checkpoint", "4.3", "5"),
+        "anthropic": Range("anthropic", "2.14", "3"),
         "openai_agents": Range("openai-agents", "0.24", "0.25"),
     }
 )

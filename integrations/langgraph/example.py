@@ -36,7 +36,7 @@ def remember(fact: str, store: Annotated[BaseStore, InjectedStore()]) -> str:
 def scripted_model(answers: Sequence[AIMessage]) -> Runnable[LanguageModelInput, AIMessage]:
     """A model that gives these answers, whatever it is asked.
 
-    Put a real one here: `ChatAnthropic(model="claude-opus-4-5").bind_tools([remember])` of langchain-anthropic.
+    Put a real one here: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([remember])` of langchain-anthropic.
     """
     return GenericFakeChatModel(messages=iter(answers))
 

@@ -11,6 +11,7 @@ from .conftest import Service
 EXAMPLES = {
     "langgraph": "in the store: Mina does not eat fish.",
     "openai_agents": "assistant: On Tuesday.",
+    "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
 }
 
 

@@ -14,12 +14,14 @@ from foxing.integrations.frameworks.versions import RANGES, UnsupportedFramework
 FRAMEWORKS = {
     "langgraph": {"langgraph", "langchain_core"},
     "openai_agents": {"agents", "openai", "mcp"},
+    "anthropic": {"anthropic"},
 }
 FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp"}
 HEAVY = {"torch", "sqlalchemy", "fastapi"}
 CONNECT = {
     "langgraph": "FoxingStore.connect(url, bank='ana')",
     "openai_agents": "FoxingSession.connect(url, bank='ana', session_id='chat')",
+    "anthropic": "FoxingMemoryTool.connect(url, bank='ana'); AsyncFoxingMemoryTool.connect(url, bank='ana')",
 }
 
 
