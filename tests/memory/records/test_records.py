@@ -298,17 +298,13 @@ def test_searches_are_validated(memory: Memory) -> None:
 
 def test_the_clock_deletes_what_has_expired(clock: Clock, database_path: Path) -> None:
     with Memory(database_path, clock=clock) as memory:
-        check_expiry(memory, clock, database_path)
-
-
-def check_expiry(memory: Memory, clock: Clock, database_path: Path) -> None:
-    memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
-    held = memory.bank(BANK).bytes.records
-    clock.advance(60)
-    assert memory.bank(BANK).bytes.records == held
-    memory.tick(now=clock.now)
-    assert memory.bank(BANK).bytes.records < held
-    assert keys(memory) == ["ever"]
+        memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
+        held = memory.bank(BANK).bytes.records
+        clock.advance(60)
+        assert memory.bank(BANK).bytes.records == held
+        memory.tick(now=clock.now)
+        assert memory.bank(BANK).bytes.records < held
+        assert keys(memory) == ["ever"]
 
 
 def test_what_is_deleted_is_overwritten_by_the_next_tick(database_path: Path, clock: Clock) -> None:
