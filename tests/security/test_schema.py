@@ -11,7 +11,9 @@ import hypothesis
 import pytest
 import schemathesis
 from hypothesis import HealthCheck
+from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
+from schemathesis.core.errors import InvalidSchema
 from schemathesis.generation import GenerationMode
 
 from foxing.api.app import create_app
@@ -88,6 +90,16 @@ def check(case: schemathesis.Case, url: str) -> None:
         assert known or ".metadata: " in problem["detail"], response.text  # its size
 
 
+@st.composite
+def drawn(draw: st.DrawFn, cases: st.SearchStrategy[schemathesis.Case]) -> schemathesis.Case:
+    """A case, without those that schemathesis begins and cannot finish: it places a wrong element in a list for which
+    it finds none."""
+    try:
+        return draw(cases)
+    except InvalidSchema:
+        hypothesis.reject()
+
+
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
     operation = OPERATIONS[label]
@@ -96,7 +108,7 @@ def test_every_answer_is_as_the_document_says(label: str, url: str) -> None:
         cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
     @settings
-    @hypothesis.given(case=cases)
+    @hypothesis.given(case=drawn(cases))
     def send(case: schemathesis.Case) -> None:
         check(case, url)
 

@@ -44,7 +44,7 @@ def test_an_interrupted_run_resumes(bank: SampleBank, monkeypatch: pytest.Monkey
 
 
 def test_a_killed_process_leaves_every_page_intact(bank: SampleBank, other_weights: Path) -> None:
-    (folder,) = support.__path__
+    folder = next(iter(support.__path__))
     path = os.pathsep.join([str(Path(folder).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", REENCODE, str(bank.database), str(other_weights)],
