@@ -14,15 +14,21 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
+
+from cachetools import LRUCache
 
 from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
 from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.values import SHOWN, Show
+from foxing.memory.models import RecallResult
+from foxing.memory.recall.query import RecallQuery
+from foxing.memory.recall.search import Recaller
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Readers
 
@@ -32,6 +38,7 @@ from .reading import ENGINES, SheetReader
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 QUESTIONS = 40
 NEW_THREAD = "a new thread"
+RECALLS_KEPT = 400  # questions, for each budget, that are recalled once for all readers
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def measure(
         options.questions,
     )
     cases = [(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r)]
+    memory._context.recaller = _RecallOnce(memory._context.recaller)
     as_text: dict[int, ContextRow] = {}  # which is the same for every reader
     for number, (reader, budget, show) in enumerate(cases):
         progress(number, len(cases))
@@ -102,6 +110,21 @@ def measure(
         if show == "text":
             as_text[budget] = row
         yield row
+
+
+class _RecallOnce(Recaller):
+    """Recalls a question once for all readers, since nothing is stored between them."""
+
+    def __init__(self, recaller: Recaller) -> None:
+        super().__init__(recaller.database, recaller.search, recaller.assembler)
+        self._answers: LRUCache[tuple[str, RecallQuery], RecallResult] = LRUCache(RECALLS_KEPT)
+
+    def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
+        """See `Recaller.recall`."""
+        key = (bank_name, query)
+        if key not in self._answers:
+            self._answers[key] = super().recall(bank_name, query, now)
+        return self._answers[key]
 
 
 def _ways(reader: str) -> Sequence[Show]:
