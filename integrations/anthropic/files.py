@@ -1,0 +1,236 @@
+"""The files of the memory tool, as records of a bank.
+
+Each command is one write, all or none, on the versions that it has read; where another writer was faster, it reads
+again.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from anthropic.lib.tools import ToolError
+
+from foxing.integrations.client import (
+    Conflict,
+    DeleteRecord,
+    FoundRecords,
+    InvalidRequest,
+    PutRecord,
+    Record,
+    Records,
+    RecordWrite,
+    calls,
+)
+from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.steps import Steps, ask
+
+from .paths import DIRECTORY, NAMESPACE, ROOT, Place, name_of, place_of
+from .texts import inserted, replaced, shown, size
+
+#: What a directory is said to take, as on most file systems.
+DIRECTORY_BYTES = 4096
+SHOWN_DEPTH = 2
+MOST_AT_ONCE = 500
+
+
+class Files:
+    """The files below /memories in a bank. Commands return the tool's answer, or raise `ToolError` with it."""
+
+    def __init__(self, bank: str) -> None:
+        self._bank = bank
+
+    def view(self, path: str, view_range: Sequence[int] | None) -> Steps[str]:
+        """A file with line numbers, or what is in a directory and in those in it."""
+        place = place_of(path)
+        file, is_directory = yield from self._look(place)
+        if file is not None:
+            return shown(path, _text(file), view_range)
+        if not is_directory:
+            raise ToolError(f"The path {path} does not exist. Please provide a valid path.")
+        lines = [
+            f"Here're the files and directories up to 2 levels deep in {path}, excluding hidden items:",
+            f"{size(DIRECTORY_BYTES)}\t{path}",
+        ]
+        listing = _listing((yield from self._below(place)), len(place.namespace))
+        return "\n".join([*lines, *(f"{length}\t{path}/{name}" for name, length in listing)])
+
+    def create(self, path: str, text: str) -> Steps[str]:
+        """A new file, and the directories above it."""
+        place = place_of(path)
+        file, is_directory = yield from self._look(place)
+        exists = ToolError(f"File {path} already exists")
+        if file is not None or is_directory:
+            raise exists
+        yield from self._check_directories(place)
+        try:
+            yield from self._write([*_directories(place.parents), _put(place.as_file, text)])
+        except Conflict:
+            raise exists from None
+        return f"File created successfully at: {path}"
+
+    def str_replace(self, path: str, old: str, new: str) -> Steps[str]:
+        """A file in which a text that is there once is replaced."""
+        return self._edit(path, partial(replaced, path, old=old, new=new))
+
+    def insert(self, path: str, line: int, text: str) -> Steps[str]:
+        """A file with a text after a line."""
+        return self._edit(path, partial(inserted, path, line=line, new=text))
+
+    def delete(self, path: str) -> Steps[str]:
+        """Deletes a file, or a directory with all that is in it."""
+        place = place_of(path)
+        if not place.names:
+            raise ToolError(f"Cannot delete the {ROOT} directory itself")
+        while True:
+            file, is_directory = yield from self._look(place)
+            if file is None and not is_directory:
+                raise ToolError(f"The path {path} does not exist")
+            try:
+                if file is not None:
+                    yield from self._write([_delete(file)])
+                else:
+                    yield from self._write([{"op": "clear", "namespace": place.namespace}])
+            except Conflict:
+                continue
+            return f"Successfully deleted {path}"
+
+    def rename(self, old_path: str, new_path: str) -> Steps[str]:
+        """Moves a file, or a directory with all that is in it."""
+        old, new = place_of(old_path), place_of(new_path)
+        if not old.names:
+            raise ToolError(f"Cannot rename the {ROOT} directory itself")
+        while True:
+            if any((yield from self._look(new))):
+                raise ToolError(f"The destination {new_path} already exists")
+            yield from self._check_directories(new)
+            moves = yield from self._moves(old, new)
+            if moves and new.names[: len(old.names)] == old.names:
+                yield from self._write(_directories(new.parents))
+                raise ToolError(f"Cannot move {old_path} into itself")
+            writes = [*_directories(new.parents), *moves]
+            if len(list(batches(writes))) > 1:
+                raise ToolError(f"{old_path} is too large to be moved at once; move what is in it piece by piece")
+            try:
+                yield from self._write(writes)
+            except Conflict:
+                continue
+            if not moves:
+                raise ToolError(f"The path {old_path} does not exist")
+            return f"Successfully renamed {old_path} to {new_path}"
+
+    def clear(self) -> Steps[str]:
+        """Deletes everything."""
+        yield from self._write([{"op": "clear", "namespace": (NAMESPACE,)}])
+        return "All memory cleared"
+
+    def _look(self, place: Place) -> Steps[tuple[Record | None, bool]]:
+        """The file at a place, and whether it is a directory."""
+        if not place.names:
+            return None, True
+        found = yield from self._get([place.as_file, place.as_directory])
+        return found[0], found[1] is not None
+
+    def _get(self, keys: Sequence[tuple[Sequence[str], str]]) -> Steps[tuple[Record | None, ...]]:
+        missing = FoundRecords((None,) * len(keys))
+        return (yield from ask(calls.get_records(self._bank, keys).or_missing(missing))).records
+
+    def _below(self, place: Place) -> Steps[list[Record]]:
+        """All records in a directory and in those below it."""
+        found: list[Record] = []
+        cursor: str | None = None
+        while True:
+            call = calls.search_records(self._bank, place.namespace, limit=MOST_AT_ONCE, cursor=cursor)
+            part = yield from ask(call.or_missing(Records()))
+            found += part.records
+            cursor = part.next_cursor
+            if cursor is None:
+                return found
+
+    def _check_directories(self, place: Place) -> Steps[None]:
+        """Raises `ToolError` if something above a place is a file."""
+        parents = place.parents
+        files = (yield from self._get([parent.as_file for parent in parents])) if parents else ()
+        for parent, file in zip(parents, files, strict=True):
+            if file is not None:
+                raise ToolError(f"{ROOT}/{'/'.join(parent.names)} is a file, not a directory")
+
+    def _edit(self, path: str, change: Callable[[str], tuple[str, str]]) -> Steps[str]:
+        place = place_of(path)
+        while True:
+            file, is_directory = yield from self._look(place)
+            if file is None and not is_directory:
+                raise ToolError(f"The path {path} does not exist. Please provide a valid path.")
+            if file is None:
+                raise ToolError(f"The path {path} is not a file.")
+            text, answer = change(_text(file))
+            try:
+                yield from self._write([_put(place.as_file, text, file.version)])
+            except Conflict:
+                continue
+            return answer
+
+    def _moves(self, old: Place, new: Place) -> Steps[list[RecordWrite]]:
+        """The writes that move what is at a place; none if there is nothing."""
+        file, is_directory = yield from self._look(old)
+        if file is not None:
+            return [_put(new.as_file, _text(file)), _delete(file)]
+        moves: list[RecordWrite] = []
+        for record in (yield from self._below(old)) if is_directory else ():
+            namespace = (*new.namespace, *record.namespace[len(old.namespace) :])
+            moves += [
+                {"op": "put", "namespace": namespace, "key": record.key, "value": record.value, "if_version": 0},
+                _delete(record),
+            ]
+        return moves
+
+    def _write(self, writes: Sequence[RecordWrite]) -> Steps[None]:
+        if not writes:
+            return
+        try:
+            yield from ask(calls.write_records(self._bank, writes))
+        except InvalidRequest as error:
+            raise ToolError(str(error)) from error
+
+
+def _directories(places: Iterable[Place]) -> list[PutRecord]:
+    """Puts that make directories of places; where they are, they stay."""
+    return [
+        {"op": "put", "namespace": namespace, "key": key, "value": None}
+        for namespace, key in (place.as_directory for place in places)
+    ]
+
+
+def _put(address: tuple[tuple[str, ...], str], text: str, if_version: int = 0) -> PutRecord:
+    namespace, key = address
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ToolError("The text contains half of a surrogate pair; give valid Unicode") from error
+    return {"op": "put", "namespace": namespace, "key": key, "value": text, "if_version": if_version}
+
+
+def _delete(record: Record) -> DeleteRecord:
+    return {"op": "delete", "namespace": record.namespace, "key": record.key, "if_version": record.version}
+
+
+def _text(file: Record) -> str:
+    if not isinstance(file.value, str):
+        raise ToolError(f"The record '{file.key}' was not written by the memory tool")
+    return file.value
+
+
+def _listing(records: Iterable[Record], above: int) -> list[tuple[str, str]]:
+    """(name, size) of what is at most `SHOWN_DEPTH` names below a namespace of `above` labels, in the order of names.
+    Names that begin with a dot are left out, with all below them."""
+    found: dict[tuple[str, ...], tuple[str, str]] = {}
+    for record in records:
+        directories = tuple(map(name_of, record.namespace[above:]))
+        is_directory = record.key == DIRECTORY
+        names = directories if is_directory else (*directories, name_of(record.key))
+        if not 1 <= len(names) <= SHOWN_DEPTH or any(name.startswith(".") for name in names):
+            continue
+        path = "/".join(names)
+        if is_directory:
+            found[names] = (f"{path}/", size(DIRECTORY_BYTES))
+        else:
+            found[(*names, "")] = (path, size(len(_text(record).encode())))
+    return [found[names] for names in sorted(found)]

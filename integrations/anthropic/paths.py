@@ -1,0 +1,86 @@
+"""Paths of the memory tool, and the records that hold what is there.
+
+A file is a record in the namespace of its directory, with its text as the value. A directory is a record as well, in
+its own namespace, so that it stays when it is empty.
+"""
+
+import re
+from dataclasses import dataclass
+
+from anthropic.lib.tools import ToolError
+
+ROOT = "/memories"
+NAMESPACE = "anthropic_memory"
+#: Key of the record that says that a directory exists. No file has that name.
+DIRECTORY = "/"
+MOST_NAME_CHARS = 200
+MOST_DIRECTORIES = 19
+
+_ENCODED = re.compile("[%\x00-\x1f]")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads: names of directories and at last of a file or directory, none for /memories itself."""
+
+    names: tuple[str, ...]
+
+    @property
+    def namespace(self) -> tuple[str, ...]:
+        """Of what is in it, if it is a directory."""
+        return (NAMESPACE, *map(_label, self.names))
+
+    @property
+    def as_file(self) -> tuple[tuple[str, ...], str]:
+        """Namespace and key of its record, if it is a file."""
+        return Place(self.names[:-1]).namespace, _label(self.names[-1])
+
+    @property
+    def as_directory(self) -> tuple[tuple[str, ...], str]:
+        """Namespace and key of its record, if it is a directory."""
+        return self.namespace, DIRECTORY
+
+    @property
+    def parents(self) -> "list[Place]":
+        """The directories above it, /memories left out."""
+        return [Place(self.names[:length]) for length in range(1, len(self.names))]
+
+
+def place_of(path: str) -> Place:
+    """Where a path leads. Raises `ToolError` for a path outside of /memories, and for names that are too long."""
+    if not path.startswith(ROOT):
+        raise ToolError(f"Path must start with {ROOT}, got: {path}")
+    root = ROOT.removeprefix("/")
+    names: list[str] = [root]
+    for name in path.removeprefix(ROOT).split("/"):
+        if name == ".." and names:
+            names.pop()
+        elif name not in ("", "."):
+            names.append(name)
+    if names[:1] != [root]:
+        raise ToolError(f"Path {path} would escape {ROOT} directory")
+    place = Place(tuple(names[1:]))
+    if len(place.names) > MOST_DIRECTORIES:
+        raise ToolError(f"Path {path} is too deep: at most {MOST_DIRECTORIES} names below {ROOT}")
+    for name in place.names:
+        if len(_label(name)) > MOST_NAME_CHARS or not _is_unicode(name):
+            raise ToolError(f"Path {path} has a name that is too long or invalid: at most {MOST_NAME_CHARS} characters")
+    return place
+
+
+def name_of(label: str) -> str:
+    """The name that a label of a namespace, or a key, stands for."""
+    return re.sub("%([0-9A-F]{2})", lambda found: chr(int(found.group(1), 16)), label)
+
+
+def _label(name: str) -> str:
+    """A name as records can have it: without control characters."""
+    return _ENCODED.sub(lambda found: f"%{ord(found.group()):02X}", name)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

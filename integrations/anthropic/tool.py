@@ -1,0 +1,153 @@
+"""The memory tool, synchronous and asynchronous."""
+
+from types import TracebackType
+from typing import Self
+
+from anthropic.lib.tools import BetaAbstractMemoryTool, BetaAsyncAbstractMemoryTool
+from anthropic.types.beta import (
+    BetaCacheControlEphemeralParam,
+    BetaMemoryTool20250818CreateCommand,
+    BetaMemoryTool20250818DeleteCommand,
+    BetaMemoryTool20250818InsertCommand,
+    BetaMemoryTool20250818RenameCommand,
+    BetaMemoryTool20250818StrReplaceCommand,
+    BetaMemoryTool20250818ViewCommand,
+)
+
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.steps import run, run_async
+
+from .files import Files
+
+
+class FoxingMemoryTool(BetaAbstractMemoryTool):
+    """Claude's memory tool with its files in a bank; answers are those of `BetaLocalFilesystemMemoryTool`.
+
+        memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
+        client.beta.messages.tool_runner(tools=[memory], …)
+
+    Raises `ToolError` with what Claude is to be told, and `ClientError` if the service cannot be used.
+    """
+
+    def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
+        super().__init__(cache_control=cache_control)
+        #: The bank, for calls of other kinds.
+        self.connection = connection
+        self._files = Files(connection.bank)
+
+    @classmethod
+    def connect(
+        cls,
+        target: Target,
+        bank: str,
+        *,
+        api_key: str | None = None,
+        cache_control: BetaCacheControlEphemeralParam | None = None,
+    ) -> Self:
+        """A tool on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
+        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank."""
+        return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
+
+    def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
+        """A file with line numbers, or what is in a directory."""
+        return run(self.connection, self._files.view(command.path, command.view_range))
+
+    def create(self, command: BetaMemoryTool20250818CreateCommand) -> str:
+        """Creates a file."""
+        return run(self.connection, self._files.create(command.path, command.file_text))
+
+    def str_replace(self, command: BetaMemoryTool20250818StrReplaceCommand) -> str:
+        """Replaces a text in a file."""
+        return run(self.connection, self._files.str_replace(command.path, command.old_str, command.new_str))
+
+    def insert(self, command: BetaMemoryTool20250818InsertCommand) -> str:
+        """Inserts a text after a line of a file."""
+        return run(self.connection, self._files.insert(command.path, command.insert_line, command.insert_text))
+
+    def delete(self, command: BetaMemoryTool20250818DeleteCommand) -> str:
+        """Deletes a file or a directory."""
+        return run(self.connection, self._files.delete(command.path))
+
+    def rename(self, command: BetaMemoryTool20250818RenameCommand) -> str:
+        """Moves a file or a directory."""
+        return run(self.connection, self._files.rename(command.old_path, command.new_path))
+
+    def clear_all_memory(self) -> str:
+        """Deletes all files of the bank."""
+        return run(self.connection, self._files.clear())
+
+    def close(self) -> None:
+        """Closes what was opened for the tool; a `Memory` that was given stays open."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncFoxingMemoryTool(BetaAsyncAbstractMemoryTool):
+    """The same for asynchronous programs."""
+
+    def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
+        super().__init__(cache_control=cache_control)
+        #: The bank, for calls of other kinds.
+        self.connection = connection
+        self._files = Files(connection.bank)
+
+    @classmethod
+    def connect(
+        cls,
+        target: Target,
+        bank: str,
+        *,
+        api_key: str | None = None,
+        cache_control: BetaCacheControlEphemeralParam | None = None,
+    ) -> Self:
+        """See `FoxingMemoryTool.connect`."""
+        return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
+
+    async def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:
+        """A file with line numbers, or what is in a directory."""
+        return await run_async(self.connection, self._files.view(command.path, command.view_range))
+
+    async def create(self, command: BetaMemoryTool20250818CreateCommand) -> str:
+        """Creates a file."""
+        return await run_async(self.connection, self._files.create(command.path, command.file_text))
+
+    async def str_replace(self, command: BetaMemoryTool20250818StrReplaceCommand) -> str:
+        """Replaces a text in a file."""
+        steps = self._files.str_replace(command.path, command.old_str, command.new_str)
+        return await run_async(self.connection, steps)
+
+    async def insert(self, command: BetaMemoryTool20250818InsertCommand) -> str:
+        """Inserts a text after a line of a file."""
+        steps = self._files.insert(command.path, command.insert_line, command.insert_text)
+        return await run_async(self.connection, steps)
+
+    async def delete(self, command: BetaMemoryTool20250818DeleteCommand) -> str:
+        """Deletes a file or a directory."""
+        return await run_async(self.connection, self._files.delete(command.path))
+
+    async def rename(self, command: BetaMemoryTool20250818RenameCommand) -> str:
+        """Moves a file or a directory."""
+        return await run_async(self.connection, self._files.rename(command.old_path, command.new_path))
+
+    async def clear_all_memory(self) -> str:
+        """Deletes all files of the bank."""
+        return await run_async(self.connection, self._files.clear())
+
+    async def aclose(self) -> None:
+        """Closes what was opened for the tool; a `Memory` that was given stays open."""
+        await self.connection.close_async()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,9 @@
+"""LangGraph's store: long-term memory of graphs, kept exactly in a bank."""
+
+from foxing.integrations.frameworks.versions import require
+
+require("langgraph")
+
+from .store import FoxingStore  # noqa: E402
+
+__all__ = ["FoxingStore"]

@@ -1,0 +1,83 @@
+"""An agent that remembers facts about its user from one conversation to the next.
+
+python -m foxing.integrations.langgraph.example                         # in a database of its own
+python -m foxing.integrations.langgraph.example http://127.0.0.1:8765   # on a server
+"""
+
+import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import InjectedStore, ToolNode, tools_condition
+from langgraph.store.base import BaseStore
+
+from foxing.integrations.client import Target
+from foxing.integrations.langgraph import FoxingStore
+
+FACTS = ("users", "mina", "facts")
+
+
+@tool
+def remember(fact: str, store: Annotated[BaseStore, InjectedStore()]) -> str:
+    """Remembers a fact about the user."""
+    store.put(FACTS, uuid.uuid4().hex, {"fact": fact})
+    return "remembered"
+
+
+def scripted_model(answers: Sequence[AIMessage]) -> Runnable[LanguageModelInput, AIMessage]:
+    """A model that gives these answers, whatever it is asked.
+
+    Put a real one here: `ChatAnthropic(model="claude-sonnet-5-5").bind_tools([remember])` of langchain-anthropic.
+    """
+    return GenericFakeChatModel(messages=iter(answers))
+
+
+def converse(store: FoxingStore, model: Runnable[LanguageModelInput, AIMessage], said: str) -> list[BaseMessage]:
+    """One conversation: the model is asked until it calls no more tools."""
+
+    def ask_model(state: MessagesState) -> dict[str, list[BaseMessage]]:
+        question = str(state["messages"][-1].content)
+        facts = "\n".join(item.value["fact"] for item in store.search(FACTS, query=question, limit=5))
+        prompt = SystemMessage(f"What you know of the user:\n{facts or 'nothing yet'}")
+        return {"messages": [model.invoke([prompt, *state["messages"]])]}
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("model", ask_model)
+    builder.add_node("tools", ToolNode([remember]))
+    builder.add_edge(START, "model")
+    builder.add_conditional_edges("model", tools_condition)
+    builder.add_edge("tools", "model")
+    state = builder.compile(store=store).invoke({"messages": [HumanMessage(said)]})
+    messages: list[BaseMessage] = state["messages"]
+    return messages
+
+
+def main(target: Target, bank: str = "langgraph-example") -> None:
+    """Two conversations; in the second the agent knows what was said in the first."""
+    with FoxingStore.connect(target, bank=bank) as store:
+        call = {"name": "remember", "args": {"fact": "Mina does not eat fish."}, "id": "call-1"}
+        script = [AIMessage("", tool_calls=[call]), AIMessage("I will remember that.")]
+        for message in converse(store, scripted_model(script), "By the way, I do not eat fish."):
+            message.pretty_print()
+        question = "Which fish shall I cook?"
+        for message in converse(store, scripted_model([AIMessage("None: you do not eat fish.")]), question):
+            message.pretty_print()
+        for item in store.search(FACTS, query=question):
+            print(f"\nin the store: {item.value['fact']}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(sys.argv[1])
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            main(Path(folder) / "agent.db")

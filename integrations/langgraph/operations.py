@@ -1,0 +1,178 @@
+"""LangGraph's operations as calls on records.
+
+Items are records below the namespace "langgraph", which LangGraph keeps from its users, so that no other records of the
+bank are seen.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TypeVar, cast
+
+from langgraph.store.base import (
+    GetOp,
+    InvalidNamespaceError,
+    Item,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    get_text_at_path,
+    validate_op_namespace,
+)
+
+from foxing.integrations.client import (
+    FoundRecords,
+    InvalidRequest,
+    Namespaces,
+    PutRecord,
+    Record,
+    Records,
+    RecordWrite,
+    calls,
+)
+from foxing.integrations.client.calls.records import SearchFields
+from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
+from foxing.integrations.frameworks.exact_json import exact_json
+from foxing.integrations.frameworks.steps import Steps, ask
+
+from .filters import conditions
+from .namespaces import listed, literal_prefix
+
+ROOT = "langgraph"
+MOST_AT_ONCE = 500
+
+Kind = TypeVar("Kind", bound=Op)
+
+
+class Operations:
+    """What operations do in a bank."""
+
+    def __init__(self, bank: str, fields: tuple[str, ...] | None) -> None:
+        """`fields`: paths of the values that queries look at; None for all strings."""
+        self._bank = bank
+        self._fields = fields
+
+    def results(self, ops: Sequence[Op]) -> Steps[list[Result]]:
+        """The results in the order of the operations; reads come before writes. Nothing is done if one is invalid."""
+        for op in ops:
+            validate_op_namespace(op)
+        writes = [self._write(op) for op in ops if isinstance(op, PutOp)]
+        searches = [(number, op, conditions(op.filter)) for number, op in _of_kind(ops, SearchOp)]
+        results: list[Result] = [None] * len(ops)
+        gets = _of_kind(ops, GetOp)
+        refreshed: list[Record] = []
+        for (number, get), record in zip(gets, (yield from self._get([op for _, op in gets])), strict=True):
+            results[number] = None if record is None else _item(record)
+            if record is not None and get.refresh_ttl:
+                refreshed.append(record)
+        for number, search, wanted in searches:
+            found = yield from self._search(search, {"filter": wanted})
+            results[number] = [_search_item(record) for record in found]
+            refreshed += found if search.refresh_ttl else []
+        for number, listing in _of_kind(ops, ListNamespacesOp):
+            results[number] = yield from self._list_namespaces(listing)
+        yield from self._refresh(refreshed)
+        for batch in batches(writes):
+            yield from ask(calls.write_records(self._bank, batch))
+        return results
+
+    def _write(self, op: PutOp) -> RecordWrite:
+        if not op.namespace:
+            raise InvalidNamespaceError("Namespace cannot be empty.")
+        namespace = (ROOT, *op.namespace)
+        if op.value is None:
+            return {"op": "delete", "namespace": namespace, "key": op.key}
+        value = exact_json(op.value, f"the value of '{op.key}'")
+        write: PutRecord = {"op": "put", "namespace": namespace, "key": op.key, "value": value}
+        if op.ttl is not None:
+            if not op.ttl > 0:
+                raise InvalidRequest(f"ttl is {op.ttl} minutes; give more than 0, or None for ever", "invalid-input")
+            write["ttl_s"] = op.ttl * 60
+        paths = self._fields if op.index is None else op.index or ()
+        if paths is not None:
+            write["text"] = "\n".join(text for path in paths for text in get_text_at_path(value, path))
+        return write
+
+    def _get(self, ops: Sequence[GetOp]) -> Steps[list[Record | None]]:
+        found: list[Record | None] = []
+        for start in range(0, len(ops), MOST_IN_A_REQUEST):
+            keys = [((ROOT, *op.namespace), op.key) for op in ops[start : start + MOST_IN_A_REQUEST]]
+            missing = FoundRecords((None,) * len(keys))
+            found += (yield from ask(calls.get_records(self._bank, keys).or_missing(missing))).records
+        return found
+
+    def _search(self, op: SearchOp, fields: SearchFields) -> Steps[list[Record]]:
+        if op.limit < 0 or op.offset < 0:
+            raise InvalidRequest(f"limit is {op.limit} and offset {op.offset}; give 0 or more", "invalid-input")
+        namespace = (ROOT, *op.namespace_prefix)
+        wanted = op.offset + op.limit
+        if op.query is None or not op.query.strip():
+            return (yield from self._collect(namespace, {**fields, "order": "updated", "offset": op.offset}, op.limit))
+        found = yield from self._collect(namespace, {**fields, "query": op.query}, wanted)
+        if len(found) < wanted:
+            held = {(record.namespace, record.key) for record in found}
+            others = yield from self._collect(namespace, {**fields, "order": "updated"}, wanted)
+            found += [record for record in others if (record.namespace, record.key) not in held]
+        return found[op.offset : wanted]
+
+    def _collect(self, namespace: Sequence[str], fields: SearchFields, limit: int) -> Steps[list[Record]]:
+        """Up to `limit` records, of as many answers as that takes."""
+        found: list[Record] = []
+        while len(found) < limit:
+            fields = {**fields, "limit": min(MOST_AT_ONCE, limit - len(found))}
+            part = yield from ask(calls.search_records(self._bank, namespace, **fields).or_missing(Records()))
+            found += part.records
+            if part.next_cursor is None:
+                break
+            fields = {**fields, "cursor": part.next_cursor}
+        return found
+
+    def _list_namespaces(self, op: ListNamespacesOp) -> Steps[list[tuple[str, ...]]]:
+        found: list[tuple[str, ...]] = []
+        cursor: str | None = None
+        prefix = (ROOT, *literal_prefix(op))
+        while True:
+            call = calls.namespaces(self._bank, prefix, limit=MOST_AT_ONCE, cursor=cursor)
+            part = yield from ask(call.or_missing(Namespaces()))
+            found += [namespace[1:] for namespace in part.namespaces]
+            cursor = part.next_cursor
+            if cursor is None:
+                return list(islice(listed(found, op), op.offset, op.offset + op.limit))
+
+    def _refresh(self, records: Sequence[Record]) -> Steps[None]:
+        """Lets those that expire live on. Others are left out, so that reading them writes nothing."""
+        expiring = ((record.namespace, record.key) for record in records if record.expires_at is not None)
+        keys = list(dict.fromkeys(expiring))
+        for start in range(0, len(keys), MOST_IN_A_REQUEST):
+            call = calls.get_records(self._bank, keys[start : start + MOST_IN_A_REQUEST], refresh_ttl=True)
+            yield from ask(call.or_missing(FoundRecords()))
+
+
+def _of_kind(ops: Sequence[Op], kind: type[Kind]) -> list[tuple[int, Kind]]:
+    """The operations of one kind, each with its place."""
+    return [(number, op) for number, op in enumerate(ops) if isinstance(op, kind)]
+
+
+def _item(record: Record) -> Item:
+    return Item(
+        value=_value(record),
+        key=record.key,
+        namespace=record.namespace[1:],
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+    )
+
+
+def _search_item(record: Record) -> SearchItem:
+    return SearchItem(
+        record.namespace[1:], record.key, _value(record), record.created_at, record.updated_at, record.score
+    )
+
+
+def _value(record: Record) -> dict[str, object]:
+    if not isinstance(record.value, dict):
+        where = "/".join(record.namespace)
+        raise InvalidRequest(f"the record '{record.key}' in {where} was not written by LangGraph: it is not an object")
+    return cast(dict[str, object], record.value)

@@ -1,0 +1,9 @@
+"""A session of the OpenAI Agents SDK, kept exactly in a bank and remembered."""
+
+from foxing.integrations.frameworks.versions import require
+
+require("openai_agents")
+
+from .session import FoxingSession  # noqa: E402
+
+__all__ = ["FoxingSession"]

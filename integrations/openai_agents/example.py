@@ -1,0 +1,86 @@
+"""An agent whose conversation goes on later, and that recalls what was said in other conversations.
+
+python -m foxing.integrations.openai_agents.example                         # in a database of its own
+python -m foxing.integrations.openai_agents.example http://127.0.0.1:8765   # on a server
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from agents import Agent, Model, ModelResponse, RunConfig, RunContextWrapper, Runner, Usage, function_tool
+from agents.items import TResponseOutputItem, TResponseStreamEvent
+from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+
+from foxing.integrations.client import Recalled, Target, calls
+from foxing.integrations.openai_agents import FoxingSession
+
+
+@function_tool
+def opening_hours(museum: str) -> str:
+    """When a museum is open."""
+    return f"The {museum} is open from 10 to 17, and closed on Mondays."
+
+
+class ScriptedModel(Model):
+    """A model that gives these answers, whatever it is asked.
+
+    Put a real one in its place: `Agent(model="gpt-5.1", …)` with OPENAI_API_KEY set.
+    """
+
+    def __init__(self, answers: Sequence[TResponseOutputItem]) -> None:
+        self._answers = iter(answers)
+
+    async def get_response(self, *arguments: object, **options: object) -> ModelResponse:
+        return ModelResponse(output=[next(self._answers)], usage=Usage(), response_id=None)
+
+    def stream_response(self, *arguments: object, **options: object) -> AsyncIterator[TResponseStreamEvent]:
+        raise NotImplementedError("the script is not streamed")
+
+
+def saying(text: str) -> TResponseOutputItem:
+    content = ResponseOutputText(type="output_text", text=text, annotations=[])
+    return ResponseOutputMessage(id="m", type="message", role="assistant", status="completed", content=[content])
+
+
+def calling(tool: str, arguments: str) -> TResponseOutputItem:
+    return ResponseFunctionToolCall(type="function_call", call_id="call-1", name=tool, arguments=arguments)
+
+
+async def converse(session: FoxingSession, said: str, answers: Sequence[TResponseOutputItem]) -> str:
+    """One turn of a conversation."""
+
+    async def instructions(context: RunContextWrapper[None], agent: Agent[None]) -> str:
+        call = calls.recall(session.connection.bank, said, limit=3).or_missing(Recalled((), 0, (), None))
+        recalled = await session.connection.run_async(call)
+        lines = [f"{span.created_at:%Y-%m-%d} {span.role} in {span.thread}: {span.text}" for span in recalled.spans]
+        return "Answer briefly. You recall:\n" + "\n".join(lines)
+
+    agent = Agent(name="guide", instructions=instructions, tools=[opening_hours], model=ScriptedModel(answers))
+    print(f"user: {said}\n(instructions: {await instructions(RunContextWrapper(None), agent)})")
+    result = await Runner.run(agent, said, session=session, run_config=RunConfig(tracing_disabled=True))
+    print(f"assistant: {result.final_output}\n")
+    return str(result.final_output)
+
+
+async def main(target: Target, bank: str = "openai-agents-example") -> None:
+    """Two conversations: the first one is continued, the second one recalls it."""
+    async with FoxingSession.connect(target, bank=bank, session_id="oslo") as session:
+        await session.clear_session()
+        call = calling("opening_hours", '{"museum": "Munch Museum"}')
+        await converse(session, "When is the Munch Museum open?", [call, saying("From 10 to 17, not on Mondays.")])
+    async with FoxingSession.connect(target, bank=bank, session_id="oslo") as session:
+        await converse(session, "Then I go on Tuesday.", [saying("Good.")])
+        print(f"items in the session: {len(await session.get_items())}\n")
+    async with FoxingSession.connect(target, bank=bank, session_id="bergen") as session:
+        await converse(session, "On which day did I want to see the Munch Museum?", [saying("On Tuesday.")])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        asyncio.run(main(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(main(Path(folder) / "agent.db"))

@@ -1,0 +1,26 @@
+"""The examples of the integrations run, on a server and in a database of their own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import Service
+
+#: Integration → what its example prints at its end.
+EXAMPLES = {
+    "langgraph": "in the store: Mina does not eat fish.",
+    "openai_agents": "assistant: On Tuesday.",
+    "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.parametrize("where", ["server", "database"])
+def test_an_example_runs(service: Service, name: str, where: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", f"foxing.integrations.{name}.example"]
+    done = subprocess.run(
+        [*command, *([service.url] if where == "server" else [])], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert EXAMPLES[name] in done.stdout

@@ -1,0 +1,67 @@
+"""Framework versions: what is installed is checked against what is tested, and each integration stands by itself."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from foxing.integrations.frameworks import versions
+from foxing.integrations.frameworks.versions import RANGES, UnsupportedFramework, require
+
+#: Top-level packages of each framework.
+FRAMEWORKS = {
+    "langgraph": {"langgraph", "langchain_core"},
+    "openai_agents": {"agents", "openai", "mcp"},
+    "anthropic": {"anthropic"},
+}
+FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp"}
+HEAVY = {"torch", "sqlalchemy", "fastapi"}
+CONNECT = {
+    "langgraph": "FoxingStore.connect(url, bank='ana')",
+    "openai_agents": "FoxingSession.connect(url, bank='ana', session_id='chat')",
+    "anthropic": "FoxingMemoryTool.connect(url, bank='ana'); AsyncFoxingMemoryTool.connect(url, bank='ana')",
+}
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_an_integration_used_over_http_imports_no_other_framework_and_no_torch(name: str) -> None:
+    program = (
+        f"import sys; from foxing.integrations.{name} import *; url = 'http://127.0.0.1:9'; {CONNECT[name]}; "
+        "print(*{module.partition('.')[0] for module in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert imported & (FOREIGN | HEAVY) - FRAMEWORKS[name] == set()
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_extras_and_dev_have_the_tested_ranges(repository: Path, name: str) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    extra = extras[name.replace("_", "-")]
+    assert RANGES[name].requirement in extra
+    assert set(extras["client"]) <= set(extra)
+    assert set(extra) <= set(extras["dev"])
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+@pytest.mark.parametrize(("offset", "word"), [("older", "tested"), ("newer", "tested"), ("missing", "not installed")])
+def test_a_framework_outside_of_the_tested_range_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, offset: str, word: str
+) -> None:
+    tested = RANGES[name]
+
+    def installed(distribution: str) -> str:
+        assert distribution == tested.distribution
+        if offset == "missing":
+            raise versions.PackageNotFoundError(distribution)
+        return {"older": "0.0.9", "newer": f"{tested.below}.0rc1"}[offset]
+
+    require(name)
+    monkeypatch.setattr(versions, "version", installed)
+    with pytest.raises(UnsupportedFramework, match=word) as caught:
+        require(name)
+    assert f"pip install 'foxing[{name.replace('_', '-')}]'" in str(caught.value)
+    assert isinstance(caught.value, ImportError)

@@ -1,0 +1,72 @@
+"""The types of the integrations: a user's program against each passes mypy --strict, and nothing is `Any`."""
+
+import ast
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NAMES = ("langgraph", "openai_agents", "anthropic")
+#: Methods whose names begin with an underscore because a framework calls them.
+HOOKS = ("_aget", "_aput", "_get_relevant_documents", "_aget_relevant_documents")
+
+
+def test_the_programs_of_users_pass_mypy_strict(repository: Path, cache: pytest.Cache) -> None:
+    programs = [repository / "tests" / "integrations" / name / "program.py" for name in NAMES]
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--follow-imports", "silent"]
+    command += ["--disallow-any-unimported", "--disallow-any-explicit"]
+    command += ["--namespace-packages", "--explicit-package-bases", "--cache-dir", str(cache.mkdir("mypy"))]
+    done = subprocess.run(
+        [*command, *map(str, programs)],
+        cwd=repository,
+        env={**os.environ, "MYPYPATH": str(repository / ".src")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def public_annotations(path: Path) -> Iterator[tuple[str, str]]:
+    """(where, annotation) of the classes and functions of a module that users or frameworks call."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        inner = [node, *node.body] if isinstance(node, ast.ClassDef) else [node]
+        for each in inner:
+            if isinstance(each, ast.AnnAssign):
+                yield ast.unparse(each.target), ast.unparse(each.annotation)
+            if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if each.name.startswith("_") and not each.name.startswith("__") and each.name not in HOOKS:
+                continue
+            arguments = each.args
+            listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            listed += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+            for argument in listed:
+                if argument.arg not in ("self", "cls"):
+                    assert argument.annotation is not None, f"{path.name}: {each.name}, {argument.arg}"
+                    yield f"{each.name}, {argument.arg}", ast.unparse(argument.annotation)
+            assert each.returns is not None, f"{path.name}: {each.name}"
+            yield each.name, ast.unparse(each.returns)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_public_signature_has_any(repository: Path, name: str) -> None:
+    folder = repository / "integrations" / name
+    found = [
+        f"{path.name}: {where}: {annotation}"
+        for path in sorted(folder.glob("*.py"))
+        for where, annotation in public_annotations(path)
+        if re.search(r"\bAny\b", annotation)
+    ]
+    assert found == []
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    spec = importlib.util.find_spec("foxing.integrations")
+    assert spec is not None
+    assert spec.origin is not None
+    assert (Path(spec.origin).parent / "py.typed").is_file()
