@@ -6,6 +6,7 @@
 | `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `costable` | `CostableCodec` | estimates what each cell takes of a tier's room |
+| `promptable` | `PromptableCodec` | answers other prompts than the one that reads a page |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
 
 A codec declares a capability by having the members of its protocol; nothing else asks for the type of a codec. The
@@ -92,6 +93,20 @@ class CostableCodec(Codec, Protocol):
         ...
 
 
+@runtime_checkable
+class PromptableCodec(Codec, Protocol):
+    """A codec whose model can be asked for more than the text of a page."""
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Prompts by name; `{}` stands for a subject."""
+        ...
+
+    def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
+        """The model's answer for each page to the prompt of that name. Raises `CodecError`."""
+        ...
+
+
 @dataclass(frozen=True)
 class RemoteUsage:
     """Use of the server since the codec was loaded."""
@@ -144,6 +159,7 @@ class Capabilities:
     quantizable: QuantizableCodec | None = None
     downscalable: DownscalableCodec | None = None
     costable: CostableCodec | None = None
+    promptable: PromptableCodec | None = None
     remote: RemoteCodec | None = None
 
 
@@ -154,5 +170,6 @@ def capabilities_of(codec: Codec) -> Capabilities:
         quantizable=codec if isinstance(codec, QuantizableCodec) else None,
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
         costable=codec if isinstance(codec, CostableCodec) else None,
+        promptable=codec if isinstance(codec, PromptableCodec) else None,
         remote=codec if isinstance(codec, RemoteCodec) else None,
     )

@@ -231,6 +231,10 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another origin")
     if found.costable is not None:
         _costs_add_up(found.costable)
+    if found.promptable is not None:
+        (name, *_) = found.promptable.prompts
+        answers = found.promptable.write(codec.encode([image], tier), name)
+        _expect([type(answer) for answer in answers] == [str], "a prompt gives no text for a page")
     if found.remote is not None:
         pages_before = found.remote.usage.pages
         (reading,) = found.remote.decode_each(codec.encode([image], tier))

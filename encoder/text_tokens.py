@@ -8,6 +8,9 @@ from typing import Any
 VOCABULARY = "tekken_240911.json"
 #: The tokenizer's regular expression runs out of stack on half a million blanks.
 _SLICE = 100_000
+#: Texts of at most so many characters, of which the counts of the last ones are kept: who and when, and the messages of
+#: a conversation, are counted again at every turn.
+_SHORT, _KEPT = 500, 1 << 14
 
 
 @lru_cache(maxsize=1)
@@ -41,7 +44,16 @@ def _slices(text: str) -> Iterator[str]:
 
 
 def _count(text: str) -> int:
-    return len(_tokenizer().encode(text, bos=False, eos=False)) if text else 0
+    return _count_short(text) if len(text) <= _SHORT else _encoded(text)
+
+
+@lru_cache(maxsize=_KEPT)
+def _count_short(text: str) -> int:
+    return _encoded(text) if text else 0
+
+
+def _encoded(text: str) -> int:
+    return len(_tokenizer().encode(text, bos=False, eos=False))
 
 
 def _cut(text: str, limit: int) -> str:

@@ -94,7 +94,7 @@ class Memory:
         """
         self._codecs = CodecSource(codec, device, codec_options)
         self._clock = clock
-        search = (options := options or MemoryOptions()).search()
+        search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
         self._index, self._vectors = search.index, search.vectors
         self._database = open_database(database)
         decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
@@ -108,7 +108,7 @@ class Memory:
         self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
         self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
-        self._recaller = Recaller(self._database, search, assembler, options.reranking())
+        self._recaller = Recaller(self._database, search, assembler, reranking)
         self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)

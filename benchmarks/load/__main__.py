@@ -2,6 +2,7 @@
 
 python -m benchmarks.load --json
 python -m benchmarks.load --only mixed --seconds 30 --messages 10000
+python -m benchmarks.load --only stores --database postgresql://foxing@localhost/bench
 """
 
 import argparse
@@ -17,7 +18,9 @@ from .cold import measure_cold
 from .connections import measure_connections
 from .kills import measure_kills
 from .mixed import measure_mixed
+from .standstill import measure_standstill
 from .stop import measure_stop
+from .stores import measure_stores
 
 #: Measures in a new folder.
 Measurement = Callable[[Path, argparse.Namespace, Advance], Any]
@@ -26,8 +29,12 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "mixed": lambda folder, options, _: measure_mixed(
         folder, options.messages, options.seconds, options.clients, options.days
     ),
+    "stores": lambda folder, options, _: measure_stores(
+        folder, options.store_seconds, options.store_clients, options.database
+    ),
     "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
+    "standstill": lambda folder, *_: measure_standstill(folder),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "kills": lambda folder, options, progress: measure_kills(folder, options.rounds, progress),
 }
@@ -37,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
-        "(mixed, cold), what idle connections do (connections), and how it ends (stop, kills).",
+        "(mixed, stores, cold), what idle connections do (connections), how long one request can make it stand still "
+        "(standstill), and how it ends (stop, kills).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
@@ -47,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         ("clients", 25, "mixed: clients that store; as many recall"),
         ("days", 6, "mixed: age of the oldest message in days"),
         ("seconds", 120, "mixed: seconds under load"),
+        ("store-clients", 16, "stores: clients"),
+        ("store-seconds", 20, "stores: seconds under load"),
         ("recalls", 16, "cold: recalls at once"),
         ("connections", 2_000, "connections: idle and half-open ones"),
         ("pages", 1_600, "stop: pages that are due"),
@@ -54,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
+    parser.add_argument("--database", metavar="URL", help="stores: database of a PostgreSQL server instead of SQLite.")
     add_json_option(parser)
     return parser
 

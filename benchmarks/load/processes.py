@@ -17,7 +17,8 @@ STOP_S = 600.0  # how long a process may take to end before it is killed
 
 
 class FoxingProcess:
-    """A command of `foxing` on the database of a folder, from its start; leaving the context kills it.
+    """A command of `foxing` on the database of a folder, or on that of the URL `database`, from its start; leaving the
+    context kills it.
 
     `descriptors`: limit of open files. `environment`: settings beside those of the benchmark. The log goes to a file.
     """
@@ -28,10 +29,12 @@ class FoxingProcess:
         *command: str,
         descriptors: int | None = None,
         environment: Mapping[str, str] | None = None,
+        database: str | None = None,
     ) -> None:
         self.log_path = folder / f"{command[0]}.log"
         limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"']
-        foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", str(folder / "bench.db"), *command]
+        place = database or str(folder / "bench.db")
+        foxing = [sys.executable, "-m", "foxing.api.cli.main", "--database", place, *command]
         with self.log_path.open("ab") as log:
             #: of the log at the start, in bytes: processes before may have written to it
             self.log_size = log.tell()
@@ -83,10 +86,14 @@ class Service(FoxingProcess):
     """`foxing serve` on a free port of the loopback interface."""
 
     def __init__(
-        self, folder: Path, descriptors: int | None = None, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        descriptors: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        database: str | None = None,
     ) -> None:
         command = ("serve", "--port", "0", "--json")
-        super().__init__(folder, *command, descriptors=descriptors, environment=environment)
+        super().__init__(folder, *command, descriptors=descriptors, environment=environment, database=database)
 
     def url(self) -> str:
         """Waits until it listens."""

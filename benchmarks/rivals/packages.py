@@ -111,7 +111,8 @@ class LangGraphInMemory(LangGraph):
         self._class: Any = InMemoryStore
 
     def _opened(self, index: Mapping[str, Any]) -> Any:
-        return self._class(index=dict(index))
+        store: Any = self._class  # what an embedder of ours is to its types
+        return store(index=dict(index))
 
 
 class LangGraphSqlite(LangGraph):

@@ -63,6 +63,7 @@ _EXAMPLES = {
     "codecs.deepseek-ocr.remote.model": "deepseek-ai/DeepSeek-OCR",
     "codecs.deepseek-ocr-2.remote.model": "deepseek-ai/DeepSeek-OCR-2",
     "batch_tokens": 32_768,
+    "calibration": "/srv/foxing/calibration.json",
     "url": "http://127.0.0.1:8000/v1",
     "max_tokens": 8192,
     "extra": {"top_k": 1},

@@ -24,8 +24,8 @@ MARKUP = re.compile(
     re.MULTILINE,
 )
 #: How much an odd letter, or an odd pair, is told from others; see `rareness`.
-MOST_RARE = 28
-RARENESS_STEP = 5.0
+MOST_RARE = 40
+RARENESS_STEP = 7.0
 MAX_CHARACTERS = 509  # different ones that are told apart there
 
 Numbers = npt.NDArray[np.int64]

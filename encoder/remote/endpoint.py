@@ -17,7 +17,7 @@ from .circuit_breaker import CircuitBreaker, CircuitOpen
 from .completions import Completion
 from .error_responses import ErrorResponse
 from .options import ServerOptions
-from .responses import BadAnswer, ChatCompletion, NoReading
+from .responses import BadAnswer, ChatCompletion, NoReading, billed_tokens
 from .retries import AttemptFailed, PageAttempts, Timing
 from .session import HttpRequest, HttpResponse, ResponseTooLarge, Session, SessionClosed
 from .usage import UsageMeter
@@ -135,15 +135,16 @@ class Endpoint:
         """One attempt, counted. Raises `AttemptFailed`."""
         clock = self._timing.clock
         start = clock()
-        response: ResponseT | None = None
+        failed, counts = True, (0, 0)
         try:
             response = self._response(session, call, content, deadline)
+            failed, counts = False, (response.prompt_tokens, response.completion_tokens)
         except AttemptFailed as failure:
+            counts = failure.billed
             (self._breaker.record_silence if failure.no_response else self._breaker.record_response)()
             raise
         finally:  # an attempt that is cancelled has cost something too
-            counts = (0, 0) if response is None else (response.prompt_tokens, response.completion_tokens)
-            self.meter.count_request(clock() - start, *counts, failed=response is None)
+            self.meter.count_request(clock() - start, *counts, failed=failed)
         self._breaker.record_response()
         return response
 
@@ -154,9 +155,11 @@ class Endpoint:
             return call.parse(document)
         except NoReading as error:
             message = f"{self.url} {self.clean(str(error))}"
-            raise AttemptFailed(message, retry=True, retry_once=error.deliberate) from error
+            billed = billed_tokens(document)
+            raise AttemptFailed(message, retry=True, retry_once=error.deliberate, billed=billed) from error
         except BadAnswer as error:
-            raise AttemptFailed(f"{self.url} returned no {call.name}: {error}", retry=True) from error
+            message = f"{self.url} returned no {call.name}: {error}"
+            raise AttemptFailed(message, retry=True, billed=billed_tokens(document)) from error
 
     def _send(self, session: Session, method: str, path: str, content: bytes | None, deadline: float) -> HttpResponse:
         """One HTTP exchange, which has `timeout_s`, and no longer than until `deadline`, even if the server sends

@@ -106,6 +106,18 @@ class ChatCompletion:
         return trimmed if fenced is None else trimmed._slice(*fenced.span(1))
 
 
+def billed_tokens(document: Any) -> tuple[int, int]:
+    """Tokens of the prompt and of the answer in a response without a usable answer; 0 for what it does not count."""
+    usage = document.get("usage") if isinstance(document, Mapping) else None
+    counts = []
+    for name in ("prompt_tokens", "completion_tokens"):
+        try:
+            counts.append(token_count(usage.get(name) or 0) if isinstance(usage, Mapping) else 0)
+        except (ValueError, OverflowError, TypeError):
+            counts.append(0)
+    return counts[0], counts[1]
+
+
 def token_count(value: Any) -> int:
     """A token count in a response. Raises `ValueError`, `OverflowError`, `TypeError`."""
     count = int(value)

@@ -43,7 +43,8 @@ class Timing:
 
 class AttemptFailed(Exception):
     """An attempt failed. `retry`: whether another may succeed; `retry_once`: at most one more; `retry_after_s`: the
-    pause that the server asks for; `no_response`: whether the server was unresponsive."""
+    pause that the server asks for; `no_response`: whether the server was unresponsive; `billed`: tokens of the prompt
+    and of the answer that the server counted all the same."""
 
     def __init__(
         self,
@@ -53,12 +54,14 @@ class AttemptFailed(Exception):
         retry_once: bool = False,
         retry_after_s: float | None = None,
         no_response: bool = False,
+        billed: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(message)
         self.retry = retry
         self.retry_once = retry_once
         self.retry_after_s = retry_after_s
         self.no_response = no_response
+        self.billed = billed
 
 
 class PageAttempts:

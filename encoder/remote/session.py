@@ -19,6 +19,8 @@ import httpx
 #: Idle connections are closed before uvicorn, which vLLM and SGLang run on, closes them after 5 s: a request sent at
 #: that moment would fail.
 KEEP_ALIVE_S = 2.0
+#: The same over TLS, which takes two more round trips to open and ends at a gateway that waits a minute or more.
+TLS_KEEP_ALIVE_S = 30.0
 
 
 class SessionClosed(Exception):
@@ -67,7 +69,7 @@ class Session:
         resolution comes before the timeout and takes as long as the system allows."""
         if request.timeout_s <= 0:
             raise TimeoutError
-        connection = self._acquire()
+        connection = self._acquire(TLS_KEEP_ALIVE_S if request.url.startswith("https:") else KEEP_ALIVE_S)
         try:
             response = connection.exchange(request)
         except BaseException as error:
@@ -94,11 +96,11 @@ class Session:
         for connection in idle:
             connection.close()
 
-    def _acquire(self) -> "_Connection":
+    def _acquire(self, keep_alive_s: float) -> "_Connection":
         with self._lock:
             if self._closed.is_set():
                 raise SessionClosed
-            connection = self._idle.pop() if self._idle else _Connection()
+            connection = self._idle.pop() if self._idle else _Connection(keep_alive_s)
             self._busy.add(connection)
             return connection
 
@@ -114,8 +116,8 @@ class Session:
 class _Connection:
     """A connection for one request at a time, made again when the server has closed it."""
 
-    def __init__(self) -> None:
-        limits = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
+    def __init__(self, keep_alive_s: float) -> None:
+        limits = httpx.Limits(max_connections=1, keepalive_expiry=keep_alive_s)
         self._client = httpx.Client(limits=limits, verify=_ssl_context())
         self._socket: socket | None = None
         self._number = 0  # of the request

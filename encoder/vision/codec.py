@@ -1,7 +1,9 @@
 """Codec over a vision–language model: stores the model's own vision tokens and reads them with its decoder."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 
 import torch
@@ -26,14 +28,15 @@ from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 
 from .batching import batches, split_on_oom
-from .generation import Generation, generate
+from .generation import Budget, Generation, generate
+from .memory import EncoderMemory, batch_tokens
 from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects
 
-#: Confidence below which a character is flagged. Not calibrated: it depends on the weights.
+#: Confidence below which a character is flagged unless a calibration says otherwise: it depends on the weights.
 FLAG_BELOW = 0.8
-DEFAULT_BATCH_TOKENS = 32_768
+DEFAULT_TIMEOUT_S = 600.0
 CELLS_PER_MARK = 8  # at least; a model may precede words with their location on the page
 
 
@@ -50,7 +53,8 @@ def well_read(vision_tokens: int) -> int:
 
 
 class VisionCodec:
-    """See `foxing.encoder.Codec`. Batches of all threads run one at a time, which bounds memory."""
+    """See `foxing.encoder.Codec`. Batches of all threads run one at a time, which bounds memory; one may be encoded
+    while another is decoded."""
 
     context_rows: int | None = None
     repertoire: Repertoire | None = None
@@ -75,13 +79,23 @@ class VisionCodec:
         self.source = source
         self.layout = layout
         self.token_dtype = token_dtype
-        self.batch_tokens = batch_tokens or DEFAULT_BATCH_TOKENS
+        #: Maximum positions per batch; None: what free memory allows.
+        self.batch_tokens = batch_tokens
+        #: Maximum seconds in which a batch is decoded.
+        self.timeout_s = DEFAULT_TIMEOUT_S
         #: Maximum text tokens per page: one per cell and end of row, location marks, the end of the sequence.
         self.max_new_tokens = layout.cells + layout.cells // CELLS_PER_MARK + layout.rows + 1
-        self._lock = Lock()
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: self._spec(tier) for tier in model.tiers})
+        self._encoder_memory = EncoderMemory(model.device)
+        self._encoding, self._decoding = Lock(), Lock()
+        self.tiers: Mapping[str, TierSpec] = {}
+        self.flag({})
 
-    def _spec(self, tier: str) -> TierSpec:
+    def flag(self, below: Mapping[str, float]) -> None:
+        """Flags characters of each tier below a confidence; below `FLAG_BELOW` at tiers that are not given."""
+        specs = {tier: self._spec(tier, below.get(tier, FLAG_BELOW)) for tier in self.model.tiers}
+        self.tiers = MappingProxyType(specs)
+
+    def _spec(self, tier: str, flag_below: float) -> TierSpec:
         rows, columns, channels = self.model.shape(tier)
         return TierSpec(
             name=tier,
@@ -89,7 +103,7 @@ class VisionCodec:
             tokens=rows * columns,
             bytes_per_token=bytes_of(self.token_dtype, channels),
             dtype=self.token_dtype,
-            flag_below=FLAG_BELOW,
+            flag_below=flag_below,
             positions=self.model.positions(tier),
             text_tokens=well_read(rows * columns),
         )
@@ -104,16 +118,21 @@ class VisionCodec:
         """See `foxing.encoder.Codec`. Which cells of a page have ink is stored beside its tokens: a model's text does
         not say in which row it stood."""
         self._check_images(images, tier)
-        patches = (self.model.side_px(tier) // self.model.patch_px) ** 2
         shape = self.model.shape(tier)
-        tokens: dict[int, VisionTokens] = {}
-        for batch in batches([patches] * len(images), self.batch_tokens):
-            features = self._image_features([images[i] for i in batch], tier)
-            for index, page in zip(batch, features, strict=True):
+        tokens: list[VisionTokens] = []
+        while len(tokens) < len(images):
+            batch = images[len(tokens) : len(tokens) + self._pages_at_once(tier)]
+            for image, page in zip(batch, self._image_features(batch, tier), strict=True):
                 data = to_bytes(page, self.token_dtype)
-                ink = pack_ink(ink_of(images[index].convert("L"), self.layout.rows, self.layout))
-                tokens[index] = VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data, ink)
-        return [tokens[i] for i in range(len(images))]
+                ink = pack_ink(ink_of(image.convert("L"), self.layout.rows, self.layout))
+                tokens.append(VisionTokens(self.name, self.weights, tier, shape, self.token_dtype, data, ink))
+        return tokens
+
+    def _pages_at_once(self, tier: str) -> int:
+        """Pages per call of the encoder."""
+        if self.batch_tokens is None:
+            return self._encoder_memory.pages_at_once(tier)
+        return max(1, self.batch_tokens // (self.model.side_px(tier) // self.model.patch_px) ** 2)
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
         """See `foxing.encoder.Codec`. Raises `ReadFailed` if memory does not suffice for a single page."""
@@ -121,24 +140,34 @@ class VisionCodec:
 
     def generate(self, tokens: Sequence[VisionTokens], prompt: str = FREE_OCR, subject: str = "") -> list[Generation]:
         """The model's raw answer for each page to the prompt of that name. Raises `TokensError` as `decode` does,
-        `CodecError` for a prompt that the model lacks, `ReadFailed` if memory does not suffice for a single page."""
+        `CodecError` for a prompt that the model lacks, `ReadFailed` if memory does not suffice for a single page or a
+        batch takes longer than `timeout_s`."""
         for item in tokens:
             self._check(item)
         text = self.model.prompt(prompt, subject)
         costs = [self.model.positions(item.tier) + self.max_new_tokens for item in tokens]
         answers: dict[int, Generation] = {}
-        for batch in batches(costs, self.batch_tokens):
+        for batch in batches(costs, self.batch_tokens or batch_tokens(self.model)):
             pages = [PageFeatures(tokens[i].tier, from_tokens(tokens[i])) for i in batch]
-            with self._lock:
-                generations = split_on_oom(
-                    lambda part: generate(self.model, part, text, self.max_new_tokens), pages, ReadFailed
-                )
+            with self._decoding:
+                budget = Budget(self.max_new_tokens, monotonic() + self.timeout_s)
+                run = partial(generate, self.model, prompt=text, budget=budget)
+                generations = split_on_oom(run, pages, ReadFailed)
             answers.update(zip(batch, generations, strict=True))
         return [answers[i] for i in range(len(tokens))]
 
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """See `foxing.encoder.PromptableCodec`."""
+        return self.model.prompts
+
+    def write(self, tokens: Sequence[VisionTokens], prompt: str, subject: str = "") -> list[str]:
+        """See `foxing.encoder.PromptableCodec`."""
+        return [generation.text for generation in self.generate(tokens, prompt, subject)]
+
     def storage_effects(self, images: Sequence[Image.Image], texts: Sequence[str], tier: str) -> list[StorageEffect]:
         """See `foxing.encoder.QuantizableCodec`."""
-        with self._lock:
+        with self._decoding:
             return storage_effects(self.model, images, texts, tier)
 
     @torch.inference_mode()
@@ -147,8 +176,13 @@ class VisionCodec:
         side = self.model.side_px(tier)
         if side != self.tiers[tier].side_px:
             images = [image.convert("L").resize((side, side), Image.Resampling.BICUBIC) for image in images]
-        with self._lock:
-            return split_on_oom(lambda part: list(self.model.image_features(self.model.pixels(part), tier)), images)
+        with self._encoding:
+            return split_on_oom(
+                lambda part: self._encoder_memory.measured(
+                    tier, len(part), lambda: list(self.model.image_features(self.model.pixels(part), tier))
+                ),
+                images,
+            )
 
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
         """What the model wrote, in the cells that have ink; tokens without a map of them are placed line by line."""

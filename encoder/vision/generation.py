@@ -1,14 +1,18 @@
 """Text generation from vision tokens, with the probability of every character and loop detection."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from foxing.encoder.errors import ReadFailed
 
 from .models.checkpoint import transformers
 from .models.model import PageFeatures, RepeatRule, VisionModel
@@ -22,6 +26,16 @@ CHECK_EVERY = 16  # tokens after which loops are looked for
 SAME = 0.8  # share of the tokens of a loop that are those of the turn before: blocked ones are not
 
 FinishReason = Literal["end", "length", "loop"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a text may take."""
+
+    #: Maximum number of tokens.
+    max_new_tokens: int
+    #: By `time.monotonic`, when the batch must have ended.
+    deadline: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -67,11 +81,11 @@ class NoRepeatNgramProcessor:
     """Logits processor for greedy decoding that keeps repetitions down, records the probability of each chosen token
     and stops sequences that loop."""
 
-    def __init__(self, rule: RepeatRule, n_sequences: int, max_new_tokens: int) -> None:
+    def __init__(self, rule: RepeatRule, n_sequences: int, budget: Budget) -> None:
         self._rule = rule
         self._counts: Tensor | None = None  # float [B, vocabulary]: how often each token was generated
         self._histories = [NgramHistory(rule) for _ in range(n_sequences)]
-        self._max_new_tokens = max_new_tokens
+        self._budget = budget
         #: By sequence, the best token of each step after the penalties, banned or not.
         self.wanted: list[list[int]] = [[] for _ in range(n_sequences)]
         self._looping = [False] * n_sequences
@@ -108,9 +122,14 @@ class NoRepeatNgramProcessor:
         return scores - taken
 
     def looping(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        """Stopping criterion: bool[B], the sequences that loop."""
+        """Stopping criterion: bool[B], the sequences that loop. Raises `ReadFailed` after the deadline."""
+        if monotonic() > self._budget.deadline:
+            raise ReadFailed(
+                "the text of a page was not complete within the option 'timeout_s'; raise it, lower 'batch_tokens', or "
+                "use a faster device"
+            )
         for index, wanted in enumerate(self.wanted):
-            self._looping[index] = self._looping[index] or loops(wanted, self._max_new_tokens)
+            self._looping[index] = self._looping[index] or loops(wanted, self._budget.max_new_tokens)
         return torch.tensor(self._looping, device=input_ids.device)
 
     def probabilities(self) -> npt.NDArray[np.float32]:
@@ -119,9 +138,9 @@ class NoRepeatNgramProcessor:
 
 
 @torch.inference_mode()
-def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max_new_tokens: int) -> list[Generation]:
+def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, budget: Budget) -> list[Generation]:
     """Greedy decoding of one batch, a `Generation` per page. Tiers may be mixed; shorter prompts are padded on the
-    left."""
+    left. Raises `ReadFailed` after the deadline."""
     before, after = model.prompt_ids(prompt)
     eos_ids = model.eos_token_ids
     pad = min(eos_ids)
@@ -129,8 +148,8 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max
     longest = max(map(len, rows))
     ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=model.device)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=model.device)
-    max_new_tokens = min(max_new_tokens, model.context_length - longest)
-    processor = NoRepeatNgramProcessor(model.repeat_rule, len(pages), max_new_tokens)
+    budget = replace(budget, max_new_tokens=min(budget.max_new_tokens, model.context_length - longest))
+    processor = NoRepeatNgramProcessor(model.repeat_rule, len(pages), budget)
     package = transformers()
     generated = model.network.generate(
         input_ids=ids,
@@ -138,7 +157,7 @@ def generate(model: VisionModel, pages: Sequence[PageFeatures], prompt: str, max
         generation_config=package.GenerationConfig(
             do_sample=False,
             num_beams=1,
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=budget.max_new_tokens,
             eos_token_id=sorted(eos_ids),
             pad_token_id=pad,
         ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from foxing.encoder.contract import Codec
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
 from foxing.encoder.remote.options import ServerOptions
 from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
+from foxing.encoder.thresholds import Calibration
 from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class VisionOptions(CodecOptions):
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto",
-        description="Data type that the model computes in; 'auto' is bfloat16 on a GPU and float32 elsewhere.",
+        description="Data type that the model computes in; 'auto' is bfloat16 on a GPU (float16 before Ampere) and "
+        "float32 elsewhere.",
     )
     token_dtype: Literal["bfloat16", "float8_e4m3", "int8"] = Field(
         default="bfloat16",
@@ -44,8 +47,20 @@ class VisionOptions(CodecOptions):
     batch_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="Maximum number of positions, prompt and text together, in one batch of pages; lower it if memory "
-        "is short.",
+        description="Maximum number of positions, prompt and text together, in one batch of pages; by default what the "
+        "memory allows that is free at the time.",
+    )
+    timeout_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=36_000,
+        description="Maximum time in seconds for decoding a batch of pages in this process; pages that take longer "
+        "count as not read.",
+    )
+    calibration: Path | None = Field(
+        default=None,
+        description="File with the confidence below which a character is flagged at each tier, as foxing codec check "
+        "--full writes it; 0.8 without one.",
     )
 
 
@@ -81,19 +96,26 @@ def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions,
     endpoint = None if server is None else _endpoint(server)  # its errors come before a large model is loaded
     torch_device = pick_device(device)
     checkpoint = locate(options.model or model_class.hub_id, options.revision)
-    loaded = model_class.load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
+    load = model_class.load if endpoint is None else model_class.load_encoder
+    loaded = load(checkpoint, torch_device, pick_dtype(options.dtype, torch_device))
+    weights = weights_digest(checkpoint)
     settings = VisionCodecSettings(
         layout=page_layout(checkpoint),
         source=checkpoint.name if options.revision is None else f"{checkpoint.name} at {options.revision}",
         token_dtype=options.token_dtype,
         batch_tokens=options.batch_tokens,
     )
-    weights = weights_digest(checkpoint)
+    codec: VisionCodec
     if endpoint is None:
-        return VisionCodec(loaded, weights, **settings)
-    from .remote_decoding import RemoteVisionCodec
+        codec = VisionCodec(loaded, weights, **settings)
+    else:
+        from .remote_decoding import RemoteVisionCodec
 
-    return RemoteVisionCodec(loaded, weights, endpoint, **settings)
+        codec = RemoteVisionCodec(loaded, weights, endpoint, **settings)
+    codec.timeout_s = options.timeout_s
+    if options.calibration is not None:
+        codec.flag(Calibration.read(options.calibration.expanduser()).thresholds_for(codec.name, weights))
+    return codec
 
 
 def _endpoint(server: ServerOptions) -> "Endpoint":

@@ -26,9 +26,12 @@ from .quantization import from_tokens
 class RemoteVisionCodec(VisionCodec):
     """See `foxing.encoder.RemoteCodec`. Its tokens are interchangeable with those of `VisionCodec`."""
 
+    #: The decoder is on the server, so its logits are not known here.
+    storage_effects = None  # type: ignore[assignment]
+
     def __init__(self, model: VisionModel, weights: str, endpoint: Endpoint, **options: Any) -> None:
-        """`endpoint`: a server that runs the same weights and accepts prompt embeddings; `options`: those of
-        `VisionCodec`."""
+        """`model`: may be without its decoder (`VisionModel.load_encoder`); `endpoint`: a server that runs the same
+        weights and accepts prompt embeddings; `options`: those of `VisionCodec`."""
         super().__init__(model, weights, **options)
         self.endpoint = endpoint
         self._dispatcher = PageDispatcher(endpoint, self._check, self._read)

@@ -31,8 +31,8 @@ from .values import ContextRequest, ContextResult
 LAST_MESSAGES, MOST_SHARE = 10, 0.75
 #: Further ones, to this share.
 FURTHER_SHARE = 0.25
-#: Messages looked at for that.
-MOST_RECENT = 200
+#: Messages looked at for that: first so many, and if the budget holds them all, up to that many.
+FIRST_RECENT, MOST_RECENT = 48, 200
 #: The last messages begin with one of every so many, so that a new message seldom moves their beginning.
 STRIDE = 5
 #: Room is kept for the last messages in steps of a share of the budget.
@@ -89,8 +89,7 @@ class ContextBuilder:
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that words are relative to."""
         reader = self.readers[request.reader]
-        latest = self._latest(bank, request)
-        recent = _recent(latest, request)
+        recent = self._recent(bank, request)
         room = request.budget - _reserved(recent, request.budget)
         recalled = self._recall(bank, request, reader, now, {message.message_id for message in recent})
         plan = _plan(recalled, room - count_text_tokens(f"{RECALLED}\n"), request, reader)
@@ -102,8 +101,16 @@ class ContextBuilder:
             # tokens of lines do not quite add up: the last match goes
             plan = Plan(plan.texts - {max(plan.texts)}, plan.sheets, plan.tokens)
 
-    def _latest(self, bank_name: str, request: ContextRequest) -> list[_Last]:
-        """The last messages of the thread, or of the bank, that the prompt does not hold already."""
+    def _recent(self, bank: str, request: ContextRequest) -> list[RecalledMessage]:
+        """The last messages that are given exactly. Raises `InvalidInput` as `_recent` does."""
+        latest = self._latest(bank, request, FIRST_RECENT)
+        recent = _recent(latest, request)
+        if len(recent) < len(latest):
+            return recent
+        return _recent(self._latest(bank, request, MOST_RECENT), request)
+
+    def _latest(self, bank_name: str, request: ContextRequest, most: int) -> list[_Last]:
+        """The last `most` messages of the thread, or of the bank, without those that the prompt holds already."""
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
             thread_id = None
@@ -111,7 +118,7 @@ class ContextBuilder:
                 thread_id = banks.find_thread(connection, bank_id, request.thread)
                 if thread_id is None:
                     return []
-            found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), MOST_RECENT)
+            found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
             stored = StoredMessages.fetch(connection, found)
         remembered = self.assembler.assemble(stored)
         latest = [_Last(message.id, recalled_message(message, remembered[message.id])) for message in found]
@@ -218,6 +225,8 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
         if limits.admit(plan.sheets):
             recalled.notes += limits.notes
+            if matches and not plan.tokens:
+                recalled.notes.append(_too_small(matches, room))
             return plan
 
 
@@ -225,6 +234,15 @@ def _given(recalled: _Recalled, plan: Plan) -> list[str]:
     """Ids of the matches that the content of a plan shows, best first."""
     shown = [bool(sheets) and sheets <= plan.sheets for sheets in recalled.shown_by] or [False] * len(recalled.spans)
     return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
+
+
+def _too_small(matches: Sequence[Match], room: int) -> str:
+    """The note that the budget holds nothing of what recall found."""
+    least = min(match.tokens for match in matches)
+    return (
+        f"the budget leaves {max(0, room):,} tokens for what recall found, which holds none of its {len(matches):,} "
+        f"messages; the shortest takes {least:,}"
+    )
 
 
 def _result(

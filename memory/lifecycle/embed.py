@@ -104,6 +104,7 @@ class MessageEmbedder:
         for _ in range(ATTEMPTS):
             prepared = self.reindexer.prepare_words(ids)
             with self.database.write() as connection:
+                banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):
                     self.reindexer.write(connection, bank_id, prepared)
                     return len(prepared.counts)

@@ -23,7 +23,7 @@ from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
 
-READ_AHEAD = 16  # messages decoded together
+READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
 #: Queries that search at once. Searching computes: more at once are no faster, and stores would wait for the
 #: interpreter's lock behind each of them.
 SEARCHES = 2
@@ -72,8 +72,9 @@ class Recaller:
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
-        for start in range(0, len(found.matches), READ_AHEAD):
-            part = found.matches[start : start + READ_AHEAD]
+        ahead = READ_AHEAD if query.max_tokens is not None else max(1, len(found.matches))
+        for start in range(0, len(found.matches), ahead):
+            part = found.matches[start : start + ahead]
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {candidate.document: candidate for candidate in part}
             else:

@@ -91,6 +91,8 @@ class RecordStore:
         now = self._now()
         with self._database.write() if refresh_ttl else self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
+            if refresh_ttl:
+                banks.lock(connection, bank_id)
             held = records.find_many(connection, bank_id, [(key.namespace, key.key) for key in valid])
             found = {address: row for address, row in held.items() if row.is_alive(now)}
             if refresh_ttl:
@@ -110,7 +112,10 @@ class RecordStore:
             raise InvalidInput(first_error(error)[1]) from error
         now = self._now()
         with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
-            within = Within(banks.get(connection, bank).id, valid.namespace, valid.exact, now)
+            bank_id = banks.get(connection, bank).id
+            if valid.refresh_ttl:
+                banks.lock(connection, bank_id)
+            within = Within(bank_id, valid.namespace, valid.exact, now)
             rows, result = search_records(connection, within, valid)
             if valid.refresh_ttl:
                 refresh(connection, rows, now)

@@ -110,7 +110,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged message survives a power failure
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
-    cursor.execute("PRAGMA cache_size = -16384")  # KiB
+    cursor.execute("PRAGMA cache_size = -4096")  # KiB, of each of the pool's connections; the system caches the file
     cursor.close()
 
 

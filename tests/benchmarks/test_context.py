@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.context import agent
+from benchmarks.context import agent, speed
 from benchmarks.context.__main__ import main
 from benchmarks.context.reading import words_read
 
@@ -66,3 +66,13 @@ def test_planted_facts_are_in_the_context_of_an_agent(tmp_path: Path, capsys: py
     assert sum(fact.identifier for fact in agent.planted()) == 20
     assert agent.main(["--texts", str(file), "--turns", "61"]) == 1
     assert "60 messages; 61 are needed" in capsys.readouterr().err
+
+
+def test_context_is_timed_in_a_large_bank(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--messages", "200", "--different", "100", "--reader", "gemini-3", "--questions", "2", "--json")
+    assert speed.main(arguments) == 0
+    (row,) = json.loads(capsys.readouterr().out)["speed"]
+    assert (row["reader"], row["messages"], row["questions"]) == ("gemini-3", 200, 2)
+    assert min(row["first_p50_ms"], row["cached_p50_ms"]) > 0
+    assert speed.main((*arguments, "--reader", "cluade")) == 1
+    assert "did you mean 'claude'" in capsys.readouterr().err

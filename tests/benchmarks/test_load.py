@@ -21,6 +21,14 @@ def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str
     assert min(result["memory_mib"]) > 0
 
 
+def test_stores_alone_are_counted(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--store-clients", "2", "--store-seconds", "1", "--database", database_url]
+    main(["--only", "stores", *options, "--json"])
+    result = json.loads(capsys.readouterr().out)["stores"]
+    assert result["errors"] == []
+    assert result["stored"] == result["stores"] > 0
+
+
 def test_cold_messages_are_recalled_beside_stores(tmp_path: Path) -> None:
     result = measure_cold(tmp_path, recalls=2, messages=40)
     assert (result.recalls, result.errors) == (2, [])

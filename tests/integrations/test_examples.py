@@ -12,6 +12,7 @@ EXAMPLES = {
     "langgraph": "in the store: Mina does not eat fish.",
     "openai_agents": "assistant: On Tuesday.",
     "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
+    "langchain": "assistant: On Tuesday.",
 }
 
 

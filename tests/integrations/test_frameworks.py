@@ -15,6 +15,7 @@ FRAMEWORKS = {
     "langgraph": {"langgraph", "langchain_core"},
     "openai_agents": {"agents", "openai", "mcp"},
     "anthropic": {"anthropic"},
+    "langchain": {"langchain_core"},
 }
 FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp"}
 HEAVY = {"torch", "sqlalchemy", "fastapi"}
@@ -22,6 +23,8 @@ CONNECT = {
     "langgraph": "FoxingStore.connect(url, bank='ana')",
     "openai_agents": "FoxingSession.connect(url, bank='ana', session_id='chat')",
     "anthropic": "FoxingMemoryTool.connect(url, bank='ana'); AsyncFoxingMemoryTool.connect(url, bank='ana')",
+    "langchain": "FoxingRetriever.connect(url, bank='ana'); "
+    "FoxingChatMessageHistory.connect(url, bank='ana', session_id='chat')",
 }
 
 

@@ -1,6 +1,7 @@
 """`codec check`: whether the selected codec works here."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,12 +12,52 @@ from foxing.api.cli.output import table
 if TYPE_CHECKING:
     from foxing.encoder.diagnostics import CodecCheck
 
+FULL = "With --full: "
 
-def check(context: typer.Context, as_json: JsonOption = False) -> None:
+
+def check(
+    context: typer.Context,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Measure everything that depends on the weights and the machine, and write a report and a calibration "
+            "file. Takes minutes on a GPU, and hours without one.",
+        ),
+    ] = False,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE…",
+            help=f"{FULL}JSON Lines of messages, as for codec bench; without it, a few sentences in eight languages.",
+        ),
+    ] = None,
+    pages: Annotated[int, typer.Option(min=1, help=f"{FULL}maximum number of pages per language.")] = 4,
+    tier: Annotated[
+        list[str] | None, typer.Option(metavar="TIER", help=f"{FULL}only this tier.", show_default="all")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help=f"{FULL}largest number of pages in one call.")] = 32,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"{FULL}where to write the report.", show_default="codec-check-CODEC.md"),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=f"{FULL}where to write the thresholds.", show_default="codec-calibration-CODEC.json"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Load the selected codec, encode and decode a page of plain English at every tier, and show the results.
 
     Exits with status 1 if the codec cannot be loaded or reached, or does not read the page at its sharpest tier. A
     codec behind an endpoint is called once per tier.
+
+    With --full it also runs the conformance suite, pages in several languages at all tiers, every prompt of the model,
+    calls of 1 to 32 pages (with the share of what the device can compute), and the same tokens on the server and here.
+    It chooses the confidence below which characters are flagged, and writes it to a file for the codec's option
+    `calibration`. The report is Markdown, with everything as JSON at its end, and can be attached to an issue.
     """
     from foxing.encoder import load_codec
     from foxing.encoder.diagnostics import check_codec
@@ -24,14 +65,26 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
+    if full:
+        from .full_check import FullRun
+
+        name = codec.name
+        run = FullRun(state, settings, codec, tier or (), pages, batch)
+        run.write(
+            run.measure(texts or ()),
+            report or Path(f"codec-check-{name}.md"),
+            calibration or Path(f"codec-calibration-{name}.json"),
+        )
+        return
     with state.progress("checking") as progress:
         result = check_codec(codec, progress)
-    state.answer(result.to_dict(), lambda console: _show(console, result))
+    state.answer(result.to_dict(), lambda console: show_check(console, result))
     if not result.passed:
         raise typer.Exit(1)
 
 
-def _show(console: Console, result: "CodecCheck") -> None:
+def show_check(console: Console, result: "CodecCheck") -> None:
+    """Prints a table of the tiers."""
     console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}", markup=False)
     for name, value in result.runs_on.items():
         console.print(f"  {name}: {value}", markup=False, soft_wrap=True)

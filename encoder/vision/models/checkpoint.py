@@ -1,6 +1,7 @@
 """Model checkpoints from a hub or a folder, loaded strictly and without running their code."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,10 @@ import torch
 from foxing.encoder.errors import CodecError
 from foxing.renderer import PRINTED_PAGE, LayoutError, PageLayout
 
+FIRST_WITH_BFLOAT16 = (8, 0)  # compute capability: Ampere
 DOWNLOADED = ("*.json", "*.safetensors")
+#: Parameters of the decoder's layers, as published and as transformers names them.
+DECODER_LAYER = re.compile(r"^(?:model\.)?(?:language_model\.)?layers\.\d+\.")
 #: Page layout of a model that does not take the printed page: `{"layout": {"columns": 32, …}}`.
 LAYOUT_FILE = "foxing.json"
 
@@ -115,8 +119,11 @@ def token_id(tokenizer: Any, token: str, checkpoint: Checkpoint) -> int:
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """The dtype called `dtype`; "auto" is float32 on a CPU and bfloat16 elsewhere."""
+    """The dtype called `dtype`; "auto" is float32 on a CPU, float16 on a GPU that only emulates bfloat16 (Turing and
+    older), and bfloat16 elsewhere."""
     if dtype == "auto":
+        if device.type == "cuda" and torch.cuda.get_device_capability(device) < FIRST_WITH_BFLOAT16:
+            return torch.float16
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[dtype]
 
@@ -131,8 +138,30 @@ def load_network(
 ) -> Any:
     """A transformers model of `network_class` in evaluation mode on `device`. `attention`: implementation for the whole
     model, or by part of its configuration. Raises `CodecError` if a parameter is missing or unexpected."""
+    network, info = _from_pretrained(network_class, checkpoint, config, dtype, attention)
+    _check_parameters(info, checkpoint)
+    _check_head(network, checkpoint)
+    return _placed(network, checkpoint, device)
+
+
+def load_encoder(
+    network_class: Any, checkpoint: Checkpoint, config: Any, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """The same without a decoder: `config` has no layers of one, and those of the checkpoint are not loaded. The output
+    layer is dropped before anything is moved to `device`."""
+    network, info = _from_pretrained(network_class, checkpoint, config, dtype, "sdpa")
+    unexpected = {key for key in info.get("unexpected_keys") or () if not DECODER_LAYER.search(str(key))}
+    _check_parameters({**info, "unexpected_keys": unexpected}, checkpoint)
+    network.lm_head = torch.nn.Identity()
+    return _placed(network, checkpoint, device)
+
+
+def _from_pretrained(
+    network_class: Any, checkpoint: Checkpoint, config: Any, dtype: torch.dtype, attention: str | dict[str, str]
+) -> tuple[Any, dict[str, Any]]:
+    """A network and what transformers says about its parameters. Raises `CodecError`."""
     try:
-        network, info = network_class.from_pretrained(
+        return network_class.from_pretrained(  # type: ignore[no-any-return]
             checkpoint.folder,
             config=config,
             dtype=dtype,
@@ -145,8 +174,10 @@ def load_network(
         raise CodecError(
             f"the weights of {checkpoint.name} cannot be loaded ({_first_line(error)}); download them again"
         ) from error
-    _check_parameters(info, checkpoint)
-    _check_head(network, checkpoint)
+
+
+def _placed(network: Any, checkpoint: Checkpoint, device: torch.device) -> Any:
+    """`network` in evaluation mode on `device`. Raises `CodecError` if it does not fit."""
     # the published one would supply sampling and penalties that the caller leaves unset
     network.generation_config = transformers().GenerationConfig()
     try:

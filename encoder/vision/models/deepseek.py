@@ -15,7 +15,15 @@ from torch import Tensor
 from foxing.encoder.errors import CodecError
 from foxing.renderer import TOKEN_SIDE_PX
 
-from .checkpoint import Checkpoint, load_network, load_tokenizer, read_config, token_id, transformers
+from .checkpoint import (
+    Checkpoint,
+    load_encoder,
+    load_network,
+    load_tokenizer,
+    read_config,
+    token_id,
+    transformers,
+)
 from .model import PageFeatures, RepeatRule, VisionModel
 
 PUBLISHED_TYPE = "deepseek_vl_v2"
@@ -71,6 +79,18 @@ class DeepSeekOcr(VisionModel):
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
         config = cls.config(read_config(checkpoint), checkpoint)
         network = load_network(cls.network_class(), checkpoint, config, device, dtype)
+        return cls(network, load_tokenizer(checkpoint))
+
+    @classmethod
+    def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """See `VisionModel`: the encoder, the embedding table, and the newline and separator embeddings."""
+        if not cls.supports_prompt_embeddings:
+            return super().load_encoder(checkpoint, device, dtype)
+        fields = read_config(checkpoint)
+        language = fields.get("language_config")
+        if isinstance(language, dict):
+            fields = {**fields, "language_config": {**language, "num_hidden_layers": 0}}
+        network = load_encoder(cls.network_class(), checkpoint, cls.config(fields, checkpoint), device, dtype)
         return cls(network, load_tokenizer(checkpoint))
 
     @classmethod

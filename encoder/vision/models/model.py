@@ -74,6 +74,12 @@ class VisionModel(ABC):
     def load(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
         """The model of a checkpoint. Raises `CodecError` if a parameter is missing or unexpected."""
 
+    @classmethod
+    def load_encoder(cls, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Self:
+        """The model for a server that decodes: it encodes and has `prompt_embeddings`, and cannot generate. Raises
+        `CodecError`, also if `supports_prompt_embeddings` is false."""
+        raise CodecError(f"the decoder of {cls.name} needs more than embeddings; remove the option 'remote'")
+
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device  # type: ignore[no-any-return]

@@ -78,7 +78,11 @@ class RehearsalRecorder:
         try:
             with self._database.write() as connection:
                 known = [(found.id, keys) for name, keys in by_bank.items() if (found := banks.find(connection, name))]
-                return sum(rehearsals.add(connection, bank_id, keys) for bank_id, keys in known)
+                # in the order of the banks, so that two processes do not wait for each other
+                return sum(
+                    rehearsals.add(connection, bank_id, keys)
+                    for bank_id, keys in sorted(known, key=lambda item: item[0])
+                )
         except Closed:
             return 0
         except StorageError as error:

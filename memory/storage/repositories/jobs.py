@@ -15,6 +15,8 @@ from .upsert import insert_into
 _c = schema.jobs.c
 _due = schema.schedule.c
 
+TAKE_LOCK = 0x6A6F6273  # "jobs": of PostgreSQL's advisory locks, the one of whoever takes a job
+
 
 @dataclass(frozen=True)
 class Job:
@@ -113,6 +115,8 @@ def take(
     `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay,
     and the order is that of the ids.
     """
+    if connection.dialect.name != "sqlite":  # two that take at once do not see that the other takes from the same bank
+        connection.execute(select(func.pg_advisory_xact_lock(TAKE_LOCK)))
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
         others.c.bank_id == _c.bank_id,

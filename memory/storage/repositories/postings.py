@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import schema
 
+from . import banks
 from .batches import batched
 
 RECENT_ROW_BYTES = 12  # of a row besides its entries
@@ -36,7 +37,7 @@ class Size(NamedTuple):
 
 def lock(connection: Connection, bank_id: int) -> None:
     """Keeps others from repacking the postings of a bank until the transaction ends."""
-    connection.execute(select(schema.banks.c.id).where(schema.banks.c.id == bank_id).with_for_update())
+    banks.lock(connection, bank_id)
 
 
 def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes]) -> None:

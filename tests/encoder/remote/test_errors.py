@@ -184,6 +184,17 @@ def test_an_empty_answer_is_retried_once(server: Server, load: LoadCodec, pauses
     assert codec.decode(token)[0].text
 
 
+@pytest.mark.parametrize("message", EMPTY_ANSWERS)
+def test_what_the_server_billed_for_an_empty_answer_is_counted(server: Server, load: LoadCodec, message: str) -> None:
+    codec = load(server.url, prompt_price=2.0, completion_price=10.0)
+    usage = {"prompt_tokens": 900, "completion_tokens": 7}
+    server.answer = lambda answer: {**EMPTY_ANSWERS[message], "usage": usage}
+    with pytest.raises(ReadFailed):
+        codec.decode(tokens_of(codec, [sample_page(codec)]))
+    assert (codec.usage.requests, codec.usage.prompt_tokens, codec.usage.completion_tokens) == (2, 1800, 14)
+    assert codec.usage.cost == pytest.approx((1800 * 2 + 14 * 10) / 1e6)
+
+
 def test_positions_without_text_are_not_a_reading(server: Server, load: LoadCodec) -> None:
     codec = load(server.url)
     server.answer = lambda answer: completion("<|ref|><|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>")

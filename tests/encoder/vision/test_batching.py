@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from PIL import Image
 
 from foxing.encoder import CodecError, ReadFailed, Reading
 from foxing.encoder.conformance import sample_page
+from foxing.encoder.vision import memory
 from foxing.encoder.vision.batching import batches, split_on_oom
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
+from foxing.encoder.vision.memory import EncoderMemory, batch_tokens, bytes_per_position
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory.pages.decode_queue import DecodeQueue
@@ -120,6 +123,59 @@ def test_a_page_too_large_for_memory_fails_alone(codec: VisionCodec, monkeypatch
     assert isinstance(third, ReadFailed)
     assert isinstance(first, Reading)
     assert isinstance(second, Reading)
+
+
+def test_the_deadline_of_a_batch_is_a_failure_to_read(codec: VisionCodec) -> None:
+    tokens = codec.encode(images(codec, "tiny", 1), "tiny")
+    codec.timeout_s = 0.0
+    with pytest.raises(ReadFailed, match="'timeout_s'"):
+        codec.decode(tokens)
+    codec.timeout_s = 600.0
+    assert len(codec.decode(tokens)) == 1
+
+
+def test_a_page_is_encoded_while_another_is_decoded(codec: VisionCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, tokens = images(codec, "tiny", 1), codec.encode(images(codec, "tiny", 1), "tiny")
+    encoded: list[int] = []
+    generate = codec.model.network.generate
+
+    def generating(**inputs: Any) -> Any:
+        other = Thread(target=lambda: encoded.append(len(codec.encode(page, "tiny"))))
+        other.start()
+        other.join(60)
+        return generate(**inputs)
+
+    monkeypatch.setattr(codec.model.network, "generate", generating)
+    codec.decode(tokens)
+    assert encoded == [1]
+
+
+def test_the_budget_of_a_batch_is_what_free_memory_allows(codec: VisionCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2 layers of 2 × 32 numbers of 4 bytes are kept of a position, and as much is taken beside them."""
+    per_position = 2 * 2 * 32 * 4 * 2
+    assert bytes_per_position(codec.model.network.config.text_config, torch.float32) == per_position
+    for free, expected in ((per_position * 1000, 800), (None, 32_768), (1 << 50, 1 << 18)):
+        monkeypatch.setattr(memory, "free_bytes", lambda _, free=free: free)
+        assert batch_tokens(codec.model) == expected
+    page = codec.model.positions("tiny") + codec.max_new_tokens
+    monkeypatch.setattr(memory, "free_bytes", lambda _: round(2.5 * page * per_position / memory.SHARE))
+    codec.model.network = network = LimitedMemory(codec.model.network, 9)
+    codec.decode(codec.encode(images(codec, "tiny", 3), "tiny"))
+    assert network.sizes == [2, 1]
+    assert (memory.free_bytes(torch.device("cpu")) or 1) > 0
+
+
+def test_the_encoder_takes_as_many_pages_as_the_first_one_left_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = EncoderMemory(torch.device("cuda"))
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 100 << 20)
+    assert known.pages_at_once("base") == 1, "nothing is known of the tier"
+    known.record("base", 1, 10 << 20)
+    assert (known.pages_at_once("base"), known.pages_at_once("small")) == (8, 1)
+    known.record("base", 8, 40 << 20)
+    assert known.pages_at_once("base") == 8, "a page took more when it was alone"
+    known.record("base", 2, 100 << 20)
+    assert known.pages_at_once("base") == 1
+    assert EncoderMemory(torch.device("cpu")).pages_at_once("base") == memory.UNKNOWN_BATCH_PAGES
 
 
 def test_batch_tokens_bounds_a_batch(codec: VisionCodec) -> None:

@@ -19,7 +19,7 @@ from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.diagnostics import check_codec
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
-from foxing.encoder.vision.generation import Generation, align_characters, generate
+from foxing.encoder.vision.generation import Budget, Generation, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.model import FREE_OCR, PageFeatures
@@ -100,7 +100,7 @@ def test_stored_tokens_generate_the_same_text_as_pixels(
         input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels, max_new_tokens=30, pad_token_id=1
     )[0, ids.shape[1] :].tolist()
     assert (
-        generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=30)[0].text
+        generate(model, [stored], model.prompt(FREE_OCR), Budget(30))[0].text
         == align_characters(model.tokenizer, expected)[0]
         != ""
     )

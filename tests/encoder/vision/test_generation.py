@@ -1,14 +1,17 @@
 """Generation: banned n-grams, probabilities, loops, alignment of characters with tokens."""
 
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from foxing.encoder import ReadFailed
 from foxing.encoder.vision.generation import (
     MIN_LOOP_TOKENS,
+    Budget,
     NoRepeatNgramProcessor,
     align_characters,
     detokenize,
@@ -33,7 +36,7 @@ def decode(processor: NoRepeatNgramProcessor, preferred: list[list[int]], vocabu
 
 
 def test_no_ngram_is_generated_twice_within_the_window() -> None:
-    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 2, 400)
+    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 2, Budget(400))
     chosen = decode(processor, [[7] * 9, list(range(9))])
     assert chosen[1] == list(range(9))
     assert chosen[0][:4] == [7] * 4
@@ -47,26 +50,26 @@ def test_text_further_apart_may_repeat_itself() -> None:
     line = list(range(10, 30))
     for between, banned in ((0, True), (20, False)):
         tokens = line + list(range(30, 30 + between)) + line
-        assert (decode(NoRepeatNgramProcessor(RepeatRule(8, 30), 1, 400), [tokens])[0] != tokens) is banned
+        assert (decode(NoRepeatNgramProcessor(RepeatRule(8, 30), 1, Budget(400)), [tokens])[0] != tokens) is banned
 
 
 def test_exempt_tokens_are_never_banned() -> None:
     cells = [3, 4] * 20
-    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3, 4})), 1, 400), [cells])[0] == cells
-    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3})), 1, 400), [cells])[0] != cells
+    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3, 4})), 1, Budget(400)), [cells])[0] == cells
+    assert decode(NoRepeatNgramProcessor(RepeatRule(4, 12, frozenset({3})), 1, Budget(400)), [cells])[0] != cells
 
 
 def test_penalties_are_taken_off_tokens_that_the_text_has() -> None:
     """5 logits lie between the two best tokens: after one occurrence 1 + 0.5 are taken off, after nine 1 + 4.5."""
     rule = RepeatRule(100, 300, presence_penalty=1.0, frequency_penalty=0.5)
-    processor = NoRepeatNgramProcessor(rule, 2, 400)
+    processor = NoRepeatNgramProcessor(rule, 2, Budget(400))
     assert decode(processor, [[7] * 10, list(range(10, 20))]) == [[7] * 9 + [8], list(range(10, 20))]
     assert processor.wanted[0][-1] == 8, "what the penalties prefer is what is read"
     assert processor.probabilities()[0, :9] == pytest.approx(np.exp(10.0) / (np.exp(10.0) + np.exp(5.0) + 48))
 
 
 def test_the_probability_of_a_second_best_token_is_the_models_own() -> None:
-    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 1, 400)
+    processor = NoRepeatNgramProcessor(RepeatRule(4, 12), 1, Budget(400))
     decode(processor, [[7] * 6])
     probabilities = processor.probabilities()[0]
     total = np.exp(10.0) + np.exp(5.0) + 48
@@ -75,7 +78,7 @@ def test_the_probability_of_a_second_best_token_is_the_models_own() -> None:
 
 
 def test_a_looping_sequence_is_stopped() -> None:
-    processor = NoRepeatNgramProcessor(RepeatRule(3, 9), 2, 160)
+    processor = NoRepeatNgramProcessor(RepeatRule(3, 9), 2, Budget(160))
     ids = torch.zeros(2, 1, dtype=torch.long)
     for step in range(160):
         scores = torch.zeros(2, 400)
@@ -87,6 +90,12 @@ def test_a_looping_sequence_is_stopped() -> None:
             break
     assert stopped[0]
     assert step < 160 // 2
+
+
+def test_a_batch_ends_at_its_deadline() -> None:
+    processor = NoRepeatNgramProcessor(RepeatRule(3, 9), 2, Budget(160, monotonic() - 1))
+    with pytest.raises(ReadFailed, match="the option 'timeout_s'"):
+        processor.looping(torch.zeros(2, 1, dtype=torch.long), None)
 
 
 RESULT = '{"ok": true, "orders": [{"id": 4711, "depot": "Osaka", "weight_kg": 12.5}, {"id": 4712, "depot": "Jeju"}]}'
@@ -102,7 +111,7 @@ def test_pages_that_repeat_themselves_are_kept(deepseek_folder: Path, text: str)
     """By a reader that is always right, whatever was written before in place of a token that was banned."""
     model = DeepSeekOcr.load(locate(str(deepseek_folder), None), torch.device("cpu"), torch.float32)
     ids = [*model.tokenize(text), *model.eos_token_ids]
-    processor = NoRepeatNgramProcessor(model.repeat_rule, 1, 3642)
+    processor = NoRepeatNgramProcessor(model.repeat_rule, 1, Budget(3642))
     chosen = decode(processor, [ids], vocabulary=model.tokenizer.get_vocab_size())[0]
     assert not processor.looping(torch.tensor([chosen]), None).any()
     generation = detokenize(model, chosen, processor.wanted[0], processor.probabilities()[0])

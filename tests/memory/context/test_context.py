@@ -251,6 +251,25 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         memory.context("none", ContextRequest("text", 100))
 
 
+def test_a_budget_that_holds_nothing_of_what_was_found_is_noted(memory: Memory) -> None:
+    result = build(memory, "text", 5, QUESTION, thread="no such thread")
+    assert result.content == []
+    assert "holds none of its" in result.notes[0]
+    assert not build(memory, "text", 500, QUESTION).notes
+
+
+@pytest.mark.parametrize("reader", ["text", "claude", "gemini-3", "deepseek-ocr", "cheap"])
+def test_the_stable_part_is_that_of_every_reader(memory: Memory, reader: str) -> None:
+    requests: list[dict[str, Any]] = [{"keepsakes": True}, {"keepsakes": False}, {"form": None}]
+    before = [build(memory, reader, 2000, QUESTION, **fields) for fields in requests]
+    assert [build(memory, reader, 2000, QUESTION, **fields) for fields in requests] == before
+    memory.store(BANK, [{"role": "assistant", "content": "Noted."}])
+    for old, fields in zip(before, requests, strict=True):
+        new = build(memory, reader, 2000, QUESTION, **fields)
+        assert new.content[: old.stable_blocks] == old.content[: old.stable_blocks]
+        assert new.content != old.content
+
+
 def test_an_empty_bank_has_no_content(memory: Memory) -> None:
     memory.set_policy("empty", {"steps": []})
     result = memory.context("empty", ContextRequest("claude", 100, "anything?"))

@@ -227,7 +227,11 @@ def test_the_watch_over_transactions_notices_a_decode(database_url: str) -> None
     queue = DecodeQueue(lambda: load_codec("native", "cpu"))
     with pytest.MonkeyPatch.context() as patch:
         watch = DecodingWatch(patch)
-        with Database(database_url).read(), pytest.raises(AssertionError, match="transaction open"):
+        with (
+            closing(Database(database_url)) as database,
+            database.read(),
+            pytest.raises(AssertionError, match="transaction open"),
+        ):
             queue.decode([])
         assert len(watch.violations) == 1
         assert queue.decode([]) == []

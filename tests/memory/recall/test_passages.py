@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -65,8 +64,8 @@ def test_a_text_without_any_place_to_pause_is_cut() -> None:
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Iterator[Memory]:
-    with Memory(database_path, clock=lambda: NOW) as memory:
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: NOW) as memory:
         memory.store("ana", [{"id": "long", "role": "assistant", "content": LONG, "created_at": NOW - 10 * DAY}])
         memory.store(
             "ana",
@@ -119,9 +118,9 @@ def test_a_message_is_listed_whole_without_a_query_and_as_one_image(memory: Memo
     assert [image.message_ids.count("long") for image in images] == [1]
 
 
-def test_a_passage_is_found_by_its_meaning(database_path: Path) -> None:
+def test_a_passage_is_found_by_its_meaning(database_url: str) -> None:
     options = MemoryOptions(embedder=HashingEmbedder())
-    with Memory(database_path, clock=lambda: NOW, options=options) as memory:
+    with Memory(database_url, clock=lambda: NOW, options=options) as memory:
         memory.store("ana", [{"id": "long", "role": "assistant", "content": LONG, "created_at": NOW - 10 * DAY}])
         for step in (lambda: None, lambda: memory.seal("ana"), lambda: memory.age("ana")):
             step()

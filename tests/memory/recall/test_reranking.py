@@ -127,9 +127,9 @@ def ids(memory: Memory, **fields: Any) -> list[str]:
 
 
 @pytest.fixture
-def served(server: Server, database_path: Path) -> Iterator[Memory]:
+def served(server: Server, database_url: str) -> Iterator[Memory]:
     options = RerankEndpointOptions(server.url, "bge")
-    with remembering(database_path, "endpoint", reranker_endpoint=options, reranker_timeout_s=0.3) as memory:
+    with remembering(database_url, "endpoint", reranker_endpoint=options, reranker_timeout_s=0.3) as memory:
         yield memory
 
 
@@ -219,8 +219,8 @@ def test_every_match_comes_once_whatever_the_order(served: Memory) -> None:
     assert found == RERANKED
 
 
-def test_neighbours_come_with_the_matches_that_are_left(database_path: Path) -> None:
-    with Memory(database_path, options=MemoryOptions(reranker=OverlapReranker())) as memory:
+def test_neighbours_come_with_the_matches_that_are_left(database_url: str) -> None:
+    with Memory(database_url, options=MemoryOptions(reranker=OverlapReranker())) as memory:
         memory.store("ana", [{"id": key, "role": "user", "content": text} for key, text in SAID.items()])
         spans = memory.recall("ana", "When do trains to Busan leave?", limit=1, neighbours=1).spans
         assert [(span.message_id, span.neighbour_of) for span in spans] == [
@@ -240,9 +240,9 @@ def test_recall_waits_no_longer_than_the_timeout(server: Server, served: Memory,
     assert len(server.requests) == 1  # it is left alone after that
 
 
-def test_a_server_that_is_down_costs_only_a_note(database_path: Path) -> None:
+def test_a_server_that_is_down_costs_only_a_note(database_url: str) -> None:
     options = RerankEndpointOptions("http://127.0.0.1:9/v1", "bge")
-    with remembering(database_path, "endpoint", reranker_endpoint=options) as memory:
+    with remembering(database_url, "endpoint", reranker_endpoint=options) as memory:
         result = memory.recall("ana", "When do trains to Busan leave?")
         assert [span.message_id for span in result.spans] == BY_WORDS
         assert "does not answer" in result.notes[0]
@@ -309,8 +309,8 @@ class Failing:
         (lambda count: [float("inf")] * count, "other scores"),
     ],
 )
-def test_a_reranker_of_others_may_fail(database_path: Path, fault: Any, reason: str) -> None:
-    with remembering(database_path, Failing(fault)) as memory:
+def test_a_reranker_of_others_may_fail(database_url: str, fault: Any, reason: str) -> None:
+    with remembering(database_url, Failing(fault)) as memory:
         result = memory.recall("ana", "When do trains to Busan leave?")
         assert [span.message_id for span in result.spans] == BY_WORDS
         assert reason in result.notes[0]
@@ -322,8 +322,8 @@ def test_a_reranker_that_does_not_conform_is_noticed() -> None:
         check_reranker(Failing(lambda count: [0.0] * count))
 
 
-def test_by_default_nothing_is_reranked(database_path: Path) -> None:
-    with remembering(database_path, "none") as memory:
+def test_by_default_nothing_is_reranked(database_url: str) -> None:
+    with remembering(database_url, "none") as memory:
         assert ids(memory) == BY_WORDS
 
 
@@ -335,19 +335,19 @@ def test_by_default_nothing_is_reranked(database_path: Path) -> None:
         (RerankEndpointOptions("http://localhost:8000/v1"), "name of a model"),
     ],
 )
-def test_options_are_checked(database_path: Path, options: RerankEndpointOptions, reason: str) -> None:
+def test_options_are_checked(database_url: str, options: RerankEndpointOptions, reason: str) -> None:
     with pytest.raises(RerankerError, match=reason):
-        Memory(database_path, options=MemoryOptions(reranker="endpoint", reranker_endpoint=options))
+        Memory(database_url, options=MemoryOptions(reranker="endpoint", reranker_endpoint=options))
 
 
-def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_path: Path) -> None:
+def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_url: str) -> None:
     install_plugin(RERANKERS, "overlap", OverlapReranker)
     assert reranker_names() == ["endpoint", "none", "overlap"]
-    with remembering(database_path, "overlap") as memory:
+    with remembering(database_url, "overlap") as memory:
         assert ids(memory) == RERANKED
     install_plugin(RERANKERS, "mute", object)
     for name, reason in {"longest": "choose one of endpoint, mute, none, overlap", "mute": "lacks methods"}.items():
         with pytest.raises(RerankerError, match=reason):
             open_reranker(name, RerankEndpointOptions(), 1.0)
-        with remembering(database_path, name) as memory:
+        with remembering(database_url, name) as memory:
             assert reason in memory.recall("ana", "When do trains to Busan leave?").notes[0]

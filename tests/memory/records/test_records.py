@@ -296,14 +296,15 @@ def test_searches_are_validated(memory: Memory) -> None:
         memory.records.write(BANK, [])
 
 
-def test_the_clock_deletes_what_has_expired(memory: Memory, clock: Clock) -> None:
-    memory.records.write(BANK, [put("short", 1, ttl_s=10), put("ever", 1)])
-    held = memory.bank(BANK).bytes.records
-    clock.advance(60)
-    assert memory.bank(BANK).bytes.records == held
-    memory.tick(now=clock.now)
-    assert memory.bank(BANK).bytes.records < held
-    assert keys(memory) == ["ever"]
+def test_the_clock_deletes_what_has_expired(clock: Clock, database_path: Path) -> None:
+    with Memory(database_path, clock=clock) as memory:
+        memory.records.write(BANK, [put("short", "a text to forget", ttl_s=10), put("ever", 1)])
+        held = memory.bank(BANK).bytes.records
+        clock.advance(60)
+        assert memory.bank(BANK).bytes.records == held
+        memory.tick(now=clock.now)
+        assert memory.bank(BANK).bytes.records < held
+        assert keys(memory) == ["ever"]
 
 
 def test_what_is_deleted_is_overwritten_by_the_next_tick(database_path: Path, clock: Clock) -> None:

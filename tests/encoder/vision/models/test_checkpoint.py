@@ -1,13 +1,14 @@
-"""Page layout of a checkpoint."""
+"""Page layout of a checkpoint, and the precision that a model computes in."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, locate, page_layout
+from foxing.encoder.vision.models.checkpoint import LAYOUT_FILE, locate, page_layout, pick_dtype
 from foxing.renderer import PRINTED_PAGE, PageLayout
 
 
@@ -35,3 +36,15 @@ def test_an_invalid_layout_file_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / LAYOUT_FILE).write_text(text)
     with pytest.raises(CodecError, match=r"foxing\.json .* does not contain a valid page layout .*; correct it"):
         page_layout(locate(str(tmp_path), None))
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)]
+)
+def test_a_gpu_that_only_emulates_bfloat16_gets_float16(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert pick_dtype("auto", torch.device("cuda")) == dtype
+    assert pick_dtype("auto", torch.device("cpu")) == torch.float32
+    assert pick_dtype("bfloat16", torch.device("cuda")) == torch.bfloat16

@@ -18,7 +18,7 @@ from foxing.encoder import Codec, CodecError, load_codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
-from foxing.encoder.vision.generation import align_characters, generate
+from foxing.encoder.vision.generation import Budget, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.deepseek2 import DeepSeekOcr2
@@ -136,7 +136,7 @@ def test_stored_tokens_give_the_same_logits_and_text_as_pixels(open_codec: OpenC
         input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=pixels, max_new_tokens=29, pad_token_id=1
     )[0, ids.shape[1] :].tolist()
     text = align_characters(model.tokenizer, expected)[0]
-    assert generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=29)[0].text == text != ""
+    assert generate(model, [stored], model.prompt(FREE_OCR), Budget(29))[0].text == text != ""
     moved = PageFeatures("small", from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], "small")[0]))
     logits = network(ids, **model.inputs([moved], ids)).logits
     assert not torch.equal(logits, network(ids, **model.inputs([stored], ids)).logits)
@@ -155,9 +155,9 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec,
     codec = open_codec(kind)
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("small", "base")]
     pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
-    together = generate(codec.model, pages, PROMPTS[kind], max_new_tokens=20)
+    together = generate(codec.model, pages, PROMPTS[kind], Budget(20))
     for page, generation in zip(pages, together, strict=True):
-        alone = generate(codec.model, [page], PROMPTS[kind], max_new_tokens=20)[0]
+        alone = generate(codec.model, [page], PROMPTS[kind], Budget(20))[0]
         assert generation.text == alone.text
         assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 

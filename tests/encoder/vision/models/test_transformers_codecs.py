@@ -17,7 +17,7 @@ from foxing.encoder import Codec
 from foxing.encoder.conformance import CHECKS, READING_CHECKS, sample_page
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
-from foxing.encoder.vision.generation import align_characters, generate
+from foxing.encoder.vision.generation import Budget, align_characters, generate
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.glm import Glm4v, GlmOcr
 from foxing.encoder.vision.models.got import GotOcr2
@@ -210,9 +210,9 @@ def test_stored_tokens_generate_the_same_text_as_the_published_pipeline(
     ends = [step for step, token in enumerate(expected) if token in model.eos_token_ids]
     text = align_characters(model.tokenizer, expected[: ends[0]] if ends else expected)[0]
     stored = PageFeatures(tier, from_tokens(codec.encode([page], tier)[0]))
-    assert generate(model, [stored], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text == text != ""
+    assert generate(model, [stored], model.prompt(FREE_OCR), Budget(steps))[0].text == text != ""
     moved = PageFeatures(tier, from_tokens(codec.encode([ImageChops.offset(page, 37, 91)], tier)[0]))
-    assert generate(model, [moved], model.prompt(FREE_OCR), max_new_tokens=steps)[0].text != text, (
+    assert generate(model, [moved], model.prompt(FREE_OCR), Budget(steps))[0].text != text, (
         "the text depends on the image"
     )
 
@@ -263,9 +263,9 @@ def test_mixed_tiers_in_one_batch_decode_as_they_do_alone(open_codec: OpenCodec,
     model = codec.model
     tokens = [codec.encode([image(codec, tier)], tier)[0] for tier in ("tiny", "small", "tiny")]
     pages = [PageFeatures(item.tier, from_tokens(item)) for item in tokens]
-    together = generate(model, pages, model.prompt(FREE_OCR), max_new_tokens=20)
+    together = generate(model, pages, model.prompt(FREE_OCR), Budget(20))
     for page, generation in zip(pages, together, strict=True):
-        alone = generate(model, [page], model.prompt(FREE_OCR), max_new_tokens=20)[0]
+        alone = generate(model, [page], model.prompt(FREE_OCR), Budget(20))[0]
         assert generation.text == alone.text
         assert generation.confidence == pytest.approx(alone.confidence, abs=1e-5)
 

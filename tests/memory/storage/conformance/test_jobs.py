@@ -201,3 +201,24 @@ def test_concurrent_workers_take_each_job_once(database: Database) -> None:
         taken = [bank for banks_of_worker in pool.map(run, range(WORKERS)) for bank in banks_of_worker]
     assert sorted(set(taken)) == sorted(f"bank-{number}" for number in range(12))
     assert length(database) == QueueLength(0, 0, 0)
+
+
+def test_workers_that_come_at_once_do_not_share_a_bank(database: Database) -> None:
+    rounds = 8
+    together = Barrier(WORKERS)
+    with database.write() as connection:
+        for number in range(rounds):
+            bank = banks.get_or_create(connection, f"bank-{number}", NOW, {})
+            for kind in schedule.KINDS:
+                schedule.put(connection, bank.id, kind, DueTime(NOW))
+    fill(database)
+
+    def run(worker: int) -> list[str]:
+        together.wait(60)
+        taken = (take(database, f"{worker}-{number}") for number in range(rounds))
+        return [job.bank for job in taken if job is not None]
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        taken = [bank for banks_of_worker in pool.map(run, range(WORKERS)) for bank in banks_of_worker]
+    assert sorted(taken) == sorted(f"bank-{number}" for number in range(rounds))
+    assert length(database).running == rounds

@@ -1,0 +1,105 @@
+"""How pages in several languages are read at each tier, cell by cell."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.encoder.bench import PageSet, accuracy
+from foxing.encoder.contract import Codec, Reading
+from foxing.encoder.fading import PageDrawer
+from foxing.encoder.ink import ink_page
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, grid_text
+
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LanguageReading:
+    """The pages of one language at one tier, faded to what the tier holds."""
+
+    language: str
+    tier: str
+    pages: int
+    #: Characters on them, after fading.
+    characters: int
+    #: 1 − Levenshtein distance / longer length, by characters.
+    accuracy: float
+    #: Shares of the characters: wrong and not flagged, and flagged, by the thresholds that the codec has.
+    silent_errors: float
+    flagged: float
+    #: Share of the pages that could not be read at all.
+    unread: float
+    #: Seconds for all pages.
+    decode_s: float
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What was read, and what thresholds are chosen by."""
+
+    languages: list[LanguageReading]
+    #: Tier → for each page, (float32 confidence, bool right) of every cell that has or reads as a character.
+    cells: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]]
+
+
+def measure_readings(codec: Codec, texts: Mapping[str, PageSet], tiers: list[str], progress: Advance) -> Readings:
+    """Draws, encodes and decodes the pages of each language at each of `tiers`. Raises `CodecError`."""
+    result = Readings([], {tier: [] for tier in tiers})
+    work = [(language, tier) for language in texts for tier in tiers]
+    for done, (language, tier) in enumerate(work, start=1):
+        result.languages.append(_measure(codec, texts[language], language, tier, result))
+        progress(done, len(work))
+    return result
+
+
+def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Readings) -> LanguageReading:
+    messages = {message.message_id: message for message in pages.messages}
+    drawn = PageDrawer(codec).draw([ink_page(page, messages) for page in pages.pages], tier)
+    begun = perf_counter()
+    readings = codec.decode([page.tokens for page in drawn])
+    seconds = perf_counter() - begun
+    cells = [page.cells for page in drawn]
+    compared = list(_compared(cells, readings))
+    result.cells[tier].extend(compared)
+    sure, right = (np.concatenate(parts) for parts in zip(*compared, strict=True))
+    flagged = sure < codec.tiers[tier].flag_below
+    originals = [grid_text(page) for page in cells]
+    scores = [accuracy(text, read.text) * len(text) for text, read in zip(originals, readings, strict=True)]
+    return LanguageReading(
+        language=language,
+        tier=tier,
+        pages=len(drawn),
+        characters=len(sure),
+        accuracy=sum(scores) / max(1, sum(map(len, originals))),
+        silent_errors=float((~right & ~flagged).mean()),
+        flagged=float(flagged.mean()),
+        unread=float(np.mean([reading.unread for reading in readings])),
+        decode_s=seconds,
+    )
+
+
+def _compared(
+    drawn: list[Cells], readings: list[Reading]
+) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]:
+    for cells, reading in zip(drawn, readings, strict=True):
+        rows = max(len(cells), len(reading.cells))
+        page, read = _padded(cells, rows), _padded(reading.cells, rows)
+        sure = np.zeros(page.shape, dtype=np.float32)
+        sure[: len(reading.confidence)] = reading.confidence
+        used = _written(page) | _written(read)
+        yield sure[used], page[used] == read[used]
+
+
+def _padded(cells: Cells, rows: int) -> Cells:
+    padded = np.full((rows, cells.shape[1]), BLANK, dtype=np.uint32)
+    padded[: len(cells)] = cells
+    return padded
+
+
+def _written(cells: Cells) -> npt.NDArray[np.bool_]:
+    """bool: the cells that hold a character, the second halves of full-width ones left out."""
+    written: npt.NDArray[np.bool_] = (cells > 0x20) & (cells != BLANK) & (cells != WIDE_TAIL)
+    return written

@@ -1,0 +1,53 @@
+"""Choosing the confidence below which a character is flagged, so that few errors are silent."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from foxing.encoder.contract import Codec
+from foxing.encoder.thresholds import Calibration, TierThreshold
+
+from .readings import Readings
+
+#: Largest share of the characters that may be wrong and not flagged.
+SILENT_ERRORS = 0.005
+#: Characters without which a tier keeps the threshold that it has.
+LEAST_CHARACTERS = 1000
+CANDIDATES = np.concatenate([np.round(np.arange(0.02, 1.0, 0.01), 2), [0.995, 0.998, 0.999]])
+
+Compared = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+
+
+def calibrate(codec: Codec, readings: Readings) -> Calibration:
+    """The lowest threshold of each tier that keeps silent errors below `SILENT_ERRORS` with 95 % certainty, chosen on
+    every other page and measured on the rest. Tiers with fewer than `LEAST_CHARACTERS` are left out."""
+    tiers = {tier: _calibrate(pages) for tier, pages in readings.cells.items()}
+    return Calibration(codec.name, codec.weights, {tier: found for tier, found in tiers.items() if found is not None})
+
+
+def _calibrate(pages: Sequence[Compared]) -> TierThreshold | None:
+    chosen_on, measured_on = _joined(pages[::2]), _joined(pages[1::2] or pages)
+    if len(chosen_on[0]) < LEAST_CHARACTERS:
+        return None
+    sure, right = chosen_on
+    allowed = SILENT_ERRORS * len(sure)
+    enough = [value for value in CANDIDATES if _at_most(int((~right & (sure >= value)).sum())) <= allowed]
+    threshold = float(enough[0] if enough else CANDIDATES[-1])
+    sure, right = measured_on
+    flagged = sure < threshold
+    return TierThreshold(threshold, len(chosen_on[0]), float((~right & ~flagged).mean()), float(flagged.mean()))
+
+
+def _at_most(errors: int) -> float:
+    """How many errors are to be expected at most where so many were seen (95 %): few pages must not look better than
+    many."""
+    return errors + 1 + 1.645 * sqrt(errors + 1)
+
+
+def _joined(pages: Sequence[Compared]) -> Compared:
+    if not pages:
+        return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool)
+    sure, right = zip(*pages, strict=True)
+    return np.concatenate(sure), np.concatenate(right)

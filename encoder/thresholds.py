@@ -1,0 +1,76 @@
+"""Thresholds of a codec, measured on the machine where it runs: a file that the codec then uses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from .errors import CodecError
+
+FORMAT = "foxing-calibration-1"
+
+
+@dataclass(frozen=True)
+class TierThreshold:
+    """The threshold of one tier, and what it did on pages that it was not chosen on."""
+
+    #: A character with a confidence below it is flagged.
+    flag_below: float
+    #: Characters that it was chosen on.
+    characters: int
+    #: Share of the characters that are wrong and not flagged.
+    silent_errors: float
+    #: Share of the characters that are flagged.
+    flagged: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds of the tiers of a codec with certain weights."""
+
+    codec: str
+    weights: str
+    tiers: Mapping[str, TierThreshold]
+
+    def write(self, path: Path) -> None:
+        """Writes the file, whole or not at all. Raises `CodecError`."""
+        document = {"format": FORMAT, **asdict(self)}
+        try:
+            with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
+                file.write(json.dumps(document, indent=2) + "\n")
+            Path(file.name).replace(path)
+        except OSError as error:
+            raise CodecError(f"{path} cannot be written ({error}); choose another file") from error
+
+    @classmethod
+    def read(cls, path: Path) -> "Calibration":
+        """The contents of a file. Raises `CodecError`."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if fields["format"] != FORMAT:
+                raise ValueError(f"its format is {fields['format']!r}")
+            tiers = {str(tier): _threshold(values) for tier, values in fields["tiers"].items()}
+            return cls(str(fields["codec"]), str(fields["weights"]), tiers)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CodecError(
+                f"{path} is not a calibration file ({error}); write one with foxing codec check --full"
+            ) from error
+
+    def thresholds_for(self, codec: str, weights: str) -> dict[str, float]:
+        """Tier → the confidence below which a character is flagged. Raises `CodecError` if it was measured with another
+        codec or other weights."""
+        if (self.codec, self.weights) != (codec, weights):
+            raise CodecError(
+                f"the calibration was measured with the codec {self.codec}, weights {self.weights}, and this is "
+                f"{codec}, weights {weights}; write another with foxing codec check --full, or remove the option"
+            ).naming(f"codecs.{codec}.calibration")
+        return {tier: threshold.flag_below for tier, threshold in self.tiers.items()}
+
+
+def _threshold(values: Mapping[str, Any]) -> TierThreshold:
+    threshold = TierThreshold(**values)
+    if not 0 <= float(threshold.flag_below) <= 1:
+        raise ValueError(f"flag_below is {threshold.flag_below}, not a probability")
+    return threshold

@@ -1,0 +1,10 @@
+"""LangChain: conversations kept exactly in a bank, and a retriever of what it remembers."""
+
+from foxing.integrations.frameworks.versions import require
+
+require("langchain")
+
+from .history import FoxingChatMessageHistory  # noqa: E402
+from .retriever import FoxingRetriever, RetrieverFields  # noqa: E402
+
+__all__ = ["FoxingChatMessageHistory", "FoxingRetriever", "RetrieverFields"]

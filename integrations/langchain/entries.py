@@ -1,0 +1,76 @@
+"""Messages of LangChain as items of a transcript, and back."""
+
+from collections.abc import Mapping, Sequence
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    SystemMessage,
+    ToolMessage,
+    message_to_dict,
+    messages_from_dict,
+)
+
+from foxing.integrations.client import InvalidRequest, JsonValue, NewMessage, Role
+from foxing.integrations.frameworks import spoken
+from foxing.integrations.frameworks.exact_json import exact_json
+from foxing.integrations.frameworks.transcript import Entry
+
+_ROLES: Mapping[str, Role] = {
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "system": "system",
+    "developer": "developer",
+    "tool": "tool",
+}
+
+
+def entries(messages: Sequence[BaseMessage]) -> list[Entry]:
+    """Raises `InvalidRequest` for a message that would not come back."""
+    return [_entry(message, f"message {number}") for number, message in enumerate(messages)]
+
+
+def message_of(item: JsonValue) -> BaseMessage:
+    """The message that an item holds. Raises `InvalidRequest` for what LangChain does not know."""
+    try:
+        if isinstance(item, dict):
+            return messages_from_dict([item])[0]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidRequest(f"this is no message that langchain-core knows: {error}", "invalid-input") from error
+    raise InvalidRequest("the history holds something that is not a message of LangChain", "invalid-input")
+
+
+def _entry(message: BaseMessage, what: str) -> Entry:
+    if not isinstance(message, BaseMessage):
+        kind = type(message).__name__
+        raise InvalidRequest(f"{what} is of type {kind}; give messages of langchain_core.messages", "invalid-input")
+    value = exact_json(message_to_dict(message), what)
+    message_of(value)
+    return Entry(value, _said(message))
+
+
+def _said(message: BaseMessage) -> NewMessage | None:
+    """Text, tool calls and what tools answer. Other blocks, such as images and reasoning, are passed over."""
+    text = spoken.texts(message.content)
+    if isinstance(message, ToolMessage):
+        result = spoken.tool_result(message.tool_call_id, text, failed=message.status == "error")
+        return spoken.message("tool", result, message.name)
+    parts = spoken.text(text)
+    if isinstance(message, AIMessage):
+        for call in message.tool_calls:
+            parts += spoken.tool_call(call["id"], call["name"], call["args"])
+    return spoken.message(_role(message), parts, message.name)
+
+
+def _role(message: BaseMessage) -> Role:
+    if isinstance(message, ChatMessage):
+        return _ROLES.get(message.role, "user")
+    if isinstance(message, AIMessage):
+        return "assistant"
+    if isinstance(message, FunctionMessage):
+        return "tool"
+    return "system" if isinstance(message, SystemMessage) else "user"

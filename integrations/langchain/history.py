@@ -1,0 +1,92 @@
+"""`BaseChatMessageHistory` on a bank."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from langchain_core.chat_history import BaseChatMessageHistory
+from langchain_core.messages import BaseMessage
+
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.steps import run, run_async
+from foxing.integrations.frameworks.transcript import Transcript
+
+from .entries import entries, message_of
+
+NAMESPACE = "langchain"
+
+
+class FoxingChatMessageHistory(BaseChatMessageHistory):
+    """A conversation of LangChain: its messages come back exactly, and what is said in them is remembered.
+
+        history = FoxingChatMessageHistory.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
+        history.add_user_message("hello")
+
+    Methods raise `ClientError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
+    """
+
+    def __init__(self, connection: Connection, session_id: str, *, remember: bool = True) -> None:
+        """`remember`: whether what is said is stored as messages of the bank as well. Raises `InvalidRequest` for a
+        `session_id` that is empty, longer than 200 characters, or has control characters."""
+        #: The bank, for calls of other kinds.
+        self.connection = connection
+        #: Id of the conversation; what is said in it is remembered in the thread of this name.
+        self.session_id = session_id
+        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
+
+    @classmethod
+    def connect(
+        cls, target: Target, bank: str, session_id: str, *, api_key: str | None = None, remember: bool = True
+    ) -> Self:
+        """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
+        `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
+        return cls(connect(target, bank, api_key=api_key), session_id, remember=remember)
+
+    @property
+    def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # as LangChain's own histories do it
+        """All messages in the order in which they were added."""
+        return [message_of(item) for item in run(self.connection, self._transcript.items())]
+
+    async def aget_messages(self) -> list[BaseMessage]:
+        """The same without blocking the event loop."""
+        return [message_of(item) for item in await run_async(self.connection, self._transcript.items())]
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """Adds messages, all or none. Raises `InvalidRequest` for one that would not come back as it is."""
+        run(self.connection, self._transcript.add(entries(messages)))
+
+    async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """The same without blocking the event loop."""
+        await run_async(self.connection, self._transcript.add(entries(messages)))
+
+    def clear(self) -> None:
+        """Removes all messages from the history. What was said in them stays remembered."""
+        run(self.connection, self._transcript.clear())
+
+    async def aclear(self) -> None:
+        """The same without blocking the event loop."""
+        await run_async(self.connection, self._transcript.clear())
+
+    def close(self) -> None:
+        """Closes what was opened for the history; a `Memory` that was given stays open."""
+        self.connection.close()
+
+    async def aclose(self) -> None:
+        """The same, with the connections of this event loop."""
+        await self.connection.close_async()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

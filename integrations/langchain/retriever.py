@@ -1,0 +1,139 @@
+"""`BaseRetriever` on what a bank remembers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import Field
+
+from foxing.integrations.client import Connection, Message, Recalled, Scalar, Target, calls, connect
+from foxing.integrations.client.calls import Call
+from foxing.integrations.client.calls.messages import TextFields
+
+MOST_QUERY_CHARS = 10_000
+
+
+class RetrieverFields(TypedDict, total=False):
+    """Fields of a `FoxingRetriever` as keyword arguments."""
+
+    k: int
+    thread: str | None
+    since: datetime | str | None
+    until: datetime | str | None
+    message_metadata: Mapping[str, Scalar] | None
+    neighbours: int
+    max_tokens: int | None
+
+
+class FoxingRetriever(BaseRetriever):
+    """The messages that answer a query, as documents, the best first.
+
+        retriever = FoxingRetriever.connect("http://127.0.0.1:8765", bank="agent-7", k=5)
+        documents = retriever.invoke("when do we ship Titan?")
+
+    A document holds the text as the memory still has it; its metadata says who said it and when, from which tier it was
+    read, how sure the reading is, and which share of it is left. Raises `ClientError`.
+    """
+
+    #: The bank, for calls of other kinds.
+    connection: Connection = Field(exclude=True, repr=False)
+    #: Maximum number of documents, 1 to 500; `invoke(query, k=…)` replaces it.
+    k: int = Field(default=4, ge=1, le=500)
+    #: Only messages of this thread.
+    thread: str | None = None
+    #: Only messages from then on: a time with a timezone, RFC 3339, or words such as “3 weeks ago”.
+    since: datetime | str | None = None
+    #: Only messages until then, in the same forms.
+    until: datetime | str | None = None
+    #: Members that the metadata of a message must have, with equal values.
+    message_metadata: Mapping[str, Scalar] | None = None
+    #: Messages before and after each match to return with it, 0 to 5.
+    neighbours: int = Field(default=0, ge=0, le=5)
+    #: Maximum of text tokens of all documents.
+    max_tokens: int | None = Field(default=None, ge=1)
+
+    @classmethod
+    def connect(
+        cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[RetrieverFields]
+    ) -> Self:
+        """A retriever of the bank behind `target`: the address of a server, the URL or path of a database, or a
+        `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank, and
+        pydantic's `ValidationError` for invalid fields."""
+        return cls(connection=connect(target, bank, api_key=api_key), **fields)
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
+    ) -> list[Document]:
+        if not query.strip():
+            return []
+        return list(map(_document, self.connection.run(self._recall(query, k)).spans))
+
+    async def _aget_relevant_documents(
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
+    ) -> list[Document]:
+        if not query.strip():
+            return []
+        return list(map(_document, (await self.connection.run_async(self._recall(query, k))).spans))
+
+    def _recall(self, query: str, k: int | None) -> Call[Recalled]:
+        fields: TextFields = {
+            "limit": self.k if k is None else k,
+            "thread": self.thread,
+            "since": self.since,
+            "until": self.until,
+            "metadata": self.message_metadata,
+            "neighbours": self.neighbours,
+            "max_tokens": self.max_tokens,
+        }
+        call = calls.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
+        return call.or_missing(Recalled((), 0, (), None))
+
+    def close(self) -> None:
+        """Closes what was opened for the retriever; a `Memory` that was given stays open."""
+        self.connection.close()
+
+    async def aclose(self) -> None:
+        """The same, with the connections of this event loop."""
+        await self.connection.close_async()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _document(message: Message) -> Document:
+    return Document(
+        id=message.message_id,
+        page_content=message.text,
+        metadata={
+            "message_id": message.message_id,
+            "thread": message.thread,
+            "role": message.role,
+            "name": message.name,
+            "created_at": message.created_at.isoformat(),
+            "metadata": message.metadata,
+            "score": message.score,
+            "tier": message.tier,
+            "source": message.source,
+            "confidence": message.confidence,
+            "kept": message.kept,
+            "page_ids": list(message.page_ids),
+            "neighbour_of": message.neighbour_of,
+        },
+    )

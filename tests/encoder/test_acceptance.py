@@ -1,0 +1,140 @@
+"""The full check: thresholds and their file, the tiny model that reads, and the report."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from foxing.encoder import CodecError, load_codec
+from foxing.encoder.acceptance import LANGUAGES, Plan, Readings, calibrate, full_check, markdown, sample_texts
+from foxing.encoder.acceptance.readings import measure_readings
+from foxing.encoder.bench import texts_of
+from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
+from foxing.encoder.thresholds import Calibration, TierThreshold
+from foxing.encoder.vision.codec import VisionCodec
+from training.tiny_reader.pages import PageGenerator
+
+TINY_READER = Path(__file__).parent / "vision" / "data" / "tiny-reader"
+SEED = 77_000_205  # which training never uses
+
+
+def nothing(*_: int) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def codec() -> VisionCodec:
+    """The tiny reader, at its lowest tier alone."""
+    pytest.importorskip("transformers", reason="needs transformers (the extra 'gpu')")
+    whole = load_codec("deepseek-ocr", "cpu", {"model": str(TINY_READER)})
+    assert isinstance(whole, VisionCodec)
+    whole.model.tiers = MappingProxyType({"tiny": 512})  # type: ignore[misc]
+    whole.model.prompts = {name: whole.model.prompts[name] for name in ("free-ocr", "markdown")}
+    return VisionCodec(whole.model, whole.weights, layout=whole.layout, source="tiny-reader")
+
+
+def pages_of_known_words(codec: VisionCodec, pages: int) -> Plan:
+    generator = PageGenerator(SEED)
+    messages = [{"role": "user", "content": generator.text()} for _ in range(10 * pages)]
+    texts = texts_of([{"id": "words", "lang": "en", "messages": messages}], codec, pages)
+    return Plan({"en": texts}, list(codec.tiers), [1], conformance=(describes_itself, reads_its_own_tokens))
+
+
+def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) -> None:
+    stages: list[str] = []
+
+    def stage(name: str) -> object:
+        stages.append(name)
+        return nothing
+
+    check = full_check(codec, pages_of_known_words(codec, 12), stage)  # type: ignore[arg-type]
+    assert stages == ["one page at each tier", "conformance", "languages", "prompts", "speed"]
+    (reading,) = check.readings
+    assert (reading.language, reading.tier, reading.pages) == ("en", "tiny", 12)
+    assert reading.accuracy > 0.9
+    threshold = check.calibration.tiers["tiny"]
+    assert threshold.flag_below > 0.8, "the threshold of a model that was not measured lets too many errors through"
+    assert threshold.silent_errors < 0.01
+    assert [(row.check, row.failure is None) for row in check.conformance] == [
+        ("describes_itself", True),
+        ("reads_its_own_tokens", False),  # it knows 362 words
+    ]
+    assert not check.passed
+    assert {result.prompt for result in check.prompts} == set(codec.prompts)
+    assert [(row.pages, row.failure) for row in check.speed] == [(1, None)]
+    assert all(row.encode_share and 0 < row.encode_share < 2 for row in check.speed)
+
+    report = markdown(check)
+    for heading in ("Accuracy by language", "Thresholds", "Prompts", "Speed", "Conformance", "Everything as JSON"):
+        assert f"## {heading}" in report
+    assert "Served and local" not in report
+    document = json.loads(report.split("```json\n")[1].split("\n```")[0])
+    assert document["calibration"]["tiers"]["tiny"]["flag_below"] == threshold.flag_below
+
+    file = tmp_path / "calibration.json"
+    check.calibration.write(file)
+    assert Calibration.read(file) == check.calibration
+    options = {"model": str(TINY_READER), "calibration": str(file), "batch_tokens": 9_999}
+    calibrated = load_codec("deepseek-ocr", "cpu", options)
+    assert calibrated.tiers["tiny"].flag_below == threshold.flag_below
+    replace(check.calibration, weights="0123456789ab").write(file)
+    with pytest.raises(CodecError, match=r"weights 0123456789ab.*foxing codec check --full"):
+        load_codec("deepseek-ocr", "cpu", {**options, "batch_tokens": 9_998})
+
+
+def cells(wrong_below: float, count: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """A page whose characters are wrong below a confidence."""
+    sure = np.linspace(0, 1, count, dtype=np.float32)
+    return sure, sure >= wrong_below
+
+
+def test_the_lowest_threshold_that_lets_few_errors_through_is_chosen() -> None:
+    codec = load_codec("native", "cpu")
+    readings = Readings([], {"base": [cells(0.7), cells(0.75)], "small": [cells(0.3)], "tiny": [cells(0.7, 100)]})
+    tiers = calibrate(codec, readings).tiers
+    assert set(tiers) == {"base", "small"}, "a tier with few characters keeps its threshold"
+    assert tiers["base"].flag_below == 0.7
+    assert tiers["base"].silent_errors == pytest.approx(0.05, abs=0.002), "on a page that it was not chosen on"
+    assert tiers["small"].flag_below == 0.3
+    assert tiers["small"].flagged == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "'format'"),
+        ("<html>", "is not a calibration file"),
+        ('{"format": "another"}', "its format is 'another'"),
+        ('{"format": "foxing-calibration-1", "codec": "c", "weights": "w", "tiers": {"base": {}}}', "missing"),
+    ],
+)
+def test_another_file_is_no_calibration(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "calibration.json"
+    file.write_text(text)
+    with pytest.raises(CodecError, match=message):
+        Calibration.read(file)
+
+
+def test_a_threshold_is_a_probability(tmp_path: Path) -> None:
+    file = tmp_path / "calibration.json"
+    Calibration("c", "w", {"base": TierThreshold(1.5, 2000, 0.0, 0.0)}).write(file)
+    with pytest.raises(CodecError, match="not a probability"):
+        Calibration.read(file)
+    with pytest.raises(CodecError, match="cannot be written"):
+        Calibration("c", "w", {}).write(tmp_path / "missing" / "calibration.json")
+
+
+def test_sample_texts_fill_pages_in_every_language() -> None:
+    codec = load_codec("native", "cpu")
+    texts = sample_texts(codec, 1)
+    assert set(texts) == set(LANGUAGES)
+    assert {len(group.pages) for group in texts.values()} == {1}
+    assert {group.pages[0].rows_used for group in texts.values()} == {codec.layout.rows}
+    readings = measure_readings(codec, {name: texts[name] for name in ("ko", "ru")}, ["small"], nothing)
+    assert [(row.language, row.accuracy > 0.999, row.silent_errors) for row in readings.languages] == [
+        ("ko", True, 0.0),
+        ("ru", True, 0.0),
+    ]
