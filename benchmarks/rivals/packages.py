@@ -108,7 +108,7 @@ class LangGraphInMemory(LangGraph):
             from langgraph.store.memory import InMemoryStore
         except ImportError as error:
             raise NotInstalled(str(error)) from error
-        self._class = InMemoryStore
+        self._class: Any = InMemoryStore
 
     def _opened(self, index: Mapping[str, Any]) -> Any:
         store: Any = self._class  # what an embedder of ours is to its types
