@@ -116,7 +116,7 @@ class _RecallOnce(Recaller):
     """Recalls a question once for all readers, since nothing is stored between them."""
 
     def __init__(self, recaller: Recaller) -> None:
-        super().__init__(recaller.database, recaller.search, recaller.assembler)
+        super().__init__(recaller.database, recaller.search, recaller.assembler, recaller.reranker)
         self._answers: LRUCache[tuple[str, RecallQuery], RecallResult] = LRUCache(RECALLS_KEPT)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
