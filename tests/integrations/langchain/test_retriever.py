@@ -88,7 +88,8 @@ def test_a_retriever_is_narrowed(connection: Connection) -> None:
     assert found(since="2026-01-06", until="2026-01-07") == ["m2", "m3"]
     assert found(message_metadata={"team": "qa"}) == ["m3"]
     assert found(thread="other") == []
-    assert len(found(since="2026-01-07", until="2026-01-07T12:00:00Z", neighbours=1)) == 3
+    nearby = FoxingRetriever(connection=connection, k=1, neighbours=1).invoke("who tests?")
+    assert {each.id: each.metadata["neighbour_of"] for each in nearby} == {"m2": "m3", "m3": None, "m4": "m3"}
     assert len(found(max_tokens=8)) == 1
 
 
