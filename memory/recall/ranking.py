@@ -6,7 +6,6 @@ does. So a message lends part of its score to those before and after it in its t
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,8 @@ from .preference import TimePreference
 SHARE = 0.4  # of its score that a passage lends to the next one; more finds more, but less of it first
 REACH = 3  # passages to either side; each further one gets less
 LENDERS = 400  # passages that lend, the best ones
+
+_SHARES = [SHARE * (1 - distance / REACH) for distance in range(REACH)]
 
 MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
 MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
@@ -64,9 +65,14 @@ def lend(
     result = dict(scores)
     for document in lending:
         sides = around.get(message_of(document), Neighbours((), ()))
-        for beside in (_before(document, sides.before, passages), _after(document, sides.after, passages)):
-            for distance, near in enumerate(islice(beside, REACH)):
-                result[near] = result.get(near, 0.0) + SHARE * (1 - distance / REACH) * scores[document]
+        if passages:
+            besides = _before(document, sides.before, passages), _after(document, sides.after, passages)
+        else:  # every message is one passage
+            besides = (document_key(i, 0) for i in sides.before), (document_key(i, 0) for i in sides.after)
+        score = scores[document]
+        for beside in besides:
+            for share, near in zip(_SHARES, beside, strict=False):
+                result[near] = result.get(near, 0.0) + share * score
     return result
 
 

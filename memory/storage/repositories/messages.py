@@ -136,10 +136,9 @@ def by_keys(connection: Connection, bank_id: int, keys: Sequence[str]) -> dict[s
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
     """Id → message, for those that exist."""
-    result: dict[int, Message] = {}
-    for part in batched(ids):
-        result |= {row.id: _message(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
-    return result
+    if not ids:
+        return {}
+    return {row.id: _message(row) for row in connection.execute(_select.where(columns.among(_c.id, ids)))}
 
 
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
@@ -237,21 +236,19 @@ def count_after(connection: Connection, bank_id: int, message_id: int) -> int:
 
 def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
     """Those of the messages that exist and that the filter lets through."""
-    result: set[int] = set()
-    for part in batched(ids):
-        query = select(_c.id).where(_c.id.in_(part), *within.conditions())
-        result |= set(connection.execute(query).scalars())
-    return result
+    if not ids:
+        return set()
+    query = select(_c.id).where(columns.among(_c.id, ids), *within.conditions())
+    return set(connection.execute(query).scalars())
 
 
 def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
     """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
     result: dict[int, Neighbours] = {}
-    for part in batched(ids):
-        for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": list(part)}):
-            sides = found[:reach], found[reach:]
-            before, after = ([i for i in side if i is not None] for side in sides)
-            result[message_id] = Neighbours(before, after)
+    for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": ids}) if ids else ():
+        sides = found[:reach], found[reach:]
+        before, after = ([i for i in side if i is not None] for side in sides)
+        result[message_id] = Neighbours(before, after)
     return result
 
 
@@ -267,26 +264,24 @@ def _neighbours_query(reach: int) -> Select[Any]:
         return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
 
     distances = range(1, reach + 1)
-    columns = [distant(n, later=later) for later in (False, True) for n in distances]
-    return select(_c.id, *columns).where(_c.id.in_(bindparam("ids", expanding=True)))
+    around = [distant(n, later=later) for later in (False, True) for n in distances]
+    return select(_c.id, *around).where(columns.is_among(_c.id, bindparam("ids", type_=columns.IdList)))
 
 
 def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
     """Id → when the message was said, for those that exist."""
-    result: dict[int, datetime] = {}
-    for part in batched(ids):
-        query = select(_c.id, _c.created_at).where(_c.id.in_(part))
-        result |= {message_id: at for message_id, at in connection.execute(query)}
-    return result
+    if not ids:
+        return {}
+    query = select(_c.id, _c.created_at).where(columns.among(_c.id, ids))
+    return {message_id: at for message_id, at in connection.execute(query)}
 
 
 def passage_counts(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     """Id → in how many passages the message is found, for those that are found in several."""
-    result: dict[int, int] = {}
-    for part in batched(ids):
-        query = select(_c.id, _c.passages).where(_c.id.in_(part), _c.passages > 1)
-        result |= {message_id: passages for message_id, passages in connection.execute(query)}
-    return result
+    if not ids:
+        return {}
+    query = select(_c.id, _c.passages).where(columns.among(_c.id, ids), _c.passages > 1)
+    return {message_id: passages for message_id, passages in connection.execute(query)}
 
 
 def set_passages(connection: Connection, passages: Mapping[int, int]) -> None:
