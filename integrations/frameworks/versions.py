@@ -31,6 +31,7 @@ RANGES: Mapping[str, Range] = MappingProxyType(
         "langgraph": Range("langgraph-checkpoint", "4.3", "5"),
         "anthropic": Range("anthropic", "2.14", "3"),
         "langchain": Range("langchain-core", "1.8", "2"),
+        "llamaindex": Range("llama-index-core", "0.14", "0.15"),
         "openai_agents": Range("openai-agents", "0.24", "0.25"),
     }
 )

@@ -13,6 +13,7 @@ EXAMPLES = {
     "openai_agents": "assistant: On Tuesday.",
     "anthropic": "assistant: No salmon for you, Mina: you do not eat fish.",
     "langchain": "assistant: On Tuesday.",
+    "llamaindex": "assistant: On Tuesday.",
 }
 
 

@@ -16,6 +16,7 @@ FRAMEWORKS = {
     "openai_agents": {"agents", "openai", "mcp"},
     "anthropic": {"anthropic"},
     "langchain": {"langchain_core"},
+    "llamaindex": {"llama_index", "sqlalchemy"},  # its own chat store uses SQLAlchemy
 }
 FOREIGN = {"langgraph", "langchain_core", "llama_index", "agents", "openai", "anthropic", "mcp"}
 HEAVY = {"torch", "sqlalchemy", "fastapi"}
@@ -25,6 +26,7 @@ CONNECT = {
     "anthropic": "FoxingMemoryTool.connect(url, bank='ana'); AsyncFoxingMemoryTool.connect(url, bank='ana')",
     "langchain": "FoxingRetriever.connect(url, bank='ana'); "
     "FoxingChatMessageHistory.connect(url, bank='ana', session_id='chat')",
+    "llamaindex": "FoxingMemoryBlock.connect(url, bank='ana')",
 }
 
 

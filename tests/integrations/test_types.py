@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("langgraph", "openai_agents", "anthropic", "langchain")
+NAMES = ("langgraph", "openai_agents", "anthropic", "langchain", "llamaindex")
 #: Methods whose names begin with an underscore because a framework calls them.
 HOOKS = ("_aget", "_aput", "_get_relevant_documents", "_aget_relevant_documents")
 

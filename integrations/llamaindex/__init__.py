@@ -1,0 +1,9 @@
+"""LlamaIndex: a memory block on what a bank remembers, as text or page images."""
+
+from foxing.integrations.frameworks.versions import require
+
+require("llamaindex")
+
+from .block import BlockFields, FoxingMemoryBlock  # noqa: E402
+
+__all__ = ["BlockFields", "FoxingMemoryBlock"]

@@ -1,0 +1,124 @@
+"""`BaseMemoryBlock` on a bank."""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Self, TypedDict, Unpack
+
+from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, MessageRole, TextBlock
+from llama_index.core.memory import BaseMemoryBlock
+from pydantic import Field, PrivateAttr
+
+from foxing.integrations.client import Connection, Message, NewMessage, Recalled, RecalledImages, Target, calls, connect
+from foxing.integrations.frameworks.batches import batches
+
+from .entries import said, text_of
+
+MOST_QUERY_CHARS = 10_000
+#: Seconds for which putting the same messages again, after a failure, counts as another attempt.
+ANOTHER_ATTEMPT_S = 300.0
+MOST_FAILED = 1_000
+IMAGE_TOKENS = 256
+CHARS_PER_TOKEN = 4
+
+
+class BlockFields(TypedDict, total=False):
+    """Fields of a `FoxingMemoryBlock` as keyword arguments."""
+
+    name: str
+    description: str | None
+    priority: int
+    accept_short_term_memory: bool
+    k: int
+    thread: str | None
+    reader: str | None
+
+
+class FoxingMemoryBlock(BaseMemoryBlock[list[ContentBlock]]):
+    """What a bank remembers of the last user message, as text or page images; what is put is remembered.
+
+        block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
+        memory = Memory.from_defaults(memory_blocks=[block])
+
+    Methods raise `ClientError`. After an error of `aput`, putting the same messages again stores nothing twice.
+    """
+
+    name: str = "foxing"
+    #: The bank, for calls of other kinds.
+    connection: Connection = Field(exclude=True, repr=False)
+    #: Maximum number of messages to recall, 1 to 500.
+    k: int = Field(default=4, ge=1, le=500)
+    #: Only messages of this thread; also where messages go that `Memory` gives no session.
+    thread: str | None = None
+    #: Model that looks at page images; None for text.
+    reader: str | None = None
+    #: Digest of messages that could not be put → the id of that write, and when it failed.
+    _failed: dict[str, tuple[str, float]] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def connect(cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[BlockFields]) -> Self:
+        """A block on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
+        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank, and pydantic's
+        `ValidationError` for invalid fields."""
+        return cls(connection=connect(target, bank, api_key=api_key), **fields)
+
+    async def _aget(self, messages: list[ChatMessage] | None = None, **block_kwargs: object) -> list[ContentBlock]:
+        asked = [text_of(message) for message in messages or () if message.role == MessageRole.USER]
+        query = asked[-1][-MOST_QUERY_CHARS:] if asked else ""
+        if not query.strip():
+            return []
+        bank, run = self.connection.bank, self.connection.run_async
+        if self.reader is None:
+            text = calls.recall(bank, query, limit=self.k, thread=self.thread)
+            return list(map(_text, (await run(text.or_missing(Recalled((), 0, (), None)))).spans))
+        call = calls.recall_images(bank, query, limit=self.k, thread=self.thread, reader=self.reader)
+        found = await run(call.or_missing(RecalledImages((), 0, (), (), None)))
+        # A URL, because the template of `Memory` passes over images that are bytes.
+        images = [ImageBlock(url=f"data:{each.media_type};base64,{each.data}") for each in found.images]
+        return [*images, *map(_text, found.open_spans)]
+
+    async def _aput(self, messages: list[ChatMessage]) -> None:
+        new = said(messages)
+        digest = hashlib.sha256(json.dumps(new).encode()).hexdigest()
+        write_id, failed_at = self._failed.pop(digest, ("", 0.0))
+        if not write_id or time.monotonic() - failed_at > ANOTHER_ATTEMPT_S:
+            write_id = uuid.uuid4().hex
+        try:
+            await self._store(write_id, new)
+        except BaseException:
+            while len(self._failed) >= MOST_FAILED:
+                self._failed.pop(next(iter(self._failed)))
+            self._failed[digest] = (write_id, time.monotonic())
+            raise
+
+    async def _store(self, write_id: str, new: Sequence[tuple[str | None, NewMessage]]) -> None:
+        keyed: list[NewMessage] = [
+            {**message, "id": f"{write_id}-{number:06}", "thread": session or self.thread}
+            for number, (session, message) in enumerate(new)
+        ]
+        for number, some in enumerate(batches(keyed)):
+            call = calls.store(self.connection.bank, some, idempotency_key=f"{write_id}-messages-{number}")
+            await self.connection.run_async(call)
+
+    async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
+        """Leaves out blocks from the end, the worst matches first; None if none is left. Texts count a token for four
+        characters, images 256."""
+        kept = list(content)
+        while kept and tokens_to_truncate > 0:
+            last = kept.pop()
+            tokens_to_truncate -= len(last.text) // CHARS_PER_TOKEN if isinstance(last, TextBlock) else IMAGE_TOKENS
+        return kept or None
+
+    def close(self) -> None:
+        """Closes what was opened for the block; a `Memory` of Foxing that was given stays open."""
+        self.connection.close()
+
+    async def aclose(self) -> None:
+        """The same, with the connections of this event loop."""
+        await self.connection.close_async()
+
+
+def _text(message: Message) -> TextBlock:
+    return TextBlock(text=f"{message.created_at:%Y-%m-%d} {message.name or message.role}: {message.text}")

@@ -1,0 +1,57 @@
+"""Messages of LlamaIndex as messages to remember."""
+
+from collections.abc import Mapping, Sequence
+
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
+
+from foxing.integrations.client import InvalidRequest, NewMessage, Role
+from foxing.integrations.frameworks import spoken
+
+_ROLES: Mapping[MessageRole, Role] = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "developer",
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.FUNCTION: "tool",
+}
+
+
+def text_of(message: ChatMessage) -> str:
+    """Its text blocks, a line each."""
+    return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+
+
+def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, NewMessage]]:
+    """(session, message) of each message that says something. Other blocks than text and tool calls are named in
+    brackets. Raises `InvalidRequest` for what is no message."""
+    found = []
+    for number, message in enumerate(messages):
+        if not isinstance(message, ChatMessage):
+            kind = type(message).__name__
+            raise InvalidRequest(f"message {number} is of type {kind}; give messages of LlamaIndex", "invalid-input")
+        new = _message(message)
+        session = message.additional_kwargs.get("session_id")
+        if new is not None:
+            found.append((session if isinstance(session, str) else None, new))
+    return found
+
+
+def _message(message: ChatMessage) -> NewMessage | None:
+    role = _ROLES[message.role]
+    name = message.additional_kwargs.get("name")
+    call_id = message.additional_kwargs.get("tool_call_id")
+    if role == "tool" and call_id is not None:
+        lines = [block.text if isinstance(block, TextBlock) else f"[{block.block_type}]" for block in message.blocks]
+        return spoken.message(role, spoken.tool_result(call_id, "\n".join(lines)), name)
+    parts: list[spoken.Part] = []
+    for block in message.blocks:
+        if isinstance(block, TextBlock):
+            parts += spoken.text(block.text)
+        elif isinstance(block, ToolCallBlock):
+            parts += spoken.tool_call(block.tool_call_id, block.tool_name, block.tool_kwargs)
+        elif block.block_type not in ("thinking", "cache"):
+            parts += spoken.text(f"[{block.block_type}]")
+    return spoken.message(role, parts, name)

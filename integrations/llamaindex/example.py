@@ -1,0 +1,50 @@
+"""An agent that recalls in one session what was said in another.
+
+python -m foxing.integrations.llamaindex.example                         # in a database of its own
+python -m foxing.integrations.llamaindex.example http://127.0.0.1:8765   # on a server
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.memory import Memory
+
+from foxing.integrations.client import Target
+from foxing.integrations.llamaindex import FoxingMemoryBlock
+
+Model = Callable[[Sequence[ChatMessage]], str]
+
+
+def scripted_model(prompt: Sequence[ChatMessage]) -> str:
+    """Put a real one here: `Anthropic(model="claude-sonnet-5-5").chat(prompt)` of llama-index-llms-anthropic."""
+    recalled = "\n".join(message.content or "" for message in prompt)
+    return "On Tuesday." if "Munch Museum on Tuesday" in recalled else "Good."
+
+
+async def converse(model: Model, block: FoxingMemoryBlock, session: str, said: str) -> None:
+    """A session of one turn, which is remembered at its end."""
+    memory = Memory.from_defaults(session_id=session, memory_blocks=[block], tokenizer_fn=str.split)
+    await memory.aput(ChatMessage(said))
+    answer = ChatMessage(model(await memory.aget()), role="assistant")
+    await block.aput([ChatMessage(said), answer], session_id=session)
+    print(f"user: {said}\nassistant: {answer.content}\n")
+
+
+async def main(target: Target) -> None:
+    """Two sessions: the second one recalls what was said in the first one."""
+    block = FoxingMemoryBlock.connect(target, bank="llamaindex-example")
+    await converse(scripted_model, block, "oslo", "I go to the Munch Museum on Tuesday.")
+    await converse(scripted_model, block, "bergen", "On which day did I want to see the Munch Museum?")
+    await block.aclose()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        asyncio.run(main(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(main(Path(folder) / "agent.db"))

@@ -1,0 +1,96 @@
+"""The block: text and page images in a prompt, many agents, lost answers, and bad input."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, TextBlock, ToolCallBlock
+
+from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, Unreachable, calls, connect
+from foxing.integrations.llamaindex import FoxingMemoryBlock
+
+from ..client.lossy import lossy_server
+from ..conftest import Service
+
+AGENTS = 100
+
+
+def put(block: FoxingMemoryBlock, *messages: Any, session: str | None = None) -> list[ContentBlock]:
+    """Puts messages, asks when Titan ships, and closes."""
+
+    async def use() -> list[ContentBlock]:
+        try:
+            await block.aput(list(messages), session_id=session)
+            return await block.aget([ChatMessage("When does Titan ship?")])
+        finally:
+            await block.aclose()
+
+    return asyncio.run(use())
+
+
+def test_what_is_put_is_found_as_text(target: Target, bank: str) -> None:
+    call = ToolCallBlock(tool_call_id="c1", tool_name="ship", tool_kwargs={"day": 14})
+    said = [ChatMessage("Titan ships on 14 March."), ChatMessage([call], role="assistant")]
+    said += [ChatMessage([ImageBlock(url="https://example.org/a.png")]), ChatMessage("Noted.", role="model")]
+    found = put(FoxingMemoryBlock.connect(target, bank), *said, session="chat")
+    assert any("Titan ships on 14 March." in each.text for each in found if isinstance(each, TextBlock))
+    with connect(target, bank) as connection:
+        spans = connection.run(calls.recall(bank)).spans
+    assert [(span.thread, span.role) for span in spans] == [
+        ("chat", "user"),
+        ("chat", "assistant"),
+        ("chat", "user"),
+        ("chat", "assistant"),
+    ]
+    assert spans[2].text == "[image]"
+
+
+def test_a_reader_that_sees_gets_page_images(target: Target, bank: str) -> None:
+    with connect(target, bank) as connection:
+        connection.run(
+            calls.store(bank, [{"role": "user", "content": "Titan ships.", "created_at": "2026-01-05T09:00:00Z"}])
+        )
+        connection.run(calls.seal(bank, now="2026-01-10"))
+    found = put(FoxingMemoryBlock.connect(target, bank, reader="claude"))
+    (image,) = found
+    assert isinstance(image, ImageBlock)
+    assert image.resolve_image().read(4) == b"\x89PNG"
+
+
+def test_a_hundred_agents_at_once_lose_nothing(target: Target, bank: str) -> None:
+    async def talk() -> None:
+        block = FoxingMemoryBlock.connect(target, bank)
+        await asyncio.gather(*(block.aput([ChatMessage(f"{n}")], session_id=f"agent-{n}") for n in range(AGENTS)))
+        await block.aclose()
+
+    asyncio.run(talk())
+    with connect(target, bank) as connection:
+        spans = connection.run(calls.recall(bank, limit=500)).spans
+    assert Counter((span.thread, span.text) for span in spans) == {(f"agent-{n}", f"{n}"): 1 for n in range(AGENTS)}
+
+
+def test_lost_answers_and_repeated_puts_store_nothing_twice(service: Service, bank: str) -> None:
+    with lossy_server(service.url) as lossy:
+        block = FoxingMemoryBlock.connect(ServiceOptions(lossy.url, retry_for_s=0.05), bank)
+        lossy.lose = 20
+        with pytest.raises(Unreachable):
+            put(block, ChatMessage("once"))
+        lossy.lose = 0
+        put(block, ChatMessage("once"))
+    assert [message.text for message in service.memory.recall(bank).spans] == ["once"]
+
+
+def test_bad_input(target: Target, bank: str) -> None:
+    with pytest.raises(InvalidRequest, match="message 0 is of type str"):
+        put(FoxingMemoryBlock.connect(target, bank), "hello")
+    assert put(FoxingMemoryBlock.connect(target, "no-such-bank")) == []
+    with pytest.raises(ValueError, match="500"):
+        FoxingMemoryBlock.connect(target, bank, k=501)
+
+
+def test_the_worst_matches_are_left_out_first(target: Target, bank: str) -> None:
+    block = FoxingMemoryBlock.connect(target, bank)
+    best, worst = TextBlock(text="x" * 40), TextBlock(text="y" * 40)
+    assert asyncio.run(block.atruncate([best, worst], 5)) == [best]
+    assert asyncio.run(block.atruncate([best, worst], 50)) is None
