@@ -1,8 +1,16 @@
 """Messages of LlamaIndex as messages to remember."""
 
+import json
 from collections.abc import Mapping, Sequence
 
-from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock, ToolCallBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
 
 from foxing.integrations.client import InvalidRequest, NewMessage, Role
 from foxing.integrations.frameworks import spoken
@@ -44,14 +52,28 @@ def _message(message: ChatMessage) -> NewMessage | None:
     name = message.additional_kwargs.get("name")
     call_id = message.additional_kwargs.get("tool_call_id")
     if role == "tool" and call_id is not None:
-        lines = [block.text if isinstance(block, TextBlock) else f"[{block.block_type}]" for block in message.blocks]
+        lines = [line for block in message.blocks for line in _lines(block)]
         return spoken.message(role, spoken.tool_result(call_id, "\n".join(lines)), name)
     parts: list[spoken.Part] = []
     for block in message.blocks:
-        if isinstance(block, TextBlock):
-            parts += spoken.text(block.text)
-        elif isinstance(block, ToolCallBlock):
-            parts += spoken.tool_call(block.tool_call_id, block.tool_name, block.tool_kwargs)
+        if isinstance(block, ToolCallBlock):
+            parts += spoken.tool_call(block.tool_call_id, block.tool_name, _plain(block.tool_kwargs))
         elif block.block_type not in ("thinking", "cache"):
-            parts += spoken.text(f"[{block.block_type}]")
+            parts += [part for line in _lines(block) for part in spoken.text(line)]
     return spoken.message(role, parts, name)
+
+
+def _lines(block: object) -> list[str]:
+    """The text of a block, and of the blocks in it; the kind of any other in brackets."""
+    if isinstance(block, TextBlock):
+        return [block.text]
+    if isinstance(block, CitableBlock):
+        return [block.title, *(line for inner in block.content for line in _lines(inner))]
+    if isinstance(block, CitationBlock):
+        return [block.title, *_lines(block.cited_content)]
+    return [f"[{getattr(block, 'block_type', 'unknown')}]"]
+
+
+def _plain(arguments: Mapping[str, object] | str) -> object:
+    """The arguments of a tool call in JSON; values of other kinds, such as times, as text."""
+    return arguments if isinstance(arguments, str) else json.loads(json.dumps(arguments, default=str))

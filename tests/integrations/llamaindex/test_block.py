@@ -2,10 +2,18 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, TextBlock, ToolCallBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    CitableBlock,
+    ContentBlock,
+    ImageBlock,
+    TextBlock,
+    ToolCallBlock,
+)
 
 from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, Unreachable, calls, connect
 from foxing.integrations.llamaindex import FoxingMemoryBlock
@@ -44,6 +52,17 @@ def test_what_is_put_is_found_as_text(target: Target, bank: str) -> None:
         ("chat", "assistant"),
     ]
     assert spans[2].text == "[image]"
+
+
+def test_what_stands_inside_other_blocks_is_remembered(target: Target, bank: str) -> None:
+    call = ToolCallBlock(tool_call_id="c1", tool_name="ship", tool_kwargs={"at": datetime(2026, 3, 14, tzinfo=UTC)})
+    source = CitableBlock(title="Plan", source="plan.md", content=[TextBlock(text="Titan waits for customs.")])
+    put(FoxingMemoryBlock.connect(target, bank), ChatMessage([call], role="assistant"), ChatMessage([source]))
+    with connect(target, bank) as connection:
+        spans = connection.run(calls.recall(bank)).spans
+    assert "2026-03-14" in spans[0].text
+    assert "Plan" in spans[1].text
+    assert "Titan waits for customs." in spans[1].text
 
 
 def test_a_reader_that_sees_gets_page_images(target: Target, bank: str) -> None:
