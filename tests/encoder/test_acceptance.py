@@ -1,6 +1,7 @@
 """The full check: thresholds and their file, the tiny model that reads, and the report."""
 
 import json
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -31,9 +32,10 @@ def codec() -> VisionCodec:
     pytest.importorskip("transformers", reason="needs transformers (the extra 'gpu')")
     whole = load_codec("deepseek-ocr", "cpu", {"model": str(TINY_READER)})
     assert isinstance(whole, VisionCodec)
-    whole.model.tiers = MappingProxyType({"tiny": 512})  # type: ignore[misc]
-    whole.model.prompts = {name: whole.model.prompts[name] for name in ("free-ocr", "markdown")}
-    return VisionCodec(whole.model, whole.weights, layout=whole.layout, source="tiny-reader")
+    model = copy(whole.model)  # a loaded codec is shared by all who load it
+    model.tiers = MappingProxyType({"tiny": 512})  # type: ignore[misc]
+    model.prompts = {name: model.prompts[name] for name in ("free-ocr", "markdown")}
+    return VisionCodec(model, whole.weights, layout=whole.layout, source="tiny-reader")
 
 
 def pages_of_known_words(codec: VisionCodec, pages: int) -> Plan:
