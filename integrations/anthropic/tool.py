@@ -1,6 +1,5 @@
 """The memory tool, synchronous and asynchronous."""
 
-from types import TracebackType
 from typing import Self
 
 from anthropic.lib.tools import BetaAbstractMemoryTool, BetaAsyncAbstractMemoryTool
@@ -15,12 +14,13 @@ from anthropic.types.beta import (
 )
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.integrations.frameworks.steps import run, run_async
 
 from .files import Files
 
 
-class FoxingMemoryTool(BetaAbstractMemoryTool):
+class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
     """Claude's memory tool with its files in a bank; answers are those of `BetaLocalFilesystemMemoryTool`.
 
         memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
@@ -76,20 +76,8 @@ class FoxingMemoryTool(BetaAbstractMemoryTool):
         """Deletes all files of the bank."""
         return run(self.connection, self._files.clear())
 
-    def close(self) -> None:
-        """Closes what was opened for the tool; a `Memory` that was given stays open."""
-        self.connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncFoxingMemoryTool(BetaAsyncAbstractMemoryTool):
+class AsyncFoxingMemoryTool(AsyncClosing, BetaAsyncAbstractMemoryTool):
     """The same for asynchronous programs."""
 
     def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
@@ -139,15 +127,3 @@ class AsyncFoxingMemoryTool(BetaAsyncAbstractMemoryTool):
     async def clear_all_memory(self) -> str:
         """Deletes all files of the bank."""
         return await run_async(self.connection, self._files.clear())
-
-    async def aclose(self) -> None:
-        """Closes what was opened for the tool; a `Memory` that was given stays open."""
-        await self.connection.close_async()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()

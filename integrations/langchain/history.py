@@ -1,13 +1,13 @@
 """`BaseChatMessageHistory` on a bank."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.integrations.frameworks.steps import run, run_async
 from foxing.integrations.frameworks.transcript import Transcript
 
@@ -16,7 +16,7 @@ from .entries import entries, message_of
 NAMESPACE = "langchain"
 
 
-class FoxingChatMessageHistory(BaseChatMessageHistory):
+class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
     """A conversation of LangChain: its messages come back exactly, and what is said in them is remembered.
 
         history = FoxingChatMessageHistory.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
@@ -66,27 +66,3 @@ class FoxingChatMessageHistory(BaseChatMessageHistory):
     async def aclear(self) -> None:
         """The same without blocking the event loop."""
         await run_async(self.connection, self._transcript.clear())
-
-    def close(self) -> None:
-        """Closes what was opened for the history; a `Memory` that was given stays open."""
-        self.connection.close()
-
-    async def aclose(self) -> None:
-        """The same, with the connections of this event loop."""
-        await self.connection.close_async()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -13,6 +12,7 @@ from pydantic import Field
 from foxing.integrations.client import Connection, Message, Recalled, Scalar, Target, calls, connect
 from foxing.integrations.client.calls import Call
 from foxing.integrations.client.calls.messages import TextFields
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 
 MOST_QUERY_CHARS = 10_000
 
@@ -29,7 +29,7 @@ class RetrieverFields(TypedDict, total=False):
     max_tokens: int | None
 
 
-class FoxingRetriever(BaseRetriever):
+class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
     """The messages that answer a query, as documents, the best first.
 
         retriever = FoxingRetriever.connect("http://127.0.0.1:8765", bank="agent-7", k=5)
@@ -91,30 +91,6 @@ class FoxingRetriever(BaseRetriever):
         }
         call = calls.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
         return call.or_missing(Recalled((), 0, (), None))
-
-    def close(self) -> None:
-        """Closes what was opened for the retriever; a `Memory` that was given stays open."""
-        self.connection.close()
-
-    async def aclose(self) -> None:
-        """The same, with the connections of this event loop."""
-        await self.connection.close_async()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _document(message: Message) -> Document:

@@ -1,18 +1,18 @@
 """`BaseStore` on a bank."""
 
 from collections.abc import Iterable, Sequence
-from types import TracebackType
 from typing import Self
 
 from langgraph.store.base import BaseStore, Op, Result, TTLConfig
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.integrations.frameworks.steps import run, run_async
 
 from .operations import Operations
 
 
-class FoxingStore(BaseStore):
+class FoxingStore(Closing, AsyncClosing, BaseStore):
     """LangGraph's store in a bank: items come back exactly, expire, and are found by conditions and by words.
 
         store = FoxingStore.connect("http://127.0.0.1:8765", bank="agent-7")
@@ -55,27 +55,3 @@ class FoxingStore(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """The same without blocking the event loop."""
         return await run_async(self.connection, self._operations.results(list(ops)))
-
-    def close(self) -> None:
-        """Closes what was opened for the store; a `Memory` that was given stays open."""
-        self.connection.close()
-
-    async def aclose(self) -> None:
-        """The same, with the connections of this event loop."""
-        await self.connection.close_async()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()

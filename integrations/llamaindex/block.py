@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from foxing.integrations.client import Connection, Message, NewMessage, Recalled, RecalledImages, Target, calls, connect
 from foxing.integrations.frameworks.batches import batches
+from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 
 from .entries import said, text_of
 
@@ -36,7 +37,7 @@ class BlockFields(TypedDict, total=False):
     reader: str | None
 
 
-class FoxingMemoryBlock(BaseMemoryBlock[list[ContentBlock]]):
+class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock]]):
     """What a bank remembers of the last user message, as text or page images; what is put is remembered.
 
         block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
@@ -110,14 +111,6 @@ class FoxingMemoryBlock(BaseMemoryBlock[list[ContentBlock]]):
             last = kept.pop()
             tokens_to_truncate -= len(last.text) // CHARS_PER_TOKEN if isinstance(last, TextBlock) else IMAGE_TOKENS
         return kept or None
-
-    def close(self) -> None:
-        """Closes what was opened for the block; a `Memory` of Foxing that was given stays open."""
-        self.connection.close()
-
-    async def aclose(self) -> None:
-        """The same, with the connections of this event loop."""
-        await self.connection.close_async()
 
 
 def _text(message: Message) -> TextBlock:

@@ -1,10 +1,10 @@
 """`Session` of the Agents SDK on a bank."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from foxing.integrations.client import Connection, InvalidRequest, JsonValue, Target, connect
+from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.steps import run_async
 from foxing.integrations.frameworks.transcript import Entry, Transcript
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAMESPACE = "openai_agents"
 
 
-class FoxingSession:
+class FoxingSession(AsyncClosing):
     """A conversation of the Agents SDK: its items come back exactly, and what is said in them is remembered.
 
         session = FoxingSession.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
@@ -84,18 +84,6 @@ class FoxingSession:
     async def clear_session(self) -> None:
         """Removes all items. What was said in them stays remembered."""
         await run_async(self.connection, self._transcript.clear())
-
-    async def aclose(self) -> None:
-        """Closes what was opened for the session; a `Memory` that was given stays open."""
-        await self.connection.close_async()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _entries(items: "Sequence[TResponseInputItem]") -> list[Entry]:
