@@ -106,32 +106,34 @@ class Reindexer:
         basis = _Basis.of(found.values(), stored.spans, stored.pages)
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
-        counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items() if not item.failed}
-        passages = {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
+        counts, passages = _terms_of({i: item for i, item in remembered.items() if not item.failed}, found)
         changed = [i for i, item in remembered.items() if not item.failed and not _is_as_said(item)]
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 
     def prepare_words(self, message_ids: Sequence[int]) -> PreparedTerms:
         """The terms of messages as they are remembered now. Pages may be decoded."""
-        with self.database.read() as connection:
-            found = messages.by_ids(connection, message_ids)
-            stored = StoredMessages.fetch(connection, list(found.values()))
-        remembered = self.assembler.assemble(stored)
-        counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items() if not item.failed}
-        passages = {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
-        return PreparedTerms(_Basis.of(found.values(), stored.spans, stored.pages), counts, passages)
+        found, basis, remembered = self._read(message_ids)
+        counts, passages = _terms_of(remembered, found)
+        return PreparedTerms(basis, counts, passages)
 
     def prepare_codes(self, message_ids: Sequence[int]) -> PreparedTerms:
         """The codes of messages as they are remembered now. Pages may be decoded. Raises `EmbedderError`."""
+        found, basis, remembered = self._read(message_ids)
+        ready = list(remembered)
+        codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
+        return PreparedTerms(basis, {}, changed=ready, codes=codes)
+
+    def _read(
+        self, message_ids: Sequence[int]
+    ) -> tuple[Mapping[int, Message], _Basis, Mapping[int, RememberedMessage]]:
+        """Messages by id, what they are read from, and those that can be read now, as remembered."""
         with self.database.read() as connection:
             found = messages.by_ids(connection, message_ids)
             stored = StoredMessages.fetch(connection, list(found.values()))
         remembered = self.assembler.assemble(stored)
-        ready = [i for i, item in remembered.items() if not item.failed]
-        codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
         basis = _Basis.of(found.values(), stored.spans, stored.pages)
-        return PreparedTerms(basis, {}, changed=ready, codes=codes)
+        return found, basis, {i: item for i, item in remembered.items() if not item.failed}
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
         """Whether nothing that the terms were computed from has changed since. If something has, prepare again."""
@@ -150,6 +152,14 @@ class Reindexer:
         messages.set_passages(connection, prepared.passages)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
+
+
+def _terms_of(
+    remembered: Mapping[int, RememberedMessage], found: Mapping[int, Message]
+) -> tuple[dict[int, list[Counter[str]]], dict[int, int]]:
+    """Message id → the terms of its passages, and message id → their number, where it is another than it was."""
+    counts = {i: remembered_terms(item, found[i].name) for i, item in remembered.items()}
+    return counts, {i: len(parts) for i, parts in counts.items() if len(parts) != found[i].passages}
 
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
