@@ -61,7 +61,7 @@ class SheetReader:
             bank_id = banks.get(connection, bank).id
             keys = [message.message_id for message in self._memory.export(bank)]
             found = messages.by_keys(connection, bank_id, keys)
-            spans = pages.spans_of_messages(connection, [message.id for message in found.values()])
+            spans = pages.spans_of_messages(connection, bank_id, [message.id for message in found.values()])
             ids = list(dict.fromkeys(span.page_id for parts in spans.values() for span in parts))
         for placed in self._sheets.sheets(ids, reader):
             layout = placed.sheet.page.layout

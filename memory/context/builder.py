@@ -16,8 +16,8 @@ from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
 from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.renderer.readers import Reader, Readers
 
 from .blocks import Block, ImageBlock, TextBlock, written
@@ -119,7 +119,7 @@ class ContextBuilder:
                 if thread_id is None:
                     return []
             found = messages.latest(connection, bank_id, MessageFilter(thread_id=thread_id), most)
-            stored = StoredMessages.fetch(connection, found)
+            stored = StoredMessages.fetch(connection, bank_id, found)
         remembered = self.assembler.assemble(stored)
         latest = [_Last(message.id, recalled_message(message, remembered[message.id])) for message in found]
         return [last for last in latest if last.message.text and last.message.text not in request.given]
@@ -142,7 +142,7 @@ class ContextBuilder:
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
                 found = messages.by_keys(connection, bank_id, [span.message_id for span in spans])
-                parts = pages.spans_of_messages(connection, [message.id for message in found.values()])
+                parts = pages.spans_of_messages(connection, bank_id, [message.id for message in found.values()])
             numbers = {key: message.id for key, message in found.items()}
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]

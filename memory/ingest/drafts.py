@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foxing.memory.pages.spans import keepsake_rows, span_rows
-from foxing.memory.storage.repositories.messages import Message, SealedPart
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
 from foxing.renderer import Entry, Page, Typesetter, remaining, transcribe_spans
 

@@ -16,9 +16,9 @@ from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.reports import SealReport
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
+from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent
 from foxing.renderer import Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
@@ -70,12 +70,15 @@ class Sealer:
         page_keys: list[str] = []
         sealed = conflicts = 0
         with self.database.read() as connection:
-            total = messages.count_open(connection, banks.get(connection, bank_name).id)
-            newest = messages.newest_id(connection)  # messages stored meanwhile wait, or sealing might never end
+            bank = banks.get(connection, bank_name)
+            total = open_messages.count(connection, bank.id)
+            newest = messages.newest_id(
+                connection, bank.id
+            )  # messages stored meanwhile wait, or sealing might never end
         while True:
             with self.database.read() as connection:
                 bank = banks.get(connection, bank_name)
-                waiting = messages.open_up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells, newest)
+                waiting = open_messages.up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells, newest)
             drafts = typeset_drafts(self._typesetter, waiting, PAGES_AT_ONCE, everything=everything)
             if not drafts:
                 break
@@ -90,7 +93,7 @@ class Sealer:
             if progress is not None:
                 progress(sealed, max(total, sealed))
         with self.database.read() as connection:
-            left = messages.count_open(connection, bank.id)
+            left = open_messages.count(connection, bank.id)
         return SealReport(pages=page_keys, messages=sealed, open_messages=left)
 
     def room(self, connection: Connection, bank_id: int) -> int:
@@ -98,9 +101,9 @@ class Sealer:
 
         Headers and full-width characters take further cells: a quarter of the free cells in characters may fill them.
         """
-        newest = messages.newest_id(connection)
+        newest = messages.newest_id(connection, bank_id)
         cells = self.codec.layout.cells
-        taken = cells_taken(self._typesetter, messages.open_up_to(connection, bank_id, cells, newest))
+        taken = cells_taken(self._typesetter, open_messages.up_to(connection, bank_id, cells, newest))
         return max(0, -(-(cells - taken) // 4))
 
     @cached_property
@@ -117,7 +120,7 @@ class Sealer:
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
         page_drafts = [sealed.page_draft(number) for number, sealed in enumerate(sealed_pages)]
-        terms = self.reindexer.prepare(PageChanges(sealed=faded, drafts=page_drafts))
+        terms = self.reindexer.prepare(bank.id, PageChanges(sealed=faded, drafts=page_drafts))
         purge_at = wastebasket.purge_time(now, policy.undo_window)
         with self.database.write() as connection:
             banks.lock(connection, bank.id)
@@ -126,7 +129,7 @@ class Sealer:
                 return None
             for sealed in sealed_pages:
                 _insert(connection, sealed, now, purge_at)
-            messages.mark_sealed(connection, parts)
+            open_messages.mark_sealed(connection, parts)
             self.reindexer.write(connection, bank.id, terms)
         return [sealed.values["key"] for sealed in sealed_pages]
 
@@ -166,7 +169,8 @@ def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at
     """Inserts a page; a text that the policy does not keep goes into the wastebasket until `purge_at`."""
     text = sealed.text if sealed.reading is None else None
     blob = sealed.tokens.to_bytes()
-    page = pages.insert(connection, sealed.values, blob, text, sealed.spans, sealed.keepsakes)
+    parts = NewParts(sealed.spans, sealed.keepsakes, sealed.draft.messages)
+    page = pages.insert(connection, sealed.values, PageContent(blob, text), parts)
     if sealed.reading is not None:
         dropped = wastebasket.DroppedPage(tokens=None, text=sealed.text)
         wastebasket.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)

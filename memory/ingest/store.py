@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
+from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
@@ -33,11 +33,10 @@ IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembe
 GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _KeyedMessage:
-    """A valid message, its id and its passages."""
+    """A valid message and its passages."""
 
-    key: str
     message: NewMessage
     #: Its content, parts rendered.
     text: str
@@ -50,6 +49,11 @@ class _KeyedMessage:
     digest_key: bytes
     #: What it means; None if that is worked out later.
     code: MessageCodes | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The id that the caller chose."""
+        return self.message.id
 
     @cached_property
     def digest(self) -> bytes:
@@ -66,12 +70,11 @@ class _KeyedMessage:
 
     @classmethod
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
-        """The message under its id or a new one, in its thread or `thread`."""
+        """The message in its thread or `thread`."""
         text = message.text
-        key = message.id or uuid.uuid4().hex
         passages = split_passages(text)
         terms = index_terms(text, message.name, passages)
-        return cls(key, message, text, message.thread or thread, passages, terms, digest_key)
+        return cls(message, text, message.thread or thread, passages, terms, digest_key)
 
     @property
     def speech(self) -> list[str]:
@@ -92,8 +95,8 @@ class _Request:
 
     @cached_property
     def given(self) -> list[str]:
-        """The ids that the caller chose; a generated id is new."""
-        return [item.key for item in self.messages if item.message.id is not None]
+        """The ids that the caller chose; one that is generated is new."""
+        return [item.key for item in self.messages if item.key is not None]
 
     @cached_property
     def claims(self) -> set[tuple[str, bool, str]]:
@@ -150,53 +153,68 @@ class MessageStore:
         """Writes calls in one transaction; an answer or an error for each. If the connection is lost while it is being
         committed, the first attempt may have succeeded, and its answers hold where the second finds nothing to do."""
         attempts: list[list[StoreResult | MemoryFault]] = []
+        ids: _Ids = {}
 
         def write(connection: Connection) -> list[StoreResult | MemoryFault]:
-            attempts.append(self._write_once(connection, requests, again=bool(attempts)))
+            attempts.append(self._write_once(connection, requests, ids))
             return attempts[-1]
 
         answers = self.database.repeatable(write)
         return [_first_success(made) for made in zip(*attempts, strict=True)] if len(attempts) > 1 else answers
 
     def _write_once(
-        self, connection: Connection, requests: Sequence[_Request], *, again: bool
+        self, connection: Connection, requests: Sequence[_Request], ids: "_Ids"
     ) -> list[StoreResult | MemoryFault]:
-        """`again`: whether ids that were generated may be in the database already."""
+        """`ids`: those of an earlier attempt, which may be in the database already."""
         answers: dict[int, StoreResult | MemoryFault] = {}
         by_bank: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_bank.setdefault(request.bank, []).append(number)
         for name in sorted(by_bank):  # all processes lock banks in this order
             numbers = by_bank[name]
-            part = _BankWriter(self, connection, [requests[number] for number in numbers], again=again)
+            part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
             answers |= dict(zip(numbers, part.write(), strict=True))
         return [answers[number] for number in range(len(requests))]
+
+
+#: Ids that were reserved for messages.
+_Ids = dict[_KeyedMessage, int]
 
 
 class _BankWriter:
     """Writes calls that store into one bank, which it creates if necessary and locks."""
 
-    def __init__(
-        self, store: MessageStore, connection: Connection, requests: Sequence[_Request], *, again: bool
-    ) -> None:
+    def __init__(self, store: MessageStore, connection: Connection, requests: Sequence[_Request], ids: _Ids) -> None:
         self._store = store
         self._connection = connection
         self._requests = requests
-        self._again = again
         policy = Policy().model_dump(mode="json")
         self._bank = banks.get_or_create(connection, requests[0].bank, requests[0].now, policy)
         self._new: list[tuple[_KeyedMessage, datetime]] = []
+        #: Messages without an id of their own that an earlier attempt has stored, and the ids they got.
+        self._stored: dict[_KeyedMessage, str] = {}
+        self._ids = ids
 
     def write(self) -> list[StoreResult | MemoryFault]:
-        given = [item.key for request in self._requests for item in request.messages if self._is_given(item)]
+        items = [item for request in self._requests for item in request.messages]
+        given = [item.key for item in items if item.key is not None]
+        self._find_stored([item for item in items if item.key is None and item in self._ids])
+        unknown = [item for item in items if item not in self._stored]
+        self._ids |= dict(zip(unknown, messages.reserve_ids(self._connection, len(unknown)), strict=True))
         known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
         answers = [self._answer(request, known) for request in self._requests]
         if self._new:
             self._insert()
         return answers
 
-    def _is_given(self, item: _KeyedMessage) -> bool:
-        return self._again or item.message.id is not None
+    def _find_stored(self, items: Sequence[_KeyedMessage]) -> None:
+        """Finds which of the messages an earlier attempt has stored. An id may have gone to another message since, if
+        the attempt has not."""
+        found = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
+        for item in items:
+            message = found.get(self._ids[item])
+            if message is not None and message.digest == item.digest[: len(message.digest)]:
+                self._stored[item] = message.key
 
     def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
         """The answer to a call, whose new messages are noted."""
@@ -224,27 +242,30 @@ class _BankWriter:
     def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
         """Notes the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""
         new: dict[str, _KeyedMessage] = {}
+        ids = []
         for item in request.messages:
-            if item.key in known:
-                _check_same(known[item.key], item)
-            elif item.key not in new:
-                new[item.key] = item
-            elif not _same_in_call(new[item.key], item):
-                raise Conflict(
-                    f"the id '{item.key}' occurs twice in this call, with different messages; use another id"
-                )
+            key = item.key or self._stored.get(item) or keys.generated(self._connection, self._ids[item])
+            ids.append(key)
+            if item in self._stored:
+                continue
+            if key in known:
+                _check_same(known[key], item)
+            elif key not in new:
+                new[key] = item
+            elif not _same_in_call(new[key], item):
+                raise Conflict(f"the id '{key}' occurs twice in this call, with different messages; use another id")
         self._new += [(item, request.now) for item in new.values()]
-        ids = [item.key for item in request.messages]
         return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new))
 
     def _insert(self) -> None:
         """Inserts the new messages with their terms and codes."""
         connection, bank = self._connection, self._bank
-        ids = _insert(connection, bank.id, self._new)
         items = [item for item, _ in self._new]
-        self._store.index.add(connection, bank.id, {ids[item.key]: item.terms for item in items})
+        ids = [self._ids[item] for item in items]
+        messages.insert(connection, _rows(connection, bank.id, self._new, ids), bank.id)
+        self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
         codes = joined([item.code for item in items])
-        self._store.vectors.add(connection, bank.id, [ids[item.key] for item in items], codes)
+        self._store.vectors.add(connection, bank.id, ids, codes)
         oldest = min(item.message.created_at or now for item, now in self._new)
         seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
@@ -269,12 +290,15 @@ def _first_success(answers: Sequence[StoreResult | MemoryFault]) -> StoreResult 
     return last
 
 
-def _insert(connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMessage, datetime]]) -> dict[str, int]:
-    """Inserts messages, each with the time of its call; id as callers know it → row id."""
+def _rows(
+    connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMessage, datetime]], ids: Sequence[int]
+) -> list[messages.NewRow]:
+    """Rows of messages, each with the time of its call."""
     threads = [item.thread or DEFAULT_THREAD for item, _ in new]
     thread_ids = banks.thread_ids(connection, bank_id, threads)
-    rows: list[messages.NewRow] = [
+    return [
         {
+            "id": message_id,
             "bank_id": bank_id,
             "key": item.key,
             "thread_id": thread_ids[thread],
@@ -288,9 +312,8 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMess
             "chars": len(item.text),
             "passages": len(item.passages),
         }
-        for (item, now), thread in zip(new, threads, strict=True)
+        for (item, now), thread, message_id in zip(new, threads, ids, strict=True)
     ]
-    return messages.insert(connection, rows, bank_id)
 
 
 def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
@@ -305,7 +328,7 @@ def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
     message = item.message
     forgotten = (known.chars, known.role, known.name) == (len(item.text), message.role, message.name)
     if (
-        not (known.digest == item.digest if known.digest else forgotten)
+        not (known.digest == item.digest[: len(known.digest)] if known.digest else forgotten)
         or (created_at is not None and created_at != known.created_at)
         or (item.thread is not None and item.thread != known.thread)
     ):

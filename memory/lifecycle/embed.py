@@ -17,7 +17,7 @@ ATTEMPTS = 5  # while other processes change the pages of a batch
 
 Progress = Callable[[int, int], None]  # messages embedded, messages in all
 
-#: Of a bank, from a message on: the ids of the next messages, and how many there are.
+#: Of a bank, from a message on: the ids of the next messages, and how many there are in all.
 _Lister = Callable[[Connection, int, int], tuple[list[int], int]]
 #: Changes messages of a bank; how many of them.
 _Change = Callable[[int, Sequence[int]], int]
@@ -80,19 +80,20 @@ class MessageEmbedder:
 
     def _run(self, bank_id: int, list_ids: "_Lister", change: "_Change", progress: Progress | None) -> "_Done":
         """Changes the listed messages batch by batch."""
-        last = done = left = 0
+        last = done = left = total = 0
         while True:
             with self.database.read() as connection:
                 ids, waiting = list_ids(connection, bank_id, last)
+                total = total or waiting
             if not ids:
                 return _Done(done, left)
             changed = change(bank_id, ids)
             last, done, left = ids[-1], done + changed, left + len(ids) - changed
             if progress is not None:
-                progress(done, done + left + max(0, waiting - len(ids)))
+                progress(done, max(total, done + left))
 
     def _all(self, connection: Connection, bank_id: int, after: int) -> tuple[list[int], int]:
-        return messages.ids_after(connection, bank_id, after, BATCH), messages.count_after(connection, bank_id, after)
+        return messages.ids_after(connection, bank_id, after, BATCH), messages.count(connection, bank_id)
 
     def _without_code(self, connection: Connection, bank_id: int, after: int) -> tuple[list[int], int]:
         embedder = self._embedder_id(connection)
@@ -102,7 +103,7 @@ class MessageEmbedder:
     def _index_batch(self, bank_id: int, ids: Sequence[int]) -> int:
         """How many of the messages have their words indexed now."""
         for _ in range(ATTEMPTS):
-            prepared = self.reindexer.prepare_words(ids)
+            prepared = self.reindexer.prepare_words(bank_id, ids)
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):
@@ -113,7 +114,7 @@ class MessageEmbedder:
     def _embed_batch(self, bank_id: int, ids: Sequence[int]) -> int:
         """How many of the messages have an embedding now."""
         for _ in range(ATTEMPTS):
-            prepared = self.reindexer.prepare_codes(ids)
+            prepared = self.reindexer.prepare_codes(bank_id, ids)
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 if self.reindexer.is_current(connection, prepared):

@@ -23,7 +23,7 @@ from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
-from foxing.memory.storage.repositories.pages import NewPage, PageRow, TypesetColumns
+from foxing.memory.storage.repositories.pages import NewPage, NewParts, PageContent, PageRow, TypesetColumns
 from foxing.renderer import PageLayout, Typesetter, render
 
 from . import reasons
@@ -75,6 +75,11 @@ class _NewPage:
     text: bytes | None
     #: reading of the tokens; None while the text is kept
     reading: Reading | None
+
+    @property
+    def parts(self) -> NewParts:
+        typeset = self.typeset
+        return NewParts(span_rows(typeset.page.spans), typeset.keepsakes, typeset.messages)
 
     @property
     def state(self) -> PageState:
@@ -199,7 +204,7 @@ class PageRelayout:
         """The pages that replace the page of `parts`, or why it is left as it is."""
         page, tier = request
         with self.database.read() as connection:
-            known = messages.by_ids(connection, sorted({part.span.message_id for part in parts}))
+            known = messages.by_ids(connection, page.bank_id, {part.span.message_id for part in parts})
         typeset = retypeset(self._typesetter, parts, known)
         images = [render(item.page.cells, item.page.layout, tier) for item in typeset]
         encoded = self.codec.encode(images, tier)
@@ -219,7 +224,7 @@ class PageRelayout:
     def _swap(self, bank_id: int, replacements: Sequence[_Replacement]) -> list[RelaidPage]:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
         for _ in range(ATTEMPTS):
-            terms = self.reindexer.prepare(_page_changes(replacements))
+            terms = self.reindexer.prepare(bank_id, _page_changes(replacements))
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 changed = pages.changed(connection, [item.page for item in replacements])
@@ -271,11 +276,14 @@ def _replace(connection: Connection, item: _Replacement) -> None:
     """Writes the new pages in place of a page, whose id the first of them takes."""
     page, (first, *others) = item.page, item.new
     pages.swap(connection, page, tokens=first.tokens.to_bytes(), text=first.text, values=first.values)
-    wastebasket.empty(connection, page.id)  # its undo window has passed, and it fits only the page as it was
-    pages.replace_parts(connection, page.id, span_rows(first.typeset.page.spans), first.typeset.keepsakes)
-    for new in others:
-        spans = span_rows(new.typeset.page.spans)
-        pages.insert(connection, item.row(new), new.tokens.to_bytes(), new.text, spans, new.typeset.keepsakes)
+    wastebasket.empty(connection, page)  # its undo window has passed, and it fits only the page as it was
+    pages.replace_parts(connection, page, first.parts)
+    added = [
+        pages.insert(connection, item.row(new), PageContent(new.tokens.to_bytes(), new.text), new.parts)
+        for new in others
+    ]
+    if added:  # messages of the page went to others
+        pages.replace_runs(connection, page.bank_id, [page.id, *(new.id for new in added)])
 
 
 def undo_reasons(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, str]:

@@ -30,7 +30,7 @@ from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
-from foxing.memory.storage.repositories.pages import PageContent, PageRow
+from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
@@ -205,7 +205,7 @@ class Rewriter:
             states = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
             drafts = [draft for item in rewritten if (draft := item.page_draft()) is not None]
             replaced = [draft.row.id for draft in drafts]
-            terms = self.reindexer.prepare(PageChanges((), states.keys(), states, drafts, replaced))
+            terms = self.reindexer.prepare(bank_id, PageChanges((), states.keys(), states, drafts, replaced))
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 changed = pages.changed(connection, [item.change.page for item in rewritten])
@@ -232,7 +232,7 @@ class Rewriter:
             )
             wastebasket.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)
         if item.parts is not None:
-            pages.replace_parts(connection, page.id, item.parts.spans, item.parts.keepsakes)
+            pages.replace_parts(connection, page, NewParts(item.parts.spans, item.parts.keepsakes))
 
     def _best_states(self, changes: Sequence[Change], contents: StoredContents) -> _Best:
         """The best that the memory holds of each page: its kept text, else the reading of its tokens.

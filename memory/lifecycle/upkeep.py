@@ -12,7 +12,7 @@ from foxing.memory.ingest.seal import Sealer
 from foxing.memory.policy import Policy
 from foxing.memory.reports import PageLeft
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, schedule, wastebasket
+from foxing.memory.storage.repositories import banks, open_messages, schedule, wastebasket
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 
@@ -94,7 +94,7 @@ class Upkeep:
         """Seals full pages, and all open messages if the oldest is due; number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
-            oldest = messages.oldest_open(connection, job.bank_id)
+            oldest = open_messages.oldest(connection, job.bank_id)
             if oldest is None:
                 return 0
             everything = now - oldest >= policy.seal_after
@@ -105,14 +105,14 @@ class Upkeep:
     def _seal_rescheduling(self, bank_id: int) -> Reschedule:
         with self._database.read() as connection:  # measuring messages takes too long for a writer
             room = self._sealer.room(connection, bank_id)
-            measured = messages.count_open_chars(connection, bank_id)
+            measured = open_messages.count_chars(connection, bank_id)
 
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, bank_id)
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-            oldest = messages.oldest_open(connection, bank_id)
+            oldest = open_messages.oldest(connection, bank_id)
             due_at = None if oldest is None else later(oldest, policy.seal_after)
-            left = room - max(0, messages.count_open_chars(connection, bank_id) - measured)
+            left = room - max(0, open_messages.count_chars(connection, bank_id) - measured)
             due = DueTime(AT_ONCE if left <= 0 else due_at, left, self._codecs.name)
             schedule.put(connection, bank_id, "seal", due)
 

@@ -64,12 +64,12 @@ def fetch_stored_pages(
     `frequencies`: of the bank's index; `now`: the present, in which rehearsals have lost some of their worth."""
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
-    known = messages.by_ids(connection, sorted({span.message_id for parts in spans.values() for span in parts}))
+    known = messages.on_pages(connection, ids)
     keepsakes = pages.keepsakes_of(connection, ids)
     texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
     wanted = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
     held = frequencies(connection, rows[0].bank_id, sorted(wanted)) if rows else {}
-    found = rehearsals.strengths(connection, known, now)
+    found = rehearsals.strengths(connection, rows[0].bank_id, known, now) if rows else {}
     return [
         StoredPage(
             row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held, found

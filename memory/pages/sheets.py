@@ -137,12 +137,11 @@ class SheetSetter(Generic[T]):
 def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
-    on_pages = sorted({span.message_id for parts in spans.values() for span in parts})
     return _Stored(
         {row.id: row for row in rows},
         pages.contents(connection, ids),
         spans,
-        messages.by_ids(connection, on_pages),
+        messages.on_pages(connection, ids),
         pages.keepsakes_of(connection, ids),
     )
 

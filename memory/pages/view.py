@@ -186,7 +186,7 @@ class PageViewer:
             row = pages.get(connection, banks.get(connection, bank).id, page_id)
             tokens, text = pages.contents(connection, [row.id])[row.id]
             spans = pages.spans_of_pages(connection, [row.id]).get(row.id, [])
-            found = messages.by_ids(connection, [span.message_id for span in spans])
+            found = messages.on_pages(connection, [row.id])
             keepsakes = pages.keepsakes_of(connection, [row.id]).get(row.id, [])
         return _StoredPage(row, tokens, text, spans, found, keepsakes)
 

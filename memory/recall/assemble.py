@@ -57,10 +57,10 @@ class StoredMessages:
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
 
     @classmethod
-    def fetch(cls, connection: Connection, messages: Sequence[Message]) -> "StoredMessages":
-        """Everything that is needed to read the messages. Nothing is decoded."""
-        sealed = [m.id for m in messages if not m.open or m.sealed_chars or m.content is None]
-        spans = pages.spans_of_messages(connection, sealed)
+    def fetch(cls, connection: Connection, bank_id: int, messages: Sequence[Message]) -> "StoredMessages":
+        """Everything that is needed to read the messages of a bank. Nothing is decoded."""
+        sealed = [m.id for m in messages if not m.open or m.sealed_chars]
+        spans = pages.spans_of_messages(connection, bank_id, sealed)
         ids = sorted({span.page_id for parts in spans.values() for span in parts})
         return cls(
             messages,
@@ -82,7 +82,7 @@ class StoredMessages:
             parts.sort(key=lambda span: span.char_start)
         return replace(
             self,
-            messages=[replace(message, open=False) for message in self.messages],
+            messages=[replace(message, content=None) for message in self.messages],
             spans=spans,
             pages={**self.pages, **{draft.row.id: draft.row for draft in drafts}},
             keepsakes={**self.keepsakes, **{draft.row.id: draft.keepsakes for draft in drafts}},
@@ -106,7 +106,7 @@ class MessageAssembler:
         `known`: page id → state to use instead of reading the page.
         """
         wanted = stored.messages if messages is None else messages
-        result = {m.id: exact_message(m.content) for m in wanted if m.open and m.content is not None}
+        result = {m.id: exact_message(m.content) for m in wanted if m.content is not None}
         spans = {m.id: stored.spans.get(m.id, []) for m in wanted if m.id not in result}
         ranges: dict[int, list[tuple[int, int]]] = {}
         for parts in spans.values():

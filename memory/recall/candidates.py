@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import SearchIndexError
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
 from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
@@ -70,10 +71,11 @@ class RankedCandidates:
     ) -> None:
         position = None if query.position is None else rank_position(query.position)
         self._connection = connection
+        self._bank_id = bank_id
         self._search = search
         self._index = search.index
         self._question = question
-        self._newest = messages.newest_id(connection) if position is None else position.newest
+        self._newest = messages.newest_id(connection, bank_id) if position is None else position.newest
         self._seen = frozenset[int]() if position is None else position.seen
         self._preference = query.preference
         bound = None if position is None else position.newest  # on the first page nothing is newer
@@ -99,19 +101,19 @@ class RankedCandidates:
         """What was found and what stands beside it, by score."""
         lending = lenders(found)
         ids = sorted({message_of(document) for document in lending})
-        around = messages.neighbours(self._connection, ids, REACH)
+        around = neighbours.around(self._connection, self._bank_id, ids, REACH)
         near = {i for sides in around.values() for side in sides for i in side}
-        passages = messages.passage_counts(self._connection, sorted({*ids, *near}))
+        passages = messages.passage_counts(self._connection, self._bank_id, {*ids, *near})
         scores = self._admitted(lend(found, lending, around, passages), found)
         said = sorted({message_of(document) for document in scores}) if self._preference is not None else []
-        return ranked(scores, self._preference, messages.times(self._connection, said))
+        return ranked(scores, self._preference, messages.times(self._connection, self._bank_id, said))
 
     def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
         """`scores` without the neighbours that the query leaves out."""
         lent = {message_of(i) for i in scores if i not in hits}
         lent = {i for i in lent if i <= self._newest}
         within = self._query.within
-        admitted = messages.admitted(self._connection, sorted(lent), within) if within.conditions() else lent
+        admitted = lent if within.admits_all else messages.admitted(self._connection, self._bank_id, lent, within)
         return {i: score for i, score in scores.items() if i in hits or message_of(i) in admitted}
 
     def _beyond(
@@ -130,7 +132,7 @@ class RankedCandidates:
             yield self._candidates([RankedPassage(i, min(score, lowest)) for i, score in new])
 
     def _candidates(self, part: Sequence[RankedPassage]) -> list[Candidate]:
-        found = messages.by_ids(self._connection, sorted({message_of(document) for document, _ in part}))
+        found = messages.by_ids(self._connection, self._bank_id, {message_of(document) for document, _ in part})
         result = []
         for document, score in part:
             message = found.get(message_of(document))

@@ -15,8 +15,8 @@ import numpy as np
 
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
-from foxing.memory.storage.repositories.messages import MessageFilter
 
 from .embedding import Embedder
 from .lexical.search_index import Hit, SearchIndex, SearchQuery
@@ -42,9 +42,9 @@ class IndexedBank:
         """Stores messages with the words of `texts`."""
         with self.database.write() as connection:
             first = len(self.ids)
-            rows = [self._row(number, text, thread) for number, text in enumerate(texts, start=first)]
-            ids = messages.insert(connection, rows, self.id)
-            new = [ids[row["key"]] for row in rows]
+            new = messages.reserve_ids(connection, len(texts))
+            rows = [self._row(i, first + n, text, thread) for n, (i, text) in enumerate(zip(new, texts, strict=True))]
+            messages.insert(connection, rows, self.id)
             self.index.add(connection, self.id, {i: [_terms(text)] for i, text in zip(new, texts, strict=True)})
         self.ids += new
 
@@ -77,8 +77,9 @@ class IndexedBank:
         """Numbers of the messages that a search returns."""
         return [self.ids.index(hit.message_id) for hit in self.hits(text, within=within)]
 
-    def _row(self, number: int, text: str, thread: str) -> messages.NewRow:
+    def _row(self, message_id: int, number: int, text: str, thread: str) -> messages.NewRow:
         return {
+            "id": message_id,
             "bank_id": self.id,
             "key": str(number),
             "thread_id": self.thread_ids[thread],

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.text.times.window import split_query
 
 from .lexical.search_index import Hit, SearchIndex, SearchQuery

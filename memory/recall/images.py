@@ -148,13 +148,13 @@ class ImageRecaller:
         if resolved is None:
             return None
         listed = candidates(connection, self.search, bank.id, resolved, question)
-        answer = _collect(connection, listed.batches(query.limit), _Answer(query.limit))
+        answer = _collect(connection, bank.id, listed.batches(query.limit), _Answer(query.limit))
         ids = list(answer.message_ids)
         return _Found(
             answer,
             pages.by_ids(connection, ids),
             pages.contents(connection, ids),
-            StoredMessages.fetch(connection, [match.message for match in answer.open_matches]),
+            StoredMessages.fetch(connection, bank.id, [match.message for match in answer.open_matches]),
             resolved,
             listed,
             self.search.vectors.note(connection, bank.id, question),
@@ -198,10 +198,10 @@ def _sheet_image(placed: PageSheet, keys: Sequence[str]) -> RecalledImage:
     )
 
 
-def _collect(connection: Connection, batches: Iterator[list[Candidate]], answer: _Answer) -> _Answer:
+def _collect(connection: Connection, bank_id: int, batches: Iterator[list[Candidate]], answer: _Answer) -> _Answer:
     """`answer` with as many matches as fit."""
     for batch in batches:
-        spans = pages.spans_of_messages(connection, [candidate.message.id for candidate in batch])
+        spans = pages.spans_of_messages(connection, bank_id, [candidate.message.id for candidate in batch])
         for candidate in batch:
             if not answer.add(candidate, [span.page_id for span in spans.get(candidate.message.id, [])]):
                 return answer

@@ -19,6 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
+from foxing.memory.storage.repositories.sealed.changes import set_passages
 from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
@@ -49,6 +50,7 @@ class PageChanges:
 class _Basis:
     """What terms were computed from."""
 
+    bank_id: int
     #: message id → whether it is open, and how many of its characters are sealed
     messages: Mapping[int, tuple[bool, int]]
     #: message id → ids of the pages that hold it
@@ -58,9 +60,14 @@ class _Basis:
 
     @classmethod
     def of(
-        cls, found: Collection[Message], spans: Mapping[int, Sequence[SpanRow]], rows: Mapping[int, PageRow]
+        cls,
+        bank_id: int,
+        found: Collection[Message],
+        spans: Mapping[int, Sequence[SpanRow]],
+        rows: Mapping[int, PageRow],
     ) -> "_Basis":
         return cls(
+            bank_id,
             {message.id: (message.open, message.sealed_chars) for message in found},
             {i: [span.page_id for span in parts] for i, parts in spans.items()},
             {page_id: row.version for page_id, row in rows.items()},
@@ -90,20 +97,20 @@ class Reindexer:
         self.vectors = search.vectors
         self.assembler = assembler
 
-    def prepare(self, changes: PageChanges) -> PreparedTerms:
-        """The terms of the messages that `changes` affects, as they will be. Pages may be decoded.
+    def prepare(self, bank_id: int, changes: PageChanges) -> PreparedTerms:
+        """The terms of the messages of a bank that `changes` affects, as they will be. Pages may be decoded.
 
         Open messages keep their terms, because their text is exact, and so do messages of which a part could not be
         read this time.
         """
         if not changes.sealed and not changes.faded:
-            return PreparedTerms(_Basis({}, {}, {}), {})
+            return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
-            ids = sorted({*changes.sealed, *pages.messages_on(connection, changes.faded)})
-            found = messages.by_ids(connection, ids)
+            ids = {*changes.sealed, *pages.messages_on(connection, changes.faded)}
+            found = messages.by_ids(connection, bank_id, ids)
             affected = [message for message in found.values() if not message.open or message.id in changes.sealed]
-            stored = StoredMessages.fetch(connection, affected)
-        basis = _Basis.of(found.values(), stored.spans, stored.pages)
+            stored = StoredMessages.fetch(connection, bank_id, affected)
+        basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
         counts, passages = _terms_of({i: item for i, item in remembered.items() if not item.failed}, found)
@@ -111,28 +118,28 @@ class Reindexer:
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 
-    def prepare_words(self, message_ids: Sequence[int]) -> PreparedTerms:
+    def prepare_words(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """The terms of messages as they are remembered now. Pages may be decoded."""
-        found, basis, remembered = self._read(message_ids)
+        found, basis, remembered = self._read(bank_id, message_ids)
         counts, passages = _terms_of(remembered, found)
         return PreparedTerms(basis, counts, passages)
 
-    def prepare_codes(self, message_ids: Sequence[int]) -> PreparedTerms:
+    def prepare_codes(self, bank_id: int, message_ids: Sequence[int]) -> PreparedTerms:
         """The codes of messages as they are remembered now. Pages may be decoded. Raises `EmbedderError`."""
-        found, basis, remembered = self._read(message_ids)
+        found, basis, remembered = self._read(bank_id, message_ids)
         ready = list(remembered)
         codes = self.vectors.encode([remembered_speech(remembered[i], found[i].name) for i in ready])
         return PreparedTerms(basis, {}, changed=ready, codes=codes)
 
     def _read(
-        self, message_ids: Sequence[int]
+        self, bank_id: int, message_ids: Sequence[int]
     ) -> tuple[Mapping[int, Message], _Basis, Mapping[int, RememberedMessage]]:
         """Messages by id, what they are read from, and those that can be read now, as remembered."""
         with self.database.read() as connection:
-            found = messages.by_ids(connection, message_ids)
-            stored = StoredMessages.fetch(connection, list(found.values()))
+            found = messages.by_ids(connection, bank_id, message_ids)
+            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
         remembered = self.assembler.assemble(stored)
-        basis = _Basis.of(found.values(), stored.spans, stored.pages)
+        basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
         return found, basis, {i: item for i, item in remembered.items() if not item.failed}
 
     def is_current(self, connection: Connection, prepared: PreparedTerms) -> bool:
@@ -140,16 +147,16 @@ class Reindexer:
         basis = prepared.basis
         if not basis.messages:
             return True
-        found = messages.by_ids(connection, sorted(basis.messages))
-        spans = pages.spans_of_messages(connection, sorted(basis.places))
+        found = messages.by_ids(connection, basis.bank_id, basis.messages)
+        spans = pages.spans_of_messages(connection, basis.bank_id, basis.places)
         rows = pages.by_ids(connection, sorted(basis.versions))
-        return basis == _Basis.of(found.values(), spans, rows)
+        return basis == _Basis.of(basis.bank_id, found.values(), spans, rows)
 
     def write(self, connection: Connection, bank_id: int, prepared: PreparedTerms) -> None:
         """Replaces the terms and the codes of the messages; one without terms is removed from the index."""
         self.index.replace(connection, bank_id, {i: parts for i, parts in prepared.counts.items() if any(parts)})
         self.index.remove(connection, bank_id, [i for i, parts in prepared.counts.items() if not any(parts)])
-        messages.set_passages(connection, prepared.passages)
+        set_passages(connection, bank_id, prepared.passages)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
 

@@ -13,9 +13,9 @@ from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
 

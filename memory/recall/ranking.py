@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foxing.memory.storage.repositories.messages import Neighbours
+from foxing.memory.storage.repositories.sealed.neighbours import Neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
 from .preference import TimePreference

@@ -11,8 +11,10 @@ from foxing.memory.errors import NotFound
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.text.passages import split_passages
 
 from .answer import Answer, header
@@ -33,6 +35,7 @@ SEARCHES = 2
 class _Found:
     """The matches of a page of the answer, and all that is stored of them, from one state of the memory."""
 
+    bank_id: int
     query: ResolvedQuery
     candidates: Candidates
     stored: StoredMessages
@@ -99,8 +102,9 @@ class Recaller:
         if not query.neighbours or not found.query.terms:
             return found
         with self.database.read() as connection:
-            neighbours = _neighbours(connection, found.query, matches, query)
-            return replace(found, neighbours=neighbours, stored=_stored(connection, matches, neighbours))
+            neighbours = _neighbours(connection, found.bank_id, matches, (query, found.query.filter))
+            stored = _stored(connection, found.bank_id, matches, neighbours)
+            return replace(found, neighbours=neighbours, stored=stored)
 
     def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
         """Adds the matches of `part`, each followed by its neighbours, to the answer."""
@@ -120,8 +124,9 @@ class Recaller:
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""
         with self.database.read() as connection:
-            found = messages.by_keys(connection, banks.get(connection, bank_name).id, [key])
-            stored = StoredMessages.fetch(connection, list(found.values()))
+            bank_id = banks.get(connection, bank_name).id
+            found = messages.by_keys(connection, bank_id, [key])
+            stored = StoredMessages.fetch(connection, bank_id, list(found.values()))
         if key not in found:
             raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
         message = found[key]
@@ -140,7 +145,7 @@ class Recaller:
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
         more = False
-        for candidate, eligible in _checked(connection, listed, query):
+        for candidate, eligible in _checked(connection, bank.id, listed, query):
             if not eligible:
                 inexact.append(candidate)
             elif len(matches) == query.limit:
@@ -148,33 +153,39 @@ class Recaller:
                 break
             else:
                 matches.append(candidate)
-        neighbours = _neighbours(connection, resolved, matches, query) if query.neighbours and resolved.terms else {}
-        stored = _stored(connection, matches, neighbours)
+        neighbours: Mapping[int, Sequence[Candidate]] = {}
+        if query.neighbours and resolved.terms:
+            neighbours = _neighbours(connection, bank.id, matches, (query, resolved.filter))
+        stored = _stored(connection, bank.id, matches, neighbours)
         note = self.search.vectors.note(connection, bank.id, question)
         notes = [] if note is None else [note]
-        return _Found(resolved, listed, stored, matches, neighbours, inexact, more, notes)
+        return _Found(bank.id, resolved, listed, stored, matches, neighbours, inexact, more, notes)
 
 
 def _stored(
-    connection: Connection, matches: Sequence[Candidate], neighbours: Mapping[int, Sequence[Candidate]]
+    connection: Connection,
+    bank_id: int,
+    matches: Sequence[Candidate],
+    neighbours: Mapping[int, Sequence[Candidate]],
 ) -> StoredMessages:
     """What is stored of matches and their neighbours."""
     shown = [*matches, *(near for around in neighbours.values() for near in around)]
     wanted = {candidate.message.id: candidate.message for candidate in shown}
-    return StoredMessages.fetch(connection, list(wanted.values()))
+    return StoredMessages.fetch(connection, bank_id, list(wanted.values()))
 
 
 def _neighbours(
-    connection: Connection, resolved: ResolvedQuery, matches: Sequence[Candidate], query: RecallQuery
+    connection: Connection, bank_id: int, matches: Sequence[Candidate], wanted: tuple[RecallQuery, MessageFilter]
 ) -> dict[int, list[Candidate]]:
     """Document of a match → the messages around it that the query lets through, each beside the first match that it is
     near."""
-    around = messages.neighbours(connection, sorted({match.message.id for match in matches}), query.neighbours)
-    near = sorted({i for sides in around.values() for side in sides for i in side})
-    admitted = messages.admitted(connection, near, resolved.filter)
+    query, within = wanted
+    around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours)
+    near = {i for sides in around.values() for side in sides for i in side}
+    found = messages.by_ids(connection, bank_id, messages.admitted(connection, bank_id, near, within))
     if query.verbatim:
-        admitted &= _exact(connection, messages.by_ids(connection, sorted(admitted)).values())
-    found = messages.by_ids(connection, sorted(admitted))
+        exact = _exact(connection, bank_id, found.values())
+        found = {i: message for i, message in found.items() if i in exact}
     taken = {match.message.id for match in matches}
     result: dict[int, list[Candidate]] = {}
     for match in matches:
@@ -196,20 +207,22 @@ def _span(match: Candidate, remembered: RememberedMessage) -> RecalledMessage:
     return recalled_passage(span, remembered, passages[match.passage])
 
 
-def _exact(connection: Connection, found: Iterable[Message]) -> set[int]:
+def _exact(connection: Connection, bank_id: int, found: Iterable[Message]) -> set[int]:
     """Ids of the messages whose exact text is kept."""
     held = list(found)
-    kept = pages.kept_exactly(connection, [message.id for message in held])
+    kept = pages.kept_exactly(connection, bank_id, [message.id for message in held])
     return {message.id for message in held if message.open or message.id in kept}
 
 
-def _checked(connection: Connection, listed: Candidates, query: RecallQuery) -> Iterator[tuple[Candidate, bool]]:
+def _checked(
+    connection: Connection, bank_id: int, listed: Candidates, query: RecallQuery
+) -> Iterator[tuple[Candidate, bool]]:
     """All candidates, each with whether its text is exact if the query demands that."""
     for batch in listed.batches(MAX_LIMIT if query.verbatim else query.limit + 1):
         if not query.verbatim:
             yield from ((candidate, True) for candidate in batch)
             continue
-        exact = _exact(connection, [candidate.message for candidate in batch])
+        exact = _exact(connection, bank_id, [candidate.message for candidate in batch])
         yield from ((candidate, candidate.message.id in exact) for candidate in batch)
 
 

@@ -17,6 +17,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
+    column,
+    func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
@@ -153,6 +155,13 @@ def _is_among_in_postgresql(element: is_among, compiler: SQLCompiler, **options:
 def among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
     """The condition that a column is one of `ids`."""
     return is_among(column, bindparam(None, list(ids), IdList))
+
+
+def id_table(dialect: str, ids: ColumnElement[Any]) -> Any:
+    """The ids of an `IdList` as the column of a table, to join with."""
+    if dialect == "sqlite":
+        return func.json_each(ids).table_valued(column("value", BigInteger)).c.value
+    return func.unnest(ids).table_valued(column("value", BigInteger)).render_derived().c.value
 
 
 class json_contains(GenericFunction[bool]):

@@ -17,7 +17,6 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
-    true,
 )
 
 from .columns import ByteOrdered, JsonObject, Key, UserText, UtcDateTime
@@ -63,34 +62,44 @@ threads = Table(
     UniqueConstraint("bank_id", "name"),
 )
 
+#: Messages that are not sealed to their end. What is sealed is in the directories of pages.
 messages = Table(
     "messages",
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    Column("key", UserText(200), nullable=False),
+    #: Its id as callers know it; null if it was generated, see `repositories.sealed.keys`.
+    Column("key", UserText(200)),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("role", String(20), nullable=False),
     Column("name", UserText(200)),
     Column("created_at", UtcDateTime, nullable=False),
-    #: The exact text, until the message is sealed to its end.
-    Column("content", UserText),
+    #: The exact text.
+    Column("content", UserText, nullable=False),
     #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
     Column("parts", Integer, nullable=False, server_default=text("0")),
     #: What the caller keeps with the message.
     Column("metadata", JsonObject),
-    #: Keyed: tells a message stored twice from a different one under the same key. Empty once its text is purged.
+    #: Keyed: tells a message stored twice from a different one under the same key.
     Column("digest", LargeBinary(16), nullable=False),
     Column("chars", Integer, nullable=False),
     #: Characters that are on pages; a message longer than a page is sealed in parts.
     Column("sealed_chars", Integer, nullable=False, server_default=text("0")),
-    Column("open", Boolean, nullable=False, server_default=true()),
     #: In how many passages it is found and given back.
     Column("passages", Integer, nullable=False, server_default=text("1")),
-    UniqueConstraint("bank_id", "key"),
     Index("ix_messages_bank_id_created_at", "bank_id", "created_at", "id"),
     Index("ix_messages_thread_id", "thread_id", "id"),  # finds the messages before and after one in its thread
-    Index("ix_messages_open", "bank_id", "created_at", "id", sqlite_where=text("open"), postgresql_where=text("open")),
+    sqlite_autoincrement=True,  # the id of a message that is sealed must not be used again
+)
+
+#: Finds messages by the ids that callers chose, open ones and sealed ones; see `repositories.sealed.keys`.
+message_keys = Table(
+    "message_keys",
+    metadata,
+    #: Of the bank and the id. Another message may have the same.
+    Column("hash", Integer, primary_key=True, autoincrement=False),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 pages = Table(
@@ -116,7 +125,7 @@ pages = Table(
     Column("confidence", Float, nullable=False),
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
-    Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id"),
+    Index("ix_pages_bank_id_last_at", "bank_id", "last_at", "id", "first_at"),
 )
 
 #: The large columns of pages, in a table of their own so that listing pages does not read them.
@@ -129,18 +138,29 @@ page_contents = Table(
     Column("text", LargeBinary),
 )
 
-#: The cells of a page that hold a message; see `repositories.pages.SpanRow`.
-spans = Table(
-    "spans",
+#: The messages of a page and their places on it; see `storage.directory`.
+page_directories = Table(
+    "page_directories",
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
-    Column("ordinal", Integer, primary_key=True),
-    Column("message_id", ForeignKey("messages.id"), nullable=False, index=True),
-    Column("header_start", Integer, nullable=False),
-    Column("start", Integer, nullable=False),
-    Column("stop", Integer, nullable=False),
-    Column("char_start", Integer, nullable=False),
-    Column("char_stop", Integer, nullable=False),
+    #: A new random number with every change: what is known of other stamps must be read again.
+    Column("stamp", BigInteger, nullable=False),
+    Column("directory", LargeBinary, nullable=False),
+)
+
+#: Which page holds a message; see `repositories.sealed.runs`.
+message_runs = Table(
+    "message_runs",
+    metadata,
+    Column("bank_id", Key, primary_key=True),
+    Column("first_message", BigInteger, primary_key=True),
+    Column("page_id", ForeignKey("pages.id"), primary_key=True),
+    Column("last_message", BigInteger, nullable=False),
+    Column("thread_id", ForeignKey("threads.id"), nullable=False),
+    #: How many of them begin on the page.
+    Column("messages", Integer, nullable=False),
+    Index("ix_message_runs_thread_id", "thread_id", "first_message"),
+    sqlite_with_rowid=False,
 )
 
 #: Exact identifiers and the cells that they replace.
@@ -150,7 +170,7 @@ keepsakes = Table(
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     Column("start", Integer, primary_key=True),
     Column("stop", Integer, nullable=False),
-    Column("message_id", ForeignKey("messages.id"), nullable=False),
+    Column("message_id", Key, nullable=False),
     Column("text", UserText, nullable=False),
 )
 
@@ -160,7 +180,7 @@ recent_postings = Table(
     "recent_postings",
     metadata,
     Column("bank_id", Key, primary_key=True),
-    Column("message_id", ForeignKey("messages.id"), primary_key=True),
+    Column("message_id", Key, primary_key=True, autoincrement=False),
     Column("entries", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -194,18 +214,20 @@ embeddings = Table(
     "embeddings",
     metadata,
     Column("bank_id", Key, primary_key=True),
-    Column("message_id", ForeignKey("messages.id"), primary_key=True),
+    Column("message_id", Key, primary_key=True, autoincrement=False),
     Column("embedder_id", ForeignKey("embedders.id"), nullable=False),
     Column("code", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 
-#: How much each message was recalled; see `repositories.rehearsals`. It goes with its message.
+#: How much each message was recalled; see `repositories.rehearsals`.
 rehearsals = Table(
     "rehearsals",
     metadata,
-    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("bank_id", Key, primary_key=True),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
     Column("weight", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 #: What ageing dropped, out of reach of recall, until the undo window has passed.

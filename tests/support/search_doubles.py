@@ -42,7 +42,7 @@ class DictionaryIndex:
         held = dict(self._documents(query.bank_id))
         held = {i: terms for i, terms in held.items() if query.newest is None or message_of(i) <= query.newest}
         scores = dict(_scores(held, query.terms))
-        allowed = messages.admitted(connection, sorted({message_of(i) for i in scores}), query.within)
+        allowed = messages.admitted(connection, query.bank_id, {message_of(i) for i in scores}, query.within)
         hits = sorted((Hit(i, s) for i, s in scores.items() if message_of(i) in allowed), key=_order)
         return [hit for hit in hits if after is None or _order(hit) > _order(after)][:limit]
 
@@ -93,7 +93,7 @@ def indexed_terms(database: str | Path, vocabulary: Iterable[str]) -> dict[str, 
         for bank_id in connection.exec_driver_sql("SELECT id FROM banks").scalars().all():
             for term in set(vocabulary):
                 hits = index.search(connection, SearchQuery(bank_id, {term: 1}), limit=10_000)
-                for message in messages.by_ids(connection, [hit.message_id for hit in hits]).values():
+                for message in messages.by_ids(connection, bank_id, [hit.message_id for hit in hits]).values():
                     result.setdefault(message.key, set()).add(term)
     return result
 

@@ -216,12 +216,12 @@ def _filtered(
     given = 0
     for trial, start in enumerate(range(0, len(hits), _EXAMINED)):
         if trial == _TRIALS:
-            allowed = set(messages.ids_within(connection, query.bank_id, query.within))
+            allowed = messages.ids_within(connection, query.bank_id, query.within)
             rest = (hit for hit in hits[start:] if hit.message_id in allowed)
             yield from (hit for _, hit in zip(range(limit - given), rest, strict=False))
             return
         part = hits[start : start + _EXAMINED]
-        allowed = messages.admitted(connection, sorted({hit.message_id for hit in part}), query.within)
+        allowed = messages.admitted(connection, query.bank_id, {hit.message_id for hit in part}, query.within)
         for hit in part:
             if hit.message_id in allowed and given < limit:
                 given += 1

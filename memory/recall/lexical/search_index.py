@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy import Connection, event
 
-from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.text.passages import message_of, passage_of
 
 #: Message id → its passages in their order → term → how often the passage contains it.

@@ -62,7 +62,7 @@ class RehearsalRecorder:
             found = banks.find(connection, bank)
             if found is not None:
                 ids = [row.id for row in messages.by_keys(connection, found.id, [message.message_id]).values()]
-                strength += sum(rehearsals.strengths(connection, ids, now).values())
+                strength += sum(rehearsals.strengths(connection, found.id, ids, now).values())
         return MessageInfo.model_validate({**dict(message), "rehearsal": round(strength, 3)})
 
     def write(self) -> int:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import Embeddings
+from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
-from foxing.memory.storage.repositories.messages import MessageFilter
 from foxing.memory.text.passages import document_key, message_of
 
 from .codes import Codes, as_rows, code_bytes, distances, nearness, to_codes
@@ -139,8 +139,8 @@ class MessageVectors:
         kept = np.ones(len(ids), dtype=bool)
         if within.newest is not None:
             kept &= ids <= within.newest
-        if within.filter.conditions():
-            kept &= np.isin(ids, np.array(messages.ids_within(connection, bank_id, within.filter), dtype=np.int64))
+        if not within.filter.admits_all:
+            kept &= np.isin(ids, sorted(messages.ids_within(connection, bank_id, within.filter)))
         if not kept.all():
             documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
         if len(documents) > limit:

@@ -1,6 +1,6 @@
 """Banks, their policies and their threads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from foxing.memory.errors import NotFound
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
+from foxing.memory.storage.upsert import insert_into
 
 from . import schedule
 from .batches import batched
-from .upsert import insert_into
 
 _c = schema.banks.c
 
@@ -118,6 +118,15 @@ def _threads(connection: Connection, bank_id: int, names: Sequence[str]) -> dict
         query = select(c.name, c.id).where(c.bank_id == bank_id, c.name.in_(part))
         result |= {row.name: row.id for row in connection.execute(query)}
     return result
+
+
+def thread_names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Thread id → name."""
+    if not ids:
+        return {}
+    c = schema.threads.c
+    query = select(c.id, c.name).where(columns.among(c.id, sorted(ids)))
+    return {thread_id: name for thread_id, name in connection.execute(query)}
 
 
 def count_threads(connection: Connection, bank_id: int) -> int:

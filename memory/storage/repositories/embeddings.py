@@ -1,17 +1,18 @@
 """Codes of embeddings: one for each message, made by one embedder."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import schema
+from foxing.memory.storage.upsert import insert_into
 
+from . import messages
 from .batches import batched
-from .upsert import insert_into
 
 _c = schema.embeddings.c
-_m = schema.messages.c
+_EXAMINED = 1_000  # messages that are looked at together for codes that are missing
 
 ROW_BYTES = 12  # of a row besides its code
 
@@ -90,19 +91,22 @@ def has_any(connection: Connection, bank_id: int) -> bool:
 
 def pending(connection: Connection, bank_id: int, embedder: int | None, after: int, limit: int) -> list[int]:
     """Ids of up to `limit` messages above `after` without a code of the embedder, which may never have made one."""
-    query = _pending(bank_id, embedder).add_columns(_m.id).where(_m.id > after)
-    return list(connection.execute(query.order_by(_m.id).limit(limit)).scalars())
+    if not after and not count_pending(connection, bank_id, embedder):
+        return []
+    result: list[int] = []
+    while len(result) < limit and (ids := messages.ids_after(connection, bank_id, after, _EXAMINED)):
+        of_embedder = (_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
+        between = (_c.message_id >= ids[0], _c.message_id <= ids[-1])
+        coded = set(connection.execute(select(_c.message_id).where(*of_embedder, *between)).scalars())
+        result += [i for i in ids if i not in coded]
+        after = ids[-1]
+    return result[:limit]
 
 
 def count_pending(connection: Connection, bank_id: int, embedder: int | None) -> int:
     """How many messages have no code of the embedder."""
-    return int(connection.execute(_pending(bank_id, embedder).add_columns(func.count())).scalar_one())
-
-
-def _pending(bank_id: int, embedder: int | None) -> Select[Any]:
-    of_embedder = and_(_c.bank_id == _m.bank_id, _c.message_id == _m.id, _c.embedder_id == (embedder or 0))
-    joined = schema.messages.outerjoin(schema.embeddings, of_embedder)
-    return select().select_from(joined).where(_m.bank_id == bank_id, _c.message_id.is_(None))
+    coded = select(func.count()).where(_c.bank_id == bank_id, _c.embedder_id == (embedder or 0))
+    return messages.count(connection, bank_id) - int(connection.execute(coded).scalar_one())
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
-
-from .upsert import insert_into
+from foxing.memory.storage.upsert import insert_into
 
 _c = schema.idempotency_keys.c
 

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.upsert import insert_into
 
 from .schedule import KINDS, JobKind
-from .upsert import insert_into
 
 _c = schema.jobs.c
 _due = schema.schedule.c

@@ -1,21 +1,26 @@
-"""Messages: who said what and when, and the exact text of open ones."""
+"""Messages: who said what and when. Open ones are rows with their exact text; sealed ones are in the directories of
+pages. Everything here finds both."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple, TypedDict
+from heapq import merge
+from itertools import islice
+from typing import Any, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select, text
 
-from foxing.memory.metadata import Scalar
+from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.directory import SealedMessage
+from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 
-from .batches import batched
+from . import banks
+from .sealed import directories, keys, lookup, runs
 
 _c = schema.messages.c
-MAX_OPEN = 20_000  # open messages read at once to fill the next pages: empty ones take cells as well
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Message:
     id: int
     #: The message's id as callers know it, unique in its bank.
     key: str
+    thread_id: int
     thread: str
     role: str
     name: str | None
@@ -35,7 +41,7 @@ class Message:
     chars: int
     #: How many of its characters are on pages.
     sealed_chars: int
-    open: bool
+    #: Of an open message whole, of a sealed one its first bytes; empty once its text is purged.
     digest: bytes
     #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
     parts: int = 0
@@ -44,12 +50,19 @@ class Message:
     #: In how many passages it is found.
     passages: int = 1
 
+    @property
+    def open(self) -> bool:
+        """Whether it is not sealed to its end."""
+        return self.content is not None
+
 
 class NewRow(TypedDict):
     """Columns of a message to insert."""
 
+    id: int
     bank_id: int
-    key: str
+    #: None for the id that follows from the row's.
+    key: str | None
     thread_id: int
     role: str
     name: str | None
@@ -62,50 +75,10 @@ class NewRow(TypedDict):
     passages: int
 
 
-class SealedPart(NamedTuple):
-    """How much of a message is sealed."""
-
-    message_id: int
-    #: Characters on pages.
-    chars: int
-    #: Whether that is all of them.
-    complete: bool
-
-
-class Neighbours(NamedTuple):
-    """Ids of the messages around one in its thread, on either side the nearest first."""
-
-    before: Sequence[int]
-    after: Sequence[int]
-
-
-@dataclass(frozen=True)
-class MessageFilter:
-    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, or all."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    thread_id: int | None = None
-    #: Members that the metadata must have, with equal values.
-    metadata: Mapping[str, Scalar] = field(default_factory=dict)
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter as SQL over the messages table; empty if it lets everything through."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.since is not None:
-            conditions.append(_c.created_at >= self.since)
-        if self.until is not None:
-            conditions.append(_c.created_at < self.until)
-        if self.thread_id is not None:
-            conditions.append(_c.thread_id == self.thread_id)
-        if self.metadata:
-            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
-        return conditions
-
-
-_select = select(
+select_open = select(
     _c.id,
     _c.key,
+    _c.thread_id,
     schema.threads.c.name.label("thread"),
     _c.role,
     _c.name,
@@ -113,7 +86,6 @@ _select = select(
     _c.content,
     _c.chars,
     _c.sealed_chars,
-    _c.open,
     _c.digest,
     _c.parts,
     _c.metadata,
@@ -121,69 +93,94 @@ _select = select(
 ).join_from(schema.messages, schema.threads, schema.threads.c.id == _c.thread_id)
 
 
-def _message(row: Any) -> Message:
-    return Message(*row)
+def _open(connection: Connection, query: Select[Any]) -> list[Message]:
+    return [open_message(connection, row) for row in connection.execute(query)]
 
 
-def by_keys(connection: Connection, bank_id: int, keys: Sequence[str]) -> dict[str, Message]:
+def open_message(connection: Connection, row: Any) -> Message:
+    key = row.key if row.key is not None else keys.generated(connection, row.id)
+    return Message(row.id, key, *row[2:])
+
+
+def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Message]:
+    every = list(found)
+    names = banks.thread_names(connection, {message.thread_id for message in every})
+    return [
+        Message(
+            message.id,
+            message.key if message.key is not None else keys.generated(connection, message.id),
+            message.thread_id,
+            names[message.thread_id],
+            message.role,
+            message.name,
+            instant(message.created_at),
+            None,
+            message.chars,
+            message.chars,
+            message.digest,
+            message.parts,
+            None if message.metadata is None else json.loads(message.metadata),
+            message.passages,
+        )
+        for message in every
+    ]
+
+
+def sealed_form(connection: Connection, message: Message) -> SealedMessage:
+    """A message as the directory of a page has it."""
+    return SealedMessage(
+        message.id,
+        None if message.key == keys.generated(connection, message.id) else message.key,
+        message.thread_id,
+        message.role,
+        message.name,
+        microseconds(message.created_at),
+        message.chars,
+        message.parts,
+        message.passages,
+        message.digest,
+        None if message.metadata is None else compact_json(dict(message.metadata)),
+    )
+
+
+def by_keys(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, Message]:
     """Key → message, for those that exist."""
-    result: dict[str, Message] = {}
-    for part in batched(keys):
-        query = _select.where(_c.bank_id == bank_id, _c.key.in_(part))
-        result |= {row.key: _message(row) for row in connection.execute(query)}
-    return result
+    found = by_ids(connection, bank_id, keys.candidates(connection, bank_id, wanted))
+    asked = set(wanted)
+    return {message.key: message for message in found.values() if message.key in asked}
 
 
-def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
-    """Id → message, for those that exist."""
+def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Message]:
+    """Id → message, for those that the bank has."""
     if not ids:
         return {}
-    return {row.id: _message(row) for row in connection.execute(_select.where(columns.among(_c.id, ids)))}
+    found = _open(connection, select_open.where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id))
+    result = {message.id: message for message in found}
+    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    sealed = _sealed(connection, (place.message for place in located.values()))
+    return result | {message.id: message for message in sealed}
 
 
-def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
-    """Inserts messages of one bank, whose ids ascend in that order; returns key → id."""
-    values = [dict(row) for row in rows]
-    if connection.dialect.name != "sqlite":  # which executes such a statement row by row
-        statement = schema.messages.insert().returning(_c.key, _c.id, sort_by_parameter_order=True)
-        return {row.key: row.id for row in connection.execute(statement, values)}
-    connection.execute(schema.messages.insert(), values)
-    ids: dict[str, int] = {}
-    for keys in batched([row["key"] for row in rows]):
-        query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(keys))
-        ids |= {row.key: row.id for row in connection.execute(query)}
-    return ids
+def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
+    """Id → message, for the messages that these pages hold. All count as sealed."""
+    found = directories.get(connection, page_ids).values()
+    return {message.id: message for message in _sealed(connection, (m for d in found for m in d.messages))}
 
 
-def open_up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
-    """Open messages in time order, until they have `chars` unsealed characters; at least one if there is one.
-
-    Messages with an id above `newest` are left out.
-    """
-    query = (
-        _select.where(_c.bank_id == bank_id, _c.open, _c.id <= newest).order_by(_c.created_at, _c.id).limit(MAX_OPEN)
-    )
-    result: list[Message] = []
-    total = 0
-    with connection.execute(query.execution_options(yield_per=200)) as rows:
-        for row in rows:
-            message = _message(row)
-            result.append(message)
-            total += message.chars - message.sealed_chars
-            if total >= chars:
-                break
-    return result
+def reserve_ids(connection: Connection, number: int) -> list[int]:
+    """Ids for messages that are about to be inserted, ascending. No other message has had one of them."""
+    if connection.dialect.name == "sqlite":  # whose one writer this transaction is
+        sequence = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
+        last = int(connection.execute(sequence).scalar() or 0)
+        return list(range(last + 1, last + 1 + number))
+    sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
+    return sorted(connection.execute(sequence, {"number": number}).scalars())
 
 
-def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
-    """Records how much of each message is sealed; a complete one is no longer open and loses its exact text."""
-    complete = [{"key_id": part.message_id, "sealed": part.chars} for part in parts if part.complete]
-    partial = [{"key_id": part.message_id, "sealed": part.chars} for part in parts if not part.complete]
-    update = schema.messages.update().where(_c.id == bindparam("key_id"))
-    if complete:
-        connection.execute(update.values(sealed_chars=bindparam("sealed"), open=False, content=None), complete)
-    if partial:
-        connection.execute(update.values(sealed_chars=bindparam("sealed")), partial)
+def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None:
+    """Inserts messages of one bank with ids of `reserve_ids`."""
+    connection.execute(schema.messages.insert(), [dict(row) for row in rows])
+    keys.add(connection, bank_id, {row["key"]: row["id"] for row in rows if row["key"] is not None})
 
 
 def window(
@@ -195,135 +192,108 @@ def window(
     limit: int,
 ) -> list[Message]:
     """Up to `limit` messages in time order, starting after the message of that time and id."""
-    query = _select.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
+    query = select_open.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
     if after is not None:
         at, message_id = after
         query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
-    return [_message(row) for row in connection.execute(query)]
+    still_open = _open(connection, query)
+    begun = {message.id for message in still_open if message.sealed_chars}
+    in_order = lookup.in_time_order(connection, bank_id, within, after)
+    # one that is sealed in part is among both; that it is open may lie beyond `still_open`
+    sealed = [message for message in islice(in_order, limit + len(begun)) if message.id not in begun]
+    partial = _open_among(connection, [message.id for message in sealed])
+    ended = _sealed(connection, [message for message in sealed if message.id not in partial])
+    return list(islice(merge(still_open, ended, key=_by_time), limit))
+
+
+def _open_among(connection: Connection, ids: Sequence[int]) -> set[int]:
+    if not ids:
+        return set()
+    return set(connection.execute(select(_c.id).where(columns.among(_c.id, ids))).scalars())
+
+
+def _by_time(message: Message) -> tuple[datetime, int]:
+    return message.created_at, message.id
 
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
     """The last `limit` messages, in time order."""
-    query = _select.where(_c.bank_id == bank_id, *within.conditions())
-    newest = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
-    return [_message(row) for row in newest][::-1]
+    query = select_open.where(_c.bank_id == bank_id, *within.conditions())
+    still_open = _open(connection, query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
+    sealed = lookup.latest(connection, bank_id, within, limit)
+    partial = _open_among(connection, [message.id for message in sealed])
+    ended = _sealed(connection, [message for message in sealed if message.id not in partial])
+    return sorted([*still_open, *ended], key=_by_time)[-limit:]
 
 
 def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
     """Those of the messages that are in the bank and that the filter lets through, in time order."""
-    result: list[Message] = []
-    for part in batched(ids):
-        query = _select.where(_c.bank_id == bank_id, _c.id.in_(part), *within.conditions())
-        result += [_message(row) for row in connection.execute(query)]
-    return sorted(result, key=lambda message: (message.created_at, message.id))
+    found = by_ids(connection, bank_id, sorted(admitted(connection, bank_id, ids, within)))
+    return sorted(found.values(), key=_by_time)
 
 
-def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> list[int]:
+def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> set[int]:
     """Ids of the messages of a bank that the filter lets through."""
-    return list(connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars())
+    still_open = connection.execute(select(_c.id).where(_c.bank_id == bank_id, *within.conditions())).scalars()
+    return {*still_open, *lookup.ids_within(connection, bank_id, within)}
 
 
 def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
     """Ids of up to `limit` messages of a bank above `message_id`, ascending."""
     query = select(_c.id).where(_c.bank_id == bank_id, _c.id > message_id).order_by(_c.id).limit(limit)
-    return list(connection.execute(query).scalars())
+    still_open = connection.execute(query).scalars()
+    return sorted({*still_open, *lookup.ids_after(connection, bank_id, message_id, limit)})[:limit]
 
 
-def count_after(connection: Connection, bank_id: int, message_id: int) -> int:
-    """How many messages of a bank have a higher id."""
-    return int(connection.execute(select(func.count()).where(_c.bank_id == bank_id, _c.id > message_id)).scalar_one())
+def count(connection: Connection, bank_id: int) -> int:
+    """How many messages a bank has."""
+    begun = select(func.count()).where(_c.bank_id == bank_id, _c.sealed_chars == 0)
+    return runs.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
 
 
-def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) -> set[int]:
-    """Those of the messages that exist and that the filter lets through."""
+def admitted(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
+    """Those of the messages that the bank has and that the filter lets through."""
     if not ids:
         return set()
-    query = select(_c.id).where(columns.among(_c.id, ids), *within.conditions())
-    return set(connection.execute(query).scalars())
-
-
-def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
-    """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
-    result: dict[int, Neighbours] = {}
-    for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": ids}) if ids else ():
-        sides = found[:reach], found[reach:]
-        before, after = ([i for i in side if i is not None] for side in sides)
-        result[message_id] = Neighbours(before, after)
+    query = select(_c.id, and_(True, *within.conditions())).where(
+        columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id
+    )
+    still_open = {message_id: bool(through) for message_id, through in connection.execute(query)}
+    result = {message_id for message_id, through in still_open.items() if through}
+    passing: dict[int, Any] = {}
+    for message_id, place in lookup.locate(connection, bank_id, set(ids) - still_open.keys()).items():
+        if within.admits_all:
+            result.add(message_id)
+            continue
+        if id(place.directory) not in passing:
+            passing[id(place.directory)] = within.admitted(place.directory)
+        if passing[id(place.directory)][place.number]:
+            result.add(message_id)
     return result
 
 
-@cache
-def _neighbours_query(reach: int) -> Select[Any]:
-    """Of the messages `ids`: the id, those of the messages before it, and those after it. Building it takes longer than
-    asking it."""
-    near = schema.messages.alias("near").c
-
-    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
-        beyond, nearest = (near.id > _c.id, near.id) if later else (near.id < _c.id, near.id.desc())
-        query = select(near.id).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
-        return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
-
-    distances = range(1, reach + 1)
-    around = [distant(n, later=later) for later in (False, True) for n in distances]
-    return select(_c.id, *around).where(columns.is_among(_c.id, bindparam("ids", type_=columns.IdList)))
-
-
-def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
+def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, datetime]:
     """Id → when the message was said, for those that exist."""
     if not ids:
         return {}
-    query = select(_c.id, _c.created_at).where(columns.among(_c.id, ids))
-    return {message_id: at for message_id, at in connection.execute(query)}
+    query = select(_c.id, _c.created_at).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
+    result = {message_id: at for message_id, at in connection.execute(query)}
+    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    return result | {i: instant(int(place.directory.times[place.number])) for i, place in located.items()}
 
 
-def passage_counts(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
     """Id → in how many passages the message is found, for those that are found in several."""
     if not ids:
         return {}
-    query = select(_c.id, _c.passages).where(columns.among(_c.id, ids), _c.passages > 1)
-    return {message_id: passages for message_id, passages in connection.execute(query)}
+    query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
+    result = {message_id: passages for message_id, passages in connection.execute(query)}
+    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    result |= {i: int(place.directory.passages[place.number]) for i, place in located.items()}
+    return {i: passages for i, passages in result.items() if passages > 1}
 
 
-def set_passages(connection: Connection, passages: Mapping[int, int]) -> None:
-    """Records in how many passages messages are found: id → number."""
-    values = [{"key_id": message_id, "number": number} for message_id, number in passages.items()]
-    if values:
-        update = schema.messages.update().where(_c.id == bindparam("key_id"))
-        connection.execute(update.values(passages=bindparam("number")), values)
-
-
-def oldest_open(connection: Connection, bank_id: int) -> datetime | None:
-    """The time of the oldest open message."""
-    query = select(func.min(_c.created_at)).where(_c.bank_id == bank_id, _c.open)
-    oldest: datetime | None = connection.execute(query).scalar_one()
-    return oldest
-
-
-def count_open(connection: Connection, bank_id: int) -> int:
-    query = select(func.count()).select_from(schema.messages).where(_c.bank_id == bank_id, _c.open)
-    return connection.execute(query).scalar_one()
-
-
-def newest_id(connection: Connection) -> int:
-    """The highest message id in any bank, 0 if there is none; messages stored later have a higher one."""
-    return int(connection.execute(select(func.coalesce(func.max(_c.id), 0))).scalar_one())
-
-
-def count_open_chars(connection: Connection, bank_id: int) -> int:
-    """Characters of open messages that are not on pages."""
-    query = select(func.coalesce(func.sum(_c.chars - _c.sealed_chars), 0)).where(_c.bank_id == bank_id, _c.open)
-    return int(connection.execute(query).scalar_one())
-
-
-def forget_digests(connection: Connection, page_ids: Sequence[int]) -> None:
-    """Empties the digests of the messages on these pages whose text is kept nowhere: neither with a page nor in the
-    wastebasket. A short text could be found by trying."""
-    spans, pages, dropped = schema.spans.alias(), schema.pages, schema.wastebasket
-    kept = select(spans.c.page_id).join_from(spans, pages, pages.c.id == spans.c.page_id)
-    kept = kept.where(spans.c.message_id == _c.id, pages.c.text_bytes > 0)
-    restorable = select(spans.c.page_id).join_from(spans, dropped, dropped.c.page_id == spans.c.page_id)
-    restorable = restorable.where(spans.c.message_id == _c.id, dropped.c.text.is_not(None))
-    for ids in batched(page_ids):
-        on_them = select(schema.spans.c.message_id).where(schema.spans.c.page_id.in_(ids))
-        update = schema.messages.update().where(_c.id.in_(on_them), ~_c.open, ~kept.exists(), ~restorable.exists())
-        connection.execute(update.values(digest=b""))
+def newest_id(connection: Connection, bank_id: int) -> int:
+    """An id that no message of the bank exceeds; messages of the bank that are stored later do."""
+    newest = connection.execute(select(func.coalesce(func.max(_c.id), 0))).scalar_one()
+    return max(int(newest), runs.last_message(connection, bank_id))

@@ -1,18 +1,21 @@
 """Pages: their rows, tokens and kept text, spans and keepsakes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.directory import PageDirectory, Place
 
-from . import schedule
+from . import banks, messages, schedule
 from .batches import batched
+from .messages import Message
+from .sealed import directories, runs
 
 _c = schema.pages.c
 
@@ -136,6 +139,16 @@ class KeepsakeRow:
     text: str
 
 
+@dataclass(frozen=True)
+class NewParts:
+    """What stands where on a page."""
+
+    spans: Sequence[NewSpan]
+    keepsakes: Sequence[NewKeepsake] = ()
+    #: The messages of the spans.
+    messages: Sequence[Message] = ()
+
+
 class KeepsakeTotals(NamedTuple):
     """The keepsakes of a page."""
 
@@ -205,37 +218,53 @@ def ageing_candidates(
     return [_page(row) for row in connection.execute(query)]
 
 
-def insert(
-    connection: Connection,
-    values: NewPage,
-    tokens: bytes,
-    text: bytes | None,
-    spans: Sequence[NewSpan],
-    keepsakes: Sequence[NewKeepsake],
-) -> PageRow:
-    """Inserts a page with its contents, spans and keepsakes. The clock looks at once when it is due."""
+def insert(connection: Connection, values: NewPage, content: PageContent, parts: NewParts) -> PageRow:
+    """Inserts a page with its contents, the messages on it and its keepsakes. The clock looks at once when it is
+    due."""
     schedule.bring_forward(connection, values["bank_id"], "age")
     connection.execute(schema.pages.insert().values(dict(values)))
     page = get(connection, values["bank_id"], values["key"])
-    connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
-    _insert_parts(connection, page.id, spans, keepsakes)
+    connection.execute(schema.page_contents.insert().values(page_id=page.id, **content._asdict()))
+    directory = _directory(connection, parts)
+    directories.insert(connection, page.id, directory)
+    runs.put(connection, page.bank_id, {page.id: directory})
+    _insert_keepsakes(connection, page.id, parts.keepsakes)
     return page
 
 
-def replace_parts(
-    connection: Connection, page_id: int, spans: Sequence[NewSpan], keepsakes: Sequence[NewKeepsake]
-) -> None:
-    """Replaces the spans and keepsakes of a page."""
-    for table in (schema.spans, schema.keepsakes):
-        connection.execute(table.delete().where(table.c.page_id == page_id))
-    _insert_parts(connection, page_id, spans, keepsakes)
+def replace_parts(connection: Connection, page: PageRow, parts: NewParts) -> None:
+    """Replaces the places of messages and the keepsakes of a page. Messages that it has already need not be given."""
+    before = directories.get(connection, [page.id])[page.id]
+    directory = _directory(connection, parts, before)
+    directories.update(connection, page.id, directory)
+    if set(directory.ids.tolist()) != set(before.ids.tolist()):
+        runs.remove(connection, page.bank_id, page.id, before)
+        runs.put(connection, page.bank_id, {page.id: directory})
+    connection.execute(schema.keepsakes.delete().where(schema.keepsakes.c.page_id == page.id))
+    _insert_keepsakes(connection, page.id, parts.keepsakes)
 
 
-def _insert_parts(
-    connection: Connection, page_id: int, spans: Sequence[NewSpan], keepsakes: Sequence[NewKeepsake]
-) -> None:
-    if spans:
-        connection.execute(schema.spans.insert(), [{**span, "page_id": page_id} for span in spans])
+def replace_runs(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
+    """Works out anew which messages follow one another on these pages, between which messages were moved."""
+    found = directories.get(connection, page_ids)
+    for page_id, directory in found.items():
+        runs.remove(connection, bank_id, page_id, directory)
+    runs.put(connection, bank_id, found)
+
+
+def _directory(connection: Connection, parts: NewParts, before: PageDirectory | None = None) -> PageDirectory:
+    known = {message.id: message for message in (() if before is None else before.messages)}
+    known |= {message.id: messages.sealed_form(connection, message) for message in parts.messages}
+    places = [
+        Place(
+            span["message_id"], span["header_start"], span["start"], span["stop"], span["char_start"], span["char_stop"]
+        )
+        for span in sorted(parts.spans, key=lambda span: span["ordinal"])
+    ]
+    return PageDirectory.of(known.values(), places)
+
+
+def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[NewKeepsake]) -> None:
     if keepsakes:
         connection.execute(schema.keepsakes.insert(), [{**item, "page_id": page_id} for item in keepsakes])
 
@@ -303,72 +332,50 @@ def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
         schedule.bring_forward(connection, page.bank_id, "age")
 
 
-def spans_of_pages(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
+def spans_of_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Page id → its spans in the order of their cells."""
-    c = schema.spans.c
-    return _spans(connection, c.page_id, page_ids, [c.ordinal], lambda span: span.page_id)
+    found = directories.get(connection, page_ids)
+    return {page_id: _spans(page_id, directory) for page_id, directory in found.items() if len(directory)}
 
 
-def spans_of_messages(connection: Connection, message_ids: Sequence[int]) -> dict[int, list[SpanRow]]:
+def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Message id → its spans in the order of its text."""
-    c = schema.spans.c
-    return _spans(
-        connection, c.message_id, message_ids, [c.char_start, c.page_id, c.ordinal], lambda span: span.message_id
-    )
-
-
-def _spans(
-    connection: Connection,
-    column: ColumnElement[int],
-    ids: Sequence[int],
-    order: Sequence[ColumnElement[int]],
-    key: Callable[[SpanRow], int],
-) -> dict[int, list[SpanRow]]:
+    places = runs.of_messages(connection, bank_id, message_ids)
+    on_pages = directories.get(connection, {run.page_id for of_one in places.values() for run in of_one})
     result: dict[int, list[SpanRow]] = {}
-    for part in batched(ids):
-        for row in connection.execute(select(schema.spans).where(column.in_(part)).order_by(*order)):
-            span = SpanRow(*row)
-            result.setdefault(key(span), []).append(span)
+    for page_id, directory in on_pages.items():
+        wanted = {i for i in places.keys() & directory.place_of.keys()}
+        for span in _spans(page_id, directory, wanted):
+            result.setdefault(span.message_id, []).append(span)
+    for spans in result.values():
+        spans.sort(key=lambda span: (span.char_start, span.page_id, span.ordinal))
     return result
 
 
-def messages_on(connection: Connection, page_ids: Iterable[int]) -> set[int]:
+def _spans(page_id: int, directory: PageDirectory, of: Collection[int] | None = None) -> list[SpanRow]:
+    """The spans of a page, or those of some of its messages."""
+    numbered = enumerate(directory.places)
+    return [SpanRow(page_id, ordinal, *place) for ordinal, place in numbered if of is None or place.message_id in of]
+
+
+def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:
     """Ids of the messages that are on these pages, whole or in part."""
-    return {span.message_id for spans in spans_of_pages(connection, sorted(page_ids)).values() for span in spans}
+    return {int(i) for directory in directories.get(connection, page_ids).values() for i in directory.ids}
 
 
-def kept_exactly(connection: Connection, message_ids: Sequence[int]) -> set[int]:
+def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Ids of those of the messages that are only on pages with kept text."""
-    c = schema.spans.c
-    result: set[int] = set()
-    for part in batched(message_ids):
-        query = (
-            select(c.message_id)
-            .join_from(schema.spans, schema.pages, _c.id == c.page_id)
-            .where(c.message_id.in_(part))
-            .group_by(c.message_id)
-            .having(func.min(_c.text_bytes) > 0)
-        )
-        result |= set(connection.execute(query).scalars())
-    return result
+    places = runs.of_messages(connection, bank_id, message_ids)
+    rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
+    return {i for i, of_one in places.items() if all(rows[run.page_id].text_bytes for run in of_one)}
 
 
-def threads_of(connection: Connection, page_ids: Sequence[int]) -> dict[int, list[str]]:
+def threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
     """Page id → names of the threads on it, in their order on the page."""
-    spans, messages, threads = schema.spans.c, schema.messages.c, schema.threads.c
-    result: dict[int, list[str]] = {}
-    for part in batched(page_ids):
-        query = (
-            select(spans.page_id, threads.name, func.min(spans.ordinal).label("first"))
-            .join_from(schema.spans, schema.messages, messages.id == spans.message_id)
-            .join(schema.threads, threads.id == messages.thread_id)
-            .where(spans.page_id.in_(part))
-            .group_by(spans.page_id, threads.name)
-            .order_by(spans.page_id, "first")
-        )
-        for row in connection.execute(query):
-            result.setdefault(row.page_id, []).append(row.name)
-    return result
+    found = directories.get(connection, page_ids)
+    ordered = {page_id: list(dict.fromkeys(directory.threads.tolist())) for page_id, directory in found.items()}
+    names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
+    return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}
 
 
 def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, list[KeepsakeRow]]:

@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import schema
+from foxing.memory.storage.upsert import insert_into
 
+from . import messages
 from .batches import batched
-from .upsert import insert_into
 
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -31,33 +32,29 @@ def weight_at(time: datetime) -> float:
 
 def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> int:
     """Adds to the weights of messages, by their keys; how many were changed. Keys that are no message's are ignored."""
-    m = schema.messages.c
-    ids: dict[int, float] = {}
-    for keys in batched(list(weights)):
-        rows = connection.execute(select(m.id, m.key).where(m.bank_id == bank_id, m.key.in_(keys)))
-        ids |= {row.id: weights[row.key] for row in rows}
+    found = messages.by_keys(connection, bank_id, list(weights))
+    ids = {message.id: weights[key] for key, message in found.items()}
     if ids:
         statement = insert_into(connection, schema.rehearsals)
         statement = statement.on_conflict_do_update(
-            index_elements=["message_id"], set_={"weight": _c.weight + statement.excluded.weight}
+            index_elements=["bank_id", "message_id"], set_={"weight": _c.weight + statement.excluded.weight}
         )
         # in the order of their ids, so that two processes do not wait for each other
-        connection.execute(statement, [{"message_id": i, "weight": weight} for i, weight in sorted(ids.items())])
+        rows = [{"bank_id": bank_id, "message_id": i, "weight": weight} for i, weight in sorted(ids.items())]
+        connection.execute(statement, rows)
     return len(ids)
 
 
-def strengths(connection: Connection, message_ids: Collection[int], now: datetime) -> dict[int, float]:
+def strengths(connection: Connection, bank_id: int, message_ids: Collection[int], now: datetime) -> dict[int, float]:
     """Message id → how many rehearsals at `now` it is worth, for those that have any."""
     result: dict[int, float] = {}
     for part in batched(list(message_ids)):
-        query = select(_c.message_id, _c.weight).where(_c.message_id.in_(part))
+        query = select(_c.message_id, _c.weight).where(_c.bank_id == bank_id, _c.message_id.in_(part))
         result |= {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
     return result
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:
     """Bytes of the rows of a bank."""
-    messages = schema.messages.c
-    query = select(func.count()).join_from(schema.rehearsals, schema.messages, messages.id == _c.message_id)
-    query = query.where(messages.bank_id == bank_id)
+    query = select(func.count()).where(_c.bank_id == bank_id)
     return ROW_BYTES * int(connection.execute(query).scalar_one())

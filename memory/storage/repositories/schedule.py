@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
 
 from foxing.memory.storage import schema
-
-from .upsert import Upsert, insert_for, insert_into
+from foxing.memory.storage.upsert import Upsert, insert_for, insert_into
 
 _c = schema.schedule.c
 

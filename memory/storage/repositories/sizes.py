@@ -7,11 +7,15 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from foxing.memory.storage import columns, schema
 
+from . import messages
+
 #: Bytes of a row besides its texts and blobs, with its entries in the indexes.
 PAGE_ROW_BYTES = 340
-SPAN_ROW_BYTES = 48
+DIRECTORY_ROW_BYTES = 20
+RUN_ROW_BYTES = 40
+KEY_ROW_BYTES = 15
 KEEPSAKE_ROW_BYTES = 16
-MESSAGE_ROW_BYTES = 108
+OPEN_MESSAGE_ROW_BYTES = 108
 THREAD_ROW_BYTES = 16
 
 
@@ -47,37 +51,50 @@ class MessageTotals:
     open_messages: int
     #: Exact text of open messages.
     open_text_bytes: int
-    #: Everything of messages but their text.
+    #: Everything of open messages but their text.
     metadata_bytes: int
     first_at: datetime | None
     last_at: datetime | None
 
 
 def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
-    c, size = schema.messages.c, columns.octet_length
-    row_bytes = 2 * size(c.key) + func.coalesce(size(c.name), 0) + size(c.role) + MESSAGE_ROW_BYTES
-    row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0)
-    every = select(
-        func.count(c.id), func.coalesce(func.sum(row_bytes), 0), func.min(c.created_at), func.max(c.created_at)
+    c, p, size = schema.messages.c, schema.pages.c, columns.octet_length
+    row_bytes = func.coalesce(size(c.key) + KEY_ROW_BYTES, 0) + func.coalesce(size(c.name), 0) + size(c.role)
+    row_bytes += func.coalesce(size(cast(c.metadata, Text)), 0) + OPEN_MESSAGE_ROW_BYTES
+    still_open = select(
+        func.count(),
+        func.coalesce(func.sum(row_bytes), 0),
+        func.coalesce(func.sum(size(c.content)), 0),
+        func.min(c.created_at),
+        func.max(c.created_at),
     ).where(c.bank_id == bank_id)
-    count, metadata_bytes, first_at, last_at = connection.execute(every).one()
-    still_open = select(func.count(c.id), func.coalesce(func.sum(size(c.content)), 0)).where(
-        c.bank_id == bank_id, c.open
+    open_count, open_bytes, text_bytes, *ends = connection.execute(still_open).one()
+    ends += connection.execute(select(func.min(p.first_at), func.max(p.last_at)).where(p.bank_id == bank_id)).one()
+    times = [time for time in ends if time is not None]
+    return MessageTotals(
+        messages.count(connection, bank_id),
+        open_count,
+        int(text_bytes),
+        int(open_bytes),
+        min(times, default=None),
+        max(times, default=None),
     )
-    open_count, open_bytes = connection.execute(still_open).one()
-    return MessageTotals(count, open_count, open_bytes, metadata_bytes, first_at, last_at)
 
 
 def page_metadata_bytes(connection: Connection, bank_id: int) -> int:
-    """Pages and their spans, without tokens and text."""
-    pages, spans = schema.pages.c, schema.spans.c
-    query = (
-        select(func.count(spans.ordinal), func.count(func.distinct(pages.id)))
-        .join_from(schema.pages, schema.spans, spans.page_id == pages.id)
+    """Pages, the messages on them and what finds these, without tokens and text."""
+    pages, stored, runs = schema.pages.c, schema.page_directories.c, schema.message_runs.c
+    of_pages = (
+        select(func.count(), func.coalesce(func.sum(func.length(stored.directory)), 0))
+        .join_from(schema.pages, schema.page_directories, stored.page_id == pages.id)
         .where(pages.bank_id == bank_id)
     )
-    span_count, page_count = connection.execute(query).one()
-    return int(span_count) * SPAN_ROW_BYTES + int(page_count) * PAGE_ROW_BYTES
+    page_count, size = connection.execute(of_pages).one()
+    run_count, sealed = connection.execute(
+        select(func.count(), func.coalesce(func.sum(runs.messages), 0)).where(runs.bank_id == bank_id)
+    ).one()
+    rows = int(page_count) * (PAGE_ROW_BYTES + DIRECTORY_ROW_BYTES) + int(run_count) * RUN_ROW_BYTES
+    return int(size) + rows + int(sealed) * KEY_ROW_BYTES
 
 
 def keepsake_bytes(connection: Connection, bank_id: int) -> int:

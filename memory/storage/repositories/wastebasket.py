@@ -12,8 +12,9 @@ from sqlalchemy import Connection, and_, func, select
 from foxing.memory.clock import later
 from foxing.memory.storage import schema
 
-from . import messages, pages, schedule
+from . import pages, schedule
 from .pages import PageRow
+from .sealed import changes
 
 _c = schema.wastebasket.c
 _ZSTD_LEVEL = 19
@@ -74,10 +75,10 @@ def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime)
     return {row.page_id: row.until for row in connection.execute(query)}
 
 
-def empty(connection: Connection, page_id: int) -> None:
+def empty(connection: Connection, page: PageRow) -> None:
     """Deletes everything of a page from the wastebasket, whether or not its undo window has passed."""
-    connection.execute(schema.wastebasket.delete().where(_c.page_id == page_id))
-    messages.forget_digests(connection, [page_id])
+    connection.execute(schema.wastebasket.delete().where(_c.page_id == page.id))
+    changes.forget_digests(connection, page.bank_id, [page.id])
 
 
 def purge(connection: Connection, bank_id: int, now: datetime) -> int:
@@ -85,7 +86,7 @@ def purge(connection: Connection, bank_id: int, now: datetime) -> int:
     expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
     purged = connection.execute(schema.wastebasket.delete().where(expired)).rowcount
-    messages.forget_digests(connection, page_ids)
+    changes.forget_digests(connection, bank_id, page_ids)
     return purged
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from foxing.memory import Conflict, InvalidCursor, InvalidInput, Memory
 from foxing.memory.metadata import MAX_METADATA_BYTES
-from foxing.memory.storage.repositories.messages import MessageFilter
+from foxing.memory.storage.message_filter import MessageFilter
 
 pytestmark = pytest.mark.both_databases
 

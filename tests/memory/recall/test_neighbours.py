@@ -8,7 +8,7 @@ import pytest
 from foxing.memory import InvalidInput, Memory, RecallResult
 from foxing.memory.recall.preference import TimePreference
 from foxing.memory.recall.ranking import LENDERS, lend, lenders, ranked
-from foxing.memory.storage.repositories.messages import Neighbours
+from foxing.memory.storage.repositories.sealed.neighbours import Neighbours
 from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 

@@ -1,5 +1,6 @@
 """A bank with messages and a page, in a database of every dialect."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewSpan, PageRow
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 POLICY = {"fresh": "base", "note": "한국어 \0 ☂", "nested": {"a": [1, 2.5, None, True]}}
@@ -23,6 +24,7 @@ def bank_id(database: Database) -> int:
 
 def new_message(bank_id: int, thread_id: int, key: str, minute: int = 0) -> messages.NewRow:
     return {
+        "id": 0,  # `insert_rows` gives it one
         "bank_id": bank_id,
         "key": key,
         "thread_id": thread_id,
@@ -42,8 +44,14 @@ def insert_messages(connection: Connection, bank_id: int, *keys: str) -> list[in
     """Messages of thread "main", a minute apart; their ids."""
     thread_id = banks.thread_ids(connection, bank_id, ["main"])["main"]
     rows = [new_message(bank_id, thread_id, key, minute) for minute, key in enumerate(keys)]
-    ids = messages.insert(connection, rows, bank_id)
-    return [ids[key] for key in keys]
+    return insert_rows(connection, bank_id, rows)
+
+
+def insert_rows(connection: Connection, bank_id: int, rows: Sequence[messages.NewRow]) -> list[int]:
+    """Inserts messages; their ids."""
+    ids = messages.reserve_ids(connection, len(rows))
+    messages.insert(connection, [{**row, "id": i} for row, i in zip(rows, ids, strict=True)], bank_id)
+    return ids
 
 
 def new_page(bank_id: int, key: str, *, day: int = 0, tier: str = "base", text_bytes: int = 4) -> NewPage:
@@ -80,4 +88,6 @@ def insert_page(connection: Connection, values: NewPage, message_ids: list[int],
         for number, message_id in enumerate(message_ids)
     ]
     kept: list[NewKeepsake] = [{"start": 2, "stop": 6, "message_id": message_ids[0], "text": keepsake}]
-    return pages.insert(connection, values, b"tok\0en", b"te\0t", spans, kept if keepsake else [])
+    on_it = list(messages.by_ids(connection, values["bank_id"], message_ids).values())
+    parts = NewParts(spans, kept if keepsake else [], on_it)
+    return pages.insert(connection, values, PageContent(b"tok\0en", b"te\0t"), parts)

@@ -7,10 +7,11 @@ import pytest
 from foxing.memory.recall.lexical.packed_index import PackedIndex
 from foxing.memory.recall.lexical.search_index import SearchQuery
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, sizes
-from foxing.memory.storage.repositories.messages import MessageFilter, SealedPart
+from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.storage.repositories import banks, messages, open_messages, sizes
+from foxing.memory.storage.repositories.open_messages import SealedPart
 
-from .conftest import NOW, ODD_TEXT, insert_messages, new_message
+from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, insert_rows, new_message, new_page
 
 pytestmark = pytest.mark.both_databases
 
@@ -21,10 +22,10 @@ def test_a_message_comes_back_as_it_was_stored(database: Database, bank_id: int)
         row = new_message(bank_id, thread, ODD_TEXT)
         row["name"], row["content"] = ODD_TEXT, ODD_TEXT * 1000
         row["digest"] = bytes(range(240, 256))
-        ids = messages.insert(connection, [row], bank_id)
+        (message_id,) = insert_rows(connection, bank_id, [row])
     with database.read() as connection:
         message = messages.by_keys(connection, bank_id, [ODD_TEXT])[ODD_TEXT]
-        assert messages.by_ids(connection, [message.id, 0]) == {ids[ODD_TEXT]: message}
+        assert messages.by_ids(connection, bank_id, [message.id, 0]) == {message_id: message}
     assert (message.key, message.name, message.thread) == (ODD_TEXT, ODD_TEXT, ODD_TEXT)
     assert (message.content, message.digest) == (ODD_TEXT * 1000, bytes(range(240, 256)))
     assert (message.created_at, message.open, message.sealed_chars) == (NOW, True, 0)
@@ -36,7 +37,7 @@ def test_metadata_is_found_by_its_members(database: Database, bank_id: int) -> N
         thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
         row = new_message(bank_id, thread, "with")
         row["metadata"], row["parts"] = metadata, 3
-        messages.insert(connection, [row, new_message(bank_id, thread, "without")], bank_id)
+        insert_rows(connection, bank_id, [row, new_message(bank_id, thread, "without")])
     with database.read() as connection:
         found = messages.by_keys(connection, bank_id, ["with", "without"])
         assert (found["with"].metadata, found["with"].parts) == (metadata, 3)
@@ -53,7 +54,7 @@ def test_metadata_may_hold_nul(database: Database, bank_id: int) -> None:
         thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
         row = new_message(bank_id, thread, "m")
         row["metadata"] = metadata
-        messages.insert(connection, [row], bank_id)
+        insert_rows(connection, bank_id, [row])
     with database.read() as connection:
         assert messages.by_keys(connection, bank_id, ["m"])["m"].metadata == metadata
         for wanted, found in (({"a\0b": ODD_TEXT}, ["m"]), ({"a\0b": ODD_TEXT + "\0"}, []), ({"a": ODD_TEXT}, [])):
@@ -64,28 +65,29 @@ def test_metadata_may_hold_nul(database: Database, bank_id: int) -> None:
 def test_sealing_drops_the_text_of_complete_messages(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         first, second, third = insert_messages(connection, bank_id, "first", "second", "third")
-        assert messages.oldest_open(connection, bank_id) == NOW
-        messages.mark_sealed(connection, [SealedPart(first, 13, True), SealedPart(second, 5, False)])
+        assert open_messages.oldest(connection, bank_id) == NOW
+        insert_page(connection, new_page(bank_id, "p"), [first, second])
+        open_messages.mark_sealed(connection, [SealedPart(first, 13, True), SealedPart(second, 5, False)])
     with database.read() as connection:
-        found = messages.by_ids(connection, [first, second, third])
+        found = messages.by_ids(connection, bank_id, [first, second, third])
         assert [(found[i].content is None, found[i].sealed_chars) for i in (first, second, third)] == [
-            (True, 13),
+            (True, len("text of first")),
             (False, 5),
             (False, 0),
         ]
-        assert messages.count_open(connection, bank_id) == 2
-        assert messages.count_open_chars(connection, bank_id) == len("text of second") - 5 + len("text of third")
-        assert messages.oldest_open(connection, bank_id) == NOW + timedelta(minutes=1)
-        assert [m.id for m in messages.open_up_to(connection, bank_id, 5, third)] == [second]
-        assert [m.id for m in messages.open_up_to(connection, bank_id, 500, second)] == [second]
-        assert messages.newest_id(connection) == third
+        assert open_messages.count(connection, bank_id) == 2
+        assert open_messages.count_chars(connection, bank_id) == len("text of second") - 5 + len("text of third")
+        assert open_messages.oldest(connection, bank_id) == NOW + timedelta(minutes=1)
+        assert [m.id for m in open_messages.up_to(connection, bank_id, 5, third)] == [second]
+        assert [m.id for m in open_messages.up_to(connection, bank_id, 500, second)] == [second]
+        assert messages.newest_id(connection, bank_id) == third
 
 
 def test_a_window_is_in_time_order_and_resumes(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         ids = insert_messages(connection, bank_id, *"abcdef")
         thread = banks.thread_ids(connection, bank_id, ["side"])["side"]
-        aside = messages.insert(connection, [new_message(bank_id, thread, "aside", 3)], bank_id)["aside"]
+        (aside,) = insert_rows(connection, bank_id, [new_message(bank_id, thread, "aside", 3)])
     within = MessageFilter(since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=5))
     with database.read() as connection:
         every = messages.window(connection, bank_id, within, after=None, limit=10)

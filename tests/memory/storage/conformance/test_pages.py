@@ -7,7 +7,7 @@ import pytest
 from foxing.memory import NotFound
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
-from foxing.memory.storage.repositories.pages import EncodedColumns
+from foxing.memory.storage.repositories.pages import EncodedColumns, NewParts
 from foxing.memory.storage.repositories.schedule import PageGroup
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
@@ -36,9 +36,9 @@ def test_a_page_comes_back_as_it_was_inserted(database: Database, bank_id: int) 
         content = pages.contents(connection, [page.id])[page.id]
         assert (bytes(content.tokens), bytes(content.text or b"")) == (b"tok\0en", b"te\0t")
         assert [span.message_id for span in pages.spans_of_pages(connection, [page.id])[page.id]] == ids
-        assert [span.ordinal for span in pages.spans_of_messages(connection, ids)[ids[1]]] == [1]
+        assert [span.ordinal for span in pages.spans_of_messages(connection, bank_id, ids)[ids[1]]] == [1]
         assert pages.messages_on(connection, [page.id]) == set(ids)
-        assert pages.kept_exactly(connection, ids) == set(ids)
+        assert pages.kept_exactly(connection, bank_id, ids) == set(ids)
         assert pages.threads_of(connection, [page.id]) == {page.id: ["main"]}
         assert [k.text for k in pages.keepsakes_of(connection, [page.id])[page.id]] == [ODD_TEXT]
         assert pages.keepsake_totals(connection, [page.id])[page.id].number == 1
@@ -75,7 +75,7 @@ def test_a_page_is_swapped_once_from_each_version(database: Database, bank_id: i
         now = pages.get(connection, bank_id, "p")
         assert (now.tier, now.version, now.text_bytes) == ("tiny", 2, 0)
         assert tuple(pages.contents(connection, [page.id])[page.id]) == (b"lo", None)
-        pages.replace_parts(connection, page.id, [], [])
+        pages.replace_parts(connection, page, NewParts([]))
         assert pages.spans_of_pages(connection, [page.id]) == {}
 
 
@@ -121,5 +121,5 @@ def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> 
         assert sizes.wastebasket_bytes(connection, bank_id) == 7
         assert wastebasket.count_expired(connection, bank_id, NOW + DAY) == 1
         assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
-        wastebasket.empty(connection, page.id)
+        wastebasket.empty(connection, page)
         assert wastebasket.next_purge(connection, bank_id) is None

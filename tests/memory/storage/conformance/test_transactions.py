@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select, text
 from foxing.memory import StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database, DatabaseOptions, alembic_config
-from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.storage.repositories import banks, messages, open_messages
 
 from .conftest import NOW, POLICY, insert_messages
 
@@ -39,22 +39,22 @@ def test_downgrading_and_upgrading_keeps_banks_and_has_them_looked_at(database: 
     database.migrate()
     with database.read() as connection:
         assert banks.get(connection, "ana").policy == POLICY
-        assert messages.count_open(connection, bank_id) == 1
+        assert open_messages.count(connection, bank_id) == 1
         kinds = connection.execute(select(schema.schedule.c.kind).where(schema.schedule.c.due_at <= NOW)).scalars()
         assert set(kinds) == {"seal", "age", "purge", "embed"}
 
 
 def test_a_read_sees_one_snapshot(database: Database, bank_id: int) -> None:
     with database.read() as reading:
-        assert messages.count_open(reading, bank_id) == 0
+        assert open_messages.count(reading, bank_id) == 0
         with database.write() as writing:
             insert_messages(writing, bank_id, "one", "two")
             banks.get_or_create(writing, "bo", NOW, POLICY)
-        assert messages.count_open(reading, bank_id) == 0
-        assert messages.newest_id(reading) == 0
+        assert open_messages.count(reading, bank_id) == 0
+        assert messages.newest_id(reading, bank_id) == 0
         assert banks.find(reading, "bo") is None
     with database.read() as reading:
-        assert messages.count_open(reading, bank_id) == 2
+        assert open_messages.count(reading, bank_id) == 2
         assert banks.find(reading, "bo") is not None
 
 
@@ -70,7 +70,7 @@ def test_a_write_that_raises_leaves_nothing(database: Database, bank_id: int) ->
     with pytest.raises(Stopped):
         fail()
     with database.read() as connection:
-        assert messages.count_open(connection, bank_id) == 0
+        assert open_messages.count(connection, bank_id) == 0
         assert banks.count_threads(connection, bank_id) == 0
 
 

@@ -1,0 +1,284 @@
+"""The directory of a page: who said which of its messages when, and which cells hold them, packed into few bytes."""
+
+import json
+import lzma
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import StorageError
+
+DIGEST_BYTES = 6  # of a keyed digest that are kept of a sealed message: enough to tell two messages with one id apart
+_FORMAT = 1
+#: Divisors of times in microseconds: minutes, seconds, milliseconds.
+_UNITS = (60_000_000, 1_000_000, 1_000, 1)
+_FILTERS = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16, "lc": 0, "lp": 0, "pb": 0, "nice_len": 273}]
+
+Numbers = npt.NDArray[np.int64]
+
+
+class SealedMessage(NamedTuple):
+    """A message on a page, without its text."""
+
+    id: int
+    #: Its id as callers know it; None if that follows from `id`, see `keys.generated`.
+    key: str | None
+    thread_id: int
+    role: str
+    name: str | None
+    #: Microseconds since 1970.
+    created_at: int
+    #: Length of its whole text.
+    chars: int
+    #: How many parts the content was given in; 0 if it is just a text.
+    parts: int
+    #: In how many passages it is found.
+    passages: int
+    #: The first bytes of its digest; empty once its text is purged.
+    digest: bytes
+    #: What the caller keeps with it, as JSON.
+    metadata: str | None
+
+
+class Place(NamedTuple):
+    """The cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
+
+    message_id: int
+    #: Where the header before the text starts.
+    header_start: int
+    #: The cells of the text.
+    start: int
+    stop: int
+    #: The characters of the message that they hold.
+    char_start: int
+    char_stop: int
+
+
+class DirectoryDamaged(StorageError):
+    """What is stored of a page's messages cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class PageDirectory:
+    """The messages of a page and their places on it, as columns."""
+
+    #: int64[n] each, of the messages in the order of their first places
+    ids: Numbers
+    threads: Numbers
+    times: Numbers
+    chars: Numbers
+    parts: Numbers
+    passages: Numbers
+    #: int64[n], of `labels`; those of names are -1 where there is none
+    roles: Numbers
+    names: Numbers
+    labels: Sequence[str]
+    keys: Sequence[str | None]
+    #: uint8[n, DIGEST_BYTES], and bool[n] whether the message has one
+    digests: npt.NDArray[np.uint8]
+    has_digest: npt.NDArray[np.bool_]
+    metadata: Mapping[int, str]
+    #: int64[m, 6], of the places in their order: which message, then as in `Place`
+    cells: Numbers
+
+    @classmethod
+    def of(cls, messages: Iterable[SealedMessage], places: Sequence[Place]) -> "PageDirectory":
+        """The directory of these places and of those of `messages` that have one."""
+        known = {message.id: message for message in messages}
+        order = {message_id: number for number, message_id in enumerate(dict.fromkeys(p.message_id for p in places))}
+        found = [known[message_id] for message_id in order]
+        labels = list(dict.fromkeys([m.role for m in found] + [m.name for m in found if m.name is not None]))
+        number = {label: place for place, label in enumerate(labels)}
+        digests = np.zeros((len(found), DIGEST_BYTES), np.uint8)
+        for row, message in zip(digests, found, strict=True):
+            if message.digest:
+                row[:] = np.frombuffer(message.digest[:DIGEST_BYTES], np.uint8)
+        return cls(
+            _column(m.id for m in found),
+            _column(m.thread_id for m in found),
+            _column(m.created_at for m in found),
+            _column(m.chars for m in found),
+            _column(m.parts for m in found),
+            _column(m.passages for m in found),
+            _column(number[m.role] for m in found),
+            _column(-1 if m.name is None else number[m.name] for m in found),
+            labels,
+            [m.key for m in found],
+            digests,
+            np.array([bool(m.digest) for m in found], dtype=bool),
+            {place: m.metadata for place, m in enumerate(found) if m.metadata is not None},
+            np.array([(order[p.message_id], *p[1:]) for p in places], np.int64).reshape(-1, 6),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def place_of(self) -> Mapping[int, int]:
+        """Message id → its number on the page."""
+        return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
+
+    def message(self, number: int) -> SealedMessage:
+        name = int(self.names[number])
+        return SealedMessage(
+            int(self.ids[number]),
+            self.keys[number],
+            int(self.threads[number]),
+            self.labels[int(self.roles[number])],
+            None if name < 0 else self.labels[name],
+            int(self.times[number]),
+            int(self.chars[number]),
+            int(self.parts[number]),
+            int(self.passages[number]),
+            self.digests[number].tobytes() if self.has_digest[number] else b"",
+            self.metadata.get(number),
+        )
+
+    @property
+    def messages(self) -> list[SealedMessage]:
+        return [self.message(number) for number in range(len(self))]
+
+    @cached_property
+    def places(self) -> list[Place]:
+        ids = self.ids.tolist()
+        return [Place(ids[number], *rest) for number, *rest in self.cells.tolist()]
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what it takes in memory."""
+        return 1_000 + 260 * len(self) + 250 * len(self.cells) + sum(map(len, self.metadata.values()))
+
+    def pack(self) -> bytes:
+        """The directory in few bytes, with a checksum."""
+        columns, unit = self._columns()
+        numbers = [_planes(column) for column in columns]
+        head = [len(self), len(self.cells), unit, int(self.has_digest.sum()), *(len(planes) for planes in numbers)]
+        metadata: list[JsonValue] = [[place, text] for place, text in sorted(self.metadata.items())]
+        texts: JsonValue = [list(self.labels), list(self.keys), metadata]
+        body = np.array(head, "<u4").tobytes() + b"".join(plane for planes in numbers for plane in planes)
+        packed = lzma.compress(body + compact_json(texts).encode(), lzma.FORMAT_RAW, filters=_FILTERS)
+        packed = len(packed).to_bytes(4, "little") + packed + self.digests[self.has_digest].tobytes()
+        return bytes([_FORMAT]) + zlib.crc32(packed).to_bytes(4, "little") + packed
+
+    def _columns(self) -> tuple[list[Numbers], int]:
+        """What is packed: mostly differences from what can be told from before; and the unit of the times."""
+        unit = next(number for number, size in enumerate(_UNITS) if not (self.times % size).any())
+        which, header, start, stop, char_start, char_stop = self.cells.T
+        digest = np.zeros(0, np.int64) if self.has_digest.all() or not self.has_digest.any() else self.has_digest
+        return [
+            _steps(self.ids),
+            _steps(self.threads),
+            _steps(self.times // _UNITS[unit]),
+            self.chars,
+            self.parts,
+            self.passages - 1,
+            _zigzag(self.roles),
+            self.names + 1,
+            digest.astype(np.int64),
+            _zigzag(which - np.arange(len(which))),
+            _zigzag(header - np.append(0, stop[:-1])[: len(header)]),
+            start - header,
+            _zigzag((stop - start) - (char_stop - char_start)),
+            char_start,
+            _zigzag(self.chars[which] - char_stop),
+        ], unit
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "PageDirectory":
+        """The directory of `pack`. Raises `DirectoryDamaged`."""
+        try:
+            return cls._unpack(packed)
+        except (lzma.LZMAError, ValueError, IndexError, TypeError) as error:
+            raise DirectoryDamaged("the directory of a page is damaged; restore the database from a backup") from error
+
+    @classmethod
+    def _unpack(cls, packed: bytes) -> "PageDirectory":
+        if packed[0] != _FORMAT or zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
+            raise ValueError
+        end = 9 + int.from_bytes(packed[5:9], "little")
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+        body = decompressor.decompress(packed[9:end])
+        n, m, unit, digested, *widths = np.frombuffer(body, "<u4", 4 + _COLUMNS).tolist()
+        lengths = [n] * 8 + [0 if digested in {0, n} else n] + [m] * 6
+        at, columns = 4 * (4 + _COLUMNS), []
+        for width, length in zip(widths, lengths, strict=True):
+            columns.append(_numbers(body[at : at + width * length], width, length))
+            at += width * length
+        labels, keys, metadata = json.loads(body[at:])
+        ids, threads, times, chars, parts, passages, roles, names, digest, *places = columns
+        has_digest = digest.astype(bool) if len(digest) else np.full(n, bool(digested))
+        digests = np.zeros((n, DIGEST_BYTES), np.uint8)
+        digests[has_digest] = np.frombuffer(packed[end:], np.uint8).reshape(-1, DIGEST_BYTES)
+        return cls(
+            _sums(ids),
+            _sums(threads),
+            _sums(times) * _UNITS[unit],
+            chars,
+            parts,
+            passages + 1,
+            _signed(roles),
+            names - 1,
+            labels,
+            keys,
+            digests,
+            has_digest,
+            dict(metadata),
+            _places(chars, *places),
+        )
+
+
+_COLUMNS = 15
+
+
+def _places(
+    chars: Numbers, which: Numbers, header: Numbers, start: Numbers, wider: Numbers, first: Numbers, rest: Numbers
+) -> Numbers:
+    """int64[m, 6], see `PageDirectory.cells`."""
+    which = _signed(which) + np.arange(len(which))
+    char_stop = chars[which] - _signed(rest)
+    length = start + (char_stop - first) + _signed(wider)  # of header and text
+    before = _signed(header)
+    header_start = np.cumsum(before + length) - length
+    starts = header_start + start
+    return np.stack([which, header_start, starts, header_start + length, first, char_stop], axis=1)
+
+
+def _column(values: Iterable[int]) -> Numbers:
+    return np.fromiter(values, np.int64)
+
+
+def _steps(values: Numbers) -> Numbers:
+    return _zigzag(np.diff(values, prepend=0))
+
+
+def _sums(steps: Numbers) -> Numbers:
+    return np.cumsum(_signed(steps))
+
+
+def _zigzag(values: Numbers) -> Numbers:
+    """Small numbers for numbers near zero: 0, -1, 1, -2, …"""
+    return (values << 1) ^ (values >> 63)
+
+
+def _signed(values: Numbers) -> Numbers:
+    return (values >> 1) ^ -(values & 1)
+
+
+def _planes(column: Numbers) -> list[bytes]:
+    """The numbers byte by byte, the lowest bytes first, as many as the largest needs."""
+    width = -(-int(column.max(initial=0)).bit_length() // 8) if len(column) else 0
+    return [part.tobytes() for part in column.astype("<u8").view(np.uint8).reshape(-1, 8).T[:width]]
+
+
+def _numbers(planes: bytes, width: int, length: int) -> Numbers:
+    parts = np.zeros((8, length), np.uint8)
+    parts[:width] = np.frombuffer(planes, np.uint8).reshape(width, length)
+    joined: npt.NDArray[Any] = np.ascontiguousarray(parts.T).view("<u8").reshape(-1)
+    return joined.astype(np.int64)

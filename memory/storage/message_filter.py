@@ -1,0 +1,96 @@
+"""Which messages of a bank count, in SQL over open messages, and over the directories of pages."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, literal, select
+
+from foxing.memory.metadata import Scalar
+
+from . import columns, schema
+from .directory import PageDirectory
+
+_c = schema.messages.c
+_p = schema.pages.c
+_r = schema.message_runs.c
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(time: datetime) -> int:
+    """Microseconds since 1970, as in `directory.SealedMessage`."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def instant(number: int) -> datetime:
+    """The time of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+@dataclass(frozen=True)
+class MessageFilter:
+    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, or all."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    thread_id: int | None = None
+    #: Members that the metadata must have, with equal values.
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def admits_all(self) -> bool:
+        return self.since is None and self.until is None and self.thread_id is None and not self.metadata
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter as SQL over open messages; empty if it lets everything through."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            conditions.append(_c.created_at >= self.since)
+        if self.until is not None:
+            conditions.append(_c.created_at < self.until)
+        if self.thread_id is not None:
+            conditions.append(_c.thread_id == self.thread_id)
+        if self.metadata:
+            conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
+        return conditions
+
+    def page_conditions(self) -> list[ColumnElement[bool]]:
+        """What is true of every page with messages that the filter lets through, as SQL over pages."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            conditions.append(_p.last_at >= self.since)
+        if self.until is not None:
+            conditions.append(_p.first_at < self.until)
+        if self.thread_id is not None:
+            of_thread = select(_r.page_id).where(_r.thread_id == self.thread_id)
+            conditions.append(_p.id.in_(of_thread))
+        return conditions
+
+    def admitted(self, directory: PageDirectory) -> npt.NDArray[np.bool_]:
+        """bool[n]: which messages of a page the filter lets through."""
+        result = np.ones(len(directory), dtype=bool)
+        if self.since is not None:
+            result &= directory.times >= microseconds(self.since)
+        if self.until is not None:
+            result &= directory.times < microseconds(self.until)
+        if self.thread_id is not None:
+            result &= directory.threads == self.thread_id
+        if self.metadata:
+            result &= [self._has_metadata(directory.metadata.get(number)) for number in range(len(directory))]
+        return result
+
+    def _has_metadata(self, packed: str | None) -> bool:
+        if packed is None:
+            return False
+        held = json.loads(packed)
+        return all(name in held and _equal(held[name], value) for name, value in self.metadata.items())
+
+
+def _equal(held: JsonValue, wanted: Scalar) -> bool:
+    """Whether two values are the same in JSON: numbers whatever their notation, and true is not 1."""
+    return isinstance(held, bool) == isinstance(wanted, bool) and held == wanted

@@ -1,0 +1,73 @@
+"""Open messages: those that are not sealed to their end, with their exact text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from foxing.memory.storage import columns, schema
+
+from .messages import Message, open_message, select_open
+
+_c = schema.messages.c
+MAX_OPEN = 20_000  # read at once to fill the next pages: empty ones take cells as well
+
+
+class SealedPart(NamedTuple):
+    """How much of a message is sealed."""
+
+    message_id: int
+    #: Characters on pages.
+    chars: int
+    #: Whether that is all of them.
+    complete: bool
+
+
+def up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
+    """Open messages in time order, until they have `chars` unsealed characters; at least one if there is one.
+
+    Messages with an id above `newest` are left out.
+    """
+    query = select_open.where(_c.bank_id == bank_id, _c.id <= newest).order_by(_c.created_at, _c.id).limit(MAX_OPEN)
+    result: list[Message] = []
+    total = 0
+    with connection.execute(query.execution_options(yield_per=200)) as rows:
+        for row in rows:
+            message = open_message(connection, row)
+            result.append(message)
+            total += message.chars - message.sealed_chars
+            if total >= chars:
+                break
+    return result
+
+
+def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
+    """Records how much of each message is sealed; a complete one, which the directories of its pages hold, is no longer
+    open and loses its exact text."""
+    complete = [part.message_id for part in parts if part.complete]
+    partial = [{"key_id": part.message_id, "sealed": part.chars} for part in parts if not part.complete]
+    if complete:
+        connection.execute(schema.messages.delete().where(columns.among(_c.id, complete)))
+    if partial:
+        update = schema.messages.update().where(_c.id == bindparam("key_id"))
+        connection.execute(update.values(sealed_chars=bindparam("sealed")), partial)
+
+
+def oldest(connection: Connection, bank_id: int) -> datetime | None:
+    """The time of the oldest open message."""
+    time: datetime | None = connection.execute(
+        select(func.min(_c.created_at)).where(_c.bank_id == bank_id)
+    ).scalar_one()
+    return time
+
+
+def count(connection: Connection, bank_id: int) -> int:
+    """How many open messages a bank has."""
+    return connection.execute(select(func.count()).where(_c.bank_id == bank_id)).scalar_one()
+
+
+def count_chars(connection: Connection, bank_id: int) -> int:
+    """Characters of open messages that are not on pages."""
+    query = select(func.coalesce(func.sum(_c.chars - _c.sealed_chars), 0)).where(_c.bank_id == bank_id)
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,60 @@
+"""The directories of pages."""
+
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import Connection, select
+
+from foxing.memory.storage import columns, schema
+from foxing.memory.storage.directory import PageDirectory
+
+from .held import held_of
+
+_c = schema.page_directories.c
+
+
+def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDirectory]:
+    """Page id → directory, for the pages that exist. Raises `DirectoryDamaged`."""
+    if not page_ids:
+        return {}
+    query = select(_c.page_id, _c.stamp).where(columns.among(_c.page_id, sorted(page_ids)))
+    stamps = {page_id: stamp for page_id, stamp in connection.execute(query)}
+    held = held_of(connection)
+    found = held.directories(stamps)
+    missing = sorted(stamps.keys() - found.keys())
+    if missing:
+        rows = connection.execute(select(_c.page_id, _c.directory).where(columns.among(_c.page_id, missing)))
+        read = {page_id: PageDirectory.unpack(packed) for page_id, packed in rows}
+        held.keep(stamps, read)
+        found |= read
+    return {page_id: found[page_id] for page_id in stamps}
+
+
+def insert(connection: Connection, page_id: int, directory: PageDirectory) -> None:
+    """Stores the directory of a new page."""
+    connection.execute(schema.page_directories.insert().values(page_id=page_id, **_values(directory)))
+
+
+def update(connection: Connection, page_id: int, directory: PageDirectory) -> None:
+    """Replaces the directory of a page."""
+    connection.execute(schema.page_directories.update().where(_c.page_id == page_id).values(**_values(directory)))
+
+
+def delete(connection: Connection, page_ids: Sequence[int]) -> None:
+    connection.execute(schema.page_directories.delete().where(columns.among(_c.page_id, page_ids)))
+
+
+def _values(directory: PageDirectory) -> dict[str, int | bytes]:
+    return {"stamp": secrets.randbits(62), "directory": directory.pack()}
+
+
+def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[int, PageDirectory]]:
+    """Pages with their directories, `_AT_ONCE` of which are read together, in the order given."""
+    ids = list(page_ids)
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        found = get(connection, part)
+        yield from ((page_id, found[page_id]) for page_id in part if page_id in found)
+
+
+_AT_ONCE = 64

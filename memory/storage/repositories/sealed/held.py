@@ -1,0 +1,55 @@
+"""What a process remembers of a database: directories that were read, and its secret."""
+
+from collections.abc import Mapping
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from cachetools import LRUCache
+from sqlalchemy import Connection, Pool
+
+from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.secrets import digest_key
+
+DIRECTORY_CACHE_BYTES = 32 << 20
+
+
+class Held:
+    """Of one database. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._secret: bytes | None = None
+        #: page id → stamp and directory
+        self._directories: LRUCache[int, tuple[int, PageDirectory]] = LRUCache(
+            DIRECTORY_CACHE_BYTES, getsizeof=lambda held: held[1].memory_bytes
+        )
+
+    def secret(self, connection: Connection) -> bytes:
+        """See `digest_key`."""
+        if self._secret is None:
+            self._secret = digest_key(connection)
+        return self._secret
+
+    def directories(self, stamps: Mapping[int, int]) -> dict[int, PageDirectory]:
+        """Page id → directory, for those that are known with these stamps."""
+        with self._lock:
+            found = {page_id: self._directories.get(page_id) for page_id in stamps}
+        return {i: held[1] for i, held in found.items() if held is not None and held[0] == stamps[i]}
+
+    def keep(self, stamps: Mapping[int, int], directories: Mapping[int, PageDirectory]) -> None:
+        """Keeps directories that were read with these stamps."""
+        with self._lock:
+            for page_id, directory in directories.items():
+                if directory.memory_bytes <= DIRECTORY_CACHE_BYTES:
+                    self._directories[page_id] = stamps[page_id], directory
+
+
+_held: WeakKeyDictionary[Pool, Held] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def held_of(connection: Connection) -> Held:
+    """What this process remembers of the database of a connection."""
+    pool = connection.engine.pool
+    with _lock:
+        return _held.setdefault(pool, Held())

@@ -1,0 +1,88 @@
+"""The messages before and after a message in its thread, whether they are open or sealed."""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+
+from foxing.memory.storage import columns, schema
+
+from . import lookup, runs
+
+_c = schema.messages.c
+
+
+class Neighbours(NamedTuple):
+    """Ids of the messages around one in its thread, on either side the nearest first."""
+
+    before: Sequence[int]
+    after: Sequence[int]
+
+
+def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> dict[int, Neighbours]:
+    """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+    if not ids or not reach:
+        return {i: Neighbours((), ()) for i in ids}
+    still_open = {row.id: row for row in connection.execute(_open_neighbours(reach), {"ids": sorted(ids)})}
+    sealed = lookup.neighbours(connection, bank_id, set(ids) - still_open.keys(), reach)
+    threads = _threads_of(connection, bank_id, sealed)
+    spans = _open_spans(connection, {*threads.values(), *(row.thread_id for row in still_open.values())})
+    result: dict[int, Neighbours] = {}
+    for i, row in still_open.items():
+        near = [other for other in row[2:] if other is not None]
+        near += lookup.beside(connection, bank_id, row.thread_id, i, reach)
+        result[i] = _neighbours(near, i, reach)
+    for i, near in sealed.items():
+        span = spans.get(threads[i])
+        complete = len(near) == 2 * reach + 1 and span is not None and (near[-1] < span[0] or near[0] > span[1])
+        beside = [] if span is None or complete else _open_beside(connection, threads[i], i, reach)
+        result[i] = _neighbours([*near, *beside], i, reach)
+    return result
+
+
+def _neighbours(near: Sequence[int], message_id: int, reach: int) -> Neighbours:
+    ordered = sorted(set(near) - {message_id})
+    before = [i for i in ordered if i < message_id]
+    return Neighbours(before[::-1][:reach], [i for i in ordered if i > message_id][:reach])
+
+
+def _threads_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
+    return {i: of_one[0].thread_id for i, of_one in runs.of_messages(connection, bank_id, ids).items()}
+
+
+def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Thread id → the lowest and the highest id of its open messages, for those that have any."""
+    if not threads:
+        return {}
+    t = schema.threads.c
+    ends = [
+        select(extreme(_c.id)).where(_c.thread_id == t.id).correlate(schema.threads).scalar_subquery()
+        for extreme in (func.min, func.max)
+    ]
+    rows = connection.execute(select(t.id, *ends).where(columns.among(t.id, sorted(threads))))
+    return {thread_id: (low, high) for thread_id, low, high in rows if low is not None}
+
+
+def _open_beside(connection: Connection, thread_id: int, message_id: int, reach: int) -> list[int]:
+    """Ids of the up to `reach` open messages of a thread on either side of a sealed one."""
+    of_thread = select(_c.id).where(_c.thread_id == thread_id)
+    before = of_thread.where(_c.id < message_id).order_by(_c.id.desc()).limit(reach)
+    after = of_thread.where(_c.id > message_id).order_by(_c.id).limit(reach)
+    return [i for query in (before, after) for i in connection.execute(query).scalars()]
+
+
+@cache
+def _open_neighbours(reach: int) -> Select[Any]:
+    """Of the open messages `ids`: id, thread, and open messages before and after them. Building it takes longer than
+    asking it."""
+    near = schema.messages.alias("near").c
+
+    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
+        beyond, nearest = (near.id > _c.id, near.id) if later else (near.id < _c.id, near.id.desc())
+        query = select(near.id).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
+        return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
+
+    distances = range(1, reach + 1)
+    around = [distant(n, later=later) for later in (False, True) for n in distances]
+    return select(_c.id, _c.thread_id, *around).where(columns.is_among(_c.id, bindparam("ids", type_=columns.IdList)))

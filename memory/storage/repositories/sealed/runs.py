@@ -1,0 +1,186 @@
+"""Runs: messages that follow one another in their bank, in one thread and on one page. They say where a message is.
+
+Runs of a bank do not overlap, but for a message that several pages hold in parts: it is a run by itself on each.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, func, select
+
+from foxing.memory.storage import columns, schema
+from foxing.memory.storage.directory import PageDirectory
+
+_c = schema.message_runs.c
+_m = schema.messages.c
+
+
+class Run(NamedTuple):
+    """Messages of a bank with ids from `first` to `last`: all that there are, in one thread and on one page."""
+
+    first: int
+    last: int
+    page_id: int
+    thread_id: int
+    #: How many of them begin on the page.
+    messages: int
+
+
+_columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
+
+
+def put(connection: Connection, bank_id: int, directories: Mapping[int, PageDirectory]) -> None:
+    """Stores the runs of pages, which have none: page id → directory."""
+    on_them = {int(i) for directory in directories.values() for i in directory.ids}
+    if not on_them:
+        return
+    others = sorted(on_them | _between(connection, bank_id, min(on_them), max(on_them)))
+    rows = [
+        {
+            "bank_id": bank_id,
+            "first_message": run.first,
+            "last_message": run.last,
+            "page_id": run.page_id,
+            "thread_id": run.thread_id,
+            "messages": run.messages,
+        }
+        for page_id, directory in directories.items()
+        for run in _runs(page_id, directory, others)
+    ]
+    connection.execute(schema.message_runs.insert(), rows)
+
+
+def remove(connection: Connection, bank_id: int, page_id: int, directory: PageDirectory) -> None:
+    """Removes the runs of a page with that directory."""
+    if len(directory):
+        first, last = int(directory.ids.min()), int(directory.ids.max())
+        of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
+        connection.execute(schema.message_runs.delete().where(*of_page))
+
+
+def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[int]:
+    """Ids of open messages between two, and of those with which runs begin."""
+    still_open = select(_m.id).where(_m.bank_id == bank_id, _m.id > low, _m.id < high)
+    begin = select(_c.first_message).where(_c.bank_id == bank_id, _c.first_message > low, _c.first_message < high)
+    return {*connection.execute(still_open).scalars(), *connection.execute(begin).scalars()}
+
+
+def _runs(page_id: int, directory: PageDirectory, known: Sequence[int]) -> Iterator[Run]:
+    """The runs of the messages of a page. `known`: ids of these and of other messages of the bank, ascending."""
+    order = np.argsort(directory.ids)
+    ids, threads = directory.ids[order].tolist(), directory.threads[order].tolist()
+    whole, begun = (values[order].tolist() for values in _extent(directory))
+    first = 0
+    for place in range(1, len(ids) + 1):
+        if (
+            place == len(ids)
+            or threads[place] != threads[first]
+            or not (whole[place] and whole[place - 1])
+            or known[bisect_right(known, ids[place - 1])] != ids[place]
+        ):
+            yield Run(ids[first], ids[place - 1], page_id, threads[first], sum(begun[first:place]))
+            first = place
+
+
+def _extent(directory: PageDirectory) -> tuple[Any, Any]:
+    """bool[n] each: whether the page holds all characters of a message, and whether it holds the first."""
+    which, start, stop = directory.cells[:, 0], directory.cells[:, 4], directory.cells[:, 5]
+    held = np.bincount(which, weights=stop - start, minlength=len(directory)).astype(np.int64)
+    begun = np.bincount(which, weights=start == 0, minlength=len(directory)) > 0
+    return held == directory.chars, begun
+
+
+def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[Run]]:
+    """Message id → the runs that it is in, for messages on pages: several if several pages hold it."""
+    values = sorted(set(ids))
+    result: dict[int, list[Run]] = {}
+    if values:
+        rows = connection.execute(_lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
+        for message_id, *run in rows:
+            result.setdefault(message_id, []).append(Run(*run))
+    return result
+
+
+@cache
+def _lookup(dialect: str) -> Select[Any]:
+    """The runs of the messages `ids` of the `bank`. Building the statement takes longer than executing it."""
+    bank = bindparam("bank", type_=BigInteger)
+    wanted = columns.id_table(dialect, bindparam("ids", type_=columns.IdList))
+    before = schema.message_runs.alias()
+    newest = select(func.max(before.c.first_message)).where(before.c.bank_id == bank, before.c.first_message <= wanted)
+    here = and_(_c.bank_id == bank, _c.first_message == newest.correlate(wanted.table).scalar_subquery())
+    return select(wanted, *_columns).join_from(wanted.table, schema.message_runs, here).where(_c.last_message >= wanted)
+
+
+def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[Run]:
+    """Up to `limit` runs with messages above `message_id`, in their order."""
+    of_bank = select(*_columns).where(_c.bank_id == bank_id)
+    begun = of_bank.where(_c.first_message <= message_id).order_by(_c.first_message.desc()).limit(1)
+    rest = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
+    found = [Run(*row) for query in (begun, rest) for row in connection.execute(query)]
+    return [run for run in found if run.last > message_id][:limit]
+
+
+def pages_of_thread(connection: Connection, thread_id: int) -> set[int]:
+    """Ids of the pages with messages of a thread."""
+    return set(connection.execute(select(_c.page_id).where(_c.thread_id == thread_id).distinct()).scalars())
+
+
+def around(connection: Connection, bank_id: int, runs: Iterable[Run], reach: int) -> dict[int, list[Run]]:
+    """First message of a run → the up to `reach` runs before it and after it in its thread."""
+    firsts = sorted({run.first for run in runs})
+    if not firsts:
+        return {}
+    near = {
+        first: [i for i in found if i is not None]
+        for first, *found in connection.execute(_around(reach), {"firsts": firsts, "bank": bank_id})
+    }
+    wanted = sorted({i for found in near.values() for i in found})
+    query = select(*_columns).where(_c.bank_id == bank_id, columns.among(_c.first_message, wanted))
+    known: dict[int, list[Run]] = {}
+    for row in connection.execute(query):
+        known.setdefault(row.first_message, []).append(Run(*row))
+    return {first: [run for i in found for run in known[i]] for first, found in near.items()}
+
+
+@cache
+def _around(reach: int) -> Select[Any]:
+    """Of the runs of the `bank` that begin with the messages `firsts`: that message, and where runs of their thread
+    before and after them begin."""
+    near = schema.message_runs.alias("near").c
+
+    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
+        beyond, nearest = (
+            (near.first_message > _c.first_message, near.first_message)
+            if later
+            else (near.first_message < _c.first_message, near.first_message.desc())
+        )
+        query = select(near.first_message).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
+        return query.offset(distance - 1).limit(1).correlate(schema.message_runs).scalar_subquery()
+
+    found = [distant(n, later=later) for later in (False, True) for n in range(1, reach + 1)]
+    wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
+    return select(_c.first_message, *found).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted).distinct()
+
+
+def beside(connection: Connection, bank_id: int, thread_id: int, message_id: int, reach: int) -> list[Run]:
+    """The up to `reach` runs of a thread on either side of a message that is not sealed."""
+    of_thread = select(*_columns).where(_c.thread_id == thread_id, _c.bank_id == bank_id)
+    before = of_thread.where(_c.first_message < message_id).order_by(_c.first_message.desc()).limit(reach)
+    later = of_thread.where(_c.first_message > message_id).order_by(_c.first_message).limit(reach)
+    return [Run(*row) for query in (before, later) for row in connection.execute(query)]
+
+
+def last_message(connection: Connection, bank_id: int) -> int:
+    """The highest id of a message on a page, 0 if there is none."""
+    query = select(_c.last_message).where(_c.bank_id == bank_id).order_by(_c.first_message.desc()).limit(1)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def count(connection: Connection, bank_id: int) -> int:
+    """How many messages begin on the pages of a bank."""
+    query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.bank_id == bank_id)
+    return int(connection.execute(query).scalar_one())
