@@ -78,7 +78,7 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "messages": row.messages,
                     "vision_tokens": row.vision_tokens,
                     "bytes": row.token_bytes + row.text_bytes + kept.bytes,
-                    "text_kept": row.text_bytes > 0,
+                    "text_kept": row.text_kept,
                     "confidence": round(row.confidence, 4),
                     "codec": row.codec,
                     "keepsakes": kept.number,

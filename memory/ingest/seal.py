@@ -9,8 +9,9 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, is_cut
-from foxing.memory.pages.content import PageState, pack_cells
+from foxing.memory.pages.content import PageState
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.policy import Policy
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
@@ -36,7 +37,7 @@ class _SealedPage:
     draft: Draft
     values: NewPage
     tokens: VisionTokens
-    #: The exact grid.
+    #: What is kept of its exact text beside the tokens.
     text: bytes
     #: What the tokens read as; None if the page keeps its text.
     reading: Reading | None
@@ -137,12 +138,14 @@ class Sealer:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
         tier = policy.fresh
         tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
-        results = [None] * len(drafts) if policy.keeps_text(tier) else self.decoder.read_tokens(tokens)
+        keeps, streamed = policy.keeps_text(tier), self.codec.tiers[tier].streamed
+        results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)
         sealed_pages = []
         for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
             # a page that cannot be read this time, or that the tier does not hold all of, keeps its text until it ages
-            reading = result if isinstance(result, Reading) and not is_cut(draft.page.cells, result) else None
-            text = pack_cells(draft.page.cells)
+            read = result if isinstance(result, Reading) else None
+            reading = None if keeps or read is None or is_cut(draft.page.cells, read) else read
+            text = pack_text(draft.page.cells, read if streamed else None)
             times = [message.created_at for message in draft.messages]
             values: NewPage = {
                 "key": uuid.uuid4().hex,
@@ -158,6 +161,7 @@ class Sealer:
                 "vision_tokens": page_tokens.count,
                 "token_bytes": len(page_tokens.to_bytes()),
                 "text_bytes": len(text) if reading is None else 0,
+                "text_kept": reading is None,
                 "confidence": 1.0 if reading is None else reading.mean_confidence,
             }
             spans, keepsakes = draft.spans(), draft.keepsakes()

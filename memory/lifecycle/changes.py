@@ -35,7 +35,7 @@ class RewrittenPage:
     #: new tokens; None if the old ones stay
     blob: bytes | None
     vision_tokens: int
-    #: packed cells, while they are kept
+    #: what is kept of its exact text, if it is kept
     text: bytes | None
     #: reading of the tokens; None while the text is kept
     reading: Reading | None
@@ -74,6 +74,7 @@ class RewrittenPage:
             "vision_tokens": self.vision_tokens,
             "token_bytes": self.token_bytes,
             "text_bytes": self.text_bytes,
+            "text_kept": self.text is not None,
             "confidence": self.confidence,
             "codec": page.codec if self.blob is None else codec,
             "layout": page.layout,

@@ -44,7 +44,7 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
     for page in rows:
         if page.pinned:
             continue
-        target = _target(page.tier, page.text_bytes > 0, now - page.last_at, policy, tiers)
+        target = _target(page.tier, page.text_kept, now - page.last_at, policy, tiers)
         if target != (page.tier, False):
             moves.append(Move(page, *target))
     return moves

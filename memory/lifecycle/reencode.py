@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.exact_text import stands_alone
 from foxing.memory.recall.assemble import MessageAssembler
 from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.recall.indexing import Reindexer
@@ -52,10 +53,8 @@ class _StalePage:
     tier: str
     #: whether it was laid out for another codec
     foreign: bool
-
-    @property
-    def keeps_text(self) -> bool:
-        return self.page.text_bytes > 0
+    #: whether its exact text is kept, and can be read without its tokens
+    keeps_text: bool
 
 
 @dataclass
@@ -135,25 +134,26 @@ class Reencoder:
         while rows := pages.list_after(connection, bank_id, after, _PAGES_AT_ONCE):
             contents = pages.contents(connection, [row.id for row in rows])
             for row in rows:
-                tokens = _unpacked(contents[row.id].tokens)
+                tokens, text = _unpacked(contents[row.id].tokens), contents[row.id].text
+                keeps = text is not None and stands_alone(text)
                 if isinstance(tokens, TokensError):
-                    if row.text_bytes == 0:
+                    if not keeps:
                         survey.unreadable[row.key] = str(tokens)
                     else:
-                        survey.stale.append(self._stale(row, None))
+                        survey.stale.append(self._stale(row, None, keeps))
                 elif (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
                     survey.current += 1
                 else:
                     kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
                     cut = tokens.has_rows and PageLayout.from_dict(row.layout).cropped
                     survey.samples.setdefault(kind, tokens.crop(0, 1) if cut else tokens)
-                    survey.stale.append(self._stale(row, kind))
+                    survey.stale.append(self._stale(row, kind, keeps))
             after = rows[-1].id
         return survey
 
-    def _stale(self, page: PageRow, kind: TokenKind | None) -> _StalePage:
+    def _stale(self, page: PageRow, kind: TokenKind | None, keeps_text: bool) -> _StalePage:
         foreign = not can_draw_for(self.codec, PageLayout.from_dict(page.layout))
-        return _StalePage(page, kind, self._served_tier(page.tier), foreign)
+        return _StalePage(page, kind, self._served_tier(page.tier), foreign, keeps_text)
 
     def _served_tier(self, tier: str) -> str:
         """`tier`, or the next sharper one that the codec has."""
@@ -219,7 +219,7 @@ def _reencoded(item: _StalePage, count: int, bytes_after: int, confidence: float
             "page_id": page.key,
             "tier": item.tier,
             "pages": count,
-            "source": "text" if item.keeps_text else "decoded",
+            "source": "text" if item.page.text_kept else "decoded",
             "from_codec": page.codec,
             "from_weights": None if item.kind is None else item.kind.weights,
             "bytes_before": page.token_bytes,

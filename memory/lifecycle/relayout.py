@@ -16,15 +16,16 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, expected_bytes
 from foxing.memory.errors import Unreadable
-from foxing.memory.pages.content import PageState, StoredContents, pack_cells
+from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.spans import span_rows
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewPage, NewParts, PageContent, PageRow, TypesetColumns
-from foxing.renderer import PageLayout, Typesetter, render
+from foxing.renderer import Cells, PageLayout, Typesetter, render
 
 from . import reasons
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
@@ -216,10 +217,14 @@ class PageRelayout:
             cells = item.page.cells
             if (loss := character_loss(cells, reading)) > MAX_CHARACTER_LOSS:
                 return Left(reasons.too_lossy(loss, tier))
-            text = pack_cells(cells) if keeps_text else None
+            text = self._exact_text(cells, reading, tier) if keeps_text else None
             held = None if keeps_text else reading
             new.append(_NewPage(item, self._values(request, item, tokens, text, held), tokens, text, held))
         return _Replacement(page, new)
+
+    def _exact_text(self, cells: Cells, reading: Reading, tier: str) -> bytes:
+        """What is kept of an exact text beside tokens of the present codec."""
+        return pack_text(cells, reading if self.codec.tiers[tier].streamed else None)
 
     def _swap(self, bank_id: int, replacements: Sequence[_Replacement]) -> list[RelaidPage]:
         """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
@@ -258,6 +263,7 @@ class PageRelayout:
             "vision_tokens": tokens.count,
             "token_bytes": len(tokens.to_bytes()),
             "text_bytes": 0 if text is None else len(text),
+            "text_kept": text is not None,
             "confidence": 1.0 if reading is None else reading.mean_confidence,
         }
 

@@ -23,9 +23,10 @@ from foxing.encoder import (
     token_grid,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.pages.content import PageState, StoredContents, unpack_cells
+from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
+from foxing.memory.pages.exact_text import pack_text, stands_alone, unpack_text
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
@@ -53,7 +54,7 @@ class _Draft:
     drawn: RedrawnPage | None
     #: whether `tokens` are new
     encoded: bool
-    #: packed cells that are kept
+    #: what was kept of its exact text, if it stays
     text: bytes | None
     #: the cells that the tokens show, uint32[rows, columns], where they are known
     grid: Cells | None
@@ -173,17 +174,22 @@ class Rewriter:
 
     def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
         """Page id → what the tokens of a draft read as, for those where it is needed."""
-        needed = [draft for draft in drafts if draft.text is None or draft.change.faithful]
+        needed = [draft for draft in drafts if draft.text is None or draft.change.faithful or self._verifies(draft)]
         known = {draft.change.page.id: draft.reading for draft in needed if draft.reading is not None}
         unread = [draft for draft in needed if draft.reading is None]
         results = self.decoder.read_tokens([draft.tokens for draft in unread])
         return known | {draft.change.page.id: result for draft, result in zip(unread, results, strict=True)}
 
-    def _check(self, draft: _Draft, reading: Reading | CodecError | None) -> RewrittenPage | Left:
-        """The page as it is to be written, or why it is left as it is. `reading`: of its tokens, if it is needed."""
+    def _verifies(self, draft: _Draft) -> bool:
+        """Whether what new tokens read as decides what is kept of the exact text."""
+        return draft.encoded and draft.text is not None and self.codec.tiers[draft.change.tier].streamed
+
+    def _check(self, draft: _Draft, read: Reading | CodecError | None) -> RewrittenPage | Left:
+        """The page as it is to be written, or why it is left as it is. `read`: of its tokens, if it is needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
-        if isinstance(reading, CodecError):
-            return Left(str(reading))
+        if isinstance(read, CodecError):
+            return Left(str(read))
+        reading = read if draft.text is None or change.faithful else None
         if reading is not None:
             missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
             if missing > UNREAD_SHARE:
@@ -194,8 +200,11 @@ class Rewriter:
             if draft.from_text and loss > MAX_MISREAD:  # of what the page had no text to begin with, nothing is exact
                 return Left(reasons.misread(loss, change.tier))
         blob = tokens.to_bytes() if draft.encoded else None
-        held = reading if draft.text is None else None
-        return RewrittenPage(change, draft.drawn, blob, tokens.count, draft.text, held)
+        text = draft.text
+        if text is not None and draft.encoded and grid is not None:
+            text = pack_text(grid, read if self._verifies(draft) else None)
+        held = reading if text is None else None
+        return RewrittenPage(change, draft.drawn, blob, tokens.count, text, held)
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
@@ -244,11 +253,11 @@ class Rewriter:
         to_decode = []
         for page in (change.page for change in changes):
             text = contents[page.id].text
-            if text is None:
+            if text is None or not stands_alone(text):
                 to_decode.append(page)
                 continue
             try:
-                cells = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
+                cells = unpack_text(text, PageLayout.from_dict(page.layout).columns)
                 states[page.id] = PageState.kept(page.tier, cells)
             except TokensDamaged as error:
                 left[page.id] = str(error)
@@ -256,7 +265,7 @@ class Rewriter:
         for page_id, state in self.decoder.read(to_decode, contents).items():
             if isinstance(state, Unreadable):
                 left[page_id] = str(state)
-            elif (share := unreadable_share(state.cells)) > limits[page_id]:
+            elif state.source != "text" and (share := unreadable_share(state.cells)) > limits[page_id]:
                 left[page_id] = reasons.partly_unreadable(share)
             else:
                 states[page_id] = state

@@ -6,35 +6,15 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from foxing.encoder import Reading
-from foxing.memory.errors import TokensDamaged
 from foxing.memory.storage.repositories.pages import PageContent
 from foxing.renderer import Cells
 
-ZSTD_LEVEL = 19
+from .exact_text import NO_DIFFERENCES, Differences
 
 #: Page id → the page's tokens and, while it is kept, its packed text.
 StoredContents = Mapping[int, PageContent]
-
-
-def pack_cells(cells: Cells) -> bytes:
-    """The exact text that is kept of a page: the cells in reading order as UTF-8, in a zstd frame with a checksum.
-
-    `cells`: uint32[rows, columns].
-    """
-    text = cells.astype("<u4").tobytes().decode("utf-32-le")
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(text.encode())
-
-
-def unpack_cells(blob: bytes, columns: int) -> Cells:
-    """The cells packed by `pack_cells`, uint32[rows, columns]. Raises `TokensDamaged`."""
-    try:
-        text = zstandard.ZstdDecompressor().decompress(blob).decode()
-        return np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint32).reshape(-1, columns)
-    except (zstandard.ZstdError, ValueError) as error:
-        raise TokensDamaged(f"the kept text of a page is damaged ({error}); restore a backup") from error
 
 
 @dataclass
@@ -53,6 +33,8 @@ class PageState:
     confidence: npt.NDArray[np.float32]
     #: bool[bands], whether the band has been read
     known: npt.NDArray[np.bool_]
+    #: of exact text that is read from tokens: what they read wrong
+    differences: Differences = NO_DIFFERENCES
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
@@ -68,9 +50,21 @@ class PageState:
     @classmethod
     def kept(cls, tier: str, cells: Cells) -> Self:
         """The state of a page at `tier` whose text is kept: `cells`, uint32[rows, columns]."""
-        return cls(tier, "text", 0.0, cells, np.ones(cells.shape, np.float32), np.ones(1, dtype=bool))
+        return cls(tier, "text", 0.0, cells, _certain(cells.shape), np.ones(1, dtype=bool))
+
+    @classmethod
+    def verified(cls, tier: str, cells: Cells, bands: int, differences: Differences) -> Self:
+        """The state of a page at `tier` whose exact text is to be read from its tokens. `cells`: blank ones."""
+        known = np.zeros(bands, dtype=bool)
+        return cls(tier, "text", 0.0, cells, _certain(cells.shape), known, differences)
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of its arrays."""
-        return self.cells.nbytes + self.confidence.nbytes + self.known.nbytes
+        confidence = 0 if self.source == "text" else self.confidence.nbytes
+        return self.cells.nbytes + confidence + self.known.nbytes
+
+
+def _certain(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """The confidence of exact text, 1 everywhere, which takes no memory."""
+    return np.broadcast_to(np.float32(1.0), shape)

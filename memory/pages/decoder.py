@@ -15,8 +15,9 @@ from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import BLANK, PageLayout
 
-from .content import PageState, StoredContents, unpack_cells
+from .content import PageState, StoredContents
 from .decode_queue import DecodeQueue
+from .exact_text import stands_alone, unpack_differences, unpack_text
 
 PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
 FAILED_FOR_S = 10.0  # how long a page that a remote codec failed to read is not requested again
@@ -175,27 +176,25 @@ class PageDecoder:
             state = shared.cache.get(key)
         if state is not None:
             return state
-        state = _kept_state(page, text) or self._blank_state(page)
+        state = _kept_state(page, text) or self._blank_state(page, text)
         with shared.lock:
             if state.memory_bytes > shared.max_bytes:  # kept by the caller only
                 return state
             return shared.cache.setdefault(key, state)
 
-    def _blank_state(self, page: PageRow) -> PageState:
+    def _blank_state(self, page: PageRow, text: bytes | None) -> PageState:
         """The state of a page of which nothing has been decoded."""
         layout = PageLayout.from_dict(page.layout)
         codec = self.codec_named(page.codec)
         if page.tier not in codec.tiers:
             raise TokensError(f"the {codec.name} codec has no tier '{page.tier}'")
-        rows = layout.cropped_rows(page.rows_used, page.tier)
-        return PageState(
-            page.tier,
-            "decoded",
-            codec.tiers[page.tier].flag_below,
-            np.full((rows, layout.columns), BLANK, dtype=np.uint32),
-            np.zeros((rows, layout.columns), dtype=np.float32),
-            np.zeros(layout.bands(page.rows_used, page.tier), dtype=bool),
-        )
+        rows, bands = layout.cropped_rows(page.rows_used, page.tier), layout.bands(page.rows_used, page.tier)
+        blank = np.full((rows, layout.columns), BLANK, dtype=np.uint32)
+        if text is not None and not stands_alone(text):
+            return PageState.verified(page.tier, blank, bands, unpack_differences(text))
+        confidence = np.zeros((rows, layout.columns), dtype=np.float32)
+        flag_below = codec.tiers[page.tier].flag_below
+        return PageState(page.tier, "decoded", flag_below, blank, confidence, np.zeros(bands, dtype=bool))
 
     def _requests(
         self, page: PageRow, state: PageState, blob: bytes, missing: Sequence[tuple[int, int]]
@@ -240,11 +239,12 @@ class PageDecoder:
 
 
 def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
-    """The page as its kept text has it; None if there is none or it is damaged, and the tokens must be decoded."""
-    if text is None:
+    """The page as its kept text has it; None if the tokens must be decoded: there is no text, it needs them, or it is
+    damaged."""
+    if text is None or not stands_alone(text):
         return None
     try:
-        cells = unpack_cells(text, PageLayout.from_dict(page.layout).columns)
+        cells = unpack_text(text, PageLayout.from_dict(page.layout).columns)
     except TokensDamaged:
         return None
     return PageState.kept(page.tier, cells)
@@ -283,7 +283,9 @@ def _fill(request: _Request, reading: Reading) -> None:
     arrays may be in use."""
     state, above = request.state, request.above
     per_band = state.cells.shape[0] // len(state.known)
-    state.flag_below = reading.flag_below  # that of the weights that wrote the tokens
+    exact = state.source == "text"
+    if not exact:
+        state.flag_below = reading.flag_below  # that of the weights that wrote the tokens
     for band in range(request.first, request.stop):
         if state.known[band]:
             continue
@@ -291,5 +293,8 @@ def _fill(request: _Request, reading: Reading) -> None:
         source = slice(start * per_band, min((start + 1) * per_band, len(reading.cells)))
         target = slice(band * per_band, band * per_band + max(0, source.stop - source.start))
         state.cells[target] = reading.cells[source]
-        state.confidence[target] = reading.confidence[source]
+        if exact:
+            state.differences.apply(state.cells[band * per_band : (band + 1) * per_band], band * per_band)
+        else:
+            state.confidence[target] = reading.confidence[source]
         state.known[band] = True

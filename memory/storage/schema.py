@@ -121,7 +121,9 @@ pages = Table(
     Column("messages", Integer, nullable=False),
     Column("vision_tokens", Integer, nullable=False),
     Column("token_bytes", Integer, nullable=False),
+    #: Of what is stored of the exact text beside the tokens.
     Column("text_bytes", Integer, nullable=False, server_default=text("0")),
+    Column("text_kept", Boolean, nullable=False, server_default=false()),
     Column("confidence", Float, nullable=False),
     Column("lease_owner", String(40)),
     Column("lease_until", UtcDateTime),
@@ -134,7 +136,7 @@ page_contents = Table(
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     Column("tokens", LargeBinary, nullable=False),
-    #: The exact grid, compressed with zstd; null once it is dropped.
+    #: What the tokens do not read of the exact text, see `pages.exact_text`; null once it is dropped.
     Column("text", LargeBinary),
 )
 

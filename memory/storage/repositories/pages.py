@@ -45,8 +45,10 @@ class PageRow:
     messages: int
     vision_tokens: int
     token_bytes: int
-    #: Bytes of the exact text, 0 once it is dropped.
+    #: Bytes of the exact text that are stored beside the tokens; 0 if these read as it.
     text_bytes: int
+    #: Whether the exact text is kept.
+    text_kept: bool
     #: Mean confidence of what the tokens read as; 1 while the text is kept.
     confidence: float
 
@@ -59,6 +61,7 @@ class EncodedColumns(TypedDict):
     vision_tokens: int
     token_bytes: int
     text_bytes: int
+    text_kept: bool
     confidence: float
 
 
@@ -85,7 +88,7 @@ class PageContent(NamedTuple):
     """The large columns of a page."""
 
     tokens: bytes
-    #: The exact grid as packed text; None once it is dropped.
+    #: What must be kept of the exact text beside the tokens; None once it is dropped.
     text: bytes | None
 
 
@@ -211,7 +214,7 @@ def ageing_candidates(
     of `tiers` or with kept text, and with no message later than `before`."""
     query = (
         _select.where(_c.bank_id == bank_id, ~_c.pinned, _c.last_at <= before, _c.id > after_id)
-        .where(or_(_c.tier.in_(tiers), _c.text_bytes > 0))
+        .where(or_(_c.tier.in_(tiers), _c.text_kept))
         .order_by(_c.id)
         .limit(limit)
     )
@@ -367,7 +370,7 @@ def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[i
     """Ids of those of the messages that are only on pages with kept text."""
     places = runs.of_messages(connection, bank_id, message_ids)
     rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
-    return {i for i, of_one in places.items() if all(rows[run.page_id].text_bytes for run in of_one)}
+    return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
 
 
 def threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:

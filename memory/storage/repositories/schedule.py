@@ -90,7 +90,7 @@ def _note_stored(dialect: str) -> Upsert:
 def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
     """The unpinned pages of a bank, grouped by what ageing can still take from them."""
     pages = schema.pages.c
-    has_text = (pages.text_bytes > 0).label("has_text")
+    has_text = pages.text_kept.label("has_text")
     query = (
         select(pages.tier, has_text, func.min(pages.last_at))
         .where(pages.bank_id == bank_id, ~pages.pinned)

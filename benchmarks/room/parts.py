@@ -1,0 +1,55 @@
+"""The parts of a SQLite file, from the pages that its tables and indexes take."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+_INDEX = ("posting_segments", "recent_postings")
+_EMBEDDINGS = ("embeddings", "embedders")
+
+
+@dataclass(frozen=True)
+class FileParts:
+    """Bytes of a vacuumed SQLite file."""
+
+    tokens: int
+    text: int
+    index: int
+    embeddings: int
+    keepsakes: int
+    wastebasket: int
+    #: Messages, pages, threads and all that finds them.
+    metadata: int
+    #: The whole file.
+    total: int
+
+
+def file_parts(path: Path) -> FileParts:
+    """The parts of the database in `path`, as a vacuumed copy of it has them."""
+    copy = path.with_suffix(".vacuumed")
+    copy.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", [str(copy)])
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            return _parts(connection, copy.stat().st_size)
+    finally:
+        copy.unlink()
+
+
+def _parts(connection: sqlite3.Connection, total: int) -> FileParts:
+    owners = dict(connection.execute("SELECT name, tbl_name FROM sqlite_master"))
+    taken: dict[str, int] = {}
+    for name, size in connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"):
+        table = owners.get(name, "")
+        taken[table] = taken.get(table, 0) + size
+    query = "SELECT coalesce(sum(length(text)), 0), coalesce(sum(length(tokens)), 0) FROM page_contents"
+    text, tokens = connection.execute(query).fetchone()
+    contents = taken.pop("page_contents", 0)
+    text_part = contents * text // max(1, text + tokens)
+    index = sum(taken.pop(name, 0) for name in _INDEX)
+    embeddings = sum(taken.pop(name, 0) for name in _EMBEDDINGS)
+    keepsakes, wastebasket = taken.pop("keepsakes", 0), taken.pop("wastebasket", 0)
+    rest = total - contents - index - embeddings - keepsakes - wastebasket
+    return FileParts(contents - text_part, text_part, index, embeddings, keepsakes, wastebasket, rest, total)
