@@ -4,10 +4,11 @@ python -m benchmarks.idle_banks --banks 5000 --json
 """
 
 import argparse
+import secrets
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -16,8 +17,11 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select
 
 from foxing.memory import Memory
+from foxing.memory.recall.lexical.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
 
@@ -30,6 +34,8 @@ MESSAGES = 40  # of each kind in each bank: aged, sealed and open ones
 _UNIQUE_TEXTS = {("banks", "name"), ("pages", "key")}
 #: Tables that all banks share.
 _SHARED = frozenset({"embedders", "secrets"})
+#: Columns with ids of messages, which no foreign key says.
+_MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 
 
 @dataclass(frozen=True)
@@ -94,12 +100,18 @@ def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
     database = Database(path)
     tables = [table for table in schema.metadata.sorted_tables if table.name not in _SHARED]
     with database.write() as connection:
+        if connection.execute(select(func.count()).select_from(schema.message_keys)).scalar_one():
+            raise ValueError("messages of a bank that is copied must not have ids of their own")
         rows_per_bank = {table.name: _highest_id(connection, table) for table in tables}
+        newest = select(func.max(schema.message_runs.c.last_message))
+        rows_per_bank["messages"] = max(rows_per_bank["messages"], connection.execute(newest).scalar() or 0)
         copied = 1
         while copied < number:  # doubles
             count = min(copied, number - copied)
             for table in tables:
                 _copy_rows(connection, table, rows_per_bank, copied, count)
+            for copy in range(copied, copied + count):
+                _shift_packed(connection, rows_per_bank, copy)
             copied += count
             if progress is not None:
                 progress(copied, number)
@@ -107,7 +119,7 @@ def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
 
 
 def _highest_id(connection: Connection, table: Table) -> int:
-    """In a database with one bank: how many rows of the table it has."""
+    """In a database with one bank: how many ids of the table it has."""
     return connection.execute(select(func.max(table.c.id))).scalar() or 0 if "id" in table.c else 0
 
 
@@ -127,12 +139,33 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
     connection.execute(insert(table).from_select(table.columns.keys(), rows))
 
 
+def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy: int) -> None:
+    """Gives the packed rows of one copy the ids of its messages and threads."""
+    messages, threads = rows_per_bank["messages"] * copy, rows_per_bank["threads"] * copy
+    directories, segments = schema.page_directories, schema.posting_segments
+    pages = rows_per_bank["pages"]
+    of_copy = directories.c.page_id.between(pages * copy + 1, pages * (copy + 1))
+    for page_id, packed in connection.execute(select(directories.c.page_id, directories.c.directory).where(of_copy)):
+        held = PageDirectory.unpack(packed)
+        shifted = replace(held, ids=held.ids + messages, threads=held.threads + threads).pack()
+        values = {"stamp": secrets.randbits(62), "directory": shifted}
+        connection.execute(directories.update().where(directories.c.page_id == page_id).values(**values))
+    of_bank = segments.c.bank_id == copy + 1
+    for segment_id, packed in connection.execute(select(segments.c.id, segments.c.postings).where(of_bank)):
+        found = Postings.unpack(packed)
+        shifted = replace(found, documents=found.documents + document_key(messages, 0)).pack()
+        values = {"stamp": secrets.randbits(62), "postings": shifted}
+        connection.execute(segments.update().where(segments.c.id == segment_id).values(**values))
+
+
 def _owner(column: Column[Any]) -> str | None:
     """The table whose ids a column holds; None if it holds something else."""
     if column.name == "id":
         return str(column.table.name)
     if column.name == "bank_id":
         return "banks"
+    if column.name in _MESSAGES:
+        return "messages"
     owners = (key.column.table.name for key in column.foreign_keys)
     return next((owner for owner in owners if owner not in _SHARED), None)
 

@@ -81,10 +81,9 @@ def merge_banks(folder: Path) -> None:
     database = Database(database_path(folder))
     with database.write() as connection:
         first = 1
-        for table, name in ((schema.messages, "key"), (schema.threads, "name")):
-            prefix = cast(table.c.bank_id, String) + "-"
-            unique = prefix + table.c[name]
-            connection.execute(update(table).where(table.c.bank_id != first).values({name: unique}))
+        threads = schema.threads
+        unique = cast(threads.c.bank_id, String) + "-" + threads.c.name
+        connection.execute(update(threads).where(threads.c.bank_id != first).values(name=unique))
         for table in (schema.schedule, schema.jobs):
             connection.execute(delete(table).where(table.c.bank_id != first))
         for table in schema.metadata.sorted_tables:

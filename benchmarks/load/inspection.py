@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import Table, select, text
 
 from foxing.encoder import TokensError, VisionTokens
 from foxing.memory.lifecycle.jobs import LEASE as JOB_LEASE
 from foxing.memory.lifecycle.leases import LEASE as PAGE_LEASE
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import messages
 
 LEASED: tuple[Table, ...] = (schema.pages, schema.jobs)
 
@@ -75,8 +76,9 @@ def inspect(path: Path) -> Inspection:
             until = [
                 time for table in LEASED for time in connection.scalars(select(table.c.lease_until)) if time is not None
             ]
+            bank_ids = connection.scalars(select(schema.banks.c.id)).all()
             return Inspection(
-                messages=connection.scalar(select(func.count()).select_from(schema.messages)) or 0,
+                messages=sum(messages.count(connection, bank_id) for bank_id in bank_ids),
                 tiers=dict(tiers),
                 leases=len(until),
                 endless_leases=sum(time > latest for time in until),

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from sqlalchemy import select
 
 from benchmarks.command_line import Advance
-from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.storage.repositories import banks, messages
 
 from . import texts
 from .banks import database_path, open_database
@@ -191,12 +191,19 @@ def _settle(folder: Path) -> int:
         return sum(1 for name in names for span in memory.export(name) if span.kept > 0)
 
 
+MANY = 10_000_000  # more than a database of this benchmark holds of anything
+
+
 def _held(folder: Path) -> set[tuple[str, str]]:
     """Bank and id of every message in the database."""
     database = Database(database_path(folder))
     try:
         with database.read() as connection:
-            query = select(schema.banks.c.name, schema.messages.c.key).join_from(schema.messages, schema.banks)
-            return {(row.name, row.key) for row in connection.execute(query)}
+            every = MessageFilter()
+            return {
+                (bank.name, message.key)
+                for bank in banks.list_after(connection, None, MANY)
+                for message in messages.window(connection, bank.id, every, after=None, limit=MANY)
+            }
     finally:
         database.close()

@@ -20,6 +20,7 @@ _DIFFERENCES = b"\x01"
 _DAMAGED = "its kept text is damaged"
 
 VERIFIED = b""
+_EMPTY = np.array([BLANK, ord(" ")], np.uint32)
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,16 @@ def pack_text(cells: Cells, reading: Reading | None = None) -> bytes:
 
 
 def _differences(cells: Cells, read: Cells) -> Differences:
-    """Where two grids differ. Rows that one of them lacks are blank."""
+    """Where two grids differ. Rows that one of them lacks are blank; what follows the text is blank or a space."""
     rows, columns = max(len(cells), len(read)), cells.shape[1]
     grids = [np.full((rows, columns), BLANK, np.uint32) for _ in range(2)]
     for grid, given in zip(grids, (cells, read), strict=True):
         grid[: len(given)] = given
     exact, held = (grid.reshape(-1) for grid in grids)
-    places = np.flatnonzero(exact != held)
+    end = int(np.flatnonzero(~np.isin(exact, _EMPTY)).max(initial=-1)) + 1
+    same = exact == held
+    same[end:] |= np.isin(held[end:], _EMPTY)
+    places = np.flatnonzero(~same)
     return Differences(places.astype(np.int64), exact[places])
 
 

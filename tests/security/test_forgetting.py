@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from support.databases import store_whole_texts
 
 from foxing.api.logs import configure_logs
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, StorageError
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.directory import PageDirectory
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -61,12 +63,16 @@ def contents(database: Path) -> tuple[list[bytes], list[bytes]]:
 
 
 def digests(database: Path) -> list[bytes]:
+    """Those of all messages; of sealed ones the first bytes, or nothing."""
     with closing(sqlite3.connect(database)) as connection:
-        return [bytes(row[0]) for row in connection.execute("SELECT digest FROM messages")]
+        found = [bytes(row[0]) for row in connection.execute("SELECT digest FROM messages")]
+        packed = [bytes(row[0]) for row in connection.execute("SELECT directory FROM page_directories")]
+    return found + [message.digest for blob in packed for message in PageDirectory.unpack(blob).messages]
 
 
 def test_nothing_is_left_of_what_is_purged(memory: Memory, database_path: Path) -> None:
     memory.seal("ana", now=START + DAY)
+    store_whole_texts(f"sqlite:///{database_path}", memory)
     tokens, texts = contents(database_path)
     assert texts
     memory.age("ana", now=START + 8 * DAY)
@@ -111,6 +117,7 @@ def test_a_kept_text_keeps_its_digest(memory: Memory, database_path: Path) -> No
 
 def test_the_log_of_the_database_is_erased_once_no_reader_needs_it(memory: Memory, database_path: Path) -> None:
     memory.seal("ana", now=START + DAY)
+    store_whole_texts(f"sqlite:///{database_path}", memory)
     tokens, texts = contents(database_path)
     memory.age("ana", now=START + 8 * DAY)
     with closing(sqlite3.connect(database_path, isolation_level=None)) as reader:

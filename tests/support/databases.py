@@ -14,6 +14,9 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from foxing.encoder import VisionTokens
+from foxing.memory import Memory
+from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 
@@ -84,6 +87,16 @@ def execute(url: str, statement: str, **values: Any) -> list[Any]:
             return list(result) if result.returns_rows else []
     finally:
         database.close()
+
+
+def store_whole_texts(url: str, memory: Memory) -> None:
+    """Has the pages that keep their text store all of it, as pages do whose tokens may read differently elsewhere."""
+    query = "SELECT page_id, tokens FROM page_contents JOIN pages ON pages.id = page_id WHERE text_kept"
+    for page_id, blob in execute(url, query):
+        (reading,) = memory.codec.decode([VisionTokens.from_bytes(bytes(blob))])
+        whole = pack_text(reading.cells)
+        execute(url, "UPDATE page_contents SET text = :whole WHERE page_id = :id", whole=whole, id=page_id)
+        execute(url, "UPDATE pages SET text_bytes = :size WHERE id = :id", size=len(whole), id=page_id)
 
 
 def _start(package: Any, folder: Path) -> Any:

@@ -18,6 +18,7 @@ from foxing.encoder.native.codec import NativeCodec
 from foxing.encoder.native.weights import WEIGHTS_PATH
 from foxing.memory import Memory, ReencodingReport
 
+from .databases import store_whole_texts
 from .hooked_codec import HookedCodec
 
 BANK = "ana"
@@ -164,7 +165,7 @@ class SampleBank:
         tables = (
             "pages",
             "page_contents",
-            "spans",
+            "page_directories",
             "keepsakes",
             "messages",
             "recent_postings",
@@ -205,6 +206,7 @@ def build_sample_bank(database: Path, codec: NativeCodec) -> SampleBank:
                 memory.seal(BANK)
                 memory.age(BANK)
         memory.pin(BANK, memory.pages(BANK).pages[-1].id)
+        store_whole_texts(f"sqlite:///{database}", memory)  # which is read without the other weights
         clock = END
         memory.age(BANK)
         readings = [memory.read_page(BANK, page.id) for page in memory.pages(BANK).pages]

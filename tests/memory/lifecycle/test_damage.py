@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 import pytest
-from support.databases import execute
+from support.databases import execute, store_whole_texts
 
 from foxing.encoder import CodecError, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
@@ -94,6 +94,7 @@ def test_damaged_tokens_lose_only_their_messages(
 
 def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_url: str) -> None:
     first, second = (page.id for page in memory.pages("ana").pages)
+    store_whole_texts(database_url, memory)
     damage(database_url, "text", flipped)
 
     spans = {span.message_id: span for span in memory.export("ana")}
@@ -110,6 +111,7 @@ def test_damaged_text_is_never_reported_as_exact(memory: Memory, database_url: s
 
 def test_kept_text_replaces_damaged_tokens_for_good_when_it_is_dropped(memory: Memory, database_url: str) -> None:
     first = memory.pages("ana").pages[0].id
+    store_whole_texts(database_url, memory)
     damage(database_url, "tokens", flipped)
     assert memory.message("ana", "a0").text == f"{TEXT} a0."
 
@@ -142,6 +144,7 @@ def test_a_codec_without_the_fresh_tier_seals_at_the_next_sharper_one(database_u
 def test_exact_text_is_read_without_a_codec(memory: Memory, database_url: str) -> None:
     """Weights that are missing or slow to load do not affect what needs no decoding."""
     memory.store("ana", [{"id": "open", "role": "user", "content": TEXT, "created_at": START}])
+    store_whole_texts(database_url, memory)
     with Memory(database_url, codec="not installed") as other:
         assert other.message("ana", "open").text == TEXT
         sources = [span.source for span in other.recall("ana", "late", limit=9).spans]

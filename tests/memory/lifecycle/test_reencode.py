@@ -52,7 +52,7 @@ def test_tiers_spans_keepsakes_and_the_wastebasket_stay(bank: SampleBank, memory
         assert memory.page_tokens(BANK, new.id).count == new.vision_tokens
         if not new.text_kept:
             assert new.confidence == memory.read_page(BANK, new.id).confidence
-    for table in ("spans", "keepsakes", "wastebasket"):
+    for table in ("page_directories", "keepsakes", "wastebasket"):
         assert bank.rows()[table] == rows[table], table
 
 

@@ -184,18 +184,6 @@ def test_counts_are_among_the_bytes_of_their_bank(memory: Memory) -> None:
     assert after[1] == before[1]
 
 
-def test_a_count_goes_with_its_message(memory: Memory, database_path: Path) -> None:
-    memory.recall("ana", "lavender")
-    memory.close()
-    connection = connect(database_path)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("DELETE FROM recent_postings")
-    assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (1,)
-    connection.execute("DELETE FROM messages WHERE key = 'garden'")
-    assert connection.execute("SELECT count(*) FROM rehearsals").fetchone() == (0,)
-    connection.close()
-
-
 def test_banks_and_embeddings_keep_counts_apart(opened: Callable[..., Memory]) -> None:
     with opened(embedder=HashingEmbedder()) as memory:
         memory.store("ana", PAIR)

@@ -16,6 +16,7 @@ from support.plugins import InstallPlugin
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
+from foxing.memory.storage.directory import PageDirectory
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -132,7 +133,7 @@ class Bank:
         tables = (
             "pages",
             "page_contents",
-            "spans",
+            "page_directories",
             "keepsakes",
             "messages",
             "recent_postings",
@@ -200,10 +201,11 @@ def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None
     memory.reencode(BANK)
     rows = bank.rows()
     parts: dict[int, list[tuple[int, int]]] = {}
-    for span in rows["spans"]:
-        parts.setdefault(span[2], []).append((span[6], span[7]))
+    directories = [PageDirectory.unpack(bytes(row[2])) for row in rows["page_directories"]]
+    for place in (place for directory in directories for place in directory.places):
+        parts.setdefault(place.message_id, []).append((place.char_start, place.char_stop))
     assert any(len(found) > 1 for found in parts.values()), "no page ends in the middle of a message"
-    lengths = {row[0]: row[9] for row in rows["messages"]}
+    lengths = {message.id: message.chars for directory in directories for message in directory.messages}
     for message, found in parts.items():
         edges = sorted(found)
         assert (edges[0][0], edges[-1][1]) == (0, lengths[message])

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -19,6 +20,8 @@ from foxing.memory.recall.semantic import use
 from foxing.memory.recall.semantic.codes import code_bytes, distances, nearness, to_codes
 from foxing.memory.recall.semantic.registry import embedder_names, open_embedder
 from foxing.memory.recall.semantic.source import PAUSE_S, EmbedderSource
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import messages
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -85,8 +88,12 @@ def first(memory: Memory, query: str) -> str:
 
 def codes(database_url: str) -> dict[str, tuple[int, bytes]]:
     """Message id → embedder and code."""
-    query = "SELECT key, embedder_id, code FROM embeddings JOIN messages ON messages.id = message_id"
-    return {key: (embedder, bytes(code)) for key, embedder, code in execute(database_url, query)}
+    rows = execute(database_url, "SELECT bank_id, message_id, embedder_id, code FROM embeddings")
+    with closing(Database(database_url)) as database, database.read() as connection:
+        return {
+            messages.by_ids(connection, bank_id, [message_id])[message_id].key: (embedder, bytes(code))
+            for bank_id, message_id, embedder, code in rows
+        }
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,7 @@ def new_page(bank_id: int, key: str, *, day: int = 0, tier: str = "base", text_b
         "vision_tokens": 3,
         "token_bytes": 6,
         "text_bytes": text_bytes,
+        "text_kept": text_bytes > 0,
         "confidence": 0.5,
         "layout": {"columns": 160, "rows": 80},
         "rows_used": 2,

@@ -20,6 +20,7 @@ LOWER: EncodedColumns = {
     "vision_tokens": 1,
     "token_bytes": 2,
     "text_bytes": 0,
+    "text_kept": False,
     "confidence": 0.25,
 }
 DAY = timedelta(days=1)

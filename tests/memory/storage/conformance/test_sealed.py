@@ -1,0 +1,182 @@
+"""Sealed messages are found as open ones are, whatever pages they are on, in every dialect."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import Connection
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.open_messages import SealedPart
+from foxing.memory.storage.repositories.pages import NewParts, NewSpan
+from foxing.memory.storage.repositories.sealed import changes, neighbours
+
+from .conftest import NOW, insert_rows, new_message, new_page
+
+pytestmark = pytest.mark.both_databases
+
+THREADS = ("one", "two", "three")
+COUNT = 90
+
+
+def filled(connection: Connection, bank_id: int, seed: int) -> list[Message]:
+    """Messages of three threads and another bank's between them, most of them on pages; all of the bank, by id."""
+    random = Random(seed)
+    other = banks.get_or_create(connection, "other", NOW, {}).id
+    ids: list[int] = []
+    for number in range(COUNT):
+        for bank in [bank_id, other][: 1 + (random.random() < 0.3)]:
+            thread = banks.thread_ids(connection, bank, [random.choice(THREADS)])
+            row = new_message(bank, next(iter(thread.values())), f"k{number}", random.randrange(60))
+            if random.random() < 0.5:
+                row["key"] = None
+            row["metadata"] = random.choice([None, {"level": 1}, {"level": True}, {"level": 2.0, "tag": "☂"}])
+            row["passages"] = random.choice([1, 1, 3])
+            found = insert_rows(connection, bank, [row])
+            ids += found if bank == bank_id else []
+    before = messages.by_ids(connection, bank_id, ids)
+    waiting = sorted(ids, key=lambda i: (before[i].created_at, i))[: COUNT * 3 // 4]
+    for start in range(0, len(waiting), 20):
+        part = waiting[start : start + 20]
+        random.shuffle(part)
+        seal(connection, bank_id, f"p{start}", [before[i] for i in part])
+    return [before[i] for i in ids]
+
+
+def seal(connection: Connection, bank_id: int, key: str, on_it: Sequence[Message]) -> None:
+    """A page with these messages, of which the last stays open."""
+    spans: list[NewSpan] = []
+    for number, message in enumerate(on_it):
+        stop = message.chars if number < len(on_it) - 1 else message.chars // 2
+        at = 40 * number
+        places = {"header_start": at, "start": at + 2, "stop": at + 2 + stop}
+        spans.append({"ordinal": number, "message_id": message.id, **places, "char_start": 0, "char_stop": stop})  # type: ignore[typeddict-item]
+    times = [message.created_at for message in on_it]
+    values = new_page(bank_id, key)
+    values["first_at"], values["last_at"], values["messages"] = min(times), max(times), len(on_it)
+    pages.insert(connection, values, pages.PageContent(b"t", b"x"), NewParts(spans, (), on_it))
+    parts = [SealedPart(span["message_id"], span["char_stop"], True) for span in spans[:-1]]
+    open_messages.mark_sealed(connection, [*parts, SealedPart(spans[-1]["message_id"], spans[-1]["char_stop"], False)])
+
+
+def facts(message: Message) -> tuple[object, ...]:
+    """What a message is, whether or not it is sealed."""
+    who = (message.id, message.key, message.thread, message.thread_id, message.role, message.name)
+    return (*who, message.created_at, message.chars, message.parts, message.metadata, message.passages)
+
+
+FILTERS = (
+    {},
+    {"since": NOW + timedelta(minutes=20)},
+    {"since": NOW + timedelta(minutes=10), "until": NOW + timedelta(minutes=31)},
+    {"thread": "two"},
+    {"metadata": {"level": 1}},
+    {"metadata": {"level": 2, "tag": "☂"}, "thread": "one"},
+)
+
+
+def admits(message: Message, wanted: dict[str, object]) -> bool:
+    since, until, held = wanted.get("since"), wanted.get("until"), dict(message.metadata or {})
+    asked = wanted.get("metadata")
+    return (
+        (not isinstance(since, datetime) or message.created_at >= since)
+        and (not isinstance(until, datetime) or message.created_at < until)
+        and wanted.get("thread", message.thread) == message.thread
+        and (
+            not isinstance(asked, dict)
+            or all(
+                key in held and held[key] == value and isinstance(held[key], bool) == isinstance(value, bool)
+                for key, value in asked.items()
+            )
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_messages_are_what_they_were(database: Database, bank_id: int, seed: int) -> None:
+    with database.write() as connection:
+        every = filled(connection, bank_id, seed)
+    with database.read() as connection:
+        ids = [message.id for message in every]
+        found = messages.by_ids(connection, bank_id, [*ids, 10**9])
+        assert [facts(found[i]) for i in ids] == [facts(message) for message in every]
+        assert sum(not message.open for message in found.values()) > COUNT / 2
+        by_key = messages.by_keys(connection, bank_id, [*(message.key for message in every), "nobody"])
+        assert {key: message.id for key, message in by_key.items()} == {m.key: m.id for m in every}
+        assert messages.times(connection, bank_id, ids) == {m.id: m.created_at for m in every}
+        assert messages.passage_counts(connection, bank_id, ids) == {m.id: 3 for m in every if m.passages == 3}
+        assert messages.count(connection, bank_id) == COUNT
+        assert messages.newest_id(connection, bank_id) >= max(ids)
+        assert messages.ids_after(connection, bank_id, ids[30], 25) == ids[31:56]
+        assert embeddings.pending(connection, bank_id, None, 0, COUNT + 5) == ids
+        other = banks.find(connection, "other")
+        assert other is not None
+        assert messages.by_ids(connection, other.id, ids) == {}
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=str)
+def test_a_filter_lets_the_same_through(database: Database, bank_id: int, wanted: dict[str, object]) -> None:
+    with database.write() as connection:
+        every = filled(connection, bank_id, 7)
+    with database.read() as connection:
+        thread = banks.find_thread(connection, bank_id, str(wanted["thread"])) if "thread" in wanted else None
+        given = {key: value for key, value in wanted.items() if key != "thread"}
+        within = MessageFilter(thread_id=thread, **given)  # type: ignore[arg-type]
+        expected = sorted((m for m in every if admits(m, wanted)), key=lambda m: (m.created_at, m.id))
+        ids = [message.id for message in expected]
+        assert 0 < len(ids) <= COUNT
+        assert messages.ids_within(connection, bank_id, within) == set(ids)
+        assert messages.admitted(connection, bank_id, [m.id for m in every], within) == set(ids)
+        assert [m.id for m in messages.latest(connection, bank_id, within, 7)] == ids[-7:]
+        assert [m.id for m in messages.listed(connection, bank_id, within, [m.id for m in every])] == ids
+        listed: list[Message] = []
+        while rows := messages.window(
+            connection,
+            bank_id,
+            within,
+            after=(listed[-1].created_at, listed[-1].id) if listed else None,
+            limit=11,
+        ):
+            listed += rows
+        assert [m.id for m in listed] == ids
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_neighbours_are_those_of_the_thread(database: Database, bank_id: int, seed: int) -> None:
+    with database.write() as connection:
+        every = filled(connection, bank_id, seed)
+    threads = {name: [message.id for message in every if message.thread == name] for name in THREADS}
+    with database.read() as connection:
+        for reach in (1, 3):
+            found = neighbours.around(connection, bank_id, [message.id for message in every], reach)
+            for message in every:
+                ids = threads[message.thread]
+                place = ids.index(message.id)
+                before, after = ids[max(0, place - reach) : place][::-1], ids[place + 1 : place + 1 + reach]
+                assert (list(found[message.id].before), list(found[message.id].after)) == (before, after), message.id
+
+
+def test_passages_and_digests_of_sealed_messages_change(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        every = filled(connection, bank_id, 3)
+        sealed = [m for m in messages.by_ids(connection, bank_id, [m.id for m in every]).values() if not m.open]
+        assert all(message.digest for message in sealed)
+        changes.set_passages(connection, bank_id, {message.id: 9 for message in every})
+        on = pages.spans_of_messages(connection, bank_id, [sealed[0].id])[sealed[0].id][0].page_id
+        changes.forget_digests(connection, bank_id, [on])
+    with database.read() as connection:
+        after = messages.by_ids(connection, bank_id, [message.id for message in every])
+        assert {message.passages for message in after.values()} == {9}
+        assert after[sealed[0].id].digest  # its page keeps the exact text
+    with database.write() as connection:
+        page = pages.by_ids(connection, [on])[on]
+        lower = {"tier": "tiny", "codec": "native", "vision_tokens": 1, "token_bytes": 2, "text_bytes": 0}
+        pages.swap(connection, page, tokens=b"lo", text=None, values={**lower, "text_kept": False, "confidence": 0.5})  # type: ignore[typeddict-item]
+        changes.forget_digests(connection, bank_id, [on])
+        left = messages.by_ids(connection, bank_id, [message.id for message in sealed])
+        on_page = pages.messages_on(connection, [on])
+        assert all(bool(message.digest) == (message.id not in on_page) for message in left.values())

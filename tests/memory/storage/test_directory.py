@@ -1,0 +1,83 @@
+"""The directory of a page: what is packed comes back, and damage is noticed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foxing.memory.errors import StorageError
+from foxing.memory.storage.directory import DIGEST_BYTES, PageDirectory, Place, SealedMessage
+
+TEXTS = st.text(max_size=12)
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> tuple[list[SealedMessage], list[Place]]:
+    """Messages of a page in any order and of any values, and their places, some in two parts."""
+    ids = draw(st.lists(st.integers(1, 2**40), unique=True, max_size=12))
+    messages = [
+        SealedMessage(
+            message_id,
+            draw(st.none() | TEXTS),
+            draw(st.integers(1, 2**31)),
+            draw(TEXTS),
+            draw(st.none() | TEXTS),
+            draw(st.integers(-(2**55), 2**55)),
+            draw(st.integers(0, 2**20)),
+            draw(st.integers(0, 300)),
+            draw(st.integers(1, 5000)),
+            draw(st.sampled_from([b"", bytes(range(DIGEST_BYTES))])),
+            draw(st.none() | st.just('{"a":"한"}')),
+        )
+        for message_id in ids
+    ]
+    places, at = [], 0
+    for message in messages:
+        for _ in range(draw(st.integers(1, 2))):
+            header, length = draw(st.integers(0, 40)), draw(st.integers(0, 200))
+            first = draw(st.integers(0, message.chars))
+            last = draw(st.integers(first, message.chars))
+            places.append(Place(message.id, at, at + header, at + header + length, first, last))
+            at += header + length + draw(st.integers(0, 3))
+    return messages, places
+
+
+@given(pages())
+@settings(max_examples=150, deadline=None)
+def test_a_directory_comes_back_as_it_was_packed(page: tuple[list[SealedMessage], list[Place]]) -> None:
+    messages, places = page
+    directory = PageDirectory.unpack(PageDirectory.of(messages, places).pack())
+    assert directory.messages == messages
+    assert directory.places == places
+    assert all(directory.message(directory.place_of[message.id]) == message for message in messages)
+
+
+def sample() -> PageDirectory:
+    messages, places, at = [], [], 0
+    for number in range(80):
+        chars, key = 60 + number * 7 % 90, None if number % 2 else f"D{number // 20}:{number % 20}"
+        when = (1_700_000_000 + 47 * number) * 1_000_000
+        who = ("user", "Ann") if number % 2 else ("assistant", "Bob")
+        messages.append(SealedMessage(500 + number, key, 3, *who, when, chars, 0, 1, b"digest", None))
+        places.append(Place(500 + number, at, at + 22, at + 22 + chars, 0, chars))
+        at += 22 + chars
+    return PageDirectory.of(messages, places)
+
+
+def test_a_message_of_a_page_takes_few_bytes() -> None:
+    directory = sample()
+    without_digests = replace(directory, has_digest=np.zeros(len(directory), dtype=bool))
+    assert len(directory.pack()) < 12 * len(directory)
+    assert len(without_digests.pack()) < 6 * len(directory)
+
+
+@pytest.mark.parametrize("place", [0, 3, 7, 40, -1])
+def test_damage_is_noticed(place: int) -> None:
+    packed = bytearray(sample().pack())
+    packed[place] ^= 1
+    with pytest.raises(StorageError, match="damaged"):
+        PageDirectory.unpack(bytes(packed))
+    with pytest.raises(StorageError, match="damaged"):
+        PageDirectory.unpack(b"")
