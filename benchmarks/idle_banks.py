@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select, text
 
 from foxing.memory import Memory
 from foxing.memory.recall.lexical.postings import Postings
@@ -115,6 +115,8 @@ def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
             copied += count
             if progress is not None:
                 progress(copied, number)
+        highest = rows_per_bank["messages"] * copied  # sealed ones have no row that says it
+        connection.execute(text("UPDATE sqlite_sequence SET seq = :seq WHERE name = 'messages'"), {"seq": highest})
     database.close()
 
 

@@ -16,6 +16,7 @@ from .storage.database import Database
 from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
+from .storage.repositories.sealed import lookup
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:
@@ -59,7 +60,7 @@ def _bank_after(cursor: str) -> str:
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
     """Statistics of pages of the bank called `bank`."""
     ids = [row.id for row in rows]
-    threads = pages.threads_of(connection, ids)
+    threads = lookup.threads_of(connection, ids)
     keepsakes = pages.keepsake_totals(connection, ids)
     infos = []
     for row in rows:

@@ -39,8 +39,10 @@ def measure_cold(folder: Path, recalls: int = 16, messages: int = 500) -> Cold:
             checked(first.post("/v1/banks/stores/messages", json={"messages": [{"role": "user", "content": "first"}]}))
         done = threading.Event()
         stores = pool.submit(run_client, Task(url, "store", "stores", 1, 600, PAUSE_S), 0, done)
-        times_ms = list(pool.map(lambda bank: _recall_ms(url, bank, messages), banks))
-        done.set()
+        try:
+            times_ms = list(pool.map(lambda bank: _recall_ms(url, bank, messages), banks))
+        finally:
+            done.set()
         outcome = stores.result()
     recalled = Outcome(times_ms, [])
     return Cold(

@@ -20,6 +20,7 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.memory.storage.repositories.sealed.changes import set_passages
+from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
@@ -106,7 +107,7 @@ class Reindexer:
         if not changes.sealed and not changes.faded:
             return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
-            ids = {*changes.sealed, *pages.messages_on(connection, changes.faded)}
+            ids = {*changes.sealed, *messages_on(connection, changes.faded)}
             found = messages.by_ids(connection, bank_id, ids)
             affected = [message for message in found.values() if not message.open or message.id in changes.sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)

@@ -230,17 +230,16 @@ class PageDirectory:
             digests,
             has_digest,
             dict(metadata),
-            _places(chars, *places),
+            _places(chars, places),
         )
 
 
 _COLUMNS = 15
 
 
-def _places(
-    chars: Numbers, which: Numbers, header: Numbers, start: Numbers, wider: Numbers, first: Numbers, rest: Numbers
-) -> Numbers:
-    """int64[m, 6], see `PageDirectory.cells`."""
+def _places(chars: Numbers, columns: Sequence[Numbers]) -> Numbers:
+    """int64[m, 6], see `PageDirectory.cells`, of the last columns of `PageDirectory._columns`."""
+    which, header, start, wider, first, rest = columns
     which = _signed(which) + np.arange(len(which))
     char_stop = chars[which] - _signed(rest)
     length = start + (char_stop - first) + _signed(wider)  # of header and text

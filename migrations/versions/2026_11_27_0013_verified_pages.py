@@ -19,5 +19,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Texts that are read from tokens count as dropped then."""
     op.execute("UPDATE page_contents SET text = NULL WHERE page_id IN (SELECT id FROM pages WHERE text_bytes = 0)")
-    with op.batch_alter_table("pages") as batch:
-        batch.drop_column("text_kept")
+    op.drop_column("pages", "text_kept")

@@ -201,15 +201,15 @@ def window(
     in_order = lookup.in_time_order(connection, bank_id, within, after)
     # one that is sealed in part is among both; that it is open may lie beyond `still_open`
     sealed = [message for message in islice(in_order, limit + len(begun)) if message.id not in begun]
-    partial = _open_among(connection, [message.id for message in sealed])
+    partial = _open_among(connection, bank_id, [message.id for message in sealed])
     ended = _sealed(connection, [message for message in sealed if message.id not in partial])
     return list(islice(merge(still_open, ended, key=_by_time), limit))
 
 
-def _open_among(connection: Connection, ids: Sequence[int]) -> set[int]:
+def _open_among(connection: Connection, bank_id: int, ids: Sequence[int]) -> set[int]:
     if not ids:
         return set()
-    return set(connection.execute(select(_c.id).where(columns.among(_c.id, ids))).scalars())
+    return set(connection.execute(select(_c.id).where(columns.among(_c.id, ids), _c.bank_id == bank_id)).scalars())
 
 
 def _by_time(message: Message) -> tuple[datetime, int]:
@@ -221,7 +221,7 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
     query = select_open.where(_c.bank_id == bank_id, *within.conditions())
     still_open = _open(connection, query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
     sealed = lookup.latest(connection, bank_id, within, limit)
-    partial = _open_among(connection, [message.id for message in sealed])
+    partial = _open_among(connection, bank_id, [message.id for message in sealed])
     ended = _sealed(connection, [message for message in sealed if message.id not in partial])
     return sorted([*still_open, *ended], key=_by_time)[-limit:]
 

@@ -12,7 +12,7 @@ from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory, Place
 
-from . import banks, messages, schedule
+from . import messages, schedule
 from .batches import batched
 from .messages import Message
 from .sealed import directories, runs
@@ -361,24 +361,11 @@ def _spans(page_id: int, directory: PageDirectory, of: Collection[int] | None = 
     return [SpanRow(page_id, ordinal, *place) for ordinal, place in numbered if of is None or place.message_id in of]
 
 
-def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:
-    """Ids of the messages that are on these pages, whole or in part."""
-    return {int(i) for directory in directories.get(connection, page_ids).values() for i in directory.ids}
-
-
 def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Ids of those of the messages that are only on pages with kept text."""
     places = runs.of_messages(connection, bank_id, message_ids)
     rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
     return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
-
-
-def threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
-    """Page id → names of the threads on it, in their order on the page."""
-    found = directories.get(connection, page_ids)
-    ordered = {page_id: list(dict.fromkeys(directory.threads.tolist())) for page_id, directory in found.items()}
-    names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
-    return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}
 
 
 def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, list[KeepsakeRow]]:

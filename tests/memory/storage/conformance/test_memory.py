@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from alembic import command
+from support.databases import store_whole_texts
 
 from foxing.memory import Memory
 from foxing.memory.storage.database import Database, alembic_config
@@ -47,6 +48,7 @@ def test_rows_of_every_table_survive_an_upgrade(database_url: str) -> None:
             if name != "open":
                 memory.seal("ana")
         assert len(memory.age("ana").moved) == 1
+        store_whole_texts(database_url, memory)
         before = list(memory.export("ana"))
     database = Database(database_url)
     config = alembic_config()

@@ -9,6 +9,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
 from foxing.memory.storage.repositories.pages import EncodedColumns, NewParts
 from foxing.memory.storage.repositories.schedule import PageGroup
+from foxing.memory.storage.repositories.sealed import lookup
 
 from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
 
@@ -38,9 +39,9 @@ def test_a_page_comes_back_as_it_was_inserted(database: Database, bank_id: int) 
         assert (bytes(content.tokens), bytes(content.text or b"")) == (b"tok\0en", b"te\0t")
         assert [span.message_id for span in pages.spans_of_pages(connection, [page.id])[page.id]] == ids
         assert [span.ordinal for span in pages.spans_of_messages(connection, bank_id, ids)[ids[1]]] == [1]
-        assert pages.messages_on(connection, [page.id]) == set(ids)
+        assert lookup.messages_on(connection, [page.id]) == set(ids)
         assert pages.kept_exactly(connection, bank_id, ids) == set(ids)
-        assert pages.threads_of(connection, [page.id]) == {page.id: ["main"]}
+        assert lookup.threads_of(connection, [page.id]) == {page.id: ["main"]}
         assert [k.text for k in pages.keepsakes_of(connection, [page.id])[page.id]] == [ODD_TEXT]
         assert pages.keepsake_totals(connection, [page.id])[page.id].number == 1
         assert sizes.keepsake_bytes(connection, bank_id) > 0

@@ -13,7 +13,7 @@ from foxing.memory.storage.repositories import banks, embeddings, messages, open
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import NewParts, NewSpan
-from foxing.memory.storage.repositories.sealed import changes, neighbours
+from foxing.memory.storage.repositories.sealed import changes, lookup, neighbours
 
 from .conftest import NOW, insert_rows, new_message, new_page
 
@@ -178,5 +178,5 @@ def test_passages_and_digests_of_sealed_messages_change(database: Database, bank
         pages.swap(connection, page, tokens=b"lo", text=None, values={**lower, "text_kept": False, "confidence": 0.5})  # type: ignore[typeddict-item]
         changes.forget_digests(connection, bank_id, [on])
         left = messages.by_ids(connection, bank_id, [message.id for message in sealed])
-        on_page = pages.messages_on(connection, [on])
+        on_page = lookup.messages_on(connection, [on])
         assert all(bool(message.digest) == (message.id not in on_page) for message in left.values())
