@@ -221,15 +221,19 @@ def _drop_references() -> None:
 
 def _change_messages() -> None:
     """Only open messages stay. In SQLite ids of sealed ones must not be used again."""
-    with op.batch_alter_table(
-        "messages", recreate="auto", table_kwargs={"sqlite_autoincrement": True}
-    ) as batch:  # copies all rows, so that SQLite knows the highest id
+    with op.batch_alter_table("messages", table_kwargs={"sqlite_autoincrement": True}) as batch:
         batch.drop_constraint("uq_messages_bank_id_key", type_="unique")
         batch.alter_column("key", existing_type=sa.Text(), nullable=True)
     op.execute(messages.delete().where(~messages.c.open))
     with op.batch_alter_table("messages", table_kwargs={"sqlite_autoincrement": True}) as batch:
         batch.drop_column("open")
         batch.alter_column("content", existing_type=sa.Text(), nullable=False)
+    if op.get_context().dialect.name == "sqlite":
+        op.execute("DELETE FROM sqlite_sequence WHERE name = 'messages'")
+        op.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'messages', coalesce(max(id), 0) FROM "
+            "(SELECT max(last_message) AS id FROM message_runs UNION ALL SELECT max(id) FROM messages)"
+        )
 
 
 def downgrade() -> None:

@@ -23,6 +23,7 @@ def test_messages_from_before_are_plain_and_without_metadata(database_url: str) 
         memory.store("ana", [hello, {"role": "user", "content": "sealed", "id": "s"}])
         memory.seal("ana")
         memory.store("ana", [{**hello, "id": "open"}])
+        memory.seal("ana")
     database = Database(database_url)
     run(database, "2026_11_25_0001", upgrade=False)
     with database.read() as connection:
@@ -34,5 +35,8 @@ def test_messages_from_before_are_plain_and_without_metadata(database_url: str) 
             message = memory.message("ana", key)
             assert (message.text, message.parts, message.metadata) == ("△ hello", None, {})
         assert memory.store("ana", [hello]).duplicates == 1
-        assert memory.reindex("ana", words=True).indexed == 3  # the schema of before had words, not their hashes
+        (new,) = memory.store("ana", [{"role": "user", "content": "later"}]).ids
+        texts = {span.message_id: span.text for span in memory.export("ana")}
+        assert texts == {"m": "△ hello", "s": "sealed", "open": "△ hello", new: "later"}  # no number was used twice
+        assert memory.reindex("ana", words=True).indexed == 4  # the schema of before had words, not their hashes
         assert [span.message_id for span in memory.recall("ana", "sealed", limit=1).spans] == ["s"]
