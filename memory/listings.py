@@ -56,6 +56,24 @@ def _bank_after(cursor: str) -> str:
         raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error
 
 
+def page_info(database: Database, bank: str, page_id: str) -> PageInfo:
+    """See `Memory.page`."""
+    with database.read() as connection:
+        row = pages.get(connection, banks.get(connection, bank).id, page_id)
+        return page_infos(connection, bank, [row])[0]
+
+
+def set_pinned(database: Database, bank: str, page_id: str, *, pinned: bool) -> PageInfo:
+    """Pins or unpins a page. Raises `NotFound`."""
+    with database.write() as connection:
+        bank_id = banks.get(connection, bank).id
+        banks.lock(connection, bank_id)
+        row = pages.get(connection, bank_id, page_id)
+        if row.pinned != pinned:
+            pages.set_pinned(connection, row, pinned)
+    return page_info(database, bank, page_id)
+
+
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
     """Statistics of pages of the bank called `bank`."""
     ids = [row.id for row in rows]

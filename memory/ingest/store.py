@@ -290,7 +290,7 @@ def _insert(connection: Connection, bank_id: int, new: Sequence[tuple[_KeyedMess
         }
         for (item, now), thread in zip(new, threads, strict=True)
     ]
-    return messages.insert(connection, rows, bank_id)
+    return messages.insert(connection, rows)
 
 
 def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:

@@ -43,7 +43,7 @@ class IndexedBank:
         with self.database.write() as connection:
             first = len(self.ids)
             rows = [self._row(number, text, thread) for number, text in enumerate(texts, start=first)]
-            ids = messages.insert(connection, rows, self.id)
+            ids = messages.insert(connection, rows)
             new = [ids[row["key"]] for row in rows]
             self.index.add(connection, self.id, {i: [_terms(text)] for i, text in zip(new, texts, strict=True)})
         self.ids += new

@@ -43,6 +43,10 @@ class PageChanges:
     drafts: Sequence[PageDraft] = ()
     #: ids of pages that the drafts replace
     replaced: Collection[int] = ()
+    #: whether pages will have more than before, so that what was said is embedded as well
+    restored: bool = False
+    #: ids of messages that will be gone
+    erased: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -99,15 +103,17 @@ class Reindexer:
         if not changes.sealed and not changes.faded:
             return PreparedTerms(_Basis({}, {}, {}), {})
         with self.database.read() as connection:
-            ids = sorted({*changes.sealed, *pages.messages_on(connection, changes.faded)})
+            on_pages = pages.messages_on(connection, changes.faded)
+            ids = sorted({*changes.sealed, *on_pages}.difference(changes.erased))
             found = messages.by_ids(connection, ids)
             affected = [message for message in found.values() if not message.open or message.id in changes.sealed]
             stored = StoredMessages.fetch(connection, affected)
         basis = _Basis.of(found.values(), stored.spans, stored.pages)
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
-        counts, passages = _terms_of({i: item for i, item in remembered.items() if not item.failed}, found)
-        changed = [i for i, item in remembered.items() if not item.failed and not _is_as_said(item)]
+        readable = {i: item for i, item in remembered.items() if not item.failed}
+        counts, passages = _terms_of(readable, found)
+        changed = [i for i, item in readable.items() if changes.restored or not _is_as_said(item)]
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 

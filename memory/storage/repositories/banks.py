@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import schema
+from foxing.memory.storage.ids import retire, with_id
 
 from . import schedule
 from .batches import batched
@@ -51,7 +52,8 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
-        insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
+        values = with_id(connection, schema.banks, {"name": name, "created_at": now, "policy": policy})
+        insert = insert_into(connection, schema.banks).values(values)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
         row = connection.execute(query).one()
     return _bank(row)
@@ -73,8 +75,11 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 
 
 def by_id(connection: Connection, bank_id: int) -> Bank:
-    """The bank with that id, which must exist."""
-    return _bank(connection.execute(select(schema.banks).where(_c.id == bank_id)).one())
+    """The bank with that id. Raises `NotFound` if it was erased meanwhile."""
+    row = connection.execute(select(schema.banks).where(_c.id == bank_id)).first()
+    if row is None:
+        raise NotFound("this bank was erased")
+    return _bank(row)
 
 
 def set_policy(connection: Connection, bank_id: int, policy: dict[str, Any]) -> None:
@@ -92,6 +97,39 @@ def advance_seal_version(connection: Connection, bank: Bank) -> bool:
         .values(seal_version=bank.seal_version + 1)
     )
     return result.rowcount == 1
+
+
+def interrupt_sealing(connection: Connection, bank_id: int) -> None:
+    """Has processes that are sealing the bank begin again, because open messages are erased."""
+    connection.execute(schema.banks.update().where(_c.id == bank_id).values(seal_version=_c.seal_version + 1))
+
+
+def delete(connection: Connection, bank_id: int) -> None:
+    """Deletes a bank with everything in it: the rows of every table that belong to it, to its pages or messages."""
+    for table, column in ((schema.messages, schema.messages.c), (schema.pages, schema.pages.c)):
+        highest = connection.execute(select(func.max(column.id)).where(column.bank_id == bank_id)).scalar_one()
+        retire(connection, table, [highest or 0])
+    retire(connection, schema.banks, [bank_id])
+    owned = {
+        "page_id": select(schema.pages.c.id).where(schema.pages.c.bank_id == bank_id),
+        "message_id": select(schema.messages.c.id).where(schema.messages.c.bank_id == bank_id),
+    }
+    for table in reversed(schema.metadata.sorted_tables):
+        if "bank_id" in table.c:
+            connection.execute(table.delete().where(table.c.bank_id == bank_id))
+            continue
+        owner = next((name for name in owned if name in table.c), None)
+        if owner is not None:
+            connection.execute(table.delete().where(table.c[owner].in_(owned[owner])))
+    connection.execute(schema.banks.delete().where(_c.id == bank_id))
+
+
+def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[str]) -> None:
+    """Deletes those of the threads that no message belongs to any more."""
+    c, messages = schema.threads.c, schema.messages.c
+    for part in batched(sorted(set(names))):
+        empty = ~select(messages.id).where(messages.thread_id == c.id).exists()
+        connection.execute(schema.threads.delete().where(c.bank_id == bank_id, c.name.in_(part), empty))
 
 
 def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from foxing.memory.metadata import Scalar
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.ids import next_id, retire
 
 from .batches import batched
 
@@ -141,18 +142,14 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
     return {row.id: _message(row) for row in connection.execute(_select.where(columns.among(_c.id, ids)))}
 
 
-def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
+def insert(connection: Connection, rows: Sequence[NewRow]) -> dict[str, int]:
     """Inserts messages of one bank, whose ids ascend in that order; returns key → id."""
-    values = [dict(row) for row in rows]
-    if connection.dialect.name != "sqlite":  # which executes such a statement row by row
+    first = next_id(connection, schema.messages)
+    if first is None:
         statement = schema.messages.insert().returning(_c.key, _c.id, sort_by_parameter_order=True)
-        return {row.key: row.id for row in connection.execute(statement, values)}
-    connection.execute(schema.messages.insert(), values)
-    ids: dict[str, int] = {}
-    for keys in batched([row["key"] for row in rows]):
-        query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(keys))
-        ids |= {row.key: row.id for row in connection.execute(query)}
-    return ids
+        return {row.key: row.id for row in connection.execute(statement, [dict(row) for row in rows])}
+    connection.execute(schema.messages.insert(), [{"id": first + n, **row} for n, row in enumerate(rows)])
+    return {row["key"]: first + n for n, row in enumerate(rows)}
 
 
 def open_up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
@@ -313,6 +310,21 @@ def count_open_chars(connection: Connection, bank_id: int) -> int:
     """Characters of open messages that are not on pages."""
     query = select(func.coalesce(func.sum(_c.chars - _c.sealed_chars), 0)).where(_c.bank_id == bank_id, _c.open)
     return int(connection.execute(query).scalar_one())
+
+
+def thread_size(connection: Connection, thread_id: int) -> int:
+    """How many messages a thread has."""
+    query = select(func.count()).select_from(schema.messages).where(_c.thread_id == thread_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def delete(connection: Connection, message_ids: Sequence[int]) -> None:
+    """Deletes messages that no page and no index holds any more, with their rehearsals."""
+    retire(connection, schema.messages, message_ids)
+    rehearsals = schema.rehearsals
+    for part in batched(message_ids):
+        connection.execute(rehearsals.delete().where(rehearsals.c.message_id.in_(part)))
+        connection.execute(schema.messages.delete().where(_c.id.in_(part)))
 
 
 def forget_digests(connection: Connection, page_ids: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.ids import with_id
 
 from . import schedule
 from .batches import batched
@@ -215,7 +216,7 @@ def insert(
 ) -> PageRow:
     """Inserts a page with its contents, spans and keepsakes. The clock looks at once when it is due."""
     schedule.bring_forward(connection, values["bank_id"], "age")
-    connection.execute(schema.pages.insert().values(dict(values)))
+    connection.execute(schema.pages.insert().values(with_id(connection, schema.pages, values)))
     page = get(connection, values["bank_id"], values["key"])
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
     _insert_parts(connection, page.id, spans, keepsakes)

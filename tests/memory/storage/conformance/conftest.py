@@ -42,7 +42,7 @@ def insert_messages(connection: Connection, bank_id: int, *keys: str) -> list[in
     """Messages of thread "main", a minute apart; their ids."""
     thread_id = banks.thread_ids(connection, bank_id, ["main"])["main"]
     rows = [new_message(bank_id, thread_id, key, minute) for minute, key in enumerate(keys)]
-    ids = messages.insert(connection, rows, bank_id)
+    ids = messages.insert(connection, rows)
     return [ids[key] for key in keys]
 
 

@@ -21,7 +21,7 @@ def test_a_message_comes_back_as_it_was_stored(database: Database, bank_id: int)
         row = new_message(bank_id, thread, ODD_TEXT)
         row["name"], row["content"] = ODD_TEXT, ODD_TEXT * 1000
         row["digest"] = bytes(range(240, 256))
-        ids = messages.insert(connection, [row], bank_id)
+        ids = messages.insert(connection, [row])
     with database.read() as connection:
         message = messages.by_keys(connection, bank_id, [ODD_TEXT])[ODD_TEXT]
         assert messages.by_ids(connection, [message.id, 0]) == {ids[ODD_TEXT]: message}
@@ -36,7 +36,7 @@ def test_metadata_is_found_by_its_members(database: Database, bank_id: int) -> N
         thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
         row = new_message(bank_id, thread, "with")
         row["metadata"], row["parts"] = metadata, 3
-        messages.insert(connection, [row, new_message(bank_id, thread, "without")], bank_id)
+        messages.insert(connection, [row, new_message(bank_id, thread, "without")])
     with database.read() as connection:
         found = messages.by_keys(connection, bank_id, ["with", "without"])
         assert (found["with"].metadata, found["with"].parts) == (metadata, 3)
@@ -53,7 +53,7 @@ def test_metadata_may_hold_nul(database: Database, bank_id: int) -> None:
         thread = banks.thread_ids(connection, bank_id, ["main"])["main"]
         row = new_message(bank_id, thread, "m")
         row["metadata"] = metadata
-        messages.insert(connection, [row], bank_id)
+        messages.insert(connection, [row])
     with database.read() as connection:
         assert messages.by_keys(connection, bank_id, ["m"])["m"].metadata == metadata
         for wanted, found in (({"a\0b": ODD_TEXT}, ["m"]), ({"a\0b": ODD_TEXT + "\0"}, []), ({"a": ODD_TEXT}, [])):
@@ -85,7 +85,7 @@ def test_a_window_is_in_time_order_and_resumes(database: Database, bank_id: int)
     with database.write() as connection:
         ids = insert_messages(connection, bank_id, *"abcdef")
         thread = banks.thread_ids(connection, bank_id, ["side"])["side"]
-        aside = messages.insert(connection, [new_message(bank_id, thread, "aside", 3)], bank_id)["aside"]
+        aside = messages.insert(connection, [new_message(bank_id, thread, "aside", 3)])["aside"]
     within = MessageFilter(since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=5))
     with database.read() as connection:
         every = messages.window(connection, bank_id, within, after=None, limit=10)
