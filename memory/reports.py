@@ -120,8 +120,8 @@ class UndoReport(Value):
     now: datetime = Field(description="The time at which undo windows were looked at.")
     restored: list[PageRestored] = Field(description="Pages that are as they were before ageing changed them.")
     purged: list[str] = Field(
-        description="Pages whose exact text is gone for good, those included that were restored as far as that goes: its "
-        "undo window has passed."
+        description="Pages whose exact text is gone for good, because its undo window has passed; those included that "
+        "were restored as far as that goes."
     )
     busy: list[str] = Field(description="Pages that another process held or changed; run it again for them.")
     unreadable: list[PageLeft] = Field(
