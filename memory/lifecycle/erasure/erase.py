@@ -124,10 +124,7 @@ class Eraser:
             parts = list(_parts(ids, pages.spans_of_messages(connection, ids)))
         done = 0
         for part in parts:
-            try:
-                self._erase(bank.id, part, now, result)
-            except Unreadable as error:  # what else can be erased is
-                result.left = error
+            self._erase_readable(bank.id, part, now, result)
             done += len(part)
             if progress is not None:
                 progress(done, len(ids))
@@ -148,6 +145,17 @@ class Eraser:
         return ErasureReport(
             bank=bank_name, messages=number, pages=[], bytes_before=size, bytes_after=0, log_erased=erased
         )
+
+    def _erase_readable(self, bank_id: int, message_ids: Sequence[int], now: datetime, result: _Result) -> None:
+        """Erases those of the messages that are on no page that cannot be read."""
+        try:
+            self._erase(bank_id, message_ids, now, result)
+        except Unreadable as error:
+            if len(message_ids) == 1:
+                result.left = error
+                return
+            for message_id in message_ids:
+                self._erase_readable(bank_id, [message_id], now, result)
 
     def _erase(self, bank_id: int, message_ids: Sequence[int], now: datetime, result: _Result) -> None:
         """Erases messages in one transaction. Raises `Unreadable` if a page that holds them cannot be read."""
