@@ -25,22 +25,30 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
     Methods raise `ClientError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
     """
 
-    def __init__(self, connection: Connection, session_id: str, *, remember: bool = True) -> None:
-        """`remember`: whether what is said is stored as messages of the bank as well. Raises `InvalidRequest` for a
-        `session_id` that is empty, longer than 200 characters, or has control characters."""
+    def __init__(self, connection: Connection, session_id: str, *, remember: bool = True, erase: bool = True) -> None:
+        """`remember`: whether what is said is stored as messages of the bank as well. `erase`: whether clearing the
+        history erases these messages for good; else they stay remembered. Raises `InvalidRequest` for a `session_id`
+        that is empty, longer than 200 characters, or has control characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         #: Id of the conversation; what is said in it is remembered in the thread of this name.
         self.session_id = session_id
-        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
+        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember, erase=erase)
 
     @classmethod
     def connect(
-        cls, target: Target, bank: str, session_id: str, *, api_key: str | None = None, remember: bool = True
+        cls,
+        target: Target,
+        bank: str,
+        session_id: str,
+        *,
+        api_key: str | None = None,
+        remember: bool = True,
+        erase: bool = True,
     ) -> Self:
         """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
         `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
-        return cls(connect(target, bank, api_key=api_key), session_id, remember=remember)
+        return cls(connect(target, bank, api_key=api_key), session_id, remember=remember, erase=erase)
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # as LangChain's own histories do it
@@ -60,7 +68,8 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         await run_async(self.connection, self._transcript.add(entries(messages)))
 
     def clear(self) -> None:
-        """Removes all messages from the history. What was said in them stays remembered."""
+        """Removes all messages from the history, and erases the thread of this session for good: everything that was
+        said in it."""
         run(self.connection, self._transcript.clear())
 
     async def aclear(self) -> None:

@@ -37,15 +37,17 @@ class FoxingSession(AsyncClosing):
         session_id: str,
         *,
         remember: bool = True,
+        erase: bool = True,
         session_settings: "SessionSettings | None" = None,
     ) -> None:
-        """`remember`: whether what is said is stored as messages as well. Raises `InvalidRequest` for a `session_id`
-        that is empty, longer than 200 characters, or has control characters."""
+        """`remember`: whether what is said is stored as messages as well. `erase`: whether removing items erases these
+        messages for good; else they stay remembered. Raises `InvalidRequest` for a `session_id` that is empty, longer
+        than 200 characters, or has control characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         self.session_id = session_id
         self.session_settings = session_settings
-        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
+        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember, erase=erase)
 
     @classmethod
     def connect(
@@ -56,12 +58,13 @@ class FoxingSession(AsyncClosing):
         *,
         api_key: str | None = None,
         remember: bool = True,
+        erase: bool = True,
         session_settings: "SessionSettings | None" = None,
     ) -> Self:
         """A session in the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
         Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
         connection = connect(target, bank, api_key=api_key)
-        return cls(connection, session_id, remember=remember, session_settings=session_settings)
+        return cls(connection, session_id, remember=remember, erase=erase, session_settings=session_settings)
 
     async def get_items(self, limit: int | None = None) -> "list[TResponseInputItem]":
         """The items in the order in which they were added: the last `limit` of them, or of the session's settings, or
@@ -77,12 +80,12 @@ class FoxingSession(AsyncClosing):
         await run_async(self.connection, self._transcript.add(_entries(items)))
 
     async def pop_item(self) -> "TResponseInputItem | None":
-        """Removes and returns the last item; None if there is none. What was said in it stays remembered."""
+        """Removes and returns the last item; None if there is none. What was said in it is erased for good."""
         item = await run_async(self.connection, self._transcript.pop())
         return None if item is None else cast("TResponseInputItem", item)
 
     async def clear_session(self) -> None:
-        """Removes all items. What was said in them stays remembered."""
+        """Removes all items, and erases the thread of this session for good: everything that was said in it."""
         await run_async(self.connection, self._transcript.clear())
 
 

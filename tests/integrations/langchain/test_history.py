@@ -81,9 +81,17 @@ def test_messages_are_added_one_by_one(history: FoxingChatMessageHistory) -> Non
     assert str(history) == "Human: hello\nAI: hi\nHuman: bye"
 
 
+def test_clearing_erases_what_was_said_unless_it_is_to_stay(target: Target, bank: str) -> None:
+    for erase, left in ((True, 0), (False, 1)):
+        with FoxingChatMessageHistory.connect(target, bank, "visit", erase=erase) as history:
+            history.add_user_message("hello")
+            history.clear()
+            assert history.messages == []
+            assert len(history.connection.run(calls.recall(bank)).spans) == left
+
+
 def test_what_is_said_is_remembered_as_messages(history: FoxingChatMessageHistory) -> None:
     history.add_messages(MESSAGES)
-    history.clear()
     spans = history.connection.run(calls.recall(history.connection.bank)).spans
     assert [(span.role, span.name, span.thread) for span in spans] == [
         ("system", None, "visit"),
