@@ -19,13 +19,10 @@ from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.embed import MessageEmbedder
-from .lifecycle.erasure.blanking import PageBlanker
-from .lifecycle.erasure.erase import Eraser
 from .lifecycle.erasure.forgetting import Forgetting
 from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
-from .lifecycle.undo import Undoer
 from .lifecycle.upkeep import Upkeep
 from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .models import (
@@ -107,9 +104,7 @@ class Memory(Forgetting):
         self._store = MessageStore(self._database, search, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        self._undoer = Undoer(self._database, decoder, reindexer)
-        blanker = PageBlanker(self._database, decoder.reaching(self._codecs.named), search.index.document_frequencies)
-        self._eraser = Eraser(self._database, blanker, reindexer)
+        super().__init__(decoder, decoder.reaching(self._codecs.named), reindexer)
         self._embedder = MessageEmbedder(self._database, reindexer)
         upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from foxing.integrations.client import (
     Conflict,
@@ -25,6 +26,9 @@ from .steps import Steps, ask
 ANOTHER_ATTEMPT_S = 300.0
 MOST_AT_ONCE = 500
 MOST_FAILED = 1_000
+
+#: Whether what is said is stored as messages: not at all, until it is removed from the conversation, or "always".
+Remember = bool | Literal["always"]
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,10 @@ class Transcript:
     nothing twice. Several writers may add to one conversation; the items of a call stay together.
     """
 
-    def __init__(
-        self, bank: str, framework: str, conversation: str, *, remember: bool = True, erase: bool = True
-    ) -> None:
+    def __init__(self, bank: str, framework: str, conversation: str, *, remember: Remember = True) -> None:
         """`framework`: the namespace of its records. `conversation`: its id, also the name of the thread. `remember`:
-        whether to store messages. `erase`: whether removing items erases those. Raises `InvalidRequest` for an id that
-        neither can have."""
+        whether to store messages, and whether they stay remembered after their items are removed. Raises
+        `InvalidRequest` for an id that neither can have."""
         if not isinstance(conversation, str) or not 1 <= len(conversation) <= 200 or min(conversation) < " ":
             raise InvalidRequest(
                 f"{conversation!r} is no id of a conversation: it has 1 to 200 characters and no control characters",
@@ -60,8 +62,8 @@ class Transcript:
         self._bank = bank
         self._namespace = (framework, conversation)
         self._thread = conversation
-        self._remember = remember
-        self._erase = erase and remember
+        self._remember = bool(remember)
+        self._erase = remember is True
         #: Digest of items that could not be added → the id of that write, and when it failed.
         self._failed: dict[bytes, tuple[str, float]] = {}
 

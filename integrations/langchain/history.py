@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.integrations.frameworks.steps import run, run_async
-from foxing.integrations.frameworks.transcript import Transcript
+from foxing.integrations.frameworks.transcript import Remember, Transcript
 
 from .entries import entries, message_of
 
@@ -25,15 +25,15 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
     Methods raise `ClientError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
     """
 
-    def __init__(self, connection: Connection, session_id: str, *, remember: bool = True, erase: bool = True) -> None:
-        """`remember`: whether what is said is stored as messages of the bank as well. `erase`: whether clearing the
-        history erases these messages for good; else they stay remembered. Raises `InvalidRequest` for a `session_id`
-        that is empty, longer than 200 characters, or has control characters."""
+    def __init__(self, connection: Connection, session_id: str, *, remember: Remember = True) -> None:
+        """`remember`: whether what is said is stored as messages of the bank as well, until the history is cleared, or
+        "always". Raises `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control
+        characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         #: Id of the conversation; what is said in it is remembered in the thread of this name.
         self.session_id = session_id
-        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember, erase=erase)
+        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
 
     @classmethod
     def connect(
@@ -43,12 +43,11 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         session_id: str,
         *,
         api_key: str | None = None,
-        remember: bool = True,
-        erase: bool = True,
+        remember: Remember = True,
     ) -> Self:
         """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
         `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
-        return cls(connect(target, bank, api_key=api_key), session_id, remember=remember, erase=erase)
+        return cls(connect(target, bank, api_key=api_key), session_id, remember=remember)
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # as LangChain's own histories do it

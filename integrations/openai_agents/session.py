@@ -7,7 +7,7 @@ from foxing.integrations.client import Connection, InvalidRequest, JsonValue, Ta
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.steps import run_async
-from foxing.integrations.frameworks.transcript import Entry, Transcript
+from foxing.integrations.frameworks.transcript import Entry, Remember, Transcript
 
 from .items import message_of
 
@@ -36,18 +36,16 @@ class FoxingSession(AsyncClosing):
         connection: Connection,
         session_id: str,
         *,
-        remember: bool = True,
-        erase: bool = True,
+        remember: Remember = True,
         session_settings: "SessionSettings | None" = None,
     ) -> None:
-        """`remember`: whether what is said is stored as messages as well. `erase`: whether removing items erases these
-        messages for good; else they stay remembered. Raises `InvalidRequest` for a `session_id` that is empty, longer
-        than 200 characters, or has control characters."""
+        """`remember`: whether what is said is stored as messages as well, until it is removed, or "always". Raises
+        `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         self.session_id = session_id
         self.session_settings = session_settings
-        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember, erase=erase)
+        self._transcript = Transcript(connection.bank, NAMESPACE, session_id, remember=remember)
 
     @classmethod
     def connect(
@@ -57,14 +55,13 @@ class FoxingSession(AsyncClosing):
         session_id: str,
         *,
         api_key: str | None = None,
-        remember: bool = True,
-        erase: bool = True,
+        remember: Remember = True,
         session_settings: "SessionSettings | None" = None,
     ) -> Self:
         """A session in the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
         Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
         connection = connect(target, bank, api_key=api_key)
-        return cls(connection, session_id, remember=remember, erase=erase, session_settings=session_settings)
+        return cls(connection, session_id, remember=remember, session_settings=session_settings)
 
     async def get_items(self, limit: int | None = None) -> "list[TResponseInputItem]":
         """The items in the order in which they were added: the last `limit` of them, or of the session's settings, or

@@ -5,17 +5,23 @@ from collections.abc import Callable
 from datetime import datetime
 
 from foxing.memory.lifecycle.undo import Undoer
+from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.reports import ErasureReport, UndoReport
 from foxing.memory.text.times import parse_since
 
+from .blanking import PageBlanker
 from .erase import Eraser
 
 
 class Forgetting(ABC):
     """What brings back what ageing dropped, and what erases for good."""
 
-    _undoer: Undoer
-    _eraser: Eraser
+    def __init__(self, decoder: PageDecoder, others: PageDecoder, reindexer: Reindexer) -> None:
+        """`others`: a decoder that reads the pages of all codecs."""
+        database, index = reindexer.database, reindexer.index
+        self._undoer = Undoer(database, decoder, reindexer)
+        self._eraser = Eraser(database, PageBlanker(database, others, index.document_frequencies), reindexer)
 
     @abstractmethod
     def now(self, now: str | datetime | None = None, timezone: str | None = None) -> datetime:

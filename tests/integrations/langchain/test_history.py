@@ -5,7 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.chat_history import BaseChatMessageHistory
@@ -82,8 +82,9 @@ def test_messages_are_added_one_by_one(history: FoxingChatMessageHistory) -> Non
 
 
 def test_clearing_erases_what_was_said_unless_it_is_to_stay(target: Target, bank: str) -> None:
-    for erase, left in ((True, 0), (False, 1)):
-        with FoxingChatMessageHistory.connect(target, bank, "visit", erase=erase) as history:
+    kinds: tuple[tuple[Literal[True, "always"], int], ...] = ((True, 0), ("always", 1))
+    for remember, left in kinds:
+        with FoxingChatMessageHistory.connect(target, bank, "visit", remember=remember) as history:
             history.add_user_message("hello")
             history.clear()
             assert history.messages == []

@@ -220,7 +220,7 @@ def test_what_is_said_is_remembered_as_messages(target: Target, bank: str) -> No
         assert await session.get_items() == items
         await session.clear_session()
 
-    using(FoxingSession.connect(target, bank, "visit", erase=False), steps)
+    using(FoxingSession.connect(target, bank, "visit", remember="always"), steps)
     with connect(target, bank) as connection:
         said = connection.run(calls.recall(bank)).spans
         assert connection.run(calls.recall(bank, "museum", limit=1)).spans[0].text == "When is the museum open?"
