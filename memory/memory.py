@@ -93,8 +93,7 @@ class Memory(Forgetting):
         Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
         an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
-        self._codecs = CodecSource(codec, device, codec_options)
-        self._clock = clock
+        self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
         search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
         self._index, self._vectors = search.index, search.vectors
         self._database = open_database(database)

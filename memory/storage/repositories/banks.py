@@ -17,6 +17,8 @@ from .upsert import insert_into
 
 _c = schema.banks.c
 
+ERASED = "this bank was erased meanwhile"
+
 
 @dataclass(frozen=True)
 class Bank:
@@ -61,9 +63,11 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
 
 def lock(connection: Connection, bank_id: int) -> None:
     """Has other writers of the bank wait until the transaction ends. Whoever checks what is in a bank and then writes,
-    or writes to several of its tables, begins with it; SQLite has one writer anyway."""
-    if connection.dialect.name != "sqlite":  # rows that refer to the bank can be inserted meanwhile
-        connection.execute(select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True))
+    or writes to several of its tables, begins with it; SQLite has one writer anyway. Raises `NotFound` if the bank was
+    erased."""
+    query = select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True)  # others may insert what refers to it
+    if connection.execute(query).first() is None:
+        raise NotFound(ERASED)
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
@@ -78,7 +82,7 @@ def by_id(connection: Connection, bank_id: int) -> Bank:
     """The bank with that id. Raises `NotFound` if it was erased meanwhile."""
     row = connection.execute(select(schema.banks).where(_c.id == bank_id)).first()
     if row is None:
-        raise NotFound("this bank was erased")
+        raise NotFound(ERASED)
     return _bank(row)
 
 

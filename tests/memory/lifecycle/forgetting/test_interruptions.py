@@ -110,6 +110,23 @@ def test_ageing_and_sealing_in_progress_do_not_bring_an_erased_message_back(data
             assert [*in_rows(database_url, memory, ["4f000000", "4f000001"])] == []
 
 
+@pytest.mark.both_databases
+@pytest.mark.parametrize("kind", ["seal", "age"])
+def test_a_bank_that_is_erased_while_a_worker_is_at_it_stays_erased(database_url: str, kind: str) -> None:
+    with Memory(database_url, clock=lambda: START + DAY) as other:
+        codec = HookedCodec(before_encode=lambda: other.erase_bank("ana") if todo else None)
+        todo: list[str] = []
+        with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
+            memory.store("ana", messages(range(6)))
+            if kind != "seal":
+                memory.seal("ana")
+            todo.append(kind)
+            report = memory.tick(now=START + 40 * DAY)
+            assert (report.failed_banks, report.sealed_pages, report.moved_pages) == ({}, 0, 0)
+        for table in ("banks", "messages", "pages", "wastebasket", "jobs", "schedule"):
+            assert execute(database_url, f"SELECT count(*) FROM {table}")[0][0] == 0
+
+
 def test_a_page_that_changes_while_it_is_erased_from_is_done_anew(database_url: str) -> None:
     with Memory(database_url, clock=lambda: START + DAY) as other:
         steps = iter([lambda: None, lambda: other.age("ana", now=START + 8 * DAY), lambda: pin(other)])
