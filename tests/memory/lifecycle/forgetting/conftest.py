@@ -13,7 +13,7 @@ from foxing.memory.text.passages import message_of
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-COUNT = 90
+COUNT = 40
 #: Columns that tell how often or by whom a row was written, not what it holds.
 BOOKKEEPING = ("id", "version", "stamp", "lease_owner", "lease_until", "pinned")
 
@@ -62,7 +62,9 @@ def age(memory: Memory, *days: int) -> None:
 
 
 @pytest.fixture
-def memory(database_url: str) -> Iterator[Memory]:
-    with Memory(database_url, clock=lambda: START + DAY, options=MemoryOptions(embedder="use")) as opened:
+def memory(database_url: str, request: pytest.FixtureRequest) -> Iterator[Memory]:
+    """Without embeddings, unless the test asks for an embedder."""
+    options = MemoryOptions(embedder=getattr(request, "param", "none"))
+    with Memory(database_url, clock=lambda: START + DAY, options=options) as opened:
         opened.set_policy("ana", {"undo_window": "P60D"})
         yield opened

@@ -19,8 +19,9 @@ SECRET = "My secret keyword is Zaubernuss, my address zauber@nuss.example, my st
 
 
 @pytest.fixture
-def memory(database_url: str) -> Iterator[Memory]:
-    with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder="use")) as opened:
+def memory(database_url: str, request: pytest.FixtureRequest) -> Iterator[Memory]:
+    options = MemoryOptions(embedder=getattr(request, "param", "none"))
+    with Memory(database_url, clock=lambda: NOW, options=options) as opened:
         yield opened
 
 
@@ -53,7 +54,9 @@ def others(memory: Memory, bank: str) -> dict[str, object]:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("keep_text", ["fresh", "always"])
+@pytest.mark.parametrize(
+    ("keep_text", "memory"), [("fresh", "use"), ("always", "none")], indirect=["memory"], ids=["fresh", "always"]
+)
 def test_an_erased_message_is_found_nowhere(memory: Memory, database_url: str, keep_text: str) -> None:
     secrets = fill(memory, "ana", {"keep_text": keep_text})
     memory.age("ana")
@@ -106,7 +109,6 @@ def test_an_erased_bank_is_found_nowhere_and_no_other_one_is_touched(memory: Mem
     assert memory.records.search("ana").records == []
 
 
-@pytest.mark.both_databases
 def test_an_erased_thread_is_found_nowhere(memory: Memory, database_url: str) -> None:
     secrets = fill(memory, "ana", {})
     memory.store("ana", [{"id": "whole", "role": "user", "content": SECRET * 260, "thread": "secret"}])  # two pages
@@ -132,6 +134,7 @@ def test_another_process_gives_nothing_back(memory: Memory, database_url: str) -
     secrets = fill(memory, "ana", {})
     memory.age("ana")
     with Memory(database_url, clock=lambda: NOW, options=MemoryOptions(embedder="use")) as other:
+        other.reindex("ana")
         assert {*in_answers(other, "ana", WORDS)} >= {"export", "recall"}  # it has read and cached everything
         other.recall_images("ana", WORDS[0], reader="claude")
         for key in secrets:
@@ -162,6 +165,17 @@ def test_ids_are_never_given_again(memory: Memory, database_url: str) -> None:
     memory.store("ana", [{"id": "1", "role": "user", "content": "a third"}])
     memory.seal("ana")
     assert all(now > then for now, then in zip(highest(), second, strict=True))
+
+
+def test_a_message_that_is_sealed_in_part_goes_as_a_whole(memory: Memory, database_url: str) -> None:
+    memory.store("ana", [{"id": "first", "role": "user", "content": said(1)}])
+    memory.store("ana", [{"id": "long", "role": "tool", "content": f"{SECRET} {said(2)} " * 90}])
+    assert memory.tick().sealed_pages == 1
+    assert memory.bank("ana").open_messages == 1
+    memory.erase_message("ana", "long")
+    assert [*in_rows(database_url, memory, WORDS)] == []
+    assert [(span.message_id, span.text) for span in memory.export("ana")] == [("first", said(1))]
+    assert memory.seal("ana").messages == 0
 
 
 def test_what_was_erased_can_be_stored_again_and_neighbours_cannot_be_undone(memory: Memory) -> None:
