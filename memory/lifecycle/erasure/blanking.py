@@ -1,12 +1,23 @@
 """Pages without some of their messages: the cells of these are blank, and the page is encoded again at its tier."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
-from foxing.encoder import UNREAD_SHARE, Codec, CodecError, PageDrawer, Reading, VisionTokens, can_draw_for
+from foxing.encoder import (
+    UNREAD_SHARE,
+    Codec,
+    CodecError,
+    PageDrawer,
+    Reading,
+    TokensError,
+    VisionTokens,
+    can_draw_for,
+    capabilities_of,
+)
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
 from foxing.memory.lifecycle.fidelity import character_loss, missing_share
@@ -32,12 +43,12 @@ class BlankedPage:
     tokens: VisionTokens
     #: packed cells, while they are kept
     text: bytes | None
-    #: what the tokens read as; None while the text is kept
+    #: what the tokens read as; None while the text is kept, and where the other cells were left alone
     reading: Reading | None
     #: where the other messages and their keepsakes stand
     parts: DroppedParts
     #: share of the characters left on it that read otherwise than before, 0 to 1
-    changed: float
+    changed: float = 0.0
 
     @property
     def blob(self) -> bytes:
@@ -49,7 +60,7 @@ class BlankedPage:
         return len(self.blob) + (0 if self.text is None else len(self.text))
 
     def draft(self) -> PageDraft | None:
-        """The page for the index; None while its text is kept, which no message on it loses a word of."""
+        """The page for the index; None where no message on it can have lost a word."""
         if self.reading is None:
             return None
         spans = [SpanRow(page_id=self.page.id, **span) for span in self.parts.spans]
@@ -64,7 +75,7 @@ class BlankedPage:
             "vision_tokens": self.tokens.count,
             "token_bytes": len(self.blob),
             "text_bytes": 0 if self.text is None else len(self.text),
-            "confidence": 1.0 if self.reading is None else self.reading.mean_confidence,
+            "confidence": page.confidence if self.reading is None else self.reading.mean_confidence,
             "layout": page.layout,
             "rows_used": page.rows_used,
             "first_at": page.first_at,
@@ -77,11 +88,24 @@ class BlankedPage:
 class _Rest:
     """What is left of a page."""
 
+    #: as it was
+    before: PageRow
+    #: the same without the messages that go
     page: PageRow
-    #: its cells without those of the messages that go
-    state: PageState
     spans: list[SpanRow]
     keepsakes: list[KeepsakeRow]
+    #: bool[rows in use, columns]: the cells that nothing is left in
+    gone: npt.NDArray[np.bool_]
+
+    @property
+    def parts(self) -> DroppedParts:
+        return DroppedParts.of(self.page.rows_used, self.spans, self.keepsakes)
+
+    def state(self, state: PageState) -> PageState:
+        """A copy of the page as it was read, without what goes."""
+        cells, confidence = state.cells[: len(self.gone)].copy(), state.confidence[: len(self.gone)].copy()
+        cells[self.gone[: len(cells)]], confidence[self.gone[: len(cells)]] = BLANK, 1.0
+        return replace(state, cells=cells, confidence=confidence, known=np.ones(1, dtype=bool))
 
 
 class PageBlanker:
@@ -108,88 +132,98 @@ class PageBlanker:
         for page in rows:
             if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)) or page.tier not in self.codec.tiers:
                 raise TokensDamaged(f"page {page.key}: {reasons.other_layout(self.codec.name)}")
-        rests = self._rests(rows, contents, erased)
-        kept = [rest for rest in rests if contents[rest.page.id].text is not None]
-        decoded = [rest for rest in rests if contents[rest.page.id].text is None]
-        return {page.page.id: page for page in (*self._exact(kept), *self._redrawn(decoded, erased, now))}
+        rests = self._rests(rows, erased)
+        done = list(self._cut_out(rests, contents))
+        rests = [rest for rest in rests if rest.page.id not in {page.page.id for page in done}]
+        states = self._states(rests, contents)
+        done += self._exact([rest for rest in rests if contents[rest.page.id].text is not None], states)
+        done += self._redrawn([rest for rest in rests if contents[rest.page.id].text is None], states, now)
+        return {page.page.id: page for page in done}
 
-    def _rests(self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int]) -> list[_Rest]:
-        """What is left of the pages. Raises `Unreadable`."""
+    def _rests(self, rows: Sequence[PageRow], erased: Collection[int]) -> list[_Rest]:
+        """What is left of the pages."""
         ids = [row.id for row in rows]
         with self.database.read() as connection:
             spans = pages.spans_of_pages(connection, ids)
             keepsakes = pages.keepsakes_of(connection, ids)
             times = messages.times(connection, sorted({span.message_id for parts in spans.values() for span in parts}))
-        states = self.decoder.read(rows, contents)
         rests = []
         for row in rows:
-            state = states[row.id]
-            if isinstance(state, Unreadable):
-                raise state
-            if contents[row.id].text is not None and state.source != "text":
-                raise TokensDamaged(f"page {row.key}: {reasons.DAMAGED_TEXT}")
             left = [span for span in spans.get(row.id, []) if span.message_id not in erased]
+            kept = [keepsake for keepsake in keepsakes.get(row.id, []) if keepsake.message_id not in erased]
             on_it = {span.message_id for span in left}
             said = [times[i] for i in on_it if i in times] or [row.first_at, row.last_at]
-            used = max(1, -(-max(span.stop for span in left) // state.cells.shape[1]))
-            page = replace(row, rows_used=used, first_at=min(said), last_at=max(said), messages=len(on_it))
-            rests.append(
-                _Rest(
-                    page,
-                    _only(state, left, used),
-                    left,
-                    [k for k in keepsakes.get(row.id, []) if k.message_id not in erased],
-                )
-            )
+            gone = _outside(left, PageLayout.from_dict(row.layout).columns)
+            page = replace(row, rows_used=len(gone), first_at=min(said), last_at=max(said), messages=len(on_it))
+            rests.append(_Rest(row, page, left, kept, gone))
         return rests
 
-    def _exact(self, rests: Sequence[_Rest]) -> list[BlankedPage]:
+    def _cut_out(self, rests: Sequence[_Rest], contents: StoredContents) -> Iterator[BlankedPage]:
+        """Those of the pages without kept text whose tokens are images, with the cells cut out of them."""
+        codec = capabilities_of(self.codec).blankable
+        for rest in rests if codec is not None else ():
+            tokens, text = contents[rest.page.id]
+            if codec is None or text is not None:
+                continue
+            try:
+                [blanked] = codec.blank([VisionTokens.from_bytes(tokens)], [rest.gone])
+            except TokensError:
+                continue  # damaged, or of another codec: reading the page reports which
+            yield BlankedPage(rest.page, blanked, None, None, rest.parts)
+
+    def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
+        """Page id → what is left of the page as it is read now. Raises `Unreadable`."""
+        found = self.decoder.read([rest.before for rest in rests], contents)
+        states: dict[int, PageState] = {}
+        for rest in rests:
+            page, state = rest.page, found[rest.page.id]
+            if isinstance(state, Unreadable):
+                raise state
+            if contents[page.id].text is not None and state.source != "text":
+                raise TokensDamaged(f"page {page.key}: {reasons.DAMAGED_TEXT}")
+            states[page.id] = rest.state(state)
+        return states
+
+    def _exact(self, rests: Sequence[_Rest], states: Mapping[int, PageState]) -> Iterator[BlankedPage]:
         """Pages with kept text."""
-        result = []
-        for tier in dict.fromkeys(rest.page.tier for rest in rests):
-            group = [rest for rest in rests if rest.page.tier == tier]
-            grids = [rest.state.cells for rest in group]
+        for tier, group in _by_tier(rests):
+            grids = [states[rest.page.id].cells for rest in group]
             images = [draw_page(rest.page, grid, tier) for rest, grid in zip(group, grids, strict=True)]
             for rest, grid, tokens in zip(group, grids, self.codec.encode(images, tier), strict=True):
-                held = DroppedParts.of(rest.page.rows_used, rest.spans, rest.keepsakes)
-                result.append(BlankedPage(rest.page, tokens, pack_cells(grid), None, held, 0.0))
-        return result
+                yield BlankedPage(rest.page, tokens, pack_cells(grid), None, rest.parts)
 
-    def _redrawn(self, rests: Sequence[_Rest], erased: Collection[int], now: datetime) -> list[BlankedPage]:
+    def _redrawn(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
         """Pages that are read from tokens, drawn as ageing draws them."""
-        result = []
-        for tier in dict.fromkeys(rest.page.tier for rest in rests):
-            group = [rest for rest in rests if rest.page.tier == tier]
-            states = {rest.page.id: rest.state for rest in group}
+        for tier, group in _by_tier(rests):
             with self.database.read() as connection:
                 found = fetch_stored_pages(connection, [r.page for r in group], states, self.frequencies, now)
             stored = []
             for rest, page in zip(group, found, strict=True):
-                pairs = zip(page.spans, page.texts, strict=True)
-                texts = [text for span, text in pairs if span.message_id not in erased]
+                left = {span.ordinal for span in rest.spans}
+                texts = [t for span, t in zip(page.spans, page.texts, strict=True) if span.ordinal in left]
                 stored.append(replace(page, spans=rest.spans, keepsakes=rest.keepsakes, texts=texts))
             drawn = redraw(PageDrawer(self.codec), stored, tier)
-            unread = [item.tokens for item in drawn if item.reading is None]
-            readings = iter(self.decoder.read_tokens(unread))
+            readings = iter(self.decoder.read_tokens([item.tokens for item in drawn if item.reading is None]))
             for rest, item in zip(group, drawn, strict=True):
                 reading = item.reading if item.reading is not None else next(readings)
-                result.append(_checked(rest, item.tokens, reading, item))
-        return result
+                yield _checked(rest, item, reading, states[rest.page.id])
 
 
-def _only(state: PageState, spans: Sequence[SpanRow], rows: int) -> PageState:
-    """A copy of a page that was read as a whole, cropped to `rows`, with nothing on it but `spans`."""
-    columns = state.cells.shape[1]
-    kept = np.zeros(rows * columns, dtype=bool)
+def _by_tier(rests: Sequence[_Rest]) -> Iterator[tuple[str, list[_Rest]]]:
+    for tier in dict.fromkeys(rest.page.tier for rest in rests):
+        yield tier, [rest for rest in rests if rest.page.tier == tier]
+
+
+def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
+    """bool[rows up to the last of `spans`, columns]: the cells that belong to none of them."""
+    rows = max(1, -(-max(span.stop for span in spans) // columns))
+    outside = np.ones(rows * columns, dtype=bool)
     for span in spans:
-        kept[span.header_start : span.stop] = True
-    cells, confidence = state.cells[:rows].copy(), state.confidence[:rows].copy()
-    gone = ~kept.reshape(rows, columns)[: len(cells)]
-    cells[gone], confidence[gone] = BLANK, 1.0
-    return PageState(state.tier, state.source, state.flag_below, cells, confidence, np.ones(1, dtype=bool))
+        outside[span.header_start : span.stop] = False
+    return outside.reshape(rows, columns)
 
 
-def _checked(rest: _Rest, tokens: VisionTokens, reading: Reading | CodecError, drawn: RedrawnPage) -> BlankedPage:
+def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError, state: PageState) -> BlankedPage:
     """A page that was drawn again. Raises `Unreadable` if next to nothing of it can be read."""
     page, parts = rest.page, drawn.parts
     if not isinstance(reading, Reading):
@@ -197,10 +231,8 @@ def _checked(rest: _Rest, tokens: VisionTokens, reading: Reading | CodecError, d
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
     if parts is None:
-        held = DroppedParts.of(page.rows_used, rest.spans, rest.keepsakes)
-        return BlankedPage(page, tokens, None, reading, held, character_loss(rest.state.cells, reading))
+        return BlankedPage(page, drawn.tokens, None, reading, rest.parts, character_loss(state.cells, reading))
     held = DroppedParts(parts.rows_used, parts.spans, parts.keepsakes)
-    pairs = zip(drawn.before, parts.texts, strict=True)
-    kept = sum(int(kept_characters(text, left).sum()) for text, left in pairs)
+    kept = sum(int(kept_characters(*pair).sum()) for pair in zip(drawn.before, parts.texts, strict=True))
     changed = 1 - kept / max(1, sum(map(len, drawn.before)))
-    return BlankedPage(replace(page, rows_used=parts.rows_used), tokens, None, reading, held, changed)
+    return BlankedPage(replace(page, rows_used=parts.rows_used), drawn.tokens, None, reading, held, changed)

@@ -4,34 +4,41 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.databases import execute
+from support.texts import chat
 
 from foxing.memory import Forgotten, InvalidTime, Memory, NotFound
 
 from .conftest import COUNT, DAY, START, age, messages, said, stored
 
+PAGEFUL = 90  # messages of which words fade
+
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("memory", ["use"], indirect=True, ids=["embedded"])
 def test_undo_brings_back_every_byte(memory: Memory, database_url: str) -> None:
-    memory.store("ana", messages(range(COUNT)))
+    memory.set_policy("ana", {"undo_window": "P500D"})
+    memory.store("ana", [*chat(PAGEFUL, START), *messages([PAGEFUL])])
     memory.seal("ana")
     before = stored(database_url)
-    age(memory, 8, 31)
-    assert stored(database_url)["page_contents"] != before["page_contents"]
+    age(memory, 8, 31, 400)
+    faded = stored(database_url)
+    assert all(
+        faded[table] != before[table] for table in ("page_contents", "spans", "keepsakes", "postings", "embeddings")
+    )
 
-    report = memory.undo("ana", now=START + 40 * DAY)
+    report = memory.undo("ana", now=START + 401 * DAY)
 
     assert stored(database_url) == before
     [page] = memory.pages("ana").pages
     assert (page.tier, page.text_kept, page.pinned) == ("base", True, True)
     [restored] = report.restored
-    assert (restored.from_tier, restored.to_tier, restored.text_restored) == ("tiny", "base", True)
+    assert (restored.from_tier, restored.to_tier, restored.text_restored) == ("micro", "base", True)
     assert restored.dropped_at == START + 8 * DAY
     assert (report.bytes_after, report.vision_tokens_after) == (page_bytes(database_url), page.vision_tokens)
     assert report.bytes_before == restored.bytes_before < restored.bytes_after
     assert (report.purged, report.busy, report.unreadable) == ([], [], [])
     assert execute(database_url, "SELECT count(*) FROM wastebasket")[0][0] == 0
-    assert memory.recall("ana", f"crate {7 * 31}").spans[0].text == said(31)
+    assert memory.recall("ana", f"crate {7 * PAGEFUL}").spans[0].text == said(PAGEFUL)
 
 
 def page_bytes(url: str) -> int:
@@ -92,14 +99,15 @@ def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database
 
 
 def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, database_url: str) -> None:
-    memory.store("ana", messages(range(COUNT)))
+    memory.set_policy("ana", {"undo_window": "P500D"})
+    memory.store("ana", chat(PAGEFUL, START))
     memory.seal("ana")
     before = stored(database_url)
-    age(memory, 8)  # can be restored until day 68
+    age(memory, 8)  # can be restored until day 508
     memory.set_policy("ana", {"undo_window": "P1D"})
-    age(memory, 31, 40)
+    age(memory, 400, 410)  # words fade, and the places of the others before that are purged
     assert execute(database_url, "SELECT count(*) FROM wastebasket")[0][0] == 1
-    assert [page.to_tier for page in memory.undo("ana", now=START + 41 * DAY).restored] == ["base"]
+    assert [page.to_tier for page in memory.undo("ana", now=START + 411 * DAY).restored] == ["base"]
     assert stored(database_url) == before
 
 
