@@ -84,6 +84,10 @@ class BlankedPage:
         }
 
 
+class PageChanged(Exception):
+    """Another process has changed a page since it was looked at."""
+
+
 @dataclass(frozen=True)
 class _Rest:
     """What is left of a page."""
@@ -127,7 +131,7 @@ class PageBlanker:
 
         What stays reads as before: exactly, or as the tokens of the page did. Where they cannot be made to read so, as
         with a vision model, words become gaps or read otherwise, and `changed` says how much. Raises `Unreadable` for a
-        page that cannot be read or encoded now, `CodecError`.
+        page that cannot be read or encoded now, `CodecError`, and `PageChanged`.
         """
         for page in rows:
             if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)) or page.tier not in self.codec.tiers:
@@ -151,6 +155,8 @@ class PageBlanker:
         for row in rows:
             left = [span for span in spans.get(row.id, []) if span.message_id not in erased]
             kept = [keepsake for keepsake in keepsakes.get(row.id, []) if keepsake.message_id not in erased]
+            if not left:
+                raise PageChanged
             on_it = {span.message_id for span in left}
             said = [times[i] for i in on_it if i in times] or [row.first_at, row.last_at]
             gone = _outside(left, PageLayout.from_dict(row.layout).columns)
@@ -199,8 +205,9 @@ class PageBlanker:
                 found = fetch_stored_pages(connection, [r.page for r in group], states, self.frequencies, now)
             stored = []
             for rest, page in zip(group, found, strict=True):
-                left = {span.ordinal for span in rest.spans}
-                texts = [t for span, t in zip(page.spans, page.texts, strict=True) if span.ordinal in left]
+                texts = [text for span, text in zip(page.spans, page.texts, strict=True) if span in rest.spans]
+                if len(texts) != len(rest.spans):
+                    raise PageChanged
                 stored.append(replace(page, spans=rest.spans, keepsakes=rest.keepsakes, texts=texts))
             drawn = redraw(PageDrawer(self.codec), stored, tier)
             readings = iter(self.decoder.read_tokens([item.tokens for item in drawn if item.reading is None]))

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.errors import NotFound, StorageError, Unreadable
+from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
 from foxing.memory.recall.indexing import PageChanges, PreparedTerms, Reindexer
 from foxing.memory.reports import ErasureReport, PageErased
 from foxing.memory.storage.database import Database
@@ -20,7 +20,7 @@ from foxing.memory.storage.repositories import banks, embeddings, idempotency, m
 from foxing.memory.storage.repositories.messages import Message, MessageFilter
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanRow
 
-from .blanking import BlankedPage, PageBlanker
+from .blanking import BlankedPage, PageBlanker, PageChanged
 
 #: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
 BATCH = 16
@@ -164,18 +164,34 @@ class Eraser:
                 found = _Found.fetch(connection, bank_id, message_ids)
             if not found.messages:
                 return
-            rows = [found.pages[page_id] for page_id in found.shared]
-            blanked = self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else {}
-            terms = self._terms(found, blanked)
+            try:
+                blanked = self._blank(found, now)
+            except PageChanged:
+                continue
+            if self._write(bank_id, found, blanked):
+                result.add(found, blanked)
+                return
+        raise StorageError("other processes keep changing the pages of these messages; erase them again")
+
+    def _blank(self, found: _Found, now: datetime) -> dict[int, BlankedPage]:
+        """The pages that hold other messages as well, without these. Raises `PageChanged`."""
+        rows = [found.pages[page_id] for page_id in found.shared]
+        return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else {}
+
+    def _write(self, bank_id: int, found: _Found, blanked: Mapping[int, BlankedPage]) -> bool:
+        """Writes the pages and deletes the messages; False, and nothing is done, if anything has changed meanwhile."""
+        terms = self._terms(found, blanked)
+        try:
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
-                if found.is_current(connection) and self.reindexer.is_current(connection, terms):
-                    _write(connection, found, blanked)
+                current = found.is_current(connection) and self.reindexer.is_current(connection, terms)
+                if current:
+                    _write_pages(connection, found, blanked)
                     self.reindexer.write(connection, bank_id, terms)
                     self._delete(connection, bank_id, found)
-                    result.add(found, blanked)
-                    return
-        raise StorageError("other processes keep changing the pages of these messages; erase them again")
+        except WriteConflict:
+            return False
+        return current
 
     def _terms(self, found: _Found, blanked: Mapping[int, BlankedPage]) -> PreparedTerms:
         """The terms of the other messages on pages that were drawn again."""
@@ -229,7 +245,7 @@ def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterat
         yield part
 
 
-def _write(connection: Connection, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
+def _write_pages(connection: Connection, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
     """Writes the pages without the messages; those with no other messages are deleted. Sharper versions of them go from
     the wastebasket."""
     for page in found.pages.values():
