@@ -31,7 +31,8 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns
 from foxing.memory.storage.repositories.wastebasket import DroppedParts
-from foxing.renderer import BLANK, PageLayout
+from foxing.renderer import BLANK, GAP_MARK, PageLayout, code_points
+from foxing.renderer.ink import FadedText
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,15 @@ def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError, sta
     if parts is None:
         return BlankedPage(page, drawn.tokens, None, reading, rest.parts, character_loss(state.cells, reading))
     held = DroppedParts(parts.rows_used, parts.spans, parts.keepsakes)
-    kept = sum(int(kept_characters(*pair).sum()) for pair in zip(drawn.before, parts.texts, strict=True))
-    changed = 1 - kept / max(1, sum(map(len, drawn.before)))
+    changed = _lost_share(drawn.before, parts.texts)
     return BlankedPage(replace(page, rows_used=parts.rows_used), drawn.tokens, None, reading, held, changed)
+
+
+def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:
+    """Share of the characters of texts, gaps and blanks aside, that are not left, 0 to 1."""
+    kept = total = 0
+    for text, faded in zip(before, left, strict=True):
+        counted = ~np.isin(code_points(text), (ord(" "), ord(GAP_MARK)))
+        total += int(counted.sum())
+        kept += int((counted & kept_characters(text, faded)).sum())
+    return 1 - kept / max(1, total)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.databases import execute
+from support.texts import chat
 
 from foxing.memory import Conflict, Forgotten, Memory, MemoryOptions, NotFound, Unreadable
 
@@ -82,6 +83,24 @@ def test_an_erased_message_is_found_nowhere(memory: Memory, database_url: str, k
         memory.erase_message("ana", secrets[0])
     with pytest.raises(NotFound, match="nobody"):
         memory.erase_message("nobody", secrets[0])
+
+
+def test_what_is_left_of_a_faded_page_stays(memory: Memory) -> None:
+    memory.store("ana", chat(90, NOW - 400 * DAY))
+    memory.seal("ana")
+    memory.age("ana")
+    [page] = memory.pages("ana").pages
+    before = {span.message_id: (span.text, span.gaps) for span in memory.export("ana")}
+    assert sum(len(gaps) for _, gaps in before.values()) > 90
+    for number in (89, 3, 40):  # the last one first: the page gets shorter
+        report = memory.erase_message("ana", f"1-{number}")
+        assert [item.changed for item in report.pages] == [0]
+        assert report.bytes_after < report.bytes_before
+        del before[f"1-{number}"]
+    assert {span.message_id: (span.text, span.gaps) for span in memory.export("ana")} == before
+    after = memory.page("ana", page.id)
+    assert (after.tier, after.messages, after.vision_tokens <= page.vision_tokens) == ("micro", 87, True)
+    assert after.last_at == page.last_at - timedelta(minutes=1)
 
 
 @pytest.mark.both_databases
