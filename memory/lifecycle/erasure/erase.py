@@ -25,7 +25,7 @@ from .blanking import BlankedPage, PageBlanker, PageChanged
 #: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
 BATCH = 16
 ATTEMPTS = 20  # while other processes change the pages
-MESSAGES_AT_ONCE = 2_000  # that are removed from the index together when a bank is erased
+MESSAGES_AT_ONCE = 20_000  # that are removed from the index together when a bank is erased
 
 Progress = Callable[[int, int], None]
 
