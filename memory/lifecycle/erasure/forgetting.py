@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
 
+from foxing.memory.clock import aware_utc
 from foxing.memory.lifecycle.undo import Undoer
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.recall.indexing import Reindexer
@@ -45,7 +46,7 @@ class Forgetting(ABC):
         `InvalidTime`, and `Forgotten` for a `page` of which all that was dropped has been purged.
         """
         at = self.now(now, timezone)
-        start = parse_since(since, at, timezone) if isinstance(since, str) else since
+        start = parse_since(since, at, timezone) if isinstance(since, str) else since and aware_utc(since)
         return self._undoer.undo(bank, at, since=start, page_key=page, progress=progress)
 
     def erase_message(self, bank: str, message_id: str) -> ErasureReport:
@@ -60,8 +61,8 @@ class Forgetting(ABC):
     def erase_thread(
         self, bank: str, thread: str, *, progress: Callable[[int, int], None] | None = None
     ) -> ErasureReport:
-        """Erases all messages of a thread for good, as `erase_message` does. Erasing it again completes what was
-        interrupted. `progress` counts messages.
+        """Erases all messages of a thread for good, as `erase_message` does; those stored meanwhile stay. Erasing it
+        again completes what was interrupted. `progress` counts messages.
 
         Raises `NotFound`, and `Unreadable` if some pages cannot be read, after everything else is erased.
         """
