@@ -63,6 +63,19 @@ class AgeRequest(Input):
     )
 
 
+class UndoRequest(Input):
+    """What ageing dropped and is to come back."""
+
+    since: str | None = Field(
+        default=None,
+        description="Only what was dropped then or later: an RFC 3339 time, a date, or words such as “2 hours ago”. "
+        "Default: all that is within its undo window.",
+    )
+    page: str | None = Field(default=None, max_length=40, description="Id of the page; default: all pages.")
+    now: str | None = Field(default=None, description=f"{NOW}; only if FOXING_TIME_TRAVEL allows it.")
+    timezone: str | None = Field(default=None, description=TIMEZONE)
+
+
 #: `max_tokens` and `fidelity` are for text, `reader` is for images.
 _BY_FORMAT: JsonDict = {
     "if": {"properties": {"format": {"const": "images"}}, "required": ["format"]},

@@ -4,6 +4,7 @@ Importing this package does not import torch; `load_codec` does.
 """
 
 from .capabilities import (
+    BlankableCodec,
     Capabilities,
     CostableCodec,
     DescribableCodec,
@@ -30,6 +31,7 @@ __all__ = [
     "CODECS",
     "UNREADABLE",
     "UNREAD_SHARE",
+    "BlankableCodec",
     "Capabilities",
     "Codec",
     "CodecError",

@@ -5,6 +5,7 @@
 | `describable` | `DescribableCodec` | reports the device, model and precision it runs with |
 | `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
+| `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
 | `costable` | `CostableCodec` | estimates what each cell takes of a tier's room |
 | `promptable` | `PromptableCodec` | answers other prompts than the one that reads a page |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
@@ -75,6 +76,17 @@ class DownscalableCodec(Codec, Protocol):
         """The same pages at the lower `tier`. Nothing is decoded, so no misreading becomes part of a page.
 
         `rows`: grid rows in use on each page. Raises `CodecError`.
+        """
+        ...
+
+
+@runtime_checkable
+class BlankableCodec(Codec, Protocol):
+    """A codec whose tokens are the page image itself, so that cells can be removed from them."""
+
+    def blank(self, tokens: Sequence[VisionTokens], gone: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
+        """The same pages with nothing in the cells that are gone, bool[rows, columns] for each page, and no rows below
+        those. Nothing is decoded, so everything else stays as it is. Raises `CodecError`.
         """
         ...
 
@@ -158,6 +170,7 @@ class Capabilities:
     describable: DescribableCodec | None = None
     quantizable: QuantizableCodec | None = None
     downscalable: DownscalableCodec | None = None
+    blankable: BlankableCodec | None = None
     costable: CostableCodec | None = None
     promptable: PromptableCodec | None = None
     remote: RemoteCodec | None = None
@@ -169,6 +182,7 @@ def capabilities_of(codec: Codec) -> Capabilities:
         describable=codec if isinstance(codec, DescribableCodec) else None,
         quantizable=codec if isinstance(codec, QuantizableCodec) else None,
         downscalable=codec if isinstance(codec, DownscalableCodec) else None,
+        blankable=codec if isinstance(codec, BlankableCodec) else None,
         costable=codec if isinstance(codec, CostableCodec) else None,
         promptable=codec if isinstance(codec, PromptableCodec) else None,
         remote=codec if isinstance(codec, RemoteCodec) else None,

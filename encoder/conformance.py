@@ -18,7 +18,7 @@ from PIL import Image
 
 from foxing.renderer import BLANK, TOKEN_SIDE_PX, Entry, Page, Typesetter, grid_text, render, tier_rank
 
-from .capabilities import CostableCodec, capabilities_of
+from .capabilities import BlankableCodec, CostableCodec, capabilities_of
 from .contract import Codec, Reading, token_grid
 from .errors import CodecError, TokensError
 from .tokens import STREAM, VisionTokens
@@ -229,6 +229,8 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         sharp = codec.encode([render(page.cells, codec.layout, next(iter(codec.tiers)))], next(iter(codec.tiers)))
         lowered = found.downscalable.lower(sharp, tier, [page.rows_used])[0]
         _expect((lowered.codec, lowered.tier) == (codec.name, tier), "lowered tokens name another origin")
+    if found.blankable is not None:
+        _blanks_cells(found.blankable, page, tier)
     if found.costable is not None:
         _costs_add_up(found.costable)
     if found.promptable is not None:
@@ -240,6 +242,18 @@ def capabilities_do_what_they_say(codec: Codec) -> None:
         (reading,) = found.remote.decode_each(codec.encode([image], tier))
         _expect(isinstance(reading, Reading), f"the server did not read a page: {reading}")
         _expect(found.remote.usage.pages == pages_before + 1, "usage does not count the page")
+
+
+def _blanks_cells(codec: BlankableCodec, page: Page, tier: str) -> None:
+    """A page without cells has the image of a page that was drawn without them, but for pixels on their edges."""
+    rest = page.cells.copy()
+    rest[0, : codec.layout.columns // 2] = BLANK
+    tokens = codec.encode([render(page.cells, codec.layout, tier)], tier)
+    (blanked,) = codec.blank(tokens, [rest != page.cells])
+    (expected,) = codec.encode([render(rest, codec.layout, tier)], tier)
+    images = [np.asarray(item.image(), dtype=np.int16) for item in (blanked, expected)]
+    _expect(images[0].shape == images[1].shape, "a blanked page has another size")
+    _expect(float(np.abs(images[0] - images[1]).mean()) < 1, "a blanked page does not look like one without the cells")
 
 
 def _costs_add_up(codec: CostableCodec) -> None:

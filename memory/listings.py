@@ -1,6 +1,6 @@
 """Banks and pages as callers see them, one by one and in lists, with counts, bytes and times."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ from .storage.database import Database
 from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
-from .storage.repositories.sealed import lookup
+from .storage.repositories.sealed import directories
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:
@@ -57,10 +57,28 @@ def _bank_after(cursor: str) -> str:
         raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error
 
 
+def page_info(database: Database, bank: str, page_id: str) -> PageInfo:
+    """See `Memory.page`."""
+    with database.read() as connection:
+        row = pages.get(connection, banks.get(connection, bank).id, page_id)
+        return page_infos(connection, bank, [row])[0]
+
+
+def set_pinned(database: Database, bank: str, page_id: str, *, pinned: bool) -> PageInfo:
+    """Pins or unpins a page. Raises `NotFound`."""
+    with database.write() as connection:
+        bank_id = banks.get(connection, bank).id
+        banks.lock(connection, bank_id)
+        row = pages.get(connection, bank_id, page_id)
+        if row.pinned != pinned:
+            pages.set_pinned(connection, row, pinned)
+    return page_info(database, bank, page_id)
+
+
 def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> list[PageInfo]:
     """Statistics of pages of the bank called `bank`."""
     ids = [row.id for row in rows]
-    threads = lookup.threads_of(connection, ids)
+    threads = _threads_of(connection, ids)
     keepsakes = pages.keepsake_totals(connection, ids)
     infos = []
     for row in rows:
@@ -123,3 +141,11 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         first_at=totals.first_at,
         last_at=totals.last_at,
     )
+
+
+def _threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
+    """Page id → names of the threads on it, in their order on the page."""
+    found = directories.get(connection, page_ids)
+    ordered = {page_id: list(dict.fromkeys(directory.threads.tolist())) for page_id, directory in found.items()}
+    names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
+    return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}

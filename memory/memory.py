@@ -19,11 +19,12 @@ from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.embed import MessageEmbedder
+from .lifecycle.erasure.forgetting import Forgetting
 from .lifecycle.jobs import JobQueue
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .lifecycle.upkeep import Upkeep
-from .listings import bank_info, list_banks, list_pages, page_infos
+from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .models import (
     BankInfo,
     Banks,
@@ -59,13 +60,13 @@ from .reports import (
     TickReport,
 )
 from .storage.database import DatabaseOptions, open_database
-from .storage.repositories import banks, pages
+from .storage.repositories import banks
 from .text.times import parse_since
 
 Progress = Callable[[int, int], None]
 
 
-class Memory:
+class Memory(Forgetting):
     """A long-context optical memory in one database. Safe to share between threads.
 
     Every method that names a bank raises `NotFound` if there is no such bank, except `store` and `set_policy`, which
@@ -92,8 +93,7 @@ class Memory:
         Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
         an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database.
         """
-        self._codecs = CodecSource(codec, device, codec_options)
-        self._clock = clock
+        self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
         search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
         self._index, self._vectors = search.index, search.vectors
         self._database = open_database(database)
@@ -103,6 +103,7 @@ class Memory:
         self._store = MessageStore(self._database, search, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
+        super().__init__(decoder, decoder.reaching(self._codecs.named), reindexer)
         self._embedder = MessageEmbedder(self._database, reindexer)
         upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
@@ -321,9 +322,7 @@ class Memory:
 
     def page(self, bank: str, page_id: str) -> PageInfo:
         """One page and how it is held. Raises `NotFound`."""
-        with self._database.read() as connection:
-            row = pages.get(connection, banks.get(connection, bank).id, page_id)
-            return page_infos(connection, bank, [row])[0]
+        return page_info(self._database, bank, page_id)
 
     def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
         """PNG of the page as `tier` shows it (its own by default), drawn from the best that the memory holds.
@@ -354,11 +353,11 @@ class Memory:
 
     def pin(self, bank: str, page_id: str) -> PageInfo:
         """Pins a page, so that it does not age. Raises `NotFound`."""
-        return self._set_pinned(bank, page_id, True)
+        return set_pinned(self._database, bank, page_id, pinned=True)
 
     def unpin(self, bank: str, page_id: str) -> PageInfo:
         """Unpins a page, so that it ages again. Raises `NotFound`."""
-        return self._set_pinned(bank, page_id, False)
+        return set_pinned(self._database, bank, page_id, pinned=False)
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Banks in the order of their names, with statistics. `limit`: 1 to 500. `cursor`: `next_cursor` of the
@@ -385,12 +384,3 @@ class Memory:
         with self._database.write() as connection:
             banks.set_policy(connection, banks.get_or_create(connection, bank, self.now(), fields).id, fields)
         return policy
-
-    def _set_pinned(self, bank: str, page_id: str, pinned: bool) -> PageInfo:
-        with self._database.write() as connection:
-            bank_id = banks.get(connection, bank).id
-            banks.lock(connection, bank_id)
-            row = pages.get(connection, bank_id, page_id)
-            if row.pinned != pinned:
-                pages.set_pinned(connection, row, pinned)
-        return self.page(bank, page_id)

@@ -1,4 +1,5 @@
-"""What sealing, ageing, re-encoding and embedding report; these values are schemas of the HTTP interface as well."""
+"""What sealing, ageing, undo, erasure, re-encoding and embedding report. These values are schemas of the HTTP interface
+as well."""
 
 from datetime import datetime
 from typing import Literal
@@ -96,6 +97,66 @@ class AgeReport(Value):
     vision_tokens_after: int = Field(description="Vision tokens of the changed pages after.")
     bytes_before: int = Field(description="Bytes of the changed pages before.")
     bytes_after: int = Field(description="Bytes of the changed pages after.")
+
+
+class PageRestored(Value):
+    """A page that was restored."""
+
+    page_id: str = Field(description="Id of the page, which is pinned now.")
+    from_tier: Tier = Field(description="The tier before.")
+    to_tier: Tier = Field(description="The tier after.")
+    messages: int = Field(description="Messages on the page, whole or in part.")
+    text_restored: bool = Field(description="Whether its exact text is back.")
+    dropped_at: datetime = Field(description="When ageing dropped what is back, the first of it.")
+    vision_tokens_before: int = Field(description="Vision tokens before.")
+    vision_tokens_after: int = Field(description="Vision tokens after.")
+    bytes_before: int = Field(description="Bytes of tokens and kept text before.")
+    bytes_after: int = Field(description="Bytes of tokens and kept text after.")
+
+
+class UndoReport(Value):
+    """What undo brought back. Bytes are those of vision tokens and kept text, without the wastebasket."""
+
+    now: datetime = Field(description="The time at which undo windows were looked at.")
+    restored: list[PageRestored] = Field(description="Pages that are as they were before ageing changed them.")
+    purged: list[str] = Field(
+        description="Pages whose exact text is gone for good, because its undo window has passed; those included that "
+        "were restored as far as that goes."
+    )
+    busy: list[str] = Field(description="Pages that another process held or changed; run it again for them.")
+    unreadable: list[PageLeft] = Field(
+        description="Pages left unchanged because what was dropped of them cannot be read."
+    )
+    vision_tokens_before: int = Field(description="Vision tokens of the restored pages before.")
+    vision_tokens_after: int = Field(description="Vision tokens of the restored pages after.")
+    bytes_before: int = Field(description="Bytes of the restored pages before.")
+    bytes_after: int = Field(description="Bytes of the restored pages after.")
+
+
+class PageErased(Value):
+    """A page from which messages were erased."""
+
+    page_id: str = Field(description="Id of the page.")
+    tier: Tier = Field(description="The tier that it is held at.")
+    deleted: bool = Field(description="Whether the page is gone, because nothing else was on it.")
+    changed: float = Field(
+        description="Share of the other characters on it that read otherwise than before, or have become gaps: 0 with "
+        "kept text."
+    )
+
+
+class ErasureReport(Value):
+    """What was erased for good."""
+
+    bank: str = Field(description="The bank.")
+    messages: int = Field(description="Messages that were erased.")
+    pages: list[PageErased] = Field(description="Pages that held them. Empty where the whole bank was erased.")
+    bytes_before: int = Field(description="Bytes of vision tokens and kept text of these pages, or of the bank.")
+    bytes_after: int = Field(description="The same after.")
+    log_erased: bool = Field(
+        description="Whether SQLite's write-ahead log was emptied. If a reader needed it, the clock does it later; "
+        "PostgreSQL keeps old rows until VACUUM FULL."
+    )
 
 
 class PageReencoded(Value):

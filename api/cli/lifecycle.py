@@ -1,4 +1,4 @@
-"""`seal`, `age` and `policy`: how the pages of a bank age."""
+"""`seal`, `age`, `undo`, `erase` and `policy`: how the pages of a bank age, and what is brought back or goes."""
 
 import json
 import sys
@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
-from .output import Timezone, jsonable, table, write_json
+from .output import Timezone, jsonable, printable, table, write_json
 
 if TYPE_CHECKING:
-    from foxing.memory.reports import AgeReport
+    from foxing.memory.reports import AgeReport, UndoReport
 
 
 def seal(
@@ -92,6 +92,93 @@ def _show_words(console: Console, report: "AgeReport") -> None:
         rows.add_row(name.replace("_", " "), f"{sum(c.words for c in counts):,}", f"{sum(c.kept for c in counts):,}")
     console.print(rows)
     console.print(f"words of {len(known)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one")
+
+
+def undo(
+    context: typer.Context,
+    bank: BankOption,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what was dropped then or later: a time, a date, or words such as “2 hours ago”.",
+            show_default="all that can be restored",
+        ),
+    ] = None,
+    page: Annotated[str | None, typer.Option(help="Id of the page.", show_default="all pages")] = None,
+    now: NowOption = None,
+    timezone: TimezoneOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back what ageing dropped within the undo window, and pin the pages."""
+    state = state_of(context)
+    asker = state.timezone(timezone)
+    with state.memory() as memory, state.progress("restoring pages") as progress:
+        report = memory.undo(bank, since=since, page=page, now=now, timezone=asker.name, progress=progress)
+    state.answer(report, lambda console: _show_undo(console, report, asker))
+
+
+def _show_undo(console: Console, report: "UndoReport", asker: Timezone) -> None:
+    rows = table("page", "from", "to", "messages", "dropped", "tokens", "bytes", "text", right=("messages", "tokens"))
+    for page in report.restored:
+        rows.add_row(
+            *(page.page_id, page.from_tier, page.to_tier, f"{page.messages:,}", asker.show(page.dropped_at)),
+            f"{page.vision_tokens_before:,} → {page.vision_tokens_after:,}",
+            f"{page.bytes_before:,} → {page.bytes_after:,}",
+            "restored" if page.text_restored else "",
+        )
+    if report.restored:
+        console.print(rows)
+    console.print(
+        f"{len(report.restored)} pages restored and pinned; vision tokens {report.vision_tokens_before:,} → "
+        f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}",
+        soft_wrap=True,
+    )
+    if report.purged:
+        console.print(f"the exact text of {len(report.purged)} pages was purged; only a backup has it", soft_wrap=True)
+    if report.busy:
+        console.print(f"{len(report.busy)} pages are held by another process; run it again", soft_wrap=True)
+    for left in report.unreadable:
+        console.print(f"page {left.page_id} is left as it is: {left.reason}", soft_wrap=True)
+
+
+def erase(
+    context: typer.Context,
+    bank: BankOption,
+    message: Annotated[str | None, typer.Option(help="Id of the message.", show_default=False)] = None,
+    thread: Annotated[str | None, typer.Option(help="Name of the thread.", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a message, a thread, or a whole bank for good."""
+    state = state_of(context)
+    if message is not None and thread is not None:
+        raise typer.BadParameter("give --message or --thread, or neither to erase the whole bank")
+    what = f"bank '{bank}'"
+    if message is not None or thread is not None:
+        what = f"'{message or thread}' of {what}"
+    if not yes:
+        if state.as_json or not sys.stdin.isatty():
+            raise typer.BadParameter(f"this erases {what} for good; confirm it with --yes", param_hint="--yes")
+        typer.confirm(f"Erase {printable(what)} for good?", abort=True)
+    with state.memory() as memory, state.progress("erasing messages") as progress:
+        if message is not None:
+            report = memory.erase_message(bank, message)
+        elif thread is not None:
+            report = memory.erase_thread(bank, thread, progress=progress)
+        else:
+            report = memory.erase_bank(bank)
+
+    def show(console: Console) -> None:
+        deleted = sum(page.deleted for page in report.pages)
+        console.print(
+            f"{report.messages:,} messages erased; {len(report.pages) - deleted} pages encoded again, "
+            f"{deleted} deleted; bytes {report.bytes_before:,} → {report.bytes_after:,}",
+            soft_wrap=True,
+        )
+        if not report.log_erased:
+            console.print("the write-ahead log is in use; the clock erases it later", soft_wrap=True)
+
+    state.answer(report, show)
 
 
 def policy(

@@ -12,7 +12,7 @@ from .codec import codec_commands
 from .context import state_of
 from .database import database_commands
 from .import_export import export_messages, import_messages
-from .lifecycle import age, policy, seal
+from .lifecycle import age, erase, policy, seal, undo
 from .pages import pages, preview, read
 from .readers.calibrate import calibrate
 from .readers.prompt import context
@@ -96,6 +96,8 @@ app.command("pages")(pages)
 app.command("banks")(banks)
 app.command("seal")(seal)
 app.command("age")(age)
+app.command("undo")(undo)
+app.command("erase")(erase)
 app.command("policy")(policy)
 app.command("reencode")(reencode)
 app.command("render")(render)

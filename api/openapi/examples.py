@@ -262,6 +262,48 @@ AGE_REPORT: Json = {
     "bytes_after": 3098,
 }
 
+UNDO_REQUEST: Json = {"since": "2026-03-09T00:00:00Z"}
+UNDO_REPORT: Json = {
+    "now": "2026-03-10T00:00:00Z",
+    "restored": [
+        {
+            "page_id": PAGE_ID,
+            "from_tier": "tiny",
+            "to_tier": "small",
+            "messages": 148,
+            "text_restored": False,
+            "dropped_at": "2026-03-09T04:00:00Z",
+            "vision_tokens_before": 64,
+            "vision_tokens_after": 73,
+            "bytes_before": 3098,
+            "bytes_after": 3498,
+        }
+    ],
+    "purged": [PAGE_ID],
+    "busy": [],
+    "unreadable": [],
+    "vision_tokens_before": 64,
+    "vision_tokens_after": 73,
+    "bytes_before": 3098,
+    "bytes_after": 3498,
+}
+ERASURE_REPORT: Json = {
+    "bank": BANK,
+    "messages": 1,
+    "pages": [{"page_id": PAGE_ID, "tier": "tiny", "deleted": False, "changed": 0.0}],
+    "bytes_before": 3098,
+    "bytes_after": 3042,
+    "log_erased": True,
+}
+BANK_ERASURE_REPORT: Json = {
+    "bank": BANK,
+    "messages": 4210,
+    "pages": [],
+    "bytes_before": 92632,
+    "bytes_after": 0,
+    "log_erased": True,
+}
+
 HEALTH: Json = {"status": "ok"}
 
 #: Problem slug → example of a detail.

@@ -1,4 +1,4 @@
-"""Sealing and ageing on request."""
+"""Sealing, ageing and undo on request."""
 
 from typing import Annotated
 
@@ -8,8 +8,8 @@ from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.api.schemas import AgeRequest, SealRequest
-from foxing.memory.reports import AgeReport, SealReport
+from foxing.api.schemas import AgeRequest, SealRequest, UndoRequest
+from foxing.memory.reports import AgeReport, SealReport, UndoReport
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])
 
@@ -74,3 +74,36 @@ async def age(
     )
     service.metrics.ageing.record_age(report)
     return report
+
+
+@router.post(
+    "/undo",
+    operation_id="undo",
+    summary="Bring back what ageing dropped",
+    responses={
+        **json_response(200, "What was restored, and what was purged already.", examples.UNDO_REPORT),
+        **v1_problem_responses(404, 410, body=True),
+    },
+)
+async def undo(
+    bank: BankPath,
+    service: ServiceDep,
+    body: Annotated[
+        UndoRequest | None,
+        Body(openapi_examples={"since": {"summary": "What was dropped since a day", "value": examples.UNDO_REQUEST}}),
+    ] = None,
+) -> UndoReport:
+    """Restores tokens, exact text and index of pages as they were before ageing changed them, as far as their undo
+    window has not passed, and pins the pages. Undoing again does nothing. The body is optional; 410 if all that was
+    dropped of the `page` has been purged."""
+    request = body or UndoRequest()
+    service.check_now(request.now)
+    return await service.run_codec(
+        service.memory.undo,
+        bank,
+        since=request.since,
+        page=request.page,
+        now=request.now,
+        timezone=request.timezone,
+        progress=service.go_on,
+    )

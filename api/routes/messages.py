@@ -1,4 +1,4 @@
-"""Storing messages, and reading single messages as remembered."""
+"""Storing messages, reading single messages as remembered, and erasing them."""
 
 from typing import Annotated
 
@@ -10,10 +10,13 @@ from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import StoreRequest
 from foxing.memory.models import MessageInfo, StoreResult
+from foxing.memory.reports import ErasureReport
 
 router = APIRouter(
     route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
 )
+
+MessagePath = Annotated[str, Path(description="Id of the message.")]
 
 _REQUESTS = {
     "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
@@ -58,10 +61,24 @@ async def store_messages(
     summary="Get a message as remembered",
     responses={**json_response(200, "The message.", examples.MESSAGE_INFO), **v1_problem_responses(404, 410)},
 )
-async def get_message(
-    bank: BankPath, message_id: Annotated[str, Path(description="Id of the message.")], service: ServiceDep
-) -> MessageInfo:
+async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> MessageInfo:
     """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds; with
     it come the parts, where the content was given in parts, and how much recall has found the message. Reading it here
     does not count."""
     return await service.run_codec(service.memory.message, bank, message_id)
+
+
+@router.delete(
+    "/{message_id:path}",
+    operation_id="erase_message",
+    summary="Erase a message",
+    responses={
+        **json_response(200, "The message is gone.", examples.ERASURE_REPORT),
+        **v1_problem_responses(404),
+    },
+)
+async def erase_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
+    """Erases a message for good: its cells are blanked and its pages encoded again at their tiers, sharper versions of
+    these pages go from the wastebasket, and its words, embedding and identifiers from the index. Other messages on the
+    pages read as before; ageing that concerns these pages can no longer be undone."""
+    return await service.run_codec(service.memory.erase_message, bank, message_id)

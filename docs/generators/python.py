@@ -107,7 +107,11 @@ def _class(item: Class, known: set[str]) -> list[str]:
         f"Extends {', '.join(extended)}." if extended else "",
         _text(item),
     ]
-    members = [member for member in item.members.values() if not member.is_alias and not member.name.startswith("_")]
+    found: dict[str, Object] = {}
+    for owner in (item, *(base for base in item.mro() if base.name not in known and base.path.startswith(PACKAGES))):
+        own = {name: member for name, member in owner.members.items() if not member.is_alias}
+        found |= {name: member for name, member in own.items() if name not in found and not name.startswith("_")}
+    members = list(found.values())
     parts += _attributes([member for member in members if isinstance(member, Attribute)])
     for member in members:
         if isinstance(member, Function):

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from PIL.Image import Image, Resampling, new
+from PIL.Image import Image, Resampling, fromarray, new
+from PIL.ImageFilter import MaxFilter
 
 from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
@@ -45,6 +46,11 @@ SPARE_TOKENS = 128
 #: With more letters than this per cell with ink, a text was generated without end.
 MAX_LETTERS_PER_CELL = 1.2
 
+#: Resizing leaves a faint halo of a character around it: pixels this near to a cell that is blanked, and lighter than
+#: that (0 is black), are blanked as well.
+HALO_PX = 4
+HALO_ABOVE = 216
+
 _TYPICAL = (
     "The battery test in a cold room took longer than planned, so we moved it from 14 February to the second week of "
     "March; please tell Dr. Keller before Friday that all of this is fine by us, and what else she ought to know."
@@ -52,8 +58,8 @@ _TYPICAL = (
 
 
 class EndpointCodec:
-    """See `foxing.encoder.RemoteCodec` and `foxing.encoder.DownscalableCodec`. Tokens are images, which any model can
-    read; they name their grid of cells, and those of another grid are rejected."""
+    """See `RemoteCodec`, `DownscalableCodec` and `BlankableCodec` of `foxing.encoder`. Tokens are images, which any
+    model can read; they name their grid of cells, and those of another grid are rejected."""
 
     name = NAME
     repertoire: Repertoire | None = None
@@ -130,6 +136,24 @@ class EndpointCodec:
                 raise CodecError(f"a page held at '{item.tier}' cannot be shown as sharp as '{tier}'")
             images.append(self._resized(item, tier, used))
         return self.encode(images, tier)
+
+    def blank(self, tokens: Sequence[VisionTokens], gone: Sequence[npt.NDArray[np.bool_]]) -> list[VisionTokens]:
+        """See `foxing.encoder.BlankableCodec`. A pixel belongs to the cell that its centre is in; what is faint beside
+        a blanked cell goes as well."""
+        blanked = []
+        for item, cells in zip(tokens, gone, strict=True):
+            self._check(item)
+            pixels = np.array(item.image())
+            side = pixels.shape[1]  # a full page is square
+            rows = ((np.arange(len(pixels)) + 0.5) * self.layout.rows / side).astype(int)
+            columns = ((np.arange(side) + 0.5) * self.layout.columns / side).astype(int)
+            white = cells[np.minimum(rows, len(cells) - 1)][:, columns]
+            white = white | (rows >= len(cells))[:, None]
+            near = np.asarray(fromarray(white.astype(np.uint8)).filter(MaxFilter(2 * HALO_PX + 1))) > 0
+            pixels[white | (near & (pixels > HALO_ABOVE))] = 255
+            height = self.layout.bands(len(cells), item.tier) * TOKEN_SIDE_PX if self.layout.cropped else side
+            blanked += self.encode([fromarray(pixels[:height])], item.tier)
+        return blanked
 
     def _resized(self, tokens: VisionTokens, tier: str, rows_used: int) -> Image:
         """The image of `tokens`, cropped and resized to that of a page with `rows_used` rows at `tier`."""

@@ -6,6 +6,7 @@ from .async_memory import AsyncMemory
 from .calls import Call
 from .client import Client
 from .connection import Connection, Target, connect
+from .erasure_values import Erased, PageErased, PageRestored, Undone
 from .errors import (
     ClientError,
     Conflict,
@@ -81,6 +82,7 @@ __all__ = [
     "Connection",
     "Context",
     "DeleteRecord",
+    "Erased",
     "FadedMessage",
     "FieldError",
     "Forgotten",
@@ -97,10 +99,12 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "Page",
+    "PageErased",
     "PageLeft",
     "PageMove",
     "PagePreview",
     "PageReading",
+    "PageRestored",
     "Pages",
     "Policy",
     "ProblemDetails",
@@ -125,6 +129,7 @@ __all__ = [
     "TierStatistics",
     "TimedOut",
     "Unavailable",
+    "Undone",
     "Unreachable",
     "calls",
     "connect",

@@ -11,6 +11,7 @@ from .calls.call import Call
 from .calls.messages import ContextFields, ImageFields, TextFields
 from .calls.records import SearchFields
 from .client import STORED_AT_ONCE
+from .erasure_values import Erased, Undone
 from .record_values import (
     FoundRecords,
     Namespaces,
@@ -221,6 +222,30 @@ class AsyncClient:
     ) -> Aged:
         """Moves the pages of a bank to the tiers that the policy sets for their age."""
         return await self.run(calls.age(bank, now=now, timezone=timezone, dry_run=dry_run))
+
+    async def undo(
+        self,
+        bank: str,
+        *,
+        since: datetime | str | None = None,
+        page: str | None = None,
+        now: datetime | str | None = None,
+        timezone: str | None = None,
+    ) -> Undone:
+        """Brings back what ageing dropped within the undo window, of a bank or a page, and pins the pages."""
+        return await self.run(calls.undo(bank, since=since, page=page, now=now, timezone=timezone))
+
+    async def erase_message(self, bank: str, message_id: str) -> Erased:
+        """Erases a message for good."""
+        return await self.run(calls.erase_message(bank, message_id))
+
+    async def erase_thread(self, bank: str, thread: str) -> Erased:
+        """Erases all messages of a thread for good. Erasing it again completes what was interrupted."""
+        return await self.run(calls.erase_thread(bank, thread))
+
+    async def erase_bank(self, bank: str) -> Erased:
+        """Erases a bank for good with everything in it, records included."""
+        return await self.run(calls.erase_bank(bank))
 
     async def write_records(
         self, bank: str, writes: Iterable[RecordWrite], *, idempotency_key: str | None = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Banks,
         ContextRequest,
         ContextResult,
+        ErasureReport,
         Memory,
         NewMessage,
         PageInfo,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         RecallResult,
         SealReport,
         StoreResult,
+        UndoReport,
     )
     from foxing.memory.recall.query import ImageQueryFields, TextQueryFields
     from foxing.memory.records.store import RecordStore
@@ -137,6 +139,30 @@ class AsyncMemory:
     ) -> "AgeReport":
         """See `Memory.age`."""
         return await self.run(self.memory.age, bank, now=now, timezone=timezone, dry_run=dry_run)
+
+    async def undo(
+        self,
+        bank: str,
+        *,
+        since: str | datetime | None = None,
+        page: str | None = None,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+    ) -> "UndoReport":
+        """See `Memory.undo`."""
+        return await self.run(self.memory.undo, bank, since=since, page=page, now=now, timezone=timezone)
+
+    async def erase_message(self, bank: str, message_id: str) -> "ErasureReport":
+        """See `Memory.erase_message`."""
+        return await self.run(self.memory.erase_message, bank, message_id)
+
+    async def erase_thread(self, bank: str, thread: str) -> "ErasureReport":
+        """See `Memory.erase_thread`."""
+        return await self.run(self.memory.erase_thread, bank, thread)
+
+    async def erase_bank(self, bank: str) -> "ErasureReport":
+        """See `Memory.erase_bank`."""
+        return await self.run(self.memory.erase_bank, bank)
 
     async def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> "Pages":
         """See `Memory.pages`."""

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from foxing.integrations.client import (
     Conflict,
@@ -26,6 +27,9 @@ ANOTHER_ATTEMPT_S = 300.0
 MOST_AT_ONCE = 500
 MOST_FAILED = 1_000
 
+#: Whether what is said is stored as messages: not at all, until it is removed from the conversation, or "always".
+Remember = bool | Literal["always"]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -39,15 +43,17 @@ class Entry:
 
 class Transcript:
     """The items of one conversation, kept as records in the order in which they were added. What is said in them is
-    stored as messages of a thread as well, which recall finds and which age; items that are removed stay remembered.
+    stored as messages of a thread as well, which recall finds and which age. Removing items erases these messages for
+    good, unless they are to stay remembered.
 
     Adding fails as a whole or continues: after an error, adding the same items again is the same write, and stores
     nothing twice. Several writers may add to one conversation; the items of a call stay together.
     """
 
-    def __init__(self, bank: str, framework: str, conversation: str, *, remember: bool = True) -> None:
+    def __init__(self, bank: str, framework: str, conversation: str, *, remember: Remember = True) -> None:
         """`framework`: the namespace of its records. `conversation`: its id, also the name of the thread. `remember`:
-        whether to store messages. Raises `InvalidRequest` for an id that neither can have."""
+        whether to store messages, and whether they stay remembered after their items are removed. Raises
+        `InvalidRequest` for an id that neither can have."""
         if not isinstance(conversation, str) or not 1 <= len(conversation) <= 200 or min(conversation) < " ":
             raise InvalidRequest(
                 f"{conversation!r} is no id of a conversation: it has 1 to 200 characters and no control characters",
@@ -56,7 +62,8 @@ class Transcript:
         self._bank = bank
         self._namespace = (framework, conversation)
         self._thread = conversation
-        self._remember = remember
+        self._remember = bool(remember)
+        self._erase = remember is True
         #: Digest of items that could not be added → the id of that write, and when it failed.
         self._failed: dict[bytes, tuple[str, float]] = {}
 
@@ -107,12 +114,15 @@ class Transcript:
         return [record.value for record in (yield from self._newest(limit))][::-1]
 
     def pop(self) -> Steps[JsonValue]:
-        """Removes and returns the last item, each to one caller only; None if there is none."""
+        """Removes and returns the last item, each to one caller only; None if there is none. Its message goes first, so
+        that what fails in between can be done again."""
         while True:
             newest = yield from self._newest(1)
             if not newest:
                 return None
             record = newest[0]
+            if self._erase:
+                yield from ask(calls.erase_message(self._bank, record.key).or_missing(None))
             try:
                 yield from ask(
                     calls.write_records(
@@ -132,7 +142,9 @@ class Transcript:
             return record.value
 
     def clear(self) -> Steps[None]:
-        """Removes all items."""
+        """Removes all items, and erases the messages of the thread first."""
+        if self._erase:
+            yield from ask(calls.erase_thread(self._bank, self._thread).or_missing(None))
         yield from ask(calls.write_records(self._bank, [{"op": "clear", "namespace": self._namespace}]))
 
     def _newest(self, limit: int) -> Steps[list[Record]]:

@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
 from foxing.integrations.frameworks.steps import run, run_async
-from foxing.integrations.frameworks.transcript import Transcript
+from foxing.integrations.frameworks.transcript import Remember, Transcript
 
 from .entries import entries, message_of
 
@@ -25,9 +25,10 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
     Methods raise `ClientError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
     """
 
-    def __init__(self, connection: Connection, session_id: str, *, remember: bool = True) -> None:
-        """`remember`: whether what is said is stored as messages of the bank as well. Raises `InvalidRequest` for a
-        `session_id` that is empty, longer than 200 characters, or has control characters."""
+    def __init__(self, connection: Connection, session_id: str, *, remember: Remember = True) -> None:
+        """`remember`: whether what is said is stored as messages of the bank as well, until the history is cleared, or
+        "always". Raises `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control
+        characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         #: Id of the conversation; what is said in it is remembered in the thread of this name.
@@ -36,7 +37,13 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
 
     @classmethod
     def connect(
-        cls, target: Target, bank: str, session_id: str, *, api_key: str | None = None, remember: bool = True
+        cls,
+        target: Target,
+        bank: str,
+        session_id: str,
+        *,
+        api_key: str | None = None,
+        remember: Remember = True,
     ) -> Self:
         """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
         `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
@@ -60,7 +67,8 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         await run_async(self.connection, self._transcript.add(entries(messages)))
 
     def clear(self) -> None:
-        """Removes all messages from the history. What was said in them stays remembered."""
+        """Removes all messages from the history, and erases the thread of this session for good: everything that was
+        said in it."""
         run(self.connection, self._transcript.clear())
 
     async def aclear(self) -> None:

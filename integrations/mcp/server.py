@@ -22,7 +22,7 @@ Say that you do not know instead of guessing what stood there.
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 _SETS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-_FADES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+_DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
 def make_server(connection_of: ConnectionOf) -> MCPServer:
@@ -47,7 +47,8 @@ def make_server(connection_of: ConnectionOf) -> MCPServer:
         (tools.timeline, "Timeline", _READS),
         (tools.pin_page, "Pin a page", _SETS),
         (tools.unpin_page, "Unpin a page", _SETS),
-        (tools.fade, "Let pages fade", _FADES),
+        (tools.fade, "Let pages fade", _DESTROYS),
+        (tools.forget, "Erase for good", _DESTROYS),
     ):
         server.add_tool(tool, title=title, annotations=annotations, structured_output=False)
     add_resources(server, Resources(connection_of, tools))

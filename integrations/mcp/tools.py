@@ -151,13 +151,32 @@ class Tools:
         self,
         preview: Annotated[bool, Field(description="Only say what would fade, and change nothing.")] = True,
     ) -> str:
-        """Let pages fade that are due by the policy of the memory, or see which ones are. What has faded does not come
-        back."""
+        """Let pages fade that are due by the policy of the memory, or see which ones are. What has faded can be brought
+        back by the operator for some days, and then no more."""
         aged = await self._run(lambda bank: calls.age(bank, dry_run=preview))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
         if not moves:
             return "No page is due."
         return f"{'Would fade' if aged.dry_run else 'Faded'}: " + "; ".join(moves)
+
+    async def forget(
+        self,
+        message_id: Annotated[
+            str | None, Field(description="Id of the message to erase, as recall and read_page show it.")
+        ] = None,
+        thread: Annotated[str | None, Field(description="Name of a thread to erase with all its messages.")] = None,
+    ) -> str:
+        """Erase a message, or a whole thread, from memory for good: it cannot be brought back. Use it only when the
+        user asks for it."""
+        if (message_id is None) == (thread is None):
+            raise ToolError("Give either message_id or thread.")
+        if message_id is not None:
+            key = message_id
+            await self._run(lambda bank: calls.erase_message(bank, key))
+            return f"Message {message_id} is erased for good."
+        name = thread or ""
+        erased = await self._run(lambda bank: calls.erase_thread(bank, name))
+        return f"Thread {thread} is erased for good: {erased.messages} messages."
 
     async def held(self) -> tuple[Bank | None, Sequence[Page]]:
         """Statistics of the bank, None if there is none yet, and its newest pages, oldest first."""

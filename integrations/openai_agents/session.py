@@ -7,7 +7,7 @@ from foxing.integrations.client import Connection, InvalidRequest, JsonValue, Ta
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.steps import run_async
-from foxing.integrations.frameworks.transcript import Entry, Transcript
+from foxing.integrations.frameworks.transcript import Entry, Remember, Transcript
 
 from .items import message_of
 
@@ -36,11 +36,11 @@ class FoxingSession(AsyncClosing):
         connection: Connection,
         session_id: str,
         *,
-        remember: bool = True,
+        remember: Remember = True,
         session_settings: "SessionSettings | None" = None,
     ) -> None:
-        """`remember`: whether what is said is stored as messages as well. Raises `InvalidRequest` for a `session_id`
-        that is empty, longer than 200 characters, or has control characters."""
+        """`remember`: whether what is said is stored as messages as well, until it is removed, or "always". Raises
+        `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         self.session_id = session_id
@@ -55,7 +55,7 @@ class FoxingSession(AsyncClosing):
         session_id: str,
         *,
         api_key: str | None = None,
-        remember: bool = True,
+        remember: Remember = True,
         session_settings: "SessionSettings | None" = None,
     ) -> Self:
         """A session in the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
@@ -77,12 +77,12 @@ class FoxingSession(AsyncClosing):
         await run_async(self.connection, self._transcript.add(_entries(items)))
 
     async def pop_item(self) -> "TResponseInputItem | None":
-        """Removes and returns the last item; None if there is none. What was said in it stays remembered."""
+        """Removes and returns the last item; None if there is none. What was said in it is erased for good."""
         item = await run_async(self.connection, self._transcript.pop())
         return None if item is None else cast("TResponseInputItem", item)
 
     async def clear_session(self) -> None:
-        """Removes all items. What was said in them stays remembered."""
+        """Removes all items, and erases the thread of this session for good: everything that was said in it."""
         await run_async(self.connection, self._transcript.clear())
 
 

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
-from foxing.memory.errors import Closed, StorageError
+from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import jobs, records
+from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
 from foxing.renderer import FoxingError
 
@@ -146,6 +146,8 @@ class JobQueue:
         except Closed:  # nothing can be written any more; the lease expires by itself
             raise
         except FoxingError as error:
+            if isinstance(error, NotFound) and self._is_erased(job):
+                return None
             reason = str(error)
         except Exception as error:  # an error in one bank must not stop the others
             log.exception("job '%s' of bank '%s' failed", job.kind, job.bank)
@@ -155,6 +157,12 @@ class JobQueue:
             raise
         self._put_back(job, reason)
         return JobResult(job.bank, job.kind, error=reason)
+
+    def _is_erased(self, job: Job) -> bool:
+        """Whether the bank of a job is gone, and the job with it."""
+        with self._database.read() as connection:
+            bank = banks.find(connection, job.bank)
+            return bank is None or bank.id != job.bank_id
 
     def _put_back(self, job: Job, error: str | None = None) -> None:
         """Returns a job to the queue; where the database cannot be written either, its lease expires instead."""

@@ -236,7 +236,7 @@ class Rewriter:
         if discard is not None:
             dropped = wastebasket.DroppedPage(
                 tokens=old.tokens if item.blob is not None else None,
-                text=old.text if item.change.drops_text else None,
+                text=old.text if item.text != old.text else None,
                 parts=None if item.parts is None else wastebasket.pack_parts(connection, page),
             )
             wastebasket.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)

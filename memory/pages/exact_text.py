@@ -88,6 +88,16 @@ def unpack_text(text: bytes, columns: int) -> Cells:
         raise TokensDamaged(_DAMAGED) from error
 
 
+def exact_cells(text: bytes, columns: int, reading: Reading | None) -> Cells:
+    """The cells of a kept text, uint32[rows, columns]. `reading`: what the tokens read as, unless it `stands_alone`.
+    Raises `TokensDamaged`."""
+    if stands_alone(text) or reading is None:
+        return unpack_text(text, columns)
+    cells = reading.cells.copy()
+    unpack_differences(text).apply(cells, 0)
+    return cells
+
+
 def unpack_differences(text: bytes) -> Differences:
     """What is to be corrected in what the tokens read as, for a text that does not stand alone. Raises
     `TokensDamaged`."""

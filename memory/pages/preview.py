@@ -21,12 +21,12 @@ def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordC
     for number, (text, found) in enumerate(zip(texts, words, strict=True)):
         classes = classify(text, found, language)
         total.update(classes)
-        stays = np.ones(len(text), dtype=bool) if left is None else _kept(text, left[number])
+        stays = np.ones(len(text), dtype=bool) if left is None else kept_characters(text, left[number])
         kept.update(c for c, word in zip(classes, found, strict=True) if stays[word.start : word.stop].all())
     return {of.value: WordCount(words=total[of], kept=kept[of]) for of in WordClass if total[of]}
 
 
-def _kept(text: str, left: FadedText) -> npt.NDArray[np.bool_]:
+def kept_characters(text: str, left: FadedText) -> npt.NDArray[np.bool_]:
     """bool[characters of `text`]: those that are left."""
     stays = np.zeros(len(text), dtype=bool)
     same = code_points(left.text) == code_points(text)[left.origin]  # blanks beside a gap stand for what has faded

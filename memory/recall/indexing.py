@@ -45,6 +45,10 @@ class PageChanges:
     drafts: Sequence[PageDraft] = ()
     #: ids of pages that the drafts replace
     replaced: Collection[int] = ()
+    #: whether pages will have more than before, so that what was said is embedded as well
+    restored: bool = False
+    #: ids of messages that will be gone
+    erased: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -107,15 +111,16 @@ class Reindexer:
         if not changes.sealed and not changes.faded:
             return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
-            ids = {*changes.sealed, *messages_on(connection, changes.faded)}
+            ids = {*changes.sealed, *messages_on(connection, changes.faded)}.difference(changes.erased)
             found = messages.by_ids(connection, bank_id, ids)
             affected = [message for message in found.values() if not message.open or message.id in changes.sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)
         basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
         known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
         remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
-        counts, passages = _terms_of({i: item for i, item in remembered.items() if not item.failed}, found)
-        changed = [i for i, item in remembered.items() if not item.failed and not _is_as_said(item)]
+        readable = {i: item for i, item in remembered.items() if not item.failed}
+        counts, passages = _terms_of(readable, found)
+        changed = [i for i, item in readable.items() if changes.restored or not _is_as_said(item)]
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 

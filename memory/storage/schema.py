@@ -53,6 +53,14 @@ secrets = Table(
     Column("value", LargeBinary(32), nullable=False),
 )
 
+#: The highest id of a row that was deleted from a table; SQLite would give it again. See `ids`.
+retired_ids = Table(
+    "retired_ids",
+    metadata,
+    Column("table_name", String(40), primary_key=True),
+    Column("id", Key, nullable=False),
+)
+
 threads = Table(
     "threads",
     metadata,

@@ -16,7 +16,7 @@ from foxing.memory.storage.columns import JsonObject, UserText, UtcDateTime
 from foxing.memory.storage.directory import DIGEST_BYTES, PageDirectory, Place, SealedMessage
 
 revision = "2026_11_27_0012"
-down_revision = "2026_11_27_0010"
+down_revision = "2026_11_27_0011"
 branch_labels = None
 depends_on = None
 

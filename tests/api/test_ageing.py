@@ -142,3 +142,43 @@ def test_without_time_travel_only_a_dry_run_accepts_now(memory: Memory) -> None:
         assert ok(client.get(BANK_PATH))["open_messages"] == 24
         assert len(ok(client.post(f"{BANK_PATH}/seal"))["pages"]) == 1  # without a body
         assert ok(client.post(f"{BANK_PATH}/age", content=b""))["dry_run"] is False
+
+
+@pytest.mark.both_databases
+def test_what_ageing_dropped_comes_back_until_it_is_purged(bank_client: httpx.Client) -> None:
+    page_id = seal(bank_client)
+    before = ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}"))
+    ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))
+    report = ok(bank_client.post(f"{BANK_PATH}/undo", json={"now": LATER, "page": page_id}))
+    [restored] = report["restored"]
+    assert (restored["page_id"], restored["to_tier"], restored["text_restored"]) == (page_id, "base", True)
+    assert report["bytes_after"] > report["bytes_before"]
+    assert ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}")) == {**before, "pinned": True}
+    assert ok(bank_client.post(f"{BANK_PATH}/undo", json={"now": LATER}))["restored"] == []
+    ok(bank_client.delete(f"{BANK_PATH}/pages/{page_id}/pin"))
+    ok(bank_client.post(f"{BANK_PATH}/age", json={"now": LATER}))
+    much_later = {"now": "2027-06-01T00:00:00Z"}
+    assert ok(bank_client.post(f"{BANK_PATH}/undo", json=much_later))["purged"] == [page_id]
+    gone = bank_client.post(f"{BANK_PATH}/undo", json={**much_later, "page": page_id})
+    check_problem(gone, 410, "forgotten")
+    check_problem(bank_client.post(f"{BANK_PATH}/undo", json={"page": "0" * 32}), 404, "not-found")
+    check_problem(bank_client.post(f"{BANK_PATH}/undo", json={"since": "whenever"}), 422, "invalid-time")
+
+
+@pytest.mark.both_databases
+def test_messages_threads_and_banks_are_erased(bank_client: httpx.Client) -> None:
+    page_id = seal(bank_client)
+    thread = ok(bank_client.get(f"{BANK_PATH}/messages/m3"))["thread"]
+    report = ok(bank_client.delete(f"{BANK_PATH}/messages/m3"))
+    assert (report["messages"], report["pages"][0]["page_id"], report["log_erased"]) == (1, page_id, True)
+    check_problem(bank_client.get(f"{BANK_PATH}/messages/m3"), 404, "not-found")
+    check_problem(bank_client.delete(f"{BANK_PATH}/messages/m3"), 404, "not-found")
+    slashed = {"messages": [{"id": "a/b", "role": "user", "content": "x", "thread": "c/d"}]}
+    assert bank_client.post(f"{BANK_PATH}/messages", json=slashed).status_code == 201
+    assert ok(bank_client.delete(f"{BANK_PATH}/threads/c%2Fd"))["messages"] == 1
+    left = ok(bank_client.get(BANK_PATH))["messages"]
+    assert ok(bank_client.delete(f"{BANK_PATH}/threads/{thread}"))["messages"] <= left
+    check_problem(bank_client.delete(f"{BANK_PATH}/threads/{thread}"), 404, "not-found")
+    assert ok(bank_client.delete(BANK_PATH))["bytes_after"] == 0
+    check_problem(bank_client.get(BANK_PATH), 404, "not-found")
+    check_problem(bank_client.delete(BANK_PATH), 404, "not-found")

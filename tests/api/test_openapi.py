@@ -17,6 +17,7 @@ from foxing.api.schemas import (
     RecordWrites,
     SealRequest,
     StoreRequest,
+    UndoRequest,
 )
 from foxing.memory.models import (
     BankInfo,
@@ -31,14 +32,14 @@ from foxing.memory.models import (
 )
 from foxing.memory.policy import Policy
 from foxing.memory.records.values import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
-from foxing.memory.reports import AgeReport, SealReport
+from foxing.memory.reports import AgeReport, ErasureReport, SealReport, UndoReport
 
 PATHS = {
     "/v1/banks": {"get"},
-    "/v1/banks/{bank}": {"get"},
+    "/v1/banks/{bank}": {"get", "delete"},
     "/v1/banks/{bank}/age": {"post"},
     "/v1/banks/{bank}/messages": {"post"},
-    "/v1/banks/{bank}/messages/{message_id}": {"get"},
+    "/v1/banks/{bank}/messages/{message_id}": {"get", "delete"},
     "/v1/banks/{bank}/pages": {"get"},
     "/v1/banks/{bank}/pages/{page_id}": {"get"},
     "/v1/banks/{bank}/pages/{page_id}/image": {"get"},
@@ -54,6 +55,8 @@ PATHS = {
     "/v1/banks/{bank}/records/namespaces": {"post"},
     "/v1/banks/{bank}/records/search": {"post"},
     "/v1/banks/{bank}/seal": {"post"},
+    "/v1/banks/{bank}/threads/{thread}": {"delete"},
+    "/v1/banks/{bank}/undo": {"post"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -108,7 +111,7 @@ def test_every_request_body_has_an_example(document: dict[str, Any]) -> None:
     bodies = [
         (name, operation["requestBody"]) for name, operation in operations(document) if "requestBody" in operation
     ]
-    assert len(bodies) == 10
+    assert len(bodies) == 11
     for name, body in bodies:
         for example in body["content"]["application/json"]["examples"].values():
             assert example["summary"], name
@@ -177,6 +180,10 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
         (SealReport, examples.SEAL_REPORT),
         (AgeRequest, examples.AGE_REQUEST),
         (AgeReport, examples.AGE_REPORT),
+        (UndoRequest, examples.UNDO_REQUEST),
+        (UndoReport, examples.UNDO_REPORT),
+        (ErasureReport, examples.ERASURE_REPORT),
+        (ErasureReport, examples.BANK_ERASURE_REPORT),
         (RecordWrites, examples.RECORD_WRITES),
         (RecordChanges, examples.RECORD_CHANGES),
         (RecordKeys, examples.RECORD_KEYS),

@@ -34,7 +34,7 @@ def log_entries(log: io.StringIO, event: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == event]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/banks/", "/v1/banks/b/pages/", "/nothing", "/v1/banks/b/undo"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/banks/", "/v1/banks/b/pages/", "/nothing", "/v1/banks/b/redo"])
 def test_an_unknown_path(client: httpx.Client, path: str) -> None:
     assert check_problem(client.get(path), 404, "no-such-path")["instance"] == path
 
@@ -44,7 +44,7 @@ def test_an_unknown_path(client: httpx.Client, path: str) -> None:
     [
         ("GET", "/v1/banks/b/pages/p/pin", "DELETE, PUT"),
         ("DELETE", "/v1/banks/b/policy", "GET, PUT"),
-        ("DELETE", "/v1/banks/b", "GET"),
+        ("PUT", "/v1/banks/b", "DELETE, GET"),
         ("PATCH", "/v1/banks/b/messages", "POST"),
         ("GET", "/v1/banks/b/recall", "POST"),
     ],

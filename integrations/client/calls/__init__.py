@@ -2,6 +2,7 @@
 
 from .banks import age, bank, banks, check, policy, seal, set_policy
 from .call import Call
+from .forgetting import erase_bank, erase_message, erase_thread, undo
 from .messages import context, message, recall, recall_images, store
 from .pages import page, page_image, page_tokens, pages, pin, preview_page, read_page, unpin
 from .records import get_records, namespaces, search_records, write_records
@@ -13,6 +14,9 @@ __all__ = [
     "banks",
     "check",
     "context",
+    "erase_bank",
+    "erase_message",
+    "erase_thread",
     "get_records",
     "message",
     "namespaces",
@@ -30,6 +34,7 @@ __all__ = [
     "search_records",
     "set_policy",
     "store",
+    "undo",
     "unpin",
     "write_records",
 ]

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 
-from foxing.memory.errors import Closed, StorageError
+from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.models import MessageInfo, RecalledImages, RecalledMessage, RecallResult
 from foxing.memory.recall.query import RecallQuery
 from foxing.memory.storage.database import Database
@@ -78,11 +79,14 @@ class RehearsalRecorder:
         try:
             with self._database.write() as connection:
                 known = [(found.id, keys) for name, keys in by_bank.items() if (found := banks.find(connection, name))]
-                # in the order of the banks, so that two processes do not wait for each other
-                return sum(
-                    rehearsals.add(connection, bank_id, keys)
-                    for bank_id, keys in sorted(known, key=lambda item: item[0])
-                )
+                written = 0
+                for bank_id, keys in sorted(
+                    known, key=lambda item: item[0]
+                ):  # so that two processes do not wait for each other
+                    with suppress(NotFound):  # the bank was erased
+                        banks.lock(connection, bank_id)  # so that none of the messages is erased meanwhile
+                        written += rehearsals.add(connection, bank_id, keys)
+                return written
         except Closed:
             return 0
         except StorageError as error:

@@ -9,12 +9,16 @@ from sqlalchemy import Connection, Row, func, select
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.ids import retire, with_id
 from foxing.memory.storage.upsert import insert_into
 
 from . import schedule
 from .batches import batched
+from .sealed import directories, keys
 
 _c = schema.banks.c
+
+ERASED = "this bank was erased meanwhile"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
     query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
-        insert = insert_into(connection, schema.banks).values(name=name, created_at=now, policy=policy)
+        values = with_id(connection, schema.banks, {"name": name, "created_at": now, "policy": policy})
+        insert = insert_into(connection, schema.banks).values(values)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
         row = connection.execute(query).one()
     return _bank(row)
@@ -59,9 +64,11 @@ def get_or_create(connection: Connection, name: str, now: datetime, policy: dict
 
 def lock(connection: Connection, bank_id: int) -> None:
     """Has other writers of the bank wait until the transaction ends. Whoever checks what is in a bank and then writes,
-    or writes to several of its tables, begins with it; SQLite has one writer anyway."""
-    if connection.dialect.name != "sqlite":  # rows that refer to the bank can be inserted meanwhile
-        connection.execute(select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True))
+    or writes to several of its tables, begins with it; SQLite has one writer anyway. Raises `NotFound` if the bank was
+    erased."""
+    query = select(_c.id).where(_c.id == bank_id).with_for_update(key_share=True)  # others may insert what refers to it
+    if connection.execute(query).first() is None:
+        raise NotFound(ERASED)
 
 
 def list_after(connection: Connection, after: str | None, limit: int) -> list[Bank]:
@@ -73,8 +80,11 @@ def list_after(connection: Connection, after: str | None, limit: int) -> list[Ba
 
 
 def by_id(connection: Connection, bank_id: int) -> Bank:
-    """The bank with that id, which must exist."""
-    return _bank(connection.execute(select(schema.banks).where(_c.id == bank_id)).one())
+    """The bank with that id. Raises `NotFound` if it was erased meanwhile."""
+    row = connection.execute(select(schema.banks).where(_c.id == bank_id)).first()
+    if row is None:
+        raise NotFound(ERASED)
+    return _bank(row)
 
 
 def set_policy(connection: Connection, bank_id: int, policy: dict[str, Any]) -> None:
@@ -92,6 +102,40 @@ def advance_seal_version(connection: Connection, bank: Bank) -> bool:
         .values(seal_version=bank.seal_version + 1)
     )
     return result.rowcount == 1
+
+
+def interrupt_sealing(connection: Connection, bank_id: int) -> None:
+    """Has processes that are sealing the bank begin again, because open messages are erased."""
+    connection.execute(schema.banks.update().where(_c.id == bank_id).values(seal_version=_c.seal_version + 1))
+
+
+def delete(connection: Connection, bank_id: int) -> None:
+    """Deletes a bank with everything in it: the rows of every table that belong to it, to its pages or messages."""
+    pages = schema.pages.c
+    highest = connection.execute(select(func.max(pages.id)).where(pages.bank_id == bank_id)).scalar_one()
+    retire(connection, schema.pages, [highest or 0])
+    retire(connection, schema.banks, [bank_id])
+    of_bank = select(pages.id).where(pages.bank_id == bank_id)
+    for _, directory in directories.of_pages(connection, connection.execute(of_bank).scalars()):
+        keys.remove_of(connection, directory.ids.tolist())
+    still_open = select(schema.messages.c.id).where(schema.messages.c.bank_id == bank_id)
+    keys.remove_of(connection, list(connection.execute(still_open).scalars()))
+    for table in reversed(schema.metadata.sorted_tables):
+        if "bank_id" in table.c:
+            connection.execute(table.delete().where(table.c.bank_id == bank_id))
+        elif "page_id" in table.c:
+            connection.execute(table.delete().where(table.c.page_id.in_(of_bank)))
+    connection.execute(schema.banks.delete().where(_c.id == bank_id))
+
+
+def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[str]) -> None:
+    """Deletes those of the threads that no message belongs to any more."""
+    c, messages, runs = schema.threads.c, schema.messages.c, schema.message_runs.c
+    still_open = select(messages.id).where(messages.thread_id == c.id).exists()
+    sealed = select(runs.page_id).where(runs.thread_id == c.id).exists()
+    for part in batched(sorted(set(names))):
+        empty = (c.bank_id == bank_id, c.name.in_(part), ~still_open, ~sealed)
+        connection.execute(schema.threads.delete().where(*empty))
 
 
 def thread_ids(connection: Connection, bank_id: int, names: Iterable[str]) -> dict[str, int]:

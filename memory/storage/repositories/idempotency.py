@@ -1,5 +1,6 @@
 """Idempotency keys of writes, with the answer that each was given."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.upsert import insert_into
+
+from .batches import batched
 
 _c = schema.idempotency_keys.c
 
@@ -33,6 +36,15 @@ def save_answer(connection: Connection, bank_id: int, key: str, saved: SavedAnsw
     values = {"bank_id": bank_id, "key": key, "digest": saved.digest, "answer": saved.answer, "created_at": now}
     statement = insert_into(connection, schema.idempotency_keys).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["bank_id", "key"], set_=values))
+
+
+def delete_naming(connection: Connection, bank_id: int, keys: Collection[str]) -> None:
+    """Deletes the answers that name any of the messages `keys`."""
+    wanted = set(keys)
+    query = select(_c.key, _c.answer).where(_c.bank_id == bank_id)
+    named = [key for key, answer in connection.execute(query) if not wanted.isdisjoint(answer.get("ids", ()))]
+    for part in batched(named):
+        connection.execute(schema.idempotency_keys.delete().where(_c.bank_id == bank_id, _c.key.in_(part)))
 
 
 def delete_before(connection: Connection, before: datetime) -> int:

@@ -297,3 +297,19 @@ def newest_id(connection: Connection, bank_id: int) -> int:
     """An id that no message of the bank exceeds; messages of the bank that are stored later do."""
     newest = connection.execute(select(func.coalesce(func.max(_c.id), 0))).scalar_one()
     return max(int(newest), runs.last_message(connection, bank_id))
+
+
+def thread_size(connection: Connection, thread_id: int) -> int:
+    """How many messages a thread has."""
+    begun = select(func.count()).where(_c.thread_id == thread_id, _c.sealed_chars == 0)
+    return runs.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
+
+
+def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
+    """Deletes messages that no page and no index holds any more, with their rehearsals."""
+    ids = sorted(message.id for message in found)
+    rehearsals = schema.rehearsals
+    of_bank = (rehearsals.c.bank_id == bank_id, columns.among(rehearsals.c.message_id, ids))
+    connection.execute(rehearsals.delete().where(*of_bank))
+    connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
+    keys.remove(connection, bank_id, [(message.key, message.id) for message in found])

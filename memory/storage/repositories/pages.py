@@ -11,6 +11,7 @@ from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory, Place
+from foxing.memory.storage.ids import with_id
 
 from . import messages, schedule
 from .batches import batched
@@ -225,7 +226,7 @@ def insert(connection: Connection, values: NewPage, content: PageContent, parts:
     """Inserts a page with its contents, the messages on it and its keepsakes. The clock looks at once when it is
     due."""
     schedule.bring_forward(connection, values["bank_id"], "age")
-    connection.execute(schema.pages.insert().values(dict(values)))
+    connection.execute(schema.pages.insert().values(with_id(connection, schema.pages, values)))
     page = get(connection, values["bank_id"], values["key"])
     connection.execute(schema.page_contents.insert().values(page_id=page.id, **content._asdict()))
     directory = _directory(connection, parts)

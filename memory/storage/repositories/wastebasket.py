@@ -4,17 +4,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zstandard
 from sqlalchemy import Connection, and_, func, select
 
 from foxing.memory.clock import later
 from foxing.memory.storage import schema
+from foxing.memory.storage.ids import retire
 
 from . import pages, schedule
-from .pages import PageRow
-from .sealed import changes
+from .batches import batched
+from .pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
+from .sealed import changes, directories, runs
 
 _c = schema.wastebasket.c
 _ZSTD_LEVEL = 19
@@ -36,16 +38,59 @@ class DroppedPage(NamedTuple):
     parts: bytes | None = None
 
 
-def pack_parts(connection: Connection, page: PageRow) -> bytes:
-    """The rows in use of a page, its spans and its keepsakes, as compressed JSON."""
+class DroppedParts(NamedTuple):
+    """Where messages and keepsakes stand on a page, or stood on it."""
+
+    rows_used: int
+    spans: list[NewSpan]
+    keepsakes: list[NewKeepsake]
+
+    @classmethod
+    def of(cls, rows_used: int, spans: Sequence[SpanRow], keepsakes: Sequence[KeepsakeRow]) -> "DroppedParts":
+        """The parts of a page with these rows."""
+        return cls(rows_used, [_span(astuple(s)[1:]) for s in spans], [_keepsake(astuple(k)[1:]) for k in keepsakes])
+
+
+def parts_of(connection: Connection, page: PageRow) -> DroppedParts:
+    """The parts of a page as it is."""
     spans = pages.spans_of_pages(connection, [page.id]).get(page.id, [])
     keepsakes = pages.keepsakes_of(connection, [page.id]).get(page.id, [])
+    return DroppedParts.of(page.rows_used, spans, keepsakes)
+
+
+def pack_parts(connection: Connection, page: PageRow) -> bytes:
+    """The rows in use of a page, its spans and its keepsakes, as compressed JSON."""
+    rows_used, spans, keepsakes = parts_of(connection, page)
     parts = {
-        "rows_used": page.rows_used,
-        "spans": [astuple(span)[1:] for span in spans],
-        "keepsakes": [astuple(keepsake)[1:] for keepsake in keepsakes],
+        "rows_used": rows_used,
+        "spans": [tuple(span.values()) for span in spans],
+        "keepsakes": [tuple(keepsake.values()) for keepsake in keepsakes],
     }
     return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(json.dumps(parts, separators=(",", ":")).encode())
+
+
+def unpack_parts(parts: bytes) -> DroppedParts:
+    """The inverse of `pack_parts`."""
+    held = json.loads(zstandard.ZstdDecompressor().decompress(parts))
+    return DroppedParts(held["rows_used"], [*map(_span, held["spans"])], [*map(_keepsake, held["keepsakes"])])
+
+
+def _span(values: Sequence[int]) -> NewSpan:
+    ordinal, message_id, header_start, start, stop, char_start, char_stop = values
+    return {
+        "ordinal": ordinal,
+        "message_id": message_id,
+        "header_start": header_start,
+        "start": start,
+        "stop": stop,
+        "char_start": char_start,
+        "char_stop": char_stop,
+    }
+
+
+def _keepsake(values: Sequence[Any]) -> NewKeepsake:
+    start, stop, message_id, text = values
+    return {"start": start, "stop": stop, "message_id": message_id, "text": text}
 
 
 def drop(
@@ -75,6 +120,61 @@ def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime)
     return {row.page_id: row.until for row in connection.execute(query)}
 
 
+class Entry(NamedTuple):
+    """What one step of ageing dropped of a page, as the page was at `version`."""
+
+    id: int
+    page_id: int
+    version: int
+    tier: str
+    dropped_at: datetime
+    purge_at: datetime
+
+
+def entries(connection: Connection, bank_id: int, page_id: int | None = None) -> dict[int, list[Entry]]:
+    """Page id → what can be restored of it, the first that was dropped first; of a bank, or of one of its pages."""
+    query = select(*(_c[name] for name in Entry._fields)).where(_c.bank_id == bank_id).order_by(_c.id)
+    if page_id is not None:
+        query = query.where(_c.page_id == page_id)
+    result: dict[int, list[Entry]] = {}
+    for row in connection.execute(query):
+        result.setdefault(row.page_id, []).append(Entry(*row))
+    return result
+
+
+def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, DroppedPage]:
+    """Id of an entry → what was dropped, for those that are still there."""
+    result: dict[int, DroppedPage] = {}
+    for ids in batched(entry_ids):
+        rows = connection.execute(select(_c.id, _c.tokens, _c.text, _c.parts).where(_c.id.in_(ids)))
+        result |= {row.id: DroppedPage(row.tokens, row.text, row.parts) for row in rows}
+    return result
+
+
+def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
+    """Deletes entries that were restored; the digests of their messages stay."""
+    for ids in batched(entry_ids):
+        connection.execute(schema.wastebasket.delete().where(_c.id.in_(ids)))
+
+
+def without_way_back(connection: Connection, bank_id: int, now: datetime) -> list[str]:
+    """Keys of the pages whose exact text is gone and of which nothing can be restored at `now`."""
+    page = schema.pages.c
+    waiting = select(_c.id).where(_c.page_id == page.id, _c.purge_at > now)
+    query = select(page.key).where(page.bank_id == bank_id, ~page.text_kept, ~waiting.exists())
+    return list(connection.execute(query.order_by(page.last_at, page.id)).scalars())
+
+
+def delete_page(connection: Connection, page: PageRow) -> None:
+    """Deletes a page for good, with what the wastebasket holds of it."""
+    retire(connection, schema.pages, [page.id])
+    for page_id, directory in directories.get(connection, [page.id]).items():
+        runs.remove(connection, page.bank_id, page_id, directory)
+    for table in (schema.wastebasket, schema.keepsakes, schema.page_directories, schema.page_contents):
+        connection.execute(table.delete().where(table.c.page_id == page.id))
+    connection.execute(schema.pages.delete().where(schema.pages.c.id == page.id))
+
+
 def empty(connection: Connection, page: PageRow) -> None:
     """Deletes everything of a page from the wastebasket, whether or not its undo window has passed."""
     connection.execute(schema.wastebasket.delete().where(_c.page_id == page.id))
@@ -85,9 +185,29 @@ def purge(connection: Connection, bank_id: int, now: datetime) -> int:
     """Deletes the entries of a bank whose undo window has passed; returns how many."""
     expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
+    _keep_for_older(connection, page_ids, now)
     purged = connection.execute(schema.wastebasket.delete().where(expired)).rowcount
     changes.forget_digests(connection, bank_id, page_ids)
     return purged
+
+
+def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: datetime) -> None:
+    """Adds to entries that stay what they need of the next entry of their page, if that is about to be purged before
+    them, as after a policy with a shorter undo window: what one did not drop, the page had until the next."""
+    for ids in batched(page_ids):
+        staying = connection.scalars(select(_c.page_id).where(_c.page_id.in_(ids), _c.purge_at > now)).all()
+        query = select(schema.wastebasket).where(_c.page_id.in_(staying)).order_by(_c.page_id, _c.id.desc())
+        needed: dict[int, dict[str, bytes | None]] = {}
+        for row in connection.execute(query).all():
+            later_one = needed.get(row.page_id, {})
+            own = {name: getattr(row, name) for name in DroppedPage._fields}
+            merged = {name: value if value is not None else later_one.get(name) for name, value in own.items()}
+            if row.purge_at > now:
+                if merged != own:
+                    connection.execute(schema.wastebasket.update().where(_c.id == row.id).values(**merged))
+                needed.pop(row.page_id, None)
+            else:
+                needed[row.page_id] = merged
 
 
 def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:

@@ -39,6 +39,7 @@ def test_every_command_has_help() -> None:
     top = runner.invoke(app, ["--help"])
     assert top.exit_code == 0
     names = ("demo", "serve", "worker", "import", "export", "recall", "read", "pages", "banks", "seal", "age", "policy")
+    names = (*names, "undo", "erase")
     for name in (*names, "reencode", "codec list", "codec check", "codec bench", "db upgrade", "db current"):
         assert name.split()[0] in top.stdout
         shown = runner.invoke(app, [*name.split(), "--help"])
@@ -290,3 +291,25 @@ def test_worker_once_exits_with_1_if_a_bank_failed_and_does_the_others(foxing: F
     assert list(report["failed_banks"]) == ["a"]
     assert "policy is invalid" in report["failed_banks"]["a"]
     assert report["sealed_pages"] == 1
+
+
+def test_ageing_is_undone_and_messages_are_erased(foxing: Foxing, file: Path) -> None:
+    foxing.json("import", str(file), "--bank", "ana")
+    foxing.json("seal", "--bank", "ana", "--now", "2026-01-06T09:00:00Z")
+    foxing.json("age", "--bank", "ana", "--now", "2026-01-20T09:00:00Z")
+    report = foxing.json("undo", "--bank", "ana", "--now", "2026-01-21T09:00:00Z", "--since", "2 days ago")
+    assert [page["to_tier"] for page in report["restored"]] == ["base"]
+    assert "0 pages restored" in foxing.text("undo", "--bank", "ana")
+    [page] = foxing.json("pages", "--bank", "ana")["pages"]
+    assert page["pinned"]
+
+    first, *_ = foxing.json("recall", "Titan", "--bank", "ana")["spans"]
+    for arguments in (["--message", first["message_id"]], ["--thread", "titan"], []):
+        assert foxing.run("erase", "--bank", "ana", *arguments).exit_code == 2  # nobody to ask
+    both = foxing.run("erase", "--bank", "ana", "--message", "a", "--thread", "b", "--yes")
+    assert both.exit_code == 2
+    assert foxing.json("erase", "--bank", "ana", "--message", first["message_id"], "--yes")["messages"] == 1
+    assert foxing.failure("erase", "--bank", "ana", "--message", first["message_id"], "--yes")["status"] == 404
+    assert "11 messages erased" in foxing.text("erase", "--bank", "ana", "--thread", "titan", "--yes")
+    assert "0 messages erased" in foxing.text("erase", "--bank", "ana", "--yes")
+    assert foxing.failure("erase", "--bank", "ana", "--yes")["status"] == 404

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.endpoint_server import EMPTY_ANSWERS, MODEL, LoadCodec, Server, completion, random_fault
 from typer.testing import CliRunner
@@ -74,6 +75,37 @@ def test_a_memory_ages_and_recalls_through_a_failing_server(server: Server, load
         page = memory.pages("b").pages[0]
         assert page.bytes > 1000
         assert memory.page_tokens("b", page.id).dtype == "png"
+
+
+def test_a_message_is_cut_out_of_the_images_of_pages_and_nothing_is_read(
+    server: Server, load: LoadCodec, database_url: str
+) -> None:
+    clock = [START + timedelta(hours=12)]
+    codec = load(server.url)
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 40)
+        memory.seal("b")
+        for days in (8, 31):
+            clock[0] = START + timedelta(days=days)
+            memory.age("b")
+        [page] = memory.pages("b").pages
+        before = np.array(memory.page_tokens("b", page.id).image())
+        texts = {span.message_id: span.text for span in memory.export("b")}
+        asked = codec.usage.pages
+        report = memory.erase_message("b", "m20")
+        assert [(item.tier, item.changed) for item in report.pages] == [("tiny", 0.0)]
+        assert codec.usage.pages == asked
+        after = np.array(memory.page_tokens("b", page.id).image())
+        changed = before[: len(after)] != after
+        assert 0.01 < changed.mean() < 0.05  # one of forty messages
+        assert (after[changed] == 255).all()
+        assert memory.page("b", page.id).confidence == page.confidence
+        del texts["m20"]
+        assert {span.message_id: span.text for span in memory.export("b")} == texts
+        assert memory.recall("b", "note 20").spans[0].message_id != "m20"
+        memory.erase_message("b", "m39")  # the last one: the page gets shorter
+        assert memory.page_tokens("b", page.id).shape[0] <= len(after) // 64
+        assert memory.read_page("b", page.id).messages[-1].message_id == "m38"
 
 
 def test_no_page_changes_while_the_server_is_down(server: Server, load: LoadCodec, database_url: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from foxing.integrations.client import (
     Conflict,
     Connection,
+    Erased,
     InvalidRequest,
     NewMessage,
     NotFound,
@@ -87,6 +88,24 @@ def test_pages_are_sealed_read_pinned_and_aged(connection: Connection) -> None:
     assert (numbers.messages, numbers.tiers["tiny"].pages) == (2, 1)
     assert numbers.bytes["total"] > 0
     assert bank in [each.id for each in connection.run(calls.banks(limit=500)).banks]
+
+
+def test_ageing_is_undone_and_messages_are_erased(connection: Connection) -> None:
+    bank = connection.bank
+    connection.run(calls.store(bank, TALK))
+    (page,) = connection.run(calls.seal(bank, now="2026-01-06T00:00:00Z")).pages
+    connection.run(calls.age(bank, now=LATER))
+    undone = connection.run(calls.undo(bank, now=LATER, page=page))
+    assert [(each.page_id, each.to_tier, each.text_restored) for each in undone.restored] == [(page, "base", True)]
+    assert connection.run(calls.undo(bank, since="yesterday", now=LATER)).restored == ()
+    erased = connection.run(calls.erase_message(bank, "m1"))
+    assert (erased.messages, erased.pages[0].deleted) == (1, False)
+    assert connection.run(calls.erase_message(bank, "m1").or_missing(None)) is None
+    (left,) = connection.run(calls.recall(bank)).spans
+    assert connection.run(calls.erase_thread(bank, left.thread)).pages[0].deleted
+    assert connection.run(calls.erase_bank(bank)) == Erased(bank, 0)
+    with pytest.raises(NotFound):
+        connection.run(calls.bank(bank))
 
 
 def test_policies_are_set(connection: Connection) -> None:

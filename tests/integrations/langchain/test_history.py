@@ -5,7 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_core.chat_history import BaseChatMessageHistory
@@ -81,9 +81,18 @@ def test_messages_are_added_one_by_one(history: FoxingChatMessageHistory) -> Non
     assert str(history) == "Human: hello\nAI: hi\nHuman: bye"
 
 
+def test_clearing_erases_what_was_said_unless_it_is_to_stay(target: Target, bank: str) -> None:
+    kinds: tuple[tuple[Literal[True, "always"], int], ...] = ((True, 0), ("always", 1))
+    for remember, left in kinds:
+        with FoxingChatMessageHistory.connect(target, bank, "visit", remember=remember) as history:
+            history.add_user_message("hello")
+            history.clear()
+            assert history.messages == []
+            assert len(history.connection.run(calls.recall(bank)).spans) == left
+
+
 def test_what_is_said_is_remembered_as_messages(history: FoxingChatMessageHistory) -> None:
     history.add_messages(MESSAGES)
-    history.clear()
     spans = history.connection.run(calls.recall(history.connection.bank)).spans
     assert [(span.role, span.name, span.thread) for span in spans] == [
         ("system", None, "visit"),

@@ -27,6 +27,7 @@ Server = Callable[[str], AbstractAsyncContextManager[MCPServer | str]]
 TOOLS = {
     "build_context",
     "fade",
+    "forget",
     "pin_page",
     "read_page",
     "recall",
@@ -85,6 +86,24 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert "Titan" in context
         assert "2 messages in 2 threads, 2 of them not yet on a page" in text_of(await client.call_tool("timeline"))
         assert "Nothing is remembered" in text_of(await client.call_tool("recall", {"query": "zebra"}))
+
+    use(server, bank, play)
+
+
+def test_messages_and_threads_are_forgotten(server: Server, bank: str, service: Service) -> None:
+    texts = {"m1": ("a", "My keyword is Zaubernuss."), "m2": ("a", "Titan ships."), "m3": ("b", "The door is red.")}
+    service.memory.store(
+        bank, [{"id": key, "role": "user", "content": text, "thread": thread} for key, (thread, text) in texts.items()]
+    )
+    service.memory.seal(bank)
+
+    async def play(client: Client) -> None:
+        assert "m1" in text_of(await client.call_tool("forget", {"message_id": "m1"}))
+        assert "Zaubernuss" not in text_of(await client.call_tool("recall", {"query": "keyword"}))
+        assert "1 messages" in text_of(await client.call_tool("forget", {"thread": "a"}))
+        for arguments in ({"message_id": "m1"}, {"thread": "a"}, {}, {"message_id": "m3", "thread": "b"}):
+            assert (await client.call_tool("forget", arguments)).is_error
+        assert [span.message_id for span in service.memory.export(bank)] == ["m3"]
 
     use(server, bank, play)
 

@@ -220,7 +220,7 @@ def test_what_is_said_is_remembered_as_messages(target: Target, bank: str) -> No
         assert await session.get_items() == items
         await session.clear_session()
 
-    using(FoxingSession.connect(target, bank, "visit"), steps)
+    using(FoxingSession.connect(target, bank, "visit", remember="always"), steps)
     with connect(target, bank) as connection:
         said = connection.run(calls.recall(bank)).spans
         assert connection.run(calls.recall(bank, "museum", limit=1)).spans[0].text == "When is the museum open?"
@@ -236,3 +236,17 @@ def test_a_session_may_keep_its_items_alone(target: Target, bank: str) -> None:
     using(FoxingSession.connect(target, bank, "quiet", remember=False), lambda session: session.add_items(HELLO))
     with connect(target, bank) as connection:
         assert connection.run(calls.recall(bank)).spans == ()
+
+
+def test_what_is_removed_is_erased_and_other_sessions_are_not(target: Target, bank: str) -> None:
+    async def steps(session: FoxingSession) -> None:
+        await session.add_items(HELLO)
+        assert await session.pop_item() == HELLO[-1]
+        left = await session.connection.run_async(calls.recall(bank, thread="visit"))
+        assert [span.text for span in left.spans] == ["Hello", "Hi there!"]
+        await session.clear_session()
+
+    using(FoxingSession.connect(target, bank, "other"), lambda session: session.add_items(HELLO[:1]))
+    using(FoxingSession.connect(target, bank, "visit"), steps)
+    with connect(target, bank) as connection:
+        assert [span.thread for span in connection.run(calls.recall(bank)).spans] == ["other"]

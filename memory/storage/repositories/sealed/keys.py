@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.repositories.batches import batched
 
 from .held import held_of
@@ -63,6 +63,11 @@ def remove(connection: Connection, bank_id: int, ids: Iterable[tuple[str, int]])
         connection.execute(
             schema.message_keys.delete().where(_c.hash == _hash(bank_id, key), _c.message_id == message_id)
         )
+
+
+def remove_of(connection: Connection, message_ids: Sequence[int]) -> None:
+    """The same for messages of which only the numbers are known."""
+    connection.execute(schema.message_keys.delete().where(columns.among(_c.message_id, message_ids)))
 
 
 def candidates(connection: Connection, bank_id: int, keys: Sequence[str]) -> list[int]:

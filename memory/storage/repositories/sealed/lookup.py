@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select
 from foxing.memory.storage import schema
 from foxing.memory.storage.directory import PageDirectory, SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, microseconds
-from foxing.memory.storage.repositories import banks
 
 from . import directories, runs
 
@@ -177,11 +176,3 @@ def _ids_of_runs(connection: Connection, wanted: Iterable[runs.Run]) -> dict[run
 def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:
     """Ids of the messages that are on these pages, whole or in part."""
     return {int(i) for directory in directories.get(connection, page_ids).values() for i in directory.ids}
-
-
-def threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
-    """Page id → names of the threads on it, in their order on the page."""
-    found = directories.get(connection, page_ids)
-    ordered = {page_id: list(dict.fromkeys(directory.threads.tolist())) for page_id, directory in found.items()}
-    names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
-    return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}

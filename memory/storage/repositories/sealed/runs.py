@@ -180,6 +180,12 @@ def last_message(connection: Connection, bank_id: int) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
+def thread_size(connection: Connection, thread_id: int) -> int:
+    """How many messages of a thread begin on pages."""
+    query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.thread_id == thread_id)
+    return int(connection.execute(query).scalar_one())
+
+
 def count(connection: Connection, bank_id: int) -> int:
     """How many messages begin on the pages of a bank."""
     query = select(func.coalesce(func.sum(_c.messages), 0)).where(_c.bank_id == bank_id)

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import Connection, func, select
 
 from foxing.memory import NotFound
+from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, idempotency
+from foxing.memory.storage.repositories import banks, idempotency, wastebasket
 from foxing.memory.storage.repositories.idempotency import SavedAnswer
 
-from .conftest import NOW, ODD_TEXT, POLICY
+from .conftest import NOW, ODD_TEXT, POLICY, insert_messages, insert_page, new_page
 
 pytestmark = pytest.mark.both_databases
 
@@ -88,3 +90,57 @@ def test_an_answer_is_kept_for_its_key_until_it_is_deleted(database: Database, b
         assert idempotency.delete_before(connection, NOW + second) == 0
         assert idempotency.delete_before(connection, NOW + 2 * second) == 1
         assert idempotency.find_answer(connection, bank_id, ODD_TEXT, NOW) is None
+
+
+def test_answers_that_name_an_erased_message_are_deleted(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        for key, ids in ((ODD_TEXT, [ODD_TEXT, "b"]), ("k", ["bb"]), ("r", None)):
+            answer = {"ids": ids} if ids is not None else {"changes": []}
+            idempotency.save_answer(connection, bank_id, key, SavedAnswer(b"d".ljust(16), answer), NOW)
+        idempotency.delete_naming(connection, bank_id, [ODD_TEXT, "x"])
+        found = [idempotency.find_answer(connection, bank_id, key, NOW) is not None for key in (ODD_TEXT, "k", "r")]
+        assert found == [False, True, True]
+
+
+def test_threads_without_messages_are_deleted(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        insert_messages(connection, bank_id, "one")
+        banks.thread_ids(connection, bank_id, ["empty", ODD_TEXT])
+        banks.delete_empty_threads(connection, bank_id, ["main", ODD_TEXT, "nowhere"])
+        assert [banks.find_thread(connection, bank_id, n) is None for n in ("main", "empty", ODD_TEXT)] == [
+            False,
+            False,
+            True,
+        ]
+
+
+def test_a_deleted_bank_leaves_no_row_in_any_table(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        other = banks.get_or_create(connection, "bo", NOW, POLICY).id
+        for bank, key in ((bank_id, "p"), (other, "q")):
+            page = insert_page(connection, new_page(bank, key), insert_messages(connection, bank, "one"), keepsake="k")
+            dropped = wastebasket.DroppedPage(tokens=b"t", text=None)
+            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
+            idempotency.save_answer(connection, bank, "k", SavedAnswer(b"d".ljust(16), {"ids": []}), NOW)
+        before = _rows(connection)
+        banks.delete(connection, bank_id)
+        after = _rows(connection)
+        owned = {name for name, count in before.items() if count and name not in ("secrets", "retired_ids")}
+        assert {name for name in owned if 2 * after[name] == before[name]} == owned
+        assert banks.get_or_create(connection, "ana", NOW, POLICY).id > other
+        with pytest.raises(NotFound):
+            banks.lock(connection, bank_id)
+        with pytest.raises(NotFound):
+            banks.by_id(connection, bank_id)
+
+
+def test_every_table_belongs_to_a_bank() -> None:
+    """So that deleting a bank finds its rows; those of the others are of no bank."""
+    owners = {"bank_id", "page_id", "message_id"}
+    others = {table.name for table in schema.metadata.sorted_tables if not owners & {*table.c.keys()}}
+    assert others == {"banks", "secrets", "embedders", "retired_ids"}
+
+
+def _rows(connection: Connection) -> dict[str, int]:
+    tables = schema.metadata.sorted_tables
+    return {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}

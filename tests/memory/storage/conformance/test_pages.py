@@ -41,7 +41,6 @@ def test_a_page_comes_back_as_it_was_inserted(database: Database, bank_id: int) 
         assert [span.ordinal for span in pages.spans_of_messages(connection, bank_id, ids)[ids[1]]] == [1]
         assert lookup.messages_on(connection, [page.id]) == set(ids)
         assert pages.kept_exactly(connection, bank_id, ids) == set(ids)
-        assert lookup.threads_of(connection, [page.id]) == {page.id: ["main"]}
         assert [k.text for k in pages.keepsakes_of(connection, [page.id])[page.id]] == [ODD_TEXT]
         assert pages.keepsake_totals(connection, [page.id])[page.id].number == 1
         assert sizes.keepsake_bytes(connection, bank_id) > 0
@@ -125,3 +124,59 @@ def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> 
         assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
         wastebasket.empty(connection, page)
         assert wastebasket.next_purge(connection, bank_id) is None
+
+
+def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one")
+        page = insert_page(connection, new_page(bank_id, "p", text_bytes=0), ids, keepsake=ODD_TEXT)
+        other = insert_page(connection, new_page(bank_id, "q", text_bytes=0, day=1), ids)
+        parts = wastebasket.pack_parts(connection, page)
+        assert wastebasket.unpack_parts(parts) == wastebasket.parts_of(connection, page)
+        dropped = wastebasket.DroppedPage(tokens=b"to\0", text=None, parts=parts)
+        wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + DAY)
+    with database.write() as connection:
+        [entry] = wastebasket.entries(connection, bank_id)[page.id]
+        assert (entry.tier, entry.version, entry.dropped_at, entry.purge_at) == ("base", 1, NOW, NOW + DAY)
+        assert wastebasket.entries(connection, bank_id, other.id) == {}
+        assert wastebasket.without_way_back(connection, bank_id, NOW) == ["q"]
+        assert wastebasket.without_way_back(connection, bank_id, NOW + DAY) == ["p", "q"]
+        held = wastebasket.dropped(connection, [entry.id, entry.id + 1])[entry.id]
+        assert (bytes(held.tokens or b""), held.text, bytes(held.parts or b"")) == (b"to\0", None, parts)
+        wastebasket.remove(connection, [entry.id])
+        assert wastebasket.entries(connection, bank_id) == {}
+
+
+def test_what_is_purged_before_something_older_is_kept_for_it(database: Database, bank_id: int) -> None:
+    """Of three steps the second ends first: the first needs its tokens, and the places that the third dropped."""
+    steps = [(b"text", None, None, 9), (None, b"two", None, 1), (None, b"three", b"places", 8)]
+    with database.write() as connection:
+        page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
+        for text, tokens, parts, days in steps:
+            dropped = wastebasket.DroppedPage(tokens=tokens, text=text, parts=parts)
+            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + days * DAY)
+        assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
+        first, third = wastebasket.entries(connection, bank_id)[page.id]
+        held = wastebasket.dropped(connection, [first.id, third.id])
+        assert [*map(_plain, held[first.id])] == [b"two", b"text", None]
+        assert wastebasket.purge(connection, bank_id, NOW + 8 * DAY) == 1
+        held = wastebasket.dropped(connection, [first.id])
+        assert [*map(_plain, held[first.id])] == [b"two", b"text", b"places"]
+
+
+def _plain(value: bytes | None) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def test_a_deleted_page_leaves_nothing_and_its_id_does_not_return(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        ids = insert_messages(connection, bank_id, "one")
+        page = insert_page(connection, new_page(bank_id, "p"), ids, keepsake="k")
+        dropped = wastebasket.DroppedPage(tokens=b"t", text=None)
+        wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
+        wastebasket.delete_page(connection, page)
+        assert wastebasket.entries(connection, bank_id) == {}
+        assert pages.spans_of_pages(connection, [page.id]) == {}
+        assert pages.keepsakes_of(connection, [page.id]) == {}
+        assert pages.contents(connection, [page.id]) == {}
+        assert insert_page(connection, new_page(bank_id, "q"), ids).id > page.id

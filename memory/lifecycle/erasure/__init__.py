@@ -1,0 +1,1 @@
+"""Erasing messages, threads and banks for good."""

@@ -1,0 +1,257 @@
+"""Erasing messages, threads and banks for good: from pages at every tier, the wastebasket, the index, and all rows.
+
+A message goes in one transaction, with all the pages that it stands on, so that it is whole or gone whenever the
+process is killed. The pages are encoded before that transaction begins; if anything about them changes meanwhile, it is
+done anew. A thread goes some messages at a time, so that erasing it again completes what was interrupted. A bank goes
+in one transaction.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
+from foxing.memory.recall.indexing import PageChanges, PreparedTerms, Reindexer
+from foxing.memory.reports import ErasureReport, PageErased
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes, wastebasket
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow, SpanRow
+
+from .blanking import BlankedPage, PageBlanker, PageChanged
+
+#: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
+BATCH = 16
+ATTEMPTS = 20  # while other processes change the pages
+MESSAGES_AT_ONCE = 20_000  # that are removed from the index together when a bank is erased
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Messages that are to go, and the pages that hold them, from one state of the memory."""
+
+    messages: Mapping[int, Message]
+    #: message id → its spans
+    spans: Mapping[int, Sequence[SpanRow]]
+    pages: Mapping[int, PageRow]
+    contents: Mapping[int, PageContent]
+    #: ids of pages that hold other messages as well
+    shared: Collection[int]
+
+    @classmethod
+    def fetch(cls, connection: Connection, bank_id: int, message_ids: Sequence[int]) -> "_Found":
+        found = messages.by_ids(connection, bank_id, message_ids)
+        spans = pages.spans_of_messages(connection, bank_id, found)
+        page_ids = sorted({span.page_id for parts in spans.values() for span in parts})
+        shared = [
+            page_id
+            for page_id, parts in pages.spans_of_pages(connection, page_ids).items()
+            if any(span.message_id not in found for span in parts)
+        ]
+        contents = pages.contents(connection, shared)
+        return cls(found, spans, pages.by_ids(connection, page_ids), contents, shared)
+
+    def is_current(self, connection: Connection, bank_id: int) -> bool:
+        """Whether the messages still stand where they did, and on the same pages."""
+        if pages.changed(connection, list(self.pages.values())):
+            return False
+        if pages.spans_of_messages(connection, bank_id, self.messages) != self.spans:
+            return False
+        return messages.by_ids(connection, bank_id, self.messages) == self.messages
+
+
+@dataclass
+class _Result:
+    """What was erased."""
+
+    messages: int = 0
+    #: by key: a page may be written several times
+    pages: dict[str, PageErased] = field(default_factory=dict)
+    #: page key → bytes before the first time, and after the last
+    bytes_before: dict[str, int] = field(default_factory=dict)
+    bytes_after: dict[str, int] = field(default_factory=dict)
+    #: why some messages are still there
+    left: Unreadable | None = None
+
+    def add(self, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
+        self.messages += len(found.messages)
+        for page in found.pages.values():
+            new = blanked.get(page.id)
+            self.bytes_before.setdefault(page.key, page.token_bytes + page.text_bytes)
+            self.bytes_after[page.key] = 0 if new is None else new.bytes
+            before = self.pages[page.key].changed if page.key in self.pages else 0.0
+            changed = before if new is None else max(before, new.changed)
+            fields = {"page_id": page.key, "tier": page.tier, "deleted": new is None, "changed": round(changed, 4)}
+            self.pages[page.key] = PageErased.model_validate(fields)
+
+
+class Eraser:
+    """Erases messages, threads and banks."""
+
+    def __init__(self, database: Database, blanker: PageBlanker, reindexer: Reindexer) -> None:
+        self.database = database
+        self.blanker = blanker
+        self.reindexer = reindexer
+
+    def erase_message(self, bank_name: str, key: str, now: datetime) -> ErasureReport:
+        """See `Memory.erase_message`."""
+        with self.database.read() as connection:
+            bank = banks.get(connection, bank_name)
+            found = messages.by_keys(connection, bank.id, [key])
+        if key not in found:
+            raise NotFound(f"there is no message '{key}' in bank '{bank_name}'")
+        result = _Result()
+        self._erase(bank.id, [found[key].id], now, result)
+        return self._report(bank_name, result)
+
+    def erase_thread(
+        self, bank_name: str, thread: str, now: datetime, *, progress: Progress | None = None
+    ) -> ErasureReport:
+        """See `Memory.erase_thread`."""
+        result = _Result()
+        with self.database.read() as connection:
+            bank = banks.get(connection, bank_name)
+            thread_id = banks.find_thread(connection, bank.id, thread)
+            if thread_id is None:
+                raise NotFound(f"there is no thread '{thread}' in bank '{bank_name}'")
+            ids = sorted(messages.ids_within(connection, bank.id, MessageFilter(thread_id=thread_id)))
+            parts = list(_parts(ids, pages.spans_of_messages(connection, bank.id, ids)))
+        done = 0
+        for part in parts:
+            self._erase_readable(bank.id, part, now, result)
+            done += len(part)
+            if progress is not None:
+                progress(done, len(ids))
+        return self._report(bank_name, result)
+
+    def erase_bank(self, bank_name: str) -> ErasureReport:
+        """See `Memory.erase_bank`."""
+        with self.database.write() as connection:
+            bank = banks.get(connection, bank_name)
+            banks.lock(connection, bank.id)
+            size = sum(tier.token_bytes + tier.text_bytes for tier in sizes.tier_totals(connection, bank.id))
+            number, after = 0, 0
+            while ids := messages.ids_after(connection, bank.id, after, MESSAGES_AT_ONCE):
+                self.reindexer.index.remove(connection, bank.id, ids)
+                number, after = number + len(ids), ids[-1]
+            banks.delete(connection, bank.id)
+        erased = self.database.erase_log()
+        return ErasureReport(
+            bank=bank_name, messages=number, pages=[], bytes_before=size, bytes_after=0, log_erased=erased
+        )
+
+    def _erase_readable(self, bank_id: int, message_ids: Sequence[int], now: datetime, result: _Result) -> None:
+        """Erases those of the messages that are on no page that cannot be read."""
+        try:
+            self._erase(bank_id, message_ids, now, result)
+        except Unreadable as error:
+            if len(message_ids) == 1:
+                result.left = error
+                return
+            for message_id in message_ids:
+                self._erase_readable(bank_id, [message_id], now, result)
+
+    def _erase(self, bank_id: int, message_ids: Sequence[int], now: datetime, result: _Result) -> None:
+        """Erases messages in one transaction. Raises `Unreadable` if a page that holds them cannot be read."""
+        for _ in range(ATTEMPTS):
+            with self.database.read() as connection:
+                found = _Found.fetch(connection, bank_id, message_ids)
+            if not found.messages:
+                return
+            try:
+                blanked = self._blank(found, now)
+            except PageChanged:
+                continue
+            if self._write(bank_id, found, blanked):
+                result.add(found, blanked)
+                return
+        raise StorageError("other processes keep changing the pages of these messages; erase them again")
+
+    def _blank(self, found: _Found, now: datetime) -> dict[int, BlankedPage]:
+        """The pages that hold other messages as well, without these. Raises `PageChanged`."""
+        rows = [found.pages[page_id] for page_id in found.shared]
+        return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else {}
+
+    def _write(self, bank_id: int, found: _Found, blanked: Mapping[int, BlankedPage]) -> bool:
+        """Writes the pages and deletes the messages; False, and nothing is done, if anything has changed meanwhile."""
+        terms = self._terms(bank_id, found, blanked)
+        try:
+            with self.database.write() as connection:
+                banks.lock(connection, bank_id)
+                current = found.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
+                if current:
+                    _write_pages(connection, found, blanked)
+                    self.reindexer.write(connection, bank_id, terms)
+                    self._delete(connection, bank_id, found)
+        except WriteConflict:
+            return False
+        return current
+
+    def _terms(self, bank_id: int, found: _Found, blanked: Mapping[int, BlankedPage]) -> PreparedTerms:
+        """The terms of the other messages on pages that were drawn again."""
+        drafts = [draft for page in blanked.values() if (draft := page.draft()) is not None]
+        ids = [draft.row.id for draft in drafts]
+        states = {draft.row.id: draft.state for draft in drafts}
+        return self.reindexer.prepare(bank_id, PageChanges((), ids, states, drafts, ids, erased=found.messages.keys()))
+
+    def _delete(self, connection: Connection, bank_id: int, found: _Found) -> None:
+        """Deletes all that is kept of messages beside their pages."""
+        ids = sorted(found.messages)
+        self.reindexer.index.remove(connection, bank_id, ids)
+        embeddings.remove(connection, bank_id, ids)
+        idempotency.delete_naming(connection, bank_id, [message.key for message in found.messages.values()])
+        if any(message.open for message in found.messages.values()):
+            banks.interrupt_sealing(connection, bank_id)
+        messages.delete(connection, bank_id, found.messages.values())
+        banks.delete_empty_threads(connection, bank_id, {message.thread for message in found.messages.values()})
+
+    def _report(self, bank_name: str, result: _Result) -> ErasureReport:
+        """Raises what kept some messages from being erased."""
+        erased = self.database.erase_log()
+        if result.left is not None:
+            raise type(result.left)(
+                f"{result.messages} messages were erased, but not all of them: {result.left}; "
+                "erase the thread again once the page can be read, or erase the bank"
+            ) from result.left
+        return ErasureReport(
+            bank=bank_name,
+            messages=result.messages,
+            pages=list(result.pages.values()),
+            bytes_before=sum(result.bytes_before.values()),
+            bytes_after=sum(result.bytes_after.values()),
+            log_erased=erased,
+        )
+
+
+def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterator[list[int]]:
+    """The messages in parts that stand on at most `BATCH` pages each, those of a page together; a message that is on
+    more pages is a part by itself."""
+    part: list[int] = []
+    on: set[int] = set()
+    for message_id in sorted(ids, key=lambda i: (spans[i][0].page_id if i in spans else 0, i)):
+        also = {span.page_id for span in spans.get(message_id, ())}
+        if part and len(on | also) > BATCH:
+            yield part
+            part, on = [], set()
+        part.append(message_id)
+        on |= also
+    if part:
+        yield part
+
+
+def _write_pages(connection: Connection, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
+    """Writes the pages without the messages; those with no other messages are deleted. Sharper versions of them go from
+    the wastebasket."""
+    for page in found.pages.values():
+        new = blanked.get(page.id)
+        if new is None:
+            wastebasket.delete_page(connection, page)
+            continue
+        pages.swap(connection, page, tokens=new.blob, text=new.text, values=new.columns())
+        wastebasket.empty(connection, page)
+        pages.replace_parts(connection, page, NewParts(new.parts.spans, new.parts.keepsakes))
