@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from support.databases import execute
@@ -57,8 +57,9 @@ def fill(memory: Memory) -> None:
 
 
 @pytest.fixture
-def memory(database_path: Path) -> Memory:
-    return Memory(database_path, clock=lambda: START + DAY, options=MemoryOptions(embedder="none"))
+def memory(database_url: str) -> Iterator[Memory]:
+    with Memory(database_url, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as opened:
+        yield opened
 
 
 def test_undo_that_is_killed_leaves_every_page_whole_and_goes_on(memory: Memory, database_url: str) -> None:
@@ -75,7 +76,6 @@ def test_undo_that_is_killed_leaves_every_page_whole_and_goes_on(memory: Memory,
     report = memory.undo("ana", now=START + 40 * DAY)
     assert (report.busy, report.unreadable) == ([], [])
     assert stored(database_url) == before
-    memory.close()
 
 
 def test_erasure_that_is_killed_leaves_every_message_whole_or_gone(memory: Memory, database_url: str) -> None:
@@ -92,7 +92,6 @@ def test_erasure_that_is_killed_leaves_every_message_whole_or_gone(memory: Memor
     memory.erase_thread("ana", "secret")
     assert {span.thread for span in memory.export("ana")} == {"main"}
     assert [*in_rows(database_url, memory, [f"4f{4 * n + 2:06x}" for n in range(PAGES)])] == []
-    memory.close()
 
 
 def test_ageing_and_sealing_in_progress_do_not_bring_an_erased_message_back(database_url: str) -> None:

@@ -10,7 +10,7 @@ from foxing.memory import Forgotten, InvalidTime, Memory, NotFound
 
 from .conftest import COUNT, DAY, START, age, messages, said, stored
 
-PAGEFUL = 90  # messages of which words fade
+PAGEFUL = 50  # messages of which words fade
 
 
 @pytest.mark.both_databases
