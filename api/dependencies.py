@@ -96,7 +96,7 @@ class Service:
                 return
             bank = self._unembedded.pop()
             with suppress(FoxingError):
-                while await self.run_codec(self.memory.embed_new, bank):
+                while not self.stopping.is_set() and await self.run_codec(self.memory.embed_new, bank):
                     pass
 
     async def close(self) -> None:

@@ -4,7 +4,11 @@ SQLite lets a waiting writer try again after a pause that grows, so that whoever
 """
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
+
+FOREVER = -1.0  # of a time limit
 
 
 class Turns:
@@ -19,6 +23,15 @@ class Turns:
     def waiting(self) -> int:
         """How many threads wait for their turn."""
         return len(self._waiting)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for the turn of the calling thread, which lasts as long as the block."""
+        self.take(FOREVER)
+        try:
+            yield
+        finally:
+            self.pass_on()
 
     def take(self, timeout_s: float) -> bool:
         """Waits for the turn of the calling thread, which then has to call `pass_on`; False if it came too late."""

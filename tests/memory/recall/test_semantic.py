@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +14,7 @@ from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
 from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.lifecycle import embed
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
 from foxing.memory.recall.embedding import Embedder, Embeddings
 from foxing.memory.recall.ranking import fuse
@@ -213,6 +216,40 @@ def test_a_slow_embedder_embeds_after_storing(database_url: str) -> None:
         assert memory.tick().failed_banks == {}
         assert set(codes(database_url)) == set(TALK)
         assert memory.jobs.length().waiting == 0
+
+
+def test_long_messages_are_embedded_a_few_at_a_time(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "BATCH_PASSAGES", 4)
+    long = "\n\n".join(f"Paragraph {number}: " + "sourdough " * 60 for number in range(3))
+    with opened(database_url, Slow()) as memory:
+        store(memory, {"a": "short", "b": "brief", "c": long, "d": long * 9, "e": "short"})
+        assert [memory.embed_new("ana") for _ in range(5)] == [2, 1, 1, 1, 0]
+        assert set(codes(database_url)) == set("abcde")
+
+
+def test_a_question_waits_for_few_of_the_documents(encoder: Embedder) -> None:
+    assert isinstance(encoder, use.UniversalSentenceEncoder)
+    asked: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        questions: list[Future[Embeddings]] = []
+
+        class Watched:
+            """The model, asked a question while it embeds the first documents."""
+
+            def encode(self, texts: Sequence[str]) -> Embeddings:
+                asked.append(texts[0][:9])
+                if not questions:
+                    questions.append(pool.submit(shared.embed_queries, ["Question?"]))
+                    while not shared.waiting:
+                        time.sleep(0.001)
+                return encoder.embed_documents(texts)
+
+        shared = use.UniversalSentenceEncoder(Watched())
+        documents = [f"Passage {number} " + "of a long text " * 50 for number in range(30)]
+        vectors = shared.embed_documents(documents)
+        assert np.allclose(questions[0].result(), encoder.embed_queries(["Question?"]))
+    assert asked[:2] == ["Passage 0", "Question?"]
+    assert np.allclose(vectors, [encoder.embed_documents([text])[0] for text in documents], atol=1e-5)
 
 
 def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> None:
