@@ -1,10 +1,11 @@
 """Candidates: the messages that match a query, in the order of the answer, without their text."""
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
@@ -16,7 +17,7 @@ from .cursors import Position, RankPosition, TimePosition, rank_position, time_p
 from .hybrid import POOL, HybridSearch
 from .lexical.search_index import Hit, SearchQuery
 from .query import ResolvedQuery, narrowed
-from .ranking import REACH, RankedPassage, lend, lenders, ranked
+from .ranking import REACH, Scores, lend, lenders, ranked
 from .semantic.vectors import Question
 
 
@@ -83,36 +84,37 @@ class RankedCandidates:
         preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
         pool = self._search.pool(self._connection, self._query, self._question, preferred)
         ranking = self._ranked(pool.scores)
-        taken = self._seen | {document for document, _ in ranking}
-        left = [passage for passage in ranking if passage.document not in self._seen]
+        left = ranking[~ranking.is_in(np.array(list(self._seen), dtype=np.int64))] if self._seen else ranking
         for start in range(0, len(left), size):
             yield self._candidates(left[start : start + size])
         if len(pool.hits) == POOL:
-            lowest = ranking[-1].score if ranking else 0.0
-            yield from self._beyond(pool.hits, taken, lowest, size)
+            lowest = float(ranking.values[-1]) if len(ranking) else 0.0
+            yield from self._beyond(pool.hits, self._seen | set(ranking.documents.tolist()), lowest, size)
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
         seen = self._seen | {candidate.document for candidate in examined}
         return RankPosition(self._newest, seen - set(waiting)).encoded()
 
-    def _ranked(self, found: dict[int, float]) -> list[RankedPassage]:
+    def _ranked(self, found: Scores) -> Scores:
         """What was found and what stands beside it, by score."""
         lending = lenders(found)
-        ids = sorted({message_of(document) for document in lending})
-        around = messages.neighbours(self._connection, ids, REACH)
-        near = {i for sides in around.values() for side in sides for i in side}
-        passages = messages.passage_counts(self._connection, sorted({*ids, *near}))
+        ids = np.unique(message_of(lending.documents)).tolist()
+        around = np.array(messages.around(self._connection, ids, REACH), dtype=np.int64).reshape(-1, 1 + 2 * REACH)
+        passages = messages.passage_counts(self._connection, np.unique(around[around > 0]).tolist())
         scores = self._admitted(lend(found, lending, around, passages), found)
-        said = sorted({message_of(document) for document in scores}) if self._preference is not None else []
+        said = np.unique(message_of(scores.documents)).tolist() if self._preference is not None else []
         return ranked(scores, self._preference, messages.times(self._connection, said))
 
-    def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
+    def _admitted(self, scores: Scores, found: Scores) -> Scores:
         """`scores` without the neighbours that the query leaves out."""
-        lent = {message_of(i) for i in scores if i not in hits}
-        lent = {i for i in lent if i <= self._newest}
+        hit = scores.is_in(found.documents)
+        ids = message_of(scores.documents)
+        visible = ids <= self._newest
         within = self._query.within
-        admitted = messages.admitted(self._connection, sorted(lent), within) if within.conditions() else lent
-        return {i: score for i, score in scores.items() if i in hits or message_of(i) in admitted}
+        if within.conditions():
+            lent = np.unique(ids[~hit & visible]).tolist()
+            visible = np.isin(ids, np.array(list(messages.admitted(self._connection, lent, within)), dtype=np.int64))
+        return scores[hit | visible]
 
     def _beyond(
         self, hits: Sequence[Hit], taken: Collection[int], lowest: float, size: int
@@ -126,13 +128,13 @@ class RankedCandidates:
                     f"the search index '{self._index.name}' returned a passage twice; report it to its author"
                 )
             searched |= found
-            new = [hit for hit in hits if hit.document not in taken]
-            yield self._candidates([RankedPassage(i, min(score, lowest)) for i, score in new])
+            new = {hit.document: min(hit.score, lowest) for hit in hits if hit.document not in taken}
+            yield self._candidates(Scores.of(new))
 
-    def _candidates(self, part: Sequence[RankedPassage]) -> list[Candidate]:
-        found = messages.by_ids(self._connection, sorted({message_of(document) for document, _ in part}))
+    def _candidates(self, part: Scores) -> list[Candidate]:
+        found = messages.by_ids(self._connection, np.unique(message_of(part.documents)).tolist())
         result = []
-        for document, score in part:
+        for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
             message = found.get(message_of(document))
             if message is not None:
                 passage = passage_of(document) if message.passages > 1 else None

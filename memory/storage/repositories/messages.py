@@ -244,12 +244,17 @@ def admitted(connection: Connection, ids: Sequence[int], within: MessageFilter) 
 
 def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[int, Neighbours]:
     """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
-    result: dict[int, Neighbours] = {}
-    for message_id, *found in connection.execute(_neighbours_query(reach), {"ids": ids}) if ids else ():
-        sides = found[:reach], found[reach:]
-        before, after = ([i for i in side if i is not None] for side in sides)
-        result[message_id] = Neighbours(before, after)
-    return result
+    rows = around(connection, ids, reach)
+    return {
+        message_id: Neighbours(*([i for i in side if i] for side in (found[:reach], found[reach:])))
+        for message_id, *found in rows
+    }
+
+
+def around(connection: Connection, ids: Sequence[int], reach: int) -> list[tuple[int, ...]]:
+    """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of the
+    messages after it, the nearest first, in the order they were stored in; 0 where there is none."""
+    return [tuple(row) for row in connection.execute(_neighbours_query(reach), {"ids": ids})] if ids else []
 
 
 @cache
@@ -258,14 +263,16 @@ def _neighbours_query(reach: int) -> Select[Any]:
     asking it."""
     near = schema.messages.alias("near").c
 
-    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
+    def distant(distance: int, *, later: bool) -> ColumnElement[int]:
         beyond, nearest = (near.id > _c.id, near.id) if later else (near.id < _c.id, near.id.desc())
         query = select(near.id).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
-        return query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
+        one = query.offset(distance - 1).limit(1).correlate(schema.messages).scalar_subquery()
+        return func.coalesce(one, 0)
 
     distances = range(1, reach + 1)
-    around = [distant(n, later=later) for later in (False, True) for n in distances]
-    return select(_c.id, *around).where(columns.is_among(_c.id, bindparam("ids", type_=columns.IdList)))
+    found = [distant(n, later=later) for later in (False, True) for n in distances]
+    among = columns.is_among(_c.id, bindparam("ids", type_=columns.IdList))
+    return select(_c.id, *found).where(among).order_by(_c.id)
 
 
 def times(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
