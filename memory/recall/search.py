@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import BoundedSemaphore
 
 from sqlalchemy import Connection
 
@@ -13,6 +12,7 @@ from foxing.memory.pages.message_parts import RememberedMessage, recalled_messag
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.turns import Turns
 from foxing.memory.text.passages import split_passages
 
 from .answer import Answer, header
@@ -24,8 +24,8 @@ from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
-#: Queries that search at once. Searching computes: more at once are no faster, and stores would wait for the
-#: interpreter's lock behind each of them.
+#: Queries that search, or put together what they found, at once. Both compute: more at once are no faster, and stores
+#: would wait for the interpreter's lock behind each of them. Decoding is not counted.
 SEARCHES = 2
 
 
@@ -57,7 +57,7 @@ class Recaller:
         self.search = search
         self.assembler = assembler
         self.reranker = reranker
-        self._turns = BoundedSemaphore(SEARCHES)
+        self._turns = Turns(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
@@ -65,7 +65,7 @@ class Recaller:
         wide = query
         if self.reranker.enabled:
             wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
-        with self._turns, self.database.read() as connection:
+        with self._turns.turn(), self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
@@ -105,17 +105,12 @@ class Recaller:
     def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
         """Adds the matches of `part`, each followed by its neighbours, to the answer."""
         shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.document, ()))]
-        wanted = {candidate.message.id: candidate.message for candidate in shown}
-        remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
-        for match in part:
-            span = _span(match, remembered[match.message.id])
-            if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
-                answer.unreadable.append(match)
-            elif answer.add(match, span):
-                for near in found.neighbours.get(match.document, ()):
-                    neighbour = recalled_message(near.message, remembered[near.message.id])
-                    if not verbatim or neighbour.source != "decoded":
-                        answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
+        wanted = list({candidate.message.id: candidate.message for candidate in shown}.values())
+        states = self.assembler.read_pages(found.stored, messages=wanted)
+        with self._turns.turn():
+            remembered = self.assembler.assemble(found.stored, states, wanted)
+            for match in part:
+                _add(answer, found, match, remembered, verbatim=verbatim)
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""
@@ -183,6 +178,20 @@ def _neighbours(
         taken.update(new)
         result[match.document] = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
     return result
+
+
+def _add(
+    answer: Answer, found: _Found, match: Candidate, remembered: Mapping[int, RememberedMessage], *, verbatim: bool
+) -> None:
+    """Adds a match, followed by its neighbours, to the answer."""
+    span = _span(match, remembered[match.message.id])
+    if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
+        answer.unreadable.append(match)
+    elif answer.add(match, span):
+        for near in found.neighbours.get(match.document, ()):
+            neighbour = recalled_message(near.message, remembered[near.message.id])
+            if not verbatim or neighbour.source != "decoded":
+                answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
 
 
 def _span(match: Candidate, remembered: RememberedMessage) -> RecalledMessage:

@@ -1,6 +1,7 @@
 """Turns: a lock that is given to those who wait for it in the order in which they came.
 
-SQLite lets a waiting writer try again after a pause that grows, so that whoever came last mostly writes first.
+Python's locks are given to any of them. SQLite lets a waiting writer try again after a pause that grows, so that whoever
+came last mostly writes first.
 """
 
 from collections import deque
@@ -12,11 +13,11 @@ FOREVER = -1.0  # of a time limit
 
 
 class Turns:
-    """A lock for the threads of a process, first come, first served."""
+    """A lock for the threads of a process, first come, first served, which `number` of them may hold at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 1) -> None:
         self._changing = Lock()
-        self._taken = False
+        self._free = number
         self._waiting: deque[Lock] = deque()
 
     @property
@@ -38,11 +39,10 @@ class Turns:
         ticket = Lock()
         ticket.acquire()
         with self._changing:
-            if self._taken:
-                self._waiting.append(ticket)
-            else:
-                self._taken = True
+            if self._free:
+                self._free -= 1
                 return True
+            self._waiting.append(ticket)
         try:
             came = ticket.acquire(timeout=timeout_s)
         except BaseException:  # interrupted
@@ -58,7 +58,7 @@ class Turns:
             if self._waiting:
                 self._waiting.popleft().release()
             else:
-                self._taken = False
+                self._free += 1
 
     def _leave(self, ticket: Lock) -> None:
         """Gives up waiting; a turn that has come meanwhile is passed on."""
