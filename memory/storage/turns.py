@@ -1,7 +1,7 @@
 """Turns: a lock that is given to those who wait for it in the order in which they came.
 
-Python's locks are given to any of them. SQLite lets a waiting writer try again after a pause that grows, so that whoever
-came last mostly writes first.
+Python's locks are given to any of them. SQLite lets a waiting writer try again after a pause that grows, so that
+whoever came last mostly writes first.
 """
 
 from collections import deque
