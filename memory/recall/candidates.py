@@ -20,6 +20,8 @@ from .query import ResolvedQuery, narrowed
 from .ranking import REACH, Scores, lend, lenders, ranked
 from .semantic.vectors import Question
 
+FEW = 32  # messages that can be read at once, however long they are
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -37,6 +39,11 @@ class Candidate:
     def document(self) -> int:
         """Key of the passage, or of the first one."""
         return document_key(self.message.id, self.passage or 0)
+
+    @property
+    def chars(self) -> int:
+        """About how many characters of the message are shown."""
+        return self.message.chars if self.passage is None else self.message.chars // self.message.passages
 
 
 class Candidates(Protocol):
@@ -85,8 +92,7 @@ class RankedCandidates:
         pool = self._search.pool(self._connection, self._query, self._question, preferred)
         ranking = self._ranked(pool.scores)
         left = ranking[~ranking.is_in(np.array(list(self._seen), dtype=np.int64))] if self._seen else ranking
-        for start in range(0, len(left), size):
-            yield self._candidates(left[start : start + size])
+        yield from self._listed(left, size)
         if len(pool.hits) == POOL:
             lowest = float(ranking.values[-1]) if len(ranking) else 0.0
             yield from self._beyond(pool.hits, self._seen | set(ranking.documents.tolist()), lowest, size)
@@ -129,7 +135,24 @@ class RankedCandidates:
                 )
             searched |= found
             new = {hit.document: min(hit.score, lowest) for hit in hits if hit.document not in taken}
-            yield self._candidates(Scores.of(new))
+            yield from self._listed(Scores.of(new), size)
+
+    def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
+        """The candidates in batches of `size`, or of messages that are not too long together."""
+        start = 0
+        while start < len(ranking):
+            part = ranking[start : start + size]
+            if len(part) > FEW:
+                part = part[: self._fitting(part)]
+            yield self._candidates(part)
+            start += len(part)
+
+    def _fitting(self, part: Scores) -> int:
+        """How many of the passages are of messages that can be read at once."""
+        ids = message_of(part.documents).tolist()
+        lengths = messages.lengths(self._connection, sorted(set(ids)))
+        first = messages.first_within(((i, lengths.pop(i, 0)) for i in ids), messages.MAX_CHARS)
+        return len(first)
 
     def _candidates(self, part: Scores) -> list[Candidate]:
         found = messages.by_ids(self._connection, np.unique(message_of(part.documents)).tolist())
@@ -153,9 +176,13 @@ class CandidatesByTime:
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
         position = self._position
-        if position is not None and position.waiting:
-            rows = messages.listed(self._connection, self._bank_id, self._filter, position.waiting)
+        waiting = [] if position is None else list(position.waiting)
+        while waiting:
+            lengths = messages.lengths(self._connection, waiting)
+            first = messages.first_within(((i, lengths.get(i, 0)) for i in waiting), messages.MAX_CHARS)
+            rows = messages.listed(self._connection, self._bank_id, self._filter, first)
             yield [Candidate(message) for message in rows]
+            waiting = waiting[len(first) :]
         after: tuple[datetime, int] | None = None if position is None else (position.at, position.id)
         while rows := messages.window(self._connection, self._bank_id, self._filter, after=after, limit=size):
             yield [Candidate(message) for message in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate, islice
 
 from sqlalchemy import Connection
 
@@ -24,6 +25,9 @@ from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
 
 READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
+ANSWER_CHARS = 4 << 20  # of the messages, or passages, of an answer; the others come with the next one
+READ_CHARS = 32 << 20  # of the messages that these are passages of
+PART_CHARS = 2 << 20  # of the messages that are decoded and put together at once
 #: Queries that search, or put together what they found, at once. Both compute: more at once are no faster, and stores
 #: would wait for the interpreter's lock behind each of them. Decoding is not counted.
 SEARCHES = 2
@@ -72,9 +76,7 @@ class Recaller:
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
-        ahead = READ_AHEAD if query.max_tokens is not None else max(1, len(found.matches))
-        for start in range(0, len(found.matches), ahead):
-            part = found.matches[start : start + ahead]
+        for part in _parts(found, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {candidate.document: candidate for candidate in part}
             else:
@@ -134,11 +136,11 @@ class Recaller:
         listed = candidates(connection, self.search, bank.id, resolved, question)
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
-        more = False
+        more, room = False, _Room()
         for candidate, eligible in _checked(connection, listed, query):
             if not eligible:
                 inexact.append(candidate)
-            elif len(matches) == query.limit:
+            elif len(matches) == query.limit or not room.takes(candidate):
                 more = True
                 break
             else:
@@ -148,6 +150,41 @@ class Recaller:
         note = self.search.vectors.note(connection, bank.id, question)
         notes = [] if note is None else [note]
         return _Found(resolved, listed, stored, matches, neighbours, inexact, more, notes)
+
+
+class _Room:
+    """What an answer has room for, so that one of few messages of great length takes little memory."""
+
+    def __init__(self) -> None:
+        self._shown = self._read = 0
+        self._messages: set[int] = set()
+
+    def takes(self, candidate: Candidate) -> bool:
+        """Whether there is room for a match, which is then taken; there always is for the first one."""
+        new = candidate.message.id not in self._messages
+        shown, read = self._shown + candidate.chars, self._read + candidate.message.chars * new
+        if self._messages and (shown > ANSWER_CHARS or read > READ_CHARS):
+            return False
+        self._shown, self._read = shown, read
+        self._messages.add(candidate.message.id)
+        return True
+
+
+def _parts(found: _Found, ahead: int) -> Iterator[list[Candidate]]:
+    """The matches in runs of up to `ahead`, which with their neighbours have `PART_CHARS` characters, unless it is one
+    match."""
+    part: list[Candidate] = []
+    chars = 0
+    for match in found.matches:
+        shown = (match, *found.neighbours.get(match.document, ()))
+        length = sum(candidate.message.chars for candidate in shown)
+        if part and (len(part) == ahead or chars + length > PART_CHARS):
+            yield part
+            part, chars = [], 0
+        part.append(match)
+        chars += length
+    if part:
+        yield part
 
 
 def _stored(
@@ -163,9 +200,10 @@ def _neighbours(
     connection: Connection, resolved: ResolvedQuery, matches: Sequence[Candidate], query: RecallQuery
 ) -> dict[int, list[Candidate]]:
     """Document of a match → the messages around it that the query lets through, each beside the first match that it is
-    near."""
+    near, as far as there is room for them."""
     around = messages.neighbours(connection, sorted({match.message.id for match in matches}), query.neighbours)
-    near = sorted({i for sides in around.values() for side in sides for i in side})
+    near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
+    near = _with_room(connection, matches, near)
     admitted = messages.admitted(connection, near, resolved.filter)
     if query.verbatim:
         admitted &= _exact(connection, messages.by_ids(connection, sorted(admitted)).values())
@@ -178,6 +216,16 @@ def _neighbours(
         taken.update(new)
         result[match.document] = [Candidate(found[i], neighbour_of=match.message.key) for i in new]
     return result
+
+
+def _with_room(connection: Connection, matches: Sequence[Candidate], near: Sequence[int]) -> list[int]:
+    """The first of the messages around `matches`, as many as an answer has room for."""
+    lengths = messages.lengths(connection, near)
+    total = sum(match.chars for match in matches)
+    totals = accumulate((lengths.get(message_id, 0) for message_id in near), initial=total)
+    return [
+        message_id for message_id, chars in zip(near, islice(totals, 1, None), strict=True) if chars <= ANSWER_CHARS
+    ]
 
 
 def _add(

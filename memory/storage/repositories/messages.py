@@ -1,6 +1,6 @@
 """Messages: who said what and when, and the exact text of open ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -16,6 +16,7 @@ from .batches import batched
 
 _c = schema.messages.c
 MAX_OPEN = 20_000  # open messages read at once to fill the next pages: empty ones take cells as well
+MAX_CHARS = 8 << 20  # of the messages that are read at once for an answer
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,14 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
     return {row.id: _message(row) for row in connection.execute(_select.where(columns.among(_c.id, ids)))}
 
 
+def lengths(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Id → characters of the message, for those that exist."""
+    if not ids:
+        return {}
+    query = select(_c.id, _c.chars).where(columns.among(_c.id, ids))
+    return {message_id: chars for message_id, chars in connection.execute(query).all()}
+
+
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict[str, int]:
     """Inserts messages of one bank, whose ids ascend in that order; returns key → id."""
     values = [dict(row) for row in rows]
@@ -194,12 +203,28 @@ def window(
     after: tuple[datetime, int] | None,
     limit: int,
 ) -> list[Message]:
-    """Up to `limit` messages in time order, starting after the message of that time and id."""
-    query = _select.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
+    """Up to `limit` messages in time order, starting after the message of that time and id; fewer if they are long, but
+    at least one if there is one."""
+    query = select(_c.id, _c.chars).where(_c.bank_id == bank_id, *within.conditions())
+    query = query.order_by(_c.created_at, _c.id).limit(limit)
     if after is not None:
         at, message_id = after
         query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
-    return [_message(row) for row in connection.execute(query)]
+    ids = first_within(connection.execute(query).all(), MAX_CHARS)
+    found = by_ids(connection, ids)
+    return [found[message_id] for message_id in ids]
+
+
+def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
+    """Ids of the first of the messages, id and characters of each, that have at most `chars` characters together; at
+    least one if there is one."""
+    ids: list[int] = []
+    for message_id, length in messages:
+        chars -= length
+        if ids and chars < 0:
+            break
+        ids.append(message_id)
+    return ids
 
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
@@ -254,7 +279,7 @@ def neighbours(connection: Connection, ids: Sequence[int], reach: int) -> dict[i
 def around(connection: Connection, ids: Sequence[int], reach: int) -> list[tuple[int, ...]]:
     """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of the
     messages after it, the nearest first, in the order they were stored in; 0 where there is none."""
-    return [tuple(row) for row in connection.execute(_neighbours_query(reach), {"ids": ids})] if ids else []
+    return [tuple(row) for row in connection.execute(_neighbours_query(reach), {"ids": ids}).all()] if ids else []
 
 
 @cache
