@@ -228,10 +228,12 @@ def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
 
 
 def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
-    """The last `limit` messages, in time order."""
-    query = _select.where(_c.bank_id == bank_id, *within.conditions())
-    newest = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
-    return [_message(row) for row in newest][::-1]
+    """The last `limit` messages, in time order; fewer if they are long, but at least one if there is one."""
+    query = select(_c.id, _c.chars).where(_c.bank_id == bank_id, *within.conditions())
+    newest = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)).all()
+    ids = first_within(newest, MAX_CHARS // 2)  # all of them are put together
+    found = by_ids(connection, ids)
+    return [found[message_id] for message_id in reversed(ids)]
 
 
 def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
