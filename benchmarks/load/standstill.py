@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,8 +38,7 @@ class Request:
 
     name: str
     path: str
-    body: bytes = field(repr=False)
-    method: str = "POST"
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,11 @@ def measure_standstill(folder: Path, requests: Sequence[str] = ()) -> Standstill
 
 def _measure(service: Service, requests: Sequence[Request]) -> list[Standstill]:
     with client(url := service.url(), timeout_s=ANSWER_S) as connection:
-        for text in ("first", "second"):  # loads what the first messages and questions load
+        for text in ("first", "second"):  # loads what the first messages, questions and pages load
             message = {"role": "user", "content": text}
             checked(connection.post("/v1/banks/first/messages", json={"messages": [message]}))
             checked(connection.post("/v1/banks/first/recall", json={"query": text}))
+            checked(connection.post("/v1/banks/first/seal"))
         service.wait_until_idle(SETTLE_S)
         return [_measured(service, url, connection, request) for request in requests]
 
@@ -114,9 +114,9 @@ def _measured(service: Service, url: str, connection: httpx.Client, request: Req
 
 def _status(connection: httpx.Client, request: Request) -> int:
     """The status of the answer, which is read to its end."""
-    headers = {"Content-Type": "application/json"} if request.body else {}
+    headers = {"Content-Type": "application/json"}
     try:
-        with connection.stream(request.method, request.path, content=request.body, headers=headers) as response:
+        with connection.stream("POST", request.path, content=request.body, headers=headers) as response:
             for _ in response.iter_raw():
                 pass
             return response.status_code
@@ -150,7 +150,6 @@ def _answers() -> Iterator[Request]:
     yield Request("long messages within a large budget", f"{bank}/recall", _json(budget))
     prompt = {"reader": "text", "budget": 1_000_000, "query": "what did people say"}
     yield Request("context with long messages", f"{bank}/context", _json(prompt))
-    yield Request("export of long messages", f"{bank}/export", b"", "GET")
 
 
 def _requests() -> Iterator[Request]:

@@ -9,12 +9,11 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
-from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
+from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.turns import Turns
-from foxing.memory.text.passages import split_passages
 
 from .answer import Answer, header
 from .assemble import MessageAssembler, StoredMessages
@@ -23,11 +22,11 @@ from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
+from .spans import Shown, SpanReader
 
 READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
 ANSWER_CHARS = 4 << 20  # of the messages, or passages, of an answer; the others come with the next one
-READ_CHARS = 32 << 20  # of the messages that these are passages of
-PART_CHARS = 2 << 20  # of the messages that are decoded and put together at once
+READ_CHARS = 16 << 20  # of the messages that these are passages of
 #: Queries that search, or put together what they found, at once. Both compute: more at once are no faster, and stores
 #: would wait for the interpreter's lock behind each of them. Decoding is not counted.
 SEARCHES = 2
@@ -49,6 +48,11 @@ class _Found:
     more: bool
     #: what the answer went without
     notes: Sequence[str]
+
+    @property
+    def shown(self) -> list[Shown]:
+        """The matches, each with its neighbours."""
+        return [Shown(match, self.neighbours.get(match.document, ())) for match in self.matches]
 
 
 class Recaller:
@@ -76,11 +80,14 @@ class Recaller:
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
-        for part in _parts(found, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
+        reader = SpanReader(self.assembler, found.stored, found.matches, self._turns)
+        for part in reader.parts(found.shown, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # nothing more is decoded
-                answer.waiting |= {candidate.document: candidate for candidate in part}
-            else:
-                self._answer_with(answer, found, part, verbatim=query.verbatim)
+                answer.waiting |= {item.match.document: item.match for item in part}
+                continue
+            reader.read(part)
+            for item in part:
+                _add(answer, item, reader, verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
 
@@ -88,10 +95,12 @@ class Recaller:
         """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
         matches, notes = found.matches, found.notes
         if found.query.terms:
-            best = matches[:CANDIDATES]
-            wanted = {match.message.id: match.message for match in best}
-            remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
-            spans = [_span(match, remembered[match.message.id]) for match in best]
+            best = [Shown(match, ()) for match in matches[:CANDIDATES]]
+            reader = SpanReader(self.assembler, found.stored, matches[:CANDIDATES], self._turns)
+            spans = []
+            for part in reader.parts(best, CANDIDATES):
+                reader.read(part)
+                spans += [reader.take(item.match) for item in part]
             said = [header(span.name or span.role, span.created_at) + span.text for span in spans]
             order = self.reranker.order(query.query or "", said)
             matches = [*(matches[number] for number in order.numbers), *matches[CANDIDATES:]]
@@ -103,16 +112,6 @@ class Recaller:
         with self.database.read() as connection:
             neighbours = _neighbours(connection, found.query, matches, query)
             return replace(found, neighbours=neighbours, stored=_stored(connection, matches, neighbours))
-
-    def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
-        """Adds the matches of `part`, each followed by its neighbours, to the answer."""
-        shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.document, ()))]
-        wanted = list({candidate.message.id: candidate.message for candidate in shown}.values())
-        states = self.assembler.read_pages(found.stored, messages=wanted)
-        with self._turns.turn():
-            remembered = self.assembler.assemble(found.stored, states, wanted)
-            for match in part:
-                _add(answer, found, match, remembered, verbatim=verbatim)
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""
@@ -170,23 +169,6 @@ class _Room:
         return True
 
 
-def _parts(found: _Found, ahead: int) -> Iterator[list[Candidate]]:
-    """The matches in runs of up to `ahead`, which with their neighbours have `PART_CHARS` characters, unless it is one
-    match."""
-    part: list[Candidate] = []
-    chars = 0
-    for match in found.matches:
-        shown = (match, *found.neighbours.get(match.document, ()))
-        length = sum(candidate.message.chars for candidate in shown)
-        if part and (len(part) == ahead or chars + length > PART_CHARS):
-            yield part
-            part, chars = [], 0
-        part.append(match)
-        chars += length
-    if part:
-        yield part
-
-
 def _stored(
     connection: Connection, matches: Sequence[Candidate], neighbours: Mapping[int, Sequence[Candidate]]
 ) -> StoredMessages:
@@ -228,29 +210,16 @@ def _with_room(connection: Connection, matches: Sequence[Candidate], near: Seque
     ]
 
 
-def _add(
-    answer: Answer, found: _Found, match: Candidate, remembered: Mapping[int, RememberedMessage], *, verbatim: bool
-) -> None:
+def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> None:
     """Adds a match, followed by its neighbours, to the answer."""
-    span = _span(match, remembered[match.message.id])
+    span = reader.take(item.match)
+    neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
-        answer.unreadable.append(match)
-    elif answer.add(match, span):
-        for near in found.neighbours.get(match.document, ()):
-            neighbour = recalled_message(near.message, remembered[near.message.id])
+        answer.unreadable.append(item.match)
+    elif answer.add(item.match, span):
+        for near, neighbour in neighbours:
             if not verbatim or neighbour.source != "decoded":
                 answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
-
-
-def _span(match: Candidate, remembered: RememberedMessage) -> RecalledMessage:
-    """The match as remembered: the message, or the passage of it that matches."""
-    span = recalled_message(match.message, remembered, match.score)
-    if match.passage is None:
-        return span
-    passages = split_passages(remembered.text)
-    if len(passages) != match.message.passages:  # some of it could not be read this time
-        return span
-    return recalled_passage(span, remembered, passages[match.passage])
 
 
 def _exact(connection: Connection, found: Iterable[Message]) -> set[int]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.recall import candidates, search
+from foxing.memory.recall import candidates, search, spans
 from foxing.memory.recall.query import RecallQuery
 from foxing.memory.storage.repositories import messages
 
@@ -96,9 +96,19 @@ def test_few_long_messages_are_read_at_once(
     read.clear()
     monkeypatch.setattr(messages, "MAX_CHARS", 3 * CHARS)
     monkeypatch.setattr(candidates, "FEW", 1)
-    monkeypatch.setattr(search, "PART_CHARS", CHARS)
+    monkeypatch.setattr(spans, "PART_CHARS", CHARS)
     assert answers(memory, query, limit=500) == whole
     assert max(read) <= 3 * CHARS
+
+
+def test_a_long_message_is_put_together_once(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    split: list[str] = []
+    split_passages = spans.split_passages
+    monkeypatch.setattr(spans, "split_passages", lambda text: [split.append(text), split_passages(text)][1])
+    monkeypatch.setattr(spans, "PART_CHARS", CHARS)
+    [keys] = answers(memory, "lovely Lisbon", limit=500)
+    assert len(keys) > len(set(keys))
+    assert len(split) == len(set(keys))
 
 
 def test_messages_that_wait_are_read_a_few_at_a_time(

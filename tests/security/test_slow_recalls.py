@@ -15,7 +15,7 @@ from foxing.api import dependencies
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
-from foxing.memory.recall import search
+from foxing.memory.recall import spans
 from foxing.memory.recall.lexical.search_index import Hit, SearchQuery
 from foxing.memory.recall.search import SEARCHES
 from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
@@ -128,7 +128,7 @@ def test_what_was_found_is_put_together_in_turns(database_url: str, monkeypatch:
         held[0] -= 1
         return recalled_message(message, remembered, score)
 
-    monkeypatch.setattr(search, "recalled_message", span)
+    monkeypatch.setattr(spans, "recalled_message", span)
     with Memory(database_url) as memory, ThreadPoolExecutor(8) as pool:
         memory.store(BANK, [{"role": "user", "content": "The bridge is closed"}])
         recalls = [pool.submit(memory.recall, BANK, since="yesterday") for _ in range(8)]
