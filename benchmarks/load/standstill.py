@@ -83,11 +83,11 @@ def measure_standstill(folder: Path, requests: Sequence[str] = ()) -> Standstill
 
 def _measure(service: Service, requests: Sequence[Request]) -> list[Standstill]:
     with client(url := service.url(), timeout_s=ANSWER_S) as connection:
-        for text in ("first", "second"):  # loads what the first messages, questions and pages load
+        checked(connection.get("/readyz"))  # loads the codec
+        for text in ("first", "second"):  # loads what the first messages and questions load
             message = {"role": "user", "content": text}
             checked(connection.post("/v1/banks/first/messages", json={"messages": [message]}))
             checked(connection.post("/v1/banks/first/recall", json={"query": text}))
-            checked(connection.post("/v1/banks/first/seal"))
         service.wait_until_idle(SETTLE_S)
         return [_measured(service, url, connection, request) for request in requests]
 
