@@ -25,6 +25,7 @@ from foxing.renderer import FoxingError
 from .settings import InvalidSettings
 
 GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
+LOADING_S = 5.0  # seconds that shutdown waits for the codec to be loaded
 BACKLOG = 128  # connections waiting to be accepted; as many are accepted at once, and may fail at once
 #: After which a thread that computes gives the interpreter to one that waits. Python's 5 ms are as long as a store.
 SWITCH_S = 0.0005
@@ -158,9 +159,33 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _ProcessServer(_Server):
+    """The server of a process of its own. Once it listens it loads the codec, as a readiness check does, and spares
+    what is loaded from garbage collection, which would stop all threads for a tenth of a second."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loading = threading.Thread(target=self._load, name="loading", daemon=True)
+        self._loading.start()
+
+    def _load(self) -> None:
+        with suppress(FoxingError):  # the readiness check says so
+            self.config.app.state.service.memory.check()  # type: ignore[union-attr]
+        gc.collect()
+        gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._loading.join(LOADING_S)
+
+
 def make_server(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Server:
     """A server that leaves logging to the application."""
-    config = uvicorn.Config(
+    return _Server(_config(app, limits))
+
+
+def _config(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=_protocol(limits or ConnectionLimits.of_process()),
         backlog=BACKLOG,
@@ -170,14 +195,13 @@ def make_server(app: FastAPI, limits: ConnectionLimits | None = None) -> uvicorn
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return _Server(config)
 
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT, then finishes requests in progress. Raises `StartFailed`. The process is the
     service's own: the interpreter is set up for it."""
     set_up_interpreter()
-    server = make_server(app)
+    server = _ProcessServer(_config(app))
     with suppress(SystemExit):  # uvicorn exits if the application does not start
         server.run(sockets=[listener])
     if not server.started:
@@ -186,7 +210,6 @@ def run(app: FastAPI, listener: socket.socket) -> None:
 
 def set_up_interpreter() -> None:
     """Sets up the process for threads that compute beside threads that answer, and for little memory."""
-    gc.freeze()  # what was loaded stays; looking through it stops all threads
     sys.setswitchinterval(SWITCH_S)
     with suppress(OSError, AttributeError, TypeError):  # not on Windows, macOS or musl
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)

@@ -53,7 +53,7 @@ class Scores:
     def summed(cls, documents: Keys, values: npt.NDArray[np.float64]) -> Self:
         """What belongs to the same passage added up, by passage."""
         found, places = np.unique(documents, return_inverse=True)
-        return cls(found, np.bincount(places, weights=values, minlength=len(found)))
+        return cls(found, np.asarray(np.bincount(places, weights=values, minlength=len(found)), dtype=np.float64))
 
     def is_in(self, documents: Keys) -> npt.NDArray[np.bool_]:
         """bool[n], which of its passages are among others."""
@@ -97,7 +97,7 @@ def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, i
     if passages:
         beside = np.array([_beside(*pair, passages) for pair in zip(lending.documents, rows, strict=True)])
     else:  # every message is one passage
-        beside = document_key(rows[:, 1:], np.int64(0))
+        beside = document_key(rows[:, 1:], np.zeros(1, dtype=np.int64))
     lent = lending.values[:, None] * np.concatenate([_SHARES, _SHARES])
     there = beside > 0
     return Scores.summed(
