@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 
 import anyio.to_thread
@@ -14,7 +13,7 @@ from .auth import Authenticator
 from .dependencies import Service
 from .exception_handlers import add_exception_handlers
 from .logs import get_logger
-from .memory_factory import open_memory
+from .memory_factory import open_loaded_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
 from .openapi.document import DESCRIPTION, TAGS, openapi_document
@@ -61,8 +60,7 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     """Opens a memory if the caller gave none, starts the mounted apps, and runs the clock and a worker
     where ageing is enabled."""
-    opening = partial(open_memory, settings, embed_later=True)
-    opened: Memory = memory if memory is not None else await anyio.to_thread.run_sync(opening)
+    opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
     metrics.ageing.watch_queue(opened.jobs)

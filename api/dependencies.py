@@ -96,8 +96,9 @@ class Service:
                 return
             bank = self._unembedded.pop()
             with suppress(FoxingError):
-                while await self.run_codec(self.memory.embed_new, bank):
-                    pass
+                embedded = 1
+                while embedded and not self.stopping.is_set():
+                    embedded = await self.run_codec(self.memory.embed_new, bank)
 
     async def close(self) -> None:
         """Waits for the messages that are being embedded; the clock embeds the others."""

@@ -1,6 +1,11 @@
 """Opens the memory that the settings describe."""
 
-from foxing.memory import Memory, MemoryOptions
+from contextlib import suppress
+
+from foxing.encoder.text_tokens import load_vocabulary
+from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.recall.embedding import USE
+from foxing.memory.recall.semantic.registry import open_embedder
 from foxing.renderer.readers import Readers
 
 from .settings import Settings
@@ -8,8 +13,7 @@ from .settings import Settings
 
 def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
     """An open memory whose database is migrated to this version. `embed_later`: whether storing waits for no embedder.
-    Raises `StorageError`, `DatabaseTooNew`, `EmbedderError` or
-    `RerankerError`."""
+    Raises `StorageError`, `DatabaseTooNew`, `EmbedderError` or `RerankerError`."""
     return Memory(
         settings.database_options,
         codec=settings.codec,
@@ -29,3 +33,14 @@ def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
             readers=Readers(settings.readers),
         ),
     )
+
+
+def open_loaded_memory(settings: Settings) -> Memory:
+    """The memory of a service, with what its first requests would wait for loaded: all threads stand still meanwhile.
+    The codec, which a readiness check loads, is not. Raises what `open_memory` raises."""
+    memory = open_memory(settings, embed_later=True)
+    load_vocabulary()
+    if settings.embedder == USE:
+        with suppress(EmbedderError):  # recall says so
+            open_embedder(USE)
+    return memory

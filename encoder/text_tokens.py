@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 VOCABULARY = "tekken_240911.json"
@@ -12,9 +13,21 @@ _SLICE = 100_000
 #: a conversation, are counted again at every turn.
 _SHORT, _KEPT = 500, 1 << 14
 
+_loading = Lock()
+
+
+def load_vocabulary() -> None:
+    """Loads the vocabulary, for which the first text would wait, and all threads with it: half a second."""
+    _tokenizer()
+
+
+def _tokenizer() -> Any:
+    with _loading:  # the cache lets every thread load that comes meanwhile
+        return _loaded()
+
 
 @lru_cache(maxsize=1)
-def _tokenizer() -> Any:
+def _loaded() -> Any:
     import mistral_common
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 

@@ -137,10 +137,12 @@ class Typesetter:
         return pages
 
     def cost(self, entry: Entry) -> int:
-        """Lower bound of the cells that `entry` takes: without fillers, under its shortest possible header."""
+        """Lower bound of the cells that `entry` takes: without fillers, under its shortest possible header, and of its
+        text as many characters as a page has cells."""
         header = f"{MESSAGE_MARK}{entry.role} {entry.name} " if entry.name else f"{MESSAGE_MARK}{entry.role} "
         header = header if entry.header else MESSAGE_MARK
-        units = _units(code_points(header + entry.content[entry.skip_chars :]), self.repertoire, "mark")
+        text = entry.content[entry.skip_chars : entry.skip_chars + self.layout.cells]
+        units = _units(code_points(header + text), self.repertoire, "mark")
         return int(load_atlas().width[units.values].sum())
 
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:

@@ -12,7 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+from benchmarks.command_line import (
+    Advance,
+    add_json_option,
+    at_least,
+    progress_bar,
+    show_fields,
+    show_rows,
+    write_json,
+)
 
 from .cold import measure_cold
 from .connections import measure_connections
@@ -34,7 +42,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     ),
     "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
-    "standstill": lambda folder, *_: measure_standstill(folder),
+    "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "kills": lambda folder, options, progress: measure_kills(folder, options.rounds, progress),
 }
@@ -65,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
     parser.add_argument("--database", metavar="URL", help="stores: database of a PostgreSQL server instead of SQLite.")
+    parser.add_argument("--request", action="append", default=[], metavar="NAME", help="standstill: only this request.")
     add_json_option(parser)
     return parser
 
@@ -79,7 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_json(results)
     for name, result in {} if options.as_json else results.items():
         print(f"\n{name}")
-        show_fields(result)
+        rows = {field: value for field, value in result.items() if _is_table(value)}
+        show_fields({field: value for field, value in result.items() if field not in rows})
+        for table in rows.values():
+            show_rows(table)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a result is a list of results."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 if __name__ == "__main__":

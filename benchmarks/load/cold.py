@@ -36,6 +36,7 @@ def measure_cold(folder: Path, recalls: int = 16, messages: int = 500) -> Cold:
     with Service(folder) as service, ThreadPoolExecutor(recalls + 1) as pool:
         url = service.url()
         with client(url) as first:  # creates the bank and connects
+            checked(first.get("/readyz"))
             checked(first.post("/v1/banks/stores/messages", json={"messages": [{"role": "user", "content": "first"}]}))
         done = threading.Event()
         stores = pool.submit(run_client, Task(url, "store", "stores", 1, 600, PAUSE_S), 0, done)

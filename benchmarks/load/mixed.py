@@ -33,7 +33,7 @@ class Mixed:
     health_p50_ms: float
     health_p99_ms: float
     errors: list[str]
-    #: after the first recall, after half of the time, and at the end
+    #: with everything loaded, after half of the time, and at the end
     memory_mib: tuple[float, float, float]
 
 
@@ -45,6 +45,7 @@ def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25
         url = service.url()
         with client(url) as first:
             checked(first.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
+            checked(first.get("/readyz"))  # loads the codec
             begin_mib = service.memory_mib()
             begin_at = time.time() + START_S
             groups = [

@@ -14,6 +14,7 @@ from typing import Self
 import httpx
 
 STOP_S = 600.0  # how long a process may take to end before it is killed
+IDLE_S = 2.0  # in which a process that has nothing to do computes for less than the second that `ps` shows
 
 
 class FoxingProcess:
@@ -76,10 +77,18 @@ class FoxingProcess:
 
     def memory_mib(self) -> float:
         """The resident memory of the process."""
-        out = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(self._process.pid)], capture_output=True, text=True, check=True
-        ).stdout
-        return round(int(out) / 1024, 1)
+        return round(int(self._ps("rss")) / 1024, 1)
+
+    def wait_until_idle(self, limit_s: float) -> float:
+        """Waits until the process has hardly computed for `IDLE_S`, or for `limit_s`; returns how long that took."""
+        started, computed = time.perf_counter(), ""
+        while computed != (computed := self._ps("time")) and time.perf_counter() - started < limit_s:
+            time.sleep(IDLE_S)
+        return time.perf_counter() - started
+
+    def _ps(self, field: str) -> str:
+        command = ["ps", "-o", f"{field}=", "-p", str(self._process.pid)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 class Service(FoxingProcess):

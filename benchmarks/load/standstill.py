@@ -3,13 +3,19 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
+
+from foxing.api.memory_factory import open_memory
+from foxing.api.settings import load_settings
+
 from . import texts
+from .banks import BANK, database_path
 from .client import Outcome, Task, run_client
 from .processes import Service, checked, client
 
@@ -17,7 +23,22 @@ PAUSE_S = 0.005  # between two questions for `/healthz`
 MESSAGE_CHARS = 1_000_000
 BODY_BYTES = 4 << 20  # the service's limit by default
 REFUSED_BYTES = 16 << 20
-SETTLE_S = 2.0  # after a request, in which what follows it is done
+LONG_MESSAGES = 24  # of `MESSAGE_CHARS`, that are asked for at once
+ANSWER_S = 60.0  # after which a request is given up
+SETTLE_S = 20.0  # after the answer at most, in which what follows a request is done
+NO_ANSWER = 0  # in place of a status
+
+#: Of the service that is asked for long messages: nothing but the requests.
+_QUIET = {"FOXING_AGEING_ENABLED": "false", "FOXING_EMBEDDER": "none"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that takes much."""
+
+    name: str
+    path: str
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -25,10 +46,12 @@ class Standstill:
     """One request, and the service meanwhile."""
 
     request: str
-    #: of its answer
+    #: of its answer; 0 if there was none within `ANSWER_S`
     status: int
     seconds: float
-    #: the longest that `/healthz` took while the request ran
+    #: until what follows the answer was done, `SETTLE_S` at most
+    settled_s: float
+    #: the longest that `/healthz` took until then
     longest_ms: float
     #: resident memory at most, above what it was before
     memory_mib: float
@@ -43,39 +66,62 @@ class Standstills:
     requests: list[Standstill]
 
 
-def measure_standstill(folder: Path) -> Standstills:
-    """Sends each of the requests alone, and asks for `/healthz` all the while."""
-    with Service(folder) as service:
-        url = service.url()
-        with client(url, timeout_s=600) as connection:
-            for text in ("first", "second"):  # loads what the first messages and questions load
-                message = {"role": "user", "content": text}
-                checked(connection.post("/v1/banks/bench/messages", json={"messages": [message]}))
-                checked(connection.post("/v1/banks/bench/recall", json={"query": text}))
-            time.sleep(SETTLE_S)
-            measured = [_measured(service, url, connection, name, path, body) for name, path, body in _requests()]
+def measure_standstill(folder: Path, requests: Sequence[str] = ()) -> Standstills:
+    """Sends each of the requests alone, or those of the given names, and asks for `/healthz` all the while."""
+    wanted = [request for request in _requests() if not requests or request.name in requests]
+    answers = [request for request in _answers() if not requests or request.name in requests]
+    measured = []
+    if wanted:
+        with Service(folder) as service:
+            measured += _measure(service, wanted)
+    if answers:
+        _store_long_messages(folder)
+        with Service(folder, environment=_QUIET) as service:
+            measured += _measure(service, answers)
     return Standstills(max(each.longest_ms for each in measured), max(each.memory_mib for each in measured), measured)
 
 
-def _measured(service: Service, url: str, connection: Any, name: str, path: str, body: bytes) -> Standstill:
+def _measure(service: Service, requests: Sequence[Request]) -> list[Standstill]:
+    with client(url := service.url(), timeout_s=ANSWER_S) as connection:
+        checked(connection.get("/readyz"))  # loads the codec
+        for text in ("first", "second"):  # loads what the first messages and questions load
+            message = {"role": "user", "content": text}
+            checked(connection.post("/v1/banks/first/messages", json={"messages": [message]}))
+            checked(connection.post("/v1/banks/first/recall", json={"query": text}))
+        service.wait_until_idle(SETTLE_S)
+        return [_measured(service, url, connection, request) for request in requests]
+
+
+def _measured(service: Service, url: str, connection: httpx.Client, request: Request) -> Standstill:
     before, highest = service.memory_mib(), [0.0]
     done = threading.Event()
     outcomes: list[Outcome] = []
-    asking = Task(url, "health", "bench", 1, 900, PAUSE_S)
+    asking = Task(url, "health", "first", 1, ANSWER_S + SETTLE_S + 60, PAUSE_S)
     watch = threading.Thread(target=lambda: outcomes.append(run_client(asking, 0, done)))
     weigh = threading.Thread(target=_weigh, args=(service, highest, done))
     watch.start()
     weigh.start()
     started = time.perf_counter()
-    response = connection.post(path, content=body, headers={"Content-Type": "application/json"})
+    status = _status(connection, request)
     seconds = time.perf_counter() - started
-    time.sleep(SETTLE_S)
+    settled_s = service.wait_until_idle(SETTLE_S)
     done.set()
     watch.join()
     weigh.join()
-    return Standstill(
-        name, response.status_code, round(seconds, 2), outcomes[0].quantile(1), round(highest[0] - before, 1)
-    )
+    longest_ms, memory_mib = outcomes[0].quantile(1), round(highest[0] - before, 1)
+    return Standstill(request.name, status, round(seconds, 2), round(settled_s, 2), longest_ms, memory_mib)
+
+
+def _status(connection: httpx.Client, request: Request) -> int:
+    """The status of the answer, which is read to its end."""
+    headers = {"Content-Type": "application/json"}
+    try:
+        with connection.stream("POST", request.path, content=request.body, headers=headers) as response:
+            for _ in response.iter_raw():
+                pass
+            return response.status_code
+    except httpx.TimeoutException:
+        return NO_ANSWER
 
 
 def _weigh(service: Service, highest: list[float], done: threading.Event) -> None:
@@ -84,10 +130,32 @@ def _weigh(service: Service, highest: list[float], done: threading.Event) -> Non
         time.sleep(0.02)
 
 
-def _requests() -> Iterator[tuple[str, str, bytes]]:
-    """Name, path and body of each."""
+def _store_long_messages(folder: Path) -> None:
+    """Long messages in a new database."""
+    database_path(folder).unlink(missing_ok=True)
+    random = Random(4)
+    settings = load_settings({"database_url": f"sqlite:///{database_path(folder)}", "embedder": "none"})
+    with open_memory(settings) as memory:
+        for _ in range(LONG_MESSAGES):
+            memory.store(BANK, [{"role": "user", "content": texts.message(random, MESSAGE_CHARS)}])
+
+
+def _answers() -> Iterator[Request]:
+    """Requests for long messages."""
+    bank = f"/v1/banks/{BANK}"
+    yield Request("long messages", f"{bank}/recall", _json({"limit": 500}))
+    beside = {"query": "what did people say", "limit": 500, "neighbours": 5}
+    yield Request("passages of long messages, and their neighbours", f"{bank}/recall", _json(beside))
+    budget = {"query": "what did people say", "limit": 500, "max_tokens": 1_000_000}
+    yield Request("long messages within a large budget", f"{bank}/recall", _json(budget))
+    prompt = {"reader": "text", "budget": 1_000_000, "query": "what did people say"}
+    yield Request("context with long messages", f"{bank}/context", _json(prompt))
+
+
+def _requests() -> Iterator[Request]:
+    """Requests that are long themselves."""
     random = Random(3)
-    store, recall = "/v1/banks/bench/messages", "/v1/banks/bench/recall"
+    store, recall = f"/v1/banks/{BANK}/messages", f"/v1/banks/{BANK}/recall"
     contents = {
         "a message of words": texts.message(random, MESSAGE_CHARS),
         "a message of underscores": "_" * MESSAGE_CHARS,
@@ -98,18 +166,18 @@ def _requests() -> Iterator[tuple[str, str, bytes]]:
         "a message of numbers": ",".join(str(random.random()) for _ in range(MESSAGE_CHARS // 20)),
     }
     for name, content in contents.items():
-        yield name, store, _json({"messages": [{"role": "user", "content": content[:MESSAGE_CHARS]}]})
+        yield Request(name, store, _json({"messages": [{"role": "user", "content": content[:MESSAGE_CHARS]}]}))
     short = [{"role": "user", "content": texts.message(random, 60)} for _ in range(BODY_BYTES // 120)]
     for number in (1_000, len(short)):
-        yield f"{number:,} short messages", store, _json({"messages": short[:number]})
+        yield Request(f"{number:,} short messages", store, _json({"messages": short[:number]}))
     wrong = [{"role": "nobody", "content": 5}] * (BODY_BYTES // 40)
-    yield f"{len(wrong):,} invalid messages", store, _json({"messages": wrong})
-    yield "deep JSON", store, b"[" * (BODY_BYTES - 10)
-    yield "16 MiB", store, b" " * REFUSED_BYTES
-    yield "a question of 10,000 characters", recall, _json({"query": texts.message(random, 10_000)})
-    yield "a question of the same word", recall, _json({"query": "last march " * 900})
-    yield "500 spans", recall, _json({"limit": 500})
-    yield "a long time", recall, _json({"query": "x", "since": "1 " * 5_000})
+    yield Request(f"{len(wrong):,} invalid messages", store, _json({"messages": wrong}))
+    yield Request("deep JSON", store, b"[" * (BODY_BYTES - 10))
+    yield Request("16 MiB", store, b" " * REFUSED_BYTES)
+    yield Request("a question of 10,000 characters", recall, _json({"query": texts.message(random, 10_000)}))
+    yield Request("a question of the same word", recall, _json({"query": "last march " * 900}))
+    yield Request("500 spans", recall, _json({"limit": 500}))
+    yield Request("a long time", recall, _json({"query": "x", "since": "1 " * 5_000}))
 
 
 def _json(value: Any) -> bytes:

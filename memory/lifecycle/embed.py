@@ -1,6 +1,7 @@
 """Indexing the messages of a bank again: embedding those that have no embedding of the present embedder, and words."""
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 
 BATCH = 64  # messages, written in one transaction
+BATCH_PASSAGES = 512  # of them together, unless one message has more: embedding these takes half a second
 ATTEMPTS = 5  # while other processes change the pages of a batch
 
 Progress = Callable[[int, int], None]  # messages embedded, messages in all
@@ -68,6 +70,7 @@ class MessageEmbedder:
             bank_id = banks.get(connection, bank_name).id
             after = self._done.get(bank_id, 0)
             ids = embeddings.pending(connection, bank_id, self._embedder_id(connection), after, BATCH)
+            ids = _first(connection, bank_id, ids)
         if not ids:
             return 0
         done = self._embed_batch(bank_id, ids)
@@ -85,6 +88,7 @@ class MessageEmbedder:
             with self.database.read() as connection:
                 ids, waiting = list_ids(connection, bank_id, last)
                 total = total or waiting
+                ids = _first(connection, bank_id, ids)
             if not ids:
                 return _Done(done, left)
             changed = change(bank_id, ids)
@@ -125,3 +129,12 @@ class MessageEmbedder:
     def _embedder_id(self, connection: Connection) -> int | None:
         embedder = self.vectors.source.load()
         return embeddings.find_embedder(connection, embedder.name, embedder.dimensions)
+
+
+def _first(connection: Connection, bank_id: int, ids: Sequence[int]) -> list[int]:
+    """The first of the messages, as many as have `BATCH_PASSAGES` passages together; at least one if there is one."""
+    counts = messages.passage_counts(connection, bank_id, ids)
+    totals = accumulate(counts.get(message_id, 1) for message_id in ids)
+    return [
+        i for number, (i, total) in enumerate(zip(ids, totals, strict=True)) if not number or total <= BATCH_PASSAGES
+    ]

@@ -53,7 +53,7 @@ class Upkeep:
 
     def do(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
         """Does what is due at `now`. If the process is killed, doing it again does what is left. `progress`: called
-        after each batch of pages; what it raises ends the job."""
+        after each batch of pages or messages; what it raises ends the job."""
         if job.kind == "seal":
             return JobResult(job.bank, job.kind, sealed_pages=self._seal(job, now, progress))
         if job.kind == "age":
@@ -67,7 +67,7 @@ class Upkeep:
             )
         if job.kind == "embed":
             if self._embedder.vectors.source.usable:
-                self._embedder.reindex(job.bank, words=False)
+                self._embedder.reindex(job.bank, words=False, progress=progress)
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)

@@ -98,7 +98,7 @@ class MessageAssembler:
     def assemble(
         self,
         stored: StoredMessages,
-        known: Mapping[int, PageState] | None = None,
+        known: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, RememberedMessage]:
         """Message id → the message as remembered, for `messages` or all that are stored. Pages may be decoded.
@@ -106,20 +106,30 @@ class MessageAssembler:
         `known`: page id → state to use instead of reading the page.
         """
         wanted = stored.messages if messages is None else messages
+        states = self.read_pages(stored, known, wanted)
         result = {m.id: exact_message(m.content) for m in wanted if m.content is not None}
-        spans = {m.id: stored.spans.get(m.id, []) for m in wanted if m.id not in result}
-        ranges: dict[int, list[tuple[int, int]]] = {}
-        for parts in spans.values():
-            for span in parts:
-                ranges.setdefault(span.page_id, []).append((span.start, span.stop))
-        states: dict[int, PageState | Unreadable] = dict(known or {})
-        unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
-        states |= self.decoder.read(unread, stored.contents, ranges)
-        for message_id, parts in spans.items():
-            result[message_id] = join_parts(
-                [
-                    read_part(states[s.page_id], stored.pages[s.page_id], s, stored.keepsakes.get(s.page_id, []))
-                    for s in parts
-                ]
-            )
+        for message in wanted:
+            if message.id not in result:
+                result[message.id] = join_parts(
+                    [
+                        read_part(states[s.page_id], stored.pages[s.page_id], s, stored.keepsakes.get(s.page_id, []))
+                        for s in stored.spans.get(message.id, [])
+                    ]
+                )
         return result
+
+    def read_pages(
+        self,
+        stored: StoredMessages,
+        known: Mapping[int, PageState | Unreadable] | None = None,
+        messages: Sequence[Message] | None = None,
+    ) -> dict[int, PageState | Unreadable]:
+        """Page id → what `assemble` needs of the page, `known` included. Pages may be decoded."""
+        wanted = stored.messages if messages is None else messages
+        states = dict(known or {})
+        ranges: dict[int, list[tuple[int, int]]] = {}
+        for message in wanted:
+            for span in () if message.open else stored.spans.get(message.id, ()):
+                ranges.setdefault(span.page_id, []).append((span.start, span.stop))
+        unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
+        return states | self.decoder.read(unread, stored.contents, ranges)

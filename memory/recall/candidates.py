@@ -1,10 +1,11 @@
 """Candidates: the messages that match a query, in the order of the answer, without their text."""
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
@@ -17,8 +18,10 @@ from .cursors import Position, RankPosition, TimePosition, rank_position, time_p
 from .hybrid import POOL, HybridSearch
 from .lexical.search_index import Hit, SearchQuery
 from .query import ResolvedQuery, narrowed
-from .ranking import REACH, RankedPassage, lend, lenders, ranked
+from .ranking import REACH, Scores, lend, lenders, ranked
 from .semantic.vectors import Question
+
+FEW = 32  # messages that can be read at once, however long they are
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class Candidate:
     def document(self) -> int:
         """Key of the passage, or of the first one."""
         return document_key(self.message.id, self.passage or 0)
+
+    @property
+    def chars(self) -> int:
+        """About how many characters of the message are shown."""
+        return self.message.chars if self.passage is None else self.message.chars // self.message.passages
 
 
 class Candidates(Protocol):
@@ -85,36 +93,38 @@ class RankedCandidates:
         preferred = None if self._preference is None else narrowed(self._query.within, self._preference.reach)
         pool = self._search.pool(self._connection, self._query, self._question, preferred)
         ranking = self._ranked(pool.scores)
-        taken = self._seen | {document for document, _ in ranking}
-        left = [passage for passage in ranking if passage.document not in self._seen]
-        for start in range(0, len(left), size):
-            yield self._candidates(left[start : start + size])
+        left = ranking[~ranking.is_in(np.array(list(self._seen), dtype=np.int64))] if self._seen else ranking
+        yield from self._listed(left, size)
         if len(pool.hits) == POOL:
-            lowest = ranking[-1].score if ranking else 0.0
-            yield from self._beyond(pool.hits, taken, lowest, size)
+            lowest = float(ranking.values[-1]) if len(ranking) else 0.0
+            yield from self._beyond(pool.hits, self._seen | set(ranking.documents.tolist()), lowest, size)
 
     def after(self, examined: Sequence[Candidate], waiting: Collection[int]) -> Position:
         seen = self._seen | {candidate.document for candidate in examined}
         return RankPosition(self._newest, seen - set(waiting)).encoded()
 
-    def _ranked(self, found: dict[int, float]) -> list[RankedPassage]:
+    def _ranked(self, found: Scores) -> Scores:
         """What was found and what stands beside it, by score."""
         lending = lenders(found)
-        ids = sorted({message_of(document) for document in lending})
-        around = neighbours.around(self._connection, self._bank_id, ids, REACH)
-        near = {i for sides in around.values() for side in sides for i in side}
-        passages = messages.passage_counts(self._connection, self._bank_id, {*ids, *near})
+        ids = np.unique(message_of(lending.documents)).tolist()
+        rows = neighbours.rows(self._connection, self._bank_id, ids, REACH)
+        around = np.array(rows, dtype=np.int64).reshape(-1, 1 + 2 * REACH)
+        passages = messages.passage_counts(self._connection, self._bank_id, np.unique(around[around > 0]).tolist())
         scores = self._admitted(lend(found, lending, around, passages), found)
-        said = sorted({message_of(document) for document in scores}) if self._preference is not None else []
+        said = np.unique(message_of(scores.documents)).tolist() if self._preference is not None else []
         return ranked(scores, self._preference, messages.times(self._connection, self._bank_id, said))
 
-    def _admitted(self, scores: dict[int, float], hits: Container[int]) -> dict[int, float]:
+    def _admitted(self, scores: Scores, found: Scores) -> Scores:
         """`scores` without the neighbours that the query leaves out."""
-        lent = {message_of(i) for i in scores if i not in hits}
-        lent = {i for i in lent if i <= self._newest}
+        hit = scores.is_in(found.documents)
+        ids = message_of(scores.documents)
+        visible = ids <= self._newest
         within = self._query.within
-        admitted = lent if within.admits_all else messages.admitted(self._connection, self._bank_id, lent, within)
-        return {i: score for i, score in scores.items() if i in hits or message_of(i) in admitted}
+        if not within.admits_all:
+            lent = np.unique(ids[~hit & visible]).tolist()
+            admitted = messages.admitted(self._connection, self._bank_id, lent, within)
+            visible = np.isin(ids, np.array(list(admitted), dtype=np.int64))
+        return scores[hit | visible]
 
     def _beyond(
         self, hits: Sequence[Hit], taken: Collection[int], lowest: float, size: int
@@ -128,13 +138,30 @@ class RankedCandidates:
                     f"the search index '{self._index.name}' returned a passage twice; report it to its author"
                 )
             searched |= found
-            new = [hit for hit in hits if hit.document not in taken]
-            yield self._candidates([RankedPassage(i, min(score, lowest)) for i, score in new])
+            new = {hit.document: min(hit.score, lowest) for hit in hits if hit.document not in taken}
+            yield from self._listed(Scores.of(new), size)
 
-    def _candidates(self, part: Sequence[RankedPassage]) -> list[Candidate]:
-        found = messages.by_ids(self._connection, self._bank_id, {message_of(document) for document, _ in part})
+    def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
+        """The candidates in batches of `size`, or of messages that are not too long together."""
+        start = 0
+        while start < len(ranking):
+            part = ranking[start : start + size]
+            if len(part) > FEW:
+                part = part[: self._fitting(part)]
+            yield self._candidates(part)
+            start += len(part)
+
+    def _fitting(self, part: Scores) -> int:
+        """How many of the passages are of messages that can be read at once."""
+        ids = message_of(part.documents).tolist()
+        lengths = messages.lengths(self._connection, self._bank_id, set(ids))
+        first = messages.first_within(((i, lengths.pop(i, 0)) for i in ids), messages.MAX_CHARS)
+        return len(first)
+
+    def _candidates(self, part: Scores) -> list[Candidate]:
+        found = messages.by_ids(self._connection, self._bank_id, np.unique(message_of(part.documents)).tolist())
         result = []
-        for document, score in part:
+        for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
             message = found.get(message_of(document))
             if message is not None:
                 passage = passage_of(document) if message.passages > 1 else None
@@ -153,9 +180,13 @@ class CandidatesByTime:
 
     def batches(self, size: int) -> Iterator[list[Candidate]]:
         position = self._position
-        if position is not None and position.waiting:
-            rows = messages.listed(self._connection, self._bank_id, self._filter, position.waiting)
+        waiting = [] if position is None else list(position.waiting)
+        while waiting:
+            lengths = messages.lengths(self._connection, self._bank_id, waiting)
+            first = messages.first_within(((i, lengths.get(i, 0)) for i in waiting), messages.MAX_CHARS)
+            rows = messages.listed(self._connection, self._bank_id, self._filter, first)
             yield [Candidate(message) for message in rows]
+            waiting = waiting[len(first) :]
         after: tuple[datetime, int] | None = None if position is None else (position.at, position.id)
         while rows := messages.window(self._connection, self._bank_id, self._filter, after=after, limit=size):
             yield [Candidate(message) for message in rows]

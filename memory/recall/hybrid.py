@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.storage.message_filter import MessageFilter
@@ -11,8 +12,8 @@ from foxing.memory.text.times.window import split_query
 
 from .lexical.search_index import Hit, SearchIndex, SearchQuery
 from .query import RecallQuery
-from .ranking import fuse
-from .semantic.vectors import MessageVectors, Question, SearchScope
+from .ranking import Keys, Scores, fuse
+from .semantic.vectors import AskedCodes, MessageVectors, Question, SearchScope
 
 POOL = 1000  # passages that are found in each way and ranked together
 
@@ -23,8 +24,8 @@ class Pool:
 
     #: hits of the index, best first, at most `POOL`
     hits: Sequence[Hit]
-    #: passage → score, of the hits and of what was found otherwise
-    scores: dict[int, float]
+    #: of the hits and of what was found otherwise
+    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,17 @@ class HybridSearch:
         words = dict(hits)
         if preferred is not None:
             words |= dict(self.index.search(connection, replace(query, within=preferred), limit=POOL))
-        near = {i for within in (query.within, preferred) for i in self._near(connection, query, question, within)}
-        meaning = self.vectors.scores(connection, query.bank_id, question, {*words, *near})
-        return Pool(hits, fuse(words, meaning))
+        by_words = Scores.of(words)
+        asked = self.vectors.asked(connection, query.bank_id, question)
+        if asked is None:
+            return Pool(hits, by_words)
+        near = [self._near(connection, query, asked, within) for within in (query.within, preferred)]
+        documents = np.unique(np.concatenate([by_words.documents, *near]))
+        return Pool(hits, fuse(by_words, asked.scores(documents)))
 
     def _near(
-        self, connection: Connection, query: SearchQuery, question: Question, within: MessageFilter | None
-    ) -> list[int]:
-        if within is None or question.vector is None:
-            return []
-        scope = SearchScope(within, query.newest)
-        return self.vectors.nearest(connection, query.bank_id, question, scope, POOL)
+        self, connection: Connection, query: SearchQuery, asked: AskedCodes, within: MessageFilter | None
+    ) -> Keys:
+        if within is None:
+            return np.zeros(0, dtype=np.int64)
+        return asked.nearest(connection, SearchScope(within, query.newest), POOL)

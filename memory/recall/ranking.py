@@ -5,12 +5,13 @@ does. So a message lends part of its score to those before and after it in its t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
-from foxing.memory.storage.repositories.sealed.neighbours import Neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
 from .preference import TimePreference
@@ -19,77 +20,119 @@ SHARE = 0.4  # of its score that a passage lends to the next one; more finds mor
 REACH = 3  # passages to either side; each further one gets less
 LENDERS = 400  # passages that lend, the best ones
 
-_SHARES = [SHARE * (1 - distance / REACH) for distance in range(REACH)]
+_SHARES = np.array([SHARE * (1 - distance / REACH) for distance in range(REACH)])
 
 MEANING_WEIGHT = 1.0  # of a standard deviation of nearness, beside one of the scores of words
 MEANING_FLOOR = -0.5  # standard deviations from the mean; what is farther from the question does not count
 
-
-class RankedPassage(NamedTuple):
-    """A passage and its score for a query."""
-
-    document: int
-    score: float
+#: int64[n], keys of passages or ids of messages.
+Keys = npt.NDArray[np.int64]
 
 
-def fuse(words: Mapping[int, float], meaning: Mapping[int, float]) -> dict[int, float]:
-    """Passage → score by its words and by its meaning, both in standard deviations over these passages. All that are
-    in `words` have a score, others only if they are not too far from the question. The scores of words alone stay.
+@dataclass(frozen=True)
+class Scores:
+    """Passages, each once, and a number for each."""
+
+    #: int64[n]
+    documents: Keys
+    #: float64[n]
+    values: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def __getitem__(self, wanted: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scores":
+        return Scores(self.documents[wanted], self.values[wanted])
+
+    @classmethod
+    def of(cls, scores: Mapping[int, float]) -> Self:
+        """Those of a mapping, in its order."""
+        return cls(np.array(list(scores), dtype=np.int64), np.array(list(scores.values()), dtype=np.float64))
+
+    @classmethod
+    def summed(cls, documents: Keys, values: npt.NDArray[np.float64]) -> Self:
+        """What belongs to the same passage added up, by passage."""
+        found, places = np.unique(documents, return_inverse=True)
+        return cls(found, np.asarray(np.bincount(places, weights=values, minlength=len(found)), dtype=np.float64))
+
+    def is_in(self, documents: Keys) -> npt.NDArray[np.bool_]:
+        """bool[n], which of its passages are among others."""
+        return np.isin(self.documents, documents)
+
+
+def fuse(words: Scores, meaning: Scores) -> Scores:
+    """Scores by words and by meaning, both in standard deviations over these passages. All that are in `words` have a
+    score, others only if they are not too far from the question. The scores of words alone stay.
     """
-    if not meaning:
-        return dict(words)
-    documents = sorted({*words, *meaning})
-    by_words = np.array([words.get(i, 0.0) for i in documents])
-    near = np.array([meaning.get(i, np.nan) for i in documents])
+    if not len(meaning):
+        return words
+    documents = np.union1d(words.documents, meaning.documents)
+    by_words, near = np.zeros(len(documents)), np.full(len(documents), np.nan)
+    by_words[np.searchsorted(documents, words.documents)] = words.values
+    near[np.searchsorted(documents, meaning.documents)] = meaning.values
     by_words /= by_words.std() or by_words.max() or 1.0
     from_mean = np.nan_to_num((near - np.nanmean(near)) / (np.nanstd(near) or 1.0))  # 0 if not embedded yet
     by_meaning = np.maximum(from_mean - MEANING_FLOOR, 0.0)
-    scores = by_words + MEANING_WEIGHT * by_meaning
-    return {i: float(score) for i, score in zip(documents, scores, strict=True) if score > 0 or i in words}
+    scores = Scores(documents, by_words + MEANING_WEIGHT * by_meaning)
+    return scores[(scores.values > 0) | scores.is_in(words.documents)]
 
 
-def lenders(scores: Mapping[int, float]) -> list[int]:
+def lenders(scores: Scores) -> Scores:
     """The passages that lend: those with the highest scores, which are positive."""
-    best = sorted(scores, key=lambda document: (-scores[document], -document))[:LENDERS]
-    return [document for document in best if scores[document] > 0]
+    best = scores[np.lexsort((-scores.documents, -scores.values))[:LENDERS]]
+    return best[best.values > 0]
 
 
-def lend(
-    scores: Mapping[int, float], lending: Iterable[int], around: Mapping[int, Neighbours], passages: Mapping[int, int]
-) -> dict[int, float]:
-    """Passage → its own score and what those beside it lend it, added up.
+def lend(scores: Scores, lending: Scores, around: Keys, passages: Mapping[int, int]) -> Scores:
+    """Its own score and what those beside it lend it, added up, for each passage.
 
-    `lending`: the passages that lend. `around`: message id → those around it in its thread. `passages`: message id → in
-    how many passages it is, for those that are several.
+    `lending`: the passages that lend. `around`: int64[m, 1 + 2·REACH], a message, the `REACH` before it in its thread
+    and those after it, the nearest first, 0 where there is none; by id. `passages`: message id → in how many passages
+    it is, for those that are several.
     """
-    result = dict(scores)
-    for document in lending:
-        sides = around.get(message_of(document), Neighbours((), ()))
-        if passages:
-            besides = _before(document, sides.before, passages), _after(document, sides.after, passages)
-        else:  # every message is one passage
-            besides = (document_key(i, 0) for i in sides.before), (document_key(i, 0) for i in sides.after)
-        score = scores[document]
-        for beside in besides:
-            for share, near in zip(_SHARES, beside, strict=False):
-                result[near] = result.get(near, 0.0) + share * score
-    return result
+    lending = lending[np.isin(message_of(lending.documents), around[:, 0])]
+    if not len(lending):
+        return scores
+    rows = around[np.searchsorted(around[:, 0], message_of(lending.documents))]
+    if passages:
+        beside = np.array([_beside(*pair, passages) for pair in zip(lending.documents, rows, strict=True)])
+    else:  # every message is one passage
+        beside = document_key(rows[:, 1:], np.zeros(1, dtype=np.int64))
+    lent = lending.values[:, None] * np.concatenate([_SHARES, _SHARES])
+    there = beside > 0
+    return Scores.summed(
+        np.concatenate([scores.documents, beside[there]]), np.concatenate([scores.values, lent[there]])
+    )
 
 
-def ranked(
-    scores: Mapping[int, float], preference: TimePreference | None, times: Mapping[int, datetime]
-) -> list[RankedPassage]:
+def ranked(scores: Scores, preference: TimePreference | None, times: Mapping[int, datetime]) -> Scores:
     """The passages by score, moved by `preference`; of equal scores those of the newest message first.
 
-    `times`: message id → when it was said; needed only with a preference.
+    `times`: message id → when it was said; needed only with a preference, which leaves out those without a time.
     """
     if preference is not None:
-        scores = {
-            i: score * preference.factor(times[message_of(i)]) for i, score in scores.items() if message_of(i) in times
-        }
-    documents, values = np.array(list(scores), dtype=np.int64), np.array(list(scores.values()), dtype=np.float64)
-    order = np.lexsort((passage_of(documents), -message_of(documents), -values))
-    return list(map(RankedPassage, documents[order].tolist(), values[order].tolist()))
+        known = np.isin(message_of(scores.documents), np.array(list(times), dtype=np.int64))
+        scores = scores[known]
+        factors = [preference.factor(times[i]) for i in message_of(scores.documents).tolist()]
+        scores = Scores(scores.documents, scores.values * np.array(factors, dtype=np.float64))
+    documents = scores.documents
+    return scores[np.lexsort((passage_of(documents), -message_of(documents), -scores.values))]
+
+
+def _beside(document: int, row: Keys, passages: Mapping[int, int]) -> list[int]:
+    """The `REACH` passages before one, and those after it, the nearest first, 0 where there is none. `row`: that of its
+    message in `around`."""
+    document, near = int(document), row.tolist()
+    sides = (
+        _before(document, filter(None, near[1 : 1 + REACH]), passages),
+        _after(document, filter(None, near[1 + REACH :]), passages),
+    )
+    return [passage for side in sides for passage in _filled(side)]
+
+
+def _filled(passages: Iterator[int]) -> list[int]:
+    nearest = [passage for _, passage in zip(range(REACH), passages, strict=False)]
+    return nearest + [0] * (REACH - len(nearest))
 
 
 def _before(document: int, earlier: Iterable[int], passages: Mapping[int, int]) -> Iterator[int]:

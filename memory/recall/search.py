@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import BoundedSemaphore
+from itertools import accumulate, islice
 
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
-from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
+from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
-from foxing.memory.text.passages import split_passages
+from foxing.memory.storage.turns import Turns
 
 from .answer import Answer, header
 from .assemble import MessageAssembler, StoredMessages
@@ -24,10 +24,13 @@ from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .reranking.source import CANDIDATES, RerankerSource
 from .semantic.vectors import Question
+from .spans import Shown, SpanReader
 
 READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
-#: Queries that search at once. Searching computes: more at once are no faster, and stores would wait for the
-#: interpreter's lock behind each of them.
+ANSWER_CHARS = 4 << 20  # of the messages, or passages, of an answer; the others come with the next one
+READ_CHARS = 16 << 20  # of the messages that these are passages of
+#: Queries that search, or put together what they found, at once. Both compute: more at once are no faster, and stores
+#: would wait for the interpreter's lock behind each of them. Decoding is not counted.
 SEARCHES = 2
 
 
@@ -49,6 +52,11 @@ class _Found:
     #: what the answer went without
     notes: Sequence[str]
 
+    @property
+    def shown(self) -> list[Shown]:
+        """The matches, each with its neighbours."""
+        return [Shown(match, self.neighbours.get(match.document, ())) for match in self.matches]
+
 
 class Recaller:
     """Answers recall queries with text."""
@@ -60,7 +68,7 @@ class Recaller:
         self.search = search
         self.assembler = assembler
         self.reranker = reranker
-        self._turns = BoundedSemaphore(SEARCHES)
+        self._turns = Turns(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
@@ -68,20 +76,21 @@ class Recaller:
         wide = query
         if self.reranker.enabled:
             wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
-        with self._turns, self.database.read() as connection:
+        with self._turns.turn(), self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
-        ahead = READ_AHEAD if query.max_tokens is not None else max(1, len(found.matches))
-        for start in range(0, len(found.matches), ahead):
-            part = found.matches[start : start + ahead]
+        reader = SpanReader(self.assembler, found.stored, found.matches, self._turns)
+        for part in reader.parts(found.shown, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # nothing more is decoded
-                answer.waiting |= {candidate.document: candidate for candidate in part}
-            else:
-                self._answer_with(answer, found, part, verbatim=query.verbatim)
+                answer.waiting |= {item.match.document: item.match for item in part}
+                continue
+            reader.read(part)
+            for item in part:
+                _add(answer, item, reader, verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
 
@@ -89,10 +98,12 @@ class Recaller:
         """The first `query.limit` matches, after the best `CANDIDATES` were put into the order of the reranker."""
         matches, notes = found.matches, found.notes
         if found.query.terms:
-            best = matches[:CANDIDATES]
-            wanted = {match.message.id: match.message for match in best}
-            remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
-            spans = [_span(match, remembered[match.message.id]) for match in best]
+            best = [Shown(match, ()) for match in matches[:CANDIDATES]]
+            reader = SpanReader(self.assembler, found.stored, matches[:CANDIDATES], self._turns)
+            spans = []
+            for part in reader.parts(best, CANDIDATES):
+                reader.read(part)
+                spans += [reader.take(item.match) for item in part]
             said = [header(span.name or span.role, span.created_at) + span.text for span in spans]
             order = self.reranker.order(query.query or "", said)
             matches = [*(matches[number] for number in order.numbers), *matches[CANDIDATES:]]
@@ -105,21 +116,6 @@ class Recaller:
             neighbours = _neighbours(connection, found.bank_id, matches, (query, found.query.filter))
             stored = _stored(connection, found.bank_id, matches, neighbours)
             return replace(found, neighbours=neighbours, stored=stored)
-
-    def _answer_with(self, answer: Answer, found: _Found, part: Sequence[Candidate], *, verbatim: bool) -> None:
-        """Adds the matches of `part`, each followed by its neighbours, to the answer."""
-        shown = [candidate for match in part for candidate in (match, *found.neighbours.get(match.document, ()))]
-        wanted = {candidate.message.id: candidate.message for candidate in shown}
-        remembered = self.assembler.assemble(found.stored, messages=list(wanted.values()))
-        for match in part:
-            span = _span(match, remembered[match.message.id])
-            if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
-                answer.unreadable.append(match)
-            elif answer.add(match, span):
-                for near in found.neighbours.get(match.document, ()):
-                    neighbour = recalled_message(near.message, remembered[near.message.id])
-                    if not verbatim or neighbour.source != "decoded":
-                        answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""
@@ -144,11 +140,11 @@ class Recaller:
         listed = candidates(connection, self.search, bank.id, resolved, question)
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
-        more = False
+        more, room = False, _Room()
         for candidate, eligible in _checked(connection, bank.id, listed, query):
             if not eligible:
                 inexact.append(candidate)
-            elif len(matches) == query.limit:
+            elif len(matches) == query.limit or not room.takes(candidate):
                 more = True
                 break
             else:
@@ -160,6 +156,24 @@ class Recaller:
         note = self.search.vectors.note(connection, bank.id, question)
         notes = [] if note is None else [note]
         return _Found(bank.id, resolved, listed, stored, matches, neighbours, inexact, more, notes)
+
+
+class _Room:
+    """What an answer has room for, so that one of few messages of great length takes little memory."""
+
+    def __init__(self) -> None:
+        self._shown = self._read = 0
+        self._messages: set[int] = set()
+
+    def takes(self, candidate: Candidate) -> bool:
+        """Whether there is room for a match, which is then taken; there always is for the first one."""
+        new = candidate.message.id not in self._messages
+        shown, read = self._shown + candidate.chars, self._read + candidate.message.chars * new
+        if self._messages and (shown > ANSWER_CHARS or read > READ_CHARS):
+            return False
+        self._shown, self._read = shown, read
+        self._messages.add(candidate.message.id)
+        return True
 
 
 def _stored(
@@ -178,10 +192,11 @@ def _neighbours(
     connection: Connection, bank_id: int, matches: Sequence[Candidate], wanted: tuple[RecallQuery, MessageFilter]
 ) -> dict[int, list[Candidate]]:
     """Document of a match → the messages around it that the query lets through, each beside the first match that it is
-    near."""
+    near, as far as there is room for them."""
     query, within = wanted
     around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours)
-    near = {i for sides in around.values() for side in sides for i in side}
+    near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
+    near = _with_room(connection, bank_id, matches, near)
     found = messages.by_ids(connection, bank_id, messages.admitted(connection, bank_id, near, within))
     if query.verbatim:
         exact = _exact(connection, bank_id, found.values())
@@ -196,15 +211,26 @@ def _neighbours(
     return result
 
 
-def _span(match: Candidate, remembered: RememberedMessage) -> RecalledMessage:
-    """The match as remembered: the message, or the passage of it that matches."""
-    span = recalled_message(match.message, remembered, match.score)
-    if match.passage is None:
-        return span
-    passages = split_passages(remembered.text)
-    if len(passages) != match.message.passages:  # some of it could not be read this time
-        return span
-    return recalled_passage(span, remembered, passages[match.passage])
+def _with_room(connection: Connection, bank_id: int, matches: Sequence[Candidate], near: Sequence[int]) -> list[int]:
+    """The first of the messages around `matches`, as many as an answer has room for."""
+    lengths = messages.lengths(connection, bank_id, near)
+    total = sum(match.chars for match in matches)
+    totals = accumulate((lengths.get(message_id, 0) for message_id in near), initial=total)
+    return [
+        message_id for message_id, chars in zip(near, islice(totals, 1, None), strict=True) if chars <= ANSWER_CHARS
+    ]
+
+
+def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> None:
+    """Adds a match, followed by its neighbours, to the answer."""
+    span = reader.take(item.match)
+    neighbours = [(near, reader.take(near)) for near in item.neighbours]
+    if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
+        answer.unreadable.append(item.match)
+    elif answer.add(item.match, span):
+        for near, neighbour in neighbours:
+            if not verbatim or neighbour.source != "decoded":
+                answer.add(near, neighbour.model_copy(update={"neighbour_of": near.neighbour_of}))
 
 
 def _exact(connection: Connection, bank_id: int, found: Iterable[Message]) -> set[int]:

@@ -1,5 +1,12 @@
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
 import pytest
 
+from foxing.encoder import text_tokens
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 
 MILLION = 1_000_000
@@ -22,3 +29,34 @@ def test_the_beginning_of_a_text_is_as_long_as_its_tokens_allow() -> None:
     assert text.startswith(shorter)
     assert count_text_tokens(shorter) <= tokens - 3 < count_text_tokens(text[: len(shorter) + 8])
     assert cut_to_tokens(text, 0) == ""
+
+
+def test_threads_load_the_vocabulary_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+    load = text_tokens._loaded.__wrapped__
+    here = threading.Barrier(4)
+
+    @lru_cache(maxsize=1)
+    def watched() -> object:
+        loads.append(threading.current_thread().name)
+        time.sleep(0.1)  # in which the others come
+        return load()
+
+    def count(text: str) -> int:
+        here.wait()
+        return count_text_tokens(text)
+
+    monkeypatch.setattr(text_tokens, "_loaded", watched)
+    with ThreadPoolExecutor(4) as pool:
+        assert min(pool.map(count, ["apples", "pears", "plums", "grapes"])) > 0
+    assert len(loads) == 1
+
+
+def test_the_counts_of_long_texts_are_not_kept() -> None:
+    count_text_tokens("loads the vocabulary")
+    tracemalloc.start()
+    for number in range(20):
+        count_text_tokens(f"{number} " + "a long text " * 8_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000

@@ -164,6 +164,11 @@ def test_without_headers_a_mark_says_that_a_message_begins() -> None:
     assert all(not entry.header for entry in remaining(entries, Typesetter().page(entries[:1])))
 
 
+def test_the_cost_of_a_long_message_is_that_of_what_a_page_can_hold() -> None:
+    cells = DENSE_PAGE.cells
+    assert cells <= Typesetter().cost(say("\n" * 50 * cells)) == Typesetter().cost(say("\n" * cells)) < 2 * cells
+
+
 def test_times_are_shown_in_utc() -> None:
     seoul = timezone(timedelta(hours=9))
     page = Typesetter().page([say("x", at=datetime(2026, 1, 1, 8, 59, tzinfo=seoul))])

@@ -13,10 +13,13 @@ from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conver
 
 from foxing.api import dependencies
 from foxing.api.settings import load_settings
-from foxing.memory import Memory, MemoryOptions
+from foxing.memory import Memory, MemoryOptions, RecalledMessage
+from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
+from foxing.memory.recall import spans
 from foxing.memory.recall.lexical.search_index import Hit, SearchQuery
 from foxing.memory.recall.search import SEARCHES
 from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
+from foxing.memory.storage.repositories.messages import Message
 
 RECALLS = 20  # more than there are threads with codec work
 MESSAGE = {"messages": [{"role": "user", "content": "Do you still listen?"}]}
@@ -111,3 +114,28 @@ def test_searches_take_turns(database_url: str) -> None:
         assert all(len(recall.result().spans) == 1 for recall in recalls)
     opening.join()
     assert index.most == SEARCHES
+
+
+def test_what_was_found_is_put_together_in_turns(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, opened = threading.Semaphore(0), threading.Event()
+    held, most = [0], [0]
+
+    def span(message: Message, remembered: RememberedMessage, score: float | None = None) -> RecalledMessage:
+        held[0] += 1
+        most[0] = max(most[0], held[0])
+        entered.release()
+        assert opened.wait(60)
+        held[0] -= 1
+        return recalled_message(message, remembered, score)
+
+    monkeypatch.setattr(spans, "recalled_message", span)
+    with Memory(database_url) as memory, ThreadPoolExecutor(8) as pool:
+        memory.store(BANK, [{"role": "user", "content": "The bridge is closed"}])
+        recalls = [pool.submit(memory.recall, BANK, since="yesterday") for _ in range(8)]
+        for _ in range(SEARCHES):
+            assert entered.acquire(timeout=60)
+        opening = threading.Timer(0.3, opened.set)  # in which others would enter
+        opening.start()
+        assert all(len(recall.result().spans) == 1 for recall in recalls)
+    opening.join()
+    assert most[0] == SEARCHES

@@ -1,20 +1,23 @@
 """A service that is told to stop in the middle of long work, and what is to be gone before anything else is done."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from support.databases import execute
 from support.hooked_codec import HookedCodec
+from support.search_doubles import HashingEmbedder
 from support.service import check_problem
 
 from foxing.api.app import create_app
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
-from foxing.memory import Memory
-from foxing.memory.lifecycle import age
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.lifecycle import age, embed
+from foxing.memory.recall.embedding import Embeddings
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -79,6 +82,44 @@ def test_ageing_on_request_ends_after_the_batch_in_progress(memory: Memory, code
             threading.Timer(1.0, gate.opened.set).start()
         check_problem(answer.result(), 503, "closed")
     assert 0 < tiers(memory).count("small") < PAGES
+
+
+def test_embedding_ends_after_the_batch_in_progress(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "BATCH", 1)
+    embedder = HashingEmbedder()
+    options = MemoryOptions(embedder=embedder, embed_later=True)
+    with Memory(database_url, options=options, clock=lambda: LATER) as memory:
+        memory.store("ana", [{"role": "user", "content": f"Note {number}"} for number in range(PAGES)])
+        memory.jobs.fill(LATER)
+        done = list(iter(lambda: memory.jobs.work(LATER, stopping=lambda: True), None))
+        assert [result.kind for result in done] == ["seal"]  # nothing fills a page
+        assert embedded(database_url) == 1
+        app = create_app(load_settings({"ageing_enabled": False}), memory)
+        reached, opened = threading.Event(), threading.Event()
+        embed_documents = embedder.embed_documents
+
+        def wait(texts: Sequence[str]) -> Embeddings:
+            reached.set()
+            assert opened.wait(60)
+            return embed_documents(texts)
+
+        monkeypatch.setattr(embedder, "embed_documents", wait)
+        with BackgroundServer(app) as server:
+            message = {"messages": [{"role": "user", "content": "Another note"}]}
+            assert httpx.post(f"{server.url}/v1/banks/ana/messages", json=message).is_success
+            assert reached.wait(60)
+            opening = threading.Timer(1.0, opened.set)
+            opening.start()
+        opening.join()
+        assert embedded(database_url) == 2
+        assert memory.tick().failed_banks == {}
+        assert embedded(database_url) == PAGES + 1
+
+
+def embedded(database_url: str) -> int:
+    """How many messages have an embedding."""
+    [(number,)] = execute(database_url, "SELECT count(*) FROM embeddings")
+    return int(number)
 
 
 def test_what_is_to_be_gone_does_not_wait_for_ageing(memory: Memory, codec: HookedCodec) -> None:

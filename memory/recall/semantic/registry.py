@@ -5,6 +5,7 @@ without arguments that returns an `Embedder`.
 """
 
 from collections.abc import Callable
+from threading import Lock
 
 from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import ENDPOINT, NONE, USE, Embedder, EndpointOptions
@@ -12,13 +13,16 @@ from foxing.renderer import PluginError, Plugins
 
 ENTRY_POINTS = "foxing.embedders"
 
+_loading = Lock()  # the cache of `load` lets every thread load that comes meanwhile
+
 
 def open_embedder(name: str, endpoint: EndpointOptions | None = None) -> Embedder:
     """The embedder called `name`, which is not "none". Raises `EmbedderError` if it cannot be used."""
     if name == USE:
         from .use import UniversalSentenceEncoder
 
-        return UniversalSentenceEncoder.load()
+        with _loading:
+            return UniversalSentenceEncoder.load()
     if name == ENDPOINT:
         from .endpoint import EndpointEmbedder
 

@@ -3,18 +3,19 @@
 Its weights are in its wheel; it needs numpy alone and takes about a millisecond for a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import Embeddings
+from foxing.memory.storage.turns import Turns
 
 THREADS = 1  # of BLAS: more of them wait for each other longer than a message takes
 DIMENSIONS = 512
+SLICE_CHARS = 4000  # of texts that are embedded before whoever waits has a turn; some 25 ms
 
 
 class UniversalSentenceEncoder:
@@ -25,7 +26,12 @@ class UniversalSentenceEncoder:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._lock = Lock()  # the number of BLAS threads is one of the process
+        self._turns = Turns()  # the number of BLAS threads is one of the process
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn."""
+        return self._turns.waiting
 
     @classmethod
     @cache
@@ -44,13 +50,26 @@ class UniversalSentenceEncoder:
         return cls(model)
 
     def embed_documents(self, texts: Sequence[str]) -> Embeddings:
-        if not texts:
-            return np.zeros((0, DIMENSIONS), dtype=np.float32)
-        with self._lock:
-            vectors: Embeddings = self._model.encode([_encodable(text) for text in texts])
+        """A question waits for a few passages of the documents of others, not for all of them."""
+        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+        for part in _slices(texts):
+            with self._turns.turn():
+                vectors[part] = self._model.encode([_encodable(text) for text in texts[part]])
         return vectors
 
     embed_queries = embed_documents
+
+
+def _slices(texts: Sequence[str]) -> Iterator[slice]:
+    """Runs of texts of `SLICE_CHARS` characters together, or of one text."""
+    start = chars = 0
+    for number, text in enumerate(texts):
+        if number > start and chars + len(text) > SLICE_CHARS:
+            yield slice(start, number)
+            start, chars = number, 0
+        chars += len(text)
+    if texts:
+        yield slice(start, len(texts))
 
 
 def _encodable(text: str) -> str:

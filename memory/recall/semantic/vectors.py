@@ -4,17 +4,17 @@ Codes of a bank are searched in memory, all of them: first by the bits in which 
 and the nearest again by the numbers of the question. A cache holds the codes of the banks asked last.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import Embeddings
+from foxing.memory.recall.ranking import Keys, Scores
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
 from foxing.memory.text.passages import document_key, message_of
@@ -45,7 +45,7 @@ class _BankCodes:
     embedder_id: int
     version: int
     #: int64[n], keys of the passages, ascending
-    documents: npt.NDArray[np.int64]
+    documents: Keys
     codes: Codes
 
     @property
@@ -127,40 +127,12 @@ class MessageVectors:
             f"{len(question.vector)} numbers; run foxing reindex"
         )
 
-    def nearest(
-        self, connection: Connection, bank_id: int, question: Question, within: "SearchScope", limit: int
-    ) -> list[int]:
-        """Keys of up to `limit` passages that are nearest to the question, not in order."""
+    def asked(self, connection: Connection, bank_id: int, question: Question) -> "AskedCodes | None":
+        """The codes of a bank, to be compared with the question; None if there is nothing to compare."""
         held = self._codes(connection, bank_id, question)
         if held is None or question.vector is None:
-            return []
-        documents, codes = held.documents, held.codes
-        ids = message_of(documents)
-        kept = np.ones(len(ids), dtype=bool)
-        if within.newest is not None:
-            kept &= ids <= within.newest
-        if not within.filter.admits_all:
-            kept &= np.isin(ids, sorted(messages.ids_within(connection, bank_id, within.filter)))
-        if not kept.all():
-            documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
-        if len(documents) > limit:
-            near = np.argpartition(distances(codes, question.vector), limit)[:limit]
-            documents = documents[near]
-        return [int(document) for document in documents]
-
-    def scores(
-        self, connection: Connection, bank_id: int, question: Question, documents: Collection[int]
-    ) -> dict[int, float]:
-        """Passage → how near it is to the question, for those of `documents` that have a code."""
-        held = self._codes(connection, bank_id, question)
-        if held is None or question.vector is None or not documents:
-            return {}
-        wanted = np.array(sorted(documents), dtype=np.int64)
-        places = np.searchsorted(held.documents, wanted)
-        places[places == len(held.documents)] = 0
-        known = held.documents[places] == wanted
-        near = nearness(np.ascontiguousarray(held.codes[places[known]]), question.vector)
-        return {int(i): float(value) for i, value in zip(wanted[known], near, strict=True)}
+            return None
+        return AskedCodes(bank_id, question.vector, held.documents, held.codes)
 
     def _codes(self, connection: Connection, bank_id: int, question: Question) -> _BankCodes | None:
         """The codes of a bank that the question can be compared with; None if it has none."""
@@ -182,6 +154,40 @@ class MessageVectors:
                 if read.size <= self._cache.maxsize:
                     self._cache[bank_id] = read
         return read if len(read.documents) else None
+
+
+@dataclass(frozen=True)
+class AskedCodes:
+    """The codes of a bank, and what is asked for."""
+
+    bank_id: int
+    #: float32[dimensions]
+    question: Embeddings
+    #: int64[n], keys of the passages, ascending
+    documents: Keys
+    codes: Codes
+
+    def nearest(self, connection: Connection, within: "SearchScope", limit: int) -> Keys:
+        """Keys of up to `limit` passages that are nearest to the question, not in order."""
+        documents, codes = self.documents, self.codes
+        ids = message_of(documents)
+        if within.newest is not None:
+            visible = int(np.searchsorted(ids, within.newest, side="right"))
+            ids, documents, codes = ids[:visible], documents[:visible], codes[:visible]
+        if not within.filter.admits_all:
+            kept = np.isin(ids, sorted(messages.ids_within(connection, self.bank_id, within.filter)))
+            documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
+        if len(documents) > limit:
+            documents = documents[np.argpartition(distances(codes, self.question), limit)[:limit]]
+        return documents
+
+    def scores(self, documents: Keys) -> Scores:
+        """How near those of `documents` that have a code are to the question. `documents`: ascending."""
+        places = np.searchsorted(self.documents, documents)
+        places[places == len(self.documents)] = 0
+        known = self.documents[places] == documents
+        near = nearness(np.ascontiguousarray(self.codes[places[known]]), self.question)
+        return Scores(documents[known], near.astype(np.float64))
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,14 @@ def add(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int,
 
 def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:
     """Sets the codes of messages, whether or not they have one."""
-    if codes:
-        remove(connection, bank_id, codes)
+    if not codes:
+        return
+    newest = connection.execute(select(func.max(_c.message_id)).where(_c.bank_id == bank_id)).scalar_one()
+    if newest is None or min(codes) > newest:
         add(connection, bank_id, embedder, codes)
+        return
+    remove(connection, bank_id, codes)
+    add(connection, bank_id, embedder, codes)
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
@@ -69,7 +74,7 @@ def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -
 
 
 def version(connection: Connection, bank_id: int) -> int:
-    """Changes when codes of older messages do. Those of new messages are only added."""
+    """Changes when codes of messages do that are older than others with a code. Those of newer ones are only added."""
     query = select(schema.banks.c.embeddings_version).where(schema.banks.c.id == bank_id)
     return int(connection.execute(query).scalar_one())
 

@@ -2,7 +2,7 @@
 pages. Everything here finds both."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -21,6 +21,7 @@ from . import banks
 from .sealed import directories, keys, lookup, runs
 
 _c = schema.messages.c
+MAX_CHARS = 8 << 20  # of the messages that are read at once for an answer
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,16 @@ def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
     return result | {message.id: message for message in sealed}
 
 
+def lengths(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
+    """Id → characters of the message, for those that exist."""
+    if not ids:
+        return {}
+    query = select(_c.id, _c.chars).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
+    result = {message_id: chars for message_id, chars in connection.execute(query)}
+    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
+    return result | {i: int(place.directory.chars[place.number]) for i, place in located.items()}
+
+
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
     """Id → message, for the messages that these pages hold. All count as sealed."""
     found = directories.get(connection, page_ids).values()
@@ -191,39 +202,58 @@ def window(
     after: tuple[datetime, int] | None,
     limit: int,
 ) -> list[Message]:
-    """Up to `limit` messages in time order, starting after the message of that time and id."""
-    query = select_open.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
+    """Up to `limit` messages in time order, starting after the message of that time and id; fewer if they are long, but
+    at least one if there is one."""
+    query = _lengths.where(_c.bank_id == bank_id, *within.conditions()).order_by(_c.created_at, _c.id).limit(limit)
     if after is not None:
         at, message_id = after
         query = query.where(or_(_c.created_at > at, and_(_c.created_at == at, _c.id > message_id)))
-    still_open = _open(connection, query)
-    begun = {message.id for message in still_open if message.sealed_chars}
-    in_order = lookup.in_time_order(connection, bank_id, within, after)
-    # one that is sealed in part is among both; that it is open may lie beyond `still_open`
-    sealed = [message for message in islice(in_order, limit + len(begun)) if message.id not in begun]
-    partial = _open_among(connection, bank_id, [message.id for message in sealed])
-    ended = _sealed(connection, [message for message in sealed if message.id not in partial])
-    return list(islice(merge(still_open, ended, key=_by_time), limit))
+    still_open = connection.execute(query).all()
+    sealed = islice(lookup.in_time_order(connection, bank_id, within, after), limit)
+    both = merge(map(tuple, still_open), _lengths_of(sealed))
+    return _first(connection, bank_id, list(dict.fromkeys(both))[:limit], MAX_CHARS)
 
 
-def _open_among(connection: Connection, bank_id: int, ids: Sequence[int]) -> set[int]:
-    if not ids:
-        return set()
-    return set(connection.execute(select(_c.id).where(columns.among(_c.id, ids), _c.bank_id == bank_id)).scalars())
+def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
+    """The last `limit` messages, in time order; fewer if they are long, but at least one if there is one."""
+    query = _lengths.where(_c.bank_id == bank_id, *within.conditions())
+    still_open = connection.execute(query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)).all()
+    sealed = _lengths_of(lookup.latest(connection, bank_id, within, limit))
+    both = sorted({*map(tuple, still_open), *sealed}, reverse=True)[:limit]
+    return _first(connection, bank_id, both, MAX_CHARS // 2)[::-1]  # all of them are put together
+
+
+_lengths = select(_c.created_at, _c.id, _c.chars)
+
+
+def _lengths_of(sealed: Iterable[SealedMessage]) -> Iterator[tuple[datetime, int, int]]:
+    """Time, id and characters. A message that is sealed in part is among the open ones as well."""
+    return ((instant(message.created_at), message.id, message.chars) for message in sealed)
+
+
+def _first(
+    connection: Connection, bank_id: int, listed: Sequence[tuple[datetime, int, int]], chars: int
+) -> list[Message]:
+    """The first of the messages, time, id and characters of each, that have at most `chars` characters together."""
+    ids = first_within(((message_id, length) for _, message_id, length in listed), chars)
+    found = by_ids(connection, bank_id, ids)
+    return [found[message_id] for message_id in ids]
+
+
+def first_within(messages: Iterable[Sequence[int]], chars: int) -> list[int]:
+    """Ids of the first of the messages, id and characters of each, that have at most `chars` characters together; at
+    least one if there is one."""
+    ids: list[int] = []
+    for message_id, length in messages:
+        chars -= length
+        if ids and chars < 0:
+            break
+        ids.append(message_id)
+    return ids
 
 
 def _by_time(message: Message) -> tuple[datetime, int]:
     return message.created_at, message.id
-
-
-def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: int) -> list[Message]:
-    """The last `limit` messages, in time order."""
-    query = select_open.where(_c.bank_id == bank_id, *within.conditions())
-    still_open = _open(connection, query.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit))
-    sealed = lookup.latest(connection, bank_id, within, limit)
-    partial = _open_among(connection, bank_id, [message.id for message in sealed])
-    ended = _sealed(connection, [message for message in sealed if message.id not in partial])
-    return sorted([*still_open, *ended], key=_by_time)[-limit:]
 
 
 def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:

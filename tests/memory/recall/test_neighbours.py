@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from foxing.memory import InvalidInput, Memory, RecallResult
 from foxing.memory.recall.preference import TimePreference
-from foxing.memory.recall.ranking import LENDERS, lend, lenders, ranked
-from foxing.memory.storage.repositories.sealed.neighbours import Neighbours
+from foxing.memory.recall.ranking import LENDERS, Scores, lend, lenders, ranked
 from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 
@@ -93,23 +93,30 @@ def test_the_number_of_neighbours_is_checked(memory: Memory, number: int) -> Non
 
 
 def test_what_is_lent_falls_with_distance_and_adds_up() -> None:
-    around = {1: Neighbours([], [2, 3, 4, 5]), 3: Neighbours([2, 1], [4])}
-    lent = lend(of_messages({1: 3.0, 3: 1.5, 9: 1.0}), [document_key(i, 0) for i in (1, 3)], around, {})
-    assert lent == pytest.approx(of_messages({1: 3.0 + 0.4, 2: 1.2 + 0.6, 3: 1.5 + 0.8, 4: 0.4 + 0.6, 9: 1.0}))
-    assert lenders({i: float(i) for i in range(-5, 2 * LENDERS)}) == list(range(2 * LENDERS - 1, LENDERS - 1, -1))
-    assert lenders({1: 0.0, 2: -1.0}) == []
+    around = np.array([[1, 0, 0, 0, 2, 3, 4], [3, 2, 1, 0, 4, 0, 0]])
+    scores = of_messages({1: 3.0, 3: 1.5, 9: 1.0})  # the last one is in the index alone
+    lent = by_document(lend(scores, scores, around, {}))
+    wanted = {1: 3.0 + 0.4, 2: 1.2 + 0.6, 3: 1.5 + 0.8, 4: 0.4 + 0.6, 9: 1.0}
+    assert lent == pytest.approx(by_document(of_messages(wanted)))
+    many = lenders(Scores.of({i: float(i) for i in range(-5, 2 * LENDERS)}))
+    assert many.documents.tolist() == many.values.tolist() == list(range(2 * LENDERS - 1, LENDERS - 1, -1))
+    assert len(lenders(Scores.of({1: 0.0, 2: -1.0}))) == 0
 
 
 def test_a_passage_lends_to_those_beside_it_and_over_the_end_of_its_message() -> None:
-    middle, around = document_key(7, 1), {7: Neighbours([4], [9, 10])}
-    lent = lend({middle: 3.0}, [middle], around, {4: 2, 7: 4, 9: 3})
+    scores = Scores.of({document_key(7, 1): 3.0})
+    lent = lend(scores, scores, np.array([[7, 4, 0, 0, 9, 10, 0]]), {4: 2, 7: 4, 9: 3})
     beside = {(7, 0): 1.2, (4, 1): 0.8, (4, 0): 0.4, (7, 2): 1.2, (7, 3): 0.8, (9, 0): 0.4, (7, 1): 3.0}
-    assert lent == pytest.approx({document_key(i, n): score for (i, n), score in beside.items()})
+    assert by_document(lent) == pytest.approx({document_key(i, n): score for (i, n), score in beside.items()})
 
 
-def of_messages(scores: dict[int, float]) -> dict[int, float]:
+def by_document(scores: Scores) -> dict[int, float]:
+    return dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
+
+
+def of_messages(scores: dict[int, float]) -> Scores:
     """Scores of messages that are one passage."""
-    return {document_key(i, 0): score for i, score in scores.items()}
+    return Scores.of({document_key(i, 0): score for i, score in scores.items()})
 
 
 def test_a_preferred_time_moves_the_ranking() -> None:
@@ -119,8 +126,9 @@ def test_a_preferred_time_moves_the_ranking() -> None:
     factors = {i: preference.factor(at) for i, at in times.items()}
     assert factors == {1: 0.5, 2: 1.0, 3: 0.95, 4: 0.95, 5: 0.5}
     scores = of_messages(dict.fromkeys(times, 1.0))
-    order = [message_of(passage.document) for passage in ranked(scores, preference, times)]
-    assert order == [2, 4, 3, 5, 1]
+    assert message_of(ranked(scores, preference, times).documents).tolist() == [2, 4, 3, 5, 1]
+    del times[2]  # erased meanwhile
+    assert message_of(ranked(scores, preference, times).documents).tolist() == [4, 3, 5, 1]
     assert TimePreference(Window(None, NOW)).factor(NOW - 400 * DAY) == 1
     assert TimePreference(Window(NOW, None)).factor(NOW + 400 * DAY) == 1
     at_the_end = TimePreference(Window(None, datetime.max.replace(tzinfo=UTC)))

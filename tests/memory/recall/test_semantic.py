@@ -13,11 +13,12 @@ from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
 from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.lifecycle import embed
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
 from foxing.memory.recall.embedding import Embedder, Embeddings
-from foxing.memory.recall.ranking import fuse
+from foxing.memory.recall.ranking import Scores, fuse
 from foxing.memory.recall.semantic import use
-from foxing.memory.recall.semantic.codes import code_bytes, distances, nearness, to_codes
+from foxing.memory.recall.semantic.codes import code_bytes
 from foxing.memory.recall.semantic.registry import embedder_names, open_embedder
 from foxing.memory.recall.semantic.source import PAUSE_S, EmbedderSource
 from foxing.memory.storage.database import Database
@@ -222,6 +223,15 @@ def test_a_slow_embedder_embeds_after_storing(database_url: str) -> None:
         assert memory.jobs.length().waiting == 0
 
 
+def test_long_messages_are_embedded_a_few_at_a_time(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "BATCH_PASSAGES", 4)
+    long = "\n\n".join(f"Paragraph {number}: " + "sourdough " * 60 for number in range(3))
+    with opened(database_url, Slow()) as memory:
+        store(memory, {"a": "short", "b": "brief", "c": long, "d": long * 9, "e": "short"})
+        assert [memory.embed_new("ana") for _ in range(5)] == [2, 1, 1, 1, 0]
+        assert set(codes(database_url)) == set("abcde")
+
+
 def test_another_embedder_needs_a_reindex_that_resumes(database_url: str) -> None:
     many = {str(n): f"message {n} about apples" for n in range(150)}
     with opened(database_url, HashingEmbedder()) as memory:
@@ -276,6 +286,23 @@ def test_what_another_process_stores_and_fades_is_searched(database_url: str) ->
         assert first(other, "thunderings") == "new"
 
 
+def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: str) -> None:
+    def version() -> int:
+        [(number,)] = execute(database_url, "SELECT embeddings_version FROM banks")
+        return int(number)
+
+    with opened(database_url, Slow()) as memory:
+        for number, key in enumerate(TALK):
+            store(memory, {key: TALK[key]})
+            assert memory.embed_new("ana") == 1
+            assert len(memory.recall("ana", "sourdough?").spans) <= number + 1
+        assert version() == 0
+        execute(database_url, "DELETE FROM embeddings WHERE message_id = 2")  # as if it could not be embedded before
+        memory.reindex("ana")
+        assert version() == 1  # it is older than others
+        assert first(memory, "expresses") == "train"
+
+
 def test_embeddings_hold_what_is_left_of_a_page(database_url: str) -> None:
     with opened(database_url, HashingEmbedder()) as memory:
         memory.store("ana", CHAT)
@@ -305,28 +332,19 @@ def test_without_the_embedder_codes_of_what_fades_go(database_url: str) -> None:
         assert len(whole) < len(CHAT) / 2
 
 
-def test_codes_are_near_what_their_vectors_are_near() -> None:
-    generator = np.random.default_rng(0)
-    for dimensions in (100, 384, 512, 1536):
-        vectors = generator.standard_normal((300, dimensions)).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        held = to_codes(vectors)
-        assert held.shape[1] == code_bytes(dimensions) <= 96
-        question = vectors[7] + 0.3 * vectors[8]
-        assert distances(held, question).argmin() == 7
-        near = nearness(held, question)
-        assert near.argsort()[-2:].tolist() == [8, 7]
-        assert np.corrcoef(near, vectors @ question)[0, 1] > 0.5
+def fused(words: dict[int, float], meaning: dict[int, float]) -> dict[int, float]:
+    scores = fuse(Scores.of(words), Scores.of(meaning))
+    return dict(zip(scores.documents.tolist(), scores.values.tolist(), strict=True))
 
 
 def test_scores_of_words_and_meaning_add_up() -> None:
     words = {1: 4.0, 2: 2.0}
-    assert fuse(words, {}) == words
-    scores = fuse(words, {1: 0.1, 3: 0.9, 4: 0.0})
+    assert fused(words, {}) == words
+    scores = fused(words, {1: 0.1, 3: 0.9, 4: 0.0})
     assert set(scores) == {1, 2, 3}  # 4 holds no word and is far from the question
     assert scores[3] > scores[2]
-    assert fuse({1: 3.0}, {1: 0.5}) == {1: pytest.approx(1.5)}
-    assert set(fuse({}, {1: 0.5})) == {1}
+    assert fused({1: 3.0}, {1: 0.5}) == {1: pytest.approx(1.5)}
+    assert set(fused({}, {1: 0.5})) == {1}
 
 
 def test_the_embedder_is_chosen_by_name(database_url: str) -> None:

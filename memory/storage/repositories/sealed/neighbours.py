@@ -41,6 +41,17 @@ def around(connection: Connection, bank_id: int, ids: Collection[int], reach: in
     return result
 
 
+def rows(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> list[tuple[int, ...]]:
+    """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of the
+    messages after it, the nearest first; 0 where there is none."""
+    found = around(connection, bank_id, ids, reach)
+    return [(i, *_filled(found[i].before, reach), *_filled(found[i].after, reach)) for i in sorted(found)]
+
+
+def _filled(ids: Sequence[int], reach: int) -> list[int]:
+    return [*ids, *[0] * (reach - len(ids))]
+
+
 def _neighbours(near: Sequence[int], message_id: int, reach: int) -> Neighbours:
     ordered = sorted(set(near) - {message_id})
     before = [i for i in ordered if i < message_id]

@@ -4,7 +4,7 @@ Runs of a bank do not overlap, but for a message that several pages hold in part
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -138,11 +138,7 @@ def around(connection: Connection, bank_id: int, runs: Iterable[Run], reach: int
         first: [i for i in found if i is not None]
         for first, *found in connection.execute(_around(reach), {"firsts": firsts, "bank": bank_id})
     }
-    wanted = sorted({i for found in near.values() for i in found})
-    query = select(*_columns).where(_c.bank_id == bank_id, columns.among(_c.first_message, wanted))
-    known: dict[int, list[Run]] = {}
-    for row in connection.execute(query):
-        known.setdefault(row.first_message, []).append(Run(*row))
+    known = _beginning(connection, bank_id, {i for found in near.values() for i in found})
     return {first: [run for i in found for run in known[i]] for first, found in near.items()}
 
 
@@ -158,7 +154,8 @@ def _around(reach: int) -> Select[Any]:
             if later
             else (near.first_message < _c.first_message, near.first_message.desc())
         )
-        query = select(near.first_message).where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
+        # a message on several pages has a run on each
+        query = select(near.first_message).distinct().where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
         return query.offset(distance - 1).limit(1).correlate(schema.message_runs).scalar_subquery()
 
     found = [distant(n, later=later) for later in (False, True) for n in range(1, reach + 1)]
@@ -168,10 +165,20 @@ def _around(reach: int) -> Select[Any]:
 
 def beside(connection: Connection, bank_id: int, thread_id: int, message_id: int, reach: int) -> list[Run]:
     """The up to `reach` runs of a thread on either side of a message that is not sealed."""
-    of_thread = select(*_columns).where(_c.thread_id == thread_id, _c.bank_id == bank_id)
+    of_thread = select(_c.first_message).distinct().where(_c.thread_id == thread_id, _c.bank_id == bank_id)
     before = of_thread.where(_c.first_message < message_id).order_by(_c.first_message.desc()).limit(reach)
     later = of_thread.where(_c.first_message > message_id).order_by(_c.first_message).limit(reach)
-    return [Run(*row) for query in (before, later) for row in connection.execute(query)]
+    firsts = {i for query in (before, later) for i in connection.execute(query).scalars()}
+    return [run for runs in _beginning(connection, bank_id, firsts).values() for run in runs]
+
+
+def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[Run]]:
+    """First message → the runs that begin with it."""
+    query = select(*_columns).where(_c.bank_id == bank_id, columns.among(_c.first_message, sorted(firsts)))
+    known: dict[int, list[Run]] = {}
+    for row in connection.execute(query):
+        known.setdefault(row.first_message, []).append(Run(*row))
+    return known
 
 
 def last_message(connection: Connection, bank_id: int) -> int:

@@ -1,0 +1,87 @@
+"""The spans of an answer, made of messages as they are remembered.
+
+A message is read once for all of its passages that match: putting a million characters together takes half a second.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from foxing.memory.models import RecalledMessage
+from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
+from foxing.memory.storage.turns import Turns
+from foxing.memory.text.passages import split_passages
+
+from .assemble import MessageAssembler, StoredMessages
+from .candidates import Candidate
+
+PART_CHARS = 2 << 20  # of the messages that are decoded and put together at once
+
+
+class Shown(NamedTuple):
+    """A match, and the messages around it that come with it."""
+
+    match: Candidate
+    neighbours: Sequence[Candidate]
+
+
+class SpanReader:
+    """Reads the spans of matches, and of messages around them. Put together in the turns of those that compute."""
+
+    def __init__(
+        self, assembler: MessageAssembler, stored: StoredMessages, matches: Sequence[Candidate], turns: Turns
+    ) -> None:
+        self._assembler = assembler
+        self._stored = stored
+        self._turns = turns
+        #: message id → its matches
+        self._matches: dict[int, list[Candidate]] = {}
+        for match in matches:
+            self._matches.setdefault(match.message.id, []).append(match)
+        #: document → span that waits to be taken
+        self._spans: dict[int, RecalledMessage] = {}
+
+    def parts(self, shown: Sequence[Shown], ahead: int) -> Iterator[list[Shown]]:
+        """Runs of up to `ahead`, whose messages have `PART_CHARS` characters together, unless it is one. A message that
+        came before is read already."""
+        part: list[Shown] = []
+        chars, came = 0, set[int]()
+        for item in shown:
+            new = {candidate.message.id: candidate.message.chars for candidate in (item.match, *item.neighbours)}
+            length = sum(length for message_id, length in new.items() if message_id not in came)
+            if part and (len(part) == ahead or chars + length > PART_CHARS):
+                yield part
+                part, chars = [], 0
+            part.append(item)
+            chars += length
+            came |= set(new)
+        if part:
+            yield part
+
+    def read(self, part: Sequence[Shown]) -> None:
+        """Reads the messages of a part that have not been read. Pages may be decoded."""
+        candidates = [candidate for item in part for candidate in (item.match, *item.neighbours)]
+        new = {one.message.id: one for one in candidates if one.document not in self._spans}
+        wanted = [one.message for one in new.values()]
+        states = self._assembler.read_pages(self._stored, messages=wanted)
+        with self._turns.turn():
+            remembered = self._assembler.assemble(self._stored, states, wanted)
+            for message_id, one in new.items():
+                self._spans |= _spans_of(self._matches.get(message_id, [one]), remembered[message_id])
+
+    def take(self, candidate: Candidate) -> RecalledMessage:
+        """The span of a candidate that was read; it is not kept."""
+        return self._spans.pop(candidate.document)
+
+
+def _spans_of(candidates: Sequence[Candidate], remembered: RememberedMessage) -> dict[int, RecalledMessage]:
+    """The span of each candidate of one message, by document: the message, or the passage of it that matches."""
+    message = candidates[0].message
+    whole = recalled_message(message, remembered)
+    passages = split_passages(remembered.text) if message.passages > 1 else []
+    spans = {}
+    for candidate in candidates:
+        span = whole
+        if candidate.passage is not None and len(passages) == message.passages:  # all of it could be read
+            span = recalled_passage(whole, remembered, passages[candidate.passage])
+        spans[candidate.document] = span.model_copy(update={"score": candidate.score})
+    return spans
