@@ -32,13 +32,13 @@ from foxing.memory.pages.sheets import SheetSetter
 from foxing.memory.recall.query import RecallQuery
 from foxing.memory.recall.search import Recaller
 from foxing.renderer import FoxingError
-from foxing.renderer.readers import Readers
+from foxing.renderer.readers import Reader, Readers
 
 from .plot import plot
 from .reading import ENGINES, SheetReader
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
-QUESTIONS = 40
+QUESTIONS = 760  # all of LoCoMo dev
 NEW_THREAD = "a new thread"
 SHEET_BYTES = 1 << 30  # of sheets that stay drawn: those of a conversation for all readers
 
@@ -115,10 +115,10 @@ def measure(
 
 
 def _prepare(memory: Memory) -> None:
-    """Lets all readers share what is recalled for a question, and keeps the sheets of all of them."""
+    """Lets all readers share what is recalled for a question, and all ways of showing it what it is shown on."""
     builder = memory._context
     builder.recaller = _RecallOnce(builder.recaller)
-    builder._sheets = SheetSetter(builder.database, builder.assembler.decoder, DrawnSheet.of, SHEET_BYTES)
+    builder._sheets = _SheetsOnce(builder.database, builder.assembler.decoder, DrawnSheet.of, SHEET_BYTES)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
@@ -144,6 +144,19 @@ class _RecallOnce(Recaller):
         if key not in self._answers:
             self._answers[key] = super().recall(bank_name, query, now)
         return self._answers[key]
+
+
+class _SheetsOnce(SheetSetter[DrawnSheet]):
+    """Looks pages up once for all ways of showing them, since nothing changes them."""
+
+    _last: tuple[Sequence[int], Reader] | None = None
+    _found: Sequence[DrawnSheet] = ()
+
+    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[DrawnSheet]:
+        """See `SheetSetter.sheets`."""
+        if self._last != (page_ids, reader):
+            self._last, self._found = (page_ids, reader), super().sheets(page_ids, reader)
+        return list(self._found)
 
 
 def _ways(reader: str) -> Sequence[Show]:

@@ -35,7 +35,8 @@ RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a group, for accuracy.
 PAGES = 10
-FADED_TIERS = ("tiny", "micro")  # for a model without eyes
+TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a model without eyes
+READ_QUESTIONS = "40"  # for an OCR engine
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -132,16 +133,33 @@ def measure_answers(data: Path) -> Measurement:
     return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
 
 
+def _context(data: Path, *options: str) -> list[dict[str, Any]]:
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    rows: list[dict[str, Any]] = run_json("benchmarks.context", "--locomo", locomo, *options)["context"]
+    return rows
+
+
 def measure_context(data: Path) -> Measurement:
-    """Evidence for a billed token, by reader, and as an OCR engine reads it, if there is one; the same of faded pages
-    for a model without eyes; an agent's history."""
-    locomo = ("--locomo", str(data / "eval" / "locomo_dev.json.gz"))
-    engine = ("--engine", "tesseract") if find_spec("tesserocr") is not None else ()
-    rows = run_json("benchmarks.context", *locomo, *engine)["context"]
-    for tier in FADED_TIERS:
-        rows += run_json("benchmarks.context", *locomo, "--reader", "text", "--tier", tier)["context"]
+    """Evidence for billed tokens, by reader."""
+    return {"rows": _context(data)}
+
+
+def measure_context_read(data: Path) -> Measurement:
+    """The same of fewer questions, with the images really read by an OCR engine, if there is one."""
+    if find_spec("tesserocr") is None:
+        return {"rows": []}
+    return {"rows": _context(data, "--questions", READ_QUESTIONS, "--engine", "tesseract")}
+
+
+def measure_context_tiers(data: Path) -> Measurement:
+    """Evidence in the text that is left at each tier, for a model without eyes."""
+    return {"rows": [row for tier in TEXT_TIERS for row in _context(data, "--reader", "text", "--tier", tier)]}
+
+
+def measure_agent(data: Path) -> Measurement:
+    """Facts in the context of an agent with a long history."""
     texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]
-    return {"rows": rows, "agent": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
+    return {"rows": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
 
 
 def measure_service(_: Path) -> Measurement:
@@ -158,6 +176,9 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "recall": measure_recall,
     "answers": measure_answers,
     "context": measure_context,
+    "context-read": measure_context_read,
+    "context-tiers": measure_context_tiers,
+    "agent": measure_agent,
     "service": measure_service,
 }
 

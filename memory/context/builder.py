@@ -141,9 +141,8 @@ class ContextBuilder:
         if reader.sees and spans:
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
-                found = messages.by_keys(connection, bank_id, [span.message_id for span in spans])
-                parts = pages.spans_of_messages(connection, [message.id for message in found.values()])
-            numbers = {key: message.id for key, message in found.items()}
+                numbers = messages.ids_of(connection, bank_id, [span.message_id for span in spans])
+                parts = pages.spans_of_messages(connection, list(numbers.values()))
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
             recalled.sheets = self._sheets.sheets(wanted, reader)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 SCORE_POWER, RANK_POWER = 3.0, 0.4
 #: What a message that is none of the matches is worth where a sheet shows it: of the last match, and at most.
 BESIDE, MOST_BESIDE = 0.4, 0.001
-#: How much more, as a share, another mixture must be worth. Over LoCoMo's 760 questions, what is taken then shows no less
+#: How much more, as a share, another mixture must be worth. Over LoCoMo's 760 questions, the plan then shows no less
 #: evidence than the better of text and images, whatever the reader and the budget; with no margin, up to 0.004 less.
 MARGIN = 0.01
 #: Matches that stand as text before sheets are chosen, in each of the other mixtures.

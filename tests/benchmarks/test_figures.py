@@ -177,13 +177,16 @@ def test_the_tables_and_the_plot_of_context(tmp_path: Path) -> None:
         row | {"show": show, "evidence": share, "text_tokens_instead": 600.0, "evidence_read": share - 0.1}
         for show, share in (("text", 0.5), ("images", 0.6), ("best", 0.75))
     ]
-    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": rows, "agent": []}})
+    measured = {"measured": {"weights": "w1"}}
+    figures = Figures({"context": measured | {"rows": rows}, "context-read": measured | {"rows": rows}})
     table = TABLES["context"].make(figures)
     assert table.splitlines()[2] == "| `claude` | 0.50 · 0.60 · 0.75 |"
     assert table.endswith("(images/context.svg)")
-    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.40 · 0.50 · 0.65 |"
-    unread = [{key: value for key, value in each.items() if key != "evidence_read"} for each in rows]
-    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": unread, "agent": []}})
-    assert TABLES["context-read"].make(figures).startswith("Not measured")
+    assert TABLES["context-per-token"].make(figures).splitlines()[2] == "| `claude` | 1.000 · 1.200 · 1.500 |"
+    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.60/0.50 · 0.75/0.65 |"
+    assert TABLES["context-read"].make(Figures({"context-read": measured | {"rows": []}})).startswith("Not measured")
+    held = [each | {"reader": "text", "tier": tier} for each in rows[:1] for tier in ("open", "micro")]
+    tiers = TABLES["context-tiers"].make(Figures({"context-tiers": measured | {"rows": held}}))
+    assert tiers.splitlines()[2:] == ["| exact | 0.50 (500) |", "| `micro` | 0.50 (500) |"]
     plot_context(rows, tmp_path / "context.svg")
     assert b"</svg>" in (tmp_path / "context.svg").read_bytes()

@@ -134,6 +134,15 @@ def by_keys(connection: Connection, bank_id: int, keys: Sequence[str]) -> dict[s
     return result
 
 
+def ids_of(connection: Connection, bank_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """Key → id, for the messages that exist."""
+    ids: dict[str, int] = {}
+    for part in batched(keys):
+        query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(part))
+        ids |= {key: number for key, number in connection.execute(query)}
+    return ids
+
+
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Message]:
     """Id → message, for those that exist."""
     if not ids:
@@ -148,11 +157,7 @@ def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> dict
         statement = schema.messages.insert().returning(_c.key, _c.id, sort_by_parameter_order=True)
         return {row.key: row.id for row in connection.execute(statement, values)}
     connection.execute(schema.messages.insert(), values)
-    ids: dict[str, int] = {}
-    for keys in batched([row["key"] for row in rows]):
-        query = select(_c.key, _c.id).where(_c.bank_id == bank_id, _c.key.in_(keys))
-        ids |= {row.key: row.id for row in connection.execute(query)}
-    return ids
+    return ids_of(connection, bank_id, [row["key"] for row in rows])
 
 
 def open_up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list[Message]:
