@@ -37,6 +37,7 @@ LOCOMO_TIERS = ("small", "tiny")
 PAGES = 10
 TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a model without eyes
 READ_QUESTIONS = "40"  # for an OCR engine
+TIER_QUESTIONS = "190"  # for each of these tiers
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -153,7 +154,8 @@ def measure_context_read(data: Path) -> Measurement:
 
 def measure_context_tiers(data: Path) -> Measurement:
     """Evidence in the text that is left at each tier, for a model without eyes."""
-    return {"rows": [row for tier in TEXT_TIERS for row in _context(data, "--reader", "text", "--tier", tier)]}
+    options = ("--questions", TIER_QUESTIONS, "--reader", "text", "--tier")
+    return {"rows": [row for tier in TEXT_TIERS for row in _context(data, *options, tier)]}
 
 
 def measure_agent(data: Path) -> Measurement:

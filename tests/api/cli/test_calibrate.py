@@ -256,6 +256,7 @@ def test_nothing_is_asked_in_a_dry_run(foxing: Foxing, settings: Reader, serve: 
     answer = foxing.json(*arguments(endpoint, "--dry-run", "--prompt-price", "2"))
     assert answer["pages"] == len(CELLS)
     assert 0 < answer["expected"]["price"] <= answer["most"]["price"]
+    assert f"at most {answer['most']['prompt_tokens']:,}" in foxing.text(*arguments(endpoint, "--dry-run"))
     assert not endpoint.bodies
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".journal", ".toml")) == ["foxing.toml"]
 
@@ -348,6 +349,10 @@ def test_what_cannot_be_calibrated_is_refused(
         (arguments(down, "--cell", "3x9", cells=[]), "given as 8x16"),
         (arguments(down, "--cell", "200x400", cells=[]), "no image of its type"),
         (arguments(down, "--output", "other.toml", cells=one), "is there already"),
+        (arguments(down, "--output", "none/ours.toml", cells=one), "there is no folder none"),
+        (arguments(down, "--plot", "curve.doc", cells=one), "its suffix is one of"),
+        (arguments(down, "--plot", "none/curve.svg", cells=one), "no such folder"),
+        (arguments(down, "--model", "", cells=one), "the option 'model' is invalid"),
         (arguments(down, "--journal", "torn.journal", cells=one), "is not the journal"),
         (arguments(down, "--journal", "other.journal", cells=one), "belongs to another calibration (model another)"),
         (arguments(down, "--extra", "[]", cells=one), "is a JSON object"),
