@@ -45,6 +45,7 @@ PAGES = 24
 WHOLE = 1 - 1e-6
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
+NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
 
 
@@ -128,7 +129,7 @@ class ContextBuilder:
         """What recall finds beside the messages that are `taken`."""
         question = request.question
         if question is None:
-            return _Recalled()
+            return _Recalled(notes=[NOTHING_ASKED] if request.messages else [])
         limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
         query = RecallQuery(question, timezone=request.timezone, limit=limit)
         answer = self.recaller.recall(bank, query, now)

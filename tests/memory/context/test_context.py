@@ -194,7 +194,11 @@ def test_without_a_question_the_budget_goes_to_the_last_messages(memory: Memory)
     assert result.stable_blocks == 0
     assert len(result.content) == 1
     assert result.billed_tokens > 2500
-    assert build(memory, "text", 3000, messages=[{"role": "assistant", "content": "Hm."}]).stable_blocks == 0
+    assert not result.notes
+    used = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "ok"}]}]
+    after_tool = build(memory, "text", 3000, messages=used)
+    assert after_tool.stable_blocks == 0
+    assert "no user message of the prompt has text" in after_tool.notes[0]
 
 
 def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: Memory) -> None:
@@ -267,6 +271,10 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, "text", 0)
     with pytest.raises(InvalidInput, match="at most 10,000 characters"):
         build(memory, "text", 100, "x" * 10_001)
+    with pytest.raises(InvalidInput, match="query is a text, not int"):
+        build(memory, "text", 100, 5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="reader is a text, not NoneType"):
+        build(memory, None, 100)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="one of anthropic"):
         build(memory, "text", 100, form="cohere")
     with pytest.raises(InvalidInput, match="messages are objects"):
