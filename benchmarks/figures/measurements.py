@@ -7,14 +7,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from benchmarks.locomo import read_locomo
 from foxing.encoder import load_codec
+from foxing.renderer.readers import Readers
 
 from .document import MEASURED, Measurement
 
@@ -37,7 +40,6 @@ LOCOMO_TIERS = ("small", "tiny")
 PAGES = 10
 TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a model without eyes
 READ_QUESTIONS = "40"  # for an OCR engine
-TIER_QUESTIONS = "190"  # for each of these tiers
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -141,8 +143,12 @@ def _context(data: Path, *options: str) -> list[dict[str, Any]]:
 
 
 def measure_context(data: Path) -> Measurement:
-    """Evidence for billed tokens, by reader."""
-    return {"rows": _context(data)}
+    """Evidence for billed tokens, by reader; the readers shared out among processes, one for each core."""
+    readers = list(Readers())
+    parts = [readers[start :: os.cpu_count() or 1] for start in range(min(len(readers), os.cpu_count() or 1))]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        rows = pool.map(lambda part: _context(data, *_repeated("--reader", part)), parts)
+        return {"rows": sorted(chain(*rows), key=lambda row: readers.index(row["reader"]))}
 
 
 def measure_context_read(data: Path) -> Measurement:
@@ -154,7 +160,7 @@ def measure_context_read(data: Path) -> Measurement:
 
 def measure_context_tiers(data: Path) -> Measurement:
     """Evidence in the text that is left at each tier, for a model without eyes."""
-    options = ("--questions", TIER_QUESTIONS, "--reader", "text", "--tier")
+    options = ("--reader", "text", "--tier")
     return {"rows": [row for tier in TEXT_TIERS for row in _context(data, *options, tier)]}
 
 

@@ -1,6 +1,7 @@
 """The figures of the documentation."""
 
 import gzip
+import os
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -145,6 +146,9 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
         ("answers", ["benchmarks.faded_answers --locomo"]),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
+        ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
+        ("context-tiers", ["benchmarks.context --locomo"] * 4),
+        ("agent", ["benchmarks.context.agent --texts"]),
     ],
 )
 def test_each_measurement_runs_its_commands(
@@ -156,7 +160,7 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": [], "answers": []}
+        return {"rows": [], "speed": [], "bank": [], "answers": [], "context": [], "agent": []}
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)
