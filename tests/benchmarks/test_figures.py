@@ -1,8 +1,8 @@
 """The figures of the documentation."""
 
 import gzip
-import os
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 
