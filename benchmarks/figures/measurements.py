@@ -142,13 +142,18 @@ def _context(data: Path, *options: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _context_in_processes(data: Path, parts: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    """The rows of several runs at once, each with its own options, in the order of these."""
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(chain(*pool.map(lambda options: _context(data, *options), parts)))
+
+
 def measure_context(data: Path) -> Measurement:
     """Evidence for billed tokens, by reader; the readers shared out among processes, one for each core."""
     readers = list(Readers())
     parts = [readers[start :: os.cpu_count() or 1] for start in range(min(len(readers), os.cpu_count() or 1))]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        rows = pool.map(lambda part: _context(data, *_repeated("--reader", part)), parts)
-        return {"rows": sorted(chain(*rows), key=lambda row: readers.index(row["reader"]))}
+    rows = _context_in_processes(data, [_repeated("--reader", part) for part in parts])
+    return {"rows": sorted(rows, key=lambda row: readers.index(row["reader"]))}
 
 
 def measure_context_read(data: Path) -> Measurement:
@@ -160,8 +165,7 @@ def measure_context_read(data: Path) -> Measurement:
 
 def measure_context_tiers(data: Path) -> Measurement:
     """Evidence in the text that is left at each tier, for a model without eyes."""
-    options = ("--reader", "text", "--tier")
-    return {"rows": [row for tier in TEXT_TIERS for row in _context(data, *options, tier)]}
+    return {"rows": _context_in_processes(data, [("--reader", "text", "--tier", tier) for tier in TEXT_TIERS])}
 
 
 def measure_agent(data: Path) -> Measurement:

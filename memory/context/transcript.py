@@ -6,7 +6,6 @@ from typing import Protocol
 
 from foxing.encoder.text_tokens import count_text_tokens
 
-
 #: Texts of more characters are counted in slices, and so as a whole.
 MOST_CHARS = 50_000
 

@@ -11,7 +11,9 @@ from foxing.memory.context.transcript import MOST_CHARS, headed, headed_tokens
 
 SENT_AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 #: Ends and beginnings that a tokenizer may join with a line break.
-HARD = st.sampled_from(["", " ", "\n", "/", "!/\n", "](", "\r\n", "\t", "a", "9", "é", "한", "⋯", "[", "\u2028", " \n "])
+HARD = st.sampled_from(
+    ["", " ", "\n", "/", "!/\n", "](", "\r\n", "\t", "a", "9", "é", "한", "⋯", "[", "\u2028", " \n "]
+)
 TEXTS = st.builds("".join, st.lists(st.one_of(HARD, st.text(max_size=12)), max_size=6))
 
 
