@@ -48,8 +48,8 @@ def headed(head: str, messages: Iterable[Said]) -> str:
 
 
 def headed_tokens(head: str, messages: Sequence[Said]) -> int:
-    """Text tokens of `headed`, which are those of its lines: a line begins with a bracket, which no token joins with a line
-    break before it."""
+    """Text tokens of `headed`, which are those of its lines: a line begins with a bracket, which no token joins with the
+    line break before it."""
     if not messages:
         return count_text_tokens(f"{head}\n")
     *others, last = messages
