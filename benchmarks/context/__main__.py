@@ -25,20 +25,22 @@ from benchmarks.command_line import Advance, add_json_option, at_least, progress
 from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
+from foxing.memory.context.sheets import DrawnSheet
 from foxing.memory.context.values import SHOWN, Show
 from foxing.memory.models import RecallResult
+from foxing.memory.pages.sheets import SheetSetter
 from foxing.memory.recall.query import RecallQuery
 from foxing.memory.recall.search import Recaller
 from foxing.renderer import FoxingError
-from foxing.renderer.readers import Readers
+from foxing.renderer.readers import Reader, Readers
 
 from .plot import plot
 from .reading import ENGINES, SheetReader
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
-QUESTIONS = 40
+QUESTIONS = 190  # every fourth of LoCoMo dev
 NEW_THREAD = "a new thread"
-RECALLS_KEPT = 400  # questions, for each budget, that are recalled once for all readers
+SHEET_BYTES = 1 << 30  # of sheets that stay drawn: those of a conversation for all readers
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class _Stored:
 
 def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
-) -> Iterator[ContextRow]:
+) -> list[ContextRow]:
     """A row for each reader, budget and way of showing. `options`: as parsed. Raises `FoxingError`."""
     engine = None if options.engine is None else SheetReader(memory, ENGINES[options.engine]())
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
@@ -97,19 +99,36 @@ def measure(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
         options.questions,
     )
-    cases = [(r, b, show) for r in options.readers for b in options.budgets for show in _ways(r)]
-    memory._context.recaller = _RecallOnce(memory._context.recaller)
-    as_text: dict[int, ContextRow] = {}  # which is the same for every reader
-    for number, (reader, budget, show) in enumerate(cases):
-        progress(number, len(cases))
-        if show == "text" and budget in as_text:
-            yield replace(as_text[budget], reader=reader)
-            continue
-        request = ContextRequest(reader, budget, thread=NEW_THREAD, form="blocks", show=show)
-        row = _row([_answered(memory, each, request, engine) for each in asked], request, options.tier)
-        if show == "text":
-            as_text[budget] = row
-        yield row
+    cases = [_request(*case) for case in _cases(options)]
+    _prepare(memory)
+    answers: dict[ContextRequest, list[_Answered]] = {case: [] for case in cases}
+    for number, each in enumerate(asked):
+        progress(number, len(asked))
+        as_text: dict[int, _Answered] = {}  # which is the same for every reader
+        for case in cases:
+            answer = as_text.get(case.budget) if case.show == "text" else None
+            answer = answer or _answered(memory, each, case, engine)
+            if case.show == "text":
+                as_text[case.budget] = answer
+            answers[case].append(answer)
+    return [_row(answers[case], case, options.tier) for case in cases]
+
+
+def _prepare(memory: Memory) -> None:
+    """Lets all readers share what is recalled for a question, and all ways of showing it what it is shown on."""
+    builder = memory._context
+    builder.recaller = _RecallOnce(builder.recaller)
+    builder._sheets = _SheetsOnce(builder.database, builder.assembler.decoder, DrawnSheet.of, SHEET_BYTES)
+
+
+def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
+    """Readers, budgets and ways of showing, in the order of the rows."""
+    return ((r, b, show) for r in options.readers for b in options.budgets for show in _ways(r))
+
+
+def _request(reader: str, budget: int, show: Show) -> ContextRequest:
+    """What is asked for each question, which is added."""
+    return ContextRequest(reader, budget, thread=NEW_THREAD, form="blocks", show=show)
 
 
 class _RecallOnce(Recaller):
@@ -117,7 +136,7 @@ class _RecallOnce(Recaller):
 
     def __init__(self, recaller: Recaller) -> None:
         super().__init__(recaller.database, recaller.search, recaller.assembler, recaller.reranker)
-        self._answers: LRUCache[tuple[str, RecallQuery], RecallResult] = LRUCache(RECALLS_KEPT)
+        self._answers: LRUCache[tuple[str, RecallQuery], RecallResult] = LRUCache(len(BUDGETS))
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Recaller.recall`."""
@@ -125,6 +144,19 @@ class _RecallOnce(Recaller):
         if key not in self._answers:
             self._answers[key] = super().recall(bank_name, query, now)
         return self._answers[key]
+
+
+class _SheetsOnce(SheetSetter[DrawnSheet]):
+    """Looks pages up once for all ways of showing them, since nothing changes them."""
+
+    _last: tuple[Sequence[int], Reader] | None = None
+    _found: Sequence[DrawnSheet] = ()
+
+    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[DrawnSheet]:
+        """See `SheetSetter.sheets`."""
+        if self._last != (page_ids, reader):
+            self._last, self._found = (page_ids, reader), super().sheets(page_ids, reader)
+        return list(self._found)
 
 
 def _ways(reader: str) -> Sequence[Show]:
@@ -210,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress_bar("context") as progress,
             Memory(Path(folder) / "foxing.db") as memory,
         ):
-            rows = list(measure(memory, read_locomo(options.locomo), options, progress))
+            rows = measure(memory, read_locomo(options.locomo), options, progress)
     except FoxingError as error:
         sys.stderr.write(f"{error}\n")
         return 1

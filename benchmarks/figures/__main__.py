@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in MEASUREMENTS:
         if name in parts:
             start = datetime.now(UTC)
-            figures.add(name, run_measurement(name, options.data.resolve()))
+            measurement = run_measurement(name, options.data.resolve())
+            figures = Figures.load(FIGURES, MEASUREMENTS)  # another part may have been stored meanwhile
+            figures.add(name, measurement)
             print(f"{name}: {(datetime.now(UTC) - start).total_seconds():.0f} s", flush=True)
             figures.save(FIGURES)
     if len(set(figures.weights.values())) > 1:

@@ -74,13 +74,24 @@ class Figures:
 
     @property
     def context(self) -> list[ContextRow]:
-        return [
-            ContextRow(**{key: row[key] for key in row if key != "per_1000_tokens"}) for row in self._rows("context")
-        ]
+        return self._context("context")
+
+    @property
+    def context_read(self) -> list[ContextRow]:
+        """The same of fewer questions, with what an OCR engine reads; empty if there was none."""
+        return self._context("context-read")
+
+    @property
+    def context_tiers(self) -> list[ContextRow]:
+        """The same of text alone, by tier."""
+        return self._context("context-tiers")
 
     @property
     def agent(self) -> list[AgentRow]:
-        return [AgentRow(**row) for row in self._document["context"]["agent"]]
+        return [AgentRow(**row) for row in self._rows("agent")]
+
+    def _context(self, name: str) -> list[ContextRow]:
+        return [ContextRow(**{key: row[key] for key in row if key != "per_1000_tokens"}) for row in self._rows(name)]
 
     def _rows(self, name: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._document[name]["rows"]

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from benchmarks.locomo import read_locomo
 from foxing.encoder import load_codec
+from foxing.renderer.readers import Readers
 
 from .document import MEASURED, Measurement
 
@@ -35,7 +38,8 @@ RIVAL_TIERS = ("large", "small")
 LOCOMO_TIERS = ("small", "tiny")
 #: Maximum dense pages of a group, for accuracy.
 PAGES = 10
-FADED_TIERS = ("tiny", "micro")  # for a model without eyes
+TEXT_TIERS = ("open", "small", "tiny", "micro")  # for a model without eyes
+READ_QUESTIONS = "40"  # for an OCR engine
 AGENT_GROUPS = ("en_swe_agent", "en_tau_retail")
 REPEATED_PAGES = 3  # for altered images and repeated ageing
 SPEED_PAGES = 4
@@ -132,16 +136,42 @@ def measure_answers(data: Path) -> Measurement:
     return {"rows": run_json("benchmarks.faded_answers", "--locomo", locomo)["answers"]}
 
 
+def _context(data: Path, *options: str) -> list[dict[str, Any]]:
+    locomo = str(data / "eval" / "locomo_dev.json.gz")
+    rows: list[dict[str, Any]] = run_json("benchmarks.context", "--locomo", locomo, *options)["context"]
+    return rows
+
+
+def _context_in_processes(data: Path, parts: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    """The rows of several runs at once, each with its own options, in the order of these."""
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(chain(*pool.map(lambda options: _context(data, *options), parts)))
+
+
 def measure_context(data: Path) -> Measurement:
-    """Evidence for a billed token, by reader, and as an OCR engine reads it, if there is one; the same of faded pages
-    for a model without eyes; an agent's history."""
-    locomo = ("--locomo", str(data / "eval" / "locomo_dev.json.gz"))
-    engine = ("--engine", "tesseract") if find_spec("tesserocr") is not None else ()
-    rows = run_json("benchmarks.context", *locomo, *engine)["context"]
-    for tier in FADED_TIERS:
-        rows += run_json("benchmarks.context", *locomo, "--reader", "text", "--tier", tier)["context"]
+    """Evidence for billed tokens, by reader; the readers shared out among processes, one for each core."""
+    readers = list(Readers())
+    parts = [readers[start :: os.cpu_count() or 1] for start in range(min(len(readers), os.cpu_count() or 1))]
+    rows = _context_in_processes(data, [_repeated("--reader", part) for part in parts])
+    return {"rows": sorted(rows, key=lambda row: readers.index(row["reader"]))}
+
+
+def measure_context_read(data: Path) -> Measurement:
+    """The same of fewer questions, with the images really read by an OCR engine, if there is one."""
+    if find_spec("tesserocr") is None:
+        return {"rows": []}
+    return {"rows": _context(data, "--questions", READ_QUESTIONS, "--engine", "tesseract")}
+
+
+def measure_context_tiers(data: Path) -> Measurement:
+    """Evidence in the text that is left at each tier, for a model without eyes."""
+    return {"rows": _context_in_processes(data, [("--reader", "text", "--tier", tier) for tier in TEXT_TIERS])}
+
+
+def measure_agent(data: Path) -> Measurement:
+    """Facts in the context of an agent with a long history."""
     texts = [str(data / "eval" / f"{group}.jsonl.gz") for group in AGENT_GROUPS]
-    return {"rows": rows, "agent": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
+    return {"rows": run_json("benchmarks.context.agent", "--texts", *texts)["agent"]}
 
 
 def measure_service(_: Path) -> Measurement:
@@ -158,6 +188,9 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "recall": measure_recall,
     "answers": measure_answers,
     "context": measure_context,
+    "context-read": measure_context_read,
+    "context-tiers": measure_context_tiers,
+    "agent": measure_agent,
     "service": measure_service,
 }
 

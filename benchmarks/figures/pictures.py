@@ -49,7 +49,7 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
             plot_curve(figures.codec, folder / f"curve.{suffix}", figures.rivals)
             plot_classes(figures.codec, folder / f"classes.{suffix}")
         if "context" in figures:
-            plot_context([asdict(row) for row in figures.context if row.tier == "small"], folder / f"context.{suffix}")
+            plot_context([asdict(row) for row in figures.context], folder / f"context.{suffix}")
     draw_tiers(folder / "tiers.png")
 
 

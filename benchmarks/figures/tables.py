@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
+from typing import Any
 
 from benchmarks.bank import BankRow
+from benchmarks.context.__main__ import ContextRow
+from benchmarks.evidence import OPEN
 from foxing.encoder.bench import BenchRow, CharacterRow
 from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
@@ -245,35 +248,55 @@ def recall_table(figures: Figures) -> str:
 def context_table(figures: Figures) -> str:
     """Evidence shown to each reader: text, images, and whichever shows more; and the plot."""
     picture = "![Evidence against billed tokens, by reader](images/context.svg)"
-    return f"{_context_cells(figures, 'evidence')}\n\n{picture}"
+    return f"{_context_cells(figures.context, lambda row: row.evidence)}\n\n{picture}"
+
+
+def context_per_token_table(figures: Figures) -> str:
+    """The same for each thousand of the tokens that were billed."""
+    return _context_cells(figures.context, lambda row: row.per_token, digits=3)
 
 
 def context_read_table(figures: Figures) -> str:
-    """The same, as an OCR engine reads it."""
-    if all(row.evidence_read is None for row in figures.context):
+    """What is shown, and what an OCR engine reads of it."""
+    if not figures.context_read:
         return "Not measured: there was no OCR engine."
-    return _context_cells(figures, "evidence_read")
+    return _context_cells(
+        [row for row in figures.context_read if row.reader != "text"],
+        lambda row: None if row.show == "text" else (row.evidence, row.evidence_read),
+    )
 
 
-def _context_cells(figures: Figures, field: str) -> str:
-    rows = [row for row in figures.context if row.tier == "small"]
+def _context_cells(rows: Sequence[ContextRow], value: Callable[[ContextRow], Any], digits: int = 2) -> str:
+    """A line for each reader, a column for each budget. `value`: a number, or several, or None for ways of showing that
+    are left out."""
     budgets = sorted({row.budget for row in rows})
-    cells = {(row.reader, row.budget, row.show): getattr(row, field) for row in rows}
+    cells = {(row.reader, row.budget, row.show): value(row) for row in rows}
+    left_out = {show for (_, _, show), cell in cells.items() if cell is None}
+    shows = [show for show in ("text", "images", "best") if show not in left_out]
     lines = []
     for reader in dict.fromkeys(row.reader for row in rows):
-        shown = [[cells.get((reader, budget, show)) for show in ("text", "images", "best")] for budget in budgets]
-        lines.append([f"`{reader}`", *(" · ".join("–" if c is None else f"{c:.2f}" for c in each) for each in shown)])
+        shown = [[_numbers(cells.get((reader, budget, show)), digits) for show in shows] for budget in budgets]
+        lines.append([f"`{reader}`", *(" · ".join(each) for each in shown)])
     return markdown_table(("reader", *(f"{budget:,}" for budget in budgets)), lines)
 
 
+def _numbers(value: Any, digits: int) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return "/".join("–" if each is None else f"{each:.{digits}f}" for each in values)
+
+
 def context_tiers_table(figures: Figures) -> str:
-    """What fading saves a model without eyes."""
-    rows = [row for row in figures.context if row.reader == "text"]
+    """What fading saves a model without eyes: evidence, and tokens billed for it."""
+    rows = figures.context_tiers
     budgets = sorted({row.budget for row in rows})
-    cells = {(row.tier, row.budget): f"{row.evidence:.2f}" for row in rows}
+    cells = {(row.tier, row.budget): f"{row.evidence:.2f} ({row.billed_tokens:,.0f})" for row in rows}
     tiers = dict.fromkeys(row.tier for row in rows)
-    lines = [[f"`{tier}`", *(cells.get((tier, budget), "–") for budget in budgets)] for tier in tiers]
+    lines = [[_tier(tier), *(cells.get((tier, budget), "–") for budget in budgets)] for tier in tiers]
     return markdown_table(("tier", *(f"{budget:,}" for budget in budgets)), lines)
+
+
+def _tier(tier: str) -> str:
+    return "exact" if tier == OPEN else f"`{tier}`"
 
 
 def agent_table(figures: Figures) -> str:
@@ -329,8 +352,9 @@ TABLES: Mapping[str, DocumentedTable] = {
     "bank": DocumentedTable("speed", bank_table),
     "recall": DocumentedTable("recall", recall_table),
     "context": DocumentedTable("context", context_table),
-    "context-read": DocumentedTable("context", context_read_table),
-    "context-tiers": DocumentedTable("context", context_tiers_table),
-    "agent": DocumentedTable("context", agent_table),
+    "context-per-token": DocumentedTable("context", context_per_token_table),
+    "context-read": DocumentedTable("context-read", context_read_table),
+    "context-tiers": DocumentedTable("context-tiers", context_tiers_table),
+    "agent": DocumentedTable("agent", agent_table),
     "service": DocumentedTable("service", service_table),
 }

@@ -32,7 +32,7 @@ class ServerOptions(CodecOptions):
         repr=False,  # may hold a password
         description="Base URL of the OpenAI-compatible API that reads pages, usually ending in /v1.",
     )
-    model: str = Field(description="Name of the model that reads pages.")
+    model: str = Field(min_length=1, description="Name of the model that reads pages.")
     api_key: str | None = Field(
         default=None, repr=False, description="Key that is sent as `Authorization: Bearer <key>`."
     )

@@ -24,7 +24,7 @@ from .blocks import Block, ImageBlock, TextBlock, written
 from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_worths
 from .sheets import DrawnSheet
-from .transcript import line_tokens, transcript
+from .transcript import headed, headed_tokens, line_tokens
 from .values import ContextRequest, ContextResult
 
 #: Messages that are given exactly as long as they take no more than this share of the budget where something is asked.
@@ -45,6 +45,7 @@ PAGES = 24
 WHOLE = 1 - 1e-6
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
+NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
 TEXT_FORMULA = "text: BPE tokens (Tekken, 131k)"
 
 
@@ -128,7 +129,7 @@ class ContextBuilder:
         """What recall finds beside the messages that are `taken`."""
         question = request.question
         if question is None:
-            return _Recalled()
+            return _Recalled(notes=[NOTHING_ASKED] if request.messages else [])
         limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
         query = RecallQuery(question, timezone=request.timezone, limit=limit)
         answer = self.recaller.recall(bank, query, now)
@@ -141,9 +142,8 @@ class ContextBuilder:
         if reader.sees and spans:
             with self.database.read() as connection:
                 bank_id = banks.get(connection, bank).id
-                found = messages.by_keys(connection, bank_id, [span.message_id for span in spans])
-                parts = pages.spans_of_messages(connection, bank_id, [message.id for message in found.values()])
-            numbers = {key: message.id for key, message in found.items()}
+                numbers = messages.ids_of(connection, bank_id, [span.message_id for span in spans])
+                parts = pages.spans_of_messages(connection, bank_id, list(numbers.values()))
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
             recalled.sheets = self._sheets.sheets(wanted, reader)
@@ -256,19 +256,18 @@ def _result(
         image = ImageBlock(drawn.sheet.png, drawn.sheet.width_px, drawn.sheet.height_px, drawn.sheet.tokens)
         blocks += [TextBlock(drawn.said(keepsakes=request.keepsakes)), image]
     if matches:
-        blocks.append(TextBlock(f"{RECALLED}\n{transcript(matches)}"))
+        blocks.append(TextBlock(headed(RECALLED, matches)))
     stable = len(blocks)
     if recent:
-        blocks.append(TextBlock(f"{RECENT}\n{transcript(recent)}"))
-    texts = sum(count_text_tokens(block.text) for block in blocks if isinstance(block, TextBlock))
-    images = sum(block.tokens for block in blocks if isinstance(block, ImageBlock))
-    labels = sum(count_text_tokens(drawn.said(keepsakes=request.keepsakes)) for drawn in sheets)
+        blocks.append(TextBlock(headed(RECENT, recent)))
+    texts = sum(headed_tokens(head, said) for head, said in ((RECALLED, matches), (RECENT, recent)) if said)
+    images = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in sheets)
     as_text = [message.message_id for message in (*matches, *recent)]
     return ContextResult(
         content=written(blocks, request.form or reader.provider),
         stable_blocks=stable,
         billed_tokens=texts + images,
-        text_tokens_instead=texts - labels + sum(drawn.text_tokens for drawn in sheets),
+        text_tokens_instead=texts + sum(drawn.text_tokens for drawn in sheets),
         message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.placed.keys), *as_text])),
         in_part=[key for key in _in_part(sheets) if key not in as_text],
         reader=reader.name,

@@ -1,8 +1,8 @@
 """The choice between text and page images: which matches stand as text, and which sheets show them, within a budget.
 
-What a plan shows is worth the sum of what each message is worth to the question. Several plans are finished, text alone
-and images alone among them, and the one that is worth the most is taken, so that a mixture never promises less than
-either.
+What a plan shows is worth the sum of what each message is worth to the question. Text alone and images alone are
+planned first; whichever is worth more is filled up without giving up anything of it. Other mixtures take its place only
+where they are worth clearly more: worths are estimates, and the best of a dozen estimates is usually too high.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,8 +13,11 @@ from dataclasses import dataclass
 SCORE_POWER, RANK_POWER = 3.0, 0.4
 #: What a message that is none of the matches is worth where a sheet shows it: of the last match, and at most.
 BESIDE, MOST_BESIDE = 0.4, 0.001
-#: Matches that stand as text before sheets are chosen, in each of the plans.
-FIRST = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+#: How much more, as a share, another mixture must be worth. Over LoCoMo's 760 questions, the plan then shows no less
+#: evidence than the better of text and images, whatever the reader and the budget; with no margin, up to 0.004 less.
+MARGIN = 0.01
+#: Matches that stand as text before sheets are chosen, in each of the other mixtures.
+FIRST = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,16 @@ class Planner:
                 self._of_sheet[sheet].append(number)
 
     def best(self) -> Plan:
-        """The plan that is worth the most; of equals the one that costs the least."""
-        return max(self._plans(), key=lambda plan: (round(self.worth(plan), 9), -plan.tokens))
+        """What shows all that the better of text and images alone shows, or another mixture that is worth more by
+        `MARGIN`; of equals the one that costs the least."""
+        text = self.text()
+        if not self.offers:
+            return text
+        images = self.images()
+        filled = self._exchanged(text), self._filled((), images.sheets)
+        surest = filled[0] if self.worth(text) >= self.worth(images) else filled[1]
+        other = max((*filled, *self._mixtures()), key=lambda plan: (round(self.worth(plan), 9), -plan.tokens))
+        return other if self.worth(other) > (1 + MARGIN) * self.worth(surest) else surest
 
     def worth(self, plan: Plan) -> float:
         """What all that a plan shows is worth."""
@@ -92,12 +103,8 @@ class Planner:
         sheets = self._sheets((), self.room)
         return Plan(frozenset(), sheets, self._tokens((), sheets))
 
-    def _plans(self) -> Iterator[Plan]:
-        yield self.text()
-        if not self.offers:
-            return
-        yield self.images()
-        yield self._exchanged(self.text())
+    def _mixtures(self) -> Iterator[Plan]:
+        """The first matches as text, then sheets, then what else fits as text; for several numbers of first matches."""
         for count in FIRST:
             first = range(min(count, len(self.matches)))
             left = self.room - self._tokens(first, ())

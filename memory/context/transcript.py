@@ -1,10 +1,13 @@
 """Messages as lines of text: when, who, and what was said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from foxing.encoder.text_tokens import count_text_tokens
+
+#: Texts of more characters are counted in slices, and so as a whole.
+MOST_CHARS = 50_000
 
 
 class Said(Protocol):
@@ -37,6 +40,22 @@ def transcript(messages: Iterable[Said]) -> str:
 def line_tokens(message: Said) -> int:
     """Text tokens of the message in a transcript."""
     return count_text_tokens(line(message) + "\n")
+
+
+def headed(head: str, messages: Iterable[Said]) -> str:
+    """`head` on a line of its own, then the transcript."""
+    return f"{head}\n{transcript(messages)}"
+
+
+def headed_tokens(head: str, messages: Sequence[Said]) -> int:
+    """Text tokens of `headed`, which are those of its lines: a line begins with a bracket, which no token joins with
+    the line break before it."""
+    if not messages:
+        return count_text_tokens(f"{head}\n")
+    *others, last = messages
+    if sum(len(message.text) for message in messages) > MOST_CHARS:
+        return count_text_tokens(headed(head, messages))
+    return count_text_tokens(f"{head}\n") + sum(map(line_tokens, others)) + count_text_tokens(line(last))
 
 
 def minute(at: datetime) -> str:

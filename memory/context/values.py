@@ -47,6 +47,9 @@ class ContextRequest:
     show: Show = "best"
 
     def __post_init__(self) -> None:
+        for name, text in (("reader", self.reader), ("query", self.query), ("thread", self.thread)):
+            if not isinstance(text, str) and (text is not None or name == "reader"):
+                raise InvalidInput(f"{name} is a text, not {type(text).__name__}")
         if type(self.budget) is not int or not 1 <= self.budget <= MAX_BUDGET:
             raise InvalidInput(f"budget is 1 to {MAX_BUDGET:,} tokens, not {self.budget}")
         if self.query is not None and len(self.query) > MAX_QUERY_CHARS:

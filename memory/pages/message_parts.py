@@ -50,8 +50,7 @@ class RememberedMessage:
         """Mean confidence of the characters, gaps left out; 0 if a part could not be read, 1 if there are none."""
         if not self.readable:
             return 0.0
-        characters = np.delete(self.confidence, self.gaps)
-        return float(characters.mean()) if len(characters) else 1.0
+        return _mean_beside(self.confidence, self.gaps)
 
     @property
     def kept(self) -> float:
@@ -59,7 +58,8 @@ class RememberedMessage:
         if not len(self.gaps):
             return 1.0 if self.readable else 0.0
         faded = np.zeros(len(self.text) + 2, dtype=bool)
-        blank = np.array([False, *(character == " " for character in self.text), False])
+        blank = np.zeros(len(faded), dtype=bool)
+        blank[1:-1] = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), "<u4") == ord(" ")
         faded[self.gaps + 1] = True
         for side in (self.gaps, self.gaps + 2):
             faded[side[blank[side]]] = True
@@ -72,8 +72,16 @@ class RememberedMessage:
 
 def uncertain_runs(confidence: npt.NDArray[np.float32], flagged: npt.NDArray[np.bool_]) -> list[UncertainRun]:
     """Runs of flagged characters as (start, stop, mean confidence). Both arguments have one entry a character."""
+    if not flagged.any():
+        return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flagged, [False]]).astype(np.int8)))
     return [(int(a), int(b), round(float(confidence[a:b].mean()), 4)) for a, b in edges.reshape(-1, 2)]
+
+
+def _mean_beside(confidence: npt.NDArray[np.float32], gaps: npt.NDArray[np.int64]) -> float:
+    """Mean confidence of the characters that are no gaps; 1 if there are none."""
+    characters = np.delete(confidence, gaps) if len(gaps) else confidence
+    return float(characters.mean()) if len(characters) else 1.0
 
 
 def exact_message(text: str) -> RememberedMessage:
@@ -106,6 +114,8 @@ def read_part(
 
 def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
     """A sealed message from its parts in the order of its text."""
+    if len(parts) == 1:
+        return parts[0]
     tiers = [part.tier for part in parts if part.tier is not None]
     return RememberedMessage(
         text="".join(part.text for part in parts),
@@ -152,14 +162,13 @@ def recalled_passage(span: RecalledMessage, remembered: RememberedMessage, passa
     start, stop = passage
     confidence, flagged = remembered.confidence[start:stop], remembered.flagged[start:stop]
     gaps = remembered.gaps[(remembered.gaps >= start) & (remembered.gaps < stop)] - start
-    certain = np.delete(confidence, gaps)
     return span.model_copy(
         update={
             "text": remembered.text[start:stop],
             "passage": (start, stop),
             "parts": None,
             "gaps": gaps.tolist(),
-            "confidence": round(float(certain.mean()), 4) if len(certain) else 1.0,
+            "confidence": round(_mean_beside(confidence, gaps), 4),
             "uncertain": uncertain_runs(confidence, flagged),
         }
     )

@@ -123,8 +123,11 @@ class Readers(Mapping[str, Reader]):
         """Raises `UnknownReader`, with the nearest names."""
         reader = self._readers.get(name)
         if reader is None:
-            near = get_close_matches(name, self._readers, n=3, cutoff=0.5) or sorted(self._readers)
-            raise UnknownReader(f"there is no reader '{name}'; did you mean {' or '.join(map(repr, near))}?")
+            near = get_close_matches(name, self._readers, n=3, cutoff=0.5)
+            advice = (
+                f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(self._readers)}"
+            )
+            raise UnknownReader(f"there is no reader '{name}'; {advice}")
         return reader
 
     def __iter__(self) -> Any:

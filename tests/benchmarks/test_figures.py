@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -145,6 +146,9 @@ def test_a_measurement_runs_the_benchmarks_and_replaces_the_stored_one(
         ("speed", ["foxing.api.cli.main codec bench --texts", "benchmarks.bank --texts en_sgd="]),
         ("answers", ["benchmarks.faded_answers --locomo"]),
         ("recall", ["benchmarks.recall --locomo", "benchmarks.recall --locomo", "benchmarks.recall"]),
+        ("context", ["benchmarks.context --locomo"] * (os.cpu_count() or 1)),
+        ("context-tiers", ["benchmarks.context --locomo"] * 4),
+        ("agent", ["benchmarks.context.agent --texts"]),
     ],
 )
 def test_each_measurement_runs_its_commands(
@@ -156,7 +160,7 @@ def test_each_measurement_runs_its_commands(
 
     def answer(*arguments: str) -> dict[str, list[object]]:
         calls.append(" ".join(arguments))
-        return {"rows": [], "speed": [], "bank": [], "answers": []}
+        return {"rows": [], "speed": [], "bank": [], "answers": [], "context": [], "agent": []}
 
     monkeypatch.setattr(measurements, "run_json", answer)
     run_measurement(name, tmp_path)
@@ -177,13 +181,16 @@ def test_the_tables_and_the_plot_of_context(tmp_path: Path) -> None:
         row | {"show": show, "evidence": share, "text_tokens_instead": 600.0, "evidence_read": share - 0.1}
         for show, share in (("text", 0.5), ("images", 0.6), ("best", 0.75))
     ]
-    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": rows, "agent": []}})
+    measured = {"measured": {"weights": "w1"}}
+    figures = Figures({"context": measured | {"rows": rows}, "context-read": measured | {"rows": rows}})
     table = TABLES["context"].make(figures)
     assert table.splitlines()[2] == "| `claude` | 0.50 · 0.60 · 0.75 |"
     assert table.endswith("(images/context.svg)")
-    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.40 · 0.50 · 0.65 |"
-    unread = [{key: value for key, value in each.items() if key != "evidence_read"} for each in rows]
-    figures = Figures({"context": {"measured": {"weights": "w1"}, "rows": unread, "agent": []}})
-    assert TABLES["context-read"].make(figures).startswith("Not measured")
+    assert TABLES["context-per-token"].make(figures).splitlines()[2] == "| `claude` | 1.000 · 1.200 · 1.500 |"
+    assert TABLES["context-read"].make(figures).splitlines()[2] == "| `claude` | 0.60/0.50 · 0.75/0.65 |"
+    assert TABLES["context-read"].make(Figures({"context-read": measured | {"rows": []}})).startswith("Not measured")
+    held = [each | {"reader": "text", "tier": tier} for each in rows[:1] for tier in ("open", "micro")]
+    tiers = TABLES["context-tiers"].make(Figures({"context-tiers": measured | {"rows": held}}))
+    assert tiers.splitlines()[2:] == ["| exact | 0.50 (500) |", "| `micro` | 0.50 (500) |"]
     plot_context(rows, tmp_path / "context.svg")
     assert b"</svg>" in (tmp_path / "context.svg").read_bytes()

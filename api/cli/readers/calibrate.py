@@ -15,7 +15,7 @@ from rich.console import Console
 from foxing.api.cli.context import JsonOption, State, state_of
 from foxing.api.cli.output import printable
 
-from .curve import curve_rows, plot_curve, show_curve
+from .curve import check_plot, curve_rows, plot_curve, show_curve
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -90,6 +90,8 @@ def calibrate(
     from foxing.encoder.calibration.run import Calibration, Prices
 
     state = state_of(context)
+    if plot is not None:
+        check_plot(plot)
     known = _reader(state, base or reader, given=base is not None)
     chosen: Any = api.value if api is not None else "anthropic" if known.provider == "anthropic" else "openai"
     output, fields = _free(output or Path(f"{_file_name(reader)}.toml"), dry_run), _fields(extra)
@@ -106,11 +108,11 @@ def calibrate(
         Journal(journal or Path(f"{_file_name(reader)}.journal"), asked),
         prices,
     )
-    announced = _announced(calibration, known)
-    state.error_console.print(_announcement(calibration, known), soft_wrap=True)
+    announced, announcement = _announced(calibration, known), _announcement(calibration, known)
     if dry_run:
-        state.answer(announced, lambda console: None)
+        state.answer(announced, lambda console: console.print(announcement, soft_wrap=True))
         return
+    state.error_console.print(announcement, soft_wrap=True)
     spent = _run(state, calibration, endpoint, chosen, fields)
     day = datetime.now(UTC).date()
     source = f"foxing calibrate: {model} at {endpoint.url}, {pages} pages for each size"
@@ -188,9 +190,12 @@ def _fields(extra: str | None) -> dict[str, Any]:
 
 
 def _free(output: Path, dry_run: bool) -> Path:
-    """`output`, unless there is a file already: nothing is paid for before this is known. Raises `InvalidInput`."""
+    """`output`, unless there is a file already, or no folder for it: nothing is paid for before this is known. Raises
+    `InvalidInput`."""
     from foxing.memory.errors import InvalidInput
 
+    if not output.parent.is_dir():
+        raise InvalidInput(f"there is no folder {output.parent}; create it, or give another file with --output")
     if output.exists() and not dry_run:
         raise InvalidInput(f"{output} is there already; remove it, or give another file with --output")
     return output
@@ -237,7 +242,7 @@ def _announcement(calibration: "Calibration", reader: "Reader") -> str:
 
 
 def _in_words(cost: "Cost") -> str:
-    price = f", {cost.price:,.4f} in money" if cost.price else ""
+    price = f" for {cost.price:,.4f}" if cost.price else ""
     return f"{cost.prompt_tokens:,} + {cost.completion_tokens:,} tokens{price}"
 
 

@@ -50,9 +50,22 @@ def show_curve(console: Console, results: "Sequence[CellResult]") -> None:
     console.print(rows)
 
 
-def plot_curve(results: "Sequence[CellResult]", reader: str, path: Path) -> None:
-    """Draws the curve into `path`, whose suffix decides the format. Raises `CodecError` without matplotlib and for a
-    file that cannot be written."""
+def check_plot(path: Path) -> None:
+    """Raises `CodecError` if a curve cannot be drawn into `path`: without matplotlib, or a suffix that it knows."""
+    from foxing.encoder.errors import CodecError
+
+    _pyplot()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    suffixes = sorted(FigureCanvasAgg.get_supported_filetypes())
+    if path.suffix.lower().lstrip(".") not in suffixes:
+        raise CodecError(f"the curve cannot be drawn to {path}; its suffix is one of {', '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise CodecError(f"the curve cannot be drawn to {path}; there is no such folder")
+
+
+def _pyplot() -> Any:
+    """Matplotlib, which draws into files alone. Raises `CodecError` without it."""
     from foxing.encoder.errors import CodecError
 
     try:
@@ -60,8 +73,17 @@ def plot_curve(results: "Sequence[CellResult]", reader: str, path: Path) -> None
     except ImportError as error:
         raise CodecError("drawing the curve needs matplotlib; pip install 'foxing[bench]'") from error
     mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot
 
+    return pyplot
+
+
+def plot_curve(results: "Sequence[CellResult]", reader: str, path: Path) -> None:
+    """Draws the curve into `path`, whose suffix decides the format. Raises `CodecError` without matplotlib and for a
+    file that cannot be written."""
+    from foxing.encoder.errors import CodecError
+
+    plt = _pyplot()
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     heights = [row.cell.height_px for row in results]
     axis.plot(heights, [row.score.exact for row in results], "o-", label="sentences read exactly")

@@ -66,6 +66,8 @@ def context(
                 size = f"{block['width']} × {block['height']} px, {block['tokens']:,} tokens"
                 console.print(Text(f"[page image, {size}]", style="dim"))
             console.print()
+        for note in result.notes:
+            console.print(Text(printable(note), style="yellow"), soft_wrap=True)
         console.print(
             f"{reader}: {result.billed_tokens:,} tokens of {budget:,}, {result.text_tokens_instead:,} as text; "
             f"{result.formula}",

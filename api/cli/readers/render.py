@@ -70,8 +70,10 @@ def _read(file: Path) -> str:
 
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} cannot be read as text in UTF-8: {error}") from error
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{file} is not text in UTF-8: {error}") from error
     if not text:
         raise InvalidInput(f"{file} is empty; there is nothing to draw")
     return text

@@ -151,6 +151,11 @@ def by_keys(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict
     return {message.key: message for message in found.values() if message.key in asked}
 
 
+def ids_of(connection: Connection, bank_id: int, wanted: Sequence[str]) -> dict[str, int]:
+    """Key → id of the message, for those that exist."""
+    return {key: message.id for key, message in by_keys(connection, bank_id, wanted).items()}
+
+
 def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Message]:
     """Id → message, for those that the bank has."""
     if not ids:

@@ -52,8 +52,8 @@ def test_what_cannot_be_rendered_is_refused(foxing: Foxing, file: Path, tmp_path
         ([str(file), "-r", "cluade"], "did you mean 'claude'"),
         ([str(file), "-r", "text"], "looks at no images"),
         ([str(tmp_path / "empty"), "-r", "claude"], "is empty"),
-        ([str(tmp_path / "binary"), "-r", "claude"], "cannot be read as text"),
-        ([str(tmp_path / "none"), "-r", "claude"], "cannot be read as text"),
+        ([str(tmp_path / "binary"), "-r", "claude"], "is not text in UTF-8"),
+        ([str(tmp_path / "none"), "-r", "claude"], "cannot be read: No such file"),
         ([str(file), str(same), "-r", "claude"], "the same name"),
         ([str(file), "-r", "claude", "-o", str(file)], "cannot be written"),
     ]
@@ -93,4 +93,6 @@ def test_context(foxing: Foxing, tmp_path: Path) -> None:
     shown = foxing.text(*ask)
     assert "[page image, " in shown
     assert "Note 299" in shown
+    small = ("--budget", "20", "--thread", "a new thread")
+    assert "the budget leaves" in foxing.text(*ask[:-2], *small)
     assert "did you mean 'gemini-" in foxing.failure(*ask[:-3], "gemini-9", "--budget", "3000")["detail"]

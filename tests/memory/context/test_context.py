@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 from support.texts import chat
 
 from foxing.encoder.text_tokens import count_text_tokens
@@ -193,7 +194,11 @@ def test_without_a_question_the_budget_goes_to_the_last_messages(memory: Memory)
     assert result.stable_blocks == 0
     assert len(result.content) == 1
     assert result.billed_tokens > 2500
-    assert build(memory, "text", 3000, messages=[{"role": "assistant", "content": "Hm."}]).stable_blocks == 0
+    assert not result.notes
+    used = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "ok"}]}]
+    after_tool = build(memory, "text", 3000, messages=used)
+    assert after_tool.stable_blocks == 0
+    assert "no user message of the prompt has text" in after_tool.notes[0]
 
 
 def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: Memory) -> None:
@@ -217,6 +222,29 @@ def test_a_thread_restricts_the_last_messages_and_not_what_is_recalled(memory: M
 def test_content_is_written_as_the_provider_takes_it(memory: Memory, form: str, kinds: dict[str, set[str]]) -> None:
     result = build(memory, "cheap", 700, QUESTION, form=form)
     assert {frozenset(block) for block in result.content} == set(map(frozenset, kinds.values()))
+
+
+def test_the_sdks_of_providers_take_the_content(memory: Memory) -> None:
+    anthropic = pytest.importorskip("anthropic.types", reason="the SDK of Anthropic is not installed")
+    openai = pytest.importorskip("openai.types.chat", reason="the SDK of OpenAI is not installed")
+    parts = {
+        "anthropic": {"text": anthropic.TextBlockParam, "image": anthropic.ImageBlockParam},
+        "openai": {
+            "text": openai.ChatCompletionContentPartTextParam,
+            "image_url": openai.ChatCompletionContentPartImageParam,
+        },
+    }
+    for form, types in parts.items():
+        content = build(memory, "cheap", 700, QUESTION, form=form).content
+        assert {block["type"] for block in content} == set(types)
+        for block in content:
+            assert TypeAdapter(types[str(block["type"])]).validate_python(block, strict=True) == block
+
+
+def test_the_sdk_of_google_takes_the_content(memory: Memory) -> None:
+    types = pytest.importorskip("google.genai.types", reason="the SDK of Google is not installed")
+    content = types.Content.model_validate({"parts": build(memory, "cheap", 700, QUESTION, form="gemini").content})
+    assert {part.inline_data.mime_type for part in content.parts if part.inline_data} == {"image/png"}
 
 
 def test_the_form_is_that_of_the_reader_by_default(memory: Memory) -> None:
@@ -243,6 +271,10 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, "text", 0)
     with pytest.raises(InvalidInput, match="at most 10,000 characters"):
         build(memory, "text", 100, "x" * 10_001)
+    with pytest.raises(InvalidInput, match="query is a text, not int"):
+        build(memory, "text", 100, 5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="reader is a text, not NoneType"):
+        build(memory, None, 100)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="one of anthropic"):
         build(memory, "text", 100, form="cohere")
     with pytest.raises(InvalidInput, match="messages are objects"):

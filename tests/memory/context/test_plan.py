@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foxing.memory.context.plan import Match, Offer, Plan, Planner, match_worths
+from foxing.memory.context.plan import MARGIN, Match, Offer, Plan, Planner, match_worths
 
 OFFERS = st.lists(st.builds(Offer, st.integers(1, 400), st.integers(1, 800), st.floats(0, 30)), max_size=6)
 ROOM = st.integers(0, 1500)
@@ -32,6 +32,28 @@ def test_a_plan_keeps_within_the_room_and_shows_no_less_than_text_or_images_alon
         assert planner.worth(best) >= planner.worth(plan) - 1e-6
     assert not planner.text().sheets
     assert not planner.images().texts
+
+
+def shown(planner: Planner, plan: Plan) -> set[int]:
+    """The matches that a plan shows."""
+    return {n for n, m in enumerate(planner.matches) if n in plan.texts or (m.sheets and m.sheets <= plan.sheets)}
+
+
+@given(planners())
+def test_nothing_is_lost_of_the_better_of_text_and_images_unless_clearly_more_is_shown(planner: Planner) -> None:
+    best, text, images = planner.best(), planner.text(), planner.images()
+    surest = text if planner.worth(text) >= planner.worth(images) else images
+    kept = shown(planner, surest) <= shown(planner, best) and surest.sheets <= best.sheets
+    assert kept or planner.worth(best) > (1 + MARGIN) * planner.worth(surest)
+
+
+def test_a_mixture_that_is_hardly_worth_more_than_text_is_not_taken() -> None:
+    def best(beside: float) -> Plan:
+        matches = [Match(60, 1.0), Match(90, beside), *(Match(50, 0.02, frozenset({0})) for _ in range(6))]
+        return Planner(matches, [Offer(100, 500)], 160, 5).best()
+
+    assert best(0.119) == Plan(frozenset({0, 1}), frozenset(), 150)
+    assert best(0.1) == Plan(frozenset({0}), frozenset({0}), 160)
 
 
 def test_a_sheet_takes_the_place_of_the_texts_that_cost_more() -> None:

@@ -47,7 +47,7 @@ def test_readers_that_come_with_foxing() -> None:
 def test_an_unknown_reader_names_the_nearest() -> None:
     with pytest.raises(UnknownReader, match="there is no reader 'cluade'; did you mean 'claude'"):
         Readers()["cluade"]
-    with pytest.raises(UnknownReader, match="'text'"):
+    with pytest.raises(UnknownReader, match=r"there is no reader 'zzz'; there are claude, .*, text$"):
         Readers()["zzz"]
 
 
