@@ -297,7 +297,8 @@ def test_embedding_new_messages_leaves_the_codes_in_memory_valid(database_url: s
             assert memory.embed_new("ana") == 1
             assert len(memory.recall("ana", "sourdough?").spans) <= number + 1
         assert version() == 0
-        execute(database_url, "DELETE FROM embeddings WHERE message_id = 2")  # as if it could not be embedded before
+        train = "SELECT id FROM messages WHERE key = 'train'"  # as if it could not be embedded before
+        execute(database_url, f"DELETE FROM embeddings WHERE message_id = ({train})")
         memory.reindex("ana")
         assert version() == 1  # it is older than others
         assert first(memory, "expresses") == "train"
