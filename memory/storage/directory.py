@@ -125,6 +125,12 @@ class PageDirectory:
         """Message id → its number on the page."""
         return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
 
+    @cached_property
+    def several_passages(self) -> Mapping[int, int]:
+        """Message id → number of its passages, for those that are found in several."""
+        places = np.flatnonzero(self.passages > 1)
+        return dict(zip(self.ids[places].tolist(), self.passages[places].tolist(), strict=True))
+
     def message(self, number: int) -> SealedMessage:
         name = int(self.names[number])
         return SealedMessage(

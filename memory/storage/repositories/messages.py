@@ -322,10 +322,12 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
     if not ids:
         return {}
     query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
-    result = {message_id: passages for message_id, passages in connection.execute(query)}
-    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
-    result |= {i: int(place.directory.passages[place.number]) for i, place in located.items()}
-    return {i: passages for i, passages in result.items() if passages > 1}
+    still_open = {message_id: passages for message_id, passages in connection.execute(query)}
+    wanted = set(ids) - still_open.keys()
+    result = {i: passages for i, passages in still_open.items() if passages > 1}
+    for directory in directories.get(connection, runs.pages_of(connection, bank_id, wanted)).values():
+        result |= {i: passages for i, passages in directory.several_passages.items() if i in wanted}
+    return result
 
 
 def newest_id(connection: Connection, bank_id: int) -> int:

@@ -132,19 +132,24 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
     return [item[2].message for item in islice(newest, limit)]
 
 
-def neighbours(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> dict[int, list[int]]:
-    """Message id → ids of the message and of the up to `reach` sealed ones on either side of it in its thread,
-    ascending; for sealed messages."""
+def neighbours(
+    connection: Connection, bank_id: int, ids: Collection[int], reach: int
+) -> dict[int, tuple[int, list[int]]]:
+    """Message id → its thread, and ids of the message and of the up to `reach` sealed ones on either side of it in its
+    thread, ascending; for sealed messages."""
     found = {i: of_one[0] for i, of_one in runs.of_messages(connection, bank_id, ids).items()}
     inside = _ids_of_runs(connection, found.values())
     found = {i: run for i, run in found.items() if i in inside[run]}
     at_edge = [run for i, run in found.items() if len(_near(inside[run], i, reach)) < 2 * reach + 1]
     around = runs.around(connection, bank_id, at_edge, reach)
     beside = _ids_of_runs(connection, [run for near in around.values() for run in near])
-    result: dict[int, list[int]] = {}
+    in_thread: dict[runs.Run, list[int]] = {}
+    result: dict[int, tuple[int, list[int]]] = {}
     for i, run in found.items():
-        more = [near for other in around.get(run.first, ()) for near in beside[other]]
-        result[i] = _near(sorted({*inside[run], *more}), i, reach)
+        if run not in in_thread:
+            more = [near for other in around.get(run.first, ()) for near in beside[other]]
+            in_thread[run] = sorted({*inside[run], *more})
+        result[i] = run.thread_id, _near(in_thread[run], i, reach)
     return result
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 
 from foxing.memory.storage import columns, schema
 
-from . import lookup, runs
+from . import lookup
 
 _c = schema.messages.c
 
@@ -26,17 +26,18 @@ def around(connection: Connection, bank_id: int, ids: Collection[int], reach: in
         return {i: Neighbours((), ()) for i in ids}
     still_open = {row.id: row for row in connection.execute(_open_neighbours(reach), {"ids": sorted(ids)})}
     sealed = lookup.neighbours(connection, bank_id, set(ids) - still_open.keys(), reach)
-    threads = _threads_of(connection, bank_id, sealed)
-    spans = _open_spans(connection, {*threads.values(), *(row.thread_id for row in still_open.values())})
+    spans = _open_spans(
+        connection, {*(thread for thread, _ in sealed.values()), *(row.thread_id for row in still_open.values())}
+    )
     result: dict[int, Neighbours] = {}
     for i, row in still_open.items():
         near = [other for other in row[2:] if other is not None]
         near += lookup.beside(connection, bank_id, row.thread_id, i, reach)
         result[i] = _neighbours(near, i, reach)
-    for i, near in sealed.items():
-        span = spans.get(threads[i])
+    for i, (thread, near) in sealed.items():
+        span = spans.get(thread)
         complete = len(near) == 2 * reach + 1 and span is not None and (near[-1] < span[0] or near[0] > span[1])
-        beside = [] if span is None or complete else _open_beside(connection, threads[i], i, reach)
+        beside = [] if span is None or complete else _open_beside(connection, thread, i, reach)
         result[i] = _neighbours([*near, *beside], i, reach)
     return result
 
@@ -53,13 +54,9 @@ def _filled(ids: Sequence[int], reach: int) -> list[int]:
 
 
 def _neighbours(near: Sequence[int], message_id: int, reach: int) -> Neighbours:
-    ordered = sorted(set(near) - {message_id})
-    before = [i for i in ordered if i < message_id]
-    return Neighbours(before[::-1][:reach], [i for i in ordered if i > message_id][:reach])
-
-
-def _threads_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
-    return {i: of_one[0].thread_id for i, of_one in runs.of_messages(connection, bank_id, ids).items()}
+    ordered = sorted({*near, message_id})
+    place = ordered.index(message_id)
+    return Neighbours(ordered[max(0, place - reach) : place][::-1], ordered[place + 1 : place + 1 + reach])
 
 
 def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, tuple[int, int]]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory
@@ -96,23 +96,36 @@ def _extent(directory: PageDirectory) -> tuple[Any, Any]:
 def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[Run]]:
     """Message id → the runs that it is in, for messages on pages: several if several pages hold it."""
     values = sorted(set(ids))
-    result: dict[int, list[Run]] = {}
-    if values:
-        rows = connection.execute(_lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
-        for message_id, *run in rows:
-            result.setdefault(message_id, []).append(Run(*run))
-    return result
+    if not values:
+        return {}
+    # in one statement SQLite would look for each of the ids in each of the runs
+    firsts = connection.execute(_lookup(connection.dialect.name), {"ids": values, "bank": bank_id}).all()
+    known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
+    return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
+
+
+def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[int]:
+    """Ids of the pages that may hold any of the messages: all that do, and hardly any other."""
+    values = sorted(set(ids))
+    if not values:
+        return set()
+    distinct = _lookup(connection.dialect.name, only_runs=True)
+    firsts = connection.execute(distinct, {"ids": values, "bank": bank_id}).scalars()
+    known = _beginning(connection, bank_id, {first for first in firsts if first is not None})
+    return {run.page_id for found in known.values() for run in found}
 
 
 @cache
-def _lookup(dialect: str) -> Select[Any]:
-    """The runs of the messages `ids` of the `bank`. Building the statement takes longer than executing it."""
-    bank = bindparam("bank", type_=BigInteger)
+def _lookup(dialect: str, *, only_runs: bool = False) -> Select[Any]:
+    """Of the messages `ids` of the `bank`: the id, and the first message of the run that it is in if it is in any.
+    Building the statement takes longer than executing it."""
     wanted = columns.id_table(dialect, bindparam("ids", type_=columns.IdList))
-    before = schema.message_runs.alias()
-    newest = select(func.max(before.c.first_message)).where(before.c.bank_id == bank, before.c.first_message <= wanted)
-    here = and_(_c.bank_id == bank, _c.first_message == newest.correlate(wanted.table).scalar_subquery())
-    return select(wanted, *_columns).join_from(wanted.table, schema.message_runs, here).where(_c.last_message >= wanted)
+    newest = select(_c.first_message).where(
+        _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= wanted
+    )
+    newest = newest.order_by(_c.first_message.desc()).limit(1)
+    first = newest.correlate(wanted.table).scalar_subquery()
+    return select(first).select_from(wanted.table).distinct() if only_runs else select(wanted, first)
 
 
 def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[Run]:
