@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.clock import later
@@ -31,6 +32,15 @@ from .validate import check_bank_name, list_messages, validate_message
 DEFAULT_THREAD = "main"
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
+
+
+def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
+    """The digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts as JSON
+    and "parts"."""
+    said = list(identity)
+    if metadata:
+        said.append(compact_json(dict(metadata), sort_keys=True))
+    return keyed_digest(key, hashlib.sha256(json.dumps(said).encode()).digest()[:DIGEST_BYTES])
 
 
 @dataclass(frozen=True)
@@ -60,9 +70,7 @@ class _KeyedMessage:
         if message.parts is not None:
             identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
             identity.append("parts")
-        if message.metadata:
-            identity.append(compact_json(message.metadata, sort_keys=True))
-        return keyed_digest(self.digest_key, hashlib.sha256(json.dumps(identity).encode()).digest()[:DIGEST_BYTES])
+        return message_digest(self.digest_key, identity, message.metadata)
 
     @classmethod
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":

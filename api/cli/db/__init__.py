@@ -3,6 +3,7 @@
 import typer
 
 from .backup import backup, restore
+from .check import check
 from .schema import current, upgrade
 
 database_commands = typer.Typer(
@@ -12,3 +13,4 @@ database_commands.command("upgrade")(upgrade)
 database_commands.command("current")(current)
 database_commands.command("backup")(backup)
 database_commands.command("restore")(restore)
+database_commands.command("check")(check)

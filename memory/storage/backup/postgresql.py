@@ -107,7 +107,7 @@ class _Connection:
             schema = connection.scalar(select(func.current_schema()))
         if schema is None:
             raise BackupError("the schema that search_path names does not exist; create it, or correct the URL")
-        given: dict[str, Any] = database.engine.dialect.create_connect_args(database.url)[1]
+        given: Mapping[str, Any] = database.engine.dialect.create_connect_args(database.url)[1]
         variables = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults()}
         environment = {v.decode(): str(given[name]) for name, v in variables.items() if v and name in given}
         rest = {n: str(given[n]) for n, v in variables.items() if not v and n in given and n not in _SECRETS}

@@ -1,0 +1,94 @@
+"""Checks of sound databases, on both dialects, under load, and of databases that cannot be checked."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command_line import Foxing
+from support.databases import execute
+from support.operations.checks import check, examples, problems
+
+from foxing.memory import Memory
+from foxing.memory.check.check import SAMPLED_PAGES
+
+WRONG = (
+    "UPDATE pages SET lease_owner = 'gone', lease_until = '9000-01-01 00:00:00.000000' WHERE tier = 'micro'",
+    "UPDATE jobs SET state = 'running' WHERE kind = 'seal'",
+    "UPDATE jobs SET kind = 'polish' WHERE kind = 'age'",
+    "DELETE FROM schedule WHERE kind = 'purge'",
+    "DELETE FROM posting_segments WHERE bank_id = (SELECT min(id) FROM banks)",
+    "DELETE FROM embeddings WHERE bank_id = (SELECT min(id) FROM banks)",
+)
+
+
+@pytest.mark.both_databases
+def test_what_foxing_writes_is_sound_and_what_is_wrong_is_repaired(filled: str) -> None:
+    sound = check(filled)
+    assert examples(sound) == []
+    assert (sound.banks, sound.pages, sound.messages, sound.pages_decoded) == (2, 4, 18, 4)
+    assert {part.name for part in sound.parts if not part.checked} == set()
+    for statement in WRONG:
+        execute(filled, statement)
+    wrong = check(filled)
+    assert set(problems(wrong)) == {"page-leases", "jobs", "schedule", "terms", "codes"}, examples(wrong)
+    assert examples(check(filled)) == examples(wrong)  # nothing was changed
+    repaired = check(filled, repair=True)
+    assert repaired.sound, examples(repaired)
+    assert examples(check(filled)) == []
+
+
+def test_a_sample_is_smaller_than_all(filled: str) -> None:
+    report = check(filled, everything=False)
+    assert report.sound
+    assert report.pages_decoded <= SAMPLED_PAGES
+    assert report.messages == 18
+
+
+LOAD = """
+import sys
+from itertools import count
+from foxing.memory import Memory, MemoryOptions
+with Memory(sys.argv[1], options=MemoryOptions(embedder="none")) as memory:
+    for number in count():
+        memory.store("busy", [{"role": "user", "content": f"Note {number} of the day. " * 9}])
+        if number % 4 == 3:
+            memory.seal("busy")
+            memory.age("busy", now="2100-01-01T00:00:00Z")
+            print(number, flush=True)
+"""
+
+
+def test_a_database_in_use_is_not_called_wrong(database_url: str) -> None:
+    Memory(database_url).close()
+    load = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", LOAD, database_url], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert load.stdout is not None
+        for _ in range(2):
+            assert load.stdout.readline()
+            assert examples(check(database_url, embedder="none")) == []
+    finally:
+        load.kill()
+        load.communicate()
+
+
+def test_the_command(filled: str) -> None:
+    foxing = Foxing(filled)
+    assert foxing.json("db", "check", "--all")["sound"]
+    assert "sound" in foxing.text("db", "check")
+    execute(filled, "UPDATE pages SET lease_owner = 'gone' WHERE id = 1")
+    wrong = foxing.run("db", "check")
+    assert wrong.exit_code == 1
+    assert "page-leases" in wrong.stdout
+    assert "1 problems, all repaired" in foxing.text("db", "check", "--repair")
+
+
+def test_another_schema_is_not_checked(tmp_path: Path) -> None:
+    foxing = Foxing(str(tmp_path / "empty.db"))
+    assert "foxing db upgrade" in foxing.failure("db", "check")["detail"]
+    Memory(tmp_path / "newer.db").close()
+    execute(f"sqlite:///{tmp_path / 'newer.db'}", "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    newer = Foxing(str(tmp_path / "newer.db"))
+    assert newer.failure("db", "check")["type"].endswith("database-too-new")
