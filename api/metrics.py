@@ -115,7 +115,8 @@ class AgeingMetrics:
 
     def record_job(self, result: JobResult) -> None:
         """Counts an attempt at a job and what it did."""
-        (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
+        if not result.helped:
+            (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
         self.sealed.labels("tick").inc(result.sealed_pages)
         self.aged.labels("tick").inc(result.moved_pages)
         self.purged.labels("tick").inc(result.purged)

@@ -89,9 +89,10 @@ def _make_bank(memory: Memory) -> None:
     memory.tick()
 
 
-def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
-    """Copies the one bank of the database until there are `number`; the copies have names of their own."""
-    database = Database(path)
+def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -> None:
+    """Copies the one bank of the database at a path or URL until there are `number`; the copies have names of their
+    own."""
+    database = Database(place)
     tables = [table for table in schema.metadata.sorted_tables if table.name not in _SHARED]
     with database.write() as connection:
         rows_per_bank = {table.name: _highest_id(connection, table) for table in tables}
@@ -103,7 +104,18 @@ def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
             copied += count
             if progress is not None:
                 progress(copied, number)
+        _advance_ids(connection, tables)
     database.close()
+
+
+def _advance_ids(connection: Connection, tables: Sequence[Table]) -> None:
+    """Has PostgreSQL, which counts ids by itself, go on after those that were given."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table in tables:
+        if "id" in table.c and (highest := connection.scalar(select(func.max(table.c.id)))):
+            counter = func.pg_get_serial_sequence(table.name, "id")
+            connection.execute(select(func.setval(counter, highest)))
 
 
 def _highest_id(connection: Connection, table: Table) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import columns, schema
@@ -136,12 +136,18 @@ def take(
         return None
     values = {"state": "running", "lease_owner": lease.owner, "lease_until": lease.until, "attempts": _c.attempts + 1}
     connection.execute(schema.jobs.update().where(_c.id == job_id).values(values))
-    taken = (
-        select(_c.id, _c.bank_id, schema.banks.c.name, _c.kind, _c.attempts, _c.lease_owner)
-        .join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
-        .where(_c.id == job_id)
-    )
-    return Job(*connection.execute(taken).one())
+    return Job(*connection.execute(_taken().where(_c.id == job_id)).one())
+
+
+def _taken() -> Select[Any]:
+    columns = (_c.id, _c.bank_id, schema.banks.c.name, _c.kind, _c.attempts, _c.lease_owner)
+    return select(*columns).join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
+
+
+def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
+    """Jobs of a kind that workers have taken and whose leases hold, the oldest first. Reads only."""
+    held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + LONGEST_AHEAD)
+    return [Job(*row) for row in connection.execute(_taken().where(*held).order_by(_c.id))]
 
 
 def extend(connection: Connection, job: Job, until: datetime) -> bool:
