@@ -131,7 +131,8 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
         if owner is not None:
             columns.append(column + rows_per_bank[owner] * copied)
         elif (table.name, column.name) in _UNIQUE_TEXTS:
-            columns.append(literal(f"{copied}-").concat(column))
+            unique = literal(f"{copied}-").concat(column)
+            columns.append(func.substr(unique, 1, getattr(column.type, "length", None)))  # which PostgreSQL enforces
         else:
             columns.append(column)
     first = next(column for column in table.columns if _owner(column) is not None)

@@ -172,8 +172,11 @@ class _Round:
         """Kills them after some seconds. In every second round the seconds begin once the worker has done a job; in the
         others the server of the database, if there is one, is killed half-way."""
         bank = f"round-{self.number}"
-        options = {"environment": TICK, "database": None if self.server is None else self.server.url}
-        with Service(self.folder, **options) as service, FoxingProcess(self.folder, "worker", **options) as worker:
+        place = None if self.server is None else self.server.url
+        with (
+            Service(self.folder, environment=TICK, database=place) as service,
+            FoxingProcess(self.folder, "worker", environment=TICK, database=place) as worker,
+        ):
             url = service.url()
             with client(url) as connection:
                 checked(connection.put(f"/v1/banks/{bank}/policy", json=POLICY))

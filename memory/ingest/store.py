@@ -23,6 +23,7 @@ from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.telemetry.steps import step
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
@@ -144,7 +145,10 @@ class MessageStore:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         keyed = self._keyed(valid, thread)
         digest = b"" if idempotency_key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        return self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
+        with step("store", bank=bank_name, messages=len(keyed)) as taken:
+            result = self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
+            taken.note(stored=result.stored)
+        return result
 
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""

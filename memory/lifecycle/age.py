@@ -13,6 +13,7 @@ from foxing.memory.policy import LONGEST, Policy
 from foxing.memory.reports import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import TIERS, tier_rank
 
 from .changes import Change, DiscardTimes, RewriteOutcome
@@ -108,6 +109,12 @@ class Ager:
         cannot be read stays as it is. `shared`: whether others are doing the same; then it begins somewhere else than
         they do, and batches that they have begun are left to them.
         """
+        with step("age", bank=bank_name) as taken:
+            report = self._age(bank_name, now, progress, shared=shared)
+            taken.note(pages=[move.page_id for move in report.moved], moved=len(report.moved), purged=report.purged)
+        return report
+
+    def _age(self, bank_name: str, now: datetime, progress: Progress | None, *, shared: bool) -> AgeReport:
         due = self._survey(bank_name, now)
         moves, result = due.moves, _Result(unreadable=due.impossible)
         if shared and moves:
@@ -115,9 +122,8 @@ class Ager:
         purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
         discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
         for start in range(0, len(moves), BATCH):
-            batch = moves[start : start + BATCH]
-            if shared:
-                batch = self._unchanged(batch)
+            planned = moves[start : start + BATCH]
+            batch = self._unchanged(planned) if shared else planned
             if batch:
                 result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), now, discard=discard))
             if progress is not None:

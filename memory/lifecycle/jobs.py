@@ -18,7 +18,8 @@ from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import jobs, records
-from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
+from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import FoxingError
 
 from .upkeep import JobResult, Upkeep
@@ -90,6 +91,11 @@ class JobQueue:
         with self._database.read() as connection:
             return jobs.length(connection)
 
+    def lag(self, now: datetime) -> QueueLag:
+        """How far the workers are behind at `now`."""
+        with self._database.read() as connection:
+            return jobs.lag(connection, now, self._clock())
+
     def work(self, now: datetime, *, stopping: Callable[[], bool] = _never) -> JobResult | None:
         """Takes the next job and does it as of `now`. If there is none that is free, it helps with one that another
         worker has, where many pages of a bank are to age; None if there is nothing to help with either.
@@ -153,7 +159,7 @@ class JobQueue:
                 raise _Stopped
 
         try:
-            with self._lease_kept(job):
+            with step("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
                 result = self._upkeep.do(job, now, check)
                 reschedule = self._upkeep.rescheduling(job)
             with self._database.write() as connection:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, lite
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import columns, schema
 
-from .schedule import KINDS, JobKind
+from .schedule import AT_ONCE, KINDS, JobKind
 from .upsert import insert_into
 
 _c = schema.jobs.c
@@ -42,6 +42,16 @@ class QueueLength:
     running: int
     #: Waiting jobs whose last attempt failed.
     failed: int
+
+
+@dataclass(frozen=True)
+class QueueLag:
+    """How far the workers are behind, in seconds."""
+
+    #: Since the oldest job that nobody has taken was to be done; 0 if there is none.
+    oldest_job_s: float
+    #: Since the first page that is still to age became due; 0 if none is.
+    oldest_page_s: float
 
 
 @dataclass(frozen=True)
@@ -180,3 +190,12 @@ def length(connection: Connection) -> QueueLength:
     failed = func.count().filter(_c.state == "waiting", _c.last_error.is_not(None))
     running = func.count().filter(_c.state == "running")
     return QueueLength(*connection.execute(select(waiting, running, failed).select_from(schema.jobs)).one())
+
+
+def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
+    """How far the workers are behind. `now`: the memory's time, which pages age by; `clock`: real time."""
+    waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
+    due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > AT_ONCE)
+    job, page = connection.execute(waits).scalar(), connection.execute(due).scalar()
+    ages = [0.0 if time is None else (at - time).total_seconds() for time, at in ((job, clock), (page, now))]
+    return QueueLag(*ages)
