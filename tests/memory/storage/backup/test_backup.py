@@ -11,8 +11,10 @@ import pytest
 from support.command_line import Foxing
 from support.databases import execute
 from support.operations.backups import made, restored
+from support.operations.checks import check, examples
 
 from foxing.memory import DatabaseTooNew, Memory
+from foxing.memory.recall.embedding import NONE
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
 
@@ -84,6 +86,7 @@ def test_what_is_backed_up_under_load_gives_the_same_answers_elsewhere(
     assert restored(url, path, programs).revision == backup.revision
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert answers(url) == answers(database_url)
+    assert examples(check(url, embedder=NONE)) == []
     with Memory(url) as memory, Memory(database_url) as original:
         ids = [span.message_id for span in memory.export("busy")]
         assert ids == [str(number) for number in range(len(ids))]
