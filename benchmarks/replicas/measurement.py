@@ -18,6 +18,7 @@ from foxing.memory.storage.database import Database
 ENVIRONMENT = {"FOXING_AGEING_INTERVAL_S": "1", "FOXING_EMBEDDER": "none", "OMP_NUM_THREADS": "1"}
 WITHIN_S = 3_600.0
 PAUSE_S = 0.5
+ENDS_WITHIN_S = 120.0  # jobs, after the last page
 DIFFERENT = 40  # pages of a bank that differ; more only take longer to make
 
 
@@ -67,7 +68,7 @@ def measure_replicas(
         total = _count(opened).pages
         logs = _start(folder, fleet, database, stack)
         seconds = _wait(opened, total, progress)
-        time.sleep(2 * PAUSE_S)  # for what is logged after the last page
+        _wait_for_jobs(opened)
         reported = [_moved(log) for log in logs]
         found = _count(opened)
     return Replicas(
@@ -132,6 +133,14 @@ def _wait(database: Database, total: int, progress: Advance | None) -> float:
             return time.perf_counter() - first
         time.sleep(PAUSE_S)
     raise RuntimeError(f"{_count(database).moved} of {total} pages were moved within {WITHIN_S:.0f} s")
+
+
+def _wait_for_jobs(database: Database) -> None:
+    """Waits until the jobs of the last pages are done, which is when they are logged."""
+    end = time.perf_counter() + ENDS_WITHIN_S
+    while time.perf_counter() < end and _count(database).leases:
+        time.sleep(PAUSE_S)
+    time.sleep(2 * PAUSE_S)
 
 
 def _count(database: Database) -> _Counts:

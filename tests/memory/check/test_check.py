@@ -1,7 +1,5 @@
-"""Checks of sound databases, on both dialects, under load, and of databases that cannot be checked."""
+"""Checks of sound databases, on both dialects, and of databases that cannot be checked."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -43,35 +41,6 @@ def test_a_sample_is_smaller_than_all(filled: str) -> None:
     assert report.sound
     assert report.pages_decoded <= SAMPLED_PAGES
     assert report.messages == 18
-
-
-LOAD = """
-import sys
-from itertools import count
-from foxing.memory import Memory, MemoryOptions
-with Memory(sys.argv[1], options=MemoryOptions(embedder="none")) as memory:
-    for number in count():
-        memory.store("busy", [{"role": "user", "content": f"Note {number} of the day. " * 9}])
-        if number % 4 == 3:
-            memory.seal("busy")
-            memory.age("busy", now="2100-01-01T00:00:00Z")
-            print(number, flush=True)
-"""
-
-
-def test_a_database_in_use_is_not_called_wrong(database_url: str) -> None:
-    Memory(database_url).close()
-    load = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", LOAD, database_url], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert load.stdout is not None
-        for _ in range(2):
-            assert load.stdout.readline()
-            assert examples(check(database_url, embedder="none")) == []
-    finally:
-        load.kill()
-        load.communicate()
 
 
 def test_the_command(filled: str) -> None:

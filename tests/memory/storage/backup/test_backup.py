@@ -79,6 +79,7 @@ def test_what_is_backed_up_under_load_gives_the_same_answers_elsewhere(
         stored = [int(load.stdout.readline()) for _ in range(2)][-1]
         backup = made(database_url, path, programs)
         assert load.stdout.readline(), "nothing was stored beside the backup"
+        assert examples(check(database_url, embedder=NONE)) == []  # what changes meanwhile is not called wrong
     finally:
         load.kill()
         load.communicate()
