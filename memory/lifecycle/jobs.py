@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
-from foxing.memory.errors import Closed, NotFound, StorageError
+from foxing.memory.errors import Closed, StorageError
 from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
@@ -120,7 +120,10 @@ class JobQueue:
                 result = self._upkeep.help(job, now, check)
             except _Stopped:
                 return None
-            except NotFound:  # the bank was deleted
+            except Closed:
+                raise
+            except FoxingError as error:  # whoever has the job reports it
+                log.warning("helping with job '%s' of bank '%s' failed: %s", job.kind, job.bank, error)
                 continue
             if result is not None and result.moved_pages:
                 return result

@@ -6,9 +6,16 @@ import pytest
 from support.command_line import Foxing
 from support.databases import execute
 from support.operations.checks import check, examples, problems
+from support.search_doubles import DictionaryIndex
 
 from foxing.memory import Memory
-from foxing.memory.check.check import SAMPLED_PAGES
+from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
+from foxing.memory.codec_source import CodecSource
+from foxing.memory.recall.embedding import NONE
+from foxing.memory.recall.hybrid import HybridSearch
+from foxing.memory.recall.semantic.source import EmbedderSource
+from foxing.memory.recall.semantic.vectors import MessageVectors
+from foxing.memory.storage.database import Database
 
 WRONG = (
     "UPDATE pages SET lease_owner = 'gone', lease_until = '9000-01-01 00:00:00.000000' WHERE tier = 'micro'",
@@ -41,6 +48,17 @@ def test_a_sample_is_smaller_than_all(filled: str) -> None:
     assert report.sound
     assert report.pages_decoded <= SAMPLED_PAGES
     assert report.messages == 18
+
+
+def test_another_search_index_and_no_embedder_are_noted(filled: str) -> None:
+    with Database(filled) as database:
+        search = HybridSearch(DictionaryIndex(), MessageVectors(EmbedderSource(NONE)))
+        report = DatabaseCheck(database, CodecSource("native", "cpu"), search).run()
+    assert report.sound
+    notes = {part.name: part.note for part in report.parts if part.note}
+    assert set(notes) == {"postings", "terms", "codes"}
+    assert "not foxing's own" in (notes["postings"] or "")
+    assert "no embedder" in (notes["codes"] or "")
 
 
 def test_the_command(filled: str) -> None:

@@ -245,3 +245,36 @@ def test_an_idle_worker_helps_with_a_bank_of_many_pages(database_url: str, monke
         assert execute(database_url, "SELECT DISTINCT version FROM pages") == [(2,)]
         assert helper.jobs.length() == EMPTY
         assert helper.tick(now=now).moved_pages == 0
+
+
+def test_a_worker_that_cannot_help_leaves_the_job_to_its_owner(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(age, "BATCH", 1)
+    now, begun, tried = START + 9 * DAY, Event(), Event()
+
+    def wait_for_help() -> None:
+        begun.set()
+        assert tried.wait(60)
+
+    with (
+        Memory(database_url, codec=HookedCodec(before_encode=wait_for_help), clock=lambda: now) as owner,
+        Memory(database_url, codec="not-installed", clock=lambda: now) as other,
+    ):
+        for number in range(3):
+            owner.store("ana", [{"role": "user", "content": f"note {number}", "created_at": START}])
+        tried.set()
+        owner.seal("ana", now=START)
+        owner.store("ana", [{"role": "user", "content": "another page", "created_at": START}])
+        owner.seal("ana", now=START)
+        tried.clear()
+        begun.clear()
+        owner.jobs.fill(now)
+        while owner.jobs.length().waiting > 1:
+            owner.jobs.work(now)
+        with ThreadPoolExecutor(1) as pool:
+            owned = pool.submit(owner.jobs.work, now)
+            assert begun.wait(60)
+            assert other.jobs.work(now) is None
+            tried.set()
+            assert owned.result() == JobResult("ana", "age", moved_pages=2)
