@@ -76,6 +76,7 @@ class IndexChecks:
         bank_id, bank = survey.bank_id, survey.bank
         with self._database.read() as connection:
             held = self._index.contents(connection, bank_id)
+            wrong = sorted({*survey.missing(connection, held.messages), *held.twice})
         for segment in held.damaged:
             ids = range(segment.first_message, segment.last_message + 1)
             remove = in_bank(self._database, bank_id, partial(postings.delete_segment, segment_id=segment.id))
@@ -83,7 +84,6 @@ class IndexChecks:
                 f"postings of messages {ids[0]} to {ids[-1]} of bank {bank} cannot be read; run foxing reindex --words",
                 self._then_reindex(survey, remove, self._existing(survey, ids)),
             )
-        wrong = sorted({*survey.missing(held.messages), *held.twice})
         if wrong:
             remove = in_bank(self._database, bank_id, lambda c: self._remove(c, bank_id, wrong))
             yield Problem(
@@ -99,10 +99,10 @@ class IndexChecks:
             with self._database.read() as connection:
                 found = rows.codes_after(connection, bank_id, after, 2048)
                 of = messages.by_ids(connection, bank_id, survey.visible(row.message_id for row in found))
+                lost = survey.missing(connection, (row.message_id for row in found))
             if not found:
                 return
             after = found[-1].message_id
-            lost = survey.missing(row.message_id for row in found)
             if lost:
                 remove = in_bank(self._database, bank_id, partial(embeddings.remove, bank_id=bank_id, message_ids=lost))
                 yield Problem(f"{len(lost)} embeddings of bank {bank} are of messages that do not exist", remove)

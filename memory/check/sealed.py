@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.directory import Numbers, PageDirectory
+from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import sealed
 from foxing.memory.storage.repositories.integrity.sealed import DirectoryRow, KeyRow
@@ -51,13 +52,14 @@ class BankSurvey:
         """Those of the ids that can be looked up."""
         return [i for i in ids if not any(first <= i <= last for first, last in self.hidden)]
 
-    def missing(self, ids: Iterable[int]) -> list[int]:
-        """Those of the ids, read later, that are no message's, ascending; none where that cannot be told."""
+    def missing(self, connection: Connection, ids: Iterable[int]) -> list[int]:
+        """Those of the ids, read in this later transaction, that are no message's, ascending; none where that cannot
+        be told."""
         if self.unreadable:
             return []
         given = np.unique(np.fromiter(ids, np.int64))
-        given = given[given <= self.newest]
-        return [int(i) for i in given[~np.isin(given, self.ids)]]
+        unseen = given[~np.isin(given, self.ids)].tolist()
+        return sorted(set(unseen) - messages.by_ids(connection, self.bank_id, unseen).keys())
 
 
 @dataclass
@@ -128,10 +130,10 @@ def _fits(
     begun = np.unique(directory.cells[directory.cells[:, 4] == 0, 0])
     if sum(run.messages for run in of_page) != len(begun):
         return False
-    messages = zip(directory.ids.tolist(), directory.threads.tolist(), strict=True)
+    there = zip(directory.ids.tolist(), directory.threads.tolist(), strict=True)
     return all(
         any(run.page_id == page_id and run.thread_id == thread for run in found.get(message_id, ()))
-        for message_id, thread in messages
+        for message_id, thread in there
     )
 
 
@@ -255,10 +257,10 @@ class SealedChecks:
         while True:
             with self._database.read() as connection:
                 found = sealed.rehearsed_after(connection, survey.bank_id, after, 4096)
+                lost = survey.missing(connection, found)
             if not found:
                 return
             after = found[-1]
-            lost = survey.missing(found)
             if lost:
                 remove = partial(sealed.delete_rehearsals, bank_id=survey.bank_id, ids=lost)
                 yield Problem(

@@ -12,6 +12,7 @@ from support.operations.checks import check, examples, problems
 
 from foxing.encoder import VisionTokens
 from foxing.memory.check.report import CheckReport
+from foxing.memory.storage.directory import PageDirectory, Place
 
 LATE = "9000-01-01 00:00:00.000000"
 
@@ -37,6 +38,34 @@ def tokens(check: str, said: str, page: int, change: Callable[[bytes], bytes]) -
         execute(url, "UPDATE page_contents SET tokens = :new WHERE page_id = :page", new=change(bytes(old)), page=page)
 
     return Damage(check, said, damage)
+
+
+def directory(check: str, said: str, page: int, change: Callable[[bytes], bytes]) -> Damage:
+    """Another directory of a page."""
+
+    def damage(url: str) -> None:
+        ((old,),) = execute(url, "SELECT directory FROM page_directories WHERE page_id = :page", page=page)
+        statement = "UPDATE page_directories SET directory = :new, stamp = stamp + 1 WHERE page_id = :page"
+        execute(url, statement, new=change(bytes(old)), page=page)
+
+    return Damage(check, said, damage)
+
+
+def with_cell(place: int, field: str, number: int) -> Callable[[bytes], bytes]:
+    """A directory with another number in one of its places."""
+
+    def changed(packed: bytes) -> bytes:
+        old = PageDirectory.unpack(packed)
+        cells = old.cells.copy()
+        cells[place, Place._fields.index(field)] = number
+        return replace(old, cells=cells).pack()
+
+    return changed
+
+
+def of_another_thread(packed: bytes) -> bytes:
+    old = PageDirectory.unpack(packed)
+    return replace(old, threads=old.threads + 70).pack()
 
 
 def flipped(data: bytes) -> bytes:
@@ -74,21 +103,35 @@ LOST = {
     "what tokens hold, and texts": (
         tokens("page-weights", "'lost'", 1, of_another_codec),
         tokens("page-decoding", "does not decode", 2, garbled),
-        sql("page-text", "bytes of text", "UPDATE page_contents SET text = :text WHERE page_id = 3", text=b"zstd"),
-        sql("page-spans", "overlap", "UPDATE spans SET header_start = 0 WHERE page_id = 4 AND ordinal = 1"),
-        sql("message-text", "digest", "UPDATE messages SET content = replace(content, 'tea', 'ink') WHERE open"),
+        sql("page-text", "7 bytes of text", "UPDATE pages SET text_bytes = 7 WHERE id = 3"),
+        directory("page-places", "overlap", 4, with_cell(1, "header_start", 0)),
+        sql("message-text", "digest", "UPDATE messages SET content = replace(content, 'tea', 'ink')"),
         sql("policy", "bank bo", """UPDATE banks SET policy = '{"fresh": "crisp"}' WHERE name = 'bo'"""),
         sql("records", "not JSON", "UPDATE records SET value = '{'"),
         sql("wastebasket", "damaged", "UPDATE wastebasket SET tokens = :tokens WHERE id = 2", tokens=b"FXV\x02 no"),
     ),
     "places and numbers": (
-        sql("page-spans", "100000", "UPDATE spans SET stop = 100000 WHERE page_id = 1 AND ordinal = 2"),
+        directory("page-places", "100000", 1, with_cell(2, "stop", 100_000)),
         sql("page-figures", "9 messages", "UPDATE pages SET messages = 9 WHERE id = 2"),
         sql("page-figures", "other times", "UPDATE pages SET first_at = last_at WHERE id = 3"),
-        sql("message-places", "one after the other", "UPDATE spans SET char_start = 1 WHERE page_id = 4"),
-        sql("message-text", "missing", "UPDATE messages SET content = NULL WHERE id = 18"),
+        directory("message-places", "one after the other", 4, with_cell(0, "char_start", 1)),
+        sql("message-text", "characters in place of", "UPDATE messages SET chars = chars + 1 WHERE id = 18"),
         sql("banks-apart", "thread of another", "UPDATE messages SET bank_id = 3 - bank_id, key = 'x' WHERE id = 17"),
         sql("embedders", "0 numbers", "UPDATE embedders SET dimensions = 0"),
+    ),
+    "directories": (
+        directory("page-directories", "is damaged", 1, flipped),
+        sql("page-directories", "is missing", "DELETE FROM page_directories WHERE page_id = 2"),
+        directory("page-directories", "names a thread", 3, of_another_thread),
+    ),
+    "messages that are open and sealed": (
+        sql(
+            "message-places",
+            "open from character 0 on",
+            "INSERT INTO messages (id, bank_id, key, thread_id, role, created_at, content, digest, chars) "
+            "SELECT min(first_message), bank_id, '0-0', thread_id, 'user', '2026-01-05 08:00:00.000000', 'tea', x'', 3 "
+            "FROM message_runs WHERE bank_id = 1",
+        ),
     ),
 }
 
@@ -120,6 +163,31 @@ REPAIRABLE = {
         sql("codes", "message '395-0' of bank ana", "UPDATE embeddings SET code = zeroblob(32) WHERE message_id = 7"),
         sql("codes", "of bank bo", "DELETE FROM embeddings WHERE bank_id = 2"),
     ),
+    "runs, keys and ids": (
+        sql("message-runs", "of bank ana", "DELETE FROM message_runs WHERE bank_id = 1"),
+        sql("message-runs", "of bank bo", "UPDATE message_runs SET last_message = last_message + 1 WHERE bank_id = 2"),
+        sql("message-keys", "3 messages of bank ana", "DELETE FROM message_keys WHERE message_id IN (1, 3, 17)"),
+        sql("message-keys", "of no message", "INSERT INTO message_keys (hash, message_id) VALUES (5, 3), (6, 7700)"),
+        sql("message-ids", "would get id 3", "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'messages'"),
+    ),
+    "runs of another bank": (
+        sql("message-runs", "page of another bank", "UPDATE message_runs SET bank_id = 3 - bank_id"),
+    ),
+    "threads and counts of runs": (
+        sql("message-runs", "of bank ana", "UPDATE message_runs SET messages = messages + 1 WHERE bank_id = 1"),
+        sql("message-runs", "of bank bo", "UPDATE message_runs SET thread_id = 3 - thread_id WHERE bank_id = 2"),
+    ),
+    "what is known of messages that do not exist": (
+        sql(
+            "codes",
+            "bank ana are of messages that do not exist",
+            "INSERT INTO embeddings (bank_id, message_id, embedder_id, code) SELECT 1, message_id, embedder_id, code "
+            "FROM embeddings WHERE bank_id = 2 AND message_id < 9",
+        ),
+        sql("codes", "bank bo are of", "UPDATE embeddings SET message_id = 7700 WHERE message_id = 18"),
+        sql("rehearsals", "1 rehearsals of bank ana", "INSERT INTO rehearsals VALUES (1, 7700, 1.0), (1, 5, 1.0)"),
+        sql("postings", "1 messages", "INSERT INTO recent_postings VALUES (1, 7700, x'')"),
+    ),
     "postings of another bank": (
         sql(
             "postings",
@@ -131,15 +199,15 @@ REPAIRABLE = {
 }
 
 ORPHANS = {
-    "spans": "DELETE FROM pages WHERE id = 1",
-    "messages": "UPDATE messages SET thread_id = 77 WHERE id = 1",
-    "embeddings": "UPDATE embeddings SET message_id = 7700 WHERE message_id = 2",
+    "page_directories": "DELETE FROM pages WHERE id = 1",
+    "message_runs": "UPDATE message_runs SET bank_id = 77 WHERE bank_id = 1",
+    "messages": "UPDATE messages SET thread_id = 77 WHERE id = 18",
     "jobs": "UPDATE jobs SET bank_id = 77 WHERE bank_id = 1",
     "schedule": "INSERT INTO schedule (bank_id, kind, due_at) VALUES (77, 'age', '2026-01-01 00:00:00.000000')",
-    "rehearsals": "INSERT INTO rehearsals (message_id, weight) VALUES (7700, 1.0)",
-    "recent_postings": "INSERT INTO recent_postings (bank_id, message_id, entries) VALUES (1, 7700, x'')",
+    "rehearsals": "INSERT INTO rehearsals (bank_id, message_id, weight) VALUES (77, 7700, 1.0)",
+    "recent_postings": "INSERT INTO recent_postings (bank_id, message_id, entries) VALUES (77, 7700, x'')",
 }
-BELONG_TO_PAGES = {"spans", "messages"}
+BELONG_TO_PAGES = {"page_directories", "messages"}
 
 
 def said_by(report: CheckReport, name: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, distinct, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import DirectoryDamaged, PageDirectory
@@ -139,7 +139,7 @@ def delete_keys(connection: Connection, rows: Sequence[KeyRow]) -> bool:
 def existing(connection: Connection, ids: Collection[int]) -> set[int]:
     """Those of the messages that are in any bank. Slow."""
     result = set(connection.execute(select(_m.id).where(columns.among(_m.id, sorted(ids)))).scalars())
-    near = select(distinct(_r.bank_id)).where(_r.last_message >= min(ids), _r.first_message <= max(ids))
+    near = select(_r.bank_id).where(_r.last_message >= min(ids), _r.first_message <= max(ids)).distinct()
     for bank_id in connection.execute(near).scalars().all():
         result |= lookup.locate(connection, bank_id, set(ids) - result).keys()
     return result
