@@ -1,6 +1,7 @@
 """Traces of requests and jobs, and the figures of the queue: which steps, of which banks and pages, and no text."""
 
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -53,6 +54,14 @@ def conversation() -> dict[str, Any]:
     }
 
 
+def wait_for_requests(exporter: InMemorySpanExporter, number: int) -> None:
+    """Waits until so many requests have ended, which is after their answers have come."""
+    deadline = time.monotonic() + 60
+    while sum(" " in span.name for span in exporter.get_finished_spans()) < number:
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.005)
+
+
 def trees(exporter: InMemorySpanExporter) -> dict[str, list[str]]:
     """Name of each span without parent → names of the spans below it, in the order in which they began."""
     spans = sorted(exporter.get_finished_spans(), key=lambda span: span.start_time)
@@ -77,6 +86,7 @@ def test_requests_and_their_steps_are_traced_without_text(client: httpx.Client, 
     ok(client.post(f"{BANK_PATH}/recall", json={"query": "When does Titan ship?"}))
     assert client.get("/v1/banks/nobody").status_code == 404
 
+    wait_for_requests(exporter, 5)
     found = trees(exporter)
     assert found["POST /v1/banks/{bank}/messages"] == ["store"]
     assert found["POST /v1/banks/{bank}/seal"] == ["seal", "encode"]
