@@ -19,6 +19,13 @@ def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def filled_file(_filled: Path, database_path: Path) -> str:
+    """The URL of the database as a file of SQLite, whose statements and ids damage can name."""
+    shutil.copy(_filled, database_path)
+    return f"sqlite:///{database_path}"
+
+
+@pytest.fixture
 def filled(_filled: Path, database_url: str, database_path: Path) -> str:
     """The URL of the database."""
     if database_url.startswith("sqlite"):

@@ -215,35 +215,35 @@ def said_by(report: CheckReport, name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_what_is_lost_is_named(filled: str, name: str) -> None:
+def test_what_is_lost_is_named(filled_file: str, name: str) -> None:
     for damage in LOST[name]:
-        damage.change(filled)
-    found = check(filled, repair=True)
+        damage.change(filled_file)
+    found = check(filled_file, repair=True)
     for damage in LOST[name]:
         assert any(damage.said in example for example in said_by(found, damage.check)), (damage, examples(found))
     assert not found.sound
-    left = problems(check(filled))
+    left = problems(check(filled_file))
     assert {damage.check for damage in LOST[name]} <= set(left)
 
 
 @pytest.mark.parametrize("name", REPAIRABLE)
-def test_what_can_be_made_again_is_repaired(filled: str, name: str) -> None:
+def test_what_can_be_made_again_is_repaired(filled_file: str, name: str) -> None:
     for damage in REPAIRABLE[name]:
-        damage.change(filled)
-    found = check(filled)
+        damage.change(filled_file)
+    found = check(filled_file)
     for damage in REPAIRABLE[name]:
         assert any(damage.said in example for example in said_by(found, damage.check)), (damage, examples(found))
-    repaired = check(filled, repair=True)
+    repaired = check(filled_file, repair=True)
     assert repaired.sound, examples(repaired)
-    assert problems(check(filled)) == {}
+    assert problems(check(filled_file)) == {}
 
 
-def test_rows_that_belong_to_nothing_are_found(filled: str) -> None:
-    with closing(sqlite3.connect(filled.removeprefix("sqlite:///"))) as connection, connection:
+def test_rows_that_belong_to_nothing_are_found(filled_file: str) -> None:
+    with closing(sqlite3.connect(filled_file.removeprefix("sqlite:///"))) as connection, connection:
         for statement in ORPHANS.values():  # SQLite enforces references only for connections that ask for it
             connection.execute(statement)
-    found = list(said_by(check(filled, repair=True), "references"))
+    found = list(said_by(check(filled_file, repair=True), "references"))
     for table in ORPHANS:
         assert any(f" of {table}." in example for example in found), (table, found)
-    left = list(said_by(check(filled), "references"))
+    left = list(said_by(check(filled_file), "references"))
     assert {table for table in ORPHANS if any(f" of {table}." in example for example in left)} == BELONG_TO_PAGES

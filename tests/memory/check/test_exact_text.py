@@ -31,12 +31,19 @@ def correcting(place: int) -> bytes:
     return b"\x01" + zstandard.compress(np.array([place, ord("X")], "<u4").tobytes())
 
 
-def set_text(url: str, page: int, text: bytes) -> None:
+def row_id(url: str, page: int) -> int:
+    """The id of the row of a page, by its number from 1."""
+    return int(execute(url, "SELECT id FROM pages ORDER BY id")[page - 1][0])
+
+
+def set_text(url: str, number: int, text: bytes) -> None:
+    page = row_id(url, number)
     execute(url, "UPDATE page_contents SET text = :text WHERE page_id = :page", text=text, page=page)
     execute(url, "UPDATE pages SET text_bytes = :size WHERE id = :page", size=len(text), page=page)
 
 
-def change_tokens(url: str, page: int, change: Callable[[bytes], bytes]) -> None:
+def change_tokens(url: str, number: int, change: Callable[[bytes], bytes]) -> None:
+    page = row_id(url, number)
     ((old,),) = execute(url, "SELECT tokens FROM page_contents WHERE page_id = :page", page=page)
     execute(url, "UPDATE page_contents SET tokens = :new WHERE page_id = :page", new=change(bytes(old)), page=page)
 
@@ -62,17 +69,22 @@ def verified(database_url: str) -> str:
 def test_damaged_exact_text_is_named(verified: str) -> None:
     assert examples(check(verified)) == []
     change_tokens(verified, 1, lambda data: data[:-9] + bytes(9))
-    execute(verified, "UPDATE pages SET text_kept = :kept WHERE id = 2", kept=False)
-    execute(verified, "UPDATE page_contents SET text = NULL WHERE page_id = 3")
+    execute(verified, "UPDATE pages SET text_kept = :kept WHERE id = :page", kept=False, page=row_id(verified, 2))
+    execute(verified, "UPDATE page_contents SET text = NULL WHERE page_id = :page", page=row_id(verified, 3))
     set_text(verified, 4, b"\x01zstd")
     set_text(verified, 5, correcting(99_999_999))
     change_tokens(verified, 6, garbled)
-    ((packed,),) = execute(verified, "SELECT directory FROM page_directories WHERE page_id = 7")
+    ((packed,),) = execute(
+        verified, "SELECT directory FROM page_directories WHERE page_id = :page", page=row_id(verified, 7)
+    )
     set_text(verified, 7, correcting(PageDirectory.unpack(bytes(packed)).places[0].start))
-    keys = dict(execute(verified, "SELECT id, key FROM pages"))
+    keys = {row.id: row.key for row in execute(verified, "SELECT id, key FROM pages")}
     found = [example for example in examples(check(verified)) if "the index has" not in example]
     for page, said in SAID.items():
-        assert any(f"page {keys[page]} " in example.replace(":", " ") and said in example for example in found), found
+        assert any(
+            f"page {keys[row_id(verified, page)]} " in example.replace(":", " ") and said in example
+            for example in found
+        ), found
     assert any("message '6' of bank ana" in example and "digest mismatch" in example for example in found), found
 
 
