@@ -89,7 +89,7 @@ def test_requests_and_their_steps_are_traced_without_text(client: httpx.Client, 
     wait_for_requests(exporter, 5)
     found = trees(exporter)
     assert found["POST /v1/banks/{bank}/messages"] == ["store"]
-    assert found["POST /v1/banks/{bank}/seal"] == ["seal", "encode"]
+    assert found["POST /v1/banks/{bank}/seal"] == ["seal", "encode", "decode"]
     assert found["POST /v1/banks/{bank}/age"][:2] == ["age", "draw"]
     assert found["POST /v1/banks/{bank}/recall"][0] == "recall"
     assert {"search", "decode"} <= set(found["POST /v1/banks/{bank}/recall"])
