@@ -1,13 +1,14 @@
 """The FastAPI application."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI
 
 from foxing.memory import Memory
+from foxing.memory.telemetry.steps import watch
 
 from .auth import Authenticator
 from .dependencies import Service
@@ -21,16 +22,19 @@ from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings, settings_file
+from .tracing.tracing import RequestTracing, Tracing
 from .worker import Worker
 
 
-def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
+def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracing | None = None) -> FastAPI:
     """The HTTP service over `memory`, which the caller closes. Without `memory`, the application opens the one that
-    the settings describe on startup and closes it on shutdown.
+    the settings describe on startup and closes it on shutdown. `tracing`: by default what the settings choose.
 
-    Raises `InvalidSettings` if the settings would serve other machines without an API key.
+    Raises `InvalidSettings` if the settings would serve other machines without an API key, or trace without the
+    packages for it.
     """
     settings.check_host()
+    traces = Tracing.chosen(settings) if tracing is None else tracing
     metrics = Metrics()
     app = FastAPI(
         title="Foxing",
@@ -41,7 +45,7 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/health.py
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lambda app: _lifespan(app, settings, memory, metrics, mounted),
+        lifespan=lambda app: _watched(traces, metrics, _lifespan(app, settings, memory, metrics, mounted)),
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -50,8 +54,24 @@ def create_app(settings: Settings, memory: Memory | None = None) -> FastAPI:
     # The middleware added last is the outermost.
     app.add_middleware(RequestGuard, authenticator=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestLogging, metrics=metrics)
+    app.add_middleware(RequestTracing, tracing=traces)
     app.openapi = lambda: openapi_document(app, ROUTERS)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _watched(
+    tracing: Tracing, metrics: Metrics, lifespan: AbstractAsyncContextManager[None]
+) -> AsyncIterator[None]:
+    """Traces and times the steps of the memory during the lifespan of the application."""
+    unwatch = watch(metrics.steps.watch)
+    tracing.start()
+    try:
+        async with lifespan:
+            yield
+    finally:
+        unwatch()
+        await anyio.to_thread.run_sync(tracing.stop)
 
 
 @asynccontextmanager
@@ -63,7 +83,7 @@ async def _lifespan(
     opened = memory if memory is not None else await anyio.to_thread.run_sync(open_loaded_memory, settings)
     metrics.memory.decode_queue.set_function(lambda: opened.queue_depth)
     app.state.service = Service(opened, settings, metrics)
-    metrics.ageing.watch_queue(opened.jobs)
+    metrics.ageing.watch_queue(opened.jobs, opened.now)
     worker = Worker(opened, metrics)
     clock = Clock(opened, settings.ageing_interval_s, metrics, worker.call)
     log = get_logger()

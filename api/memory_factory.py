@@ -1,11 +1,14 @@
-"""Opens the memory that the settings describe."""
+"""Opens the memory that the settings describe, and the check of its database."""
 
 from contextlib import suppress
 
 from foxing.encoder.text_tokens import load_vocabulary
 from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.check.check import DatabaseCheck
+from foxing.memory.codec_source import CodecSource
 from foxing.memory.recall.embedding import USE
 from foxing.memory.recall.semantic.registry import open_embedder
+from foxing.memory.storage.database import Database
 from foxing.renderer.readers import Readers
 
 from .settings import Settings
@@ -19,19 +22,29 @@ def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,
-        options=MemoryOptions(
-            settings.max_message_bytes,
-            settings.page_cache_bytes,
-            settings.search_index,
-            settings.embedder,
-            settings.embedder_endpoint,
-            embed_later=embed_later,
-            reranker=settings.reranker,
-            reranker_endpoint=settings.reranker_endpoint,
-            reranker_timeout_s=settings.reranker_timeout_s,
-            rehearsal=settings.rehearsal,
-            readers=Readers(settings.readers),
-        ),
+        options=_options(settings, embed_later),
+    )
+
+
+def open_check(database: Database, settings: Settings) -> DatabaseCheck:
+    """The check of `database` with the codec, the search index and the embedder of the settings."""
+    codecs = CodecSource(settings.codec, settings.device, settings.codecs)
+    return DatabaseCheck(database, codecs, _options(settings, False).search())
+
+
+def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
+    return MemoryOptions(
+        settings.max_message_bytes,
+        settings.page_cache_bytes,
+        settings.search_index,
+        settings.embedder,
+        settings.embedder_endpoint,
+        embed_later=embed_later,
+        reranker=settings.reranker,
+        reranker_endpoint=settings.reranker_endpoint,
+        reranker_timeout_s=settings.reranker_timeout_s,
+        rehearsal=settings.rehearsal,
+        readers=Readers(settings.readers),
     )
 
 

@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,7 +12,7 @@ from foxing.memory.lifecycle.jobs import JobQueue
 from foxing.memory.lifecycle.upkeep import JobResult
 from foxing.memory.models import RecallResult, StoreResult
 from foxing.memory.reports import AgeReport, SealReport
-from foxing.memory.storage.repositories.jobs import QueueLength
+from foxing.memory.telemetry.steps import Step
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -91,6 +93,19 @@ class AgeingMetrics:
             "Jobs in the queue that no worker has taken, those that failed included.",
             registry=registry,
         )
+        self.jobs_running = Gauge(
+            "foxing_jobs_running", "Jobs in the queue that a worker has taken.", registry=registry
+        )
+        self.oldest_job = Gauge(
+            "foxing_oldest_job_seconds",
+            "Seconds that the oldest job which no worker has taken is late; 0 if there is none.",
+            registry=registry,
+        )
+        self.oldest_page = Gauge(
+            "foxing_oldest_due_page_seconds",
+            "Seconds since the first page that is still to age became due; 0 if none is.",
+            registry=registry,
+        )
         self.jobs_failed = Gauge(
             "foxing_jobs_failed", "Jobs in the queue whose last attempt failed.", registry=registry
         )
@@ -115,25 +130,49 @@ class AgeingMetrics:
 
     def record_job(self, result: JobResult) -> None:
         """Counts an attempt at a job and what it did."""
-        (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
+        if not result.helped:
+            (self.jobs if result.error is None else self.job_failures).labels(result.kind).inc()
         self.sealed.labels("tick").inc(result.sealed_pages)
         self.aged.labels("tick").inc(result.moved_pages)
         self.purged.labels("tick").inc(result.purged)
 
-    def watch_queue(self, queue: JobQueue) -> None:
-        """Reads the length of `queue` whenever the metrics are asked for; NaN while the database cannot be read."""
+    def watch_queue(self, queue: JobQueue, now: Callable[[], datetime]) -> None:
+        """Reads the length and the lag of `queue` whenever the metrics are asked for; NaN while the database cannot be
+        read. `now`: the memory's time."""
+        self.jobs_waiting.set_function(_reading(lambda: queue.length().waiting))
+        self.jobs_running.set_function(_reading(lambda: queue.length().running))
+        self.jobs_failed.set_function(_reading(lambda: queue.length().failed))
+        self.oldest_job.set_function(_reading(lambda: queue.lag(now()).oldest_job_s))
+        self.oldest_page.set_function(_reading(lambda: queue.lag(now()).oldest_page_s))
 
-        def reading(count: Callable[[QueueLength], int]) -> Callable[[], float]:
-            def value() -> float:
-                try:
-                    return count(queue.length())
-                except FoxingError:
-                    return math.nan
 
-            return value
+def _reading(value: Callable[[], float]) -> Callable[[], float]:
+    def read() -> float:
+        try:
+            return value()
+        except FoxingError:
+            return math.nan
 
-        self.jobs_waiting.set_function(reading(lambda length: length.waiting))
-        self.jobs_failed.set_function(reading(lambda length: length.failed))
+    return read
+
+
+class StepMetrics:
+    """How long the steps of the process take."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.duration = Histogram(
+            "foxing_step_duration_seconds",
+            "Duration of a step of the work; steps of others are part of it.",
+            ("step",),
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+
+    @contextmanager
+    def watch(self, step: Step) -> Iterator[None]:
+        """Times a step, whether or not it fails."""
+        with self.duration.labels(step.name).time():
+            yield
 
 
 class Metrics:
@@ -144,6 +183,7 @@ class Metrics:
         self.http = HttpMetrics(self.registry)
         self.memory = MemoryMetrics(self.registry)
         self.ageing = AgeingMetrics(self.registry)
+        self.steps = StepMetrics(self.registry)
 
     def expose(self) -> bytes:
         """All metrics in the Prometheus text format."""

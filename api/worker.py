@@ -58,7 +58,7 @@ class Worker:
         result = self._memory.jobs.work(self._memory.now(), stopping=lambda: self._stopping)
         if result is None:
             return False
-        self.done += result.error is None
+        self.done += result.error is None and not result.helped
         self.failed += result.error is not None
         self._metrics.ageing.record_job(result)
         _log_job(result, time.perf_counter() - started)

@@ -95,9 +95,10 @@ def _make_bank(memory: Memory) -> None:
     memory.tick()
 
 
-def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
-    """Copies the one bank of the database until there are `number`; the copies have names of their own."""
-    database = Database(path)
+def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -> None:
+    """Copies the one bank of the database at a path or URL until there are `number`; the copies have names of their
+    own."""
+    database = Database(place)
     tables = [table for table in schema.metadata.sorted_tables if table.name not in _SHARED]
     with database.write() as connection:
         if connection.execute(select(func.count()).select_from(schema.message_keys)).scalar_one():
@@ -115,9 +116,24 @@ def copy_bank(path: Path, number: int, progress: Advance | None = None) -> None:
             copied += count
             if progress is not None:
                 progress(copied, number)
-        highest = rows_per_bank["messages"] * copied  # sealed ones have no row that says it
-        connection.execute(text("UPDATE sqlite_sequence SET seq = :seq WHERE name = 'messages'"), {"seq": highest})
+        _advance_ids(connection, tables, rows_per_bank["messages"] * copied)
     database.close()
+
+
+def _advance_ids(connection: Connection, tables: Sequence[Table], newest_message: int) -> None:
+    """Has ids that the database counts by itself go on after those that were given. Sealed messages have no row that
+    says theirs."""
+    if connection.dialect.name == "sqlite":  # which goes on after the last row, except in the table of messages
+        advance = text("UPDATE sqlite_sequence SET seq = :seq WHERE name = 'messages'")
+        connection.execute(advance, {"seq": newest_message})
+        return
+    for table in tables:
+        if "id" not in table.c:
+            continue
+        messages = table is schema.messages
+        highest = newest_message if messages else connection.scalar(select(func.max(table.c.id)))
+        if highest:
+            connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), highest)))
 
 
 def _highest_id(connection: Connection, table: Table) -> int:
@@ -133,7 +149,8 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
         if owner is not None:
             columns.append(column + rows_per_bank[owner] * copied)
         elif (table.name, column.name) in _UNIQUE_TEXTS:
-            columns.append(literal(f"{copied}-").concat(column))
+            unique = literal(f"{copied}-").concat(column)
+            columns.append(func.substr(unique, 1, getattr(column.type, "length", None)))  # which PostgreSQL enforces
         else:
             columns.append(column)
     first = next(column for column in table.columns if _owner(column) is not None)

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from .banks import banks
 from .codec import codec_commands
 from .context import state_of
-from .database import database_commands
+from .db import database_commands
 from .import_export import export_messages, import_messages
 from .lifecycle import age, erase, policy, seal, undo
 from .pages import pages, preview, read

@@ -29,11 +29,13 @@ def worker(
     from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
     from foxing.api.scheduler import Clock
+    from foxing.api.tracing.tracing import Tracing, traced
     from foxing.api.worker import Worker
 
     state = state_of(context)
     settings = state.settings()
-    with open_memory(settings) as memory:
+    tracing = Tracing.chosen(settings)
+    with open_memory(settings) as memory, traced(tracing):
         if once:
             report = memory.tick()
             state.answer(report, lambda console: _show(console, report))

@@ -146,6 +146,11 @@ class Settings(BaseSettings):
         default="json",
         description="Format of the log on stderr: 'json' writes one JSON object per line, 'text' lines for people.",
     )
+    tracing: Literal["none", "otlp"] = Field(
+        default="none",
+        description="Where traces go: 'otlp' sends them by OpenTelemetry to the collector that `OTEL_EXPORTER_OTLP_*` "
+        "name, and needs `foxing[otel]`. They hold names of banks and ids of pages, and nothing of what was said.",
+    )
     max_message_bytes: int = Field(
         default=1 << 20, ge=1, description="Maximum size of the content of a message, in bytes of UTF-8."
     )

@@ -26,6 +26,7 @@ from .cold import measure_cold
 from .connections import measure_connections
 from .kills import measure_kills
 from .mixed import measure_mixed
+from .postgresql import PostgresServer
 from .standstill import measure_standstill
 from .stop import measure_stop
 from .stores import measure_stores
@@ -44,8 +45,16 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
     "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
-    "kills": lambda folder, options, progress: measure_kills(folder, options.rounds, progress),
+    "kills": lambda folder, options, progress: _kills(folder, options, progress),
 }
+
+
+def _kills(folder: Path, options: argparse.Namespace, progress: Advance) -> Any:
+    if not options.postgresql:
+        return measure_kills(folder, options.rounds, progress)
+    folder.chmod(0o755)  # the server runs as another user where this is root
+    with PostgresServer(folder) as server:
+        return measure_kills(folder, options.rounds, progress, server=server)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
     parser.add_argument("--database", metavar="URL", help="stores: database of a PostgreSQL server instead of SQLite.")
     parser.add_argument("--request", action="append", default=[], metavar="NAME", help="standstill: only this request.")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="kills: on PostgreSQL, whose server is killed as well."
+    )
     add_json_option(parser)
     return parser
 

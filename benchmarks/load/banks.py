@@ -25,9 +25,15 @@ def database_path(folder: Path) -> Path:
     return folder / "bench.db"
 
 
-def open_database(folder: Path) -> Memory:
-    """The memory in a folder with the settings of the service, codec and embedder included."""
-    return open_memory(load_settings({"database_url": f"sqlite:///{database_path(folder)}"}))
+def place_of(folder: Path, database: str | None = None) -> str:
+    """The URL of `database`, or of the file in a folder."""
+    return database or f"sqlite:///{database_path(folder)}"
+
+
+def open_database(folder: Path, database: str | None = None) -> Memory:
+    """The memory in a folder, or at the URL `database`, with the settings of the service, codec and embedder
+    included."""
+    return open_memory(load_settings({"database_url": place_of(folder, database)}))
 
 
 def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timedelta) -> None:
@@ -49,7 +55,7 @@ def make_large_bank(folder: Path, messages: int, different: int, days: float) ->
         memory.seal(BANK)
         memory.tick()
     copy_bank(database_path(folder), ceil(messages / different))
-    merge_banks(folder)
+    merge_banks(place_of(folder))
 
 
 def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
@@ -64,21 +70,24 @@ def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:
         return [bank.id for bank in memory.banks(limit=banks).banks]
 
 
-def make_due_pages(folder: Path, pages: int, different: int) -> None:
-    """A bank with at least `pages` pages that are due for a lower tier; about `different` of them differ."""
-    with open_database(folder) as memory:
+def make_due_pages(folder: Path, pages: int, different: int, *, banks: int = 1, database: str | None = None) -> None:
+    """A bank, or several alike, with at least `pages` pages in all that are due for a lower tier; of each bank about
+    `different` pages differ."""
+    pages = ceil(pages / banks)
+    with open_database(folder, database) as memory:
         made, step = 0, 16 * min(pages, different)
         while made < min(pages, different):
             store_messages(memory, step, timedelta(days=29), timedelta(days=8))
             memory.seal(BANK)
             made = memory.bank(BANK).pages
-    copy_bank(database_path(folder), ceil(pages / made))
-    merge_banks(folder)
+    copy_bank(place_of(folder, database), ceil(pages / made))
+    merge_banks(place_of(folder, database))
+    copy_bank(place_of(folder, database), banks)
 
 
-def merge_banks(folder: Path) -> None:
-    """Moves everything into the first bank of the database, which holds copies of one."""
-    database = Database(database_path(folder))
+def merge_banks(place: str) -> None:
+    """Moves everything into the first bank of the database at a URL, which holds copies of one."""
+    database = Database(place)
     with database.write() as connection:
         first = 1
         threads = schema.threads

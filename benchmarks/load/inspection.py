@@ -30,7 +30,7 @@ class Inspection:
     endless_leases: int
     #: pages whose tokens are missing, or of another tier, size or codec than the page says
     broken_pages: int
-    #: as SQLite itself sees it
+    #: as SQLite itself sees it; True for PostgreSQL
     sound: bool
 
     def faults(self) -> list[str]:
@@ -56,9 +56,9 @@ def _is_whole(tier: str, codec: str, token_bytes: int, blob: bytes | None) -> bo
     return (tokens.tier, tokens.codec, len(blob)) == (tier, codec, token_bytes)
 
 
-def inspect(path: Path) -> Inspection:
-    """Reads the database file at `path`."""
-    database = Database(path)
+def inspect(place: Path | str) -> Inspection:
+    """Reads the database at a path or URL."""
+    database = Database(place)
     latest = datetime.now(UTC) + max(JOB_LEASE, PAGE_LEASE)
     try:
         with database.read() as connection:
@@ -83,7 +83,7 @@ def inspect(path: Path) -> Inspection:
                 leases=len(until),
                 endless_leases=sum(time > latest for time in until),
                 broken_pages=broken,
-                sound=connection.scalar(text("PRAGMA quick_check")) == "ok",
+                sound=not database.is_sqlite or connection.scalar(text("PRAGMA quick_check")) == "ok",
             )
     finally:
         database.close()

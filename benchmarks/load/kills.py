@@ -1,4 +1,4 @@
-"""kill -9 of the service and of a worker while clients store and pages age."""
+"""kill -9 of the service, of a worker and of the database's server while clients store and pages age."""
 
 import threading
 import time
@@ -12,13 +12,16 @@ from random import Random
 import httpx
 
 from benchmarks.command_line import Advance
+from foxing.api.memory_factory import open_memory
+from foxing.api.settings import load_settings
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
 
 from . import texts
-from .banks import database_path, open_database
+from .banks import place_of
 from .inspection import inspect
+from .postgresql import PostgresServer
 from .processes import FoxingProcess, Service, checked, client
 
 CLIENTS = 4
@@ -40,8 +43,11 @@ POLICY = {
 class Kills:
     """What is left after processes were killed."""
 
+    database: str
     #: a service and a worker were killed in each
     rounds: int
+    #: in how many of them PostgreSQL was killed before, and started again
+    server_kills: int
     #: acknowledged, of them only after they were sent again
     acknowledged: int
     sent_again: int
@@ -76,6 +82,8 @@ class _Store:
             json={"messages": [{"role": "user", "content": self.content}]},
             headers={"Idempotency-Key": self.key},
         )
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its database was killed
+            raise httpx.TransportError(response.text)
         return str(checked(response).json()["ids"][0])
 
 
@@ -109,26 +117,36 @@ class _Ledger:
                 return False
 
 
-def measure_kills(folder: Path, rounds: int, progress: Advance | None = None, *, settle: bool = True) -> Kills:
+def measure_kills(
+    folder: Path,
+    rounds: int,
+    progress: Advance | None = None,
+    *,
+    settle: bool = True,
+    server: PostgresServer | None = None,
+) -> Kills:
     """Runs the rounds on one database. `settle`: whether to wait for the leases of the last round in the end, let
-    everything age and read it."""
+    everything age and read it. `server`: in every second round it is killed first, and started again."""
     ledger, random, faults, leases = _Ledger(), Random(0), [], 0
+    place = place_of(folder, None if server is None else server.url)
     for number in range(rounds):
-        _run_round(folder, number, random.uniform(*UNTIL_KILLED_S), ledger)
-        found = inspect(database_path(folder))
+        _Round(folder, number, ledger, server).run(random.uniform(*UNTIL_KILLED_S))
+        found = inspect(place)
         leases += found.leases
         faults += [f"round {number}: {fault}" for fault in found.faults()]
         if progress is not None:
             progress(number + 1, rounds)
-    with Service(folder) as service, client(service.url()) as connection:
+    with Service(folder, database=place) as service, client(service.url()) as connection:
         if not ledger.send_waiting(connection):
             faults.append("the service does not answer in the end")
         service.terminate()
-    readable = _settle(folder) if settle else None
-    found = inspect(database_path(folder))
-    acknowledged, held = set(ledger.acknowledged), _held(folder)
+    readable = _settle(place) if settle else None
+    found = inspect(place)
+    acknowledged, held = set(ledger.acknowledged), _held(place)
     return Kills(
+        database=place.partition("://")[0],
         rounds=rounds,
+        server_kills=0 if server is None else -(-rounds // 2),
         acknowledged=len(ledger.acknowledged),
         sent_again=len(ledger.sent_again),
         lost=len(acknowledged - held),
@@ -141,25 +159,43 @@ def measure_kills(folder: Path, rounds: int, progress: Advance | None = None, *,
     )
 
 
-def _run_round(folder: Path, number: int, seconds: float, ledger: _Ledger) -> None:
-    """Starts a service and a worker, stores into a new bank for some seconds, and kills both. In every second round the
-    seconds begin once the worker has done a job."""
-    bank = f"round-{number}"
-    with Service(folder, environment=TICK) as service, FoxingProcess(folder, "worker", environment=TICK) as worker:
-        url = service.url()
-        with client(url) as connection:
-            checked(connection.put(f"/v1/banks/{bank}/policy", json=POLICY))
-        stop = threading.Event()
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            stored = [pool.submit(_run_client, url, bank, f"{bank}-{n}", ledger, stop) for n in range(CLIENTS)]
-            if number % 2:
-                _wait_for_job(worker)
-            time.sleep(seconds)
-            service.kill()
-            worker.kill()
-            stop.set()
-        for client_done in stored:
-            client_done.result()
+@dataclass(frozen=True)
+class _Round:
+    """A service and a worker that are started, and killed while clients store into a new bank."""
+
+    folder: Path
+    number: int
+    ledger: _Ledger
+    server: PostgresServer | None
+
+    def run(self, seconds: float) -> None:
+        """Kills them after some seconds. In every second round the seconds begin once the worker has done a job; in the
+        others the server of the database, if there is one, is killed half-way."""
+        bank = f"round-{self.number}"
+        place = None if self.server is None else self.server.url
+        with (
+            Service(self.folder, environment=TICK, database=place) as service,
+            FoxingProcess(self.folder, "worker", environment=TICK, database=place) as worker,
+        ):
+            url = service.url()
+            with client(url) as connection:
+                checked(connection.put(f"/v1/banks/{bank}/policy", json=POLICY))
+            stop = threading.Event()
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                names = [f"{bank}-{n}" for n in range(CLIENTS)]
+                stored = [pool.submit(_run_client, url, bank, name, self.ledger, stop) for name in names]
+                if self.number % 2:
+                    _wait_for_job(worker)
+                elif self.server is not None:
+                    time.sleep(seconds)
+                    self.server.kill()
+                    self.server.restart()
+                time.sleep(seconds)
+                service.kill()
+                worker.kill()
+                stop.set()
+            for client_done in stored:
+                client_done.result()
 
 
 def _wait_for_job(worker: FoxingProcess) -> None:
@@ -172,31 +208,31 @@ def _wait_for_job(worker: FoxingProcess) -> None:
 def _run_client(url: str, bank: str, name: str, ledger: _Ledger, stop: threading.Event) -> None:
     random, number = Random(name), 0
     with client(url) as connection:
-        goes_on = ledger.send_waiting(connection)
-        while goes_on and not stop.is_set():
-            goes_on = ledger.send(_Store(bank, f"{name}-{number}", texts.message(random)), connection)
-            number += 1
+        while not stop.is_set():
+            if ledger.send_waiting(connection):
+                ledger.send(_Store(bank, f"{name}-{number}", texts.message(random)), connection)
+                number += 1
             time.sleep(PAUSE_S)
 
 
-def _settle(folder: Path) -> int:
+def _settle(place: str) -> int:
     """Waits until no lease holds, does all that is due, and returns how many messages can be read."""
     time.sleep(LEASES_S)
-    with open_database(folder) as memory:
+    with open_memory(load_settings({"database_url": place})) as memory:
         while True:
             report = memory.tick()
             if not (report.sealed_pages or report.moved_pages or report.purged):
                 break
-        names: Iterable[str] = sorted({bank for bank, _ in _held(folder)})
+        names: Iterable[str] = sorted({bank for bank, _ in _held(place)})
         return sum(1 for name in names for span in memory.export(name) if span.kept > 0)
 
 
 MANY = 10_000_000  # more than a database of this benchmark holds of anything
 
 
-def _held(folder: Path) -> set[tuple[str, str]]:
+def _held(place: str) -> set[tuple[str, str]]:
     """Bank and id of every message in the database."""
-    database = Database(database_path(folder))
+    database = Database(place)
     try:
         with database.read() as connection:
             every = MessageFilter()

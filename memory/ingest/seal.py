@@ -20,6 +20,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
@@ -68,6 +69,12 @@ class Sealer:
         Each batch of pages is written in one transaction. If another process seals the same bank at the same time, the
         batch is typeset again from what is still open. Raises `NotFound`, `CodecError`.
         """
+        with step("seal", bank=bank_name) as taken:
+            report = self._seal(bank_name, now, everything=everything, progress=progress)
+            taken.note(pages=report.pages, messages=report.messages)
+        return report
+
+    def _seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None) -> SealReport:
         page_keys: list[str] = []
         sealed = conflicts = 0
         with self.database.read() as connection:
@@ -137,7 +144,8 @@ class Sealer:
     def _encode(self, bank: Bank, drafts: Sequence[Draft], policy: Policy, now: datetime) -> list[_SealedPage]:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
         tier = policy.fresh
-        tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
+        with step("encode", pages=len(drafts), tier=tier):
+            tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
         keeps, streamed = policy.keeps_text(tier), self.codec.tiers[tier].streamed
         results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)
         sealed_pages = []

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.clock import later
@@ -22,6 +23,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.telemetry.steps import step
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
@@ -31,6 +33,15 @@ from .validate import check_bank_name, list_messages, validate_message
 DEFAULT_THREAD = "main"
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
+
+
+def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
+    """The digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts as JSON
+    and "parts"."""
+    said = list(identity)
+    if metadata:
+        said.append(compact_json(dict(metadata), sort_keys=True))
+    return keyed_digest(key, hashlib.sha256(json.dumps(said).encode()).digest()[:DIGEST_BYTES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +75,7 @@ class _KeyedMessage:
         if message.parts is not None:
             identity[2] = compact_json([part.model_dump() for part in message.parts], sort_keys=True)
             identity.append("parts")
-        if message.metadata:
-            identity.append(compact_json(message.metadata, sort_keys=True))
-        return keyed_digest(self.digest_key, hashlib.sha256(json.dumps(identity).encode()).digest()[:DIGEST_BYTES])
+        return message_digest(self.digest_key, identity, message.metadata)
 
     @classmethod
     def of(cls, message: NewMessage, thread: str | None, digest_key: bytes) -> "_KeyedMessage":
@@ -139,7 +148,10 @@ class MessageStore:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
         keyed = self._keyed(valid, thread)
         digest = b"" if idempotency_key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        return self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
+        with step("store", bank=bank_name, messages=len(keyed)) as taken:
+            result = self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
+            taken.note(stored=result.stored)
+        return result
 
     def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from random import randrange
 
 from sqlalchemy import Connection
 
@@ -11,6 +13,7 @@ from foxing.memory.policy import LONGEST, Policy
 from foxing.memory.reports import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import TIERS, tier_rank
 
 from .changes import Change, DiscardTimes, RewriteOutcome
@@ -97,24 +100,50 @@ class Ager:
         purged = due.expired if due.policy.undo_window else due.expired + len(result.moved)
         return self._report(now, result, purged=purged, dry_run=True)
 
-    def age(self, bank_name: str, now: datetime, *, progress: Progress | None = None) -> AgeReport:
+    def age(
+        self, bank_name: str, now: datetime, *, progress: Progress | None = None, shared: bool = False
+    ) -> AgeReport:
         """Moves the pages of a bank that are due, and purges the wastebasket.
 
         If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
-        cannot be read stays as it is.
+        cannot be read stays as it is. `shared`: whether others are doing the same; then it begins somewhere else than
+        they do, and batches that they have begun are left to them.
         """
+        with step("age", bank=bank_name) as taken:
+            report = self._age(bank_name, now, progress, shared=shared)
+            taken.note(pages=[move.page_id for move in report.moved], moved=len(report.moved), purged=report.purged)
+        return report
+
+    def _age(self, bank_name: str, now: datetime, progress: Progress | None, *, shared: bool) -> AgeReport:
         due = self._survey(bank_name, now)
         moves, result = due.moves, _Result(unreadable=due.impossible)
+        if shared and moves:
+            moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
         discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
         for start in range(0, len(moves), BATCH):
-            batch = moves[start : start + BATCH]
-            result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), now, discard=discard))
+            planned = moves[start : start + BATCH]
+            batch = self._unchanged(planned) if shared else planned
+            if batch:
+                result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), now, discard=discard))
             if progress is not None:
                 progress(min(start + BATCH, len(moves)), len(moves))
         if result.moved:  # with an undo window of nothing
             purged += self._purge(due.bank_id, now)
         return self._report(now, result, purged=purged, dry_run=False)
+
+    def is_large(self, bank_name: str, now: datetime) -> bool:
+        """Whether more pages of a bank are due than one batch. Their rows are read up to there."""
+        with self.database.read() as connection:
+            bank = banks.get(connection, bank_name)
+            moves = self._due(connection, bank.id, Policy.parse(bank.policy), now)
+            return sum(1 for _ in islice(moves, BATCH + 1)) > BATCH
+
+    def _unchanged(self, moves: Sequence[Move]) -> Sequence[Move]:
+        """Those of the moves whose pages nobody has moved since they were planned. Reads only."""
+        with self.database.read() as connection:
+            changed = pages.changed(connection, [move.page for move in moves])
+        return [move for move in moves if move.page.id not in changed]
 
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
@@ -185,6 +214,10 @@ class Ager:
             bytes_before=sum(item.move.page.token_bytes + item.move.page.text_bytes for item in result.moved),
             bytes_after=sum(item.bytes_after for item in result.moved),
         )
+
+
+def _rotated(moves: Sequence[Move], start: int) -> list[Move]:
+    return [*moves[start:], *moves[:start]]
 
 
 def _page_move(moved: _Moved) -> PageMove:

@@ -18,7 +18,8 @@ from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
-from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLength
+from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import FoxingError
 
 from .upkeep import JobResult, Upkeep
@@ -90,14 +91,43 @@ class JobQueue:
         with self._database.read() as connection:
             return jobs.length(connection)
 
+    def lag(self, now: datetime) -> QueueLag:
+        """How far the workers are behind at `now`."""
+        with self._database.read() as connection:
+            return jobs.lag(connection, now, self._clock())
+
     def work(self, now: datetime, *, stopping: Callable[[], bool] = _never) -> JobResult | None:
-        """Takes the next job and does it as of `now`; None if there is none that is free.
+        """Takes the next job and does it as of `now`. If there is none that is free, it helps with one that another
+        worker has, where many pages of a bank are to age; None if there is nothing to help with either.
 
         A job that fails returns to the queue, to be tried again after a pause that doubles each time. `stopping`: asked
         after each batch of pages; if it is true, the rest of the job returns to the queue and the result is None.
         """
         job = self._take()
-        return None if job is None else self._do(job, now, stopping)
+        return self._help(now, stopping) if job is None else self._do(job, now, stopping)
+
+    def _help(self, now: datetime, stopping: Callable[[], bool]) -> JobResult | None:
+        """Pages are leased one by one, so that workers who share a bank do each once."""
+
+        def check(done: int, total: int) -> None:
+            if stopping():
+                raise _Stopped
+
+        with self._database.read() as connection:
+            taken = jobs.running(connection, "age", self._clock())
+        for job in taken:
+            try:
+                result = self._upkeep.help(job, now, check)
+            except _Stopped:
+                return None
+            except Closed:
+                raise
+            except FoxingError as error:  # whoever has the job reports it
+                log.warning("helping with job '%s' of bank '%s' failed: %s", job.kind, job.bank, error)
+                continue
+            if result is not None and result.moved_pages:
+                return result
+        return None
 
     def tick(self, now: datetime) -> TickReport:
         """See `Memory.tick`. Failed jobs are tried again without a pause, once in a tick."""
@@ -132,7 +162,7 @@ class JobQueue:
                 raise _Stopped
 
         try:
-            with self._lease_kept(job):
+            with step("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
                 result = self._upkeep.do(job, now, check)
                 reschedule = self._upkeep.rescheduling(job)
             with self._database.write() as connection:

@@ -32,6 +32,7 @@ from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
+from foxing.memory.telemetry.steps import step
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
@@ -304,11 +305,13 @@ class Rewriter:
                 frequencies = self.reindexer.index.document_frequencies
                 with self.database.read() as connection:
                     stored = fetch_stored_pages(connection, group, states, frequencies, now)
-                drawn = redraw(PageDrawer(self.codec), stored, tier)
+                with step("draw", pages=len(group), tier=tier):
+                    drawn = redraw(PageDrawer(self.codec), stored, tier)
             else:
                 grids = [states[page.id].cells[: page.rows_used] for page in group]
                 images = [draw_page(page, grid, tier) for page, grid in zip(group, grids, strict=True)]
-                encoded = zip(grids, self.codec.encode(images, tier), strict=True)
+                with step("encode", pages=len(group), tier=tier):
+                    encoded = zip(grids, self.codec.encode(images, tier), strict=True)
                 drawn = [RedrawnPage(grid, tokens, None, (), None) for grid, tokens in encoded]
             result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
         return result

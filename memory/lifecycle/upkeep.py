@@ -35,6 +35,8 @@ class JobResult:
     purged: int = 0
     #: Pages that were due and left as they are.
     unreadable: list[PageLeft] = field(default_factory=list)
+    #: Whether it is a part of a job that another worker has.
+    helped: bool = False
     #: Why the job failed; it will be tried again.
     error: str | None = None
 
@@ -75,6 +77,14 @@ class Upkeep:
         if purged:
             self._database.erase_log()
         return JobResult(job.bank, job.kind, purged=purged)
+
+    def help(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult | None:
+        """Does a part of a job of ageing that another worker has taken; None if that leaves nothing to help with. The
+        job stays the other's, and so does working out when it is next due."""
+        if not self._ager.is_large(job.bank, now):
+            return None
+        report = self._ager.age(job.bank, now, progress=progress, shared=True)
+        return JobResult(job.bank, job.kind, moved_pages=len(report.moved), purged=report.purged, helped=True)
 
     def rescheduling(self, job: Job) -> Reschedule:
         """What sets the time at which the work of `job` is next due, prepared outside the transaction."""

@@ -14,6 +14,7 @@ from foxing.encoder import (
     VisionTokens,
     capabilities_of,
 )
+from foxing.memory.telemetry.steps import step
 
 BATCH = 16  # token sequences in one call of the codec
 
@@ -81,7 +82,8 @@ class DecodeQueue:
         with self._changed:
             self._requested += len(tokens)
         try:
-            return codec.decode_each(tokens)
+            with step("decode", pages=len(tokens)):
+                return codec.decode_each(tokens)
         finally:
             with self._changed:
                 self._requested -= len(tokens)
@@ -106,7 +108,9 @@ class DecodeQueue:
 
     def _run(self, batch: list[_Ticket]) -> None:
         try:
-            for ticket, reading in zip(batch, self._load().decode([t.tokens for t in batch]), strict=True):
+            with step("decode", pages=len(batch)):
+                readings = self._load().decode([ticket.tokens for ticket in batch])
+            for ticket, reading in zip(batch, readings, strict=True):
                 ticket.result = reading
         except Exception as error:
             if len(batch) == 1:

@@ -17,7 +17,7 @@ from foxing.renderer import BLANK, PageLayout
 
 from .content import PageState, StoredContents
 from .decode_queue import DecodeQueue
-from .exact_text import stands_alone, unpack_differences, unpack_text
+from .exact_text import Differences, stands_alone, unpack_differences, unpack_text
 
 PAGE_CACHE_BYTES = 64 << 20  # 64 MiB
 FAILED_FOR_S = 10.0  # how long a page that a remote codec failed to read is not requested again
@@ -190,8 +190,9 @@ class PageDecoder:
             raise TokensError(f"the {codec.name} codec has no tier '{page.tier}'")
         rows, bands = layout.cropped_rows(page.rows_used, page.tier), layout.bands(page.rows_used, page.tier)
         blank = np.full((rows, layout.columns), BLANK, dtype=np.uint32)
-        if text is not None and not stands_alone(text):
-            return PageState.verified(page.tier, blank, bands, unpack_differences(text))
+        differences = _differences(text)
+        if differences is not None:
+            return PageState.verified(page.tier, blank, bands, differences)
         confidence = np.zeros((rows, layout.columns), dtype=np.float32)
         flag_below = codec.tiers[page.tier].flag_below
         return PageState(page.tier, "decoded", flag_below, blank, confidence, np.zeros(bands, dtype=bool))
@@ -248,6 +249,16 @@ def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:
     except TokensDamaged:
         return None
     return PageState.kept(page.tier, cells)
+
+
+def _differences(text: bytes | None) -> Differences | None:
+    """What the tokens read wrong, where exact text is to be read from them; None if there is none, or it is damaged."""
+    if text is None or stands_alone(text):
+        return None
+    try:
+        return unpack_differences(text)
+    except TokensDamaged:
+        return None
 
 
 def _missing_bands(state: PageState, ranges: CellRanges | None) -> list[tuple[int, int]]:

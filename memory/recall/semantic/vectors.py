@@ -17,6 +17,7 @@ from foxing.memory.recall.embedding import Embeddings
 from foxing.memory.recall.ranking import Keys, Scores
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
+from foxing.memory.telemetry.steps import step
 from foxing.memory.text.passages import document_key, message_of
 
 from .codes import Codes, as_rows, code_bytes, distances, nearness, to_codes
@@ -77,7 +78,8 @@ class MessageVectors:
         """The codes of messages, each given by its passages. Raises `EmbedderError`."""
         passages = [text for message in texts for text in message]
         said = np.array([bool(text.strip()) for text in passages], dtype=bool)
-        vectors = self.source.documents([text for text in passages if text.strip()])
+        with step("embed", messages=len(texts)):
+            vectors = self.source.documents([text for text in passages if text.strip()])
         rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
         if said.any():
             rows[said] = to_codes(vectors)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.upsert import insert_into
 
-from .schedule import KINDS, JobKind
+from .schedule import AT_ONCE, KINDS, JobKind
 
 _c = schema.jobs.c
 _due = schema.schedule.c
@@ -42,6 +42,16 @@ class QueueLength:
     running: int
     #: Waiting jobs whose last attempt failed.
     failed: int
+
+
+@dataclass(frozen=True)
+class QueueLag:
+    """How far the workers are behind, in seconds."""
+
+    #: Since the oldest job that nobody has taken was to be done; 0 if there is none.
+    oldest_job_s: float
+    #: Since the first page that is still to age became due; 0 if none is.
+    oldest_page_s: float
 
 
 @dataclass(frozen=True)
@@ -136,12 +146,18 @@ def take(
         return None
     values = {"state": "running", "lease_owner": lease.owner, "lease_until": lease.until, "attempts": _c.attempts + 1}
     connection.execute(schema.jobs.update().where(_c.id == job_id).values(values))
-    taken = (
-        select(_c.id, _c.bank_id, schema.banks.c.name, _c.kind, _c.attempts, _c.lease_owner)
-        .join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
-        .where(_c.id == job_id)
-    )
-    return Job(*connection.execute(taken).one())
+    return Job(*connection.execute(_taken().where(_c.id == job_id)).one())
+
+
+def _taken() -> Select[Any]:
+    columns = (_c.id, _c.bank_id, schema.banks.c.name, _c.kind, _c.attempts, _c.lease_owner)
+    return select(*columns).join_from(schema.jobs, schema.banks, schema.banks.c.id == _c.bank_id)
+
+
+def running(connection: Connection, kind: JobKind, now: datetime) -> list[Job]:
+    """Jobs of a kind that workers have taken and whose leases hold, the oldest first. Reads only."""
+    held = (_c.kind == kind, _c.state == "running", _c.lease_until > now, _c.lease_until <= now + LONGEST_AHEAD)
+    return [Job(*row) for row in connection.execute(_taken().where(*held).order_by(_c.id))]
 
 
 def extend(connection: Connection, job: Job, until: datetime) -> bool:
@@ -174,3 +190,12 @@ def length(connection: Connection) -> QueueLength:
     failed = func.count().filter(_c.state == "waiting", _c.last_error.is_not(None))
     running = func.count().filter(_c.state == "running")
     return QueueLength(*connection.execute(select(waiting, running, failed).select_from(schema.jobs)).one())
+
+
+def lag(connection: Connection, now: datetime, clock: datetime) -> QueueLag:
+    """How far the workers are behind. `now`: the memory's time, which pages age by; `clock`: real time."""
+    waits = select(func.min(_c.run_after)).where(_c.state == "waiting", _c.run_after <= clock)
+    due = select(func.min(_due.due_at)).where(_due.kind == "age", _due.due_at <= now, _due.due_at > AT_ONCE)
+    job, page = connection.execute(waits).scalar(), connection.execute(due).scalar()
+    ages = [0.0 if time is None else (at - time).total_seconds() for time, at in ((job, clock), (page, now))]
+    return QueueLag(*ages)

@@ -7,14 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from threading import Event, Lock
 
 import pytest
+from support.databases import execute
 from support.hooked_codec import HookedCodec
 
 from foxing.encoder import Reading, load_codec
 from foxing.memory import Memory, Policy, RecalledMessage
+from foxing.memory.lifecycle import age
 from foxing.memory.pages.decode_queue import DecodeQueue
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -261,6 +264,7 @@ def test_an_interrupted_thread_does_not_fail_the_others(database_url: str) -> No
     with Memory(database_url, codec=codec, clock=lambda: START + DAY) as memory:
         memory.store("ana", [message("0", 0)])
         tokens = memory.page_tokens("ana", memory.seal("ana").pages[0])
+    codec.batches.clear()  # sealing has read the page
     queue = DecodeQueue(lambda: codec)
     go = Event()
 
@@ -303,3 +307,43 @@ def test_threads_reading_one_page_see_it_intact(database_url: str, threads: int)
             keys = [str(n) for n in range(0, 24, 3)]
             read = list(pool.map(lambda key: memory.message("ana", key), keys * threads))
         assert all(span == memory.message("ana", span.message_id) for span in read)
+
+
+@pytest.mark.both_databases
+def test_many_workers_and_schedulers_age_each_page_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two replicas with four workers each, and three schedulers that tick all the time."""
+    monkeypatch.setattr(age, "BATCH", 2)
+    codec, now, done = load_codec("native", "cpu"), START + 10 * DAY, Event()
+    with Memory(database_url, codec=codec, clock=lambda: now) as memory, ExitStack() as stack:
+        for bank, pages in {"large": 12, "ana": 2, "bo": 2, "cy": 2}.items():
+            for number in range(pages):
+                memory.store(bank, [message(str(number), number)])
+                memory.seal(bank, now=START + HOUR)
+        replicas = [stack.enter_context(Memory(database_url, codec=codec, clock=lambda: now)) for _ in range(2)]
+
+        def tick(number: int) -> None:
+            while not done.wait(0.01):
+                replicas[number % 2].jobs.fill(now)
+
+        def work(number: int) -> int:
+            moved = 0
+            while not done.is_set():
+                result = replicas[number % 2].jobs.work(now)
+                moved += result.moved_pages if result is not None else 0
+                if result is None and memory.jobs.length().running == 0 and not _due(memory):
+                    done.set()
+            return moved
+
+        with ThreadPoolExecutor(11) as pool:
+            schedulers = [pool.submit(tick, number) for number in range(3)]
+            moved = list(pool.map(work, range(8)))
+            for scheduler in schedulers:
+                scheduler.result()
+        assert sum(moved) == 18
+        dropped = execute(database_url, "SELECT page_id FROM wastebasket")
+        assert len(set(dropped)) == len(dropped) == 18
+        assert execute(database_url, "SELECT DISTINCT version, tier FROM pages") == [(2, "small")]
+
+
+def _due(memory: Memory) -> bool:
+    return any("base" in {page.tier for page in memory.pages(bank.id).pages} for bank in memory.banks().banks)

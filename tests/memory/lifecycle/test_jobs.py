@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,7 +13,9 @@ from support.hooked_codec import HookedCodec
 
 from foxing.encoder import load_codec
 from foxing.memory import Memory
+from foxing.memory.lifecycle import age
 from foxing.memory.lifecycle.jobs import LONGEST_PAUSE, pause_after
+from foxing.memory.lifecycle.upkeep import JobResult
 from foxing.memory.storage.repositories.jobs import QueueLength
 
 pytestmark = pytest.mark.both_databases
@@ -211,3 +213,68 @@ def test_workers_of_several_memories_do_the_work_once(database_url: str) -> None
         assert (sum(sealed for sealed, _ in done), sum(moved for _, moved in done)) == (6, 6)
         assert memory.jobs.length() == EMPTY
         assert [bank.pages for bank in memory.banks().banks] == [1] * 6
+
+
+def test_an_idle_worker_helps_with_a_bank_of_many_pages(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(age, "BATCH", 2)
+    now, begun, helped = START + 9 * DAY, Event(), Event()
+
+    def wait_for_help() -> None:
+        begun.set()
+        assert helped.wait(60)
+
+    with (
+        Memory(database_url, codec=HookedCodec(before_encode=wait_for_help), clock=lambda: now) as owner,
+        Memory(database_url, codec=load_codec("native", "cpu"), clock=lambda: now) as helper,
+    ):
+        for number in range(10):
+            helper.store("ana", [{"role": "user", "content": f"note {number}", "created_at": START}])
+            helper.seal("ana", now=START)
+        helper.jobs.fill(now)
+        assert helper.jobs.work(now) == JobResult("ana", "seal")
+        with ThreadPoolExecutor(1) as pool:
+            owned = pool.submit(owner.jobs.work, now)
+            assert begun.wait(60)
+            assert helper.jobs.work(now) == JobResult("ana", "age", moved_pages=8, helped=True)
+            assert helper.jobs.work(now) is None  # what is left is the owner's
+            helped.set()
+            assert owned.result() == JobResult("ana", "age", moved_pages=2)
+        assert {page.tier for page in helper.pages("ana").pages} == {"small"}
+        moved = execute(database_url, "SELECT page_id, version FROM wastebasket ORDER BY page_id")
+        assert len({page for page, _ in moved}) == len(moved) == 10
+        assert execute(database_url, "SELECT DISTINCT version FROM pages") == [(2,)]
+        assert helper.jobs.length() == EMPTY
+        assert helper.tick(now=now).moved_pages == 0
+
+
+def test_a_worker_that_cannot_help_leaves_the_job_to_its_owner(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(age, "BATCH", 1)
+    now, begun, tried = START + 9 * DAY, Event(), Event()
+
+    def wait_for_help() -> None:
+        begun.set()
+        assert tried.wait(60)
+
+    with (
+        Memory(database_url, codec=HookedCodec(before_encode=wait_for_help), clock=lambda: now) as owner,
+        Memory(database_url, codec="not-installed", clock=lambda: now) as other,
+    ):
+        for number in range(3):
+            owner.store("ana", [{"role": "user", "content": f"note {number}", "created_at": START}])
+        tried.set()
+        owner.seal("ana", now=START)
+        owner.store("ana", [{"role": "user", "content": "another page", "created_at": START}])
+        owner.seal("ana", now=START)
+        tried.clear()
+        begun.clear()
+        owner.jobs.fill(now)
+        while owner.jobs.length().waiting > 1:
+            owner.jobs.work(now)
+        with ThreadPoolExecutor(1) as pool:
+            owned = pool.submit(owner.jobs.work, now)
+            assert begun.wait(60)
+            assert other.jobs.work(now) is None
+            tried.set()
+            assert owned.result() == JobResult("ana", "age", moved_pages=2)

@@ -43,7 +43,8 @@ def _proof(connection: Connection, number: bytes) -> bytes:
     ).digest()
 
 
-def _hash(bank_id: int, key: str) -> int:
+def hash_of(bank_id: int, key: str) -> int:
+    """What finds a message of a bank by an id that a caller chose."""
     digest = hashlib.blake2b(
         key.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES, salt=bank_id.to_bytes(8, "little")
     )
@@ -52,7 +53,7 @@ def _hash(bank_id: int, key: str) -> int:
 
 def add(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> None:
     """Has messages found by ids that callers chose: key → id."""
-    rows = [{"hash": _hash(bank_id, key), "message_id": message_id} for key, message_id in ids.items()]
+    rows = [{"hash": hash_of(bank_id, key), "message_id": message_id} for key, message_id in ids.items()]
     if rows:
         connection.execute(schema.message_keys.insert(), rows)
 
@@ -61,7 +62,7 @@ def remove(connection: Connection, bank_id: int, ids: Iterable[tuple[str, int]])
     """Has messages no longer found by ids that callers chose."""
     for key, message_id in ids:
         connection.execute(
-            schema.message_keys.delete().where(_c.hash == _hash(bank_id, key), _c.message_id == message_id)
+            schema.message_keys.delete().where(_c.hash == hash_of(bank_id, key), _c.message_id == message_id)
         )
 
 
@@ -70,10 +71,20 @@ def remove_of(connection: Connection, message_ids: Sequence[int]) -> None:
     connection.execute(schema.message_keys.delete().where(columns.among(_c.message_id, message_ids)))
 
 
+def lacking(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> dict[str, int]:
+    """Those of the messages that are not found by the ids that callers chose: key → id."""
+    hashes = {hash_of(bank_id, key): key for key in ids}
+    found: set[tuple[int, int]] = set()
+    for part in batched(list(hashes)):
+        query = select(_c.hash, _c.message_id).where(_c.hash.in_(part))
+        found.update((hashed, message_id) for hashed, message_id in connection.execute(query))
+    return {key: message_id for key, message_id in ids.items() if (hash_of(bank_id, key), message_id) not in found}
+
+
 def candidates(connection: Connection, bank_id: int, keys: Sequence[str]) -> list[int]:
     """Ids of the messages that may have these keys: all that do, and hardly any other."""
     ids = {found for key in keys if (found := message_id_of(connection, key)) is not None}
-    hashes = [_hash(bank_id, key) for key in keys]
+    hashes = [hash_of(bank_id, key) for key in keys]
     for part in batched(hashes):
         ids.update(connection.execute(select(_c.message_id).where(_c.hash.in_(part))).scalars())
     return sorted(ids)

@@ -1,25 +1,19 @@
-"""`db`: the schema of the database."""
+"""`db upgrade` and `db current`: the schema of the database."""
 
 import typer
 
-from .context import JsonOption, state_of
-
-database_commands = typer.Typer(name="db", help="Manage the database schema.", no_args_is_help=True)
+from foxing.api.cli.context import JsonOption, state_of
 
 
-@database_commands.command("upgrade")
 def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     """Upgrade the database to the schema of this version. Commands that open a memory do this as well."""
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    database = Database(state.settings().database_url)
-    try:
+    with Database(state.settings().database_url) as database:
         before = database.revision()
         database.migrate()
         after = database.revision()
-    finally:
-        database.close()
     outcome = f"at schema {after}" if before == after else f"upgraded from schema {before or '(none)'} to {after}"
     state.answer(
         {"database": database.display_url, "before": before, "after": after},
@@ -27,17 +21,13 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     )
 
 
-@database_commands.command("current")
 def current(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show the schema revision of the database without changing it."""
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    database = Database(state.settings().database_url)
-    try:
+    with Database(state.settings().database_url) as database:
         revision = database.revision()
-    finally:
-        database.close()
     state.answer(
         {"database": database.display_url, "revision": revision},
         lambda console: console.print(

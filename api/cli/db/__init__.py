@@ -1,0 +1,16 @@
+"""`db`: the database as a whole: its schema, backups, and whether it is sound."""
+
+import typer
+
+from .backup import backup, restore
+from .check import check
+from .schema import current, upgrade
+
+database_commands = typer.Typer(
+    name="db", help="Upgrade, back up, restore and check the database.", no_args_is_help=True
+)
+database_commands.command("upgrade")(upgrade)
+database_commands.command("current")(current)
+database_commands.command("backup")(backup)
+database_commands.command("restore")(restore)
+database_commands.command("check")(check)

@@ -1,0 +1,79 @@
+"""`db backup` and `db restore`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foxing.api.cli.context import JsonOption, state_of
+from foxing.api.cli.output import printable
+
+ProgramsOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of PostgreSQL's pg_dump and pg_restore.", show_default="where the system finds them"),
+]
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    programs: ProgramsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the whole database, as of one moment, to a file, while services and workers go on.
+
+    SQLite's is a copy of the file; PostgreSQL's is a dump by pg_dump in the custom format. It is verified, appears when
+    it is whole, and only its owner can read it. Keep it as safe as the database: it holds what that holds.
+    """
+    from foxing.memory.storage.backup.backup import back_up
+    from foxing.memory.storage.backup.postgresql import Programs
+    from foxing.memory.storage.database import Database
+
+    state = state_of(context)
+    with Database(state.settings().database_options) as database, state.progress("backing up") as progress:
+        made = back_up(database, file, overwrite=overwrite, programs=Programs(programs), progress=progress)
+    state.answer(
+        {"file": str(made.path), "kind": made.dialect, "revision": made.revision, "bytes": made.bytes},
+        lambda console: console.print(
+            f"{printable(str(made.path))}: {made.bytes:,} bytes, schema {made.revision}, verified",
+            soft_wrap=True,
+            markup=False,
+        ),
+    )
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="File that `foxing db backup` has written.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    programs: ProgramsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an empty database what a backup holds: all of it, or nothing if something is wrong.
+
+    The database is that of --database or FOXING_DATABASE_URL. A file must not exist yet, and a database of PostgreSQL
+    must have no tables; the backup is verified first. What was forgotten after the backup was made is there again.
+    """
+    from foxing.memory.errors import InvalidInput
+    from foxing.memory.storage.backup.backup import restore as restore_backup
+    from foxing.memory.storage.backup.postgresql import Programs
+    from foxing.memory.storage.database import Database
+
+    state = state_of(context)
+    with Database(state.settings().database_options) as database:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise InvalidInput("nobody can be asked here whether to restore; add --yes")
+            typer.confirm(f"Restore {printable(str(file))} into {database.display_url}?", abort=True, err=True)
+        with state.progress("restoring") as progress:
+            made = restore_backup(database, file, programs=Programs(programs), progress=progress)
+    state.answer(
+        {"database": database.display_url, "file": str(made.path), "kind": made.dialect, "revision": made.revision},
+        lambda console: console.print(
+            f"{database.display_url}: restored from {printable(str(made.path))}, schema {made.revision}",
+            soft_wrap=True,
+            markup=False,
+        ),
+    )

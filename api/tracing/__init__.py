@@ -1,0 +1,1 @@
+"""Traces of what the service and the workers do, by OpenTelemetry."""

@@ -1,0 +1,110 @@
+"""What a fleet for many banks needs, from what each step costs here.
+
+python -m benchmarks.fleet --only costs --json > costs.json
+python -m benchmarks.fleet --only plan --costs costs.json
+python -m benchmarks.fleet --only shard --costs costs.json
+python -m benchmarks.fleet --only lag --costs costs.json
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
+
+from .costs import Costs, costs_from, measure_costs
+from .plan import DAY_S, Use, plan
+from .queue_lag import measure_lag
+from .simulation import Machines, daily, quantile, simulate
+
+#: Workers of the machines whose lag is measured and simulated: one core, and two.
+SIZES = (1, 2)
+SHARE = 0.7  # of what the workers can do that becomes due
+INTERVAL_S = 60.0  # of the clocks of a shard
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fleet",
+        description="Measure what each step costs (costs), work out what a fleet needs (plan), simulate a day of the "
+        "queue of one of its databases (shard), and measure and simulate queue lag with one worker and two (lag).",
+    )
+    parser.add_argument("--only", choices=("costs", "plan", "shard", "lag"), action="append")
+    parser.add_argument("--costs", type=Path, metavar="FILE", help="Costs that --only costs --json wrote.")
+    for name, least, default, text in (
+        ("messages", 200, 2_000, "costs: messages"),
+        ("jobs", 3, 40, "costs: jobs timed"),
+        ("pages", 2, 60, "lag: pages"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=at_least(least), default=default, metavar="N", help=f"{text} (%(default)s)."
+        )
+    for field in fields(Use):
+        kind = int if field.type in (int, "int") else float
+        text = f"plan: {field.name.replace('_', ' ')} (%(default)s)."
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default, help=text)
+    add_json_option(parser)
+    return parser
+
+
+def _shard(costs: Costs, use: Use) -> dict[str, Any]:
+    """A day of the queue of one database, for fewer and more workers than the plan has."""
+    needed = plan(costs, use)
+    pages = round(needed.pages_per_day / needed.shards * (1 + len(costs.age_s_per_page)))
+    mean_s = (costs.seal_s_per_page + sum(costs.age_s_per_page.values())) / (1 + len(costs.age_s_per_page))
+    planned = ceil(needed.worker_cores / needed.shards)
+    least = ceil(pages * mean_s / DAY_S)
+    result: dict[str, Any] = {"jobs_per_day": pages, "mean_s": round(mean_s, 3), "planned_workers": planned}
+    due = daily(pages, use.banks_per_shard, use.peak)
+    for workers in sorted({least, planned, 2 * planned}):
+        lags = simulate(Machines(workers, INTERVAL_S, [mean_s]), due)
+        result[f"workers_{workers}"] = {"p50_s": quantile(lags, 0.5), "p99_s": quantile(lags, 0.99), "max_s": max(lags)}
+    return result
+
+
+def _lag(folder: Path, costs: Costs, pages: int) -> dict[str, Any]:
+    result = {}
+    mean_s = sum(costs.job_s) / len(costs.job_s)
+    for workers in SIZES:
+        own = folder / f"lag-{workers}"
+        own.mkdir()
+        lag = measure_lag(own, workers, (pages, SHARE * workers / mean_s), costs.job_s)
+        result[f"workers_{workers}"] = asdict(lag)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    use = replace(Use(), **{field.name: getattr(options, field.name) for field in fields(Use)})
+    chosen = options.only or ["costs", "plan", "shard", "lag"]
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="foxing-bench-") as name, progress_bar("measuring") as progress:
+        costs = _costs(Path(name), options, progress)
+        parts: Mapping[str, Callable[[], Any]] = {
+            "costs": lambda: asdict(costs),
+            "plan": lambda: {**asdict(use), **asdict(plan(costs, use))},
+            "shard": lambda: _shard(costs, use),
+            "lag": lambda: _lag(Path(name), costs, options.pages),
+        }
+        for part in chosen:
+            results[part] = parts[part]()
+    if options.as_json:
+        write_json(results)
+        return
+    for part, result in results.items():
+        print(f"\n{part}")
+        show_fields(result)
+
+
+def _costs(folder: Path, options: argparse.Namespace, progress: Advance) -> Costs:
+    if options.costs is not None:
+        return costs_from(options.costs.read_text(encoding="utf-8"))
+    return measure_costs(folder, options.messages, options.jobs, progress)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Several services and workers on one database, whose pages all become due at once."""

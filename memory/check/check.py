@@ -1,0 +1,189 @@
+"""Checking a database from end to end, while others use it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from foxing.memory.codec_source import CodecSource
+from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.recall.assemble import MessageAssembler
+from foxing.memory.recall.hybrid import HybridSearch
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import banks
+from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.integrity import rows
+
+from . import tables, work
+from .index import AT_ONCE, IndexChecks
+from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
+from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
+from .problem import Problem, Tally, chunks
+from .report import CheckReport
+from .sealed import BankSurvey, SealedChecks
+
+SAMPLED_PAGES = 100  # decoded unless all are asked for
+SAMPLED_MESSAGES = 1_000  # compared with the index unless all are asked for
+_PAGES_AT_ONCE = 128
+_MESSAGES_AT_ONCE = 1_000
+
+#: Called with pages and messages looked at, and how many there are.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How thorough a check is."""
+
+    #: Whether to set right what can be.
+    repair: bool = False
+    #: Whether to decode every page and to compare every message with the index, in place of some.
+    everything: bool = False
+    progress: Progress | None = None
+
+
+@dataclass
+class _Progress:
+    total: int
+    report: Progress | None
+    done: int = 0
+
+    def add(self, number: int) -> None:
+        self.done += number
+        if self.report is not None:
+            self.report(min(self.done, self.total), self.total)
+
+
+@dataclass
+class _Run:
+    """One run over a database."""
+
+    options: CheckOptions
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    def add(self, name: str, checked: int, found: Iterable[Problem]) -> None:
+        self.tally(name).add(checked, found, repair=self.options.repair)
+
+    def add_parts(self, name: str, parts: Iterable[tuple[int, Sequence[Problem]]]) -> None:
+        for checked, found in parts:
+            self.add(name, checked, found)
+        self.tally(name)
+
+    def tally(self, name: str) -> Tally:
+        return self.tallies.setdefault(name, Tally(name))
+
+
+class DatabaseCheck:
+    """Checks a database, whose schema must be that of this version, and repairs what can be made again."""
+
+    def __init__(self, database: Database, codecs: CodecSource, search: HybridSearch) -> None:
+        self._database = database
+        self._codecs = codecs
+        self._decoder = PageDecoder(codecs.present, codecs.shipped)
+        self._afresh = PageDecoder(codecs.present, codecs.shipped, cache_bytes=0)
+        self._index = IndexChecks(database, search, MessageAssembler(self._decoder))
+
+    def run(self, options: CheckOptions | None = None) -> CheckReport:
+        """Looks at every row. Raises `StorageError` if the database has another schema, `CodecError` if the present
+        codec cannot be loaded."""
+        options = options or CheckOptions()
+        revision = self._database.check_revision()
+        run = _Run(options)
+        sealed = SealedChecks(self._database)
+        self._check_tables(run, sealed)
+        with self._database.read() as connection:
+            counts = rows.count_all(connection)
+        self._codecs.present()
+        decoding = DecodingCheck(self._decoder, self._afresh, _step(counts.pages, SAMPLED_PAGES, options))
+        step = _step(counts.messages, SAMPLED_MESSAGES, options)
+        progress = _Progress(counts.pages + counts.messages, options.progress)
+        for bank in self._banks():
+            survey = self._check_bank(run, bank, sealed)
+            self._check_pages(run, survey, decoding, progress)
+            self._check_messages(run, survey, step, progress)
+        run.add("message-keys", 0, sealed.lost_keys())
+        run.add("message-ids", 1, sealed.next_id())
+        run.tally("message-keys").note = sealed.note
+        run.tally("postings").note = run.tally("terms").note = self._index.note
+        run.tally("codes").note = self._index.vectors_note
+        return CheckReport(
+            database=self._database.display_url,
+            revision=revision,
+            banks=run.tally("policy").checked,
+            pages=run.tally("page-tokens").checked,
+            messages=run.tally("message-text").checked,
+            pages_decoded=decoding.decoded,
+            parts=[tally.part() for tally in run.tallies.values()],
+        )
+
+    def _check_tables(self, run: _Run, sealed: SealedChecks) -> None:
+        database = self._database
+        run.add("file", 1, tables.check_file(database))
+        run.add_parts("references", tables.check_references(database))
+        run.add("banks-apart", 1, tables.check_banks_apart(database))
+        run.add("message-runs", 0, sealed.foreign_runs())
+        run.add("embedders", 1, tables.check_embedders(database))
+        run.add("page-leases", 1, work.check_leases(database))
+        run.add("jobs", 1, work.check_jobs(database))
+
+    def _check_bank(self, run: _Run, bank: Bank, sealed: SealedChecks) -> BankSurvey:
+        database, survey = self._database, sealed.survey(bank)
+        for name, found in survey.problems.items():
+            run.add(name, len(survey.keys) if name == "message-keys" else survey.pages, found)
+        run.add("policy", 1, tables.check_policy(bank))
+        run.add("schedule", 1, work.check_schedule(database, self._codecs, bank))
+        run.add_parts("wastebasket", work.check_wastebasket(database, bank))
+        run.add_parts("records", tables.check_records(database, bank))
+        run.add("rehearsals", 1, sealed.rehearsals(survey))
+        run.add("postings", 1, self._index.postings(survey))
+        run.add("codes", 1, self._index.codes(survey))
+        return survey
+
+    def _check_pages(self, run: _Run, survey: BankSurvey, decoding: DecodingCheck, progress: _Progress) -> None:
+        checks: dict[str, PageCheck] = {
+            **PAGE_CHECKS,
+            "page-weights": WeightsCheck(self._decoder),
+            "page-decoding": decoding,
+        }
+        after = 0
+        while True:
+            with self._database.read() as connection:
+                batch = PageBatch.after(connection, survey, after, _PAGES_AT_ONCE)
+            if not batch.rows:
+                break
+            after = batch.rows[-1].id
+            for name, check in checks.items():
+                decoded = decoding.decoded
+                found = list(check(batch))
+                run.add(name, decoding.decoded - decoded if check is decoding else len(batch.rows), found)
+            progress.add(len(batch.rows))
+        for name in checks:
+            run.tally(name)
+
+    def _check_messages(self, run: _Run, survey: BankSurvey, step: int, progress: _Progress) -> None:
+        for visible in chunks(survey.visible(survey.ids.tolist()), _MESSAGES_AT_ONCE):
+            with self._database.read() as connection:
+                batch = MessageBatch.of(connection, survey, visible)
+            for name, check in MESSAGE_CHECKS.items():
+                run.add(name, len(batch.messages), check(batch))
+            for ids in chunks((message.id for message in batch.messages[::step]), AT_ONCE):
+                read = self._index.read(survey, ids)
+                run.add("message-text", 0, check_exact_text(read, batch.digest_key))
+                run.add("terms", len(read.remembered), self._index.terms_of(read))
+                run.add("codes", len(read.remembered), self._index.codes_of(read))
+            progress.add(len(visible))
+        for name in (*MESSAGE_CHECKS, "terms", "codes"):
+            run.tally(name)
+
+    def _banks(self) -> Iterator[Bank]:
+        after: str | None = None
+        while True:
+            with self._database.read() as connection:
+                found = banks.list_after(connection, after, 500)
+            if not found:
+                return
+            yield from found
+            after = found[-1].name
+
+
+def _step(number: int, sampled: int, options: CheckOptions) -> int:
+    """Every which is looked at."""
+    return 1 if options.everything else max(1, -(-number // sampled))

@@ -1,0 +1,227 @@
+"""Checks of pages: tokens, kept text, the places of messages, and what the tokens decode to."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sqlalchemy import Connection
+
+from foxing.encoder import CodecError, TokensError, VisionTokens
+from foxing.memory.errors import TokensDamaged, Unreadable
+from foxing.memory.pages.content import StoredContents
+from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
+from foxing.memory.storage.directory import PageDirectory, Place
+from foxing.memory.storage.message_filter import instant
+from foxing.memory.storage.repositories import pages
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow
+from foxing.memory.storage.repositories.sealed import directories
+from foxing.renderer import PageLayout
+
+from .problem import Problem
+from .sealed import BankSurvey
+
+_RESTORE = "restore it from a backup"
+
+
+@dataclass(frozen=True)
+class PageBatch:
+    """Some pages of a bank, as they were at one moment, with all that belongs to them."""
+
+    bank: str
+    rows: Sequence[PageRow]
+    contents: StoredContents
+    #: Page id → directory, for those that can be read.
+    directories: Mapping[int, PageDirectory]
+    keepsakes: Mapping[int, Sequence[KeepsakeRow]]
+
+    @classmethod
+    def after(cls, connection: Connection, survey: BankSurvey, page_id: int, limit: int) -> "PageBatch":
+        """Up to `limit` pages with a higher id."""
+        rows = pages.list_after(connection, survey.bank_id, page_id, limit)
+        ids = [row.id for row in rows]
+        return cls(
+            survey.bank,
+            rows,
+            pages.contents(connection, ids),
+            directories.get(connection, set(ids) - survey.unreadable),
+            pages.keepsakes_of(connection, ids),
+        )
+
+    def name(self, page: PageRow) -> str:
+        return f"page {page.key} of bank {self.bank}"
+
+
+#: Looks at a batch and names what is wrong in it.
+PageCheck = Callable[[PageBatch], Iterator[Problem]]
+
+
+def check_tokens(batch: PageBatch) -> Iterator[Problem]:
+    """The checksum of the tokens, and that they are what the page says."""
+    for page in batch.rows:
+        if page.id not in batch.contents:
+            yield Problem(f"{batch.name(page)} has no tokens; {_RESTORE}")
+            continue
+        blob = batch.contents[page.id].tokens
+        try:
+            tokens = VisionTokens.from_bytes(blob)
+        except TokensError as error:
+            yield Problem(f"{batch.name(page)}: {error}")
+            continue
+        said = (page.codec, page.tier, page.vision_tokens, page.token_bytes)
+        held = (tokens.codec, tokens.tier, tokens.count, len(blob))
+        if said != held:
+            yield Problem(f"{batch.name(page)} says {said} of its tokens, which are {held}; {_RESTORE}")
+
+
+def check_text(batch: PageBatch) -> Iterator[Problem]:
+    """That exact text is kept where the page says so, has the size that it says, and can be read."""
+    for page in batch.rows:
+        if page.id in batch.contents and (reason := _text_fault(page, batch.contents[page.id])) is not None:
+            yield Problem(f"{batch.name(page)}{reason}")
+
+
+def _text_fault(page: PageRow, content: PageContent) -> str | None:
+    text, layout = content.text, PageLayout.from_dict(page.layout)
+    if page.text_kept != (text is not None):
+        there = "gone" if text is None else "there"
+        return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {there}; {_RESTORE}"
+    size = len(text or b"")
+    if size != page.text_bytes:
+        return f" says {page.text_bytes} bytes of text, and has {size}; {_RESTORE}"
+    if text is None:
+        return None
+    try:
+        if stands_alone(text):
+            rows = len(unpack_text(text, layout.columns))
+            return (
+                f" uses {page.rows_used} rows, and its text has {rows}; {_RESTORE}" if rows < page.rows_used else None
+            )
+        places = unpack_differences(text).places
+        VisionTokens.from_bytes(content.tokens)
+    except TokensDamaged as error:
+        return f": {error}"
+    except TokensError as error:
+        return f": its exact text can only be read from its tokens, and {error}; {_RESTORE}"
+    cells = layout.rows * layout.columns
+    outside = bool(len(places)) and not 0 <= int(places.min()) <= int(places.max()) < cells
+    return f": its exact text corrects cells that it does not have; {_RESTORE}" if outside else None
+
+
+def check_places(batch: PageBatch) -> Iterator[Problem]:
+    """That the places of messages are on the page, one after the other, and within what was said."""
+    for page in batch.rows:
+        directory = batch.directories.get(page.id)
+        wrong = None if directory is None else _place_fault(page, directory)
+        if wrong is not None:
+            yield Problem(f"{batch.name(page)}: {wrong}; {_RESTORE}")
+
+
+def _place_fault(page: PageRow, directory: PageDirectory) -> str | None:
+    cells = page.rows_used * PageLayout.from_dict(page.layout).columns
+    for place in directory.places:
+        if not 0 <= place.header_start <= place.start <= place.stop <= cells:
+            return f"cells {place.header_start}, {place.start} to {place.stop} are not on it, which has {cells}"
+        chars = int(directory.chars[directory.place_of[place.message_id]])
+        if not 0 <= place.char_start <= place.char_stop <= chars:
+            return f"characters {place.char_start} to {place.char_stop} of a message of {chars}"
+    overlap = any(b.header_start < a.stop for a, b in pairwise(directory.places))
+    return "the places of two messages overlap" if overlap else None
+
+
+def check_figures(batch: PageBatch) -> Iterator[Problem]:
+    """That its number of messages and its times are those of its messages."""
+    for page in batch.rows:
+        directory = batch.directories.get(page.id)
+        if directory is None:
+            continue
+        number, times = len(directory), directory.times
+        if number != page.messages:
+            yield Problem(f"{batch.name(page)} says {page.messages} messages, and has {number}; {_RESTORE}")
+        elif number and (instant(int(times.min())), instant(int(times.max()))) != (page.first_at, page.last_at):
+            yield Problem(f"{batch.name(page)} has other times than its messages; {_RESTORE}")
+
+
+def check_keepsakes(batch: PageBatch) -> Iterator[Problem]:
+    """That every keepsake stands in a place of its message."""
+    for page in batch.rows:
+        directory = batch.directories.get(page.id)
+        if directory is None:
+            continue
+        places: dict[int, list[Place]] = {}
+        for place in directory.places:
+            places.setdefault(place.message_id, []).append(place)
+        for item in batch.keepsakes.get(page.id, []):
+            inside = any(s.start <= item.start < item.stop <= s.stop for s in places.get(item.message_id, []))
+            if not inside or not item.text:
+                yield Problem(f"{batch.name(page)}: a keepsake stands outside its message; {_RESTORE}")
+                break
+
+
+class WeightsCheck:
+    """That the tokens are of weights that are at hand. Remembers codecs that are not."""
+
+    def __init__(self, decoder: PageDecoder) -> None:
+        self._decoder = decoder
+        self._known: dict[str, str | CodecError] = {}
+
+    def __call__(self, batch: PageBatch) -> Iterator[Problem]:
+        for page in batch.rows:
+            try:
+                tokens = VisionTokens.from_bytes(batch.contents[page.id].tokens)
+            except (TokensError, KeyError):
+                continue  # another check says so
+            weights = self._weights(tokens.codec)
+            if isinstance(weights, CodecError):
+                yield Problem(f"{batch.name(page)}: {weights}")
+            elif weights != tokens.weights:
+                yield Problem(
+                    f"{batch.name(page)} was written by weights {tokens.weights}, and these are {weights}; run foxing "
+                    "reencode, or install the version that wrote it"
+                )
+
+    def _weights(self, codec: str) -> str | CodecError:
+        if codec not in self._known:
+            try:
+                self._known[codec] = self._decoder.codec_named(codec).weights
+            except CodecError as error:
+                self._known[codec] = error
+        return self._known[codec]
+
+
+class DecodingCheck:
+    """That tokens decode to a page of the right size. `step`: every which page is decoded. Pages whose text is kept
+    whole, which `decoder` would not decode for it, are decoded by `afresh`, which must remember none."""
+
+    def __init__(self, decoder: PageDecoder, afresh: PageDecoder, step: int) -> None:
+        self._decoder = decoder
+        self._afresh = afresh
+        self._step = step
+        self._seen = 0
+        self.decoded = 0
+
+    def __call__(self, batch: PageBatch) -> Iterator[Problem]:
+        chosen = [page for page in batch.rows if self._is_chosen() and page.id in batch.contents]
+        self.decoded += len(chosen)
+        kept = [page for page in chosen if stands_alone(batch.contents[page.id].text or b"")]
+        tokens = {page.id: PageContent(batch.contents[page.id].tokens, None) for page in kept}
+        others = [page for page in chosen if page.id not in tokens]
+        states = {**self._afresh.read(kept, tokens), **self._decoder.read(others, batch.contents)}
+        for page in chosen:
+            state = states[page.id]
+            if isinstance(state, Unreadable):
+                yield Problem(f"{batch.name(page)} does not decode: {state}")
+
+    def _is_chosen(self) -> bool:
+        self._seen += 1
+        return (self._seen - 1) % self._step == 0
+
+
+#: Checks of every page, by name.
+PAGE_CHECKS: Mapping[str, PageCheck] = {
+    "page-tokens": check_tokens,
+    "page-text": check_text,
+    "page-places": check_places,
+    "page-figures": check_figures,
+    "page-keepsakes": check_keepsakes,
+}

@@ -1,0 +1,43 @@
+"""What a check of a database found."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CheckedPart(BaseModel):
+    """The outcome of one of the checks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    checked: int = Field(description="How many rows, pages or messages were looked at.")
+    problems: int = Field(description="How many of them are wrong.")
+    repaired: int = Field(description="How many of these were set right.")
+    examples: list[str] = Field(description="The first problems in words.")
+    note: str | None = Field(default=None, description="Why it was left out, if it was.")
+
+
+class CheckReport(BaseModel):
+    """The outcome of all checks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    database: str = Field(description="URL without the password.")
+    revision: str = Field(description="Revision of the schema.")
+    banks: int
+    pages: int
+    messages: int
+    pages_decoded: int = Field(description="Pages whose vision tokens were decoded.")
+    parts: list[CheckedPart]
+
+    @property
+    def problems(self) -> int:
+        return sum(part.problems for part in self.parts)
+
+    @property
+    def repaired(self) -> int:
+        return sum(part.repaired for part in self.parts)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return self.problems == self.repaired

@@ -1,0 +1,132 @@
+"""Making a backup of a database, and a database of a backup."""
+
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from foxing.memory.errors import DatabaseTooNew
+from foxing.memory.storage.database import Database, alembic_config
+
+from . import postgresql, sqlite
+from .postgresql import Programs
+from .values import Backup, BackupError, Progress
+
+_SHOWN = 3  # tables that are in the way
+_MAGICS = {"sqlite": sqlite.MAGIC, "postgresql": postgresql.MAGIC}
+
+
+def back_up(
+    database: Database,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    programs: Programs | None = None,
+    progress: Progress | None = None,
+) -> Backup:
+    """Writes all of `database` as of one moment to the file `path`, while others read and write it, and verifies it.
+
+    The file appears when it is whole, and only its owner can read it. `overwrite`: whether it may replace another.
+    `programs`: those of PostgreSQL. Raises `BackupError` or `StorageError`.
+    """
+    path = path.expanduser().absolute()
+    _check_target(database, path, overwrite)
+    if database.revision() is None:
+        raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
+    if database.is_sqlite:
+        revision = sqlite.back_up(database, path, progress)
+    else:
+        revision = postgresql.back_up(database, path, programs or Programs())
+    return Backup(path, database.url.get_backend_name(), revision, path.stat().st_size)
+
+
+def restore(
+    database: Database, path: Path, *, programs: Programs | None = None, progress: Progress | None = None
+) -> Backup:
+    """Makes `database` what the backup `path` holds, all or nothing.
+
+    The database must be empty: a SQLite file that does not exist, or a database without tables. An older backup is
+    restored with its older schema, which the next command upgrades. Raises `BackupError` or `StorageError`, and
+    `DatabaseTooNew` for a backup of a newer version of Foxing.
+    """
+    path = path.expanduser().absolute()
+    dialect = _dialect_of(path)
+    if dialect != database.url.get_backend_name():
+        raise BackupError(
+            f"{path} is a backup of {_name(dialect)}, and {database.display_url} is not; restore it into a database of "
+            "the same kind, or move single banks with foxing export and foxing import"
+        )
+    _check_empty(database)
+    revisions: list[str] = []
+
+    def accept(revision: str) -> None:
+        _check_version(path, revision)
+        revisions.append(revision)
+
+    if database.is_sqlite:
+        sqlite.restore(database, path, accept, progress)
+    else:
+        postgresql.restore(database, path, accept, programs or Programs())
+    return Backup(path, dialect, revisions[0], path.stat().st_size)
+
+
+def _check_target(database: Database, path: Path, overwrite: bool) -> None:
+    """Raises `BackupError` if a backup cannot or must not be written to `path`."""
+    source = sqlite.file_of(database) if database.is_sqlite else None
+    if source is not None and not source.exists():
+        raise BackupError(f"there is no database {source}; name the one to back up with --database")
+    if not path.parent.is_dir():
+        raise BackupError(f"there is no folder {path.parent}; create it, or choose another")
+    if not path.exists():
+        return
+    if not path.is_file() or (source is not None and path.samefile(source)):
+        raise BackupError(f"{path} is not a backup; choose another name")
+    if not overwrite:
+        raise BackupError(f"{path} exists; choose another name, or replace it with --overwrite")
+    _dialect_of(path)  # a slip must not replace something else
+
+
+def _dialect_of(path: Path) -> str:
+    """The kind of database that a file is a backup of. Raises `BackupError`."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(max(map(len, _MAGICS.values())))
+        log = path.with_name(path.name + "-wal")
+        in_use = log.exists() and log.stat().st_size > 0
+    except OSError as error:
+        raise BackupError(
+            f"cannot read {path} ({error.strerror}); name a file that foxing db backup has made"
+        ) from error
+    dialect = next((name for name, magic in _MAGICS.items() if beginning.startswith(magic)), None)
+    if dialect is None:
+        raise BackupError(f"{path} is not a backup, or is damaged; name a file made by foxing db backup")
+    if in_use:
+        raise BackupError(f"{path} is a database in use, with a part of it in {log.name}; make a backup of it first")
+    return dialect
+
+
+def _check_empty(database: Database) -> None:
+    file = sqlite.file_of(database) if database.is_sqlite else None
+    if file is not None and not file.exists():
+        return
+    with database.read() as connection:
+        tables = sorted(inspect(connection).get_table_names())
+    database.engine.dispose()  # a file that this process has open cannot be replaced
+    if tables:
+        raise BackupError(
+            f"{database.display_url} is not empty (it has the tables {', '.join(tables[:_SHOWN])}…); restore into a "
+            "new database, and point foxing to that"
+        )
+
+
+def _check_version(path: Path, revision: str) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if revision not in known:
+        raise DatabaseTooNew(
+            f"{path} was written by a newer version of Foxing (schema {revision}); upgrade foxing, or use an older "
+            "backup"
+        )
+
+
+def _name(dialect: str) -> str:
+    return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[dialect]

@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all, and that only their owner can read."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .values import BackupError, Progress
+
+_MODE = 0o600
+_COPIED_AT_ONCE = 1 << 20  # bytes
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """An empty file beside `path`, with permission for its owner alone, which takes the place of `path` when the block
+    ends, and is deleted with all that SQLite put beside it if the block raises. Raises `BackupError`."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE))
+        yield part
+        _flush(part)
+        part.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise BackupError(f"cannot write {path} ({error.strerror or error}); nothing was left of it") from error
+    finally:
+        for left in part.parent.glob(f"{part.name}*"):
+            with suppress(OSError):
+                left.unlink()
+
+
+def copy(source: Path, target: Path, progress: Progress | None) -> None:
+    """Copies the bytes of a file into another that exists. Raises `OSError`."""
+    total, done = source.stat().st_size, 0
+    with source.open("rb") as read, target.open("wb") as written:
+        while block := read.read(_COPIED_AT_ONCE):
+            written.write(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, total)
+
+
+def _flush(path: Path) -> None:
+    """Has the disk hold a file, or which files a folder has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

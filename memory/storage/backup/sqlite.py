@@ -1,0 +1,110 @@
+"""Backups of SQLite: a copy of the file as of one moment, made while others write."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import cast
+
+from foxing.memory.storage.database import Database
+
+from .files import copy, whole_file
+from .values import BackupError, Progress
+
+MAGIC = b"SQLite format 3\0"
+_PAGES_AT_ONCE = 2048  # copied between two calls of `progress`
+_SHOWN = 3  # of what is wrong with a file
+
+
+def file_of(database: Database) -> Path | None:
+    """The file of a database; None if it is in memory, or given as a URI of SQLite."""
+    name = database.url.database
+    return None if not name or name.startswith((":memory:", "file:")) else Path(name)
+
+
+def back_up(database: Database, path: Path, progress: Progress | None) -> str:
+    """Copies the database to `path`, verified; returns the revision of the schema. Writers go on meanwhile."""
+    with whole_file(path) as part:
+        with database.read() as connection, closing(sqlite3.connect(part)) as target:
+            # the first read fixes the snapshot, so that what others write does not make the copy start over
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master").all()
+            source = cast("sqlite3.Connection", connection.connection.driver_connection)
+            with _explained(path):
+                _copy(source, target, progress)
+        return verify(part)
+
+
+def restore(database: Database, path: Path, accept: Callable[[str], None], progress: Progress | None) -> None:
+    """Makes the database of a copy, which is verified first. `accept`: raises what speaks against the revision of its
+    schema."""
+    target = file_of(database)
+    if target is None:
+        raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
+    _check_place(target)
+    with whole_file(target) as part:
+        copy(path, part, progress)
+        accept(verify(part))
+        _check_unused(target)
+
+
+def verify(path: Path) -> str:
+    """The revision of the schema in a copy, which is made a file without a write-ahead log. Raises `BackupError` if it
+    is damaged or of something else."""
+    with _explained(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        wrong = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_SHOWN})") if row[0] != "ok"]
+        wrong += [f"a row of {row[0]} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+        if wrong:
+            raise BackupError(f"the file is damaged ({'; '.join(wrong[:_SHOWN])}); use another backup")
+        return _revision(connection)
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Progress | None) -> None:
+    def report(_: int, remaining: int, total: int) -> None:
+        if progress is not None:
+            progress(total - remaining, total)
+
+    source.backup(target, pages=_PAGES_AT_ONCE, progress=report)
+
+
+def _check_place(target: Path) -> None:
+    """Raises `BackupError` if there is a log that SQLite would take for that of the restored file."""
+    if target.exists():
+        return
+    for suffix in ("-wal", "-journal"):
+        log = target.with_name(target.name + suffix)
+        if log.exists():
+            raise BackupError(f"{log} is left of another database and would change the restored one; delete it first")
+
+
+def _check_unused(target: Path) -> None:
+    """Raises `BackupError` if another process has the empty file open that is about to be replaced."""
+    if not target.exists():
+        return
+    with _explained(target), closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+        if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            raise BackupError(f"{target} has just been filled by another process; nothing was restored")
+        connection.execute("ROLLBACK")
+
+
+def _revision(connection: sqlite3.Connection) -> str:
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        row = None
+    if row is None:
+        raise BackupError("the file is a SQLite database, but not one of Foxing; choose another")
+    return str(row[0])
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise BackupError(f"{path.name} cannot be used ({error}); stop what uses it, or choose another") from error
+    except sqlite3.DatabaseError as error:
+        raise BackupError(f"the file is damaged ({error}); use another backup") from error

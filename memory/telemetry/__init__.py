@@ -1,0 +1,1 @@
+"""What a memory tells those who watch how it works."""

@@ -1,0 +1,59 @@
+"""Steps of the work: storing, sealing, ageing, recalling, and what they consist of, for whoever measures them.
+
+A step has a name and figures, names of banks and ids of pages; never anything of what was said.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+Value = str | int | float | bool | Sequence[str]
+
+MOST_IDS = 64  # of a list in a step
+
+
+@dataclass
+class Step:
+    """A step that is being taken."""
+
+    #: "store", "seal", "age", "recall", "job"; "search", "embed", "encode", "draw", "decode" within them.
+    name: str
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+    def note(self, **attributes: Value) -> None:
+        """Adds what is known only as the step goes on. Long lists are cut."""
+        for name, value in attributes.items():
+            self.attributes[name] = value if isinstance(value, str | int | float) else value[:MOST_IDS]
+
+
+#: Entered when a step begins, and left when it ends, with the error if it raises one.
+Watcher = Callable[[Step], AbstractContextManager[object]]
+
+_watchers: tuple[Watcher, ...] = ()
+_changing = Lock()
+
+
+def watch(watcher: Watcher) -> Callable[[], None]:
+    """Has `watcher` see all steps of this process, in the threads that take them; returns what ends that."""
+    global _watchers
+    with _changing:
+        _watchers = (*_watchers, watcher)
+
+    def end() -> None:
+        global _watchers
+        with _changing:
+            _watchers = tuple(other for other in _watchers if other is not watcher)
+
+    return end
+
+
+@contextmanager
+def step(name: str, **attributes: Value) -> Iterator[Step]:
+    """A step, from the beginning of the block to its end."""
+    taken = Step(name)
+    taken.note(**attributes)
+    with ExitStack() as stack:
+        for watcher in _watchers:
+            stack.enter_context(watcher(taken))
+        yield taken

@@ -1,0 +1,100 @@
+"""Checks of sound databases, on both dialects, and of databases that cannot be checked."""
+
+from pathlib import Path
+
+import pytest
+from support.command_line import Foxing
+from support.databases import execute
+from support.operations.checks import check, examples, problems
+from support.search_doubles import DictionaryIndex
+
+from foxing.memory import Memory
+from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
+from foxing.memory.codec_source import CodecSource
+from foxing.memory.recall.embedding import NONE
+from foxing.memory.recall.hybrid import HybridSearch
+from foxing.memory.recall.semantic.source import EmbedderSource
+from foxing.memory.recall.semantic.vectors import MessageVectors
+from foxing.memory.storage.database import Database
+
+WRONG = (
+    "UPDATE pages SET lease_owner = 'gone', lease_until = '9000-01-01 00:00:00.000000' WHERE tier = 'micro'",
+    "UPDATE jobs SET state = 'running' WHERE kind = 'seal'",
+    "UPDATE jobs SET kind = 'polish' WHERE kind = 'age'",
+    "DELETE FROM schedule WHERE kind = 'purge'",
+    "DELETE FROM posting_segments WHERE bank_id = (SELECT min(id) FROM banks)",
+    "DELETE FROM embeddings WHERE bank_id = (SELECT min(id) FROM banks)",
+    "DELETE FROM message_runs WHERE bank_id = (SELECT max(id) FROM banks)",
+    "DELETE FROM message_keys WHERE message_id = (SELECT min(message_id) FROM message_keys)",
+    "INSERT INTO message_keys (hash, message_id) VALUES (5, 770000)",
+    "INSERT INTO rehearsals (bank_id, message_id, weight) SELECT min(id), 770000, 1.0 FROM banks",
+)
+GIVEN_AGAIN = {
+    True: "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'messages'",
+    False: "SELECT setval(pg_get_serial_sequence('messages', 'id'), 2)",
+}
+SAID = {
+    "page-leases",
+    "jobs",
+    "schedule",
+    "terms",
+    "codes",
+    "message-runs",
+    "message-keys",
+    "message-ids",
+    "rehearsals",
+}
+
+
+@pytest.mark.both_databases
+def test_what_foxing_writes_is_sound_and_what_is_wrong_is_repaired(filled: str) -> None:
+    sound = check(filled)
+    assert examples(sound) == []
+    assert (sound.banks, sound.pages, sound.messages, sound.pages_decoded) == (2, 4, 18, 4)
+    assert {part.name for part in sound.parts if not part.checked} == set()
+    for statement in (*WRONG, GIVEN_AGAIN[filled.startswith("sqlite")]):
+        execute(filled, statement)
+    wrong = check(filled)
+    assert set(problems(wrong)) == SAID, examples(wrong)
+    assert examples(check(filled)) == examples(wrong)  # nothing was changed
+    repaired = check(filled, repair=True)
+    assert repaired.sound, examples(repaired)
+    assert examples(check(filled)) == []
+
+
+def test_a_sample_is_smaller_than_all(filled: str) -> None:
+    report = check(filled, everything=False)
+    assert report.sound
+    assert report.pages_decoded <= SAMPLED_PAGES
+    assert report.messages == 18
+
+
+def test_another_search_index_and_no_embedder_are_noted(filled: str) -> None:
+    with Database(filled) as database:
+        search = HybridSearch(DictionaryIndex(), MessageVectors(EmbedderSource(NONE)))
+        report = DatabaseCheck(database, CodecSource("native", "cpu"), search).run()
+    assert report.sound
+    notes = {part.name: part.note for part in report.parts if part.note}
+    assert set(notes) == {"postings", "terms", "codes"}
+    assert "not foxing's own" in (notes["postings"] or "")
+    assert "no embedder" in (notes["codes"] or "")
+
+
+def test_the_command(filled: str) -> None:
+    foxing = Foxing(filled)
+    assert foxing.json("db", "check", "--all")["sound"]
+    assert "sound" in foxing.text("db", "check")
+    execute(filled, "UPDATE pages SET lease_owner = 'gone' WHERE id = (SELECT min(id) FROM pages)")
+    wrong = foxing.run("db", "check")
+    assert wrong.exit_code == 1
+    assert "page-leases" in wrong.stdout
+    assert "1 problems, all repaired" in foxing.text("db", "check", "--repair")
+
+
+def test_another_schema_is_not_checked(tmp_path: Path) -> None:
+    foxing = Foxing(str(tmp_path / "empty.db"))
+    assert "foxing db upgrade" in foxing.failure("db", "check")["detail"]
+    Memory(tmp_path / "newer.db").close()
+    execute(f"sqlite:///{tmp_path / 'newer.db'}", "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
+    newer = Foxing(str(tmp_path / "newer.db"))
+    assert newer.failure("db", "check")["type"].endswith("database-too-new")

@@ -1,0 +1,73 @@
+"""What only backups of PostgreSQL meet: its programs, schemas and passwords."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+from support.databases import PostgresServer, client_programs, execute
+from support.operations.backups import made, restored
+
+from foxing.memory import Memory
+from foxing.memory.storage.backup.postgresql import Programs
+from foxing.memory.storage.backup.values import BackupError
+
+
+@pytest.fixture
+def new_database(postgres_server: PostgresServer) -> Callable[[], str]:
+    return lambda: postgres_server.new_database(migrated=False)
+
+
+def in_schema(url: str, name: str) -> str:
+    """The database with a schema of its own."""
+    execute(url, f'CREATE SCHEMA "{name}"')
+    quoted = f'-csearch_path="{name}"'
+    return make_url(url).update_query_dict({"options": quoted}).render_as_string(hide_password=False)
+
+
+def test_missing_programs_are_named(new_database: Callable[[], str], tmp_path: Path) -> None:
+    url = new_database()
+    Memory(url).close()
+    with pytest.raises(BackupError, match=r"there is no pg_dump in .*install the client programs"):
+        made(url, tmp_path / "backup", programs=Programs(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_program_says_is_passed_on(new_database: Callable[[], str], tmp_path: Path) -> None:
+    url = new_database()
+    Memory(url).close()
+    (tmp_path / "pg_dump").write_text("#!/bin/sh\necho 'aborting because of server version mismatch' >&2\nexit 1\n")
+    (tmp_path / "pg_dump").chmod(0o700)
+    with pytest.raises(BackupError, match="pg_dump failed: aborting because of server version mismatch"):
+        made(url, tmp_path / "backup", programs=Programs(tmp_path))
+    assert not (tmp_path / "backup").exists()
+
+
+def test_only_the_schema_of_foxing_is_dumped(new_database: Callable[[], str], tmp_path: Path) -> None:
+    programs = Programs(client_programs())
+    plain = new_database()
+    execute(plain, "CREATE TABLE recipes (name TEXT)")
+    url = in_schema(plain, "Fox%Own")
+    with Memory(url) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
+    made(url, tmp_path / "backup", programs=programs)
+
+    other = new_database()
+    with pytest.raises(BackupError, match=r"of the schema 'Fox%Own'.*uses 'public'"):
+        restored(other, tmp_path / "backup", programs=programs)
+    target = in_schema(other, "Fox%Own")
+    restored(target, tmp_path / "backup", programs=programs)
+    with Memory(target) as memory:
+        assert memory.message("ana", "m").text == "hello"
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_passwords_are_not_arguments(new_database: Callable[[], str], tmp_path: Path) -> None:
+    url = new_database()
+    Memory(url).close()
+    secret = make_url(url).set(password="hunter2").render_as_string(hide_password=False)
+    (tmp_path / "pg_dump").write_text('#!/bin/sh\necho "$@, and $PGPASSWORD" >&2\nexit 1\n')
+    (tmp_path / "pg_dump").chmod(0o700)
+    with pytest.raises(BackupError, match=r"pg_dump failed: [^,]*, and hunter2") as caught:
+        made(secret, tmp_path / "backup", programs=Programs(tmp_path))
+    assert str(caught.value).count("hunter2") == 1
