@@ -60,7 +60,7 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
     while len(result) < limit and (found := runs.after(connection, bank_id, after, limit)):
         known = directories.get(connection, {run.page_id for run in found})
         for run in found:
-            ids = known[run.page_id].ids
+            ids = known[run.page_id].ids if run.page_id in known else np.zeros(0, np.int64)
             result.update(ids[(ids >= max(run.first, message_id + 1)) & (ids <= run.last)].tolist())
         after = max(run.last for run in found)
     return sorted(result)[:limit]
@@ -172,8 +172,8 @@ def _ids_of_runs(connection: Connection, wanted: Iterable[runs.Run]) -> dict[run
     every = set(wanted)
     known = directories.get(connection, {run.page_id for run in every})
     result: dict[runs.Run, list[int]] = {}
-    for run in every:
-        ids = known[run.page_id].ids
+    for run in every:  # a page without its directory, which `foxing db check` reports, has no messages
+        ids = known[run.page_id].ids if run.page_id in known else np.zeros(0, np.int64)
         result[run] = sorted(ids[(ids >= run.first) & (ids <= run.last)].tolist())
     return result
 
