@@ -152,7 +152,7 @@ def test_what_ageing_dropped_comes_back_until_it_is_purged(bank_client: httpx.Cl
     report = ok(bank_client.post(f"{BANK_PATH}/undo", json={"now": LATER, "page": page_id}))
     [restored] = report["restored"]
     assert (restored["page_id"], restored["to_tier"], restored["text_restored"]) == (page_id, "base", True)
-    assert report["bytes_after"] > report["bytes_before"]
+    assert report["bytes_after"] >= report["bytes_before"]  # the tokens of both tiers hold the whole page
     assert ok(bank_client.get(f"{BANK_PATH}/pages/{page_id}")) == {**before, "pinned": True}
     assert ok(bank_client.post(f"{BANK_PATH}/undo", json={"now": LATER}))["restored"] == []
     ok(bank_client.delete(f"{BANK_PATH}/pages/{page_id}/pin"))
