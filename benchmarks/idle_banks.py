@@ -112,7 +112,7 @@ def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -
             for table in tables:
                 _copy_rows(connection, table, rows_per_bank, copied, count)
             for copy in range(copied, copied + count):
-                _shift_packed(connection, rows_per_bank, copy)
+                _shift_packed(connection, rows_per_bank, copy, copied)
             copied += count
             if progress is not None:
                 progress(copied, number)
@@ -158,9 +158,9 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
     connection.execute(insert(table).from_select(table.columns.keys(), rows))
 
 
-def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy: int) -> None:
-    """Gives the packed rows of one copy the ids of its messages and threads."""
-    messages, threads = rows_per_bank["messages"] * copy, rows_per_bank["threads"] * copy
+def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy: int, copied: int) -> None:
+    """Gives the packed rows of one copy, of the bank `copied` before it, the ids of its messages and threads."""
+    messages, threads = rows_per_bank["messages"] * copied, rows_per_bank["threads"] * copied
     directories, segments = schema.page_directories, schema.posting_segments
     pages = rows_per_bank["pages"]
     of_copy = directories.c.page_id.between(pages * copy + 1, pages * (copy + 1))

@@ -14,4 +14,8 @@ def test_banks_are_copied_whole_and_idle(tmp_path: Path) -> None:
         assert len(copies) == 4
         for copy in copies:
             assert copy.model_copy(update={"id": first.id, "bytes": first.bytes}) == first
+        texts = [span.text for span in memory.export(first.id)]
         assert {span.thread for span in memory.export(copies[-1].id)} == {"aged", "sealed", "open"}
+        for copy in copies:  # sealed messages are found by time and by number, and their words by search
+            assert [span.text for span in memory.export(copy.id)] == texts
+            assert memory.recall(copy.id, "message 3 Friday", limit=1).spans[0].text in texts
