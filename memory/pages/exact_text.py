@@ -15,7 +15,6 @@ from foxing.memory.errors import TokensDamaged
 from foxing.renderer import BLANK, Cells
 
 ZSTD_LEVEL = 19
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _DIFFERENCES = b"\x01"
 _DAMAGED = "its kept text is damaged"
 
@@ -46,18 +45,23 @@ NO_DIFFERENCES = Differences(np.zeros(0, np.int64), np.zeros(0, np.uint32))
 def pack_text(cells: Cells, reading: Reading | None = None) -> bytes:
     """What must be kept of the exact text of a page. `cells`: uint32[rows, columns]; `reading`: what its tokens read
     as, if they read the same everywhere."""
-    text = cells.astype("<u4").tobytes().decode("utf-32-le")
-    whole = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(text.encode())
     if reading is None or reading.cells.shape[1] != cells.shape[1]:
-        return whole
+        return _whole(cells)
     wrong = _differences(cells, reading.cells)
     if not len(wrong.places):
         return VERIFIED
     steps = np.diff(wrong.places, prepend=0).astype("<u4").tobytes()
-    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(
-        steps + wrong.values.astype("<u4").tobytes()
-    )
-    return min(_DIFFERENCES + packed, whole, key=len)
+    packed = _DIFFERENCES + _compressed(steps + wrong.values.astype("<u4").tobytes())
+    return min(packed, _whole(cells), key=len)
+
+
+def _whole(cells: Cells) -> bytes:
+    """All of a text, in a frame with a checksum."""
+    return _compressed(cells.astype("<u4").tobytes().decode("utf-32-le").encode())
+
+
+def _compressed(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(data)
 
 
 def _differences(cells: Cells, read: Cells) -> Differences:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory
 
-from .held import held_of
+from .cache import cache_of
 
 _c = schema.page_directories.c
 
@@ -19,13 +19,13 @@ def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDire
         return {}
     query = select(_c.page_id, _c.stamp).where(columns.among(_c.page_id, sorted(page_ids)))
     stamps = {page_id: stamp for page_id, stamp in connection.execute(query)}
-    held = held_of(connection)
-    found = held.directories(stamps)
+    cache = cache_of(connection)
+    found = cache.directories(stamps)
     missing = sorted(stamps.keys() - found.keys())
     if missing:
         rows = connection.execute(select(_c.page_id, _c.directory).where(columns.among(_c.page_id, missing)))
         read = {page_id: PageDirectory.unpack(packed) for page_id, packed in rows}
-        held.keep(stamps, read)
+        cache.keep(stamps, read)
         found |= read
     return {page_id: found[page_id] for page_id in stamps}
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.repositories.batches import batched
 
-from .held import held_of
+from .cache import cache_of
 
 _c = schema.message_keys.c
 _HALF = 5  # bytes of the message's number, and of what proves that it was generated
@@ -39,7 +39,7 @@ def message_id_of(connection: Connection, key: str) -> int | None:
 
 def _proof(connection: Connection, number: bytes) -> bytes:
     return hashlib.blake2b(
-        number, digest_size=_HALF, key=held_of(connection).secret(connection), person=b"message id"
+        number, digest_size=_HALF, key=cache_of(connection).secret(connection), person=b"message id"
     ).digest()
 
 

@@ -13,7 +13,7 @@ from foxing.memory.storage.secrets import digest_key
 DIRECTORY_CACHE_BYTES = 32 << 20
 
 
-class Held:
+class DatabaseCache:
     """Of one database. Safe to share between threads."""
 
     def __init__(self) -> None:
@@ -44,12 +44,12 @@ class Held:
                     self._directories[page_id] = stamps[page_id], directory
 
 
-_held: WeakKeyDictionary[Pool, Held] = WeakKeyDictionary()
+_caches: WeakKeyDictionary[Pool, DatabaseCache] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def held_of(connection: Connection) -> Held:
+def cache_of(connection: Connection) -> DatabaseCache:
     """What this process remembers of the database of a connection."""
     pool = connection.engine.pool
     with _lock:
-        return _held.setdefault(pool, Held())
+        return _caches.setdefault(pool, DatabaseCache())
