@@ -1,10 +1,11 @@
 """Ageing: carrying out the plan that the policy requires."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from random import randrange
+from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -13,16 +14,33 @@ from foxing.memory.policy import LONGEST, Policy
 from foxing.memory.reports import AgeReport, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry.steps import step
 from foxing.renderer import TIERS, tier_rank
 
-from .changes import Change, DiscardTimes, RewriteOutcome
+from .changes import BatchOutcome, Change, DiscardTimes
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class AgeBatch:
+    """Moves of some pages of a bank, carried out together."""
+
+    bank_id: int
+    moves: Sequence[Move]
+    now: datetime
+    discard: DiscardTimes
+    #: who leases the pages; see `lease_pages`
+    owner: str
+
+
+#: Carries out batches, in any order and by any process.
+AgeWork = Callable[[Sequence[AgeBatch]], Iterator[tuple[AgeBatch, BatchOutcome]]]
 
 
 @dataclass(frozen=True)
@@ -43,22 +61,21 @@ class _Result:
     """What came of the moves of a bank."""
 
     moved: list[_Moved] = field(default_factory=list)
-    #: keys of pages that another process holds or has changed
-    busy: list[str] = field(default_factory=list)
+    #: of pages that another process holds or has changed
+    busy: list[Move] = field(default_factory=list)
     #: page key → why the page is left as it is
     unreadable: dict[str, str] = field(default_factory=dict)
 
-    def add(self, moves: Sequence[Move], outcome: RewriteOutcome) -> None:
+    def add(self, moves: Sequence[Move], outcome: BatchOutcome) -> None:
         """Adds what came of a batch of moves."""
-        done = {item.change.page.id: item for item in outcome.done}
         for move in moves:
             page = move.page
-            if (item := done.get(page.id)) is not None:
+            if (item := outcome.done.get(page.id)) is not None:
                 self.moved.append(_Moved(move, item.vision_tokens, item.token_bytes + item.text_bytes))
-            elif page.id in outcome.unreadable:
-                self.unreadable[page.key] = outcome.unreadable[page.id]
+            elif page.id in outcome.left:
+                self.unreadable[page.key] = outcome.left[page.id]
             else:
-                self.busy.append(page.key)
+                self.busy.append(move)
 
 
 @dataclass(frozen=True)
@@ -101,33 +118,51 @@ class Ager:
         return self._report(now, result, purged=purged, dry_run=True)
 
     def age(
-        self, bank_name: str, now: datetime, *, progress: Progress | None = None, shared: bool = False
+        self,
+        bank_name: str,
+        now: datetime,
+        *,
+        progress: Progress | None = None,
+        shared: bool = False,
+        work: AgeWork | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank that are due, and purges the wastebasket.
 
         If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
         cannot be read stays as it is. `shared`: whether others are doing the same; then it begins somewhere else than
-        they do, and batches that they have begun are left to them.
+        they do, and batches that they have begun are left to them. `work`: what carries out the batches by `move`, in
+        place of this process.
         """
         with step("age", bank=bank_name) as taken:
-            report = self._age(bank_name, now, progress, shared=shared)
+            report = self._age(bank_name, now, progress, shared=shared, work=work)
             taken.note(pages=[move.page_id for move in report.moved], moved=len(report.moved), purged=report.purged)
         return report
 
-    def _age(self, bank_name: str, now: datetime, progress: Progress | None, *, shared: bool) -> AgeReport:
+    def move(self, batch: AgeBatch) -> BatchOutcome:
+        """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
+        changes = self._changes(batch.moves)
+        outcome = self.rewriter.run(batch.bank_id, changes, batch.now, discard=batch.discard, owner=batch.owner)
+        return BatchOutcome.of(outcome)
+
+    def _age(
+        self, bank_name: str, now: datetime, progress: Progress | None, *, shared: bool, work: AgeWork | None
+    ) -> AgeReport:
         due = self._survey(bank_name, now)
         moves, result = due.moves, _Result(unreadable=due.impossible)
         if shared and moves:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
         discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
-        for start in range(0, len(moves), BATCH):
-            planned = moves[start : start + BATCH]
-            batch = self._unchanged(planned) if shared else planned
-            if batch:
-                result.add(batch, self.rewriter.run(due.bank_id, self._changes(batch), now, discard=discard))
+        parts = [moves[start : start + BATCH] for start in range(0, len(moves), BATCH)]
+        batches = [AgeBatch(due.bank_id, part, now, discard, uuid4().hex) for part in parts]
+        done = 0
+        for batch, outcome in self._in_turn(batches, shared=shared) if work is None else work(batches):
+            result.add(batch.moves, outcome)
+            done += len(batch.moves)
             if progress is not None:
-                progress(min(start + BATCH, len(moves)), len(moves))
+                progress(done, len(moves))
+        if work is not None:
+            self._add_unreported(result)
         if result.moved:  # with an undo window of nothing
             purged += self._purge(due.bank_id, now)
         return self._report(now, result, purged=purged, dry_run=False)
@@ -138,6 +173,25 @@ class Ager:
             bank = banks.get(connection, bank_name)
             moves = self._due(connection, bank.id, Policy.parse(bank.policy), now)
             return sum(1 for _ in islice(moves, BATCH + 1)) > BATCH
+
+    def _in_turn(self, batches: Sequence[AgeBatch], *, shared: bool) -> Iterator[tuple[AgeBatch, BatchOutcome]]:
+        for planned in batches:
+            batch = replace(planned, moves=self._unchanged(planned.moves)) if shared else planned
+            yield batch, self.move(batch)
+
+    def _add_unreported(self, result: _Result) -> None:
+        """Adds the pages that are as planned though nobody reported them: their worker was killed after it had written
+        them."""
+        with self.database.read() as connection:
+            rows = pages.by_ids(connection, [move.page.id for move in result.busy])
+        found = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
+        written = {
+            move.page.id: _Moved(move, r.vision_tokens, r.token_bytes + r.text_bytes)
+            for move, r in found
+            if _is_carried_out(move, r)
+        }
+        result.moved += written.values()
+        result.busy = [move for move in result.busy if move.page.id not in written]
 
     def _unchanged(self, moves: Sequence[Move]) -> Sequence[Move]:
         """Those of the moves whose pages nobody has moved since they were planned. Reads only."""
@@ -206,7 +260,7 @@ class Ager:
             dry_run=dry_run,
             moved=moved,
             text_dropped=[item.move.page.key for item in result.moved if item.move.drops_text],
-            busy=result.busy,
+            busy=[move.page.key for move in result.busy],
             unreadable=_pages_left(result.unreadable),
             purged=purged,
             vision_tokens_before=sum(item.move.page.vision_tokens for item in result.moved),
@@ -214,6 +268,12 @@ class Ager:
             bytes_before=sum(item.move.page.token_bytes + item.move.page.text_bytes for item in result.moved),
             bytes_after=sum(item.bytes_after for item in result.moved),
         )
+
+
+def _is_carried_out(move: Move, row: PageRow) -> bool:
+    """Whether a page, of which `row` is what it is now, has been changed once, and to what `move` requires."""
+    as_required = row.tier == move.to_tier and not (move.drops_text and row.text_kept)
+    return row.version == move.page.version + 1 and as_required
 
 
 def _rotated(moves: Sequence[Move], start: int) -> list[Move]:

@@ -95,6 +95,37 @@ class RewriteOutcome:
 
 
 @dataclass(frozen=True)
+class WrittenPage:
+    """What a page takes after its change."""
+
+    #: number of pages that it is now
+    pages: int
+    vision_tokens: int
+    token_bytes: int
+    text_bytes: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What came of a batch, without what was written. A page that is in neither field is held by another process or was
+    changed meanwhile."""
+
+    #: page id → what it takes now
+    done: dict[int, WrittenPage]
+    #: page id → why the page is left as it is
+    left: dict[int, str]
+
+    @classmethod
+    def of(cls, outcome: RewriteOutcome) -> "BatchOutcome":
+        done = {
+            item.change.page.id: WrittenPage(1, item.vision_tokens, item.token_bytes, item.text_bytes, item.confidence)
+            for item in outcome.done
+        }
+        return cls(done, outcome.unreadable)
+
+
+@dataclass(frozen=True)
 class DiscardTimes:
     """When old tokens and texts are moved to the wastebasket, and when they are purged from it."""
 

@@ -26,11 +26,12 @@ class LeasedPages:
 
 @contextmanager
 def lease_pages(
-    database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool
+    database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool, owner: str | None = None
 ) -> Iterator[LeasedPages]:
     """Leases those of `candidates`, of one bank, that are free and unchanged, and releases them at the end; a lease
-    expires if the process is killed. `pinned`: whether to lease pinned pages as well."""
-    owner = uuid.uuid4().hex
+    expires if the process is killed. `pinned`: whether to lease pinned pages as well. `owner`: who holds them, by
+    default this call; another call for the same owner takes its leases over."""
+    owner = owner or uuid.uuid4().hex
     clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
     until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
     with database.write() as connection:

@@ -5,11 +5,12 @@ from its reading, so a misread character stays misread and may no longer be flag
 is left as it is and reported. A page laid out for another codec is typeset again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
 from typing import NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -25,8 +26,8 @@ from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, tier_rank
 
-from .changes import Change, RewriteOutcome
-from .relayout import PageRelayout, RelayoutOutcome, RelayoutRequest, undo_reasons
+from .changes import BatchOutcome, Change
+from .relayout import PageRelayout, RelayoutRequest, undo_reasons
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 64  # pages surveyed together
@@ -43,7 +44,7 @@ class TokenKind(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _StalePage:
+class StalePage:
     """A page that the present codec and weights did not write."""
 
     page: PageRow
@@ -57,11 +58,26 @@ class _StalePage:
     keeps_text: bool
 
 
+@dataclass(frozen=True)
+class ReencodeBatch:
+    """Some pages of a bank, reencoded together."""
+
+    bank_id: int
+    pages: Sequence[StalePage]
+    now: datetime
+    #: who leases the pages; see `lease_pages`
+    owner: str
+
+
+#: Carries out batches, in any order and by any process.
+ReencodeWork = Callable[[Sequence[ReencodeBatch]], Iterator[tuple[ReencodeBatch, BatchOutcome]]]
+
+
 @dataclass
 class _Survey:
     """The pages of a bank, by what is to be done about them."""
 
-    stale: list[_StalePage] = field(default_factory=list)
+    stale: list[StalePage] = field(default_factory=list)
     #: number of pages that the present weights wrote
     current: int = 0
     #: page key → why the page cannot be read
@@ -77,21 +93,18 @@ class _Result:
     #: page key → why the page is left as it is
     left: dict[str, str]
     reencoded: list[PageReencoded] = field(default_factory=list)
-    #: keys of pages that another process holds or has changed
-    busy: list[str] = field(default_factory=list)
+    #: pages that another process holds or has changed
+    busy: list[StalePage] = field(default_factory=list)
 
-    def add(self, batch: Sequence[_StalePage], rewritten: RewriteOutcome, relaid: RelayoutOutcome) -> None:
+    def add(self, batch: Sequence[StalePage], outcome: BatchOutcome) -> None:
         """Adds what came of a batch of pages."""
-        done = {item.change.page.id: (1, item.token_bytes, item.confidence) for item in rewritten.done}
-        done |= {item.page.id: (item.pages, item.token_bytes, item.confidence) for item in relaid.done}
-        reasons = rewritten.unreadable | relaid.left
         for item in batch:
-            if item.page.id in done:
-                self.reencoded.append(_reencoded(item, *done[item.page.id]))
-            elif item.page.id in reasons:
-                self.left[item.page.key] = reasons[item.page.id]
+            if (done := outcome.done.get(item.page.id)) is not None:
+                self.reencoded.append(_reencoded(item, done.pages, done.token_bytes, done.confidence))
+            elif item.page.id in outcome.left:
+                self.left[item.page.key] = outcome.left[item.page.id]
             else:
-                self.busy.append(item.page.key)
+                self.busy.append(item)
 
 
 class Reencoder:
@@ -109,24 +122,58 @@ class Reencoder:
         return self.rewriter.codec
 
     def reencode(
-        self, bank_name: str, now: datetime, *, dry_run: bool = False, progress: Progress | None = None
+        self,
+        bank_name: str,
+        now: datetime,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+        work: ReencodeWork | None = None,
     ) -> ReencodingReport:
-        """See `Memory.reencode`."""
+        """See `Memory.reencode`. `work`: what carries out the batches, in place of this process, by `rewrite`. A page
+        whose worker was killed after it had written it counts as current."""
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             survey = self._survey(connection, bank.id)
         if dry_run:
             return self._report(bank_name, self._expected(survey, now), survey.current, dry_run=True)
         result = _Result(dict(survey.unreadable))
-        for start in range(0, len(survey.stale), BATCH):
-            batch = survey.stale[start : start + BATCH]
-            changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch if not i.foreign]
-            rewritten = self.rewriter.run(bank.id, changes, now, pinned=True)
-            requests = [RelayoutRequest(item.page, item.tier) for item in batch if item.foreign]
-            result.add(batch, rewritten, self.relayout.run(bank.id, requests, now))
+        parts = [survey.stale[start : start + BATCH] for start in range(0, len(survey.stale), BATCH)]
+        batches = [ReencodeBatch(bank.id, part, now, uuid4().hex) for part in parts]
+        done = 0
+        for batch, outcome in self._in_turn(batches) if work is None else work(batches):
+            result.add(batch.pages, outcome)
+            done += len(batch.pages)
             if progress is not None:
-                progress(min(start + BATCH, len(survey.stale)), len(survey.stale))
-        return self._report(bank_name, result, survey.current, dry_run=False)
+                progress(done, len(survey.stale))
+        unreported = set() if work is None else self._current(result.busy)
+        result.busy = [item for item in result.busy if item.page.id not in unreported]
+        return self._report(bank_name, result, survey.current + len(unreported), dry_run=False)
+
+    def rewrite(self, batch: ReencodeBatch) -> BatchOutcome:
+        """Reencodes a batch of pages. Done again after it was interrupted, it does what is left."""
+        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch.pages if not i.foreign]
+        rewritten = self.rewriter.run(batch.bank_id, changes, batch.now, pinned=True, owner=batch.owner)
+        requests = [RelayoutRequest(item.page, item.tier) for item in batch.pages if item.foreign]
+        relaid = self.relayout.run(batch.bank_id, requests, batch.now, owner=batch.owner)
+        outcome = BatchOutcome.of(rewritten)
+        done = outcome.done | {item.page.id: item.written for item in relaid.done}
+        return BatchOutcome(done, outcome.left | relaid.left)
+
+    def _in_turn(self, batches: Sequence[ReencodeBatch]) -> Iterator[tuple[ReencodeBatch, BatchOutcome]]:
+        for batch in batches:
+            yield batch, self.rewrite(batch)
+
+    def _current(self, stale: Sequence[StalePage]) -> set[int]:
+        """Ids of those of the pages that the present weights have written by now."""
+        with self.database.read() as connection:
+            contents = pages.contents(connection, [item.page.id for item in stale])
+        return {page_id for page_id, content in contents.items() if self._is_current(_unpacked(content.tokens))}
+
+    def _is_current(self, tokens: VisionTokens | TokensError) -> bool:
+        if isinstance(tokens, TokensError):
+            return False
+        return (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights)
 
     def _survey(self, connection: Connection, bank_id: int) -> _Survey:
         survey = _Survey()
@@ -141,7 +188,7 @@ class Reencoder:
                         survey.unreadable[row.key] = str(tokens)
                     else:
                         survey.stale.append(self._stale(row, None, keeps))
-                elif (tokens.codec, tokens.weights) == (self.codec.name, self.codec.weights):
+                elif self._is_current(tokens):
                     survey.current += 1
                 else:
                     kind = TokenKind(tokens.codec, tokens.weights, tokens.tier)
@@ -151,9 +198,9 @@ class Reencoder:
             after = rows[-1].id
         return survey
 
-    def _stale(self, page: PageRow, kind: TokenKind | None, keeps_text: bool) -> _StalePage:
+    def _stale(self, page: PageRow, kind: TokenKind | None, keeps_text: bool) -> StalePage:
         foreign = not can_draw_for(self.codec, PageLayout.from_dict(page.layout))
-        return _StalePage(page, kind, self._served_tier(page.tier), foreign, keeps_text)
+        return StalePage(page, kind, self._served_tier(page.tier), foreign, keeps_text)
 
     def _served_tier(self, tier: str) -> str:
         """`tier`, or the next sharper one that the codec has."""
@@ -180,7 +227,7 @@ class Reencoder:
                 unknown[item.page.key] = str(reading)
         return unknown
 
-    def _expected_page(self, item: _StalePage) -> PageReencoded:
+    def _expected_page(self, item: StalePage) -> PageReencoded:
         if item.foreign:
             return _reencoded(item, *self.relayout.expected(item.page, item.tier), None)
         return _reencoded(item, 1, self.rewriter.expected_tokens(item.page, item.tier)[1], None)
@@ -195,7 +242,7 @@ class Reencoder:
             dry_run=dry_run,
             reencoded=done,
             current=current,
-            busy=result.busy,
+            busy=[item.page.key for item in result.busy],
             unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in result.left.items()],
             bytes_before=sum(page.bytes_before for page in done),
             bytes_after=sum(page.bytes_after for page in done),
@@ -212,7 +259,7 @@ def _unpacked(blob: bytes) -> VisionTokens | TokensError:
         return error
 
 
-def _reencoded(item: _StalePage, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:
+def _reencoded(item: StalePage, count: int, bytes_after: int, confidence: float | None) -> PageReencoded:
     page = item.page
     return PageReencoded.model_validate(
         {

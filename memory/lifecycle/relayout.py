@@ -28,6 +28,7 @@ from foxing.memory.storage.repositories.pages import NewPage, NewParts, PageCont
 from foxing.renderer import Cells, PageLayout, Typesetter, render
 
 from . import reasons
+from .changes import WrittenPage
 from .fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
@@ -47,12 +48,8 @@ class RelaidPage:
     """What a page became."""
 
     page: PageRow
-    #: number of pages that it is now
-    pages: int
-    #: bytes of all their tokens
-    token_bytes: int
-    #: mean of their confidences
-    confidence: float
+    #: all of them together, with the mean of their confidences
+    written: WrittenPage
 
 
 @dataclass(frozen=True)
@@ -112,8 +109,15 @@ class _Replacement:
         }
 
     def outcome(self) -> RelaidPage:
-        size = sum(item.values["token_bytes"] for item in self.new)
-        return RelaidPage(self.page, len(self.new), size, fmean(item.values["confidence"] for item in self.new))
+        values = [item.values for item in self.new]
+        written = WrittenPage(
+            pages=len(values),
+            vision_tokens=sum(item["vision_tokens"] for item in values),
+            token_bytes=sum(item["token_bytes"] for item in values),
+            text_bytes=sum(item["text_bytes"] for item in values),
+            confidence=fmean(item["confidence"] for item in values),
+        )
+        return RelaidPage(self.page, written)
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,16 @@ class PageRelayout:
     def codec(self) -> Codec:
         return self.decoder.load()
 
-    def run(self, bank_id: int, requests: Sequence[RelayoutRequest], now: datetime) -> RelayoutOutcome:
+    def run(
+        self, bank_id: int, requests: Sequence[RelayoutRequest], now: datetime, *, owner: str | None = None
+    ) -> RelayoutOutcome:
         """Typesets, encodes and swaps pages of one bank.
 
         A page stays as it is if it cannot be read, would lose characters, or has a version in the wastebasket at `now`,
-        which could be restored only into the page as it is.
+        which could be restored only into the page as it is. `owner`: see `lease_pages`.
         """
-        with lease_pages(self.database, self.codec, [page for page, _ in requests], pinned=True) as leased:
+        rows = [page for page, _ in requests]
+        with lease_pages(self.database, self.codec, rows, pinned=True, owner=owner) as leased:
             with self.database.read() as connection:
                 left = undo_reasons(connection, sorted(leased.ids), now)
             ready = [item for item in requests if item.page.id in leased.ids and item.page.id not in left]

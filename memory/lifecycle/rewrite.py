@@ -106,13 +106,15 @@ class Rewriter:
         *,
         discard: DiscardTimes | None = None,
         pinned: bool = False,
+        owner: str | None = None,
     ) -> RewriteOutcome:
         """Carries out changes to pages of one bank as of `now`; a page that cannot be read stays as it is.
 
         `discard`: when old tokens and texts go to the wastebasket (None: they are deleted). `pinned`: whether to change
-        pinned pages as well.
+        pinned pages as well. `owner`: see `lease_pages`.
         """
-        with lease_pages(self.database, self.codec, [change.page for change in changes], pinned=pinned) as leased:
+        rows = [change.page for change in changes]
+        with lease_pages(self.database, self.codec, rows, pinned=pinned, owner=owner) as leased:
             changes = [change for change in changes if change.page.id in leased.ids]
             if not changes:
                 return RewriteOutcome([], {})
