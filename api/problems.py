@@ -96,6 +96,7 @@ STORAGE: Final = ProblemKind("storage", 503, "The database cannot be used")
 PLUGIN_BROKEN: Final = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
 RERANKER: Final = ProblemKind("reranker", 503, "The reranker cannot be used")
 EMBEDDER: Final = ProblemKind("embedder", 503, "The embedder cannot be used")
+POOL: Final = ProblemKind("pool", 503, "The pool of workers cannot be used")
 DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
 CLOSED: Final = ProblemKind("closed", 503, "The service is stopping")
 READER_FAILED: Final = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
@@ -116,6 +117,7 @@ KINDS: Final[tuple[tuple[type[FoxingError], ProblemKind], ...]] = (
     (memory_errors.StorageError, STORAGE),
     (memory_errors.EmbedderError, EMBEDDER),
     (memory_errors.RerankerError, RERANKER),
+    (memory_errors.PoolError, POOL),
     (memory_errors.ReaderFailed, READER_FAILED),
     (memory_errors.Unreadable, TOKENS_UNREADABLE),
     (ReadFailed, READER_FAILED),

@@ -109,6 +109,12 @@ class EmbedderError(MemoryFault):
     problem = "embedder"
 
 
+class PoolError(MemoryFault):
+    """The pool of workers cannot be used, or has failed."""
+
+    problem = "pool"
+
+
 class RerankerError(MemoryFault):
     """The reranker cannot be used, or did not answer."""
 

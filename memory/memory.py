@@ -9,6 +9,7 @@ from typing import Any, Self, Unpack
 
 from foxing.encoder import Codec, VisionTokens
 
+from .bulk.work import BulkWork
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
@@ -149,6 +150,11 @@ class Memory(Forgetting):
     def jobs(self) -> JobQueue:
         """The queue of what is due, for a clock that fills it and workers that empty it; `tick` does both."""
         return self._jobs
+
+    @cached_property
+    def bulk(self) -> BulkWork:
+        """Ageing, reencoding and importing by a pool of workers."""
+        return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._rehearsals.write)
 
     @cached_property
     def records(self) -> RecordStore:

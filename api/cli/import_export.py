@@ -13,6 +13,7 @@ from rich.console import Console
 
 from .context import BankOption, JsonOption, state_of
 from .output import jsonable, write_json
+from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 if TYPE_CHECKING:
     from foxing.memory.models import RecalledMessage
@@ -32,23 +33,29 @@ def import_messages(
     timezone: Annotated[
         str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
     ] = None,
+    ray: RayOption = False,
+    actors: ActorsOption = None,
+    actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Import messages from files, with their original times. Importing a file again adds nothing.
 
     JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
-    message per line as written by `export`.
+    message per line as written by `export`. With --ray, actors embed the messages, and read the files themselves.
     """
+    from foxing.memory.bulk.work import ImportRequest
     from foxing.memory.ingest.importers import import_file
 
-    state = state_of(context)
+    state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     reports = []
-    with state.memory() as memory:
+    with workers.pool(state) as pool, state.memory() as memory:
         for path in files:
             with state.progress(path.name) as progress:
-                report = import_file(
-                    memory, path, bank=bank, format=file_format.value, timezone=timezone, progress=progress
-                )
+                request = ImportRequest(path, bank, file_format.value, timezone)
+                if pool is None:
+                    report = import_file(memory, **vars(request), progress=progress)
+                else:
+                    report = memory.bulk.import_file(request, pool, progress=progress)
             reports.append((path, report))
 
     def show(console: Console) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, jsonable, printable, table, write_json
+from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 if TYPE_CHECKING:
     from foxing.memory.reports import AgeReport, UndoReport
@@ -47,14 +48,20 @@ def age(
     preview: Annotated[
         int, typer.Option(min=0, max=100, help="In a dry run: of how many pages to show which words would fade.")
     ] = 8,
+    ray: RayOption = False,
+    actors: ActorsOption = None,
+    actor_gpus: ActorGpusOption = 0,
     timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move the pages of a bank to the tiers that the policy sets for their age."""
-    state = state_of(context)
+    state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
     asker = state.timezone(timezone)
-    with state.memory() as memory, state.progress("ageing pages") as progress:
-        report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, preview=preview, progress=progress)
+    with workers.pool(state) as pool, state.memory() as memory, state.progress("ageing pages") as progress:
+        if pool is None:
+            report = memory.age(bank, now=now, timezone=asker.name, dry_run=dry_run, preview=preview, progress=progress)
+        else:
+            report = memory.bulk.age(bank, pool, now=now, timezone=asker.name, progress=progress)
     state.answer(report, lambda console: _show(console, report, asker))
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from .banks import all_banks
 from .context import JsonOption, state_of
 from .output import printable, table
+from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 if TYPE_CHECKING:
     from foxing.memory import ReencodingReport
@@ -17,6 +18,9 @@ def reencode(
     context: typer.Context,
     bank: Annotated[str | None, typer.Option("--bank", "-b", help="Only this bank.", show_default="all banks")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reencoded.")] = False,
+    ray: RayOption = False,
+    actors: ActorsOption = None,
+    actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Reencode pages written by another codec or other weights with the present ones.
@@ -24,12 +28,15 @@ def reencode(
     An interrupted run resumes when started again. Exits with status 1 if pages were left unchanged because another
     process holds them or because they cannot be read.
     """
-    state = state_of(context)
+    state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus, dry_run=dry_run)
     reports = []
-    with state.memory() as memory:
+    with workers.pool(state) as pool, state.memory() as memory:
         for name in [bank] if bank is not None else [info.id for info in all_banks(memory)]:
             with state.progress(f"reencoding {printable(name)}") as progress:
-                reports.append(memory.reencode(name, dry_run=dry_run, progress=progress))
+                if pool is None:
+                    reports.append(memory.reencode(name, dry_run=dry_run, progress=progress))
+                else:
+                    reports.append(memory.bulk.reencode(name, pool, progress=progress))
     state.answer(
         {"banks": [report.model_dump(mode="json") for report in reports]}, lambda console: _show(console, reports)
     )

@@ -88,7 +88,7 @@ class _KeyedMessage:
     @property
     def speech(self) -> list[str]:
         """What is embedded of each passage."""
-        return [spoken(self.text[start:stop], self.message.name) for start, stop in self.passages]
+        return _speech(self.text, self.message.name, self.passages)
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,9 @@ class MessageStore:
         thread: str | None,
         idempotency_key: str | None,
         now: datetime,
+        codes: MessageCodes | None = None,
     ) -> StoreResult:
-        """See `Memory.store`."""
+        """See `Memory.store`. `codes`: what `embed` has made of the messages; None: they are embedded now."""
         check_bank_name(bank_name)
         given = list_messages(items)
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
@@ -146,17 +147,23 @@ class MessageStore:
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = self._keyed(valid, thread)
+        keyed = self._keyed(valid, thread, codes)
         digest = b"" if idempotency_key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
         with step("store", bank=bank_name, messages=len(keyed)) as taken:
             result = self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
             taken.note(stored=result.stored)
         return result
 
-    def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
+    def embed(self, items: Sequence[NewMessage]) -> MessageCodes | None:
+        """The codes of messages that are to be stored; None if they are made later, or never."""
+        return self.vectors.encode_now([_speech(item.text, item.name, split_passages(item.text)) for item in items])
+
+    def _keyed(
+        self, valid: Sequence[NewMessage], thread: str | None, codes: MessageCodes | None
+    ) -> list[_KeyedMessage]:
         """The messages with their ids, terms and codes."""
         keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
-        made = self.vectors.encode_now([item.speech for item in keyed])
+        made = codes or self.vectors.encode_now([item.speech for item in keyed])
         if made is None:
             return keyed
         return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
@@ -281,6 +288,10 @@ class _BankWriter:
         oldest = min(item.message.created_at or now for item, now in self._new)
         seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
+
+
+def _speech(text: str, name: str | None, passages: Sequence[Passage]) -> list[str]:
+    return [spoken(text[start:stop], name) for start, stop in passages]
 
 
 def _how_many(waiting: Sequence[_Request]) -> int:

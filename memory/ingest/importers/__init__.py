@@ -1,5 +1,5 @@
 """Importing conversations from files. Importing a file again adds nothing."""
 
-from .importer import FORMATS, ImportReport, import_file
+from .importer import FORMATS, ImportReport, ImportSource, check_file, import_file, store_file
 
-__all__ = ["FORMATS", "ImportReport", "import_file"]
+__all__ = ["FORMATS", "ImportReport", "ImportSource", "check_file", "import_file", "store_file"]

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
@@ -34,6 +35,33 @@ class ImportReport(Value):
     threads: int = Field(description="Threads that the messages belong to.")
 
 
+@dataclass(frozen=True)
+class ImportSource:
+    """A file that has been read to its end."""
+
+    path: Path
+    #: its format: "jsonl" or "locomo"
+    format: str
+    #: that of times without an offset
+    timezone: str | None
+    #: messages in it
+    messages: int
+    #: threads that they belong to
+    threads: int
+
+    @property
+    def batches(self) -> int:
+        """How many there are."""
+        return -(-self.messages // MESSAGES_AT_ONCE)
+
+    def read(self) -> Iterator[list[ImportedMessage]]:
+        """The messages, in batches that are stored together. Raises `InvalidInput` or `InvalidTime`."""
+        zone = zone_of(self.timezone) if self.timezone is not None else None
+        remaining = _read(self.path, self.format, zone)
+        while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
+            yield batch
+
+
 class Storage(Protocol):
     """What stores the messages: a `Memory`."""
 
@@ -60,6 +88,11 @@ def import_file(
     stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
     when it is run again. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
     """
+    return store_file(memory, check_file(path, format=format, timezone=timezone), bank=bank, progress=progress)
+
+
+def check_file(path: Path, *, format: str, timezone: str | None) -> ImportSource:
+    """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
     if format not in FORMATS:
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
     zone = zone_of(timezone) if timezone is not None else None
@@ -67,18 +100,22 @@ def import_file(
     threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
     if not threads:
         raise InvalidInput(f"{path} contains no messages; check its format")
-    size = path.stat().st_size
+    return ImportSource(path, chosen, timezone, threads.total(), len(threads))
+
+
+def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:
+    """Stores the messages of a file; see `import_file`."""
+    size = source.path.stat().st_size
     stored = duplicates = 0
-    remaining = _read(path, chosen, zone)
-    while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
-        result = _store(memory, bank, path, batch)
+    for batch in source.read():
+        result = _store(memory, bank, source.path, batch)
         stored += result.stored
         duplicates += result.duplicates
         if progress is not None:
             progress(min(batch[-1].bytes_read, size), size)
     if progress is not None:
         progress(size, size)
-    return ImportReport(messages=threads.total(), stored=stored, duplicates=duplicates, threads=len(threads))
+    return ImportReport(messages=source.messages, stored=stored, duplicates=duplicates, threads=source.threads)
 
 
 def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessage]) -> StoreResult:

@@ -1,0 +1,63 @@
+"""The options of commands that Ray can carry out, and the pool of workers that they ask for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .context import State
+
+if TYPE_CHECKING:
+    from foxing.memory.bulk.ray_pool import RayPool
+
+RayOption = Annotated[
+    bool,
+    typer.Option(
+        "--ray",
+        help="Share the work out to actors of Ray, on the cluster of RAY_ADDRESS or on this machine. Needs the extra "
+        "'ray'.",
+    ),
+]
+ActorsOption = Annotated[
+    int | None, typer.Option(min=1, help="With --ray: number of actors.", show_default="one for each CPU")
+]
+ActorGpusOption = Annotated[float, typer.Option(min=0, help="With --ray: GPUs of each actor; 0.5 shares one.")]
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """What `--ray`, `--actors` and `--actor-gpus` say."""
+
+    ray: bool
+    actors: int | None
+    gpus: float
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `typer.BadParameter` for options that do not go together."""
+        if self.ray and self.dry_run:
+            raise typer.BadParameter("a dry run takes one process; leave out --ray", param_hint="--ray")
+        if not self.ray and (self.actors is not None or self.gpus):
+            raise typer.BadParameter("--actors and --actor-gpus need --ray", param_hint="--ray")
+
+    @contextmanager
+    def pool(self, state: State) -> Iterator["RayPool | None"]:
+        """Workers with the memory that the settings name; None without `--ray`. Raises `PoolError`."""
+        if not self.ray:
+            yield None
+            return
+        from foxing.api.memory_factory import open_memory
+        from foxing.memory.bulk.ray_pool import ActorOptions, RayPool
+        from foxing.memory.errors import PoolError
+        from foxing.memory.storage.engines import database_url
+
+        settings = state.settings()
+        with RayPool(partial(open_memory, settings), ActorOptions(self.actors, self.gpus)) as pool:
+            if pool.machines > 1 and database_url(settings.database_url).get_backend_name() == "sqlite":
+                raise PoolError(
+                    "actors on other machines cannot reach a SQLite file; leave out RAY_ADDRESS, or move to PostgreSQL"
+                )
+            yield pool

@@ -1,0 +1,112 @@
+"""Ageing, reencoding and importing by a pool of workers.
+
+This process plans, hands out batches and adds up what came of them. Each worker has a memory of its own on the same
+database, with the codec loaded once; pages are leased and swapped there, so that a batch which is carried out twice
+changes each page once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from foxing.memory.ingest.importers import ImportReport, check_file, store_file
+from foxing.memory.ingest.store import MessageStore
+from foxing.memory.lifecycle.age import AgeBatch, Ager
+from foxing.memory.lifecycle.changes import BatchOutcome
+from foxing.memory.lifecycle.reencode import ReencodeBatch, Reencoder
+from foxing.memory.reports import AgeReport, ReencodingReport
+
+from .embeddings import EmbedBatch, EmbeddedBatch, EmbeddedStorage, FileReader
+
+Progress = Callable[[int, int], None]
+
+_Batch = TypeVar("_Batch")
+_Result = TypeVar("_Result")
+
+
+class Pool(Protocol):
+    """Workers."""
+
+    def run(
+        self, work: "Callable[[BulkWork, _Batch], _Result]", batches: Sequence[_Batch], *, in_order: bool = False
+    ) -> Iterator[tuple[_Batch, _Result]]:
+        """Each batch and what `work` returned for it in a worker, as they are done or `in_order`. `work` may be called
+        again for a batch whose worker was killed. Raises what `work` raises, and `PoolError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """A file to import; see `import_file`."""
+
+    path: Path
+    bank: str
+    format: str = "auto"
+    timezone: str | None = None
+
+
+class BulkWork:
+    """The bulk work of a memory."""
+
+    def __init__(
+        self,
+        ager: Ager,
+        reencoder: Reencoder,
+        store: MessageStore,
+        now: Callable[..., datetime],
+        *,
+        before: Callable[[], object],
+    ) -> None:
+        """`now`: see `Memory.now`. `before`: called before pages are planned."""
+        self._ager = ager
+        self._reencoder = reencoder
+        self._store = store
+        self._now = now
+        self._before = before
+        self._reader: FileReader | None = None
+
+    def age(
+        self,
+        bank: str,
+        pool: Pool,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        progress: Progress | None = None,
+    ) -> AgeReport:
+        """Does what `Memory.age` does, by the workers of `pool`. Raises as it does, and `PoolError`."""
+        at = self._now(now, timezone)
+        self._before()
+        return self._ager.age(bank, at, progress=progress, work=lambda batches: pool.run(BulkWork.move, batches))
+
+    def reencode(self, bank: str, pool: Pool, *, progress: Progress | None = None) -> ReencodingReport:
+        """Does what `Memory.reencode` does, by the workers of `pool`. Raises as it does, and `PoolError`."""
+        return self._reencoder.reencode(
+            bank, self._now(), progress=progress, work=lambda batches: pool.run(BulkWork.rewrite, batches)
+        )
+
+    def import_file(self, request: ImportRequest, pool: Pool, *, progress: Progress | None = None) -> ImportReport:
+        """Does what `import_file` does; the workers of `pool` read the file as well, and embed its messages. This
+        process stores them, in the order of the file. Raises as it does, and `PoolError`."""
+        source = check_file(request.path, format=request.format, timezone=request.timezone)
+        batches = [EmbedBatch(source, number) for number in range(source.batches)]
+        embedded = pool.run(BulkWork.embed, batches, in_order=True)
+        storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
+        return store_file(storage, source, bank=request.bank, progress=progress)
+
+    def move(self, batch: AgeBatch) -> BatchOutcome:
+        """Ages a batch, in a worker."""
+        return self._ager.move(batch)
+
+    def rewrite(self, batch: ReencodeBatch) -> BatchOutcome:
+        """Reencodes a batch, in a worker."""
+        return self._reencoder.rewrite(batch)
+
+    def embed(self, batch: EmbedBatch) -> EmbeddedBatch:
+        """Embeds a batch of the messages of a file, in a worker."""
+        if self._reader is None or not self._reader.reaches(batch):
+            self._reader = FileReader(batch.source)
+        messages = self._reader.messages(batch)
+        return EmbeddedBatch.of(messages, self._store.embed(messages))
