@@ -21,7 +21,7 @@ COPY memory memory
 COPY api api
 COPY migrations migrations
 COPY integrations integrations
-RUN pip install ".[postgresql,otel,remote,mcp]"
+RUN pip install ".[postgresql,otel,remote,mcp,blobs]"
 
 FROM python:3.12-slim-trixie
 # pg_dump and pg_restore, for `foxing db backup` and `foxing db restore`

@@ -33,7 +33,7 @@ MESSAGES = 40  # of each kind in each bank: aged, sealed and open ones
 #: Columns that must differ between the banks, beside the ids.
 _UNIQUE_TEXTS = {("banks", "name"), ("pages", "key")}
 #: Tables that all banks share.
-_SHARED = frozenset({"embedders", "secrets"})
+_SHARED = frozenset({"blobs", "embedders", "secrets"})
 #: Columns with ids of messages, which no foreign key says.
 _MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 

@@ -183,7 +183,10 @@ def erase(
             soft_wrap=True,
         )
         if not report.log_erased:
-            console.print("the write-ahead log is in use; the clock erases it later", soft_wrap=True)
+            console.print(
+                "traces are left, because the write-ahead log or object storage is in use; the clock erases them later",
+                soft_wrap=True,
+            )
 
     state.answer(report, show)
 

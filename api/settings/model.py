@@ -10,6 +10,7 @@ from foxing.memory import DatabaseOptions
 from foxing.memory.recall.embedding import EndpointOptions
 from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
+from foxing.memory.storage.engines import BLOBS_MIN_BYTES
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names
@@ -113,6 +114,17 @@ class Settings(BaseSettings):
         le=86_400,
         description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
         "no limit.",
+    )
+    blobs_url: str | None = Field(
+        default=None,
+        description="Object storage for large blobs of pages: `s3://bucket/prefix`, `gs://…`, `az://…` or "
+        "`file:///folder`, with the credentials of its own variables (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, …); by "
+        "default they are in the database. Needs the extra `blobs`.",
+    )
+    blobs_min_bytes: int = Field(
+        default=BLOBS_MIN_BYTES,
+        ge=64,
+        description="Bytes from which on a blob is large; smaller ones stay in the database.",
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -252,6 +264,8 @@ class Settings(BaseSettings):
             connect_timeout_s=self.database_connect_timeout_s,
             statement_timeout_s=self.database_statement_timeout_s,
             idle_timeout_s=self.database_idle_timeout_s,
+            blobs_url=self.blobs_url,
+            blobs_min_bytes=self.blobs_min_bytes,
         )
 
     @property

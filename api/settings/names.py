@@ -21,7 +21,7 @@ NOT_SETTINGS = frozenset({"settings_file", "data"})
 #: working directory: it may be somebody else's, and would send pages and keys to them.
 NOT_FROM_FOLDER = (
     *("database_url", "search_index", "codec", "codecs", "host", "api_key"),
-    *("embedder", "embedder_url", "reranker", "reranker_url"),
+    *("embedder", "embedder_url", "reranker", "reranker_url", "blobs_url"),
 )
 
 #: Settings of earlier versions, by name or by its beginning → what to set now.

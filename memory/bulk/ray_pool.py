@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from foxing.memory.errors import PoolError
 from foxing.renderer import FoxingError
 
 from .work import BulkWork
-
-if TYPE_CHECKING:
-    import ray
 
 ATTEMPTS = 5  # at a batch whose worker is killed each time
 MAX_BLOCKS = 10_000  # of a data set; with more batches, several share one
@@ -113,7 +110,8 @@ class RayPool:
 
     def _data_set(
         self, work: Callable[[BulkWork, _Batch], _Result], batches: Sequence[_Batch], *, in_order: bool
-    ) -> "ray.data.Dataset":
+    ) -> Any:
+        """A data set of Ray with a row for the outcome of each batch."""
         data, actors = self._ray.data, min(self.actors, len(batches))
         context = data.DataContext.get_current().copy()
         context.enable_progress_bars = False

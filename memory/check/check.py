@@ -13,6 +13,7 @@ from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import rows
 
 from . import tables, work
+from .blobs import check_blobs, check_orphans
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
 from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
@@ -121,6 +122,8 @@ class DatabaseCheck:
         run.add("banks-apart", 1, tables.check_banks_apart(database))
         run.add("message-runs", 0, sealed.foreign_runs())
         run.add("embedders", 1, tables.check_embedders(database))
+        run.add_parts("blobs", check_blobs(database))
+        run.add("blob-orphans", 1, check_orphans(database))
         run.add("page-leases", 1, work.check_leases(database))
         run.add("jobs", 1, work.check_jobs(database))
 

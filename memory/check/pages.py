@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from foxing.encoder import CodecError, TokensError, VisionTokens
+from foxing.encoder import CodecError, TokensError
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.pages.content import StoredContents
+from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
 from foxing.memory.storage.directory import PageDirectory, Place
@@ -64,7 +64,7 @@ def check_tokens(batch: PageBatch) -> Iterator[Problem]:
             continue
         blob = batch.contents[page.id].tokens
         try:
-            tokens = VisionTokens.from_bytes(blob)
+            tokens = unpack_tokens(blob)
         except TokensError as error:
             yield Problem(f"{batch.name(page)}: {error}")
             continue
@@ -98,7 +98,7 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
                 f" uses {page.rows_used} rows, and its text has {rows}; {_RESTORE}" if rows < page.rows_used else None
             )
         places = unpack_differences(text).places
-        VisionTokens.from_bytes(content.tokens)
+        unpack_tokens(content.tokens)
     except TokensDamaged as error:
         return f": {error}"
     except TokensError as error:
@@ -168,7 +168,7 @@ class WeightsCheck:
     def __call__(self, batch: PageBatch) -> Iterator[Problem]:
         for page in batch.rows:
             try:
-                tokens = VisionTokens.from_bytes(batch.contents[page.id].tokens)
+                tokens = unpack_tokens(batch.contents[page.id].tokens)
             except (TokensError, KeyError):
                 continue  # another check says so
             weights = self._weights(tokens.codec)

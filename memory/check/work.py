@@ -8,7 +8,7 @@ from functools import partial
 import zstandard
 from sqlalchemy import Connection
 
-from foxing.encoder import TokensError, VisionTokens
+from foxing.encoder import TokensError
 from foxing.memory.clock import later
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.errors import InvalidPolicy, TokensDamaged
@@ -17,6 +17,7 @@ from foxing.memory.lifecycle.jobs import LONGEST_PAUSE
 from foxing.memory.lifecycle.leases import LEASE as PAGE_LEASE
 from foxing.memory.lifecycle.leases import REMOTE_LEASE
 from foxing.memory.lifecycle.plan import next_due
+from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
@@ -119,7 +120,7 @@ def _entry_fault(entry: WastebasketRow) -> str | None:
     if entry.version >= entry.page_version:
         return f"its page is at version {entry.page_version}; {_RESTORE}"
     try:
-        if entry.tokens is not None and VisionTokens.from_bytes(entry.tokens).tier != entry.tier:
+        if entry.tokens is not None and unpack_tokens(entry.tokens).tier != entry.tier:
             return f"its tokens are not of '{entry.tier}'; {_RESTORE}"
         if entry.text is not None and stands_alone(entry.text):
             unpack_text(entry.text, PageLayout.from_dict(entry.layout).columns)

@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
+from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone
 from foxing.memory.recall.assemble import MessageAssembler
@@ -254,7 +255,7 @@ class Reencoder:
 def _unpacked(blob: bytes) -> VisionTokens | TokensError:
     """The tokens, or why they cannot be read."""
     try:
-        return VisionTokens.from_bytes(blob)
+        return unpack_tokens(blob)
     except TokensError as error:
         return error
 

@@ -23,7 +23,7 @@ from foxing.encoder import (
     token_grid,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.pages.content import PageState, StoredContents
+from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.exact_text import pack_text, stands_alone, unpack_text
@@ -285,7 +285,7 @@ class Rewriter:
             if text is not None or tier_rank(change.tier) <= tier_rank(page.tier):
                 continue
             try:
-                downscaled[page.id] = codec.lower([VisionTokens.from_bytes(blob)], change.tier, [page.rows_used])[0]
+                downscaled[page.id] = codec.lower([unpack_tokens(blob)], change.tier, [page.rows_used])[0]
             except TokensError:
                 continue  # damaged, or written by other weights: reading the page reports which
         return downscaled
@@ -342,7 +342,7 @@ def _drafts(
             drafts.append(_Draft(change, downscaled[page_id], None, True, kept, None, exact))
         else:
             try:
-                tokens = VisionTokens.from_bytes(blob)
+                tokens = unpack_tokens(blob)
             except TokensError as error:  # the text is all there is of the page, so it must not be dropped
                 left[page_id] = str(error)
                 continue

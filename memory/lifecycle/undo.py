@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
-from foxing.memory.pages.content import PageState, StoredContents
+from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
 from foxing.memory.recall.assemble import PageDraft
@@ -181,7 +181,7 @@ class Undoer:
         for row in rows:
             try:
                 first = _first(contents[row.id], [dropped[entry.id] for entry in chains[row.id]])
-                unpacked.append((row, first, VisionTokens.from_bytes(first.tokens or b"")))
+                unpacked.append((row, first, unpack_tokens(first.tokens or b"")))
             except KeyError:
                 left[row.key] = "what ageing dropped from this page was purged meanwhile"
             except TokensError as error:

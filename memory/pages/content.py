@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from foxing.encoder import Reading
+from foxing.encoder import Reading, TokensError, VisionTokens
+from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.repositories.pages import PageContent
 from foxing.renderer import Cells
 
@@ -15,6 +16,13 @@ from .exact_text import NO_DIFFERENCES, Differences
 
 #: Page id → the page's tokens and, while it is kept, its packed text.
 StoredContents = Mapping[int, PageContent]
+
+
+def unpack_tokens(stored: bytes) -> VisionTokens:
+    """The tokens of a page. Raises `TokensError` if they are damaged, or missing in object storage."""
+    if isinstance(stored, MissingBlob):
+        raise TokensError("its tokens are missing in object storage, or were changed there; restore them from a backup")
+    return VisionTokens.from_bytes(stored)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import BLANK, PageLayout
 
-from .content import PageState, StoredContents
+from .content import PageState, StoredContents, unpack_tokens
 from .decode_queue import DecodeQueue
 from .exact_text import Differences, stands_alone, unpack_differences, unpack_text
 
@@ -201,7 +201,7 @@ class PageDecoder:
         self, page: PageRow, state: PageState, blob: bytes, missing: Sequence[tuple[int, int]]
     ) -> list[_Request]:
         """Requests for the `missing` runs of bands, cropped to what each run depends on. Raises `TokensError`."""
-        tokens = VisionTokens.from_bytes(blob)
+        tokens = unpack_tokens(blob)
         total = len(state.known)
         if not _fits(tokens, page, total):
             raise TokensError(ANOTHER_PAGE)

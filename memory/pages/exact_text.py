@@ -12,6 +12,7 @@ import zstandard
 
 from foxing.encoder import Reading
 from foxing.memory.errors import TokensDamaged
+from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.renderer import BLANK, Cells
 
 ZSTD_LEVEL = 19
@@ -85,6 +86,8 @@ def stands_alone(text: bytes) -> bool:
 
 def unpack_text(text: bytes, columns: int) -> Cells:
     """The cells of a text that `stands_alone`, uint32[rows, columns]. Raises `TokensDamaged`."""
+    if isinstance(text, MissingBlob):
+        raise TokensDamaged("its kept text is missing in object storage, or was changed there; restore a backup")
     try:
         decoded = zstandard.ZstdDecompressor().decompress(text).decode()
         return np.frombuffer(decoded.encode("utf-32-le"), dtype="<u4").astype(np.uint32).reshape(-1, columns)

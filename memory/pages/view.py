@@ -20,7 +20,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
 from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
-from .content import PageState
+from .content import PageState, unpack_tokens
 from .decoder import PageDecoder
 from .drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
 from .message_parts import read_part, recalled_message, uncertain_runs
@@ -54,7 +54,7 @@ class _StoredPage:
     def unpack_tokens(self) -> VisionTokens:
         """Raises `TokensDamaged`."""
         try:
-            return VisionTokens.from_bytes(self.tokens)
+            return unpack_tokens(self.tokens)
         except TokensError as error:
             raise TokensDamaged(f"page {self.row.key}: {error}") from error
 

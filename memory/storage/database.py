@@ -17,6 +17,7 @@ from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, Storage
 
 from .driver_errors import explained_errors
 from .engines import DatabaseOptions, database_url, default_database, open_engine, shown
+from .repositories.blobs.erasure import delete_given_up, give_up_unused, has_unused
 from .turns import Turns
 
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
@@ -49,6 +50,8 @@ class Database:
             except OSError as error:
                 raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
         self.engine: Engine = open_engine(self.url, options)
+        #: Where large blobs go; None if that is the database.
+        self.blobs = options.blobs
         self._closed = False
         self._log_waits = False
         self._turns = Turns()
@@ -161,7 +164,14 @@ class Database:
 
     def erase_log(self) -> bool:
         """Empties SQLite's write-ahead log, which still holds what was deleted; False if a transaction of another
-        connection needs it, in which case `erase_waiting_log` tries again. Other databases have nothing to erase."""
+        connection needs it, in which case `erase_waiting_log` tries again. Other databases have none. Blobs in object
+        storage that nothing uses any more are deleted as well, under the same condition."""
+        given_up = self.blobs is not None and give_up_unused(self)
+        erased = self._empty_log() and (not given_up or delete_given_up(self))
+        self._log_waits = not erased
+        return erased
+
+    def _empty_log(self) -> bool:
         if not self.is_sqlite:
             return True
         with self._connect() as connection:
@@ -170,7 +180,6 @@ class Database:
                 busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._options.busy_timeout_s * 1000)}")
-        self._log_waits = bool(busy)
         return not busy
 
     def erase_log_later(self) -> None:
@@ -179,7 +188,8 @@ class Database:
 
     def erase_waiting_log(self) -> bool:
         """Empties the log if the last attempt failed, or if it was put off; False if this one fails, too."""
-        return self.erase_log() if self._log_waits else True
+        waits = self._log_waits or (self.blobs is not None and has_unused(self))
+        return self.erase_log() if waits else True
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not respond."""

@@ -16,6 +16,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from foxing.memory.errors import StorageError
 
+from .blobs.store import BlobStore
+
 #: The oldest PostgreSQL that is supported, as libpq numbers it.
 OLDEST_SERVER = 140_000
 #: Connections that stay open, and further ones under load. A connection to SQLite costs little; PostgreSQL allows a
@@ -23,6 +25,9 @@ OLDEST_SERVER = 140_000
 SQLITE_POOL = (5, 60)
 POSTGRESQL_POOL = (20, 0)
 IDLE_S = 5.0  # after which a connection is tried before it is used: the server may have closed it meanwhile
+
+BLOBS = "foxing_blobs"  # option of connections: their `BlobPlace`
+BLOBS_MIN_BYTES = 16 << 10  # 16 KiB
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -48,6 +53,24 @@ class DatabaseOptions:
     statement_timeout_s: float = 120.0
     #: PostgreSQL: seconds that a transaction may wait for this process; 0 for no limit.
     idle_timeout_s: float = 120.0
+    #: URL of an object storage for large blobs, `s3://bucket/prefix` or `file:///folder`; None to keep them here.
+    blobs_url: str | None = None
+    #: Bytes from which on a blob is large.
+    blobs_min_bytes: int = BLOBS_MIN_BYTES
+
+    @property
+    def blobs(self) -> "BlobPlace | None":
+        """Where large blobs go."""
+        return None if self.blobs_url is None else BlobPlace(BlobStore(self.blobs_url), self.blobs_min_bytes)
+
+
+@dataclass(frozen=True)
+class BlobPlace:
+    """Where large blobs go, in place of the database."""
+
+    store: BlobStore
+    #: Bytes from which on a blob is large.
+    min_bytes: int
 
 
 def default_database() -> Path:
@@ -97,7 +120,13 @@ def _sqlite_engine(url: URL, options: DatabaseOptions) -> Engine:
         overflow = SQLITE_POOL[1] if options.max_overflow is None else options.max_overflow
         pool |= {"max_overflow": overflow, "pool_timeout": options.pool_timeout_s}
     arguments = {"timeout": options.busy_timeout_s, "check_same_thread": False}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # they hold what users said
+    engine = create_engine(
+        url,
+        connect_args=arguments,
+        hide_parameters=True,  # they hold what users said
+        execution_options={BLOBS: options.blobs},
+        **pool,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -121,6 +150,7 @@ def _postgresql_engine(url: URL, options: DatabaseOptions) -> Engine:
         url,
         connect_args=_postgresql_arguments(url, options),
         hide_parameters=True,  # they hold what users said
+        execution_options={BLOBS: options.blobs},
         pool_size=POSTGRESQL_POOL[0] if options.pool_size is None else options.pool_size,
         max_overflow=POSTGRESQL_POOL[1] if options.max_overflow is None else options.max_overflow,
         pool_timeout=options.pool_timeout_s,

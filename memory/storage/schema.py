@@ -148,6 +148,22 @@ page_contents = Table(
     Column("text", LargeBinary),
 )
 
+#: Blobs that are in object storage; columns hold references to them, see `storage.blobs.reference`.
+blobs = Table(
+    "blobs",
+    metadata,
+    #: The name of the object: the digest of its content and a random number.
+    Column("name", String(90), primary_key=True),
+    #: Finds a blob by its content; null once it is to be deleted, and must not be used again.
+    Column("digest", LargeBinary(32), unique=True),
+    #: The bank that it belongs to. The bank may be gone before it.
+    Column("bank", Key, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    #: How many columns refer to it.
+    Column("uses", Integer, nullable=False),
+    Index("ix_blobs_uses", "uses"),
+)
+
 #: The messages of a page and their places on it; see `storage.directory`.
 page_directories = Table(
     "page_directories",

@@ -46,6 +46,7 @@ def use_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'embedder_url = "http://attacker.example/v1"',
         'reranker = "endpoint"',
         'reranker_url = "http://attacker.example/v1"',
+        'blobs_url = "s3://attacker"',
     ],
 )
 def test_a_file_that_merely_lies_in_the_working_directory_does_not_say_where_texts_go(

@@ -21,7 +21,7 @@ from foxing.encoder import (
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
 from foxing.memory.lifecycle.fidelity import character_loss, missing_share
-from foxing.memory.pages.content import PageState, StoredContents
+from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.exact_text import pack_text
@@ -176,7 +176,7 @@ class PageBlanker:
             if codec is None or text is not None:
                 continue
             try:
-                [blanked] = codec.blank([VisionTokens.from_bytes(tokens)], [rest.gone])
+                [blanked] = codec.blank([unpack_tokens(tokens)], [rest.gone])
             except TokensError:
                 continue  # damaged, or of another codec: reading the page reports which
             yield BlankedPage(rest.page, blanked, None, None, rest.parts)

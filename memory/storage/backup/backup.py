@@ -9,6 +9,7 @@ from foxing.memory.errors import DatabaseTooNew
 from foxing.memory.storage.database import Database, alembic_config
 
 from . import postgresql, sqlite
+from .blobs import copied_blobs, file_beside, restored_blobs
 from .postgresql import Programs
 from .values import Backup, BackupError, Progress
 
@@ -33,11 +34,14 @@ def back_up(
     _check_target(database, path, overwrite)
     if database.revision() is None:
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
-    if database.is_sqlite:
-        revision = sqlite.back_up(database, path, progress)
-    else:
-        revision = postgresql.back_up(database, path, programs or Programs())
-    return Backup(path, database.url.get_backend_name(), revision, path.stat().st_size)
+    with copied_blobs(database, path):
+        if database.is_sqlite:
+            revision = sqlite.back_up(database, path, progress)
+        else:
+            revision = postgresql.back_up(database, path, programs or Programs())
+    beside = file_beside(path)
+    size = path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
+    return Backup(path, database.url.get_backend_name(), revision, size)
 
 
 def restore(
@@ -63,10 +67,13 @@ def restore(
         _check_version(path, revision)
         revisions.append(revision)
 
-    if database.is_sqlite:
-        sqlite.restore(database, path, accept, progress)
-    else:
-        postgresql.restore(database, path, accept, programs or Programs())
+    programs = programs or Programs()
+    needed = sqlite.has_blobs(path) if database.is_sqlite else postgresql.has_blobs(path, programs)
+    with restored_blobs(database, path, needed=needed):
+        if database.is_sqlite:
+            sqlite.restore(database, path, accept, progress)
+        else:
+            postgresql.restore(database, path, accept, programs)
     return Backup(path, dialect, revisions[0], path.stat().st_size)
 
 
@@ -77,6 +84,8 @@ def _check_target(database: Database, path: Path, overwrite: bool) -> None:
         raise BackupError(f"there is no database {source}; name the one to back up with --database")
     if not path.parent.is_dir():
         raise BackupError(f"there is no folder {path.parent}; create it, or choose another")
+    if file_beside(path).exists() and not overwrite:
+        raise BackupError(f"{file_beside(path)} exists; choose another name, or replace it with --overwrite")
     if not path.exists():
         return
     if not path.is_file() or (source is not None and path.samefile(source)):

@@ -90,6 +90,16 @@ def verify(path: Path, programs: Programs) -> str:
     return copied
 
 
+def has_blobs(path: Path, programs: Programs) -> bool:
+    """Whether a dump refers to blobs in object storage."""
+    try:
+        rows = programs.run("pg_restore", "--data-only", "--table=blobs", "--file=-", str(path))
+    except BackupError:
+        return False  # reading all of it says what is wrong
+    first = rows.partition("FROM stdin;\n")[2].partition("\n")[0]
+    return bool(first) and first != "\\."
+
+
 @dataclass(frozen=True)
 class _Connection:
     """How the programs reach a database: passwords stand in the environment, where other users do not see them."""

@@ -59,6 +59,13 @@ def verify(path: Path) -> str:
         return _revision(connection)
 
 
+def has_blobs(path: Path) -> bool:
+    """Whether a copy refers to blobs in object storage."""
+    with _explained(path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'blobs'").fetchone()
+        return tables is not None and connection.execute("SELECT 1 FROM blobs LIMIT 1").fetchone() is not None
+
+
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Progress | None) -> None:
     def report(_: int, remaining: int, total: int) -> None:
         if progress is not None:

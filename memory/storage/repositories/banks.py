@@ -14,6 +14,7 @@ from foxing.memory.storage.upsert import insert_into
 
 from . import schedule
 from .batches import batched
+from .blobs import contents as blobs
 from .sealed import directories, keys
 
 _c = schema.banks.c
@@ -120,6 +121,7 @@ def delete(connection: Connection, bank_id: int) -> None:
         keys.remove_of(connection, directory.ids.tolist())
     still_open = select(schema.messages.c.id).where(schema.messages.c.bank_id == bank_id)
     keys.remove_of(connection, list(connection.execute(still_open).scalars()))
+    blobs.release_bank(connection, bank_id)
     for table in reversed(schema.metadata.sorted_tables):
         if "bank_id" in table.c:
             connection.execute(table.delete().where(table.c.bank_id == bank_id))

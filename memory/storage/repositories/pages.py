@@ -15,6 +15,7 @@ from foxing.memory.storage.ids import with_id
 
 from . import messages, schedule
 from .batches import batched
+from .blobs import contents as blobs
 from .messages import Message
 from .sealed import directories, runs
 
@@ -228,7 +229,8 @@ def insert(connection: Connection, values: NewPage, content: PageContent, parts:
     schedule.bring_forward(connection, values["bank_id"], "age")
     connection.execute(schema.pages.insert().values(with_id(connection, schema.pages, values)))
     page = get(connection, values["bank_id"], values["key"])
-    connection.execute(schema.page_contents.insert().values(page_id=page.id, **content._asdict()))
+    tokens, text = blobs.put(connection, page.bank_id, content)
+    connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
     directory = _directory(connection, parts)
     directories.insert(connection, page.id, directory)
     runs.put(connection, page.bank_id, {page.id: directory})
@@ -274,13 +276,15 @@ def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[
 
 
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
-    """Page id → tokens and kept text."""
-    c = schema.page_contents.c
-    result: dict[int, PageContent] = {}
+    """Page id → tokens and kept text. A blob that is missing in object storage is a `MissingBlob`. Raises
+    `StorageError` if the storage cannot be reached."""
+    c, rows = schema.page_contents.c, list[Any]()
     for part in batched(page_ids):
-        query = select(c.page_id, c.tokens, c.text).where(c.page_id.in_(part))
-        result |= {row.page_id: PageContent(row.tokens, row.text) for row in connection.execute(query)}
-    return result
+        query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
+        rows += connection.execute(query.where(c.page_id.in_(part)))
+    held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
+    pairs = zip(held[::2], held[1::2], strict=True)
+    return {row.page_id: PageContent(tokens or b"", text) for row, (tokens, text) in zip(rows, pairs, strict=True)}
 
 
 def swap(
@@ -292,12 +296,12 @@ def swap(
     changed = connection.execute(update.values(version=page.version + 1, lease_owner=None, lease_until=None, **values))
     if changed.rowcount != 1:
         return False
-    content: dict[str, Any] = {"text": text}
-    if tokens is not None:
-        content["tokens"] = tokens
     schedule.bring_forward(connection, page.bank_id, "age")
-    table = schema.page_contents
-    connection.execute(table.update().where(table.c.page_id == page.id).values(**content))
+    table, new = schema.page_contents, {"text": text} if tokens is None else {"text": text, "tokens": tokens}
+    of_page = table.c.page_id == page.id
+    stored = blobs.put(connection, page.bank_id, list(new.values()))
+    blobs.release(connection, [table.c[name] for name in new], of_page)
+    connection.execute(table.update().where(of_page).values(dict(zip(new, stored, strict=True))))
     return True
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, cast, func, select
 
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
 
 from . import messages
 
@@ -128,4 +129,9 @@ def wastebasket_bytes(connection: Connection, bank_id: int) -> int:
     lengths = [func.coalesce(func.length(column), 0) for column in (c.tokens, c.text, c.parts)]
     size = lengths[0] + lengths[1] + lengths[2]
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)
-    return int(connection.execute(query).scalar_one())
+    total = int(connection.execute(query).scalar_one())
+    for column in (c.tokens, c.text, c.parts):  # a reference counts as what it refers to
+        outside = select(column).where(c.bank_id == bank_id, func.length(column) == REFERENCE_BYTES)
+        references = (BlobReference.read(item) for item in connection.execute(outside).scalars())
+        total += sum(reference.size - REFERENCE_BYTES for reference in references if reference is not None)
+    return total

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import zstandard
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from foxing.memory.clock import later
 from foxing.memory.storage import schema
@@ -15,6 +15,7 @@ from foxing.memory.storage.ids import retire
 
 from . import pages, schedule
 from .batches import batched
+from .blobs import contents as blobs
 from .pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from .sealed import changes, directories, runs
 
@@ -97,12 +98,13 @@ def drop(
     connection: Connection, page: PageRow, dropped: DroppedPage, *, dropped_at: datetime, purge_at: datetime
 ) -> None:
     """Puts what is `dropped` of `page`, as it was at its version, into the wastebasket."""
+    stored = DroppedPage(*blobs.put(connection, page.bank_id, dropped))
     values = {
         "bank_id": page.bank_id,
         "page_id": page.id,
         "version": page.version,
         "tier": page.tier,
-        **dropped._asdict(),
+        **stored._asdict(),
         "dropped_at": dropped_at,
         "purge_at": purge_at,
     }
@@ -144,17 +146,17 @@ def entries(connection: Connection, bank_id: int, page_id: int | None = None) ->
 
 def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, DroppedPage]:
     """Id of an entry → what was dropped, for those that are still there."""
-    result: dict[int, DroppedPage] = {}
+    rows = list[Any]()
     for ids in batched(entry_ids):
-        rows = connection.execute(select(_c.id, _c.tokens, _c.text, _c.parts).where(_c.id.in_(ids)))
-        result |= {row.id: DroppedPage(row.tokens, row.text, row.parts) for row in rows}
-    return result
+        rows += connection.execute(select(_c.id, _c.bank_id, _c.tokens, _c.text, _c.parts).where(_c.id.in_(ids)))
+    held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in row[2:]])
+    return {row.id: DroppedPage(*held[3 * n : 3 * n + 3]) for n, row in enumerate(rows)}
 
 
 def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
     """Deletes entries that were restored; the digests of their messages stay."""
     for ids in batched(entry_ids):
-        connection.execute(schema.wastebasket.delete().where(_c.id.in_(ids)))
+        _delete(connection, _c.id.in_(ids))
 
 
 def without_way_back(connection: Connection, bank_id: int, now: datetime) -> list[str]:
@@ -170,14 +172,17 @@ def delete_page(connection: Connection, page: PageRow) -> None:
     retire(connection, schema.pages, [page.id])
     for page_id, directory in directories.get(connection, [page.id]).items():
         runs.remove(connection, page.bank_id, page_id, directory)
-    for table in (schema.wastebasket, schema.keepsakes, schema.page_directories, schema.page_contents):
+    contents = schema.page_contents.c
+    blobs.release(connection, [contents.tokens, contents.text], contents.page_id == page.id)
+    _delete(connection, _c.page_id == page.id)
+    for table in (schema.keepsakes, schema.page_directories, schema.page_contents):
         connection.execute(table.delete().where(table.c.page_id == page.id))
     connection.execute(schema.pages.delete().where(schema.pages.c.id == page.id))
 
 
 def empty(connection: Connection, page: PageRow) -> None:
     """Deletes everything of a page from the wastebasket, whether or not its undo window has passed."""
-    connection.execute(schema.wastebasket.delete().where(_c.page_id == page.id))
+    _delete(connection, _c.page_id == page.id)
     changes.forget_digests(connection, page.bank_id, [page.id])
 
 
@@ -186,9 +191,15 @@ def purge(connection: Connection, bank_id: int, now: datetime) -> int:
     expired = and_(_c.bank_id == bank_id, _c.purge_at <= now)
     page_ids = connection.scalars(select(_c.page_id).where(expired).distinct()).all()
     _keep_for_older(connection, page_ids, now)
-    purged = connection.execute(schema.wastebasket.delete().where(expired)).rowcount
+    purged = _delete(connection, expired)
     changes.forget_digests(connection, bank_id, page_ids)
     return purged
+
+
+def _delete(connection: Connection, where: ColumnElement[bool]) -> int:
+    """Deletes entries; returns how many."""
+    blobs.release(connection, [_c.tokens, _c.text, _c.parts], where)
+    return connection.execute(schema.wastebasket.delete().where(where)).rowcount
 
 
 def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: datetime) -> None:
@@ -204,6 +215,7 @@ def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: dateti
             merged = {name: value if value is not None else later_one.get(name) for name, value in own.items()}
             if row.purge_at > now:
                 if merged != own:
+                    blobs.retain(connection, (value for name, value in merged.items() if own[name] is None))
                     connection.execute(schema.wastebasket.update().where(_c.id == row.id).values(**merged))
                 needed.pop(row.page_id, None)
             else:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
+from sqlalchemy import text as sql
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.repositories.batches import batched
+from foxing.memory.storage.repositories.blobs import contents as blobs
 
 
 class WastebasketRow(NamedTuple):
@@ -67,18 +69,24 @@ def file_damage(connection: Connection, most: int) -> list[str]:
     """What SQLite finds wrong with its file, up to `most` lines; PostgreSQL has programs for that."""
     if connection.dialect.name != "sqlite":
         return []
-    found = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()
+    found = connection.execute(sql(f"PRAGMA integrity_check({most})")).scalars()
     return [str(line) for line in found if line != "ok"]
 
 
 def wastebasket_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[WastebasketRow]:
     """Up to `limit` entries of a bank with a higher id."""
     w, p = schema.wastebasket.c, schema.pages.c
-    columns = (w.version, w.tier, w.tokens, w.text, w.parts, w.dropped_at, w.purge_at)
+    columns = (w.version, w.tier, w.tokens, w.text, w.parts, w.dropped_at, w.purge_at)  # as `WastebasketRow` has them
     query = select(w.id, p.key, p.version.label("page_version"), p.layout, *columns)
     query = query.join_from(schema.wastebasket, schema.pages, p.id == w.page_id)
     query = query.where(w.bank_id == bank_id, w.id > entry_id).order_by(w.id).limit(limit)
-    return [WastebasketRow(*row) for row in connection.execute(query)]
+    found = [WastebasketRow(*row) for row in connection.execute(query)]
+    held = blobs.get(connection, [(bank_id, item) for row in found for item in (row.tokens, row.text, row.parts)])
+    parts = [held[start : start + 3] for start in range(0, len(held), 3)]
+    return [
+        row._replace(tokens=tokens, text=text, parts=packed)
+        for row, (tokens, text, packed) in zip(found, parts, strict=True)
+    ]
 
 
 def codes_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[CodeRow]:

@@ -1,0 +1,60 @@
+"""Checks of blobs in object storage: that they are there, are used as often as is said, and that nothing else is."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories.blobs import contents, erasure, uses
+from foxing.memory.storage.repositories.blobs.uses import BlobUse
+
+from .problem import Problem, in_one
+
+_RESTORE = "restore a backup"
+
+
+def check_blobs(database: Database) -> Iterator[tuple[int, list[Problem]]]:
+    """Blobs that are missing, or whose number of uses is wrong; blobs looked at, and what is wrong."""
+    with database.read() as connection:
+        found = uses.all_uses(connection)
+        folder = erasure.blob_folder_if_any(connection)
+        store = contents.store_of(connection) if found else None
+    if store is None or folder is None:
+        yield 1, []
+        return
+    there = {item.path: item.size for item in store.objects(folder)}
+    wrong = [
+        use for use in found if use.counted and there.get(contents.path_of(folder, use.reference)) != use.reference.size
+    ]
+    yield len(found), [*_miscounted(database, found), *_missing(database, folder, wrong)]
+
+
+def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Problem]:
+    for use in found:
+        if use.said != use.counted:
+            what = f"blob {use.reference.name} is used {use.counted} times, and says {use.said}"
+            yield Problem(what, in_one(database, partial(uses.recount, name=use.reference.name)))
+
+
+def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Iterator[Problem]:
+    """Those that are still used: others were deleted since they were counted."""
+    if not suspected:
+        return
+    with database.read() as connection:
+        used = {use.reference.name for use in uses.all_uses(connection) if use.counted}
+        store = contents.store_of(connection)
+    names = {use.reference.name: contents.path_of(folder, use.reference) for use in suspected}
+    held = store.get(list(names.values()))
+    for use in suspected:
+        content = held.get(names[use.reference.name])
+        if use.reference.name not in used or (content is not None and len(content) == use.reference.size):
+            continue
+        state = "is missing" if content is None else f"has {len(content)} bytes in place of {use.reference.size}"
+        yield Problem(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {_RESTORE}")
+
+
+def check_orphans(database: Database) -> Iterator[Problem]:
+    """Objects in the storage that nothing refers to, from uploads that were not committed."""
+    if database.blobs is None:
+        return
+    for path in erasure.find_orphans(database):
+        yield Problem(f"object {path} belongs to no blob", partial(erasure.sweep, database, [path]))

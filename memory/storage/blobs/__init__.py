@@ -1,0 +1,1 @@
+"""Large blobs outside the database, in object storage."""

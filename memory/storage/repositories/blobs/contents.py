@@ -1,0 +1,124 @@
+"""The contents of columns, of which the large ones are in object storage where the database has one.
+
+A blob is named by the digest of its content and is stored once for a bank, however often it is used. It is uploaded
+within the transaction that refers to it: if that is rolled back, the object is an orphan, which a sweep removes. A blob
+that nothing uses any more stays until `Database.erase_log` has deleted the object.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, func, select
+
+from foxing.memory.errors import StorageError
+from foxing.memory.storage import schema
+from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
+from foxing.memory.storage.blobs.store import BlobStore
+from foxing.memory.storage.engines import BLOBS, BlobPlace
+from foxing.memory.storage.secrets import blob_folder, digest_key
+from foxing.memory.storage.upsert import insert_into
+
+_c = schema.blobs.c
+
+
+def put(connection: Connection, bank_id: int, contents: Sequence[bytes | None]) -> list[bytes | None]:
+    """What is to be written to columns in place of `contents`; the columns use the blobs from then on."""
+    place = _place(connection)
+    if place is None:
+        return list(contents)
+    stored: list[bytes | None] = []
+    uploads: dict[str, bytes] = {}
+    key, folder = None, ""
+    for content in contents:
+        if content is None or len(content) < place.min_bytes:
+            stored.append(content)
+            continue
+        if key is None:
+            key, folder = digest_key(connection), blob_folder(connection)
+        wanted = BlobReference.new(digest_of(key, bank_id, content), len(content))
+        used = _use(connection, bank_id, wanted)
+        if used == wanted:
+            uploads[path_of(folder, wanted)] = content
+        stored.append(used.to_bytes())
+    place.store.put(uploads)
+    return stored
+
+
+def get(connection: Connection, stored: Sequence[tuple[int, bytes | None]]) -> list[bytes | None]:
+    """The contents of columns, each given with its bank; a `MissingBlob` for one that is not in the storage, or is not
+    what was put there."""
+    references = [BlobReference.read(item) for _, item in stored]
+    wanted = [reference for reference in references if reference is not None]
+    if not wanted:
+        return [item for _, item in stored]
+    folder, key = blob_folder(connection), digest_key(connection)
+    found = store_of(connection).get([path_of(folder, reference) for reference in wanted])
+    result: list[bytes | None] = []
+    for (bank_id, item), reference in zip(stored, references, strict=True):
+        if reference is None:
+            result.append(item)
+            continue
+        content = found.get(path_of(folder, reference))
+        intact = content is not None and digest_of(key, bank_id, content) == reference.digest
+        result.append(content if intact else MissingBlob())
+    return result
+
+
+def release(connection: Connection, columns: Sequence[Column[Any]], where: ColumnElement[bool]) -> None:
+    """Ends the use of blobs by columns of rows that are about to be overwritten or deleted."""
+    for column in columns:  # contents that are here are not read
+        references = select(column).where(where, func.length(column) == REFERENCE_BYTES)
+        _count(connection, connection.execute(references).scalars().all(), -1)
+
+
+def retain(connection: Connection, stored: Iterable[bytes | None]) -> None:
+    """Has other columns use the blobs of some columns as well."""
+    _count(connection, stored, 1)
+
+
+def release_bank(connection: Connection, bank_id: int) -> None:
+    """Ends every use by a bank, which is about to be deleted."""
+    connection.execute(schema.blobs.update().where(_c.bank == bank_id).values(uses=0))
+
+
+def store_of(connection: Connection) -> BlobStore:
+    """The storage of the database. Raises `StorageError` if it is not given."""
+    place = _place(connection)
+    if place is None:
+        raise StorageError(
+            "some blobs of this database are in object storage, and none is given; give the one it had"
+        ).naming("blobs_url")
+    return place.store
+
+
+def path_of(folder: str, reference: BlobReference) -> str:
+    """The path of a blob in the storage."""
+    return f"{folder}/{reference.name[:2]}/{reference.name}"
+
+
+def _use(connection: Connection, bank_id: int, wanted: BlobReference) -> BlobReference:
+    """The blob of the same content, which is `wanted` if there was none, with one use more."""
+    values = {"name": wanted.name, "digest": wanted.digest, "bank": bank_id, "size": wanted.size, "uses": 1}
+    insert = insert_into(connection, schema.blobs).values(values)
+    upsert = insert.on_conflict_do_update(index_elements=[_c.digest], set_={"uses": _c.uses + 1})
+    name = connection.execute(upsert.returning(_c.name)).scalar_one()
+    return BlobReference.named(name, wanted.size)
+
+
+def _count(connection: Connection, stored: Iterable[bytes | None], sign: int) -> None:
+    references = (BlobReference.read(item) for item in stored)
+    for name, number in Counter(reference.name for reference in references if reference is not None).items():
+        update = schema.blobs.update().where(_c.name == name)
+        connection.execute(update.values(uses=_c.uses + sign * number))
+
+
+def digest_of(key: bytes, bank_id: int, content: bytes) -> bytes:
+    """Of the content and the bank: nothing is shared between banks."""
+    return hashlib.blake2b(content, digest_size=32, key=key, salt=bank_id.to_bytes(8, "big")).digest()
+
+
+def _place(connection: Connection) -> BlobPlace | None:
+    place: BlobPlace | None = connection.get_execution_options().get(BLOBS)
+    return place

@@ -1,0 +1,32 @@
+"""Blobs in object storage, and how often each is used."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "2026_11_27_0014"
+down_revision = "2026_11_27_0013"
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "blobs",
+        sa.Column("name", sa.String(90), nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=True),
+        sa.Column("bank", KEY, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_blobs")),
+        sa.UniqueConstraint("digest", name=op.f("uq_blobs_digest")),
+    )
+    op.create_index("ix_blobs_uses", "blobs", ["uses"])
+
+
+def downgrade() -> None:
+    """Refused while blobs are outside the database."""
+    if op.get_bind().execute(sa.text("SELECT 1 FROM blobs LIMIT 1")).first() is not None:
+        raise RuntimeError("blobs are in object storage, which the older version does not read; restore a backup")
+    op.drop_table("blobs")

@@ -1,0 +1,221 @@
+"""Pages whose tokens and texts are in object storage behave as those in the database do."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from support.databases import execute
+from support.operations.blobs import DAY, START, Storage, fill, messages, said
+
+from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError, TokensDamaged
+from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories.blobs import contents
+from foxing.memory.storage.repositories.blobs.erasure import find_orphans
+
+pytestmark = pytest.mark.both_databases
+
+
+def tokens(url: str) -> list[bytes]:
+    return [bytes(row[0]) for row in execute(url, "SELECT tokens FROM page_contents ORDER BY page_id")]
+
+
+def uses(url: str) -> list[int]:
+    return sorted(row[0] for row in execute(url, "SELECT uses FROM blobs"))
+
+
+def test_a_memory_answers_the_same_wherever_its_blobs_are(
+    memory: Memory, database_url: str, storage: Storage, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("beside") / "foxing.db"
+    with Memory(path, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as beside:
+        for each in (memory, beside):
+            fill(each)
+            each.age("ana", now=START + 10 * DAY)
+            each.undo("ana", now=START + 11 * DAY, page=each.pages("ana").pages[0].id)
+            each.age("ana", now=START + 40 * DAY)
+
+        assert all(len(blob) == REFERENCE_BYTES for blob in tokens(database_url))
+        assert len(storage.files()) == len(uses(database_url)) > 3
+        assert [m.text for m in memory.export("ana")] == [m.text for m in beside.export("ana")]
+        ours, theirs = memory.bank("ana"), beside.bank("ana")
+        assert ours.bytes.wastebasket == theirs.bytes.wastebasket
+        assert ours.tiers == theirs.tiers
+
+
+def test_a_blob_lives_as_long_as_anything_uses_it(memory: Memory, database_url: str, storage: Storage) -> None:
+    for key in ("one", "two"):  # two pages that look the same
+        memory.store("ana", [{**messages([7])[0], "id": key}])
+        memory.seal("ana")
+    memory.age("ana", now=START + 10 * DAY)
+    assert max(uses(database_url)) >= 2
+
+    memory.erase_message("ana", "one")
+    assert memory.read_page("ana", memory.pages("ana").pages[0].id).text
+    assert memory.message("ana", "two").text == said(7)
+    memory.erase_message("ana", "two")
+
+    assert (storage.files(), uses(database_url)) == ([], [])
+
+
+def test_banks_share_no_blob(memory: Memory, database_url: str) -> None:
+    for bank in ("ana", "bo"):
+        memory.store(bank, messages([7]))
+        memory.seal(bank)
+    assert len(set(tokens(database_url))) == 2
+    assert set(uses(database_url)) == {1}
+
+
+def test_what_is_erased_is_gone_from_the_storage(memory: Memory, database_url: str, storage: Storage) -> None:
+    fill(memory)
+    memory.age("ana", now=START + 10 * DAY)
+    before = storage.contents()
+
+    report = memory.erase_message("ana", "3")
+
+    assert report.log_erased
+    page = memory.pages("ana").pages[0]
+    assert "Harbour Road 21," not in memory.read_page("ana", page.id).text
+    kept = {BlobReference.read(blob).name for blob in _all_blobs(database_url) if BlobReference.read(blob)}  # type: ignore[union-attr]
+    assert {path.name for path in storage.files()} == kept
+    assert len(set(before) - set(storage.contents())) >= 2  # its tokens, and what the wastebasket had
+    memory.erase_bank("ana")
+    assert storage.files() == []
+
+
+def _all_blobs(url: str) -> list[bytes]:
+    rows = [
+        *execute(url, "SELECT tokens, text FROM page_contents"),
+        *execute(url, "SELECT tokens, text, parts FROM wastebasket"),
+    ]
+    return [bytes(value) for row in rows for value in row if value is not None]
+
+
+def test_what_is_purged_is_gone_from_the_storage(memory: Memory, database_url: str, storage: Storage) -> None:
+    fill(memory)
+    memory.age("ana", now=START + 10 * DAY)
+    assert len(storage.files()) > 3
+
+    memory.tick(now=START + 30 * DAY)
+
+    assert execute(database_url, "SELECT count(*) FROM wastebasket") == [(0,)]
+    assert len(storage.files()) == 3
+    assert uses(database_url) == [1, 1, 1]
+    assert [m.message_id for m in memory.export("ana")] == [str(n) for n in range(24)]
+
+
+def test_objects_stay_while_a_transaction_may_still_read_them(
+    memory: Memory, options: DatabaseOptions, storage: Storage
+) -> None:
+    fill(memory, pages=1)
+    page = memory.pages("ana").pages[0].id
+    with Database(options) as other, other.read() as connection:
+        connection.exec_driver_sql("SELECT * FROM pages").all()
+
+        report = memory.erase_bank("ana")
+
+        assert not report.log_erased
+        assert len(storage.files()) >= 1
+        stored = connection.exec_driver_sql("SELECT tokens FROM page_contents").scalar_one()
+        assert contents.get(connection, [(1, bytes(stored))])[0] is not None
+    memory.tick()
+    assert storage.files() == []
+    assert page
+
+
+def _interrupted(database: Database) -> None:
+    with database.write() as connection:
+        contents.put(connection, 1, [b"x" * 200])
+        raise KeyboardInterrupt
+
+
+def test_an_upload_that_was_not_committed_is_an_orphan(
+    options: DatabaseOptions, memory: Memory, storage: Storage
+) -> None:
+    fill(memory, pages=1)
+    known = storage.files()
+    with Database(options) as database:
+        with pytest.raises(KeyboardInterrupt):
+            _interrupted(database)
+        assert len(storage.files()) == len(known) + 1
+        assert find_orphans(database) == []  # it may belong to a transaction that is still open
+
+        storage.make_old()
+
+        (orphan,) = find_orphans(database)
+        assert storage.folder / orphan not in known
+    assert memory.message("ana", "3").text == said(3)
+
+
+def test_a_missing_blob_is_an_error_of_its_page_alone(memory: Memory, database_url: str, storage: Storage) -> None:
+    memory.set_policy("ana", {"keep_text": "until:large"})
+    fill(memory, pages=2)
+    first, second = memory.pages("ana").pages
+    reference = BlobReference.read(tokens(database_url)[0])
+    assert reference is not None
+    for path in storage.files():
+        if path.name == reference.name:
+            path.unlink()
+
+    with pytest.raises(TokensDamaged, match="missing in object storage"):
+        memory.read_page("ana", first.id)
+
+    assert memory.read_page("ana", second.id).text
+    assert memory.message("ana", "12").text == said(12)
+    report = memory.age("ana", now=START + 10 * DAY)
+    assert [page.page_id for page in report.unreadable] == [first.id]
+
+
+def test_a_changed_object_is_not_taken_for_the_blob(memory: Memory, storage: Storage) -> None:
+    memory.set_policy("ana", {"keep_text": "until:large"})
+    fill(memory, pages=1)
+    for path in storage.files():
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(TokensDamaged, match="missing in object storage"):
+        memory.read_page("ana", memory.pages("ana").pages[0].id)
+
+
+def test_a_database_without_its_storage_says_so(memory: Memory, database_url: str) -> None:
+    fill(memory, pages=1)
+    page = memory.pages("ana").pages[0].id
+    with Memory(database_url) as other, pytest.raises(StorageError, match="object storage") as raised:
+        other.page_tokens("ana", page)
+    assert raised.value.settings == ("blobs_url",)
+
+
+def test_what_was_in_the_database_stays_there(database_url: str, options: DatabaseOptions, storage: Storage) -> None:
+    with Memory(database_url, clock=lambda: START + DAY) as memory:
+        fill(memory, pages=1)
+    with Memory(options, clock=lambda: START + DAY) as memory:
+        assert memory.message("ana", "3").text == said(3)
+        assert storage.files() == []
+        memory.age("ana", now=START + 10 * DAY)
+        assert len(storage.files()) >= 2
+
+
+def test_a_storage_that_does_not_answer_stops_nothing_but_what_needs_it(
+    memory: Memory, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(memory, pages=1)
+    aside = storage.folder.with_name("aside")
+    storage.folder.rename(aside)
+    storage.folder.write_text("not a folder")
+    try:
+        with caplog.at_level(logging.WARNING):
+            assert not memory.erase_bank("ana").log_erased
+        assert "deleted later" in caplog.text
+        memory.store("bo", messages([1]))
+        with pytest.raises(StorageError, match="cannot be used"):
+            memory.seal("bo")
+        assert memory.bank("bo").open_messages == 1
+    finally:
+        storage.folder.unlink()
+        aside.rename(storage.folder)
+    memory.tick(now=START + timedelta(days=1))
+    assert storage.files() == []
+
+
+def test_a_url_of_something_else_is_refused(database_url: str) -> None:
+    with pytest.raises(StorageError, match="write it like s3://bucket/prefix") as raised:
+        Memory(DatabaseOptions(database_url, blobs_url="ftp://server/folder"))
+    assert raised.value.settings == ("blobs_url",)
