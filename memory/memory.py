@@ -41,6 +41,7 @@ from .models import (
 from .options import MemoryOptions
 from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
+from .pages.warming import CacheWarmer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
 from .recall.images import ImageRecaller
@@ -170,6 +171,11 @@ class Memory(Forgetting):
         """Checks that the database and the codec can be used. Raises `StorageError` or `CodecError`."""
         self._database.ping()
         _ = self.codec
+
+    def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Reads the newest pages of all banks until the page cache is full or `stopping()`, in the pauses of other
+        calls, so that the first recalls need not; returns how many. Raises `StorageError` or `CodecError`."""
+        return CacheWarmer(self._database, self._decoder).warm(stopping)
 
     def store(
         self,

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
+    warm_cache: bool = Field(
+        default=True,
+        description="Whether the service reads the newest pages when it starts, until that memory is full: about 20 ms "
+        "of computing a page. Pages of codecs that print them are left out.",
+    )
     database_pool_size: int | None = Field(
         default=None,
         ge=1,
