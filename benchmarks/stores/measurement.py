@@ -47,7 +47,9 @@ class StoreRow:
     again_p50_ms: float
     #: share of the messages that answer a question among the `LIMIT` messages found, averaged over the questions
     evidence: float
-    #: bytes on disk when the store is closed, and after VACUUM; an empty database of PostgreSQL is not counted
+    #: bytes on disk once the store was opened, when it is closed with all messages, and then after VACUUM; an empty
+    #: database of PostgreSQL is not counted, whose own files vary by some kB
+    empty_bytes: int
     bytes: int
     vacuumed_bytes: int
     #: most memory of the process in MiB, the embedder included; PostgreSQL's is not
@@ -77,11 +79,14 @@ def measure(system: System, place: Place, embedder: Embedder, talks: Sequence[Ta
     """Stores and asks everything. `place` must be empty. Raises `NotInstalled`."""
     embedder.embed_documents(["loads the embedder"])
     vacuum(place)  # also what PostgreSQL comes with
-    empty = room(place)
+    before = room(place)
+    system.open(place, embedder).close()
+    gc.collect()  # files that a package closes when its objects end
+    opened = room(place) - before
     with closing(system.open(place, embedder)) as store:
         stored = _store(store, talks)
-    gc.collect()  # files that a package closes when its objects end
-    used = room(place) - empty
+    gc.collect()
+    used = room(place) - before
     with closing(system.open(place, embedder)) as store:
         times_ms, shares = _ask(store, talks, stored.messages)
         again_ms, _ = _ask(store, talks, stored.messages)
@@ -102,8 +107,9 @@ def measure(system: System, place: Place, embedder: Embedder, talks: Sequence[Ta
         recall_p95_ms=_p95(times_ms),
         again_p50_ms=round(median(again_ms), 2),
         evidence=round(fmean(shares), 4),
+        empty_bytes=opened,
         bytes=used,
-        vacuumed_bytes=room(place) - empty,
+        vacuumed_bytes=room(place) - before,
         peak_mib=round(_peak_bytes() / 2**20, 1),
     )
 
