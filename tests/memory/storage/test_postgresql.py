@@ -191,7 +191,7 @@ def test_a_connection_that_is_cut_again_and_again_is_a_problem_and_stores_nothin
     with serve(memory) as client:
         response = client.post("/v1/banks/ana/messages", json={"messages": [{**MESSAGE, "id": "n"}]})
         document = check_problem(response, 503, "storage")
-        assert "send it again" in document["detail"]
+        assert "all or nothing is stored; try again" in document["detail"]
     assert memory.bank("ana").messages == 1
 
 
