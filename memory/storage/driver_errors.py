@@ -21,6 +21,7 @@ _OTHER_SCHEMA = (
 _LOCKED = "was locked by another process for too long; try again"
 _READ_ONLY = "is read-only; give foxing write permission for the file and its folder"
 _FULL = "is on a full disk, and nothing was stored; free some space and try again"
+_STARTING = "is starting up; try again"
 _PASSWORD = "rejects the password or the user; correct them"
 _FULL_HOUSE = "has no connection left; raise its max_connections, or make the pools of connections smaller"
 
@@ -41,7 +42,9 @@ _ADVICE = (
     ("has no column named", f"lacks a column {_OTHER_SCHEMA}"),
     ("too many clients", _FULL_HOUSE),
     ("remaining connection slots", _FULL_HOUSE),
-    ("starting up", "is starting up; try again"),
+    ("starting up", _STARTING),
+    ("recovery mode", _STARTING),  # after a failure, such as a full disk for its log
+    ("not yet accepting connections", _STARTING),
     ("shutting down", "is shutting down; try again"),
 )
 

@@ -7,11 +7,12 @@ from datetime import datetime
 import pytest
 from support.command_line import Foxing
 from support.databases import PostgresServer
-from support.failures import at_each_statement, cut_at
+from support.operations.failures import at_each_statement, cut_at
 from support.service import check_problem, ok, serve
 
 from foxing.memory import Memory, StorageError
 from foxing.memory.errors import ConnectionLost
+from foxing.memory.storage.database import Database
 
 MESSAGES = 24
 CUTS = 5  # of each kind of work, from its first statement to the last
@@ -120,3 +121,26 @@ def test_the_service_and_the_command_line_say_so_and_go_on(urls: tuple[str, str]
     assert result.exit_code == 1
     assert READING in " ".join(result.stderr.split())
     assert [bank["id"] for bank in foxing.json("banks")["banks"]] == ["ana"]
+
+
+def test_a_connection_is_cut_in_the_middle_of_a_migration(
+    urls: tuple[str, str], store: Fill, check_whole: Check, downgrade: Callable[[str], str]
+) -> None:
+    url, outside = urls
+    with Memory(url) as memory:
+        store(memory, range(MESSAGES))
+        memory.seal("ana")
+    foxing = Foxing(url)
+    for number in (12, 20, 30, 38):
+        earlier = downgrade(url)
+        with cut_at(url, outside, number):
+            result = foxing.run("db", "upgrade")
+        assert result.exit_code == 1
+        assert "in the middle of a write, of which all or nothing is stored; try again" in " ".join(
+            result.stderr.split()
+        )
+        with Database(url) as database:
+            assert database.revision() == earlier
+        foxing.json("db", "upgrade")
+        with Memory(url) as memory:
+            check_whole(memory, MESSAGES)

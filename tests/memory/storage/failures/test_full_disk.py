@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 from support.command_line import Foxing
 from support.databases import PostgresServer, execute
-from support.failures import SmallDisk, full_sqlite, small_disk
+from support.operations.failures import SmallDisk, full_sqlite, small_disk
 from support.service import check_problem, ok, serve
 
 from foxing.memory import Memory, StorageError

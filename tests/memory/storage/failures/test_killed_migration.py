@@ -82,7 +82,11 @@ def test_a_killed_migration_is_done_by_the_next(
         store(memory, range(SEALED, MESSAGES))
         memory.store("ben", [{"role": "user", "content": "a message without an id", "metadata": {"n": 1}}])
         memory.records.write("ben", [{"op": "put", "namespace": ["notes"], "key": "k", "value": [1, 2]}])
-        aged = {"id": "a", "role": "user", "content": f"{'The courier was late again. ' * 40}See https://example.com/a/b"}
+        aged = {
+            "id": "a",
+            "role": "user",
+            "content": f"{'The courier was late again. ' * 40}See https://example.com/a/b",
+        }
         memory.store("old", [{**aged, "created_at": later - timedelta(days=400)}])
         memory.seal("old", now=later)
         store_whole_texts(database_url, memory)  # as the earlier schema has them

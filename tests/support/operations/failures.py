@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import Connection, Engine
-
-from .databases import execute
+from support.databases import execute
 
 PAGE_BYTES = 4096  # of SQLite
 
