@@ -97,6 +97,9 @@ def _databases(with_postgresql: bool) -> Iterator[_Databases]:
         except ImportError as error:
             yield _Databases(folder, f"no PostgreSQL ({error}); pip install 'foxing[rivals]'")
             return
+        except (OSError, RuntimeError) as error:
+            yield _Databases(folder, f"PostgreSQL does not start here: {error}")
+            return
         with server:
             yield _Databases(folder, server)
 
