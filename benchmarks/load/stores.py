@@ -11,6 +11,7 @@ from .client import Clients, Outcome, Task
 from .processes import Service, checked, client, server_processor_s
 
 START_S = 2.0  # until the process of the clients has started
+IDLE_WITHIN_S = 30.0
 WITHOUT_EMBEDDINGS = {"FOXING_EMBEDDER": "none"}
 
 
@@ -46,6 +47,7 @@ def measure_stores(
         url = service.url()
         with client(url) as connection:  # creates the bank, and loads what the first store needs
             checked(connection.put(f"/v1/banks/{BANK}/policy", json={}))
+            service.wait_until_idle(IDLE_WITHIN_S)  # the codec is loaded after the start
             before = checked(connection.get(f"/v1/banks/{BANK}")).json()["messages"]
             begin_at = time.time() + START_S
             task = Task(url, "store", BANK, clients, seconds, pause_s=0, begin_at=begin_at, messages=messages)
