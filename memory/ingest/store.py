@@ -214,7 +214,11 @@ class MessageStore:
             by_bank.setdefault(request.bank, []).append(number)
         for name in sorted(by_bank):  # all processes lock banks in this order
             numbers = by_bank[name]
-            part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
+            try:
+                part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
+            except Conflict as error:  # another owner's bank
+                answers |= dict.fromkeys(numbers, error)
+                continue
             answers |= dict(zip(numbers, part.write(), strict=True))
         return [answers[number] for number in range(len(requests))]
 
