@@ -96,8 +96,12 @@ class StoreQueue:
             gathered, self._waiting = self._waiting[:GATHERED], self._waiting[GATHERED:]
             try:
                 answers = await self._store([call for call, _ in gathered])
-            except BaseException as error:
+            except Exception as error:
                 answers = [error] * len(gathered)
+            except BaseException:  # the event loop ends
+                for _, answered in gathered:
+                    answered.cancel()
+                raise
             for (_, answered), answer in zip(gathered, answers, strict=True):
                 if answered.done():  # its request was cancelled
                     continue
