@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
         "no limit.",
     )
+    database_owner: str | None = Field(
+        default=None,
+        description="PostgreSQL: whose banks this process reads and writes; all others are kept from it by row-level "
+        "security. Needs a role that does not own the tables.",
+    )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
         default="auto", description="Device that the codec runs on: 'auto', 'cpu' or a torch device such as 'cuda:0'."
@@ -257,6 +262,7 @@ class Settings(BaseSettings):
             connect_timeout_s=self.database_connect_timeout_s,
             statement_timeout_s=self.database_statement_timeout_s,
             idle_timeout_s=self.database_idle_timeout_s,
+            owner=self.database_owner,
         )
 
     @property
