@@ -20,8 +20,8 @@ NOT_SETTINGS = frozenset({"settings_file", "data"})
 #: Settings that say where texts and keys go and who may read them. They do not count in a file that merely lies in the
 #: working directory: it may be somebody else's, and would send pages and keys to them.
 NOT_FROM_FOLDER = (
-    *("database_url", "search_index", "codec", "codecs", "host", "api_key"),
-    *("embedder", "embedder_url", "reranker", "reranker_url", "blobs_url"),
+    *("database_url", "database_owner", "blobs_url", "search_index", "codec", "codecs", "host", "api_key"),
+    *("embedder", "embedder_url", "reranker", "reranker_url"),
 )
 
 #: Settings of earlier versions, by name or by its beginning → what to set now.

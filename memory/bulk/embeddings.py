@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.importers import ImportSource
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.models import NewMessage, StoreResult
@@ -74,7 +75,7 @@ class EmbeddedStorage:
         embedded = next(self._embedded, None)
         if embedded is None or not embedded.matches(given):
             raise InvalidInput("the file has changed while it was imported; import it again")
-        return self._store.store(bank, given, thread=None, idempotency_key=None, now=self._now(), codes=embedded.codes)
+        return self._store.store(StoreCall(bank, given, codes=embedded.codes), self._now())
 
 
 def _checksum(messages: Sequence[NewMessage]) -> int:

@@ -164,10 +164,6 @@ class KeepsakeTotals(NamedTuple):
 _select = select(*(_c[field.name] for field in fields(PageRow)))
 
 
-def _page(row: Any) -> PageRow:
-    return PageRow(*row)
-
-
 def unsaved(values: NewPage, number: int) -> PageRow:
     """The row of a page that is not in the database yet. `number`, from 0, gives it an id that no stored page has."""
     columns: dict[str, Any] = {"pinned": False, **values}
@@ -179,14 +175,14 @@ def get(connection: Connection, bank_id: int, key: str) -> PageRow:
     row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
     if row is None:
         raise NotFound(f"there is no page '{key}' in this bank; list its pages to see their ids")
-    return _page(row)
+    return PageRow(*row)
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Id → page, for those that exist."""
     result: dict[int, PageRow] = {}
     for part in batched(ids):
-        result |= {row.id: _page(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
+        result |= {row.id: PageRow(*row) for row in connection.execute(_select.where(_c.id.in_(part)))}
     return result
 
 
@@ -200,13 +196,19 @@ def list_by_time(
     if after is not None:
         at, page_id = after
         query = query.where(or_(_c.last_at > at, and_(_c.last_at == at, _c.id > page_id)))
-    return [_page(row) for row in connection.execute(query)]
+    return [PageRow(*row) for row in connection.execute(query)]
+
+
+def newest(connection: Connection, before_id: int, limit: int) -> list[PageRow]:
+    """The newest pages of all banks among those below an id, the newest first."""
+    query = _select.where(_c.id < before_id).order_by(_c.id.desc()).limit(limit)
+    return list(map(_page, connection.execute(query)))
 
 
 def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
     """Up to `limit` pages in the order of their ids, starting after `after_id`."""
     query = _select.where(_c.bank_id == bank_id, _c.id > after_id).order_by(_c.id).limit(limit)
-    return [_page(row) for row in connection.execute(query)]
+    return [PageRow(*row) for row in connection.execute(query)]
 
 
 def ageing_candidates(
@@ -220,7 +222,7 @@ def ageing_candidates(
         .order_by(_c.id)
         .limit(limit)
     )
-    return [_page(row) for row in connection.execute(query)]
+    return [PageRow(*row) for row in connection.execute(query)]
 
 
 def insert(connection: Connection, values: NewPage, content: PageContent, parts: NewParts) -> PageRow:

@@ -3,11 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_27_0014"
-down_revision = "2026_11_27_0013"
+revision = "2026_11_27_0015"
+down_revision = "2026_11_27_0014"
 branch_labels = None
 depends_on = None
 
+OWNER = "nullif(current_setting('foxing.owner', true), '')"
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -23,6 +24,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_blobs_digest")),
     )
     op.create_index("ix_blobs_uses", "blobs", ["uses"])
+    if op.get_bind().dialect.name == "postgresql":  # the bank may be gone, so that it cannot say whose a blob is
+        op.add_column("blobs", sa.Column("owner", sa.String(length=200), nullable=True))
+        op.execute(f"ALTER TABLE blobs ALTER owner SET DEFAULT {OWNER}")
+        op.execute(f"CREATE POLICY owner ON blobs USING (owner IS NOT DISTINCT FROM {OWNER})")
+        op.execute("ALTER TABLE blobs ENABLE ROW LEVEL SECURITY")
 
 
 def downgrade() -> None:
