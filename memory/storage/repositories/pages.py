@@ -202,7 +202,7 @@ def list_by_time(
 def newest(connection: Connection, before_id: int, limit: int) -> list[PageRow]:
     """The newest pages of all banks among those below an id, the newest first."""
     query = _select.where(_c.id < before_id).order_by(_c.id.desc()).limit(limit)
-    return list(map(_page, connection.execute(query)))
+    return [PageRow(*row) for row in connection.execute(query)]
 
 
 def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
