@@ -17,7 +17,7 @@ from foxing.encoder.tokens import (
     PNG,
     STREAM,
     VERSION,
-    VERSION_WITH_INK,
+    VERSION_WITH_MISREAD,
     VisionTokens,
     bytes_of,
     is_variable,
@@ -160,7 +160,7 @@ def test_the_error_tells_damaged_from_foreign_data() -> None:
     with pytest.raises(TokensError, match="commit 79853fe of foxing"):
         VisionTokens.from_bytes(b"FXVT\x01\x20\x00{}")
     with pytest.raises(TokensError, match="newer version"):
-        VisionTokens.from_bytes(MAGIC + bytes([VERSION_WITH_INK + 1]) + blob[len(PREFIX) :])
+        VisionTokens.from_bytes(MAGIC + bytes([VERSION_WITH_MISREAD + 1]) + blob[len(PREFIX) :])
     with pytest.raises(TokensError, match="not vision tokens"):
         VisionTokens.from_bytes(b"\x89PNG\r\n")
 

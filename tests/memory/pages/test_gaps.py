@@ -12,9 +12,9 @@ from support.search_doubles import indexed_terms
 
 from foxing.encoder import UNREADABLE, Reading, VisionTokens
 from foxing.memory import Memory
-from foxing.memory.lifecycle.fidelity import character_loss, missing_share, unreadable_share
 from foxing.memory.lifecycle.retypeset import message_part
 from foxing.memory.pages.content import PageState
+from foxing.memory.pages.fidelity import character_loss, missing_share, unreadable_share
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe

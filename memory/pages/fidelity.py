@@ -7,7 +7,7 @@ from foxing.encoder import UNREADABLE, Reading
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 MAX_CHARACTER_LOSS = 0.03  # share of a page's characters that rewriting it may change
-MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise than its text, if that is dropped
+MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise, if nothing sharper is left
 
 
 def character_loss(grid: Cells, reading: Reading) -> float:
@@ -17,6 +17,14 @@ def character_loss(grid: Cells, reading: Reading) -> float:
     readable = _inked(grid) & (grid != UNREADABLE)
     same = readable[:rows] & (grid[:rows] == reading.cells[:rows])
     return 1 - float(same.sum()) / float(readable.sum()) if readable.any() else 0.0
+
+
+def misread_share(grid: Cells, misread: npt.NDArray[np.bool_]) -> float:
+    """Share of the readable characters of `grid`, uint32[rows, columns], that begin in one of the cells `misread`,
+    bool[rows, columns]; 0 to 1."""
+    rows = min(len(grid), len(misread))
+    readable = _inked(grid) & (grid != UNREADABLE)
+    return float((readable[:rows] & misread[:rows]).sum()) / float(readable.sum()) if readable.any() else 0.0
 
 
 def unreadable_share(grid: Cells) -> float:
