@@ -13,8 +13,8 @@ from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 Flags = npt.NDArray[np.bool_]
-#: Bytes of a step, at most, on any page.
-MAX_STEP_BYTES = 3
+#: Bytes of a step, and of all steps of a page, at most.
+MAX_STEP_BYTES, MAX_BYTES = 3, 1 << 16
 
 
 def misread_cells(drawn: Cells, reading: Reading) -> Flags:
@@ -41,7 +41,7 @@ def with_misread(tokens: VisionTokens, cells: Flags) -> VisionTokens:
 def misread_of(tokens: VisionTokens, shape: tuple[int, int]) -> Flags:
     """bool[rows, columns], the inverse of `with_misread`; cells beyond `shape` are left out. Raises `TokensError`."""
     flags = np.zeros(shape[0] * shape[1], dtype=bool)
-    places = np.fromiter(_places(tokens.misread, len(flags)), dtype=np.int64)
+    places = np.fromiter(_places(tokens.misread), dtype=np.int64)
     flags[places[places < len(flags)]] = True
     return flags.reshape(shape)
 
@@ -71,15 +71,17 @@ def _steps(places: npt.NDArray[np.intp]) -> Iterator[bytes]:
         yield bytes([rest])
 
 
-def _places(packed: bytes, cells: int) -> Iterator[int]:
-    """The places again, at most as many as there are `cells`. Raises `TokensError`."""
+def _places(packed: bytes) -> Iterator[int]:
+    """The places again. Raises `TokensError`."""
     if not packed:
         return
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        steps = inflate.decompress(packed, MAX_STEP_BYTES * cells + 1)
+        steps = inflate.decompress(packed, MAX_BYTES)
     except zlib.error as error:
         raise TokensError(f"the map of misread cells cannot be read ({error}); restore a backup") from error
+    if not inflate.eof or inflate.unused_data:
+        raise TokensError("the map of misread cells is incomplete; restore a backup")
     place, step, shift = -1, 0, 0
     for byte in steps:
         step |= (byte & 0x7F) << shift

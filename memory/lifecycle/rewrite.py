@@ -50,6 +50,7 @@ from . import reasons
 from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
 from .leases import lease_pages
 from .reasons import Left
+from .refusals import Refusals
 
 BATCH = 16  # pages leased, encoded and swapped together
 ATTEMPTS = 5  # to write a batch while other processes change its messages
@@ -103,6 +104,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self._refusals = Refusals()
 
     @property
     def codec(self) -> Codec:
@@ -165,6 +167,8 @@ class Rewriter:
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
         """The pages after their changes, not yet written."""
+        refused = {c.page.id: why for c in changes if (why := self._refusals.reason(c, now)) and not c.faithful}
+        changes = [change for change in changes if change.page.id not in refused]
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
         downscaled = self._downscale(possible, contents)
         best = self._best_states([change for change in possible if change.page.id not in downscaled], contents)
@@ -174,11 +178,13 @@ class Rewriter:
         readings = self._readings(drafted.drafts)
         done: list[RewrittenPage] = []
         left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
-        left |= best.left | drafted.left
+        left |= best.left | drafted.left | refused
         for draft in drafted.drafts:
             checked = self._check(draft, readings.get(draft.change.page.id))
             if isinstance(checked, Left):
                 left[draft.change.page.id] = checked.reason
+                if checked.lasts:
+                    self._refusals.add(draft.change, now, checked.reason)
             else:
                 done.append(checked)
         return RewriteOutcome(done, left)
@@ -342,7 +348,7 @@ def _refusal(draft: _Draft, reading: Reading) -> Left | None:
     if not change.faithful or draft.from_text:
         loss = misread_share(grid, _misread(draft, grid, reading))
         if loss > MAX_MISREAD:
-            return Left(reasons.misread(loss, change.tier))
+            return Left(reasons.misread(loss, change.tier), lasts=not change.faithful)
     return None
 
 

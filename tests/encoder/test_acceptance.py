@@ -104,6 +104,21 @@ def test_the_lowest_threshold_that_lets_few_errors_through_is_chosen() -> None:
     assert tiers["small"].flagged == pytest.approx(0.3, abs=0.01)
 
 
+def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) -> None:
+    pytest.importorskip("stamina", reason="needs the extra 'remote'")
+    options = {"url": "http://127.0.0.1:9/v1", "model": "a-model"}
+    file = tmp_path / "calibration.json"
+    calibrate(load_codec("remote", options=options), Readings([], {"base": [cells(0.7), cells(0.7)]})).write(file)
+    assert Calibration.read(file).model == "a-model"
+    calibrated = load_codec("remote", options={**options, "calibration": str(file)})
+    assert {tier: spec.flag_below for tier, spec in calibrated.tiers.items() if tier in ("base", "small")} == {
+        "base": 0.7,
+        "small": 0.8,
+    }
+    with pytest.raises(CodecError, match=r"model a-model, and this is the codec remote.*model another"):
+        load_codec("remote", options={**options, "model": "another", "calibration": str(file)})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
