@@ -346,7 +346,8 @@ def _refusal(draft: _Draft, reading: Reading) -> Left | None:
     if change.faithful and loss > MAX_CHARACTER_LOSS:
         return Left(reasons.too_lossy(loss, change.tier))
     if not change.faithful or draft.from_text:
-        loss = misread_share(grid, _misread(draft, grid, reading))
+        before = None if draft.drawn is None else draft.drawn.misread
+        loss = misread_share(grid, _misread(draft, grid, reading), before)
         if loss > MAX_MISREAD:
             return Left(reasons.misread(loss, change.tier), lasts=not change.faithful)
     return None

@@ -19,12 +19,14 @@ def character_loss(grid: Cells, reading: Reading) -> float:
     return 1 - float(same.sum()) / float(readable.sum()) if readable.any() else 0.0
 
 
-def misread_share(grid: Cells, misread: npt.NDArray[np.bool_]) -> float:
-    """Share of the readable characters of `grid`, uint32[rows, columns], that begin in one of the cells `misread`,
-    bool[rows, columns]; 0 to 1."""
-    rows = min(len(grid), len(misread))
+def misread_share(grid: Cells, misread: npt.NDArray[np.bool_], before: npt.NDArray[np.bool_] | None = None) -> float:
+    """Share of the characters of `grid`, uint32[rows, columns], that begin in one of the cells `misread`; 0 to 1.
+    `before`: cells that were misread before the page was drawn; where these show nothing readable, a character is lost.
+    Both bool[rows, columns], with at least the rows of `grid`."""
     readable = _inked(grid) & (grid != UNREADABLE)
-    return float((readable[:rows] & misread[:rows]).sum()) / float(readable.sum()) if readable.any() else 0.0
+    lost = np.zeros_like(readable) if before is None else before[: len(grid)] & ~readable & (grid != WIDE_TAIL)
+    total = int(readable.sum() + lost.sum())
+    return int((readable & misread[: len(grid)]).sum() + lost.sum()) / total if total else 0.0
 
 
 def unreadable_share(grid: Cells) -> float:
