@@ -78,9 +78,9 @@ def read_back(codec: Codec, folder: Path, seed: int) -> Iterator[Text]:
                 yield _compared(tier, "page", page.tier == tier, text, page_text(reading.cells))
             found = memory.recall(BANK, since=START, until=START + timedelta(days=1), now=now, limit=500).spans
             for span in found:
-                text = _compared(tier, "message", span.source == "decoded", contents[span.message_id], span.text)
+                said = _compared(tier, "message", span.source == "decoded", contents[span.message_id], span.text)
                 flagged = {place for start, stop, _ in span.uncertain for place in range(start, stop)}
-                yield text._replace(silent=_silent(contents[span.message_id], span.text, flagged))
+                yield said._replace(silent=_silent(contents[span.message_id], span.text, flagged))
 
 
 def _compared(tier: str, kind: str, decoded: bool, original: str, read: str) -> Text:
