@@ -22,6 +22,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.renderer import FoxingError
 
+from .dependencies import Service
 from .settings import InvalidSettings
 
 GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
@@ -160,8 +161,8 @@ class _Server(uvicorn.Server):
 
 
 class _ProcessServer(_Server):
-    """The server of a process of its own. Once it listens it loads the codec, as a readiness check does, and spares
-    what is loaded from garbage collection, which would stop all threads for a tenth of a second."""
+    """The server of a process of its own. Once it listens it loads the codec, as a readiness check does, spares what is
+    loaded from garbage collection, which would stop all threads for a tenth of a second, and reads the newest pages."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -169,10 +170,14 @@ class _ProcessServer(_Server):
         self._loading.start()
 
     def _load(self) -> None:
+        service: Service = self.config.app.state.service  # type: ignore[union-attr]
         with suppress(FoxingError):  # the readiness check says so
-            self.config.app.state.service.memory.check()  # type: ignore[union-attr]
+            service.memory.check()
         gc.collect()
         gc.freeze()
+        if service.settings.warm_cache:
+            with suppress(FoxingError):
+                service.memory.warm(service.stopping.is_set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)

@@ -1,6 +1,6 @@
 """The memory in process: the facade behind the HTTP API and the command line, and the entry point for embedding."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .context.values import ContextRequest, ContextResult
 from .errors import InvalidInput
+from .ingest.calls import StoreCall
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
@@ -41,6 +42,7 @@ from .models import (
 from .options import MemoryOptions
 from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
+from .pages.warming import CacheWarmer
 from .policy import Policy
 from .recall.assemble import MessageAssembler
 from .recall.images import ImageRecaller
@@ -171,6 +173,11 @@ class Memory(Forgetting):
         self._database.ping()
         _ = self.codec
 
+    def warm(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Reads the newest pages of all banks until the page cache is full or `stopping()`, in the pauses of other
+        calls, so that the first recalls need not; returns how many. Raises `StorageError` or `CodecError`."""
+        return CacheWarmer(self._database, self._decoder).warm(stopping)
+
     def store(
         self,
         bank: str,
@@ -186,7 +193,12 @@ class Memory(Forgetting):
         result. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge`, and `Conflict` if an id or the idempotency key
         was used for something else.
         """
-        return self._store.store(bank, messages, thread=thread, idempotency_key=idempotency_key, now=self.now())
+        return self._store.store(StoreCall(bank, messages, thread, idempotency_key), self.now())
+
+    def store_each(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
+        """The result of `store`, or what it would raise, for each of some calls, which share a transaction where they
+        can."""
+        return self._store.store_each(calls, self.now())
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """One message as remembered, and how much it was recalled. Raises `NotFound`."""

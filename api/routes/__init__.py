@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, health, messages, pages, policy, recall, records
+from . import ageing, banks, context, health, messages, pages, policy, recall, records, stores
 
 ROUTERS: tuple[APIRouter, ...] = (
+    stores.router,
     messages.router,
     recall.router,
     context.router,

@@ -1,15 +1,14 @@
-"""Storing messages, reading single messages as remembered, and erasing them."""
+"""Reading single messages as remembered, and erasing them."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Security
+from fastapi import APIRouter, Path, Security
 
 from foxing.api.bodies import BodyRoute
-from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
+from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.api.schemas import StoreRequest
-from foxing.memory.models import MessageInfo, StoreResult
+from foxing.memory.models import MessageInfo
 from foxing.memory.reports import ErasureReport
 
 router = APIRouter(
@@ -17,41 +16,6 @@ router = APIRouter(
 )
 
 MessagePath = Annotated[str, Path(description="Id of the message.")]
-
-_REQUESTS = {
-    "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
-    "tools": {"summary": "A tool call and its result, with metadata", "value": examples.STORE_PARTS_REQUEST},
-}
-
-
-@router.post(
-    "",
-    operation_id="store_messages",
-    summary="Store messages",
-    status_code=201,
-    responses={
-        **json_response(201, "The messages are stored.", examples.STORED),
-        **v1_problem_responses(409, body=True),
-    },
-)
-async def store_messages(
-    bank: BankPath,
-    service: ServiceDep,
-    body: Annotated[
-        StoreRequest,
-        Body(openapi_examples=_REQUESTS),
-    ],
-    idempotency_key: IdempotencyKey = None,
-) -> StoreResult:
-    """Stores all messages or none, and creates the bank if there is none. A message that is already stored under its id
-    is not stored again; the same id with different content or metadata is a conflict (409). Content is a string or a
-    list of parts: text, tool calls, tool results. Images are refused, because they are not stored yet."""
-    result = await service.run(
-        service.memory.store, bank, body.messages, thread=body.thread, idempotency_key=idempotency_key
-    )
-    service.metrics.memory.record_store(result)
-    service.embed_soon(bank)
-    return result
 
 
 # Message ids may contain slashes.

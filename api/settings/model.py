@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     page_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Bytes of memory for pages that stay decoded between requests."
     )
+    warm_cache: bool = Field(
+        default=True,
+        description="Whether the service reads the newest pages when it starts, until that memory is full: about 20 ms "
+        "of computing a page. Pages of codecs that print them are left out.",
+    )
     database_pool_size: int | None = Field(
         default=None,
         ge=1,
@@ -113,6 +118,11 @@ class Settings(BaseSettings):
         le=86_400,
         description="PostgreSQL: seconds that a transaction may wait for this process before the server ends it; 0 for "
         "no limit.",
+    )
+    database_owner: str | None = Field(
+        default=None,
+        description="PostgreSQL: whose banks this process reads and writes; all others are kept from it by row-level "
+        "security. Needs a role that does not own the tables.",
     )
     codec: str = Field(default="native", description="Codec that encodes and decodes pages.")
     device: str = Field(
@@ -252,6 +262,7 @@ class Settings(BaseSettings):
             connect_timeout_s=self.database_connect_timeout_s,
             statement_timeout_s=self.database_statement_timeout_s,
             idle_timeout_s=self.database_idle_timeout_s,
+            owner=self.database_owner,
         )
 
     @property

@@ -20,7 +20,7 @@ NOT_SETTINGS = frozenset({"settings_file", "data"})
 #: Settings that say where texts and keys go and who may read them. They do not count in a file that merely lies in the
 #: working directory: it may be somebody else's, and would send pages and keys to them.
 NOT_FROM_FOLDER = (
-    *("database_url", "search_index", "codec", "codecs", "host", "api_key"),
+    *("database_url", "database_owner", "search_index", "codec", "codecs", "host", "api_key"),
     *("embedder", "embedder_url", "reranker", "reranker_url"),
 )
 

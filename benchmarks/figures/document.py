@@ -13,6 +13,8 @@ from benchmarks.evidence import EvidenceRecall
 from benchmarks.faded_answers import FadedAnswers
 from benchmarks.recall import RecallSpeed
 from benchmarks.service import StoreSpeed
+from benchmarks.stores.comparison import Comparison, Ratio
+from benchmarks.stores.measurement import StoreRow
 from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed, TierSpeed
 from foxing.encoder.bench.baselines import BaselineRow
 
@@ -135,3 +137,10 @@ class Figures:
     @property
     def service(self) -> StoreSpeed:
         return StoreSpeed(**{name: value for name, value in self._document["service"].items() if name != MEASURED})
+
+    @property
+    def stores(self) -> tuple[int, Comparison]:
+        """Bytes of the text that was stored, and what was measured of the stores."""
+        found = self._document["stores"]
+        rows, ratios = [StoreRow(**row) for row in found["stores"]], [Ratio(**row) for row in found["ratios"]]
+        return found["text_bytes"], Comparison(rows, ratios, found["left_out"])

@@ -178,6 +178,11 @@ def measure_service(_: Path) -> Measurement:
     return dict(run_json("benchmarks.service", "--requests", "500"))
 
 
+def measure_stores(data: Path) -> Measurement:
+    """Foxing beside other stores; those that are not installed are left out."""
+    return dict(run_json("benchmarks.stores", "--locomo", str(data / "eval" / "locomo_dev.json.gz")))
+
+
 #: Measurement → what makes it from the folder of data, in the order in which they are made.
 MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "codec": measure_codec,
@@ -192,6 +197,7 @@ MEASUREMENTS: Mapping[str, Callable[[Path], Measurement]] = {
     "context-tiers": measure_context_tiers,
     "agent": measure_agent,
     "service": measure_service,
+    "stores": measure_stores,
 }
 
 

@@ -13,15 +13,12 @@ from foxing.encoder.bench.baselines import BaselineRow
 from foxing.encoder.bench.plot import NAMES
 
 from .document import Figures
+from .markdown import markdown_table
 from .measurements import CHARACTER_TIERS
+from .stores import stores_ratios_table, stores_table
 
 #: Tiers that hold less than most pages.
 FADING_TIERS = ("tiny", "micro")
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _accuracy(value: float) -> str:
@@ -357,4 +354,6 @@ TABLES: Mapping[str, DocumentedTable] = {
     "context-tiers": DocumentedTable("context-tiers", context_tiers_table),
     "agent": DocumentedTable("agent", agent_table),
     "service": DocumentedTable("service", service_table),
+    "stores": DocumentedTable("stores", stores_table),
+    "stores-ratios": DocumentedTable("stores", stores_ratios_table),
 }

@@ -41,6 +41,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "stores": lambda folder, options, _: measure_stores(
         folder, options.store_seconds, options.store_clients, options.database
     ),
+    "batches": lambda folder, options, _: measure_stores(
+        folder, options.store_seconds, options.store_clients, options.database, options.batch
+    ),
     "cold": lambda folder, options, _: measure_cold(folder, options.recalls),
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
     "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
@@ -61,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
-        "(mixed, stores, cold), what idle connections do (connections), how long one request can make it stand still "
-        "(standstill), and how it ends (stop, kills).",
+        "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
+        "stand still (standstill), and how it ends (stop, kills).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
@@ -72,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         ("clients", 25, "mixed: clients that store; as many recall"),
         ("days", 6, "mixed: age of the oldest message in days"),
         ("seconds", 120, "mixed: seconds under load"),
-        ("store-clients", 16, "stores: clients"),
-        ("store-seconds", 20, "stores: seconds under load"),
+        ("store-clients", 16, "stores, batches: clients"),
+        ("store-seconds", 20, "stores, batches: seconds under load"),
+        ("batch", 30, "batches: messages of a request"),
         ("recalls", 16, "cold: recalls at once"),
         ("connections", 2_000, "connections: idle and half-open ones"),
         ("pages", 1_600, "stop: pages that are due"),
@@ -81,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")
-    parser.add_argument("--database", metavar="URL", help="stores: database of a PostgreSQL server instead of SQLite.")
+    parser.add_argument(
+        "--database", metavar="URL", help="stores, batches: database of a PostgreSQL server instead of SQLite."
+    )
     parser.add_argument("--request", action="append", default=[], metavar="NAME", help="standstill: only this request.")
     parser.add_argument(
         "--postgresql", action="store_true", help="kills: on PostgreSQL, whose server is killed as well."

@@ -47,15 +47,15 @@ def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timed
         memory.store(BANK, messages[start : start + BATCH])
 
 
-def make_large_bank(folder: Path, messages: int, different: int, days: float) -> None:
+def make_large_bank(folder: Path, messages: int, different: int, days: float, *, database: str | None = None) -> None:
     """A bank of about `messages` messages of the last `days` days, sealed and aged as the clock does it; `different` of
     them differ, the rest are copies."""
-    with open_database(folder) as memory:
+    with open_database(folder, database) as memory:
         store_messages(memory, min(messages, different), timedelta(days=days), timedelta(minutes=1))
         memory.seal(BANK)
         memory.tick()
-    copy_bank(database_path(folder), ceil(messages / different))
-    merge_banks(place_of(folder))
+    copy_bank(place_of(folder, database), ceil(messages / different))
+    merge_banks(place_of(folder, database))
 
 
 def make_cold_banks(folder: Path, banks: int, messages: int) -> list[str]:

@@ -5,14 +5,17 @@ python -m benchmarks.load.client '{"url": "http://127.0.0.1:8765", "kind": "stor
 
 import http.client
 import json
+import re
+import selectors
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -22,6 +25,8 @@ from . import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
+PREPARED = 2_000  # messages that the clients of a process take turns with: making one takes as long as sending it
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Task:
     pause_s: float = 0.1
     #: Unix time at which they begin
     begin_at: float = 0.0
+    #: messages of a request that stores
+    messages: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Outcome:
 
     times_ms: list[float]
     errors: list[str]
+    #: user and system time of the process of the clients
+    processor_s: float = 0.0
 
     def quantile(self, share: float) -> float:
         """The time within which a share of the requests was answered; 0 without requests."""
@@ -73,14 +82,20 @@ class Clients:
         self._process.communicate()
 
 
-def _request(task: Task, random: Random) -> tuple[str, str, str | None]:
+@cache
+def _prepared() -> list[bytes]:
+    random = Random("messages")
+    return [json.dumps({"role": "user", "content": texts.message(random)}).encode() for _ in range(PREPARED)]
+
+
+def _request(task: Task, random: Random) -> tuple[str, str, bytes | None]:
     """Method, path and body."""
     if task.kind == "health":
         return "GET", "/healthz", None
     if task.kind == "recall":
-        return "POST", f"/v1/banks/{task.bank}/recall", json.dumps({"query": texts.query(random)})
-    body = json.dumps({"messages": [{"role": "user", "content": texts.message(random)}]})
-    return "POST", f"/v1/banks/{task.bank}/messages", body
+        return "POST", f"/v1/banks/{task.bank}/recall", json.dumps({"query": texts.query(random)}).encode()
+    messages = b",".join(random.choices(_prepared(), k=task.messages))
+    return "POST", f"/v1/banks/{task.bank}/messages", b'{"messages": [%b]}' % messages
 
 
 def run_client(task: Task, number: int, done: threading.Event | None = None) -> Outcome:
@@ -111,14 +126,92 @@ def run_client(task: Task, number: int, done: threading.Event | None = None) -> 
     return outcome
 
 
+class _Client:
+    """A client of those that a thread runs together."""
+
+    def __init__(self, task: Task, number: int, outcome: Outcome) -> None:
+        self._task = task
+        self._random = Random(f"{task.kind} {number}")
+        self._outcome = outcome
+        self._socket: socket.socket | None = None
+        self._received = b""
+        self._sent_at = 0.0
+        #: When it sends next, on the clock `time.perf_counter`.
+        self.next_at = time.perf_counter() + self._random.random() * task.pause_s
+        self.waits = False
+
+    def send(self, selector: selectors.BaseSelector) -> None:
+        """Sends a request."""
+        address = urlsplit(self._task.url)
+        method, path, body = _request(self._task, self._random)
+        head = f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+        if body is not None:
+            head += f"Content-Length: {len(body)}\r\n"
+        self._sent_at, self._received, self.waits = time.perf_counter(), b"", True
+        try:
+            if self._socket is None:
+                place = (address.hostname or "", address.port or 80)
+                self._socket = socket.create_connection(place, timeout=TIMEOUT_S)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                selector.register(self._socket, selectors.EVENT_READ, self)
+            self._socket.sendall(head.encode() + b"\r\n" + (body or b""))
+        except OSError as error:
+            self.fail(repr(error), selector)
+
+    def receive(self, selector: selectors.BaseSelector) -> None:
+        """Takes what has come of an answer."""
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(1 << 18)
+        except OSError as error:
+            self.fail(repr(error), selector)
+            return
+        if not data:
+            self.fail("the connection was closed before the answer", selector)
+            return
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if not found or (length and len(body) < int(length[1])):
+            return
+        now = time.perf_counter()
+        if int(head[9:12]) < http.client.BAD_REQUEST:
+            self._outcome.times_ms.append((now - self._sent_at) * 1e3)
+        else:
+            self._outcome.errors.append(f"{head[9:12].decode()}: {body[:200].decode(errors='replace')}")
+        self.next_at, self.waits = now + self._task.pause_s, False
+
+    def fail(self, reason: str, selector: selectors.BaseSelector) -> None:
+        """Gives up a request and the connection."""
+        self._outcome.errors.append(reason)
+        if self._socket is not None:
+            with suppress(KeyError):
+                selector.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
+        self.next_at, self.waits = time.perf_counter() + max(self._task.pause_s, 0.01), False
+
+
 def run(task: Task) -> Outcome:
-    """Runs the clients of a task in threads."""
-    with ThreadPoolExecutor(task.clients) as pool:
-        outcomes = list(pool.map(lambda number: run_client(task, number), range(task.clients)))
-    return Outcome(
-        [time_ms for outcome in outcomes for time_ms in outcome.times_ms],
-        [error for outcome in outcomes for error in outcome.errors],
-    )
+    """Runs the clients of a task in one thread, which takes less of the machine from the service than a thread each."""
+    _prepared()
+    time.sleep(max(0.0, task.begin_at - time.time()))
+    outcome = Outcome([], [])
+    clients = [_Client(task, number, outcome) for number in range(task.clients)]
+    end, used = time.perf_counter() + task.seconds, time.process_time()
+    with selectors.DefaultSelector() as selector:
+        while (now := time.perf_counter()) < end or any(client.waits for client in clients):
+            for client in clients:
+                if not client.waits and client.next_at <= now < end:
+                    client.send(selector)
+            if now > end + TIMEOUT_S:
+                waiting = [client for client in clients if client.waits]
+                for client in waiting:
+                    client.fail(f"no answer within {TIMEOUT_S:g} s", selector)
+            due = min((client.next_at for client in clients if not client.waits), default=end + TIMEOUT_S)
+            for key, _ in selector.select(max(0.0, min(due, now + 1.0) - now) if now < end else 1.0):
+                key.data.receive(selector)
+    return Outcome(outcome.times_ms, outcome.errors, round(time.process_time() - used, 3))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
+
+from foxing.memory.storage.database import database_url
 
 STOP_S = 600.0  # how long a process may take to end before it is killed
 IDLE_S = 2.0  # in which a process that has nothing to do computes for less than the second that `ps` shows
@@ -79,6 +82,10 @@ class FoxingProcess:
         """The resident memory of the process."""
         return round(int(self._ps("rss")) / 1024, 1)
 
+    def processor_s(self) -> float:
+        """User and system time of the process since its start."""
+        return processor_s(self._process.pid)
+
     def wait_until_idle(self, limit_s: float) -> float:
         """Waits until the process has hardly computed for `IDLE_S`, or for `limit_s`; returns how long that took."""
         started, computed = time.perf_counter(), ""
@@ -108,6 +115,44 @@ class Service(FoxingProcess):
         """Waits until it listens."""
         url: str = json.loads(self.first_line())["url"]
         return url
+
+
+def processor_s(pid: int, *, ended: bool = False) -> float:
+    """User and system time of a process in seconds; `ended`: with that of the processes that it has waited for."""
+    fields = _fields(pid)
+    return sum(map(int, fields[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
+
+
+def server_processor_s(database: str) -> float | None:
+    """User and system time of all processes of the PostgreSQL server at a URL; None if there is none on this
+    machine."""
+    import psycopg
+
+    url = database_url(database)
+    if url.get_backend_name() != "postgresql":
+        return None
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+        backend = connection.info.backend_pid
+        if _name(backend) != "postgres":
+            return None
+        server = int(_fields(backend)[1])
+        total = processor_s(server, ended=True)
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):
+                if folder.name.isdecimal() and int(_fields(int(folder.name))[1]) == server:
+                    total += processor_s(int(folder.name), ended=True)
+    return total
+
+
+def _fields(pid: int) -> list[str]:
+    """What Linux knows of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def client(url: str, timeout_s: float = 120.0) -> httpx.Client:

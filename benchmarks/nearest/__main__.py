@@ -1,6 +1,7 @@
-"""Nearest neighbours among codes of 512 bits: the scan in memory as recall does it, beside sqlite-vec.
+"""Nearest neighbours among codes of 512 bits: the scan in memory as recall does it, beside sqlite-vec or pgvector.
 
 python -m benchmarks.nearest --codes 50000 1000000
+python -m benchmarks.nearest --codes 50000 --postgresql postgresql://postgres@localhost/bench
 """
 
 import argparse
@@ -45,14 +46,42 @@ class Search:
     p50_ms: float
     #: bytes beside the codes in their table
     extra_bytes: int
+    #: of the nearest codes of all questions, how many are found
+    found: float = 1.0
+
+
+def measure_postgresql(codes: int, nearest: int, url: str) -> list[Search]:
+    """Random codes in the database of a URL, searched by pgvector without and with an index, and in memory."""
+    from .pgvector import code_table
+
+    held, asked = _random(codes)
+    exact = [np.sort(distances(held, question))[nearest - 1] for question in asked]
+    with code_table(url, 8 * CODE_BYTES) as table:
+        filled = table.fill(held)
+        before = table.bytes
+        find = table.nearest(asked, nearest)
+        rows = [
+            _scan_of(held, asked, nearest, 0.0),
+            Search("pgvector, exact", codes, nearest, filled, *_timed(find), 0),
+        ]
+        indexed = table.index()
+        timed = _timed(find)
+        near = [(distances(held[find(n)], asked[n]) <= exact[n]).sum() for n in range(QUESTIONS)]
+        share = round(float(sum(near)) / (QUESTIONS * nearest), 3)
+        rows.append(Search("pgvector, HNSW", codes, nearest, indexed, *timed, table.bytes - before, share))
+    return rows
+
+
+def _random(codes: int) -> tuple[Codes, Questions]:
+    generator = np.random.default_rng(SEED)
+    held = generator.integers(0, 256, size=(codes, CODE_BYTES), dtype=np.uint8)
+    return held, generator.normal(size=(QUESTIONS, 8 * CODE_BYTES)).astype(np.float32)
 
 
 def measure(codes: int, nearest: int, folder: Path) -> list[Search]:
     """Random codes in a SQLite file, searched in each way."""
     path = folder / f"{codes}.db"
-    generator = np.random.default_rng(SEED)
-    held = generator.integers(0, 256, size=(codes, CODE_BYTES), dtype=np.uint8)
-    asked = generator.normal(size=(QUESTIONS, 8 * CODE_BYTES)).astype(np.float32)
+    held, asked = _random(codes)
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute("CREATE TABLE codes (id INTEGER PRIMARY KEY, code BLOB NOT NULL)")
         _insert(connection, "INSERT INTO codes VALUES (?, ?)", held)
@@ -67,12 +96,15 @@ def _scan(path: Path, asked: Questions, count: int) -> Search:
     held = as_rows([row[0] for row in connection.execute("SELECT code FROM codes ORDER BY id")], CODE_BYTES)
     ready = time.perf_counter() - start
     connection.close()
+    return _scan_of(held, asked, count, ready * 1e3)
 
+
+def _scan_of(held: Codes, asked: Questions, count: int, ready_ms: float) -> Search:
     def nearest(number: int) -> object:
         far = distances(held, asked[number])
         return np.argpartition(far, count)[:count]
 
-    return Search("scan in memory", len(held), count, ready * 1e3, *_timed(nearest), held.nbytes)
+    return Search("scan in memory", len(held), count, ready_ms, *_timed(nearest), held.nbytes)
 
 
 def _sqlite_vec(path: Path, held: Codes, asked: Questions, count: int) -> Search:
@@ -127,11 +159,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="N",
         help="How many of them to find, at most 4,096, which is as many as sqlite-vec does (default: %(default)s).",
     )
+    parser.add_argument("--postgresql", metavar="URL", help="Beside pgvector, in a table of this database.")
     add_json_option(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder:
         try:
-            rows = [asdict(row) for codes in options.codes for row in measure(codes, options.nearest, Path(folder))]
+            rows = [
+                asdict(row)
+                for codes in options.codes
+                for row in (
+                    measure_postgresql(codes, options.nearest, options.postgresql)
+                    if options.postgresql
+                    else measure(codes, options.nearest, Path(folder))
+                )
+            ]
         except (ImportError, NotInstalled) as error:
             sys.exit(f"error: {error}; pip install 'foxing[rivals]'")
     if options.as_json:

@@ -1,10 +1,6 @@
 """Systems of other packages, which the extra `rivals` installs. Nothing is sent anywhere: no language model, no
 telemetry, and the embedder is ours."""
 
-import logging
-import os
-import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +9,7 @@ from foxing.memory.models import NewMessage
 from foxing.memory.recall.embedding import Embedder
 
 from .extensions import NotInstalled, sqlite_with_extensions
+from .opening import import_mem0, langgraph_index, open_mem0
 from .system import LIMIT, Ranking, said
 
 COLLECTION = "conversation"
@@ -29,31 +26,17 @@ class Mem0(Ranking):
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
         self._embedder = embedder
-        os.environ["MEM0_TELEMETRY"] = "false"
-        os.environ.setdefault("MEM0_DIR", tempfile.mkdtemp(prefix="foxing-mem0-"))
+        import_mem0()
         try:
-            import mem0
             from qdrant_client import QdrantClient
         except ImportError as error:
             raise NotInstalled(str(error)) from error
-        logging.getLogger("mem0").setLevel(logging.ERROR)
-        self._mem0, self._client = mem0, QdrantClient
+        self._client = QdrantClient
         self._memory: Any = None
 
     def index(self, messages: Sequence[NewMessage]) -> None:
         store = {"client": self._client(":memory:"), "collection_name": COLLECTION, "path": "none"}
-        store["embedding_model_dims"] = self._embedder.dimensions
-        configured = {
-            "vector_store": {"provider": "qdrant", "config": store},
-            # both are made and never asked
-            "embedder": {"provider": "openai", "config": {"api_key": "none"}},
-            "llm": {"provider": "openai", "config": {"api_key": "none"}},
-            "history_db_path": ":memory:",
-        }
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Payload indexes have no effect")
-            self._memory = self._mem0.Memory.from_config(configured)
-        self._memory.embedding_model = _Mem0Embedder(self._embedder)
+        self._memory = open_mem0(self._embedder, "qdrant", store, ":memory:")
         for message in messages:
             turn = {"role": message.role, "content": said(message)}
             self._memory.add([turn], user_id=COLLECTION, metadata={"key": str(message.id)}, infer=False)
@@ -61,17 +44,6 @@ class Mem0(Ranking):
     def ranked(self, question: str) -> Sequence[str]:
         found = self._memory.search(question, filters={"user_id": COLLECTION}, top_k=LIMIT, threshold=0.0)
         return [row["metadata"]["key"] for row in found["results"]]
-
-
-class _Mem0Embedder:
-    """An embedder as mem0 calls it."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-
-    def embed(self, text: str, memory_action: str | None = None) -> list[float]:
-        embed = self._embedder.embed_queries if memory_action == "search" else self._embedder.embed_documents
-        return [float(number) for number in embed([text])[0]]
 
 
 class LangGraph(Ranking):
@@ -86,10 +58,7 @@ class LangGraph(Ranking):
         raise NotImplementedError
 
     def index(self, messages: Sequence[NewMessage]) -> None:
-        def embed(texts: list[str]) -> list[list[float]]:
-            return [[float(number) for number in row] for row in self._embedder.embed_documents(texts)]
-
-        self._store = self._opened({"dims": self._embedder.dimensions, "embed": embed, "fields": ["text"]})
+        self._store = self._opened(langgraph_index(self._embedder))
         for message in messages:  # one by one: a batch in which a text comes twice is refused
             self._store.put((COLLECTION,), str(message.id), {"text": said(message)})
 

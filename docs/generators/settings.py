@@ -56,6 +56,7 @@ _EXAMPLES = {
     "database_url": "/srv/foxing/foxing.db",
     "database_pool_size": 20,
     "database_max_overflow": 0,
+    "database_owner": "ana",
     "api_key": "a-long-random-string",
     "codecs.*.model": "/srv/models/the-model",
     "codecs.*.revision": "0123456789abcdef0123456789abcdef01234567",

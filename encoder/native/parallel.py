@@ -1,4 +1,4 @@
-"""Thread pool that runs one page or stream per thread.
+"""Thread pools that run one page or stream per thread.
 
 By default the arithmetic libraries split every product over threads of their own, which busy-wait for each other:
 on a loaded machine, hundreds of small products then take seconds. Here each thread has its own part of the work, and
@@ -6,28 +6,76 @@ its products are not split.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from threading import Condition
 from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
 
 WORKERS = min(8, os.cpu_count() or 1)
+YIELD_S = 0.5  # how long a page that is to be encoded makes way for pages that are decoded
 
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 
 
-def map_parallel(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
-    """`work(part)` for each part, in order, one thread per core. `work` must not call `map_parallel` itself."""
-    return list(_workers().map(work, parts))
+def map_parallel(
+    work: Callable[[_Part], _Result], parts: Sequence[_Part], *, deferrable: bool = False
+) -> list[_Result]:
+    """`work(part)` for each part, in order, one thread per core. `work` must not call `map_parallel` itself.
+
+    `deferrable`: each part waits for up to `YIELD_S` until no other call is in progress. Recalls wait for pages that
+    are decoded, nobody for those that a worker encodes.
+    """
+    if deferrable:
+        return list(_workers("encode").map(lambda part: _deferred(work, part), parts))
+    with _in_progress.counted():
+        return list(_workers("decode").map(work, parts))
+
+
+def _deferred(work: Callable[[_Part], _Result], part: _Part) -> _Result:
+    _in_progress.wait(YIELD_S)
+    return work(part)
+
+
+class _InProgress:
+    """Counts the calls that are in progress and not deferrable."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._ended = Condition()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        with self._ended:
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._calls -= 1
+                self._ended.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """Waits until there is none, for at most `seconds`."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._calls, seconds)
+
+    def forget(self) -> None:
+        """In a process that was forked: no thread of its parent goes on in it."""
+        self.__init__()  # type: ignore[misc]
+
+
+_in_progress = _InProgress()
 
 
 @cache
-def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(WORKERS, "foxing-codec", initializer=_use_one_thread)
+def _workers(purpose: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(WORKERS, f"foxing-{purpose}", initializer=_use_one_thread)
 
 
 def _use_one_thread() -> None:
@@ -41,4 +89,9 @@ def _openmp() -> Any:
     return ThreadpoolController().select(user_api="openmp")
 
 
-os.register_at_fork(after_in_child=_workers.cache_clear)  # threads do not survive a fork
+def _after_fork() -> None:
+    _workers.cache_clear()  # threads do not survive a fork
+    _in_progress.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

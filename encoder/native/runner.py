@@ -90,7 +90,7 @@ class NetworkRunner:
     def _by_page(self, work: Callable[[Tensor], _Result], pixels: Tensor) -> list[_Result]:
         """`work` on each page, one per thread; on a GPU, on all pages at once."""
         if self.device.type == "cpu" and len(pixels) > 1:
-            return map_parallel(work, torch.split(pixels, 1))
+            return map_parallel(work, torch.split(pixels, 1), deferrable=True)
         return [work(pixels)]
 
     @torch.inference_mode()

@@ -26,6 +26,14 @@ class _Ticket(Generic[R, A]):
         self.leads = False
         self.called = Event()
 
+    @property
+    def result(self) -> A | BaseException:
+        """The answer, or the error."""
+        if self.error is not None:
+            return self.error
+        assert self.answer is not None
+        return self.answer
+
 
 class GroupCommit(Generic[R, A]):
     """Hands requests of any number of threads to `write`, some at a time, from one thread at a time.
@@ -48,34 +56,46 @@ class GroupCommit(Generic[R, A]):
 
     def submit(self, request: R) -> A:
         """The answer to a request, once it is committed. Raises its error."""
-        ticket: _Ticket[R, A] = _Ticket(request)
-        with self._lock:
-            self._waiting.append(ticket)
-            ticket.leads = not self._writing
-            self._writing = True
-        if not ticket.leads:
-            self._wait(ticket)
-        if ticket.leads:
-            self._lead(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.answer is not None
-        return ticket.answer
+        [answer] = self.submit_all([request])
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    def _wait(self, ticket: _Ticket[R, A]) -> None:
+    def submit_all(self, requests: Sequence[R]) -> list[A | BaseException]:
+        """The answer to each of some requests, or its error, once all are committed, if not in one transaction."""
+        tickets: list[_Ticket[R, A]] = [_Ticket(request) for request in requests]
+        if not tickets:
+            return []
+        with self._lock:
+            self._waiting.extend(tickets)
+            tickets[0].leads = not self._writing
+            self._writing = True
+        for number, ticket in enumerate(tickets):
+            if not ticket.leads:
+                self._wait(tickets[number:])
+            if ticket.leads:
+                self._lead(ticket, tickets[number + 1 :])
+        return [ticket.result for ticket in tickets]
+
+    def _wait(self, tickets: Sequence[_Ticket[R, A]]) -> None:
+        """Waits for the first of the tickets of a thread that are left."""
         try:
-            ticket.called.wait()
+            tickets[0].called.wait()
         except BaseException:  # interrupted
-            with self._lock:
-                leads = ticket.leads
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-            if leads:
-                self._pass_on()
+            self._give_up(tickets)
             raise
 
-    def _lead(self, ticket: _Ticket[R, A]) -> None:
-        """Writes the first of those who wait, `ticket` among them."""
+    def _give_up(self, tickets: Sequence[_Ticket[R, A]]) -> None:
+        """Takes back those of the tickets that wait, and passes on the turn to write if it has come to one of them."""
+        with self._lock:
+            waiting = [ticket for ticket in tickets if ticket in self._waiting]
+            for ticket in waiting:
+                self._waiting.remove(ticket)
+        if any(ticket.leads for ticket in waiting):
+            self._pass_on()
+
+    def _lead(self, ticket: _Ticket[R, A], further: Sequence[_Ticket[R, A]]) -> None:
+        """Writes the first of those that wait, `ticket` among them. `further`: what else its thread waits for."""
         try:
             with self._lock:
                 number = self._choose([waiting.request for waiting in self._waiting])
@@ -86,6 +106,9 @@ class GroupCommit(Generic[R, A]):
                 for other in group:
                     if other is not ticket:
                         other.called.set()
+        except BaseException:  # interrupted
+            self._give_up(further)
+            raise
         finally:
             self._pass_on()
 

@@ -20,7 +20,7 @@ from foxing.memory.reports import SealReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 from foxing.memory.telemetry.steps import step
 from foxing.renderer import Cells, Typesetter, render
 
@@ -136,11 +136,12 @@ class Sealer:
             current = self.reindexer.is_current(connection, terms)
             if not current or not banks.advance_seal_version(connection, bank):
                 return None
-            for sealed in sealed_pages:
-                _insert(connection, sealed, now, purge_at)
+            written = [_insert(connection, sealed, now, purge_at) for sealed in sealed_pages]
             open_messages.mark_sealed(connection, parts)
             self.reindexer.write(connection, bank.id, terms)
-        return [sealed.values["key"] for sealed in sealed_pages]
+        for page, draft in zip(written, page_drafts, strict=True):
+            self.decoder.keep(page, draft.state)
+        return [page.key for page in written]
 
     def _encode(self, bank: Bank, drafts: Sequence[Draft], policy: Policy, now: datetime) -> list[_SealedPage]:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
@@ -187,7 +188,7 @@ def _reads_right(cells: Cells, reading: Reading) -> bool:
     return misread <= MAX_MISREAD and not is_cut(cells, reading)
 
 
-def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> None:
+def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> PageRow:
     """Inserts a page; a text that the policy does not keep goes into the wastebasket until `purge_at`."""
     text = sealed.text if sealed.reading is None else None
     blob = sealed.tokens.to_bytes()
@@ -196,3 +197,4 @@ def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at
     if sealed.reading is not None:
         dropped = wastebasket.DroppedPage(tokens=None, text=sealed.text)
         wastebasket.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)
+    return page

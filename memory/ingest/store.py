@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from pydantic import JsonValue
 from sqlalchemy import Connection
@@ -23,10 +22,11 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry.steps import StepInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 
+from .calls import StoreCall
 from .group_commit import GroupCommit
 from .validate import check_bank_name, list_messages, validate_message
 
@@ -129,37 +129,67 @@ class MessageStore:
         with self.database.read() as connection:
             return digest_key(connection)
 
-    def store(
-        self,
-        bank_name: str,
-        items: Iterable[NewMessage | Mapping[str, Any]],
-        *,
-        thread: str | None,
-        idempotency_key: str | None,
-        now: datetime,
-    ) -> StoreResult:
+    def store(self, call: StoreCall, now: datetime) -> StoreResult:
         """See `Memory.store`."""
-        check_bank_name(bank_name)
-        given = list_messages(items)
-        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+        [answer] = self.store_each([call], now)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def store_each(self, calls: Sequence[StoreCall], now: datetime) -> list[StoreResult | BaseException]:
+        """See `Memory.store_each`."""
+        answers: dict[int, StoreResult | BaseException] = {}
+        requests: dict[int, _Request] = {}
+        for number, call in enumerate(calls):
+            try:
+                requests[number] = self._request(call, now)
+            except Exception as error:
+                answers[number] = error
+        steps = [
+            StepInContext(calls[number].context, "store", bank=request.bank, messages=len(request.messages))
+            for number, request in requests.items()
+        ]
+        try:
+            stored = self._group.submit_all(self._encoded(list(requests.values())))
+        except BaseException as error:
+            for step in steps:
+                step.end(error)
+            raise
+        for number, step, answer in zip(requests, steps, stored, strict=True):
+            if isinstance(answer, BaseException):
+                step.end(answer)
+            else:
+                step.taken.note(stored=answer.stored)
+                step.end()
+            answers[number] = answer
+        return [answers[number] for number in range(len(calls))]
+
+    def _request(self, call: StoreCall, now: datetime) -> _Request:
+        """A call that is valid. Raises `InvalidInput` and what is derived from it."""
+        check_bank_name(call.bank)
+        given = list_messages(call.messages)
+        thread, key = call.thread, call.idempotency_key
+        if key is not None and not 1 <= len(key) <= 255:
             raise InvalidInput("an idempotency key must have 1 to 255 characters")
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
-        keyed = self._keyed(valid, thread)
-        digest = b"" if idempotency_key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
-        with step("store", bank=bank_name, messages=len(keyed)) as taken:
-            result = self._group.submit(_Request(bank_name, keyed, digest, idempotency_key, now))
-            taken.note(stored=result.stored)
-        return result
-
-    def _keyed(self, valid: Sequence[NewMessage], thread: str | None) -> list[_KeyedMessage]:
-        """The messages with their ids, terms and codes."""
         keyed = [_KeyedMessage.of(message, thread, self._digest_key) for message in valid]
-        made = self.vectors.encode_now([item.speech for item in keyed])
+        digest = b"" if key is None else keyed_digest(self._digest_key, _request_digest(valid, thread))
+        return _Request(call.bank, keyed, digest, key, now)
+
+    def _encoded(self, requests: Sequence[_Request]) -> list[_Request]:
+        """The calls with the codes of their messages, if they are made now."""
+        made = self.vectors.encode_now([item.speech for request in requests for item in request.messages])
         if made is None:
-            return keyed
-        return [replace(item, code=replace(made, codes=[code])) for item, code in zip(keyed, made.codes, strict=True)]
+            return list(requests)
+        codes = iter(made.codes)
+        return [
+            replace(
+                request, messages=[replace(item, code=replace(made, codes=[next(codes)])) for item in request.messages]
+            )
+            for request in requests
+        ]
 
     def _write_all(self, requests: Sequence[_Request]) -> list[StoreResult | MemoryFault]:
         """Writes calls in one transaction; an answer or an error for each. If the connection is lost while it is being
@@ -184,7 +214,11 @@ class MessageStore:
             by_bank.setdefault(request.bank, []).append(number)
         for name in sorted(by_bank):  # all processes lock banks in this order
             numbers = by_bank[name]
-            part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
+            try:
+                part = _BankWriter(self, connection, [requests[number] for number in numbers], ids)
+            except Conflict as error:  # another owner's bank
+                answers |= dict.fromkeys(numbers, error)
+                continue
             answers |= dict(zip(numbers, part.write(), strict=True))
         return [answers[number] for number in range(len(requests))]
 

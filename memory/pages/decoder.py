@@ -52,7 +52,7 @@ class _Request:
     tokens: VisionTokens
 
 
-def _page_cache(max_bytes: int) -> MutableMapping[_CacheKey, PageState]:
+def _page_cache(max_bytes: int) -> LRUCache[_CacheKey, PageState]:
     """The least recently used states are dropped once all together take more than `max_bytes`."""
     return LRUCache(max_bytes, getsizeof=lambda state: state.memory_bytes)
 
@@ -64,7 +64,7 @@ class _Shared:
     #: what decodes the tokens of the present codec
     queue: DecodeQueue
     #: states of pages, whole or in part
-    cache: MutableMapping[_CacheKey, PageState]
+    cache: LRUCache[_CacheKey, PageState]
     max_bytes: int
     #: pages that could not be read a moment ago
     failed: MutableMapping[_CacheKey, ReaderFailed]
@@ -103,6 +103,19 @@ class PageDecoder:
         with self._shared.lock:
             queues = [self._shared.queue, *self._shared.queues.values()]
         return sum(queue.depth for queue in queues)
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of pages that can be read before others leave the cache."""
+        shared = self._shared
+        with shared.lock:
+            return int(shared.max_bytes - shared.cache.currsize)
+
+    def keep(self, page: PageRow, state: PageState) -> None:
+        """Puts the state of a page that was just written into the cache, unless others would have to leave it."""
+        if state.memory_bytes <= self.free_bytes:
+            with self._shared.lock:
+                self._shared.cache[page.key, page.version] = state
 
     def read(
         self,

@@ -107,9 +107,10 @@ class RankedCandidates:
         """What was found and what stands beside it, by score."""
         lending = lenders(found)
         ids = np.unique(message_of(lending.documents)).tolist()
-        rows = neighbours.rows(self._connection, self._bank_id, ids, REACH)
-        around = np.array(rows, dtype=np.int64).reshape(-1, 1 + 2 * REACH)
-        passages = messages.passage_counts(self._connection, self._bank_id, np.unique(around[around > 0]).tolist())
+        surroundings = neighbours.around(self._connection, self._bank_id, ids, REACH)
+        around = np.array(surroundings.rows(REACH), dtype=np.int64).reshape(-1, 1 + 2 * REACH)
+        near = np.unique(around[around > 0]).tolist()
+        passages = messages.passage_counts(self._connection, self._bank_id, near, surroundings.page_ids)
         scores = self._admitted(lend(found, lending, around, passages), found)
         said = np.unique(message_of(scores.documents)).tolist() if self._preference is not None else []
         return ranked(scores, self._preference, messages.times(self._connection, self._bank_id, said))

@@ -202,7 +202,7 @@ def _neighbours(
     """Document of a match → the messages around it that the query lets through, each beside the first match that it is
     near, as far as there is room for them."""
     query, within = wanted
-    around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours)
+    around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours).of
     near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
     near = _with_room(connection, bank_id, matches, near)
     found = messages.by_ids(connection, bank_id, messages.admitted(connection, bank_id, near, within))

@@ -69,7 +69,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only transaction: one consistent snapshot, which no other transaction changes."""
-        with self._connect() as connection:
+        with self._connect(writing=False) as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
             else:
@@ -154,7 +154,7 @@ class Database:
 
     def revision(self) -> str | None:
         """The schema revision of the database; None if it is empty."""
-        with self._connect() as connection:
+        with self._connect(writing=False) as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             return revision
@@ -192,13 +192,13 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        """A connection, released when the block ends."""
+    def _connect(self, *, writing: bool = True) -> Iterator[Connection]:
+        """A connection, released when the block ends. `writing`: whether the block may store something."""
         if self._closed:
             raise Closed("this memory is closed; open it again with Memory(…)")
         pool = self.engine.pool
         try:
-            with explained_errors(self.display_url), self.engine.connect() as connection:
+            with explained_errors(self.display_url, writing=writing), self.engine.connect() as connection:
                 yield connection
         finally:
             if self._closed:  # a connection that was in use when the others were closed

@@ -126,6 +126,11 @@ class PageDirectory:
         return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
 
     @cached_property
+    def ordered_ids(self) -> list[int]:
+        """Ids of its messages, ascending."""
+        return sorted(self.ids.tolist())
+
+    @cached_property
     def several_passages(self) -> Mapping[int, int]:
         """Message id → number of its passages, for those that are found in several."""
         places = np.flatnonzero(self.passages > 1)

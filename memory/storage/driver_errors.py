@@ -9,10 +9,19 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from foxing.memory.errors import ConnectionLost, StorageError, WriteConflict
 
-_LOST = "closed the connection; what was being written may or may not be stored: send it again under the same id"
+_LOST = (
+    "closed the connection in the middle of a write, of which all or nothing is stored; try again, and give messages "
+    "the same ids as before"
+)
+_LOST_READING = "closed the connection while it was being read; try again"
+_OTHER_SCHEMA = (
+    "of this version; if another version of Foxing has migrated the database meanwhile, restart this one, which says "
+    "what to do; else restore a backup"
+)
 _LOCKED = "was locked by another process for too long; try again"
 _READ_ONLY = "is read-only; give foxing write permission for the file and its folder"
 _FULL = "is on a full disk, and nothing was stored; free some space and try again"
+_STARTING = "is starting up; try again"
 _PASSWORD = "rejects the password or the user; correct them"
 _FULL_HOUSE = "has no connection left; raise its max_connections, or make the pools of connections smaller"
 
@@ -28,9 +37,14 @@ _ADVICE = (
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
     ("file is not a database", "is not a SQLite database; choose another file"),
     ("malformed", "is damaged; restore a backup"),
+    ("no such table", f"lacks a table {_OTHER_SCHEMA}"),
+    ("no such column", f"lacks a column {_OTHER_SCHEMA}"),
+    ("has no column named", f"lacks a column {_OTHER_SCHEMA}"),
     ("too many clients", _FULL_HOUSE),
     ("remaining connection slots", _FULL_HOUSE),
-    ("starting up", "is starting up; try again"),
+    ("starting up", _STARTING),
+    ("recovery mode", _STARTING),  # after a failure, such as a full disk for its log
+    ("not yet accepting connections", _STARTING),
     ("shutting down", "is shutting down; try again"),
 )
 
@@ -52,8 +66,8 @@ _STATES = {
     "25006": "is read-only (a standby?); connect to the primary server",
     "25P03": "ended a transaction that was idle for too long; try again",
     "42501": "denies the user what foxing needs; make it the owner of the database or of its schema",
-    "42P01": "lacks a table of this version; run foxing db upgrade, or restore a backup",
-    "42703": "lacks a column of this version; run foxing db upgrade, or restore a backup",
+    "42P01": f"lacks a table {_OTHER_SCHEMA}",
+    "42703": f"lacks a column {_OTHER_SCHEMA}",
     "53100": _FULL,
     "53200": "is out of memory, and nothing was stored; try again",
     "53300": _FULL_HOUSE,
@@ -68,8 +82,9 @@ _CONFLICT_STATES = ("40001", "40P01")  # serialization failure and deadlock: the
 
 
 @contextmanager
-def explained_errors(url: str) -> Iterator[None]:
-    """Turns the driver's errors into a `StorageError` that says what to do. `url`: without the password."""
+def explained_errors(url: str, *, writing: bool) -> Iterator[None]:
+    """Turns the driver's errors into a `StorageError` that says what to do. `url`: without the password. `writing`:
+    whether something may be stored if the connection is lost."""
     try:
         yield
     except NoConnection as error:
@@ -79,14 +94,14 @@ def explained_errors(url: str) -> Iterator[None]:
             "database_url"
         ) from error
     except (OperationalError, sqlite3.Error, DBAPIError) as error:
-        explained = _explained(error, url)
+        explained = _explained(error, url, _LOST if writing else _LOST_READING)
         if explained is None:
             raise
         raise explained from error
 
 
-def _explained(error: Exception, url: str) -> StorageError | None:
-    """The error in words; None if it is a fault of the program."""
+def _explained(error: Exception, url: str, lost: str) -> StorageError | None:
+    """The error in words; None if it is a fault of the program. `lost`: what is said of a lost connection."""
     cause = getattr(error, "orig", error)
     message, state = str(cause).strip().lower(), getattr(cause, "sqlstate", None) or ""
     if state.startswith(_CONFLICT_STATES):
@@ -94,12 +109,12 @@ def _explained(error: Exception, url: str) -> StorageError | None:
     if state in _STATES:
         return StorageError(f"the database {url} {_STATES[state]}")
     if state.startswith(_LOST_STATES):
-        return ConnectionLost(f"the database {url} {_LOST}")
+        return ConnectionLost(f"the database {url} {lost}")
     for part, advice in _ADVICE:
         if part in message:
             return StorageError(f"the database {url} {advice}")
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return ConnectionLost(f"the database {url} {_LOST}")
+        return ConnectionLost(f"the database {url} {lost}")
     if not isinstance(error, (OperationalError, sqlite3.OperationalError)):
         return None
     advice = next((said for part, said in _ADVICE_ON_ADDRESS if part in message), f"cannot be used ({message})")

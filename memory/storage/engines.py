@@ -1,9 +1,11 @@
 """Connections to a database: how they are opened, prepared and held, in SQLite and PostgreSQL."""
 
+import re
 import sqlite3
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ SQLITE_POOL = (5, 60)
 POSTGRESQL_POOL = (20, 0)
 IDLE_S = 5.0  # after which a connection is tried before it is used: the server may have closed it meanwhile
 
+_OWNER = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -48,6 +51,9 @@ class DatabaseOptions:
     statement_timeout_s: float = 120.0
     #: PostgreSQL: seconds that a transaction may wait for this process; 0 for no limit.
     idle_timeout_s: float = 120.0
+    #: PostgreSQL: whose banks there are; None for those that are nobody's. Row-level security keeps all others from
+    #: the connections, whose role must be one that it applies to. Letters, digits and `. _ - : @`.
+    owner: str | None = None
 
 
 def default_database() -> Path:
@@ -92,6 +98,10 @@ def open_engine(url: URL, options: DatabaseOptions) -> Engine:
 
 
 def _sqlite_engine(url: URL, options: DatabaseOptions) -> Engine:
+    if options.owner is not None:
+        raise StorageError("SQLite has no owners of banks; use PostgreSQL or leave the owner out").naming(
+            "database_owner"
+        )
     pool: dict[str, Any] = {"pool_size": SQLITE_POOL[0] if options.pool_size is None else options.pool_size}
     if url.database not in (None, "", ":memory:"):  # an in-memory database has a connection per thread
         overflow = SQLITE_POOL[1] if options.max_overflow is None else options.max_overflow
@@ -115,6 +125,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
 
 
 def _postgresql_engine(url: URL, options: DatabaseOptions) -> Engine:
+    if options.owner is not None and not _OWNER.fullmatch(options.owner):
+        raise StorageError("an owner must have 1 to 200 characters out of letters, digits and . _ - : @").naming(
+            "database_owner"
+        )
     if find_spec("psycopg") is None:
         raise StorageError("PostgreSQL needs a driver; install it with: pip install 'foxing[postgresql]'")
     engine = create_engine(
@@ -127,6 +141,8 @@ def _postgresql_engine(url: URL, options: DatabaseOptions) -> Engine:
         pool_use_lifo=True,  # under little load, few connections are used and none of them has been idle
     )
     event.listen(engine, "connect", _check_server, insert=True)  # before SQLAlchemy asks what it is
+    if options.owner is not None:
+        event.listen(engine, "connect", partial(_check_owner, options.owner))
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _try_idle_connection)
     return engine
@@ -134,12 +150,14 @@ def _postgresql_engine(url: URL, options: DatabaseOptions) -> Engine:
 
 def _postgresql_arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
     """What libpq is told beside the URL, which takes precedence."""
-    settings = {
+    settings: dict[str, str | int] = {
         "timezone": "UTC",  # a server in another time zone could not return the earliest instants
         "lock_timeout": round(options.busy_timeout_s * 1000),
         "statement_timeout": round(options.statement_timeout_s * 1000),
         "idle_in_transaction_session_timeout": round(options.idle_timeout_s * 1000),
     }
+    if options.owner is not None:
+        settings["foxing.owner"] = options.owner
     given = url.query.get("options", "")
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     arguments = {
@@ -160,6 +178,21 @@ def _check_server(connection: Any, _: ConnectionPoolEntry) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StorageError(f"the encoding of this database is {encoding}; create one with ENCODING 'UTF8'")
+
+
+def _check_owner(owner: str, connection: Any, _: ConnectionPoolEntry) -> None:
+    """Refuses a connection that would reach the banks of other owners."""
+    secured = "SELECT row_security_active(to_regclass('banks')), current_setting('foxing.owner', true)"
+    active, present = connection.execute(secured).fetchone()
+    connection.rollback()
+    if present != owner:
+        raise StorageError(f"the owner {owner} is not set on this connection: a pooler must pass on 'options'")
+    if not active:
+        raise StorageError(
+            "row-level security does not apply to this role: it owns the tables or is a superuser, or there are no "
+            "tables yet. Run foxing db upgrade as the owner of the tables and without database_owner, and connect as "
+            "a role that has been granted the tables"
+        ).naming("database_owner")
 
 
 def _note_use(_: Any, entry: ConnectionPoolEntry) -> None:

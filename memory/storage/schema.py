@@ -21,6 +21,12 @@ from sqlalchemy import (
 
 from .columns import ByteOrdered, JsonObject, Key, UserText, UtcDateTime
 
+#: Table and column of what PostgreSQL has for its policies alone: nothing here reads or writes it.
+POLICY_COLUMNS = frozenset({("message_keys", "owner")})
+
+#: Tables that hold nothing of a bank; the policies leave them alone.
+SHARED_TABLES = frozenset({"embedders", "retired_ids", "secrets"})
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,6 +49,9 @@ banks = Table(
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
     #: Incremented by every record that is stored, whose version it becomes.
     Column("records_version", Key, nullable=False, server_default=text("0")),
+    #: Whose it is; null if it is nobody's. PostgreSQL sets it, and keeps other owners from all rows of the bank, see
+    #: `engines.DatabaseOptions.owner`.
+    Column("owner", String(200)),
 )
 
 #: Random bytes that never leave the database.

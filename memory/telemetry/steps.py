@@ -5,6 +5,7 @@ A step has a name and figures, names of banks and ids of pages; never anything o
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -57,3 +58,18 @@ def step(name: str, **attributes: Value) -> Iterator[Step]:
         for watcher in _watchers:
             stack.enter_context(watcher(taken))
         yield taken
+
+
+class StepInContext:
+    """A step in a context that is not the thread's, from its creation to `end`: a thread works for several callers."""
+
+    def __init__(self, context: Context, name: str, **attributes: Value) -> None:
+        self._context = context
+        self._block = step(name, **attributes)
+        #: What is known of it so far.
+        self.taken = context.run(self._block.__enter__)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Ends the step. `error`: why it failed."""
+        kind, traceback = (None, None) if error is None else (type(error), error.__traceback__)
+        self._context.run(self._block.__exit__, kind, error, traceback)

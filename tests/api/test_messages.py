@@ -1,16 +1,21 @@
 """Storing messages, and reading single messages as remembered."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from support.service import check_problem, ok, serve
 
-from foxing.memory import Memory, MemoryOptions
+from foxing.api.dependencies import StoreQueue
+from foxing.memory import Conflict, Memory, MemoryOptions, NewMessage, StoreResult
+from foxing.memory.ingest.calls import StoreCall
 
 JSON = {"Content-Type": "application/json"}
 MESSAGES = "/v1/banks/agent-7/messages"
@@ -319,3 +324,69 @@ def test_a_refused_message_is_pointed_at(client: httpx.Client) -> None:
     document = check_problem(client.post(MESSAGES, json={"messages": messages}), 422, "invalid-input")
     error = {"where": "body.messages.1", "message": "name contains control characters; remove them"}
     assert document["errors"] == [error]
+
+
+@pytest.mark.parametrize(
+    ("bank", "body"),
+    [
+        ("ana", {"messages": [{"role": "user", "content": "hello", "id": "m", "metadata": {"a": [1, None]}}]}),
+        ("ana", {"thread": "x", "messages": [{"role": "tool", "content": [{"type": "text", "text": "☂"}], "id": "p"}]}),
+        ("ana", {"messages": [{"role": "user", "content": "another", "id": "known"}]}),
+        ("ana", {"messages": []}),
+        ("ana", {"messages": [{"role": "user", "content": "x"}], "more": 1}),
+        ("ana", {"messages": [{"role": "user", "content": "x", "created_at": "2026-01-01T00:00:00"}]}),
+        ("ana", {"messages": [{"role": "user", "content": "x", "created_at": "2999-01-01T00:00:00Z"}]}),
+        ("ana", {"messages": [{"role": "user", "content": "x", "id": "a\u0001"}]}),
+        ("ana", {"thread": "", "messages": [{"role": "user", "content": "x"}]}),
+        ("ana", [1]),
+        ("ana", None),
+        ("not%20a%20name", {"messages": [{"role": "user", "content": "x"}]}),
+    ],
+)
+def test_small_requests_are_answered_as_large_ones_and_those_with_a_key(
+    client: httpx.Client, bank: str, body: Any
+) -> None:
+    known = {"messages": [{"role": "user", "content": "known", "id": "known"}]}
+    assert client.post("/v1/banks/ana/messages", json=known).status_code == 201
+    text = "{]" if body is None else json.dumps(body)
+    key = {"Idempotency-Key": f"{bank} {text[:150]}".encode("ascii", "ignore").decode()}
+    answers = []
+    for padding, headers in ((0, {}), (70_000, {}), (0, key)):
+        response = client.post(f"/v1/banks/{bank}/messages", content=text + " " * padding, headers={**JSON, **headers})
+        document = {name: value for name, value in response.json().items() if name not in ("request_id", "stored")}
+        document.pop("duplicates", None)
+        answers.append((response.status_code, sorted(response.headers), response.headers["content-type"], document))
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_calls_that_come_while_others_are_stored_are_stored_together(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_each, begun, going, sizes = Memory.store_each, Event(), Event(), list[int]()
+
+    def watched(memory: Memory, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
+        sizes.append(len(calls))
+        begun.set()
+        assert going.wait(60)
+        return store_each(memory, calls)
+
+    async def store(memory: Memory) -> list[Any]:
+        queue = StoreQueue(memory, anyio.CapacityLimiter(4))
+        said = [[NewMessage(role="user", content=str(n), id="same" if n in (3, 4) else str(n))] for n in range(9)]
+        said.append([NewMessage(role="user", content="long " * 5000)])
+        first = asyncio.create_task(queue.store("ana", said[0], None, None))
+        assert await asyncio.to_thread(begun.wait, 60)
+        rest = [asyncio.create_task(queue.store("ana", messages, None, None)) for messages in said[1:]]
+        await asyncio.sleep(0)
+        rest[0].cancel()
+        going.set()
+        return await asyncio.gather(first, *rest, return_exceptions=True)
+
+    monkeypatch.setattr(Memory, "store_each", watched)
+    with Memory(database_url) as memory:
+        answers = asyncio.run(store(memory))
+        assert sorted(sizes) == [1, 1, 8]  # the long one by itself
+        assert [type(answer).__name__ for answer in answers].count("StoreResult") == 8
+        assert isinstance(answers[1], asyncio.CancelledError)
+        assert isinstance(answers[4], Conflict)
+        assert memory.bank("ana").messages == 9

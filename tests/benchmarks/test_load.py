@@ -27,6 +27,19 @@ def test_stores_alone_are_counted(database_url: str, capsys: pytest.CaptureFixtu
     result = json.loads(capsys.readouterr().out)["stores"]
     assert result["errors"] == []
     assert result["stored"] == result["stores"] > 0
+    assert min(result["service_ms_per_message"], result["clients_ms_per_message"]) > 0
+    assert (result["database_ms_per_message"] or 0) > 0 or result["database"] == "sqlite"
+
+
+def test_stores_of_several_messages_are_counted_by_message(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--store-clients", "2", "--store-seconds", "1", "--batch", "20", "--database", database_url]
+    main(["--only", "batches", *options, "--json"])
+    result = json.loads(capsys.readouterr().out)["batches"]
+    assert result["errors"] == []
+    assert result["stored"] == 20 * result["stores"] > 0
+    assert result["messages_per_s"] == pytest.approx(result["stored"], abs=0.1)
 
 
 def test_cold_messages_are_recalled_beside_stores(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Requests that schemathesis makes from the OpenAPI document, valid and invalid: the service answers as it says.
 
-The number of requests is fixed and their seed as well, so that a failure can be repeated.
+The number of requests is fixed and their seed as well, so that a failure can be repeated. More of them:
+
+    SCHEMA_TEST_TIMES=10 python -m pytest tests/security/test_schema.py
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,9 @@ from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory
 
-EXAMPLES = 40  # for each operation
-RUNS = 20  # of operations that follow on each other
+TIMES = int(os.environ.get("SCHEMA_TEST_TIMES", "1"))
+EXAMPLES = 40 * TIMES  # for each operation
+RUNS = 20 * TIMES  # of operations that follow on each other
 STEPS = 8  # operations in each run
 #: Problems of rules that a schema cannot express: words that name a time, a cursor that was given, ages in order, the
 #: readers of the settings.

@@ -36,9 +36,9 @@ class PostgresServer:
         self._engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
         self._free: list[str] = []
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # no test survives the machine's failure
-            self._execute(f"ALTER SYSTEM SET {setting} = off")
-        self._execute("SELECT pg_reload_conf()")
-        self._execute(f'CREATE DATABASE "{TEMPLATE}"')
+            self.execute(f"ALTER SYSTEM SET {setting} = off")
+        self.execute("SELECT pg_reload_conf()")
+        self.execute(f'CREATE DATABASE "{TEMPLATE}"')
         database = Database(self._url_of(TEMPLATE))
         database.migrate()
         self._revision = database.revision()
@@ -49,7 +49,7 @@ class PostgresServer:
         if migrated and self._free:
             return self._free.pop()
         name = uuid.uuid4().hex
-        self._execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{TEMPLATE}"' if migrated else ""))
+        self.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{TEMPLATE}"' if migrated else ""))
         return self._url_of(name)
 
     def give_back(self, url: str) -> None:
@@ -70,7 +70,8 @@ class PostgresServer:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
+        """Executes a statement that no transaction may hold."""
         with self._engine.connect() as connection:
             connection.execute(text(statement))
 

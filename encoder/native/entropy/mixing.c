@@ -133,11 +133,10 @@ typedef struct {
     int32_t rate, limit;                          /* shift of the mixers' learning rate; most decisions counted */
 } Page;
 
+/* Symbols that may come next. */
 typedef struct {
-    int32_t count;
-    uint16_t symbol[RANKS];
-    uint32_t share[RANKS];
-    uint8_t alive[RANKS];
+    uint32_t path[RANKS];  /* to each, its first decision in the highest bit */
+    uint32_t share[RANKS]; /* how likely it is; 0 for those that a decision ruled out, or where there are fewer */
 } Candidates;
 
 /* A symbol while it is coded. */
@@ -277,7 +276,8 @@ static inline uint32_t symbol_entry(const uint8_t *entry) {
 
 /* The symbols that the static table knows for a context, most frequent first. */
 static inline void find_symbols(const Model *model, uint64_t context, int alphabet, Candidates *found) {
-    found->count = 0;
+    memset(found, 0, sizeof *found);
+    if (alphabet == RARE_INDEX) return;
     for (int rank = 0; rank < RANKS; rank++) {
         uint64_t key = symbol_key(context, rank, alphabet);
         const uint8_t *entry = model->symbols + bucket_of(key, model->symbol_buckets) * 12;
@@ -285,10 +285,10 @@ static inline void find_symbols(const Model *model, uint64_t context, int alphab
         while (slot < 4 && symbol_entry(entry + 3 * slot) >> 13 != symbol_check(key)) slot++;
         if (slot == 4) return;
         uint32_t value = symbol_entry(entry + 3 * slot);
-        found->symbol[rank] = value >> 4 & 511;
+        uint32_t index = (value >> 4 & 511) + (alphabet == RIGHT ? RIGHT_NODES : 0);
+        if (!model->lengths[index]) continue;
+        found->path[rank] = model->codes[index] << (32 - model->lengths[index]);
         found->share[rank] = SHARES[value & 15];
-        found->alive[rank] = model->lengths[(value >> 4 & 511) + (alphabet == RIGHT ? RIGHT_NODES : 0)] > 0;
-        found->count = rank + 1;
     }
 }
 
@@ -304,17 +304,31 @@ static inline void train(const int32_t *inputs, int32_t *weights, int32_t error,
         weights[i] = clamp(weights[i] + ((inputs[i] * error + half) >> rate), WEIGHT_LIMIT);
 }
 
+static inline uint64_t bucket_hash(const Choice *choice, int k, uint32_t node) {
+    uint64_t hash = (choice->learned[k] + node) * 0xD6E8FEB86659FD93ull;
+    return hash ^ hash >> 32;
+}
+
+/* The tables are too large for the nearest caches: what a decision looks up is fetched before it is needed. */
+static inline void prefetch_buckets(const Page *page, const Choice *choice, uint32_t node) {
+    for (int k = 0; k < N_LEARNED; k++)
+        PREFETCH(&page->buckets[k][bucket_hash(choice, k, node) & ((1 << BUCKET_BITS) - 1)]);
+}
+
+static inline void prefetch_nodes(const Model *model, const Choice *choice, uint32_t node) {
+    for (int k = 0; k < N_NODE; k++)
+        PREFETCH(model->nodes + bucket_of(node_key(choice->fixed[k], node), model->node_buckets) * 4);
+}
+
 /* Points the choice at the buckets of the contexts at a node, which hold the next `BUCKET_LEVELS` levels. */
 static inline void open_buckets(Page *page, Choice *choice, uint32_t node) {
     uint64_t *found[N_LEARNED];
     uint8_t checks[N_LEARNED];
     choice->local = 0;
     for (int k = 0; k < N_LEARNED; k++) {
-        uint64_t hash = (choice->learned[k] + node) * 0xD6E8FEB86659FD93ull;
-        hash ^= hash >> 32;
+        uint64_t hash = bucket_hash(choice, k, node);
         checks[k] = (uint8_t)(hash >> 20) | 1;
         found[k] = &page->buckets[k][hash & ((1 << BUCKET_BITS) - 1)];
-        PREFETCH(found[k]);
     }
     for (int k = 0; k < N_LEARNED; k++) {
         uint8_t *bucket = (uint8_t *)found[k];
@@ -337,6 +351,12 @@ static inline int path_bit(const Model *model, const Choice *choice, int symbol)
     if (choice->alphabet == RARE_INDEX) return symbol >> (RARE_BITS - 1 - choice->depth) & 1;
     int index = symbol + choice->offset;
     return model->codes[index] >> (model->lengths[index] - 1 - choice->depth) & 1;
+}
+
+/* All ones if a path, whose first decision is in the highest bit, has this bit at a depth; else 0. Branches would be
+ * mispredicted. */
+static inline uint32_t if_turned(uint32_t path, int depth, int bit) {
+    return -(uint32_t)((path >> (31 - depth) & 1) == (uint32_t)bit);
 }
 
 static inline int match_level(int length) {
@@ -363,14 +383,16 @@ static inline void start_choice(Page *page, const Model *model, int alphabet, ui
     choice->last = page->count ? page->characters[page->count - 1] : 0;
     for (int k = 0; k < N_LEARNED; k++) choice->learned[k] = mix(page->learned[k], extra + (uint32_t)alphabet);
     for (int k = 0; k < N_STATIC; k++) choice->fixed[k] = mix(page->fixed[k], extra);
-    for (int k = 0; k < N_SYMBOL; k++) {
-        uint64_t key = symbol_key(choice->fixed[N_NODE + k], 0, alphabet);
-        PREFETCH(model->symbols + bucket_of(key, model->symbol_buckets) * 12);
-    }
-    for (int k = 0; k < N_SYMBOL; k++) {
-        choice->candidates[k].count = 0;
-        if (alphabet != RARE_INDEX) find_symbols(model, choice->fixed[N_NODE + k], alphabet, &choice->candidates[k]);
-    }
+    prefetch_buckets(page, choice, alphabet == RARE_INDEX ? RARE_NODES + 1 : (uint32_t)choice->node);
+    if (alphabet != RARE_INDEX)
+        for (int k = 0; k < N_SYMBOL; k++)
+            for (int rank = 0; rank < RANKS; rank++) {
+                uint64_t key = symbol_key(choice->fixed[N_NODE + k], rank, alphabet);
+                PREFETCH(model->symbols + bucket_of(key, model->symbol_buckets) * 12);
+            }
+    if (alphabet != RARE_INDEX) prefetch_nodes(model, choice, (uint32_t)choice->node);
+    for (int k = 0; k < N_SYMBOL; k++)
+        find_symbols(model, choice->fixed[N_NODE + k], alphabet, &choice->candidates[k]);
     for (int i = 0; i < N_MATCH; i++) {
         choice->expected[i] = -1;
         if (page->match_length[i] == 0) continue;
@@ -406,10 +428,12 @@ static inline void gather(Page *page, const Model *model, Choice *choice, uint32
     }
     for (int k = 0; k < N_SYMBOL; k++, input++) {
         const Candidates *candidates = &choice->candidates[k];
-        uint32_t sums[2] = {0, 0};
-        for (int i = 0; i < candidates->count; i++)
-            if (candidates->alive[i]) sums[path_bit(model, choice, candidates->symbol[i])] += candidates->share[i];
-        decision->shares[k] = share_level(sums[0]) * 16 + share_level(sums[1]);
+        uint32_t all = 0, ones = 0;
+        for (int i = 0; i < RANKS; i++) {
+            all += candidates->share[i];
+            ones += candidates->share[i] & if_turned(candidates->path[i], choice->depth, 1);
+        }
+        decision->shares[k] = share_level(all - ones) * 16 + share_level(ones);
         if (!decision->shares[k]) continue;
         *input = stretch(model, state->symbols[k][decision->shares[k]] >> 16);
         decision->rank = k + 1;
@@ -464,7 +488,7 @@ static inline void predict(Page *page, const Model *model, const Choice *choice,
 }
 
 /* Moves everything that had a part in a decision towards how it came out. */
-static inline void update(Page *page, const Model *model, Choice *choice, Decision *decision, int bit) {
+static inline void update(Page *page, Choice *choice, Decision *decision, int bit) {
     State *state = &page->state;
     int32_t target = bit ? 65535 : 0, error = (target - decision->mixed) >> 2;
     for (int i = 0; i < N_SETS; i++) {
@@ -484,14 +508,29 @@ static inline void update(Page *page, const Model *model, Choice *choice, Decisi
     for (int k = 0; k < N_SYMBOL; k++) {
         Candidates *candidates = &choice->candidates[k];
         if (decision->shares[k]) learn(&state->symbols[k][decision->shares[k]], bit, page->limit);
-        for (int i = 0; i < candidates->count; i++)
-            if (candidates->alive[i]) candidates->alive[i] = path_bit(model, choice, candidates->symbol[i]) == bit;
+        for (int i = 0; i < RANKS; i++)
+            candidates->share[i] &= if_turned(candidates->path[i], choice->depth, bit);
     }
     for (int i = 0; i < N_MATCH; i++) {
         if (decision->matched[i] < 0) continue;
         int right = bit == (decision->matched[i] & 1);
         learn(&state->matches[i][decision->matched[i] >> 1], right, page->limit);
         if (!right) choice->expected[i] = -1;
+    }
+}
+
+/* Fetches what the next decision looks up, for both outcomes of this one. */
+static inline void prefetch_next(const Page *page, const Model *model, const Choice *choice) {
+    int opens = (choice->depth + 1) % BUCKET_LEVELS == 0;
+    for (int bit = 0; bit < 2; bit++) {
+        if (choice->alphabet == RARE_INDEX) {
+            if (opens) prefetch_buckets(page, choice, RARE_NODES + choice->prefix * 2 + (uint32_t)bit);
+            continue;
+        }
+        int32_t node = model->children[2 * choice->node + bit];
+        if (node < 0) continue;
+        prefetch_nodes(model, choice, (uint32_t)node);
+        if (opens) prefetch_buckets(page, choice, (uint32_t)node);
     }
 }
 
@@ -504,11 +543,12 @@ static inline int code_symbol(Page *page, const Model *model, int alphabet, int 
         uint32_t number = alphabet == RARE_INDEX ? RARE_NODES + choice.prefix : (uint32_t)choice.node;
         if (choice.depth % BUCKET_LEVELS == 0) open_buckets(page, &choice, number);
         gather(page, model, &choice, number, &decision);
+        prefetch_next(page, model, &choice);
         predict(page, model, &choice, number, &decision);
         int bit = page->coder.decoding ? 0 : path_bit(model, &choice, symbol);
         bit = code(&page->coder, bit, (uint32_t)decision.probability);
         page->cost += decision_cost((uint32_t)(bit ? decision.probability : 65536 - decision.probability));
-        update(page, model, &choice, &decision, bit);
+        update(page, &choice, &decision, bit);
         choice.depth++;
         choice.local = 2 * choice.local + 1 + bit;
         if (alphabet == RARE_INDEX) {

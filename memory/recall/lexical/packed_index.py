@@ -60,8 +60,7 @@ class PackedIndex:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id, records(new.items()))
             return
-        postings.add_recent(connection, bank_id, new)
-        if new and postings.count_recent(connection, bank_id) >= RECENT:
+        if new and postings.add_recent(connection, bank_id, new) >= RECENT:
             postings.lock(connection, bank_id)
             self._pack(connection, bank_id)
 

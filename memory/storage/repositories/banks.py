@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from foxing.memory.errors import NotFound
+from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import retire, with_id
 from foxing.memory.storage.upsert import insert_into
@@ -51,14 +51,17 @@ def get(connection: Connection, name: str) -> Bank:
 
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:
     """The bank called `name`, created with `policy` if it does not exist. Until the transaction ends, other writers of
-    the bank wait, so that none of them stores the same message or thread."""
+    the bank wait, so that none of them stores the same message or thread. Raises `Conflict` if another owner has one
+    of that name."""
     query = select(schema.banks).where(_c.name == name).with_for_update(key_share=True)
     row = connection.execute(query).first()
     if row is None:
         values = with_id(connection, schema.banks, {"name": name, "created_at": now, "policy": policy})
         insert = insert_into(connection, schema.banks).values(values)
         connection.execute(insert.on_conflict_do_nothing())  # another writer may have created it meanwhile
-        row = connection.execute(query).one()
+        row = connection.execute(query).first()
+    if row is None:
+        raise Conflict(f"the name '{name}' is taken by another owner's bank; choose another")
     return _bank(row)
 
 

@@ -202,6 +202,12 @@ def list_by_time(
     return [_page(row) for row in connection.execute(query)]
 
 
+def newest(connection: Connection, before_id: int, limit: int) -> list[PageRow]:
+    """The newest pages of all banks among those below an id, the newest first."""
+    query = _select.where(_c.id < before_id).order_by(_c.id.desc()).limit(limit)
+    return list(map(_page, connection.execute(query)))
+
+
 def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
     """Up to `limit` pages in the order of their ids, starting after `after_id`."""
     query = _select.where(_c.bank_id == bank_id, _c.id > after_id).order_by(_c.id).limit(limit)

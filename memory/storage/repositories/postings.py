@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from foxing.memory.storage import schema
 
@@ -40,11 +40,23 @@ def lock(connection: Connection, bank_id: int) -> None:
     banks.lock(connection, bank_id)
 
 
-def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes]) -> None:
-    """Stores the entries of new messages: message id → entries."""
+def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes]) -> int:
+    """Stores the entries of new messages, message id → entries; returns how many messages are not packed then."""
+    if connection.dialect.name == "postgresql":  # one statement, which is one message to the server and back
+        values = {"bank_id": bank_id, "ids": list(entries), "entries": list(entries.values())}
+        return int(connection.execute(_ADD_AND_COUNT, values).scalar_one()) + len(entries)
     rows = [{"bank_id": bank_id, "message_id": i, "entries": data} for i, data in entries.items()]
     if rows:
         connection.execute(schema.recent_postings.insert(), rows)
+    return count_recent(connection, bank_id)
+
+
+#: Counts as of before.
+_ADD_AND_COUNT = text(
+    "WITH added AS (INSERT INTO recent_postings (bank_id, message_id, entries) "
+    "SELECT :bank_id, * FROM unnest(CAST(:ids AS bigint[]), CAST(:entries AS bytea[]))) "
+    "SELECT count(*) FROM recent_postings WHERE bank_id = :bank_id"
+)
 
 
 def recent(connection: Connection, bank_id: int) -> list[tuple[int, bytes]]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.databases import PostgresServer
 from support.search_doubles import HashingEmbedder
 
 from benchmarks.datasets.dataset import Dataset
@@ -118,3 +119,14 @@ def test_nearest_codes_are_found_in_both_ways(capsys: pytest.CaptureFixture[str]
         ("sqlite-vec", 5000, 7),
     ]
     assert all(row["p50_ms"] > 0 for row in rows)
+
+
+def test_nearest_codes_are_found_by_postgresql(
+    postgres_server: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = postgres_server.new_database()
+    nearest(["--codes", "5000", "--nearest", "7", "--postgresql", url, "--json"])
+    rows = json.loads(capsys.readouterr().out)["nearest"]
+    assert [row["way"] for row in rows] == ["scan in memory", "pgvector, exact", "pgvector, HNSW"]
+    assert all(row["p50_ms"] > 0 for row in rows)
+    assert 0 < rows[2]["found"] <= rows[1]["found"] == 1

@@ -85,6 +85,54 @@ def test_an_interrupted_writer_passes_its_turn_on() -> None:
     assert commit.submit(2) == 2
 
 
+def test_requests_of_one_thread_are_answered_each() -> None:
+    groups: list[list[int]] = []
+
+    def write(numbers: Sequence[int]) -> list[int | MemoryFault]:
+        groups.append(list(numbers))
+        return [Conflict("odd") if number % 2 else 2 * number for number in numbers]
+
+    commit: GroupCommit[int, int] = GroupCommit(write, lambda waiting: min(len(waiting), 3))
+    assert commit.submit_all([]) == []
+    answers = commit.submit_all([0, 2, 3, 4, 6])
+    assert [str(answer) for answer in answers] == ["0", "4", "odd", "8", "12"]
+    assert groups == [[0, 2, 3], [4, 6]]
+
+
+def test_threads_that_submit_several_requests_share_groups() -> None:
+    writer = Writer(others=6)
+
+    def submit(numbers: Sequence[int]) -> list[int | BaseException]:
+        return writer.commit.submit_all(numbers)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(submit, [0])
+        assert writer.begun.wait(TIMEOUT_S)
+        others = [pool.submit(submit, numbers) for numbers in ([2, 4, 6], [8, 10, 12])]
+        assert [first.result(TIMEOUT_S), *(other.result(TIMEOUT_S) for other in others)] == [
+            [0],
+            [4, 8, 12],
+            [16, 20, 24],
+        ]
+    assert sorted(len(group) for group in writer.groups) == [1, 1, 5]
+
+
+def test_an_interrupted_thread_takes_its_other_requests_back() -> None:
+    written: list[int] = []
+
+    def write(numbers: Sequence[int]) -> list[int | MemoryFault]:
+        if 1 in numbers:
+            raise KeyboardInterrupt
+        written.extend(numbers)
+        return list(numbers)
+
+    commit: GroupCommit[int, int] = GroupCommit(write, lambda waiting: 1)
+    with pytest.raises(KeyboardInterrupt):
+        commit.submit_all([0, 1, 2, 3])
+    assert commit.submit(4) == 4
+    assert written == [0, 4]
+
+
 def message(key: str, text: str) -> dict[str, str]:
     return {"id": key, "role": "user", "content": text}
 

@@ -15,7 +15,9 @@ from foxing.memory import (
     MessageTooLarge,
     NewMessage,
     NotFound,
+    StoreResult,
 )
+from foxing.memory.ingest.calls import StoreCall
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
@@ -191,3 +193,26 @@ def test_missing_bank_message_and_page_are_not_found(memory: Memory) -> None:
         memory.message("ana", "m")
     with pytest.raises(NotFound, match="page 'p'"):
         memory.page("ana", "p")
+
+
+@pytest.mark.both_databases
+def test_calls_that_are_given_together_succeed_and_fail_each(database_url: str) -> None:
+    said = {"id": "m", "role": "user", "content": "We ship Titan on 14 March."}
+    calls = [
+        StoreCall("ana", [said], "plans"),
+        StoreCall("ana", [said], "plans"),
+        StoreCall("ana", [{**said, "content": "another"}]),
+        StoreCall("ana", [{"role": "nobody", "content": "x"}]),
+        StoreCall("ben", [said, {"role": "user", "content": "And Atlas in May."}], idempotency_key="once"),
+        StoreCall("not a name", [said]),
+        StoreCall("ben", [{"role": "user", "content": "something else"}], idempotency_key="once"),
+    ]
+    with Memory(database_url) as memory:
+        assert memory.store_each([]) == []
+        answers = memory.store_each(calls)
+        kinds = [type(answer) for answer in answers]
+        assert kinds == [StoreResult, StoreResult, Conflict, InvalidInput, StoreResult, InvalidInput, Conflict]
+        stored = [answer.stored for answer in answers if isinstance(answer, StoreResult)]
+        assert stored == [1, 0, 2]
+        assert memory.message("ana", "m").thread == "plans"
+        assert memory.bank("ben").messages == 2

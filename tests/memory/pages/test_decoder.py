@@ -65,6 +65,31 @@ def test_the_cache_holds_pages_up_to_its_bytes(filled: Path, codec: HookedCodec,
         assert memory.recall("ana") == first
 
 
+def test_what_was_warmed_is_not_decoded_again(filled: str, codec: HookedCodec) -> None:
+    with Memory(filled, codec=codec) as memory:
+        assert memory.warm() == 3
+        assert decoded(memory, codec) == 0
+        assert memory.warm(stopping=lambda: True) == 0
+    with Memory(filled, codec=codec, options=MemoryOptions(page_cache_bytes=100_000)) as memory:
+        assert memory.warm() == 0
+        assert decoded(memory, codec) == 3
+
+
+@pytest.mark.parametrize("keep_text", ["until:large", "until:base"])
+def test_pages_that_were_just_sealed_are_not_decoded_again(
+    database_url: str, codec: HookedCodec, keep_text: str
+) -> None:
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
+        memory.set_policy("ana", Policy(keep_text=keep_text))
+        for number in range(3):
+            memory.store("ana", [{"role": "user", "content": f"Titan {number} is late. " * 40, "created_at": NOW}])
+            memory.seal("ana")
+        assert decoded(memory, codec) == 0
+        recalled = memory.recall("ana").spans
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
+        assert memory.recall("ana").spans == recalled
+
+
 def test_the_least_recently_used_page_is_dropped_first(filled: Path, codec: HookedCodec) -> None:
     with closing(Database(filled)) as database, database.read() as connection:
         rows = pages.list_after(connection, banks.get(connection, "ana").id, 0, 10)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, make_url, text
 from support.command_line import Foxing
@@ -81,6 +82,25 @@ def test_a_server_that_is_not_there_is_reported(address: str, said: str, tmp_pat
     document = Foxing(address).failure("banks")
     assert document["type"] == "urn:foxing:problem:storage"
     assert "FOXING_DATABASE_URL" in document["detail"]
+
+
+@pytest.mark.parametrize("state", ["starting up", "in recovery mode", "not yet accepting connections"])
+def test_a_server_that_starts_again_is_waited_for(
+    url: str, memory: Memory, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Such as one whose log was on a full disk."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(f"connection failed: FATAL:  the database system is {state}")
+
+    memory.store("ana", [MESSAGE])
+    cut(url)
+    monkeypatch.setattr(engines, "IDLE_S", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg, "connect", refuse)
+        with pytest.raises(StorageError, match="is starting up; try again"):
+            memory.message("ana", "m")
+    assert memory.message("ana", "m").text == MESSAGE["content"]
 
 
 def test_a_database_that_does_not_exist_is_reported(url: str) -> None:
@@ -191,7 +211,7 @@ def test_a_connection_that_is_cut_again_and_again_is_a_problem_and_stores_nothin
     with serve(memory) as client:
         response = client.post("/v1/banks/ana/messages", json={"messages": [{**MESSAGE, "id": "n"}]})
         document = check_problem(response, 503, "storage")
-        assert "send it again" in document["detail"]
+        assert "all or nothing is stored; try again" in document["detail"]
     assert memory.bank("ana").messages == 1
 
 

@@ -18,7 +18,7 @@ def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDire
     if not page_ids:
         return {}
     query = select(_c.page_id, _c.stamp).where(columns.among(_c.page_id, sorted(page_ids)))
-    stamps = {page_id: stamp for page_id, stamp in connection.execute(query)}
+    stamps = {page_id: stamp for page_id, stamp in connection.execute(query).all()}
     cache = cache_of(connection)
     found = cache.directories(stamps)
     missing = sorted(stamps.keys() - found.keys())

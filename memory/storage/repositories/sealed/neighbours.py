@@ -20,37 +20,47 @@ class Neighbours(NamedTuple):
     after: Sequence[int]
 
 
-def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> dict[int, Neighbours]:
-    """Id → the up to `reach` messages before it and after it in its thread, in the order they were stored in."""
+class Surroundings(NamedTuple):
+    """What stands around some messages in their threads."""
+
+    of: dict[int, Neighbours]
+    #: Ids of pages that hold all that is sealed of it.
+    page_ids: set[int]
+
+    def rows(self, reach: int) -> list[tuple[int, ...]]:
+        """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of
+        the messages after it, the nearest first; 0 where there is none."""
+        return [(i, *_filled(before, reach), *_filled(after, reach)) for i, (before, after) in sorted(self.of.items())]
+
+
+def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Surroundings:
+    """The up to `reach` messages before each of the messages and after it in its thread, in the order they were stored
+    in."""
     if not ids or not reach:
-        return {i: Neighbours((), ()) for i in ids}
-    still_open = {row.id: row for row in connection.execute(_open_neighbours(reach), {"ids": sorted(ids)})}
+        return Surroundings({i: Neighbours((), ()) for i in ids}, set())
+    still_open = {row.id: row for row in connection.execute(_open_neighbours(reach), {"ids": sorted(ids)}).all()}
     sealed = lookup.neighbours(connection, bank_id, set(ids) - still_open.keys(), reach)
-    spans = _open_spans(
-        connection, {*(thread for thread, _ in sealed.values()), *(row.thread_id for row in still_open.values())}
-    )
-    result: dict[int, Neighbours] = {}
+    threads = {*(thread for thread, _ in sealed.of.values()), *(row.thread_id for row in still_open.values())}
+    spans = _open_spans(connection, threads)
+    result = Surroundings({}, set(sealed.page_ids))
     for i, row in still_open.items():
+        beside = lookup.beside(connection, bank_id, row.thread_id, i, reach)
         near = [other for other in row[2:] if other is not None]
-        near += lookup.beside(connection, bank_id, row.thread_id, i, reach)
-        result[i] = _neighbours(near, i, reach)
-    for i, (thread, near) in sealed.items():
+        result.of[i] = _neighbours([*near, *beside.of[i][1]], i, reach)
+        result.page_ids.update(beside.page_ids)
+    for i, (thread, near) in sealed.of.items():
         span = spans.get(thread)
-        complete = len(near) == 2 * reach + 1 and span is not None and (near[-1] < span[0] or near[0] > span[1])
-        beside = [] if span is None or complete else _open_beside(connection, thread, i, reach)
-        result[i] = _neighbours([*near, *beside], i, reach)
+        apart = span is None or near[-1] < span[0] or near[0] > span[1]  # from all open messages
+        if apart and len(near) == 2 * reach + 1 and near[reach] == i:
+            result.of[i] = Neighbours(near[reach - 1 :: -1], near[reach + 1 :])
+            continue
+        more = [] if span is None else _open_beside(connection, thread, i, reach)
+        result.of[i] = _neighbours([*near, *more], i, reach)
     return result
 
 
-def rows(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> list[tuple[int, ...]]:
-    """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of the
-    messages after it, the nearest first; 0 where there is none."""
-    found = around(connection, bank_id, ids, reach)
-    return [(i, *_filled(found[i].before, reach), *_filled(found[i].after, reach)) for i in sorted(found)]
-
-
-def _filled(ids: Sequence[int], reach: int) -> list[int]:
-    return [*ids, *[0] * (reach - len(ids))]
+def _filled(ids: Sequence[int], reach: int) -> Sequence[int]:
+    return ids if len(ids) == reach else [*ids, *[0] * (reach - len(ids))]
 
 
 def _neighbours(near: Sequence[int], message_id: int, reach: int) -> Neighbours:

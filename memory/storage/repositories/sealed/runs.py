@@ -110,7 +110,7 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
     if not values:
         return set()
     distinct = _lookup(connection.dialect.name, only_runs=True)
-    firsts = connection.execute(distinct, {"ids": values, "bank": bank_id}).scalars()
+    firsts = connection.execute(distinct, {"ids": values, "bank": bank_id}).scalars().all()
     known = _beginning(connection, bank_id, {first for first in firsts if first is not None})
     return {run.page_id for found in known.values() for run in found}
 
@@ -189,8 +189,9 @@ def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) ->
     """First message → the runs that begin with it."""
     query = select(*_columns).where(_c.bank_id == bank_id, columns.among(_c.first_message, sorted(firsts)))
     known: dict[int, list[Run]] = {}
-    for row in connection.execute(query):
-        known.setdefault(row.first_message, []).append(Run(*row))
+    for row in connection.execute(query).all():
+        run = Run._make(row)
+        known.setdefault(run.first, []).append(run)
     return known
 
 

@@ -152,7 +152,7 @@ def test_neighbours_are_those_of_the_thread(database: Database, bank_id: int, se
     threads = {name: [message.id for message in every if message.thread == name] for name in THREADS}
     with database.read() as connection:
         for reach in (1, 3):
-            found = neighbours.around(connection, bank_id, [message.id for message in every], reach)
+            found = neighbours.around(connection, bank_id, [message.id for message in every], reach).of
             for message in every:
                 ids = threads[message.thread]
                 place = ids.index(message.id)

@@ -1,0 +1,77 @@
+"""Storing messages."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response, Security
+
+from foxing.api.bodies import LARGE_BODY, BodyRoute
+from foxing.api.dependencies import BankPath, IdempotencyKey, Service, ServiceDep, get_service
+from foxing.api.openapi import examples
+from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.schemas import StoreRequest
+from foxing.memory.models import StoreResult
+
+
+class StoreRoute(BodyRoute):
+    """The route that is called most. A small body that is valid is stored without FastAPI's dependencies and checks of
+    the response, which take as long as storing it; any other request takes the usual way, and gets its answer there."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_small(request: Request) -> Response:
+            body = await request.body()
+            if len(body) > LARGE_BODY or "idempotency-key" in request.headers:
+                return await handle(request)
+            try:
+                valid = StoreRequest.model_validate(json.loads(body))
+            except (ValueError, RecursionError):
+                return await handle(request)
+            result = await _store(await get_service(request), request.path_params["bank"], valid)
+            return Response(result.model_dump_json(), self.status_code or 200, media_type="application/json")
+
+        return handle_small
+
+
+router = APIRouter(
+    route_class=StoreRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
+)
+
+_REQUESTS = {
+    "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
+    "tools": {"summary": "A tool call and its result, with metadata", "value": examples.STORE_PARTS_REQUEST},
+}
+
+
+@router.post(
+    "",
+    operation_id="store_messages",
+    summary="Store messages",
+    status_code=201,
+    responses={
+        **json_response(201, "The messages are stored.", examples.STORED),
+        **v1_problem_responses(409, body=True),
+    },
+)
+async def store_messages(
+    bank: BankPath,
+    service: ServiceDep,
+    body: Annotated[
+        StoreRequest,
+        Body(openapi_examples=_REQUESTS),
+    ],
+    idempotency_key: IdempotencyKey = None,
+) -> StoreResult:
+    """Stores all messages or none, and creates the bank if there is none. A message that is already stored under its id
+    is not stored again; the same id with different content or metadata is a conflict (409). Content is a string or a
+    list of parts: text, tool calls, tool results. Images are refused, because they are not stored yet."""
+    return await _store(service, bank, body, idempotency_key)
+
+
+async def _store(service: Service, bank: str, body: StoreRequest, idempotency_key: str | None = None) -> StoreResult:
+    result = await service.stores.store(bank, body.messages, body.thread, idempotency_key)
+    service.metrics.memory.record_store(result)
+    service.embed_soon(bank)
+    return result

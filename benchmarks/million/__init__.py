@@ -1,0 +1,1 @@
+"""Recall from a bank of a million messages."""

@@ -1,0 +1,125 @@
+"""Recall from a bank of a million messages with embeddings, on SQLite and PostgreSQL, through the service.
+
+python -m benchmarks.million --json
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from statistics import median, quantiles
+
+import httpx
+
+from benchmarks.command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
+from benchmarks.load import texts
+from benchmarks.load.banks import BANK, make_large_bank, open_database
+from benchmarks.load.postgresql import PostgresServer
+from benchmarks.load.processes import Service, checked, client
+
+DATABASES = ("sqlite", "postgresql")
+#: A page that was never read is cold: the service must not read it in advance.
+ENVIRONMENT = {"FOXING_WARM_CACHE": "false", "FOXING_AGEING_ENABLED": "false"}
+
+
+@dataclass(frozen=True)
+class MillionRow:
+    """Times in ms as a client sees them, who asks each question twice; memory of the service in MiB."""
+
+    database: str
+    messages: int
+    #: of the messages; the rest are copies under other ids
+    different: int
+    pages: int
+    #: until the first answer, for which the index is read
+    first_ms: float
+    #: the first time, when pages are read that were not read before
+    cold_p50_ms: float
+    cold_p95_ms: float
+    #: the second time
+    warm_p50_ms: float
+    warm_p95_ms: float
+    memory_mib: float
+
+
+def measure(
+    folder: Path, database: str, sizes: tuple[int, int, float], questions: int, progress: Advance
+) -> MillionRow:
+    """`sizes`: messages, how many of them differ, and the days that they were said in."""
+    messages, different, days = sizes
+    with _place(folder, database) as url:
+        make_large_bank(folder, messages, different, days, database=url)
+        with open_database(folder, url) as memory:
+            bank = memory.bank(BANK)
+        with Service(folder, environment=ENVIRONMENT, database=url) as service, client(service.url()) as requests:
+            checked(requests.get("/readyz"))
+            first = _recall_ms(requests, texts.query(Random("first")))
+            random, times = Random("questions"), dict[str, list[float]](cold=[], warm=[])
+            for number in range(questions):
+                question = texts.query(random)
+                for kind in times:
+                    times[kind].append(_recall_ms(requests, question))
+                progress(number + 1, questions)
+            memory_mib = service.memory_mib()
+    p50 = {kind: round(median(found), 1) for kind, found in times.items()}
+    p95 = {kind: round(quantiles(found, n=20)[18], 1) for kind, found in times.items()}
+    return MillionRow(
+        database=database,
+        messages=bank.messages,
+        different=different,
+        pages=bank.pages,
+        first_ms=round(first, 1),
+        cold_p50_ms=p50["cold"],
+        cold_p95_ms=p95["cold"],
+        warm_p50_ms=p50["warm"],
+        warm_p95_ms=p95["warm"],
+        memory_mib=memory_mib,
+    )
+
+
+@contextmanager
+def _place(folder: Path, database: str) -> Iterator[str | None]:
+    """The URL of a new database; None for the file in the folder."""
+    if database == "sqlite":
+        yield None
+        return
+    folder.chmod(0o755)  # the server runs as another user where this is root
+    with PostgresServer(folder) as server:
+        yield server.url
+
+
+def _recall_ms(requests: httpx.Client, question: str) -> float:
+    started = time.perf_counter()
+    answer = checked(requests.post(f"/v1/banks/{BANK}/recall", json={"query": question}))
+    elapsed_ms = (time.perf_counter() - started) * 1e3
+    if not answer.json()["spans"]:
+        raise RuntimeError(f"nothing was found for {question!r}")
+    return elapsed_ms
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__.splitlines()[0])
+    parser.add_argument("--messages", type=at_least(1), default=1_000_000, help="In the bank (default: %(default)s).")
+    parser.add_argument("--different", type=at_least(1), default=25_000, help="Of them (default: %(default)s).")
+    parser.add_argument("--days", type=at_least(1), default=300, help="In which they were said (default: %(default)s).")
+    parser.add_argument("--questions", type=at_least(2), default=100, help="Default: %(default)s.")
+    parser.add_argument("--only", choices=DATABASES, action="append", help="Only this database; can be repeated.")
+    add_json_option(parser)
+    options = parser.parse_args(arguments)
+    rows = []
+    for database in options.only or DATABASES:
+        with tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder, progress_bar(database) as progress:
+            sizes = (options.messages, options.different, float(options.days))
+            rows.append(asdict(measure(Path(folder), database, sizes, options.questions, progress)))
+    if options.as_json:
+        write_json(rows)
+    else:
+        show_rows(rows)
+
+
+if __name__ == "__main__":
+    main()

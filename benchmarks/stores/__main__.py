@@ -1,0 +1,76 @@
+"""Storing and recalling in Foxing beside LangGraph's stores, mem0 and Chroma, with the same embedder.
+
+python -m benchmarks.stores --locomo locomo_dev.json.gz --json
+python -m benchmarks.stores --folder datasets --only foxing/sqlite --only chroma/folder
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
+from foxing.memory.recall import embedding
+from foxing.renderer import FoxingError
+
+from .comparison import compare
+from .conversations import read_talks
+from .measurement import BATCH, LIMIT, SINGLE
+from .systems import SYSTEMS
+
+LOCOMO = Path(__file__).resolve().parents[3] / "shared" / "data" / "eval" / "locomo_dev.json.gz"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stores",
+        description=f"Store conversations in Foxing and in other stores, {SINGLE} messages one a call and the rest in "
+        f"batches of {BATCH}, and ask each question for {LIMIT} messages. Each store has a process and a database of "
+        "its own and the same embedder. Foxing's pages are sealed and nothing ages.",
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--locomo", type=Path, default=LOCOMO, metavar="FILE", help="LoCoMo with its questions, as JSON or gzipped."
+    )
+    source.add_argument("--folder", type=Path, metavar="FOLDER", help="Folder of LoCoMo, REALTALK and BEAM instead.")
+    parser.add_argument("--messages", type=at_least(1), metavar="N", help="Maximum number of messages (default: all).")
+    parser.add_argument(
+        "--only", choices=tuple(SYSTEMS), action="append", help="Measure only this store; can be repeated."
+    )
+    parser.add_argument(
+        "--embedder", default=embedding.USE, metavar="NAME", help="Embedder of all stores (default: %(default)s)."
+    )
+    add_json_option(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    try:
+        talks = read_talks(options.folder or options.locomo, options.messages)
+        with progress_bar("measuring") as progress:
+            result = compare(options.only or tuple(SYSTEMS), options.embedder, talks, progress)
+    except FoxingError as error:
+        sys.exit(f"error: {error}")
+    texts = [message.text for talk in talks for message in talk.messages]
+    given: dict[str, object] = {
+        "embedder": options.embedder,
+        "conversations": len(talks),
+        "messages": len(texts),
+        "questions": sum(len(talk.questions) for talk in talks),
+        "text_bytes": sum(len(text.encode()) for text in texts),
+    }
+    if options.as_json:
+        write_json(given | asdict(result))
+        return
+    show_fields(given)
+    for rows in (result.stores, result.ratios):
+        print()
+        show_rows([asdict(row) for row in rows])
+    for name, reason in result.left_out.items():
+        print(f"{name} is left out: {reason}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What every store is given: conversations, and questions with the messages that answer them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.datasets.dataset import find_datasets
+from benchmarks.evidence import CATEGORIES
+from benchmarks.locomo import Conversation, Question, read_locomo
+from foxing.memory.errors import InvalidInput
+from foxing.memory.models import NewMessage
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation, which every store keeps apart from the others."""
+
+    #: Name of its bank, namespace, user or collection.
+    name: str
+    messages: list[NewMessage]
+    questions: list[Question]
+
+
+def read_talks(place: Path, most: int | None = None) -> list[Talk]:
+    """The conversations of a LoCoMo file, or of all datasets of a folder, up to `most` messages in all, with the
+    questions whose evidence is among these. Raises `InvalidInput` if there is no question."""
+    talks: list[Talk] = []
+    left = most
+    for conversation in _conversations(place):
+        messages = conversation.messages[:left]
+        held = {str(message.id) for message in messages}
+        questions = [question for question in conversation.questions if question.evidence <= held]
+        if messages:
+            talks.append(Talk(f"talk-{len(talks)}", messages, questions))
+        left = None if left is None else left - len(messages)
+    if not any(talk.questions for talk in talks):
+        raise InvalidInput(f"no question of {place} has its evidence among these messages; store more of them")
+    return talks
+
+
+def _conversations(place: Path) -> Iterable[Conversation]:
+    """Those questions that are counted, of each."""
+    if place.is_dir():
+        for read in dict(find_datasets(place)).values():
+            dataset = read()
+            yield from (_asking(conversation, dataset.categories) for conversation in dataset.conversations)
+    else:
+        yield from (_asking(conversation, CATEGORIES) for conversation in read_locomo(place))
+
+
+def _asking(conversation: Conversation, categories: Iterable[object]) -> Conversation:
+    counted = set(categories)
+    asked = [question for question in conversation.questions if question.category in counted]
+    return Conversation(conversation.messages, asked)

@@ -1,0 +1,40 @@
+"""The room that a store takes on disk."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from .store import Place
+
+MAGIC = b"SQLite format 3\0"
+
+
+def room(place: Place) -> int:
+    """Bytes of the files in the folder of a place and of its database, which PostgreSQL first writes to disk."""
+    files = sum(file.stat().st_size for file in place.folder.rglob("*") if file.is_file())
+    if not place.url:
+        return files
+    import psycopg
+
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return files + (row[0] if row else 0)
+
+
+def vacuum(place: Place) -> None:
+    """Returns the free space of all SQLite files and of the database of a place, which no store has open."""
+    for file in place.folder.rglob("*"):
+        if file.is_file() and _is_sqlite(file):
+            with closing(sqlite3.connect(file)) as opened:
+                opened.execute("VACUUM")
+    if place.url:
+        import psycopg
+
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            connection.execute("VACUUM FULL")
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC

@@ -1,0 +1,38 @@
+"""Foxing as a store."""
+
+from collections.abc import Sequence
+
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.models import NewMessage
+from foxing.memory.recall.embedding import Embedder
+
+from .store import Place
+
+
+class FoxingMemory:
+    """Messages in banks. `finish` seals them; nothing ages, so that every page is fresh and its text exact."""
+
+    def __init__(self, place: Place, embedder: Embedder) -> None:
+        self._memory = Memory(database(place), options=MemoryOptions(embedder=embedder))
+        self._banks: set[str] = set()
+
+    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        self._memory.store(talk, messages)
+        self._banks.add(talk)
+        return [str(message.id) for message in messages]
+
+    def finish(self) -> None:
+        for bank in sorted(self._banks):
+            self._memory.seal(bank)
+
+    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+        spans = self._memory.recall(talk, question, limit=limit).spans
+        return list(dict.fromkeys(span.message_id for span in spans))
+
+    def close(self) -> None:
+        self._memory.close()
+
+
+def database(place: Place) -> str:
+    """The URL of Foxing's database at a place."""
+    return place.url or f"sqlite:///{place.folder / 'foxing.db'}"

@@ -1,0 +1,99 @@
+"""Stores of LangGraph: its own on SQLite and PostgreSQL, and Foxing's."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from benchmarks.rivals.extensions import NotInstalled, sqlite_with_extensions
+from benchmarks.rivals.opening import langgraph_index
+from benchmarks.rivals.system import said
+from foxing.memory import Memory, MemoryOptions
+from foxing.memory.models import NewMessage
+from foxing.memory.recall.embedding import Embedder
+
+from .foxing_stores import database
+from .store import Place, Store
+
+NAMESPACE = "conversations"
+#: What is searched. Said with each item as well: `SqliteStore` 3.1 does not look at `fields` of its configuration.
+INDEXED = ["text"]
+
+
+class LangGraphStore:
+    """Each message an item of a `BaseStore`, its conversation a namespace."""
+
+    def __init__(self, store: Any, put_op: Any, closing: ExitStack) -> None:
+        """`put_op`: the class `PutOp`. `closing`: what is released with the store."""
+        self._store, self._put_op, self._closing = store, put_op, closing
+
+    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        ids = [str(message.id) for message in messages]
+        if len(messages) == 1:
+            self._store.put((NAMESPACE, talk), ids[0], _value(messages[0]), index=INDEXED)
+        else:
+            items = [(str(message.id), _value(message)) for message in messages]
+            self._store.batch([self._put_op((NAMESPACE, talk), *item, INDEXED) for item in items])
+        return ids
+
+    def finish(self) -> None:
+        pass
+
+    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+        return [item.key for item in self._store.search((NAMESPACE, talk), query=question, limit=limit)]
+
+    def close(self) -> None:
+        self._closing.close()
+
+
+def open_foxing(place: Place, embedder: Embedder) -> Store:
+    """Foxing's store. Its items are found by their words alone, whatever the embedder."""
+    put_op = _put_op()
+    from foxing.integrations.langgraph import FoxingStore
+
+    closing = ExitStack()
+    memory = Memory(database(place), options=MemoryOptions(embedder=embedder))
+    closing.callback(memory.close)
+    store = FoxingStore.connect(memory, bank="langgraph", fields=INDEXED)
+    return LangGraphStore(store, put_op, closing)
+
+
+def open_sqlite(place: Place, embedder: Embedder) -> Store:
+    """LangGraph's `SqliteStore`, opened as its `from_conn_string` does. Raises `NotInstalled`."""
+    put_op = _put_op()
+    try:
+        from langgraph.store.sqlite import SqliteStore
+    except ImportError as error:
+        raise NotInstalled(str(error)) from error
+    path = str(place.folder / "langgraph.db")
+    connection = sqlite_with_extensions().connect(path, check_same_thread=False, isolation_level=None)
+    closing = ExitStack()
+    closing.callback(connection.close)
+    store = SqliteStore(connection, index=langgraph_index(embedder))
+    store.setup()
+    return LangGraphStore(store, put_op, closing)
+
+
+def open_postgresql(place: Place, embedder: Embedder) -> Store:
+    """LangGraph's `PostgresStore`, which searches with pgvector. Raises `NotInstalled`."""
+    put_op = _put_op()
+    try:
+        from langgraph.store.postgres import PostgresStore
+    except ImportError as error:
+        raise NotInstalled(str(error)) from error
+    closing = ExitStack()
+    store = closing.enter_context(PostgresStore.from_conn_string(place.url, index=langgraph_index(embedder)))
+    store.setup()
+    return LangGraphStore(store, put_op, closing)
+
+
+def _put_op() -> Any:
+    try:
+        from langgraph.store.base import PutOp
+    except ImportError as error:
+        raise NotInstalled(str(error)) from error
+    return PutOp
+
+
+def _value(message: NewMessage) -> dict[str, str]:
+    created_at = "" if message.created_at is None else message.created_at.isoformat()
+    return {"text": said(message), "role": message.role, "created_at": created_at}

@@ -1,0 +1,107 @@
+"""mem0 with `infer=False`, in Qdrant's files and in PostgreSQL, and Chroma."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from benchmarks.rivals.extensions import NotInstalled
+from benchmarks.rivals.opening import import_mem0, open_mem0
+from benchmarks.rivals.system import said
+from foxing.memory.models import NewMessage
+from foxing.memory.recall.embedding import Embedder
+
+from .store import Place, Store
+
+COLLECTION = "conversations"
+
+
+class Mem0Store:
+    """Each message a memory as it is, its conversation a user. mem0 takes one time for all messages of a call, so that
+    only those that come alone keep theirs."""
+
+    def __init__(self, memory: Any, closing: ExitStack) -> None:
+        """`closing`: what is released with the memory."""
+        self._memory, self._closing = memory, closing
+
+    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        turns = [{"role": message.role, "content": said(message)} for message in messages]
+        metadata = {"created_at": _time(messages[0])} if len(messages) == 1 else None
+        added = self._memory.add(turns, user_id=talk, metadata=metadata, infer=False)
+        return [memory["id"] for memory in added["results"]]
+
+    def finish(self) -> None:
+        pass
+
+    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+        found = self._memory.search(question, filters={"user_id": talk}, top_k=limit, threshold=0.0)
+        return [memory["id"] for memory in found["results"]]
+
+    def close(self) -> None:
+        self._memory.close()
+        self._closing.close()
+
+
+def open_mem0_on_qdrant(place: Place, embedder: Embedder) -> Store:
+    """mem0 as it is installed: Qdrant in this process, kept in files. Raises `NotInstalled`."""
+    store = {"collection_name": COLLECTION, "path": str(place.folder / "qdrant"), "on_disk": True}
+    memory = open_mem0(embedder, "qdrant", store, str(place.folder / "history.db"))
+    closing = ExitStack()
+    closing.callback(memory.vector_store.client.close)
+    return Mem0Store(memory, closing)
+
+
+def open_mem0_on_postgresql(place: Place, embedder: Embedder) -> Store:
+    """mem0 on pgvector, with an HNSW index as it has by default. Raises `NotInstalled`."""
+    import_mem0()
+    try:
+        from psycopg_pool import ConnectionPool
+    except ImportError as error:
+        raise NotInstalled(str(error)) from error
+    closing = ExitStack()
+    pool = closing.enter_context(ConnectionPool(place.url, min_size=1, max_size=5))
+    store = {"collection_name": COLLECTION, "connection_pool": pool}
+    return Mem0Store(open_mem0(embedder, "pgvector", store, str(place.folder / "history.db")), closing)
+
+
+class ChromaStore:
+    """Each message a document, its conversation a collection."""
+
+    def __init__(self, place: Place, embedder: Embedder) -> None:
+        """Raises `NotInstalled`."""
+        try:
+            import chromadb
+            from chromadb.config import Settings
+        except ImportError as error:
+            raise NotInstalled(str(error)) from error
+        path, settings = str(place.folder / "chroma"), Settings(anonymized_telemetry=False)
+        self._client: Any = chromadb.PersistentClient(path=path, settings=settings)
+        self._embedder = embedder
+
+    def _collection(self, talk: str) -> Any:
+        return self._client.get_or_create_collection(talk, embedding_function=None)
+
+    def add(self, talk: str, messages: Sequence[NewMessage]) -> Sequence[str]:
+        ids, texts = [str(message.id) for message in messages], [said(message) for message in messages]
+        self._collection(talk).add(
+            ids=ids,
+            documents=texts,
+            embeddings=self._embedder.embed_documents(texts),
+            metadatas=[{"role": message.role, "created_at": _time(message)} for message in messages],
+        )
+        return ids
+
+    def finish(self) -> None:
+        pass
+
+    def search(self, talk: str, question: str, limit: int) -> Sequence[str]:
+        vectors = self._embedder.embed_queries([question])
+        found = self._collection(talk).query(query_embeddings=vectors, n_results=limit)
+        ids: list[str] = found["ids"][0]
+        return ids
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _time(message: NewMessage) -> str:
+    return "" if message.created_at is None else message.created_at.isoformat()

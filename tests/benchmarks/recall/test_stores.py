@@ -1,0 +1,87 @@
+"""Foxing beside other stores, on a few messages."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from support.search_doubles import HashingEmbedder
+
+from benchmarks.figures.document import Figures
+from benchmarks.figures.tables import TABLES
+from benchmarks.rivals.extensions import NotInstalled
+from benchmarks.stores.__main__ import main
+from benchmarks.stores.conversations import read_talks
+from benchmarks.stores.measurement import StoreRow, measure
+from benchmarks.stores.store import POSTGRESQL, Place
+from benchmarks.stores.systems import SYSTEMS
+from foxing.memory.errors import InvalidInput
+
+
+def measured(key: str, locomo_file: Path, folder: Path, url: str = "") -> StoreRow:
+    folder.mkdir()
+    url = url.replace("+psycopg", "")  # as all packages write it
+    return measure(SYSTEMS[key], Place(folder, url), HashingEmbedder(), read_talks(locomo_file))
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("system", ["foxing", "foxing-langgraph"])
+def test_foxing_is_measured(system: str, locomo_file: Path, tmp_path: Path, database_url: str) -> None:
+    postgresql = database_url.startswith(POSTGRESQL)
+    key, url = (f"{system}/postgresql", database_url) if postgresql else (f"{system}/sqlite", "")
+    row = measured(key, locomo_file, tmp_path / "place", url)
+    assert (row.system, row.messages, row.questions, row.batched_per_s) == (system, 4, 1, 0)
+    assert row.evidence == 1
+    assert (row.finish_s > 0) == (system == "foxing")
+    assert row.single_per_s > 0
+    assert 0 < row.store_p50_ms <= row.store_p95_ms
+    assert 0 < row.recall_p50_ms == row.recall_p95_ms
+    assert min(row.again_p50_ms, row.vacuumed_bytes, row.peak_mib) > 0
+    assert row.bytes >= row.empty_bytes >= 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pydantic.PydanticDeprecatedSince20")
+@pytest.mark.parametrize("key", [key for key, system in SYSTEMS.items() if system.extra in ("rivals", "chroma")])
+def test_other_stores_are_measured(key: str, locomo_file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    try:
+        url = ""
+        if SYSTEMS[key].database == POSTGRESQL:
+            url = request.getfixturevalue("postgres_server").new_database(migrated=False)
+        row = measured(key, locomo_file, tmp_path / "place", url)
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    assert (row.messages, row.questions, row.evidence) == (4, 1, 1)
+    assert min(row.recall_p50_ms, row.bytes, row.vacuumed_bytes) > 0
+
+
+def test_stores_are_compared(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--folder", str(locomo_file.parent), "--only", "foxing-langgraph/sqlite", "--only", "foxing/sqlite"]
+    main([*options, "--only", "chroma/folder", "--json"])
+    result = json.loads(capsys.readouterr().out)
+    assert (result["embedder"], result["messages"], result["questions"]) == ("use", 4, 1)
+    assert result["text_bytes"] == 126
+    ours, foxing = result["stores"][1::-1], result["stores"][1]
+    assert [row["system"] for row in ours] == ["foxing", "foxing-langgraph"]
+    ratio = result["ratios"][0]
+    assert (ratio["system"], ratio["batched"], ratio["evidence"]) == ("foxing-langgraph", 0, 1)
+    assert ratio["bytes"] == round(ours[1]["bytes"] / foxing["bytes"], 3)
+    if find_spec("chromadb") is None:
+        assert "pip install 'foxing[chroma]'" in result["left_out"]["chroma/folder"]
+    else:
+        assert [row["system"] for row in result["ratios"]] == ["foxing-langgraph", "chroma"]
+    tables = Figures({"stores": {"measured": {"weights": "w"}, **result}})
+    shown = TABLES["stores"].make(tables)
+    assert "| **Foxing**, SQLite 0.1.0 |" in shown
+    assert "4 messages, the first 4 one a call; 1 questions." in shown
+    assert "| Foxing's store for LangGraph, SQLite |" in TABLES["stores-ratios"].make(tables)
+
+
+def test_conversations_are_cut_with_their_questions(locomo_file: Path) -> None:
+    assert [(len(talk.messages), len(talk.questions)) for talk in read_talks(locomo_file, 4)] == [(4, 1)]
+    with pytest.raises(InvalidInput, match=r"no question of .* has its evidence among these messages"):
+        read_talks(locomo_file, 3)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"other\.json is not a LoCoMo file"):
+        main(["--locomo", str(tmp_path / "other.json")])
