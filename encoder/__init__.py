@@ -3,6 +3,7 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
+from .alignment.misread import known_misread, misread_cells, misread_of, with_misread
 from .capabilities import (
     BlankableCodec,
     Capabilities,
@@ -71,6 +72,10 @@ __all__ = [
     "ink_page",
     "ink_reading",
     "is_cut",
+    "known_misread",
     "load_codec",
+    "misread_cells",
+    "misread_of",
     "token_grid",
+    "with_misread",
 ]

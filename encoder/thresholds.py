@@ -33,6 +33,8 @@ class Calibration:
     codec: str
     weights: str
     tiers: Mapping[str, TierThreshold]
+    #: Name of the model on a server that reads the pages; empty where the weights tell which one it is.
+    model: str = ""
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all. Raises `CodecError`."""
@@ -52,21 +54,25 @@ class Calibration:
             if fields["format"] != FORMAT:
                 raise ValueError(f"its format is {fields['format']!r}")
             tiers = {str(tier): _threshold(values) for tier, values in fields["tiers"].items()}
-            return cls(str(fields["codec"]), str(fields["weights"]), tiers)
+            return cls(str(fields["codec"]), str(fields["weights"]), tiers, str(fields.get("model", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CodecError(
                 f"{path} is not a calibration file ({error}); write one with foxing codec check --full"
             ) from error
 
-    def thresholds_for(self, codec: str, weights: str) -> dict[str, float]:
+    def thresholds_for(self, codec: str, weights: str, model: str = "") -> dict[str, float]:
         """Tier → the confidence below which a character is flagged. Raises `CodecError` if it was measured with another
-        codec or other weights."""
-        if (self.codec, self.weights) != (codec, weights):
+        codec, other weights or another model on the server."""
+        if (self.codec, self.weights, self.model) != (codec, weights, model):
             raise CodecError(
-                f"the calibration was measured with the codec {self.codec}, weights {self.weights}, and this is "
-                f"{codec}, weights {weights}; write another with foxing codec check --full, or remove the option"
+                f"the calibration was measured with {_named(self.codec, self.weights, self.model)}, and this is "
+                f"{_named(codec, weights, model)}; write another with foxing codec check --full, or remove the option"
             ).naming(f"codecs.{codec}.calibration")
         return {tier: threshold.flag_below for tier, threshold in self.tiers.items()}
+
+
+def _named(codec: str, weights: str, model: str) -> str:
+    return f"the codec {codec}, weights {weights}" + (f", model {model}" if model else "")
 
 
 def _threshold(values: Mapping[str, Any]) -> TierThreshold:

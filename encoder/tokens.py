@@ -13,8 +13,9 @@ from safetensors.numpy import save as save_safetensors
 from .errors import TokensError
 
 MAGIC = b"FXV"
-#: The version of the format, the byte after `MAGIC`, and that of tokens that have a map of inked cells beside them.
-VERSION, VERSION_WITH_INK = 2, 3
+#: The version of the format, the byte after `MAGIC`; that of tokens with a map of inked cells beside them; and that of
+#: tokens with a map of misread cells, and the other one or none.
+VERSION, VERSION_WITH_INK, VERSION_WITH_MISREAD = 2, 3, 4
 #: How tokens began before that, and the last commit that reads them.
 EARLIER_MAGIC, EARLIER_COMMIT = b"FXVT\x01", "79853fe"
 CHECKSUM_BYTES = 6
@@ -75,6 +76,8 @@ class VisionTokens:
     data: bytes
     #: Which cells of the page have ink, packed by the codec; empty if it does not need that.
     ink: bytes = b""
+    #: Which cells of the page are known to be read wrong, packed; see `foxing.encoder.alignment`. Empty if none are.
+    misread: bytes = b""
 
     def __post_init__(self) -> None:
         if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
@@ -102,6 +105,10 @@ class VisionTokens:
             raise TokensError(f"vision tokens of shape {self.shape} take {expected} bytes, not {len(self.data)}")
 
     @property
+    def _version(self) -> int:
+        return VERSION_WITH_MISREAD if self.misread else VERSION_WITH_INK if self.ink else VERSION
+
+    @property
     def count(self) -> int:
         """Number of vision tokens."""
         return self.shape[0] * self.shape[1]
@@ -119,20 +126,21 @@ class VisionTokens:
     def to_bytes(self) -> bytes:
         """Magic number and version, header, data, and the first 6 bytes of the SHA-256 of all that.
 
-        Header: codec, weights and tier, each after its length; the code of the dtype; the shape; with a map of inked
-        cells, its length and bytes. Numbers are LEB128 varints. A digest of the weights in lower-case hexadecimal takes
-        half its length; the lowest bit of its length says so.
+        Header: codec, weights and tier, each after its length; the code of the dtype; the shape; by version, the map of
+        inked cells and that of misread cells, each after its length. Numbers are LEB128 varints. A digest of the
+        weights in lower-case hexadecimal takes half its length; the lowest bit of its length says so.
         """
         packed = _HEX.fullmatch(self.weights) is not None
         weights = bytes.fromhex(self.weights) if packed else self.weights.encode()
         codec, tier = self.codec.encode(), self.tier.encode()
         parts = [
-            MAGIC + bytes([VERSION_WITH_INK if self.ink else VERSION]),
+            MAGIC + bytes([self._version]),
             *(_varint(len(codec)), codec),
             *(_varint(2 * len(weights) + packed), weights),
             *(_varint(len(tier)), tier),
             *(_varint(number) for number in (DTYPE_CODES[self.dtype], *self.shape)),
-            _varint(len(self.ink)) + self.ink if self.ink else b"",
+            _varint(len(self.ink)) + self.ink if self._version >= VERSION_WITH_INK else b"",
+            _varint(len(self.misread)) + self.misread if self.misread else b"",
             self.data,
         ]
         body = b"".join(parts)
@@ -149,7 +157,7 @@ class VisionTokens:
         if not blob.startswith(MAGIC):
             raise TokensError("these bytes are not vision tokens")
         version = int.from_bytes(blob[len(MAGIC) :][:1])
-        if version not in (VERSION, VERSION_WITH_INK):
+        if version not in (VERSION, VERSION_WITH_INK, VERSION_WITH_MISREAD):
             raise TokensError(
                 "these vision tokens are truncated, or a newer version of foxing wrote them; upgrade foxing"
             )
@@ -157,15 +165,15 @@ class VisionTokens:
         if hashlib.sha256(body).digest()[:CHECKSUM_BYTES] != checksum:
             raise TokensError("these vision tokens are damaged (checksum mismatch); restore them from a backup")
         try:
-            return cls(*_parsed(_Header(body, len(MAGIC) + 1), version == VERSION_WITH_INK))
+            return cls(*_parsed(_Header(body, len(MAGIC) + 1), version))
         except ValueError as error:
             raise TokensError(
                 f"the header of these vision tokens is invalid ({error}); restore them from a backup"
             ) from error
 
     def crop(self, first: int, stop: int) -> Self:
-        """The token rows from `first` up to but not including `stop`. Raises `TokensError` for a range that is empty or
-        out of bounds, and for a stream, which decodes only as a whole."""
+        """The token rows from `first` up to but not including `stop`, without the maps of the page. Raises
+        `TokensError` for a range that is empty or out of bounds, and for a stream, which decodes only as a whole."""
         if not self.has_rows:
             raise TokensError("a page that is stored as a stream decodes only as a whole; it cannot be cropped")
         if not 0 <= first < stop <= self.shape[0]:
@@ -174,7 +182,7 @@ class VisionTokens:
             return self._crop_image(first, stop)
         row_bytes = self.bytes_per_token * self.shape[1]
         shape = (stop - first, self.shape[1], self.shape[2])
-        return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes], ink=b"")
+        return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes], ink=b"", misread=b"")
 
     def image(self) -> Image.Image:
         """The page image in mode "L". Raises `TokensError` unless `dtype` is "png" and the image is intact."""
@@ -190,7 +198,7 @@ class VisionTokens:
         image = self.image()
         token_px = image.height // self.shape[0]
         part = image.crop((0, first * token_px, image.width, stop * token_px))
-        return replace(self, shape=(stop - first, self.shape[1], 1), data=png_bytes(part))
+        return replace(self, shape=(stop - first, self.shape[1], 1), data=png_bytes(part), misread=b"")
 
     def to_safetensors(self) -> bytes:
         """A safetensors file with the tensor "tokens", uint8[token rows, token columns, bytes per token] as stored, and
@@ -238,7 +246,7 @@ class _Header:
         return taken
 
 
-def _parsed(header: _Header, has_ink: bool) -> tuple[str, str, str, tuple[int, int, int], str, bytes, bytes]:
+def _parsed(header: _Header, version: int) -> tuple[str, str, str, tuple[int, int, int], str, bytes, bytes, bytes]:
     """The fields of `VisionTokens`. Raises `ValueError` or `TokensError`."""
     codec = header.take(header.number()).decode()
     length, packed = divmod(header.number(), 2)
@@ -248,9 +256,10 @@ def _parsed(header: _Header, has_ink: bool) -> tuple[str, str, str, tuple[int, i
     if code not in _DTYPES:
         raise TokensError(f"unknown dtype code {code} of vision tokens; upgrade foxing")
     shape = (header.number(), header.number(), header.number())
-    ink = header.take(header.number()) if has_ink else b""
+    ink = header.take(header.number()) if version >= VERSION_WITH_INK else b""
+    misread = header.take(header.number()) if version >= VERSION_WITH_MISREAD else b""
     data = header.body[header.position :]
-    return codec, weights.hex() if packed else weights.decode(), tier, shape, _DTYPES[code], data, ink
+    return codec, weights.hex() if packed else weights.decode(), tier, shape, _DTYPES[code], data, ink, misread
 
 
 def _varint(number: int) -> bytes:

@@ -39,11 +39,13 @@ def combined(pages: list[PlacedPage]) -> Iterator[tuple[tuple[str, ...], Placeme
         yield names, measure(pages, names)
 
 
-def row(name: str, placement: Placement) -> dict[str, Any]:
+def row(name: str, placement: Placement, pages: int) -> dict[str, Any]:
+    """One corruption on so many pages."""
     return {
         "corruption": name,
         "messages": placement.messages,
         **placement.shares(),
+        "misread_bytes": placement.misread_bytes / max(1, pages),
     }
 
 
@@ -58,10 +60,11 @@ def measured(entries: Iterable[Entry], pages: int, several: int, advance: Advanc
     placed = placed_pages(entries, pages)
     rows = []
     for done, name in enumerate(CORRUPTIONS, start=1):
-        rows.append(row(name, measure(placed, [name])))
+        rows.append(row(name, measure(placed, [name]), len(placed)))
         advance(done, len(CORRUPTIONS))
     if several:
-        combinations = [row(" + ".join(names), figures) for names, figures in combined(placed[:several])]
+        few = placed[:several]
+        combinations = [row(" + ".join(names), found, len(few)) for names, found in combined(few)]
         rows += sorted(combinations, key=lambda item: float(item["right_where_read"]))[:WORST_SHOWN]
         rows.append(mean("three at once, mean", combinations))
     sizes = fmean(page.map_bytes for page in placed)

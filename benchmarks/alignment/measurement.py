@@ -6,20 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from foxing.encoder import UNREADABLE
+from foxing.encoder import UNREADABLE, Reading, VisionTokens, known_misread, misread_cells, with_misread
 from foxing.encoder.alignment import Confidence, Ink, ink_of, pack_ink, place_on_ink, unpack_ink
-from foxing.renderer import PRINTED_PAGE, Cells, Entry, Page, Span, Typesetter, grid_text, render, transcribe
+from foxing.renderer import PRINTED_PAGE, WIDE_TAIL, Cells, Entry, Page, Span, Typesetter, grid_text, render, transcribe
 
 from .corruptions import corrupted
 
 #: A message is right from this similarity on: 1 − Levenshtein distance / longer length.
 RIGHT = 0.9
-#: Probability that the model gives for the characters that it reads right, and for those that it misreads.
-CONFIDENCE, MISREAD_CONFIDENCE = 0.95, 0.6
+#: Probability that the model gives for the characters that it reads right, and for those that it misreads if it doubts
+#: them.
+CONFIDENCE, DOUBTED = 0.95, 0.6
 #: Confidence below which a character is flagged, and the share of the characters of a message that must be flagged for
 #: the message to count as flagged.
 FLAG_BELOW, FLAGGED = 0.8, 0.1
 TIER = "tiny"
+#: Added to the number of a page for the seed of another reading of it.
+OTHERWISE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,24 +36,32 @@ class PlacedPage:
 
 @dataclass
 class Placement:
-    """What became of the messages of some pages."""
+    """What became of the messages of some pages.
+
+    Wrong and not flagged, in four cases: the model doubts what it misreads (`doubted`); it is as certain of that as of
+    the rest, and nothing else is known (`certain`); the same where the page was compared with its text, as it is before
+    that goes, and reads the same again (`compared`); and where it reads otherwise now, with other characters misread
+    and just as certain (`otherwise`).
+    """
 
     messages: int = 0
     #: Messages with a similarity of at least `RIGHT`; what was not read counts as wrong.
     right: int = 0
-    #: The same where what is marked as unreadable does not count: whether what was read is where it belongs.
-    placed: int = 0
-    #: Messages that are not right and not flagged.
-    unflagged: int = 0
+    #: Messages that would be right if each character that was read stood where it belongs.
+    achievable: int = 0
+    #: Right where what is marked as unreadable does not count: whether what was read is where it belongs.
+    right_where_read: int = 0
+    unflagged_doubted: int = 0
+    unflagged_certain: int = 0
+    unflagged_compared: int = 0
+    unflagged_otherwise: int = 0
+    #: Bytes of the maps of misread cells.
+    misread_bytes: int = 0
 
     def shares(self) -> dict[str, float]:
         """The figures as shares of the messages."""
-        count = max(1, self.messages)
-        return {
-            "right": self.right / count,
-            "right_where_read": self.placed / count,
-            "wrong_and_unflagged": self.unflagged / count,
-        }
+        counted = ("messages", "misread_bytes")
+        return {name: value / max(1, self.messages) for name, value in vars(self).items() if name not in counted}
 
 
 def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
@@ -64,34 +75,80 @@ def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
     return pages
 
 
-def measure(
-    pages: Sequence[PlacedPage], names: Sequence[str], misread_confidence: float = MISREAD_CONFIDENCE
-) -> Placement:
+def measure(pages: Sequence[PlacedPage], names: Sequence[str]) -> Placement:
     """The messages of `pages` after the corruptions called `names`; the number of a page is its seed."""
     total = Placement()
     for number, placed in enumerate(pages):
-        text, misread = corrupted([grid_text(row) for row in placed.page.cells], names, number)
-        sure = np.where(np.array(misread, dtype=bool), misread_confidence, CONFIDENCE).astype(np.float32)
-        _count(total, placed.page, *place_on_ink(text, sure, placed.ink))
+        page = placed.page
+        text, misread = corrupted([grid_text(row) for row in page.cells], names, number)
+        certain = np.full(len(text), CONFIDENCE, dtype=np.float32)
+        doubted = _read(placed, text, np.where(misread, np.float32(DOUBTED), certain))
+        reading = _read(placed, text, certain)
+        tokens = with_misread(_TOKENS, misread_cells(page.cells, reading))
+        again, _ = corrupted([grid_text(row) for row in page.cells], names, number + OTHERWISE)
+        otherwise = _read(placed, again, np.full(len(again), CONFIDENCE, dtype=np.float32))
+        total.messages += len(page.spans)
+        total.misread_bytes += len(tokens.misread)
+        total.right += sum(_right(page, reading.cells))
+        total.achievable += sum(_right(page, best_placed(page, text)))
+        total.right_where_read += sum(_right(page, reading.cells, unread=False))
+        total.unflagged_doubted += _unflagged(page, doubted)
+        total.unflagged_certain += _unflagged(page, reading)
+        total.unflagged_compared += _unflagged(page, known_misread(reading, tokens))
+        total.unflagged_otherwise += _unflagged(page, known_misread(otherwise, tokens))
     return total
 
 
-def _count(total: Placement, page: Page, cells: Cells, confidence: Confidence) -> None:
-    """Adds the messages of a page. `cells`, `confidence`: as it was read."""
-    original = page.cells.reshape(-1)
-    cells, confidence = cells.reshape(-1), confidence.reshape(-1)
+#: Those that the map of misread cells stands beside.
+_TOKENS = VisionTokens("none", "", TIER, (1, 1, 1), "uint8", b"\0")
+
+
+def _read(placed: PlacedPage, text: str, sure: Confidence) -> Reading:
+    return Reading(TIER, *place_on_ink(text, sure, placed.ink), FLAG_BELOW)
+
+
+def best_placed(page: Page, text: str) -> Cells:
+    """uint32[rows, columns]: what a model wrote where it belongs, by the page's own text, which no codec has when it
+    reads. What it did not write is unreadable."""
+    cells = page.cells.reshape(-1).copy()
+    places: list[int] = []
+    original = ""
+    for number, row in enumerate(page.cells):
+        said = grid_text(row)
+        begins = np.flatnonzero(row != WIDE_TAIL)[: len(said)] + number * row.size
+        places += [*begins.tolist(), -1]
+        original += said + "\n"
+    for edit in Levenshtein.editops(original, text + "\n"):
+        place = places[edit.src_pos] if edit.src_pos < len(places) else -1
+        if edit.tag != "insert" and place >= 0 and cells[place] > 0x20:
+            written = text[edit.dest_pos : edit.dest_pos + 1]
+            lost = edit.tag == "delete" or not written.strip()
+            cells[place] = UNREADABLE if lost else ord(written)
+    return cells.reshape(page.cells.shape)
+
+
+def _right(page: Page, read: Cells, *, unread: bool = True) -> list[bool]:
+    """Whether each message is right. `unread`: whether what is marked as unreadable counts as wrong."""
+    results = []
     for span in page.spans:
+        said, seen = (cells.reshape(-1)[span.start : span.stop] for cells in (page.cells, read))
+        if not unread:
+            lost = seen == UNREADABLE
+            said, seen = (np.where(lost, ord("?"), run).astype(np.uint32) for run in (said, seen))
+        results.append(_similarity(_text(said, page, span), _text(seen, page, span)) >= RIGHT)
+    return results
+
+
+def _unflagged(page: Page, reading: Reading) -> int:
+    """How many messages are wrong and not flagged."""
+    unflagged = 0
+    cells, confidence = reading.cells.reshape(-1), reading.confidence.reshape(-1)
+    for span, is_right in zip(page.spans, _right(page, reading.cells), strict=True):
         part = slice(span.start, span.stop)
-        said, read = original[part], cells[part]
-        unread = read == UNREADABLE
-        is_right = _similarity(_text(said, page, span), _text(read, page, span)) >= RIGHT
-        known, found = (np.where(unread, ord("?"), run).astype(np.uint32) for run in (said, read))
-        inked = read > 0x20
+        inked = cells[part] > 0x20
         flagged = not inked.any() or float((confidence[part][inked] < FLAG_BELOW).mean()) >= FLAGGED
-        total.messages += 1
-        total.right += is_right
-        total.placed += _similarity(_text(known, page, span), _text(found, page, span)) >= RIGHT
-        total.unflagged += not is_right and not flagged
+        unflagged += not is_right and not flagged
+    return unflagged
 
 
 def _text(cells: Cells, page: Page, span: Span) -> str:

@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sizes = (options.messages, options.different, float(options.days))
             rows.append(asdict(measure(Path(folder), database, sizes, options.questions, progress)))
     if options.as_json:
-        write_json(rows)
+        write_json({"million": rows})
     else:
         show_rows(rows)
 

@@ -7,13 +7,18 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
+from foxing.encoder.alignment import misread_cells
 from foxing.encoder.bench import PageSet, accuracy
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.fading import PageDrawer
+from foxing.encoder.fading import DrawnPage, PageDrawer
 from foxing.encoder.ink import ink_page
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, grid_text
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page, grid_text, transcribe
 
 Advance = Callable[[int, int], None]
+#: A message is right from this similarity on, as 1 − Levenshtein distance / longer length.
+RIGHT = 0.9
+#: Share of a page's characters that may be misread for it to lose its text by ageing.
+MAX_MISREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class LanguageReading:
     flagged: float
     #: Share of the pages that could not be read at all.
     unread: float
+    #: Share of the messages that are right, each where it belongs.
+    messages_right: float
+    #: Share of the pages that would keep their text, since more than `MAX_MISREAD` of them is misread.
+    not_aged: float
     #: Seconds for all pages.
     decode_s: float
 
@@ -67,6 +76,11 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
     sure, right = (np.concatenate(parts) for parts in zip(*compared, strict=True))
     flagged = sure < codec.tiers[tier].flag_below
     originals = [grid_text(page) for page in cells]
+    placed = [
+        right
+        for page, item, read in zip(pages.pages, drawn, readings, strict=True)
+        for right in _right(page, item, read)
+    ]
     scores = [accuracy(text, read.text) * len(text) for text, read in zip(originals, readings, strict=True)]
     return LanguageReading(
         language=language,
@@ -77,8 +91,29 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
         silent_errors=float((~right & ~flagged).mean()),
         flagged=float(flagged.mean()),
         unread=float(np.mean([reading.unread for reading in readings])),
+        messages_right=float(np.mean(placed)) if placed else 1.0,
+        not_aged=float(
+            np.mean([_misread(page, read) > MAX_MISREAD for page, read in zip(cells, readings, strict=True)])
+        ),
         decode_s=seconds,
     )
+
+
+def _right(page: Page, drawn: DrawnPage, reading: Reading) -> Iterator[bool]:
+    """Whether each message of `page`, as it is drawn, reads right."""
+    spans = page.spans if drawn.faded is None else drawn.faded.page.spans
+    said, read = drawn.cells.reshape(-1), _padded(reading.cells, len(drawn.cells)).reshape(-1)
+    for span in spans:
+        run = slice(span.start, span.stop)
+        texts = [transcribe(cells[run], layout=page.layout, start=span.start).text for cells in (said, read)]
+        if texts[0]:
+            yield accuracy(texts[0], texts[1]) >= RIGHT
+
+
+def _misread(drawn: Cells, reading: Reading) -> float:
+    """Share of the characters of a page that are misread."""
+    written = _written(drawn)
+    return float(misread_cells(drawn, reading)[: len(drawn)][written].mean()) if written.any() else 0.0
 
 
 def _compared(
@@ -94,7 +129,7 @@ def _compared(
 
 
 def _padded(cells: Cells, rows: int) -> Cells:
-    padded = np.full((rows, cells.shape[1]), BLANK, dtype=np.uint32)
+    padded = np.full((max(rows, len(cells)), cells.shape[1]), BLANK, dtype=np.uint32)
     padded[: len(cells)] = cells
     return padded
 

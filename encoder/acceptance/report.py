@@ -40,14 +40,31 @@ def _tiers(check: FullCheck) -> Iterator[str]:
 
 def _languages(check: FullCheck) -> Iterator[str]:
     yield "## Accuracy by language"
-    yield "Pages faded to what the tier holds. Silent: wrong and not flagged, by the thresholds before this check."
-    head = ("language", "tier", "pages", "characters", "accuracy", "silent", "flagged", "unread", "decode s")
+    yield (
+        "Pages faded to what the tier holds. Messages: right where they belong. Silent: wrong and not flagged, by the "
+        "thresholds before this check and without what ageing notes. Not aged: pages of which so much is misread that "
+        "ageing would leave them."
+    )
+    head = (
+        "language",
+        "tier",
+        "pages",
+        "characters",
+        "accuracy",
+        "messages",
+        "silent",
+        "flagged",
+        "not aged",
+        "unread",
+        "decode s",
+    )
     yield _table(
         head,
         [
             (
                 *(row.language, row.tier, row.pages, f"{row.characters:,}", f"{row.accuracy:.2%}"),
-                *(f"{row.silent_errors:.2%}", f"{row.flagged:.1%}", f"{row.unread:.0%}", f"{row.decode_s:.2f}"),
+                *(f"{row.messages_right:.1%}", f"{row.silent_errors:.2%}", f"{row.flagged:.1%}"),
+                *(f"{row.not_aged:.0%}", f"{row.unread:.0%}", f"{row.decode_s:.2f}"),
             )
             for row in check.readings
         ],

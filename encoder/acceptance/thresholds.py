@@ -6,6 +6,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec
 from foxing.encoder.thresholds import Calibration, TierThreshold
 
@@ -24,7 +25,11 @@ def calibrate(codec: Codec, readings: Readings) -> Calibration:
     """The lowest threshold of each tier that keeps silent errors below `SILENT_ERRORS` with 95 % certainty, chosen on
     every other page and measured on the rest. Tiers with fewer than `LEAST_CHARACTERS` are left out."""
     tiers = {tier: _calibrate(pages) for tier, pages in readings.cells.items()}
-    return Calibration(codec.name, codec.weights, {tier: found for tier, found in tiers.items() if found is not None})
+    found = {tier: threshold for tier, threshold in tiers.items() if threshold is not None}
+    describable = capabilities_of(codec).describable
+    runs_on = {} if describable is None else describable.runs_on()
+    model = runs_on.get("model", "") if "endpoint" in runs_on else ""  # its weights are those of no model
+    return Calibration(codec.name, codec.weights, found, model)
 
 
 def _calibrate(pages: Sequence[Compared]) -> TierThreshold | None:

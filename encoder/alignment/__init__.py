@@ -1,7 +1,9 @@
-"""Alignment of a model's text with the grid of the page: by where the image has ink, or line by line."""
+"""Alignment of a model's text with the grid of the page: by where the image has ink, or line by line; and what of it is
+known to be misread."""
 
 from .belief import UNREAD_BELOW, believed, without_front_matter, without_markup
 from .lines import place_lines
+from .misread import known_misread, misread_cells, misread_of, with_misread
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
 from .placement import place_on_ink
 
@@ -13,10 +15,14 @@ __all__ = [
     "Ink",
     "believed",
     "ink_of",
+    "known_misread",
+    "misread_cells",
+    "misread_of",
     "pack_ink",
     "place_lines",
     "place_on_ink",
     "unpack_ink",
+    "with_misread",
     "without_front_matter",
     "without_markup",
 ]

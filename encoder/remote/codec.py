@@ -1,6 +1,7 @@
 """The remote codec: stores the image of a page at its tier, and reads it through a server on demand."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_o
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
+from foxing.encoder.thresholds import Calibration
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
 from foxing.renderer import (
     BLANK,
@@ -39,7 +41,7 @@ from .retries import Timing
 NAME = "remote"
 #: Columns → layout. Vision models need larger characters than those of the dense page.
 LAYOUTS = {layout.columns: layout for layout in (PRINTED_PAGE, DENSE_PAGE)}
-FLAG_BELOW = 0.8  # not measured: the right value depends on the model
+FLAG_BELOW = 0.8  # unless a calibration says otherwise: it depends on the model
 #: Maximum text tokens per cell with ink: full-width characters of rare scripts take three for two cells.
 TOKENS_PER_CELL = 1.5
 SPARE_TOKENS = 128
@@ -76,7 +78,16 @@ class EndpointCodec:
     @classmethod
     def load(cls, options: RemoteOptions, timing: Timing | None = None) -> "EndpointCodec":
         """A codec for the server in `options`, which is not contacted yet. Raises `CodecError`."""
-        return cls(options, Endpoint(options, timing))
+        codec = cls(options, Endpoint(options, timing))
+        if options.calibration is not None:
+            calibration = Calibration.read(options.calibration.expanduser())
+            codec.flag(calibration.thresholds_for(codec.name, codec.weights, options.model))
+        return codec
+
+    def flag(self, below: Mapping[str, float]) -> None:
+        """Flags characters of each tier below a confidence; below `FLAG_BELOW` at tiers that are not given."""
+        specs = {tier: replace(spec, flag_below=below.get(tier, FLAG_BELOW)) for tier, spec in self.tiers.items()}
+        self.tiers = MappingProxyType(specs)
 
     def close(self) -> None:
         """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the

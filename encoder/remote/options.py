@@ -1,6 +1,7 @@
 """Options of codecs that read pages through a server."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -88,6 +89,11 @@ class RemoteOptions(ServerOptions):
     prompt: str = Field(
         default="transcribe",
         description=f"Prompt for the model: {', '.join(f'`{name}`' for name in PROMPTS)}, or your own text.",
+    )
+    calibration: Path | None = Field(
+        default=None,
+        description="File with the confidence below which a character is flagged at each tier, as foxing codec check "
+        "--full writes it for the model; 0.8 without one.",
     )
     columns: int = Field(
         default=80,

@@ -8,10 +8,11 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, VisionTokens, is_cut
+from foxing.encoder import Codec, Reading, VisionTokens, is_cut, known_misread, misread_cells, with_misread
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
+from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
 from foxing.memory.policy import Policy
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
@@ -21,7 +22,7 @@ from foxing.memory.storage.repositories import banks, messages, open_messages, p
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 from foxing.memory.telemetry.steps import step
-from foxing.renderer import Typesetter, render
+from foxing.renderer import Cells, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
@@ -151,9 +152,12 @@ class Sealer:
         results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)
         sealed_pages = []
         for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
-            # a page that cannot be read this time, or that the tier does not hold all of, keeps its text until it ages
+            # a page that is not read right, or that the tier does not hold all of, keeps its text until it ages
             read = result if isinstance(result, Reading) else None
-            reading = None if keeps or read is None or is_cut(draft.page.cells, read) else read
+            reading = None if keeps or read is None or not _reads_right(draft.page.cells, read) else read
+            if reading is not None:
+                page_tokens = with_misread(page_tokens, misread_cells(draft.page.cells, reading))
+                reading = known_misread(reading, page_tokens)
             text = pack_text(draft.page.cells, read if streamed else None)
             times = [message.created_at for message in draft.messages]
             values: NewPage = {
@@ -176,6 +180,12 @@ class Sealer:
             spans, keepsakes = draft.spans(), draft.keepsakes()
             sealed_pages.append(_SealedPage(draft, values, page_tokens, text, reading, spans, keepsakes))
         return sealed_pages
+
+
+def _reads_right(cells: Cells, reading: Reading) -> bool:
+    """Whether the tokens of a page hold all of it, and hardly a character of it is misread."""
+    misread = misread_share(cells, misread_cells(cells, reading))
+    return misread <= MAX_MISREAD and not is_cut(cells, reading)
 
 
 def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> PageRow:

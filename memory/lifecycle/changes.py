@@ -35,6 +35,8 @@ class RewrittenPage:
     #: new tokens; None if the old ones stay
     blob: bytes | None
     vision_tokens: int
+    #: name of the codec that its tokens are of
+    codec: str
     #: what is kept of its exact text, if it is kept
     text: bytes | None
     #: reading of the tokens; None while the text is kept
@@ -66,8 +68,7 @@ class RewrittenPage:
         keepsakes = [KeepsakeRow(page_id=page.id, **keepsake) for keepsake in self.parts.keepsakes]
         return PageDraft(page, spans, keepsakes, PageState.of(self.reading))
 
-    def columns(self, codec: str) -> TypesetColumns:
-        """Its columns. `codec`: name of the present one."""
+    def columns(self) -> TypesetColumns:
         page = self.change.page
         return {
             "tier": self.change.tier,
@@ -76,7 +77,7 @@ class RewrittenPage:
             "text_bytes": self.text_bytes,
             "text_kept": self.text is not None,
             "confidence": self.confidence,
-            "codec": page.codec if self.blob is None else codec,
+            "codec": self.codec,
             "layout": page.layout,
             "rows_used": page.rows_used if self.parts is None else self.parts.rows_used,
             "first_at": page.first_at,

@@ -9,6 +9,8 @@ class Left:
     """A page is left as it is."""
 
     reason: str
+    #: whether trying again soon would find the same
+    lasts: bool = False
 
 
 DAMAGED_TEXT = "its kept text is damaged; restore a backup"
@@ -21,7 +23,7 @@ def not_read_back(tier: str) -> str:
 
 def misread(share: float, tier: str) -> str:
     """The codec reads `share` of the page otherwise than its text from the tokens it has, or would have, at `tier`."""
-    return f"its tokens at '{tier}' read {share:.0%} of its characters wrong; its text and sharper tokens are kept"
+    return f"its tokens at '{tier}' read {share:.0%} of its characters wrong; what it has is kept"
 
 
 def partly_unreadable(share: float) -> str:

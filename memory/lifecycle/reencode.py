@@ -1,8 +1,8 @@
 """Reencoding: moving pages that another codec or other weights wrote to the present ones.
 
 The tier stays unless the codec lacks it; pins, kept text, keepsakes and spans stay. A page without kept text is drawn
-from its reading, so a misread character stays misread and may no longer be flagged. A page that would lose characters
-is left as it is and reported. A page laid out for another codec is typeset again.
+from its reading, so a misread character stays misread; it stays flagged if it is known to be. A page that would lose
+characters is left as it is and reported. A page laid out for another codec is typeset again.
 """
 
 from collections.abc import Callable, Iterator, Sequence

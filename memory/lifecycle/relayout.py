@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, VisionTokens, expected_bytes
+from foxing.encoder import Codec, Reading, VisionTokens, expected_bytes, known_misread, misread_cells, with_misread
 from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
+from foxing.memory.pages.drawing import either
 from foxing.memory.pages.exact_text import pack_text
+from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from foxing.memory.pages.spans import span_rows
 from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.recall.indexing import PageChanges, Reindexer
@@ -29,7 +31,6 @@ from foxing.renderer import Cells, PageLayout, Typesetter, render
 
 from . import reasons
 from .changes import WrittenPage
-from .fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
 from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
@@ -225,6 +226,9 @@ class PageRelayout:
             if (loss := character_loss(cells, reading)) > MAX_CHARACTER_LOSS:
                 return Left(reasons.too_lossy(loss, tier))
             text = self._exact_text(cells, reading, tier) if keeps_text else None
+            if not keeps_text:
+                tokens = with_misread(tokens, either(misread_cells(cells, reading), item.misread))
+                reading = known_misread(reading, tokens)
             held = None if keeps_text else reading
             new.append(_NewPage(item, self._values(request, item, tokens, text, held), tokens, text, held))
         return _Replacement(page, new)

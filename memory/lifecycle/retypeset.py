@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from foxing.memory.pages.content import PageState
+from foxing.memory.pages.drawing import Flags
 from foxing.memory.pages.spans import Ranges, keepsake_rows
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
-from foxing.renderer import Entry, Page, PageLayout, Span, Typesetter, transcribe_spans
+from foxing.renderer import Entry, Page, PageLayout, Span, Transcription, Typesetter, transcribe_spans
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class MessagePart:
     keepsakes: Ranges
     #: where in `text` the gaps are
     gaps: frozenset[int] = frozenset()
+    #: bool[len(text)]: characters that are known to be misread
+    misread: Flags | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,15 @@ class RetypesetPage:
     keepsakes: list[NewKeepsake]
     #: the message of each span
     messages: list[Message]
+    #: bool[rows, columns]: the cells that show what is known to be misread
+    misread: Flags
 
 
 def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> MessagePart:
     """The part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: those of the page."""
     spliced = splice(state, layout, span, keepsakes)
     read = spliced.transcription
-    return MessagePart(span, read.text, spliced.keepsakes, frozenset(read.gaps.tolist()))
+    return MessagePart(span, read.text, spliced.keepsakes, frozenset(read.gaps.tolist()), read.confidence == 0)
 
 
 def retypeset(
@@ -52,15 +59,28 @@ def retypeset(
     result = []
     for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
         kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.spans]
+        read = transcribe_spans(page)
         spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.spans)
         result.append(
             RetypesetPage(
                 replace(page, spans=spans),
-                keepsake_rows(page.spans, transcribe_spans(page), kept),
+                keepsake_rows(page.spans, read, kept),
                 [messages[int(span.message_id)] for span in page.spans],
+                _misread_cells(page, read, [by_message[span.message_id] for span in page.spans]),
             )
         )
     return result
+
+
+def _misread_cells(page: Page, read: Sequence[Transcription], parts: Sequence[MessagePart]) -> Flags:
+    """bool[rows, columns]: where on `page` the misread characters of its spans stand. `read`: the text of each span,
+    and `parts`: of what each is a part."""
+    misread = np.zeros(page.cells.size, dtype=bool)
+    for span, text, part in zip(page.spans, read, parts, strict=True):
+        if part.misread is not None:
+            flags = part.misread[span.char_start : span.char_start + len(text.cell)]
+            misread[span.start + text.cell[: len(flags)][flags]] = True
+    return misread.reshape(page.cells.shape)
 
 
 def _entry(part: MessagePart, message: Message) -> Entry:

@@ -4,7 +4,7 @@ Encoding happens outside any transaction. Ageing and reencoding differ only in t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -20,13 +20,24 @@ from foxing.encoder import (
     can_draw_for,
     capabilities_of,
     expected_bytes,
+    known_misread,
+    misread_cells,
     token_grid,
+    with_misread,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.drawing import RedrawnPage, fetch_stored_pages, redraw
+from foxing.memory.pages.drawing import Flags, RedrawnPage, fetch_stored_pages, known_misread_cells, redraw
 from foxing.memory.pages.exact_text import pack_text, stands_alone, unpack_text
+from foxing.memory.pages.fidelity import (
+    MAX_CHARACTER_LOSS,
+    MAX_MISREAD,
+    character_loss,
+    misread_share,
+    missing_share,
+    unreadable_share,
+)
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
@@ -37,9 +48,9 @@ from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
 from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
-from .fidelity import MAX_CHARACTER_LOSS, MAX_MISREAD, character_loss, missing_share, unreadable_share
 from .leases import lease_pages
 from .reasons import Left
+from .refusals import Refusals
 
 BATCH = 16  # pages leased, encoded and swapped together
 ATTEMPTS = 5  # to write a batch while other processes change its messages
@@ -93,6 +104,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self._refusals = Refusals()
 
     @property
     def codec(self) -> Codec:
@@ -157,6 +169,8 @@ class Rewriter:
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
         """The pages after their changes, not yet written."""
+        refused = {c.page.id: why for c in changes if (why := self._refusals.reason(c, now)) and not c.faithful}
+        changes = [change for change in changes if change.page.id not in refused]
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
         downscaled = self._downscale(possible, contents)
         best = self._best_states([change for change in possible if change.page.id not in downscaled], contents)
@@ -166,11 +180,13 @@ class Rewriter:
         readings = self._readings(drafted.drafts)
         done: list[RewrittenPage] = []
         left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
-        left |= best.left | drafted.left
+        left |= best.left | drafted.left | refused
         for draft in drafted.drafts:
             checked = self._check(draft, readings.get(draft.change.page.id))
             if isinstance(checked, Left):
                 left[draft.change.page.id] = checked.reason
+                if checked.lasts:
+                    self._refusals.add(draft.change, now, checked.reason)
             else:
                 done.append(checked)
         return RewriteOutcome(done, left)
@@ -193,21 +209,17 @@ class Rewriter:
         if isinstance(read, CodecError):
             return Left(str(read))
         reading = read if draft.text is None or change.faithful else None
-        if reading is not None:
-            missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
-            if missing > UNREAD_SHARE:
-                return Left(reasons.not_read_back(change.tier))
-            loss = 0.0 if grid is None else character_loss(grid, reading)
-            if change.faithful and loss > MAX_CHARACTER_LOSS:
-                return Left(reasons.too_lossy(loss, change.tier))
-            if draft.from_text and loss > MAX_MISREAD:  # of what the page had no text to begin with, nothing is exact
-                return Left(reasons.misread(loss, change.tier))
-        blob = tokens.to_bytes() if draft.encoded else None
+        if reading is not None and (refusal := _refusal(draft, reading)) is not None:
+            return refusal
         text = draft.text
         if text is not None and draft.encoded and grid is not None:
             text = pack_text(grid, read if self._verifies(draft) else None)
+        if text is None and reading is not None and grid is not None:
+            tokens = with_misread(tokens, _misread(draft, grid, reading))
+            reading = known_misread(reading, tokens)
+        blob = tokens.to_bytes() if draft.encoded or tokens != draft.tokens else None
         held = reading if text is None else None
-        return RewrittenPage(change, draft.drawn, blob, tokens.count, text, held)
+        return RewrittenPage(change, draft.drawn, blob, tokens.count, tokens.codec, text, held)
 
     def _swap(
         self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
@@ -234,7 +246,7 @@ class Rewriter:
     ) -> None:
         """Writes a page; what it had before goes to the wastebasket, if there is a time for that."""
         page = item.change.page
-        if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns(self.codec.name)):
+        if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns()):
             return
         if discard is not None:
             dropped = wastebasket.DroppedPage(
@@ -285,7 +297,9 @@ class Rewriter:
             if text is not None or tier_rank(change.tier) <= tier_rank(page.tier):
                 continue
             try:
-                downscaled[page.id] = codec.lower([unpack_tokens(blob)], change.tier, [page.rows_used])[0]
+                tokens = unpack_tokens(blob)
+                lower = codec.lower([tokens], change.tier, [page.rows_used])[0]
+                downscaled[page.id] = replace(lower, misread=tokens.misread)
             except TokensError:
                 continue  # damaged, or written by other weights: reading the page reports which
         return downscaled
@@ -314,9 +328,36 @@ class Rewriter:
                 images = [draw_page(page, grid, tier) for page, grid in zip(group, grids, strict=True)]
                 with step("encode", pages=len(group), tier=tier):
                     encoded = zip(grids, self.codec.encode(images, tier), strict=True)
-                drawn = [RedrawnPage(grid, tokens, None, (), None) for grid, tokens in encoded]
+                drawn = [
+                    RedrawnPage(grid, tokens, None, (), None, known_misread_cells(states[page.id], grid))
+                    for page, (grid, tokens) in zip(group, encoded, strict=True)
+                ]
             result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
         return result
+
+
+def _refusal(draft: _Draft, reading: Reading) -> Left | None:
+    """Why the page of `draft`, whose tokens read as `reading`, is left as it is; None if it is not."""
+    change, grid = draft.change, draft.grid
+    missing = unreadable_share(reading.cells) if grid is None else missing_share(grid, reading)
+    if missing > UNREAD_SHARE:
+        return Left(reasons.not_read_back(change.tier))
+    if grid is None:
+        return None
+    loss = character_loss(grid, reading)
+    if change.faithful and loss > MAX_CHARACTER_LOSS:
+        return Left(reasons.too_lossy(loss, change.tier))
+    if not change.faithful or draft.from_text:
+        before = None if draft.drawn is None else draft.drawn.misread
+        loss = misread_share(grid, _misread(draft, grid, reading), before)
+        if loss > MAX_MISREAD:
+            return Left(reasons.misread(loss, change.tier), lasts=not change.faithful)
+    return None
+
+
+def _misread(draft: _Draft, grid: Cells, reading: Reading) -> Flags:
+    """bool[rows, columns]: the cells of the page of `draft` that read wrong."""
+    return misread_cells(grid, reading) if draft.drawn is None else draft.drawn.misread_in(reading)
 
 
 def _drafts(

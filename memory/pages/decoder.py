@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from cachetools import LRUCache, TTLCache
 
-from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens
+from foxing.encoder import Codec, CodecError, ReadFailed, Reading, TokensError, VisionTokens, known_misread
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import BLANK, PageLayout
@@ -148,7 +148,7 @@ class PageDecoder:
 
     def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
         """One result for each of `tokens`, decoded as whole pages without the cache: a reading or an error, as
-        `DecodeQueue.decode` returns them."""
+        `DecodeQueue.decode` returns them. Cells that are known to be misread have a confidence of 0."""
         results: dict[int, Reading | CodecError] = {}
         by_codec: dict[str, list[int]] = {}
         for number, item in enumerate(tokens):
@@ -159,7 +159,8 @@ class PageDecoder:
             except TokensError as error:
                 results |= dict.fromkeys(numbers, error)
                 continue
-            results |= zip(numbers, queue.decode([tokens[number] for number in numbers]), strict=True)
+            read = queue.decode([tokens[number] for number in numbers])
+            results |= {number: _flagged(item, tokens[number]) for number, item in zip(numbers, read, strict=True)}
         return [results[number] for number in range(len(tokens))]
 
     def codec_named(self, name: str) -> Codec:
@@ -220,8 +221,8 @@ class PageDecoder:
             raise TokensError(ANOTHER_PAGE)
         codec = self.codec_named(page.codec)
         context = codec.context_rows
-        # `context_rows` holds for the present weights only
-        if context is None or total == 1 or tokens.weights != codec.weights:
+        # `context_rows` holds for the present weights only, and a part of the page has no map of misread cells
+        if context is None or total == 1 or tokens.weights != codec.weights or tokens.misread:
             return [_Request(page, state, 0, total, 0, tokens)]
         margin = -(-context // PageLayout.from_dict(page.layout).rows_per_token(page.tier))
         requests = []
@@ -250,6 +251,14 @@ class PageDecoder:
     def _recent_failure(self, page: PageRow) -> ReaderFailed | None:
         with self._shared.lock:
             return self._shared.failed.get((page.key, page.version))
+
+
+def _flagged(read: Reading | CodecError, tokens: VisionTokens) -> Reading | CodecError:
+    """What was read of `tokens`, with what is known to be misread flagged."""
+    try:
+        return known_misread(read, tokens) if isinstance(read, Reading) else read
+    except TokensError as error:
+        return error
 
 
 def _kept_state(page: PageRow, text: bytes | None) -> PageState | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
 from foxing.encoder import (
@@ -15,6 +16,7 @@ from foxing.encoder import (
     Reading,
     SetAgain,
     VisionTokens,
+    misread_cells,
 )
 from foxing.memory.reports import WordCounts
 from foxing.memory.salience import keeping, rare_in_bank, rehearsed
@@ -30,6 +32,7 @@ from .preview import word_counts
 from .spans import Ranges, keepsake_rows
 from .splice import SplicedText, splice
 
+Flags = npt.NDArray[np.bool_]
 #: Bank id and index terms → how many messages of the bank hold each, for those that any does.
 DocumentFrequencies = Callable[[Connection, int, Collection[str]], Mapping[str, int]]
 
@@ -102,11 +105,18 @@ class RedrawnPage:
     before: Sequence[str]
     #: None if it was not set again
     parts: PageParts | None
+    #: bool[rows, columns]: the cells that show what is known to be misread
+    misread: Flags
 
     @property
     def words(self) -> WordCounts:
         """Words of its messages by class, and how many are left."""
         return word_counts(self.before, None if self.parts is None else self.parts.texts)
+
+    def misread_in(self, reading: Reading) -> Flags:
+        """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than they are drawn,
+        and those that were misread before they were drawn."""
+        return either(misread_cells(self.cells, reading), self.misread)
 
 
 def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:
@@ -140,7 +150,32 @@ def _inked(page: StoredPage) -> InkedPage:
 def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
     parts = None if drawn.faded is None else _parts(page, drawn.faded)
     before = [text.transcription.text for text in page.texts]
-    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, parts)
+    misread = known_misread_cells(page.state, drawn.cells) if drawn.faded is None else _misread_left(page, drawn.faded)
+    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, parts, misread)
+
+
+def either(one: Flags, other: Flags) -> Flags:
+    """bool[rows, columns] of the larger: where one of two has a cell."""
+    both = np.zeros((max(len(one), len(other)), one.shape[1]), dtype=bool)
+    both[: len(one)] |= one
+    both[: len(other)] |= other
+    return both
+
+
+def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
+    """bool[rows, columns]: the cells that are known to be misread, of a page that is drawn as it was read. `drawn`:
+    uint32[rows, columns]."""
+    return either(state.confidence[: len(drawn)] == 0, np.zeros(drawn.shape, dtype=bool))
+
+
+def _misread_left(page: StoredPage, faded: SetAgain) -> Flags:
+    """The same of a page that was set again."""
+    misread = np.zeros(faded.page.cells.size, dtype=bool)
+    read = transcribe_spans(faded.page)
+    for span, text, left, again in zip(faded.page.spans, page.texts, faded.texts, read, strict=True):
+        wrong = text.transcription.confidence[left.origin[: len(again.cell)]] == 0
+        misread[span.start + again.cell[: len(wrong)][wrong]] = True
+    return misread.reshape(faded.page.cells.shape)
 
 
 def _parts(page: StoredPage, faded: SetAgain) -> PageParts:

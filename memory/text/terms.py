@@ -126,11 +126,7 @@ def _uncached_terms_of(chunk: str) -> tuple[TermRun, ...]:
     if _PLAIN.fullmatch(chunk) and not _CAMEL.search(chunk):
         word = chunk.lower()
         return () if word in _NOT_INDEXED else (TermRun(_stem(word), 0, len(chunk)),)
-    if re.match(f"[{_HANGUL}]", chunk):
-        pairs = _pairs(chunk)
-        word = _normalize(chunk)
-        return pairs if any(run.term == word for run in pairs) else (TermRun(word, 0, len(chunk)), *pairs)
-    if re.match(f"[{_UNSPACED}]", chunk):
+    if re.match(f"[{_HANGUL}{_UNSPACED}]", chunk):
         return _pairs(chunk)
     return tuple(_word_terms(chunk))
 

@@ -57,6 +57,8 @@ def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path
     (reading,) = check.readings
     assert (reading.language, reading.tier, reading.pages) == ("en", "tiny", 12)
     assert reading.accuracy > 0.9
+    assert 0.8 < reading.messages_right <= 1
+    assert 0 <= reading.not_aged < 0.5
     threshold = check.calibration.tiers["tiny"]
     assert threshold.flag_below > 0.8, "the threshold of a model that was not measured lets too many errors through"
     assert threshold.silent_errors < 0.01
@@ -104,6 +106,21 @@ def test_the_lowest_threshold_that_lets_few_errors_through_is_chosen() -> None:
     assert tiers["small"].flagged == pytest.approx(0.3, abs=0.01)
 
 
+def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) -> None:
+    pytest.importorskip("stamina", reason="needs the extra 'remote'")
+    options = {"url": "http://127.0.0.1:9/v1", "model": "a-model"}
+    file = tmp_path / "calibration.json"
+    calibrate(load_codec("remote", options=options), Readings([], {"base": [cells(0.7), cells(0.7)]})).write(file)
+    assert Calibration.read(file).model == "a-model"
+    calibrated = load_codec("remote", options={**options, "calibration": str(file)})
+    assert {tier: spec.flag_below for tier, spec in calibrated.tiers.items() if tier in ("base", "small")} == {
+        "base": 0.7,
+        "small": 0.8,
+    }
+    with pytest.raises(CodecError, match=r"model a-model, and this is the codec remote.*model another"):
+        load_codec("remote", options={**options, "model": "another", "calibration": str(file)})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -136,6 +153,7 @@ def test_sample_texts_fill_pages_in_every_language() -> None:
     assert {len(group.pages) for group in texts.values()} == {1}
     assert {group.pages[0].rows_used for group in texts.values()} == {codec.layout.rows}
     readings = measure_readings(codec, {name: texts[name] for name in ("ko", "ru")}, ["small"], nothing)
+    assert {(row.messages_right, row.not_aged) for row in readings.languages} == {(1.0, 0.0)}
     assert [(row.language, row.accuracy > 0.999, row.silent_errors) for row in readings.languages] == [
         ("ko", True, 0.0),
         ("ru", True, 0.0),

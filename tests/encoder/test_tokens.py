@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load as load_safetensors
 
+from foxing.encoder import Reading, known_misread, misread_cells, misread_of, with_misread
 from foxing.encoder.errors import TokensError
 from foxing.encoder.tokens import (
     CHECKSUM_BYTES,
@@ -17,12 +18,13 @@ from foxing.encoder.tokens import (
     PNG,
     STREAM,
     VERSION,
-    VERSION_WITH_INK,
+    VERSION_WITH_MISREAD,
     VisionTokens,
     bytes_of,
     is_variable,
     numbers_in,
 )
+from foxing.renderer import BLANK, GAP_MARK
 
 PREFIX = MAGIC + bytes([VERSION])
 
@@ -160,7 +162,7 @@ def test_the_error_tells_damaged_from_foreign_data() -> None:
     with pytest.raises(TokensError, match="commit 79853fe of foxing"):
         VisionTokens.from_bytes(b"FXVT\x01\x20\x00{}")
     with pytest.raises(TokensError, match="newer version"):
-        VisionTokens.from_bytes(MAGIC + bytes([VERSION_WITH_INK + 1]) + blob[len(PREFIX) :])
+        VisionTokens.from_bytes(MAGIC + bytes([VERSION_WITH_MISREAD + 1]) + blob[len(PREFIX) :])
     with pytest.raises(TokensError, match="not vision tokens"):
         VisionTokens.from_bytes(b"\x89PNG\r\n")
 
@@ -173,6 +175,36 @@ def test_a_map_of_ink_is_stored_beside_the_tokens() -> None:
     assert len(with_ink.to_bytes()) == len(tokens.to_bytes()) + 4
     assert with_ink.bytes_per_token == tokens.bytes_per_token
     assert with_ink.crop(0, 1).ink == b""
+
+
+@pytest.mark.parametrize("ink", [b"", b"\x01\x02\x03"])
+def test_a_map_of_misread_cells_is_stored_beside_the_tokens(ink: bytes) -> None:
+    tokens = replace(make(), ink=ink)
+    flags = np.random.default_rng(3).random((40, 80)) < 0.05
+    flags[30] = True
+    flagged = with_misread(tokens, flags)
+    assert VisionTokens.from_bytes(flagged.to_bytes()) == flagged
+    assert (misread_of(flagged, flags.shape) == flags).all()
+    assert (misread_of(flagged, (30, 80)) == flags[:30]).all()
+    assert len(flagged.misread) < 180
+    assert flagged.crop(0, 1).misread == b""
+    assert with_misread(flagged, np.zeros((40, 80), dtype=bool)) == tokens
+    for broken in (flagged.misread[:-9], b"\xff" + flagged.misread):
+        with pytest.raises(TokensError, match="misread cells"):
+            misread_of(replace(tokens, misread=broken), flags.shape)
+
+
+def test_only_what_reads_otherwise_is_misread() -> None:
+    drawn = np.array([[*map(ord, "one two"), BLANK], [BLANK] * 8], dtype=np.uint32)
+    read = drawn.copy()
+    read[0, 0], read[0, 3], read[0, 4], read[1, 2] = ord("a"), BLANK, ord(GAP_MARK), ord("x")
+    reading = Reading("tiny", read, np.full(read.shape, 0.9, dtype=np.float32), 0.8)
+    wrong = misread_cells(drawn, reading)
+    assert list(zip(*np.nonzero(wrong), strict=True)) == [(0, 0), (1, 2)], "neither blanks nor what reads as a gap"
+    assert (misread_cells(drawn[:1], reading) == wrong).all()
+    flagged = known_misread(reading, with_misread(make(), wrong))
+    assert (flagged.confidence == np.where(wrong, 0, np.float32(0.9))).all()
+    assert known_misread(reading, make()) is reading
 
 
 NAMES = b"\x06native\x02w\x04tiny"

@@ -4,7 +4,8 @@
 
 Each bank holds thirty messages of words that the model knows, from seeds that training never uses. It is sealed, aged
 to `small` and to `tiny`, where pages are drawn from what was decoded before, and recalled by its time window. Pages are
-decoded from their stored tokens and compared with their headers, row by row, with what was typeset.
+decoded from their stored tokens and compared with their headers, row by row, with what was typeset. Silent errors are
+characters of recalled messages that are wrong and not flagged.
 """
 
 import argparse
@@ -41,6 +42,8 @@ class Text(NamedTuple):
     decoded: bool
     wrong: int
     characters: int
+    #: Wrong characters that are not flagged; none are flagged on a page.
+    silent: int = 0
 
 
 def messages(seed: int) -> list[dict[str, Any]]:
@@ -75,11 +78,19 @@ def read_back(codec: Codec, folder: Path, seed: int) -> Iterator[Text]:
                 yield _compared(tier, "page", page.tier == tier, text, page_text(reading.cells))
             found = memory.recall(BANK, since=START, until=START + timedelta(days=1), now=now, limit=500).spans
             for span in found:
-                yield _compared(tier, "message", span.source == "decoded", contents[span.message_id], span.text)
+                said = _compared(tier, "message", span.source == "decoded", contents[span.message_id], span.text)
+                flagged = {place for start, stop, _ in span.uncertain for place in range(start, stop)}
+                yield said._replace(silent=_silent(contents[span.message_id], span.text, flagged))
 
 
 def _compared(tier: str, kind: str, decoded: bool, original: str, read: str) -> Text:
     return Text(tier, kind, decoded, Levenshtein.distance(original, read), max(len(original), len(read)))
+
+
+def _silent(original: str, read: str, flagged: set[int]) -> int:
+    """Edits from `original` to `read` at no flagged character, nor beside one if a character is missing."""
+    edits = [(edit.dest_pos, edit.tag == "delete") for edit in Levenshtein.editops(original, read)]
+    return sum(place not in flagged and not (missing and place - 1 in flagged) for place, missing in edits)
 
 
 def main() -> None:
@@ -92,12 +103,23 @@ def main() -> None:
         for seed in range(FIRST_SEED, FIRST_SEED + banks):
             for text in read_back(codec, Path(folder), seed):
                 texts[text.tier, text.kind].append(text)
-    print(
-        "| tier | what | number | at the tier, decoded | right, of those | right, of all |\n|---|---|---|---|---|---|"
+    columns = (
+        "tier",
+        "what",
+        "number",
+        "decoded at the tier",
+        "below 95 %",
+        "right, of those",
+        "right, of all",
+        "silent",
     )
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for (tier, kind), group in texts.items():
         decoded = [text for text in group if text.decoded]
-        print(f"| `{tier}` | {kind}s | {len(group)} | {len(decoded)} | {_right(decoded)} | {_right(group)} |")
+        below = sum(text.wrong > 0.05 * text.characters for text in decoded)
+        silent = sum(text.silent for text in decoded) / max(1, sum(text.characters for text in decoded))
+        numbers = f"{len(group)} | {len(decoded)} | {below} | {_right(decoded)} | {_right(group)}"
+        print(f"| `{tier}` | {kind}s | {numbers} | {f'{silent:.2%}' if kind == 'message' else ''} |")
 
 
 def _right(texts: list[Text]) -> str:

@@ -17,14 +17,17 @@ from foxing.encoder import (
     VisionTokens,
     can_draw_for,
     capabilities_of,
+    known_misread,
+    misread_of,
+    with_misread,
 )
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
-from foxing.memory.lifecycle.fidelity import character_loss, missing_share
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.exact_text import pack_text
+from foxing.memory.pages.fidelity import character_loss, missing_share
 from foxing.memory.pages.preview import kept_characters
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.assemble import PageDraft
@@ -176,10 +179,12 @@ class PageBlanker:
             if codec is None or text is not None:
                 continue
             try:
-                [blanked] = codec.blank([unpack_tokens(tokens)], [rest.gone])
+                before = unpack_tokens(tokens)
+                [blanked] = codec.blank([before], [rest.gone])
+                misread = misread_of(before, rest.gone.shape) & ~rest.gone
             except TokensError:
                 continue  # damaged, or of another codec: reading the page reports which
-            yield BlankedPage(rest.page, blanked, None, None, rest.parts)
+            yield BlankedPage(rest.page, with_misread(blanked, misread), None, None, rest.parts)
 
     def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
         """Page id → what is left of the page as it is read now. Raises `Unreadable`."""
@@ -245,11 +250,13 @@ def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError, sta
         raise ReaderFailed(f"page {page.key} could not be read: {reading}") from reading
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
+    tokens = with_misread(drawn.tokens, drawn.misread_in(reading))
+    reading = known_misread(reading, tokens)
     if parts is None:
-        return BlankedPage(page, drawn.tokens, None, reading, rest.parts, character_loss(state.cells, reading))
+        return BlankedPage(page, tokens, None, reading, rest.parts, character_loss(state.cells, reading))
     held = DroppedParts(parts.rows_used, parts.spans, parts.keepsakes)
     changed = _lost_share(drawn.before, parts.texts)
-    return BlankedPage(replace(page, rows_used=parts.rows_used), drawn.tokens, None, reading, held, changed)
+    return BlankedPage(replace(page, rows_used=parts.rows_used), tokens, None, reading, held, changed)
 
 
 def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:

@@ -1,7 +1,7 @@
 """Postings: which documents contain which terms how often, as sorted arrays, and packed into few bytes.
 
-A document is a passage of a message. A term is a keyed hash of 40 bits of a word, so that what is packed is no copy of
-the text, and two words of a bank with a hundred thousand of them share one in a chance of 1 to 10,000,000.
+A document is a passage of a message. A term is a keyed hash of 32 bits of a word, so that what is packed is no copy of
+the text; a word shares its hash with one of a hundred thousand others in one of 40,000 cases, and finds both then.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import zstandard
 
 from foxing.memory.text.passages import document_key
 
-TERM_BYTES = 5
+TERM_MASK = (1 << 32) - 1
 MOST = (1 << 16) - 1  # of a term in a document that are counted
 
 _LEVEL = 9
@@ -35,7 +35,8 @@ ENTRY = np.dtype([("passage", "<u2"), ("count", "<u2"), ("term", "<u8")])
 Array = npt.NDArray[Any]
 
 _HEADER = struct.Struct("<BIIIq")  # format, documents, terms, postings, the first document
-_FORMAT = 1
+_FORMAT = 2
+_WIDE_TERMS = 1  # the format before it, whose hashes have 40 bits: the lower ones are those of today
 _WIDTHS = (8, 8, 4, 4, 2)  # bytes of the numbers of each array before packing
 
 
@@ -122,7 +123,7 @@ class Postings:
     @classmethod
     def _unpack(cls, packed: bytes) -> "Postings":
         version, n, t, p, first = _HEADER.unpack_from(packed)
-        if version != _FORMAT:
+        if version not in (_FORMAT, _WIDE_TERMS):
             raise ValueError
         if not n:
             return NO_POSTINGS
@@ -137,13 +138,21 @@ class Postings:
         starts = np.append(0, np.cumsum(frequencies.astype(np.int64)))
         within = np.cumsum(gaps.astype(np.int64))
         before = np.repeat(within[starts[:-1]] - gaps[starts[:-1]].astype(np.int64), np.diff(starts))
-        return cls(
+        found = cls(
             np.cumsum(steps.astype(np.int64)) + first,
             np.cumsum(hashes),
             starts,
             (within - before).astype(np.uint32),
             counts.astype(np.uint16),
         )
+        return cls.of(_narrowed(found.records)) if version == _WIDE_TERMS else found
+
+
+def _narrowed(found: Array) -> Array:
+    """`RECORD`s with terms of 32 bits; of those of a document that are alike then, the first."""
+    found["term"] &= TERM_MASK
+    _, first = np.unique(found[["document", "term"]], return_index=True)
+    return found[first]
 
 
 NO_POSTINGS = Postings.of(np.zeros(0, dtype=RECORD))
@@ -183,13 +192,15 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
     numbers = np.repeat(np.array(ids, dtype=np.int64), [len(data) // ENTRY.itemsize for data in packed])
     result["document"] = document_key(numbers, found["passage"].astype(np.int64))
     result["term"], result["count"] = found["term"], found["count"]
+    if result["term"].max(initial=0) > TERM_MASK:  # of messages that were stored when hashes had 40 bits
+        return _narrowed(result)
     return result
 
 
 def term_hash(term: str, key: bytes) -> int:
-    """What stands for a term in the index of a database with the secret `key`: 40 bits."""
-    digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=TERM_BYTES, key=key, person=b"terms")
-    return int.from_bytes(digest.digest(), "little")
+    """What stands for a term in the index of a database with the secret `key`: 32 bits."""
+    digest = hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=5, key=key, person=b"terms")
+    return int.from_bytes(digest.digest(), "little") & TERM_MASK
 
 
 def _planes(array: Array, width: int) -> list[bytes]:

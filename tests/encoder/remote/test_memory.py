@@ -53,6 +53,37 @@ def test_printed_pages_age_from_their_image_and_stay_exact(server: Server, load:
         assert codec.usage.pages == codec.usage.requests == 4  # one for each move, one for the export
 
 
+def test_what_was_read_wrong_stays_flagged_in_smaller_images_and_where_others_are_cut_out(
+    server: Server, load: LoadCodec, database_url: str
+) -> None:
+    codec = load(server.url, columns=80)
+    clock = [START + timedelta(hours=12)]
+    with Memory(database_url, codec=codec, clock=lambda: clock[0]) as memory:
+        remember(memory, 12)
+        memory.seal("b")
+        said = [
+            Entry(span.message_id, span.role, span.text, span.created_at, span.thread) for span in memory.export("b")
+        ]
+        lines = "\n".join(grid_text(row) for row in Typesetter(codec.layout).page(said).cells)
+        wrong = lines.replace("note 3: Titan", "note 3: Tixan")
+        server.answer = lambda answer: completion(wrong)
+        for days, tier in ((8, "small"), (31, "tiny")):
+            clock[0] = START + timedelta(days=days)
+            assert [move.to_tier for move in memory.age("b").moved] == [tier]
+            flagged = {
+                s.message_id: [s.text[a:b] for a, b, _ in s.uncertain] for s in memory.export("b") if s.uncertain
+            }
+            assert flagged == {"m3": ["x"]}
+        [page] = memory.pages("b").pages
+        before = memory.page_tokens("b", page.id)
+        memory.erase_message("b", "m11")
+        after = memory.page_tokens("b", page.id)
+        assert after.data != before.data
+        assert after.misread == before.misread != b""
+        memory.erase_message("b", "m3")
+        assert memory.page_tokens("b", page.id).misread == b""
+
+
 def test_a_memory_ages_and_recalls_through_a_failing_server(server: Server, load: LoadCodec, database_url: str) -> None:
     clock = [START + timedelta(hours=12)]
     codec = load(server.url, retries=9, timeout_s=5.0)

@@ -20,7 +20,7 @@ from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.encoder.vision.models.got import GotOcr2
 from foxing.encoder.vision.models.model import FREE_OCR, VisionModel
 from foxing.encoder.vision.models.qwen import QwenVl
-from foxing.memory import Memory
+from foxing.memory import Memory, Policy
 from foxing.renderer import PageLayout
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -119,7 +119,8 @@ def test_an_incomplete_reading_is_uncertain(memory: Memory, database_url: str, c
         assert (report.moved, memory.message("ana", "m1").source) == ([], "text")
         assert "of its characters wrong" in report.unreadable[0].reason
         codec.text = "\n".join(LINES)
-        assert len(memory.age("ana", now=START + timedelta(days=8)).moved) == 1
+        assert memory.age("ana", now=START + timedelta(days=8.5)).moved == [], "it is not tried again at each tick"
+        assert len(memory.age("ana", now=START + timedelta(days=9)).moved) == 1
     codec.text = "\n".join(LINES[:4])
     with Memory(database_url, codec=codec, clock=lambda: START) as memory:
         assert memory.message("ana", "m0").text == MESSAGES[0]
@@ -128,6 +129,63 @@ def test_an_incomplete_reading_is_uncertain(memory: Memory, database_url: str, c
         assert incomplete.text.startswith(read)
         assert 0 < incomplete.confidence < 0.95
         assert sum(stop - start for start, stop, _ in incomplete.uncertain) == len(incomplete.text) - len(read)
+
+
+def uncertain(memory: Memory, message_id: str) -> list[str]:
+    """What of a message is flagged."""
+    span = memory.message("ana", message_id)
+    return [span.text[start:stop] for start, stop, _ in span.uncertain]
+
+
+def test_what_was_read_wrong_stays_flagged_however_certain_the_model_is(
+    memory: Memory, database_url: str, codec: ScriptedCodec
+) -> None:
+    codec.text = codec.text.replace("harbour", "hxrbour").replace("Nobody", "Somebody")
+    with memory:
+        for days, tier in ((8, "small"), (40, "tiny")):  # at `tiny` it reads just what is drawn
+            assert len(memory.age("ana", now=START + timedelta(days=days)).moved) == 1
+            page = memory.pages("ana").pages[0]
+            assert (page.tier, memory.page_tokens("ana", page.id).misread != b"") == (tier, True)
+            assert (uncertain(memory, "m0"), memory.message("ana", "m0").confidence < 0.95) == (["x"], True)
+            assert "hxrbour" in memory.message("ana", "m0").text
+            hits = memory.recall("ana", "hxrbour", now=START + timedelta(days=days)).spans
+            assert [span.message_id for span in hits] == [], "a flagged word is in no index"
+        assert memory.read_page("ana", page.id).uncertain != []
+    with Memory(database_url, codec=codec, clock=lambda: START) as reopened:
+        assert uncertain(reopened, "m0") == ["x"]
+        codec.text = "\n".join(codec.text.split("\n")[:3])
+        reopened.erase_message("ana", "m1")
+        assert uncertain(reopened, "m0") == ["x"], "nor is it forgotten where another message is erased"
+
+
+def test_a_page_is_not_aged_once_a_twentieth_of_its_text_is_read_wrong(memory: Memory, codec: ScriptedCodec) -> None:
+    right = codec.text
+    with memory:
+        codec.text = right.replace("Nobody", "Xxxxxx")
+        report = memory.age("ana", now=START + timedelta(days=8))
+        assert (report.moved, memory.message("ana", "m1").source) == ([], "text")
+        assert "of its characters wrong" in report.unreadable[0].reason
+        codec.text = right.replace("Nobody", "Xxxody")
+        assert len(memory.age("ana", now=START + timedelta(days=9)).moved) == 1
+        assert uncertain(memory, "m1") == ["Xxx"]  # and what `small` reads is cached
+        codec.text = codec.text.replace("kitchen", "kxxxhen")
+        report = memory.age("ana", now=START + timedelta(days=40))
+        assert (report.moved, memory.pages("ana").pages[0].tier) == ([], "small"), "the two together are too much"
+        assert "of its characters wrong" in report.unreadable[0].reason
+
+
+def test_a_page_that_keeps_no_text_from_the_start_is_compared_too(database_url: str, codec: ScriptedCodec) -> None:
+    policy = Policy(fresh="small", steps=(), keep_text="until:base")
+    message = {"id": "m", "thread": "main", "role": "user", "content": INVOICE, "created_at": START}
+    for bank, text, source in (("ana", "Xxx ixxxxxx xxxx", "text"), ("ben", "The xnvoice went", "decoded")):
+        codec.text = "\n".join(INVOICE_LINES).replace("The invoice\n went", text[:11] + "\n" + text[11:])
+        with Memory(database_url, codec=codec, clock=lambda: START) as memory:
+            memory.set_policy(bank, policy)
+            memory.store(bank, [message])
+            memory.seal(bank)
+            span = memory.message(bank, "m")
+            assert span.source == source
+            assert [span.text[a:b] for a, b, _ in span.uncertain] == ([] if source == "text" else ["x"])
 
 
 def test_text_is_kept_if_its_page_reads_with_low_confidence(memory: Memory, codec: ScriptedCodec) -> None:

@@ -89,14 +89,14 @@ def test_a_bank_is_recalled_at_every_tier_from_tokens_alone(memory: Memory, monk
     assert {reading.tier for reading in readings} == {"base"}
     assert accuracy(list(zip(texts, [page_text(reading.cells) for reading in readings], strict=True))) >= 0.90
 
-    for days, tier, tokens in ((8, "small", 100), (40, "tiny", 64)):
+    for days, tier, moved in ((8, "small", 5), (40, "tiny", 4)):  # of one, more than 5 % is misread by then
         now = START + timedelta(days=days, hours=3)
         report = memory.tick(now=now)
-        assert (report.moved_pages, report.failed_banks) == (len(ids), {})
+        assert (report.moved_pages, report.failed_banks) == (moved, {})
         pages = memory.pages(BANK).pages
-        assert {(page.tier, page.vision_tokens, page.text_kept, page.keepsakes) for page in pages} == {
-            (tier, tokens, False, 0)
-        }, "only tokens are left, no text and no identifiers"
+        assert [page.tier for page in pages].count(tier) == moved
+        assert {page.vision_tokens for page in pages} <= {100, 64}
+        assert {(page.text_kept, page.keepsakes) for page in pages} == {(False, 0)}, "no text and no identifiers"
         with monkeypatch.context() as patched:
             patched.setattr(DeepSeekOcr, "image_features", encoder)
             window = memory.recall(BANK, since=START, until=START + timedelta(days=1), now=now, limit=100).spans

@@ -1,6 +1,7 @@
 """Relayout: moving a bank to a codec whose pages hold a quarter as much, and back, without loss."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL.Image import Image
 from support.databases import execute
+from support.hooked_codec import HookedCodec
 from support.plugins import InstallPlugin
 
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
@@ -314,6 +316,20 @@ def test_a_tier_that_the_codec_lacks_becomes_the_next_sharper_one(bank: Bank) ->
     assert moved.tier == "small"
     assert {page.tier for page in memory.pages(BANK).pages} == {"small"}
     assert memory.age(BANK).moved == []
+
+
+def test_what_was_misread_stays_flagged_in_another_layout(bank: Bank) -> None:
+    def alter(tokens: VisionTokens, reading: Reading) -> Reading:
+        wrong = (reading.cells == ord("8")) & (tokens.tier == "small")
+        return replace(reading, cells=np.where(wrong, np.uint32(ord("3")), reading.cells))
+
+    bank.now = START + 10 * DAY
+    bank.open(HookedCodec(alter=alter)).age(BANK)
+    bank.now += 8 * DAY
+    memory = bank.open(Printed())
+    assert len(memory.reencode(BANK).reencoded) == 1
+    flagged = [s.text[a:b] for s in memory.export(BANK) for a, b, sure in s.uncertain if sure == 0]
+    assert len(flagged) >= sum(content.split(":")[0].count("8") for content in MESSAGES) > 0
 
 
 def test_a_page_that_the_new_codec_cannot_read_stays(bank: Bank) -> None:

@@ -12,9 +12,9 @@ from support.search_doubles import indexed_terms
 
 from foxing.encoder import UNREADABLE, Reading, VisionTokens
 from foxing.memory import Memory
-from foxing.memory.lifecycle.fidelity import character_loss, missing_share, unreadable_share
 from foxing.memory.lifecycle.retypeset import message_part
 from foxing.memory.pages.content import PageState
+from foxing.memory.pages.fidelity import character_loss, misread_share, missing_share, unreadable_share
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.renderer import BLANK, GAP_MARK, Entry, PageLayout, Typesetter, code_points, transcribe
@@ -156,3 +156,13 @@ def test_fidelity_counts_characters_not_gaps(blank: np.ndarray) -> None:
     assert character_loss(blank, reading(faded)) == pytest.approx(2 / 5)
     assert missing_share(blank, reading(faded, 0.1)) == 0
     assert unreadable_share(np.full((1, 3), ord(GAP_MARK), np.uint32)) == 0
+
+
+def test_what_was_lost_before_a_page_was_drawn_is_misread_too() -> None:
+    grid = np.array([[*code_points("abcdefgh"), BLANK, BLANK]], dtype=np.uint32)
+    misread, before = np.zeros((2, grid.shape[0], grid.shape[1]), dtype=bool)
+    misread[0, [0, 8]] = True
+    assert misread_share(grid, misread) == 1 / 8, "what was never there is no part of the page"
+    before[0, [0, 8]] = True
+    assert misread_share(grid, misread | before, before) == 2 / 9
+    assert misread_share(np.full((1, 4), BLANK, dtype=np.uint32), np.ones((1, 4), dtype=bool)) == 0

@@ -158,7 +158,7 @@ def open_low_tiers(open_codec: OpenCodec) -> OpenCodec:
     return open_kind
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "olmocr"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in READING_CHECKS], ids=lambda check: check.__name__
 )

@@ -7,7 +7,7 @@ from foxing.encoder import UNREADABLE, Reading
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells
 
 MAX_CHARACTER_LOSS = 0.03  # share of a page's characters that rewriting it may change
-MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise than its text, if that is dropped
+MAX_MISREAD = 0.05  # share of a page's characters that its tokens may read otherwise, if nothing sharper is left
 
 
 def character_loss(grid: Cells, reading: Reading) -> float:
@@ -17,6 +17,16 @@ def character_loss(grid: Cells, reading: Reading) -> float:
     readable = _inked(grid) & (grid != UNREADABLE)
     same = readable[:rows] & (grid[:rows] == reading.cells[:rows])
     return 1 - float(same.sum()) / float(readable.sum()) if readable.any() else 0.0
+
+
+def misread_share(grid: Cells, misread: npt.NDArray[np.bool_], before: npt.NDArray[np.bool_] | None = None) -> float:
+    """Share of the characters of `grid`, uint32[rows, columns], that begin in one of the cells `misread`; 0 to 1.
+    `before`: cells that were misread before the page was drawn; where these show nothing readable, a character is lost.
+    Both bool[rows, columns], with at least the rows of `grid`."""
+    readable = _inked(grid) & (grid != UNREADABLE)
+    lost = np.zeros_like(readable) if before is None else before[: len(grid)] & ~readable & (grid != WIDE_TAIL)
+    total = int(readable.sum() + lost.sum())
+    return int((readable & misread[: len(grid)]).sum() + lost.sum()) / total if total else 0.0
 
 
 def unreadable_share(grid: Cells) -> float:

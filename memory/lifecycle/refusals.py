@@ -1,0 +1,34 @@
+"""Pages whose tokens at a tier read wrong: they are not encoded and read again at each tick of the clock."""
+
+from datetime import datetime, timedelta
+from threading import Lock
+
+from cachetools import LRUCache
+
+from .changes import Change
+
+#: How long a page is left alone. Weights read the same again; a server may have got others.
+LEFT_FOR = timedelta(days=1)
+MAX_PAGES = 10_000
+
+
+class Refusals:
+    """Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._pages: LRUCache[tuple[str, int, str], tuple[datetime, str]] = LRUCache(MAX_PAGES)
+        self._lock = Lock()
+
+    def reason(self, change: Change, now: datetime) -> str | None:
+        """Why the page is to be left as it is at `now`; None if it may be tried."""
+        with self._lock:
+            refused = self._pages.get(_key(change))
+        return refused[1] if refused is not None and abs(now - refused[0]) < LEFT_FOR else None
+
+    def add(self, change: Change, now: datetime, reason: str) -> None:
+        with self._lock:
+            self._pages[_key(change)] = now, reason
+
+
+def _key(change: Change) -> tuple[str, int, str]:
+    return change.page.key, change.page.version, change.tier
