@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from math import inf
 from threading import Event
@@ -27,7 +28,7 @@ from .settings import Settings
 EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
 GATHER_S = 0.005  # that calls wait for others to be stored with
 GATHERED = 64  # calls that are stored together
-GATHERED_CHARS = 20_000  # of a call that is stored with others
+GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # at most, of a call that is stored with others
 READY_FOR_S = 1.0  # how long the answer of a readiness check holds
 
 P = ParamSpec("P")
@@ -77,7 +78,8 @@ class StoreQueue:
     ) -> StoreResult:
         """The result of `Memory.store`. Raises what that raises."""
         call = StoreCall(bank, messages, thread, idempotency_key)
-        if sum(len(message.text) for message in messages) > GATHERED_CHARS:  # others would wait for it
+        large = len(messages) > GATHERED_MESSAGES or sum(len(m.text) for m in messages) > GATHERED_CHARS
+        if large:  # others would wait for it
             [answer] = await self._store([call])
             if isinstance(answer, BaseException):
                 raise answer
@@ -87,7 +89,8 @@ class StoreQueue:
         if self._enough is not None and len(self._waiting) >= self._last:
             self._enough.set()
         if self._running is None or self._running.done():
-            self._running = asyncio.get_running_loop().create_task(self._run())
+            # in no request's context: the first would be the parent of what all later ones are traced as
+            self._running = asyncio.get_running_loop().create_task(self._run(), context=Context())
         return await answered
 
     async def _run(self) -> None:

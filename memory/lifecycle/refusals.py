@@ -11,12 +11,15 @@ from .changes import Change
 LEFT_FOR = timedelta(days=1)
 MAX_PAGES = 10_000
 
+#: A page's id and version, the tier it was to get, and whether its text was to go: kept text needs no tokens.
+_Key = tuple[str, int, str, bool]
+
 
 class Refusals:
     """Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._pages: LRUCache[tuple[str, int, str], tuple[datetime, str]] = LRUCache(MAX_PAGES)
+        self._pages: LRUCache[_Key, tuple[datetime, str]] = LRUCache(MAX_PAGES)
         self._lock = Lock()
 
     def reason(self, change: Change, now: datetime) -> str | None:
@@ -30,5 +33,5 @@ class Refusals:
             self._pages[_key(change)] = now, reason
 
 
-def _key(change: Change) -> tuple[str, int, str]:
-    return change.page.key, change.page.version, change.tier
+def _key(change: Change) -> _Key:
+    return change.page.key, change.page.version, change.tier, change.drops_text

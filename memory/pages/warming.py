@@ -4,10 +4,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from foxing.encoder import Codec
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
-from foxing.memory.storage.repositories.pages import PageRow
 
 from .decoder import PageDecoder
 
@@ -25,24 +23,21 @@ class CacheWarmer:
     def warm(self, stopping: Callable[[], bool]) -> int:
         """See `Memory.warm`."""
         codec = self.decoder.load()
-        largest = codec.layout.cells * 8  # bytes of a page in the cache: its cells and their confidence
-        before, read = sys.maxsize, 0
-        while not stopping() and self.decoder.free_bytes >= AT_ONCE * largest:
+        # the others take seconds a page, or are charged for
+        quick = [tier for tier, spec in codec.tiers.items() if spec.streamed]
+        exact = codec.layout.cells * 4  # bytes of a page in the cache; others have confidences as well
+        most = self.decoder.free_bytes // exact  # that have been read already take none
+        before, looked_at = sys.maxsize, 0
+        while quick and looked_at < most and self.decoder.free_bytes >= 2 * exact * AT_ONCE and not stopping():
             if self.decoder.queue_depth:
                 time.sleep(PAUSE_S)
                 continue
             with self.database.read() as connection:
-                found = pages.newest(connection, before, AT_ONCE)
-                quick = [page for page in found if _is_quick(page, codec)]
-                contents = pages.contents(connection, [page.id for page in quick])
+                found = pages.newest(connection, codec.name, quick, before, AT_ONCE)
+                contents = pages.contents(connection, [page.id for page in found])
             if not found:
                 break
+            self.decoder.read(found, contents)
             before = found[-1].id
-            self.decoder.read(quick, contents)
-            read += len(quick)
-        return read
-
-
-def _is_quick(page: PageRow, codec: Codec) -> bool:
-    """Whether the codec reads the page in milliseconds. Printed pages take seconds each, and some are charged for."""
-    return page.codec == codec.name and page.tier in codec.tiers and codec.tiers[page.tier].streamed
+            looked_at += len(found)
+        return looked_at

@@ -199,9 +199,9 @@ def list_by_time(
     return [PageRow(*row) for row in connection.execute(query)]
 
 
-def newest(connection: Connection, before_id: int, limit: int) -> list[PageRow]:
-    """The newest pages of all banks among those below an id, the newest first."""
-    query = _select.where(_c.id < before_id).order_by(_c.id.desc()).limit(limit)
+def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:
+    """The newest pages of all banks, of a codec and some tiers, among those below an id; the newest first."""
+    query = _select.where(_c.id < before_id, _c.codec == codec, _c.tier.in_(tiers)).order_by(_c.id.desc()).limit(limit)
     return [PageRow(*row) for row in connection.execute(query)]
 
 

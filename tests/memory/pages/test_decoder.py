@@ -159,6 +159,16 @@ def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(databa
         assert [span.text for span in memory.recall("ana", limit=50).spans] == told
 
 
+def test_pages_that_take_long_to_read_are_not_read_in_advance(database_url: str) -> None:
+    with Memory(database_url, codec=StripCodec(), clock=lambda: NOW) as memory:
+        memory.store("ana", [{"role": "user", "content": "Titan is late. " * 40, "created_at": NOW}])
+        memory.seal("ana")
+    codec = StripCodec()
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
+        assert memory.warm() == 0
+    assert codec.rows == []
+
+
 def test_tokens_of_another_page_are_not_taken_for_its_own(database_url: str, codec: HookedCodec) -> None:
     with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
         memory.set_policy("ana", Policy(keep_text="until:large"))
