@@ -19,7 +19,7 @@ TEXT = "The delivery is late again, says note"
 
 @pytest.fixture
 def memory(database_url: str) -> Iterator[Memory]:
-    """Two short pages with two messages each."""
+    """Two short pages with two messages each, none of which this memory has read."""
     with Memory(database_url, clock=lambda: START + DAY) as opened:
         for page in ("a", "b"):
             for number in range(2):
@@ -27,6 +27,7 @@ def memory(database_url: str) -> Iterator[Memory]:
                 item = {"id": f"{page}{number}", "role": "user", "content": f"{TEXT} {page}{number}.", "created_at": at}
                 opened.store("ana", [item])
             opened.seal("ana")
+    with Memory(database_url, clock=lambda: START + DAY) as opened:
         yield opened
 
 
