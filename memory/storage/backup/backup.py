@@ -7,6 +7,7 @@ from sqlalchemy import inspect
 
 from foxing.memory.errors import DatabaseTooNew
 from foxing.memory.storage.database import Database, alembic_config
+from foxing.memory.storage.secrets import new_blob_folder
 
 from . import postgresql, sqlite
 from .blobs import copied_blobs, file_beside, restored_blobs
@@ -69,11 +70,12 @@ def restore(
 
     programs = programs or Programs()
     needed = sqlite.has_blobs(path) if database.is_sqlite else postgresql.has_blobs(path, programs)
-    with restored_blobs(database, path, needed=needed):
+    folder = new_blob_folder()  # never that of the source, which may use it still
+    with restored_blobs(database, path, folder, needed=needed):
         if database.is_sqlite:
-            sqlite.restore(database, path, accept, progress)
+            sqlite.restore(database, path, folder, accept, progress)
         else:
-            postgresql.restore(database, path, accept, programs)
+            postgresql.restore(database, path, folder, accept, programs)
     return Backup(path, dialect, revisions[0], path.stat().st_size)
 
 

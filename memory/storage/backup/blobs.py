@@ -12,7 +12,7 @@ from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import BlobReference
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents, uses
-from foxing.memory.storage.secrets import blob_folder, new_blob_folder, set_blob_folder
+from foxing.memory.storage.secrets import blob_folder
 
 from .files import whole_file
 from .values import BackupError
@@ -60,9 +60,9 @@ def _write(database: Database, blobs: list[BlobReference], path: Path) -> None:
 
 
 @contextmanager
-def restored_blobs(database: Database, path: Path, *, needed: bool) -> Iterator[None]:
-    """Uploads the blobs of a backup to a folder of their own, which the database uses once the block has made it. If
-    the block raises, they are deleted again. `needed`: whether the backup refers to blobs."""
+def restored_blobs(database: Database, path: Path, folder: str, *, needed: bool) -> Iterator[None]:
+    """Uploads the blobs of a backup to `folder`, which the database uses that the block makes. If the block raises,
+    they are deleted again. `needed`: whether the backup refers to blobs."""
     file = file_beside(path)
     if not needed:
         yield
@@ -73,12 +73,10 @@ def restored_blobs(database: Database, path: Path, *, needed: bool) -> Iterator[
         raise BackupError("this backup has blobs of an object storage; choose one for the restored database").naming(
             "blobs_url"
         )
-    folder, uploaded = new_blob_folder(), list[str]()
+    uploaded = list[str]()
     try:
         _upload(database, file, folder, uploaded)
         yield
-        with database.write() as connection:
-            set_blob_folder(connection, folder)
     except BaseException:
         database.blobs.store.delete(uploaded)
         raise

@@ -34,9 +34,11 @@ def back_up(database: Database, path: Path, progress: Progress | None) -> str:
         return verify(part)
 
 
-def restore(database: Database, path: Path, accept: Callable[[str], None], progress: Progress | None) -> None:
-    """Makes the database of a copy, which is verified first. `accept`: raises what speaks against the revision of its
-    schema."""
+def restore(
+    database: Database, path: Path, folder: str, accept: Callable[[str], None], progress: Progress | None
+) -> None:
+    """Makes the database of a copy, which is verified first, with its blobs in `folder`. `accept`: raises what speaks
+    against the revision of its schema."""
     target = file_of(database)
     if target is None:
         raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
@@ -44,6 +46,7 @@ def restore(database: Database, path: Path, accept: Callable[[str], None], progr
     with whole_file(target) as part:
         copy(path, part, progress)
         accept(verify(part))
+        _set_blob_folder(part, folder)
         _check_unused(target)
 
 
@@ -72,6 +75,13 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Prog
             progress(total - remaining, total)
 
     source.backup(target, pages=_PAGES_AT_ONCE, progress=report)
+
+
+def _set_blob_folder(path: Path, folder: str) -> None:
+    """Has a copy that ever had blobs in object storage use a folder of its own."""
+    with _explained(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'secrets'").fetchone():
+            connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
 
 
 def _check_place(target: Path) -> None:

@@ -1,9 +1,11 @@
 """Backups of databases whose large blobs are in object storage."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.databases import execute
 from support.operations.backups import made, restored
 from support.operations.blobs import DAY, START, Storage, fill, said
 
@@ -58,6 +60,50 @@ def test_a_restored_database_has_blobs_of_its_own(
         assert copy.message("ana", "3").text == said(3)
         copy.erase_bank("ana")
     assert storage.files() == []
+
+
+def test_a_restored_database_never_has_the_folder_of_the_source(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+) -> None:
+    memory.erase_bank("ana")
+    made(storage.options(database_url), tmp_path / "foxing.backup", programs)
+    assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
+    url = elsewhere()
+    restored(url, tmp_path / "foxing.backup", programs)  # without a storage, which it may be given later
+    assert folder(url) != folder(database_url)
+
+
+def test_a_restore_that_is_killed_leaves_nothing_of_the_source_in_place(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backup, url = tmp_path / "foxing.backup", elsewhere()
+    made(storage.options(database_url), backup, programs)
+
+    def killed(self: Database) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Database, "write", killed)  # nothing is written after the restored database is in place
+        restored(storage.options(url), backup, programs)
+    with Database(url) as in_place:
+        assert in_place.revision() is None or folder(url) != folder(database_url)
+
+
+def folder(url: str) -> bytes:
+    """The folder of a database in the storage."""
+    ((value,),) = execute(url, "SELECT value FROM secrets WHERE name = 'blobs'")
+    return bytes(value)
 
 
 def test_blobs_stay_while_a_backup_is_made(memory: Memory, database_url: str, storage: Storage, tmp_path: Path) -> None:

@@ -62,6 +62,26 @@ def test_only_the_schema_of_foxing_is_dumped(new_database: Callable[[], str], tm
     assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
 
 
+def test_a_restore_that_fails_half_way_leaves_the_database_empty(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    real, url = client_programs(), new_database()
+    Memory(url).close()
+    made(url, tmp_path / "backup", programs=Programs(real))
+    for name in ("pg_dump", "pg_restore", "psql"):
+        fails = 'case "$*" in *--schema=*) echo "cut off" >&2; exit 1;; esac' if name == "pg_restore" else ""
+        (tmp_path / name).write_text(f'#!/bin/sh\n"{real / name}" "$@" || exit\n{fails}\n')
+        (tmp_path / name).chmod(0o700)
+    other = new_database()
+    with pytest.raises(BackupError, match="pg_restore failed: cut off"):
+        restored(other, tmp_path / "backup", programs=Programs(tmp_path))
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+    execute(other, "CREATE SEQUENCE banks_id_seq")  # in the way, and not a table
+    with pytest.raises(BackupError, match=r"psql failed: .*banks_id_seq.* already exists"):
+        restored(other, tmp_path / "backup", programs=Programs(real))
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
 def test_passwords_are_not_arguments(new_database: Callable[[], str], tmp_path: Path) -> None:
     url = new_database()
     Memory(url).close()
