@@ -1,14 +1,18 @@
 """Pages whose tokens and texts are in object storage behave as those in the database do."""
 
 import logging
+from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.event import listen
 from support.databases import execute
 from support.operations.blobs import DAY, START, Storage, fill, messages, said
 
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError, TokensDamaged
-from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
+from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents
 from foxing.memory.storage.repositories.blobs.erasure import find_orphans
@@ -121,6 +125,38 @@ def test_objects_stay_while_a_transaction_may_still_read_them(
     memory.tick()
     assert storage.files() == []
     assert page
+
+
+def test_what_another_process_gives_up_meanwhile_waits_for_its_own_readers(
+    memory: Memory, options: DatabaseOptions, storage: Storage
+) -> None:
+    fill(memory, pages=1)
+    memory.store("bo", messages([30]))
+    memory.seal("bo")
+    with Database(options) as other, other.read() as connection:
+        connection.exec_driver_sql("SELECT * FROM pages").all()
+        assert not memory.erase_bank("ana").log_erased
+    before = storage.files()
+    with Database(options) as eraser, Database(options) as reader, ExitStack() as open_until_the_end:
+        seen: list[Connection] = []
+
+        def give_up_another(*event: Any) -> None:
+            """Once nothing is in the way of the eraser, a reader begins, and another process erases what it sees."""
+            if not seen and any(word in event[2] for word in ("wal_checkpoint", "pg_stat_activity")):
+                seen.append(open_until_the_end.enter_context(reader.read()))
+                seen[0].exec_driver_sql("SELECT * FROM pages").all()
+                assert not memory.erase_bank("bo").log_erased
+
+        listen(eraser.engine, "after_cursor_execute", give_up_another)
+        assert eraser.erase_log()
+
+        assert seen
+        assert 0 < len(storage.files()) < len(before)
+        query = "SELECT pages.bank_id, tokens FROM page_contents JOIN pages ON pages.id = page_id"
+        ((bank_id, stored),) = seen[0].exec_driver_sql(query)
+        assert not isinstance(contents.get(seen[0], [(bank_id, bytes(stored))])[0], MissingBlob)
+    memory.tick()
+    assert storage.files() == []
 
 
 def _interrupted(database: Database) -> None:
