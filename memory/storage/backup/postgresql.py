@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -14,7 +16,6 @@ from sqlalchemy import func, select
 
 from foxing.memory.storage.database import Database
 
-from .files import whole_file
 from .values import BackupError
 
 MAGIC = b"PGDMP"
@@ -66,13 +67,12 @@ class Programs:
         return done.stdout or ""
 
 
-def back_up(database: Database, path: Path, programs: Programs) -> str:
-    """Dumps the schema of the database to `path`, verified; returns the revision of its tables."""
+def back_up(database: Database, part: Path, programs: Programs) -> str:
+    """Dumps the schema of the database to the file `part`, verified; returns the revision of its tables."""
     connection = _Connection.of(database)
-    with whole_file(path) as part:
-        arguments = ("--format=custom", f"--schema={_quoted(connection.schema)}", *_PLAIN, f"--file={part}")
-        programs.run("pg_dump", *arguments, *connection.arguments, environment=connection.environment)
-        return verify(part, programs)
+    arguments = ("--format=custom", f"--schema={_quoted(connection.schema)}", *_PLAIN, f"--file={part}")
+    programs.run("pg_dump", *arguments, *connection.arguments, environment=connection.environment)
+    return verify(part, programs)
 
 
 def restore(database: Database, path: Path, folder: str, accept: Callable[[str], None], programs: Programs) -> None:
@@ -89,7 +89,7 @@ def restore(database: Database, path: Path, folder: str, accept: Callable[[str],
     arguments = (f"--schema={connection.schema}", *_PLAIN, "--file=-", str(path))
     with _transaction(connection, programs) as script:
         programs.run("pg_restore", *arguments, output=script)
-        script.write(_with_blob_folder(connection.schema, folder).encode())
+        script.write(_moved_blobs(connection.schema, folder).encode())
 
 
 @contextmanager
@@ -123,12 +123,13 @@ def _failed(name: str, status: int, said: str) -> BackupError:
     return BackupError(f"{name} failed: {' '.join(said.split())[:_SHOWN] or f'exit status {status}'}")
 
 
-def _with_blob_folder(schema: str, folder: str) -> str:
-    """SQL that has a database that ever had blobs in object storage use a folder of its own."""
-    table = f"{_quoted(schema)}.secrets"
+def _moved_blobs(schema: str, folder: str) -> str:
+    """SQL that has a database look for its blobs in `folder`, and expect there only what it uses."""
+    blobs, secrets = (f"{_quoted(schema)}.{name}" for name in ("blobs", "secrets"))
     return (
-        f"DO $foxing$ BEGIN IF to_regclass({_literal(table)}) IS NOT NULL THEN "
-        f"UPDATE {table} SET value = decode({_literal(folder)}, 'hex') WHERE name = 'blobs'; END IF; END $foxing$;\n"
+        f"DO $foxing$ BEGIN IF to_regclass({_literal(blobs)}) IS NOT NULL THEN "
+        f"UPDATE {secrets} SET value = decode({_literal(folder)}, 'hex') WHERE name = 'blobs'; "
+        f"UPDATE {blobs} SET digest = NULL WHERE uses <= 0; END IF; END $foxing$;\n"
     )
 
 
@@ -136,23 +137,35 @@ def verify(path: Path, programs: Programs) -> str:
     """The revision of the tables in a dump, all of which is read. Raises `BackupError` if it is damaged."""
     try:
         programs.run("pg_restore", f"--file={os.devnull}", str(path))
-        rows = programs.run("pg_restore", "--data-only", "--table=alembic_version", "--file=-", str(path))
     except BackupError as error:
-        raise BackupError(f"the file cannot be read as a backup ({error}); use another") from error
-    copied = rows.partition("FROM stdin;\n")[2].partition("\n")[0]
-    if not copied or copied == "\\.":
+        raise _unreadable(error) from error
+    rows = _rows(path, "alembic_version", programs)
+    if not rows:
         raise BackupError("the file is a dump of PostgreSQL, but not of Foxing; choose another")
-    return copied
+    return rows[0]["version_num"]
 
 
-def has_blobs(path: Path, programs: Programs) -> bool:
-    """Whether a dump refers to blobs in object storage."""
+def used_blobs(path: Path, programs: Programs) -> dict[str, int]:
+    """Name → bank of the blobs in object storage that a dump uses."""
+    rows = _rows(path, "blobs", programs)
+    return {row["name"]: int(row["bank"]) for row in sorted(rows, key=itemgetter("name")) if int(row["uses"]) > 0}
+
+
+def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
+    """The rows of a table in a dump, as it has them; none if there is no such table."""
     try:
-        rows = programs.run("pg_restore", "--data-only", "--table=blobs", "--file=-", str(path))
-    except BackupError:
-        return False  # reading all of it says what is wrong
-    first = rows.partition("FROM stdin;\n")[2].partition("\n")[0]
-    return bool(first) and first != "\\."
+        dumped = programs.run("pg_restore", "--data-only", f"--table={table}", "--file=-", str(path))
+    except BackupError as error:
+        raise _unreadable(error) from error
+    # "COPY public.alembic_version (version_num) FROM stdin;", a line for each row, and "\\."
+    head, _, rest = dumped.partition(") FROM stdin;\n")
+    columns = head.rpartition("(")[2].split(", ")
+    rows = takewhile(lambda line: line != "\\.", rest.split("\n"))
+    return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
+
+
+def _unreadable(error: BackupError) -> BackupError:
+    return BackupError(f"the file cannot be read as a backup ({error}); use another")
 
 
 @dataclass(frozen=True)
