@@ -1,7 +1,9 @@
 """Pages whose tokens and texts are in object storage behave as those in the database do."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from support.operations.blobs import DAY, START, Storage, fill, messages, said
 
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError, TokensDamaged
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
+from foxing.memory.storage.blobs.store import BlobStore
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents
 from foxing.memory.storage.repositories.blobs.erasure import find_orphans
@@ -252,6 +255,39 @@ def test_a_storage_that_does_not_answer_stops_nothing_but_what_needs_it(
         aside.rename(storage.folder)
     memory.tick(now=START + timedelta(days=1))
     assert storage.files() == []
+
+
+def test_writers_do_not_wait_while_contents_are_read_for_ageing(
+    memory: Memory, options: DatabaseOptions, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(memory, pages=1)
+    get, stored = BlobStore.get, list[int]()
+    impatient = replace(options, busy_timeout_s=0.2)
+    with Memory(impatient, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as other:
+
+        def get_slowly(store: BlobStore, paths: Sequence[str]) -> dict[str, bytes]:
+            if not stored:
+                stored.append(other.store("ana", messages([30])).stored)
+            return get(store, paths)
+
+        def fail(store: BlobStore, paths: Sequence[str]) -> dict[str, bytes]:
+            assert leases(database_url) == 1
+            raise StorageError("the storage cannot be used")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "get", fail)
+            with pytest.raises(StorageError, match="the storage cannot be used"):
+                memory.age("ana", now=START + 10 * DAY)
+        assert leases(database_url) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "get", get_slowly)
+            assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
+    assert stored == [1]
+
+
+def leases(url: str) -> int:
+    ((number,),) = execute(url, "SELECT count(*) FROM pages WHERE lease_owner IS NOT NULL")
+    return int(number)
 
 
 def test_a_url_of_something_else_is_refused(database_url: str) -> None:
