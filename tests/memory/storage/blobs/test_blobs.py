@@ -13,7 +13,9 @@ from sqlalchemy.event import listen
 from support.databases import execute
 from support.operations.blobs import DAY, START, Storage, fill, messages, said
 
+from foxing.encoder import VisionTokens
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError, TokensDamaged
+from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
 from foxing.memory.storage.blobs.store import BlobStore
 from foxing.memory.storage.database import Database
@@ -206,6 +208,32 @@ def test_a_missing_blob_is_an_error_of_its_page_alone(
     with Memory(options, options=MemoryOptions(embedder="none")) as other:  # which has not sealed it
         report = other.age("ana", now=START + 10 * DAY)
     assert [page.page_id for page in report.unreadable] == [first.id]
+
+
+def test_a_page_whose_tokens_are_missing_is_not_aged_from_its_text(
+    memory: Memory, options: DatabaseOptions, database_url: str, storage: Storage
+) -> None:
+    """What ageing drops could not be restored, not even by putting the object back."""
+    fill(memory, pages=1)
+    page = memory.pages("ana").pages[0]
+    (stored,) = tokens(database_url)
+    reference = BlobReference.read(stored)
+    assert reference is not None
+    (path,) = [path for path in storage.files() if path.name == reference.name]
+    (reading,) = memory.codec.decode([VisionTokens.from_bytes(path.read_bytes())])
+    execute(database_url, "UPDATE page_contents SET text = :whole", whole=pack_text(reading.cells))
+    path.rename(storage.folder.with_name("aside"))
+    with Memory(options, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as other:
+        report = other.age("ana", now=START + 10 * DAY)
+        assert [(left.page_id, "missing in object storage" in left.reason) for left in report.unreadable] == [
+            (page.id, True)
+        ]
+        assert tokens(database_url) == [stored]
+        storage.folder.with_name("aside").rename(path)
+        assert [moved.page_id for moved in other.age("ana", now=START + 10 * DAY).moved] == [page.id]
+        other.undo("ana", now=START + 11 * DAY)
+        assert other.page_tokens("ana", page.id).tier == page.tier
+        assert other.message("ana", "3").text == said(3)
 
 
 def test_a_changed_object_is_not_taken_for_the_blob(memory: Memory, storage: Storage) -> None:
