@@ -158,7 +158,9 @@ def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
     except BackupError as error:
         raise _unreadable(error) from error
     # "COPY public.alembic_version (version_num) FROM stdin;", a line for each row, and "\\."
-    head, _, rest = dumped.partition(") FROM stdin;\n")
+    head, found, rest = dumped.partition(") FROM stdin;\n")
+    if not found:
+        return []
     columns = head.rpartition("(")[2].split(", ")
     rows = takewhile(lambda line: line != "\\.", rest.split("\n"))
     return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]

@@ -227,6 +227,18 @@ def test_what_is_wrong_with_a_backup_is_said_before_anything_is_restored(
         assert copy.bank("ana").messages == 24
 
 
+def test_a_backup_of_a_version_without_blobs_is_restored(
+    database_url: str, storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
+) -> None:
+    Memory(database_url).close()
+    for statement in ("DROP TABLE blobs", "UPDATE alembic_version SET version_num = '2026_11_26_0007'"):
+        execute(database_url, statement)
+    made(storage.options(database_url), tmp_path / "foxing.backup", programs)
+    url = elsewhere()
+    assert restored(storage.options(url), tmp_path / "foxing.backup", programs).revision == "2026_11_26_0007"
+    assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
+
+
 def test_a_backup_without_blobs_is_one_file(
     database_url: str, storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
 ) -> None:
