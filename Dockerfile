@@ -24,7 +24,7 @@ COPY integrations integrations
 RUN pip install ".[postgresql,otel,remote,mcp,blobs]"
 
 FROM python:3.12-slim-trixie
-# pg_dump and pg_restore, for `foxing db backup` and `foxing db restore`
+# pg_dump, pg_restore and psql, for `foxing db backup` and `foxing db restore`
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends postgresql-client \
     && rm -rf /var/lib/apt/lists/* \

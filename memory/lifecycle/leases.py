@@ -29,7 +29,8 @@ def lease_pages(
     database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool, owner: str | None = None
 ) -> Iterator[LeasedPages]:
     """Leases those of `candidates`, of one bank, that are free and unchanged, and releases them at the end; a lease
-    expires if the process is killed. `pinned`: whether to lease pinned pages as well. `owner`: who holds them, by
+    expires if the process is killed. Raises `StorageError` if contents are in an object storage that cannot be reached.
+    `pinned`: whether to lease pinned pages as well. `owner`: who holds them, by
     default this call; another call for the same owner takes its leases over."""
     owner = owner or uuid.uuid4().hex
     clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
@@ -38,9 +39,14 @@ def lease_pages(
         if candidates:
             banks.lock(connection, candidates[0].bank_id)
         ids = [page.id for page in candidates if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
-        contents = pages.contents(connection, ids)
     try:
-        yield LeasedPages(frozenset(ids), contents)
+        with database.read() as connection:  # nobody waits for object storage
+            changed = pages.changed(
+                connection, [page for page in candidates if page.id in ids]
+            )  # erasure needs no lease
+            held = frozenset(ids) - changed
+            contents = pages.contents(connection, sorted(held))
+        yield LeasedPages(held, contents)
     finally:
         if ids:
             with database.write() as connection:

@@ -13,6 +13,7 @@ class Left:
     lasts: bool = False
 
 
+MISSING = "a part of it is missing in object storage, or was changed there; put it back, or restore a backup"
 DAMAGED_TEXT = "its kept text is damaged; restore a backup"
 
 

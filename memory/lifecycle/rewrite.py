@@ -40,6 +40,7 @@ from foxing.memory.pages.fidelity import (
 )
 from foxing.memory.pages.view import draw_page
 from foxing.memory.recall.indexing import PageChanges, Reindexer
+from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
@@ -170,6 +171,7 @@ class Rewriter:
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
         """The pages after their changes, not yet written."""
         refused = {c.page.id: why for c in changes if (why := self._refusals.reason(c, now)) and not c.faithful}
+        refused |= {c.page.id: reasons.MISSING for c in changes if not c.faithful and _lacks(contents[c.page.id])}
         changes = [change for change in changes if change.page.id not in refused]
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
         downscaled = self._downscale(possible, contents)
@@ -334,6 +336,11 @@ class Rewriter:
                 ]
             result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
         return result
+
+
+def _lacks(content: PageContent) -> bool:
+    """Whether a part of a page is missing, which nothing could bring back once its reference is gone."""
+    return any(isinstance(part, MissingBlob) for part in content)
 
 
 def _refusal(draft: _Draft, reading: Reading) -> Left | None:

@@ -166,8 +166,8 @@ class Database:
         """Empties SQLite's write-ahead log, which still holds what was deleted; False if a transaction of another
         connection needs it, in which case `erase_waiting_log` tries again. Other databases have none. Blobs in object
         storage that nothing uses any more are deleted as well, under the same condition."""
-        given_up = self.blobs is not None and give_up_unused(self)
-        erased = self._empty_log() and (not given_up or delete_given_up(self))
+        given_up = None if self.blobs is None else give_up_unused(self)
+        erased = self._empty_log() and (given_up is None or delete_given_up(self, given_up))
         self._log_waits = not erased
         return erased
 

@@ -34,12 +34,6 @@ def blob_folder(connection: Connection) -> str:
     return bytes(value).hex()
 
 
-def set_blob_folder(connection: Connection, folder: str) -> None:
-    """Changes the folder, to which all blobs have been copied."""
-    update = schema.secrets.update().where(_c.name == _FOLDER)
-    connection.execute(update.values(value=bytes.fromhex(folder)))
-
-
 def new_blob_folder() -> str:
     """A folder that no database has."""
     return os.urandom(FOLDER_BYTES).hex()

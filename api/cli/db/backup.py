@@ -11,7 +11,9 @@ from foxing.api.cli.output import printable
 
 ProgramsOption = Annotated[
     Path | None,
-    typer.Option(help="Folder of PostgreSQL's pg_dump and pg_restore.", show_default="where the system finds them"),
+    typer.Option(
+        help="Folder of PostgreSQL's pg_dump, pg_restore and psql.", show_default="where the system finds them"
+    ),
 ]
 
 

@@ -7,9 +7,11 @@ from sqlalchemy import inspect
 
 from foxing.memory.errors import DatabaseTooNew
 from foxing.memory.storage.database import Database, alembic_config
+from foxing.memory.storage.secrets import new_blob_folder
 
 from . import postgresql, sqlite
-from .blobs import copied_blobs, file_beside, restored_blobs
+from .blobs import UsedBlobs, file_beside, held_blobs, restored_blobs, write_blobs
+from .files import whole_files
 from .postgresql import Programs
 from .values import Backup, BackupError, Progress
 
@@ -27,19 +29,21 @@ def back_up(
 ) -> Backup:
     """Writes all of `database` as of one moment to the file `path`, while others read and write it, and verifies it.
 
-    The file appears when it is whole, and only its owner can read it. `overwrite`: whether it may replace another.
-    `programs`: those of PostgreSQL. Raises `BackupError` or `StorageError`.
+    The file appears when it is whole, with that of its blobs, and only its owner can read it. `overwrite`: whether it
+    may replace another, which stays if this fails. `programs`: those of PostgreSQL. Raises `BackupError` or
+    `StorageError`.
     """
     path = path.expanduser().absolute()
     _check_target(database, path, overwrite)
     if database.revision() is None:
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
-    with copied_blobs(database, path):
+    programs, beside = programs or Programs(), file_beside(path)
+    with held_blobs(database), whole_files(beside, path) as (blobs, part):
         if database.is_sqlite:
-            revision = sqlite.back_up(database, path, progress)
+            revision = sqlite.back_up(database, part, progress)
         else:
-            revision = postgresql.back_up(database, path, programs or Programs())
-    beside = file_beside(path)
+            revision = postgresql.back_up(database, part, programs)
+        write_blobs(database, _used_blobs(database, part, programs), blobs)
     size = path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
     return Backup(path, database.url.get_backend_name(), revision, size)
 
@@ -68,13 +72,19 @@ def restore(
         revisions.append(revision)
 
     programs = programs or Programs()
-    needed = sqlite.has_blobs(path) if database.is_sqlite else postgresql.has_blobs(path, programs)
-    with restored_blobs(database, path, needed=needed):
+    used = _used_blobs(database, path, programs)
+    folder = new_blob_folder()  # never that of the source, which may use it still
+    with restored_blobs(database, path, folder, used):
         if database.is_sqlite:
-            sqlite.restore(database, path, accept, progress)
+            sqlite.restore(database, path, folder, accept, progress)
         else:
-            postgresql.restore(database, path, accept, programs)
+            postgresql.restore(database, path, folder, accept, programs)
     return Backup(path, dialect, revisions[0], path.stat().st_size)
+
+
+def _used_blobs(database: Database, path: Path, programs: Programs) -> UsedBlobs:
+    """What a backup of a database of the kind of `database` uses."""
+    return sqlite.used_blobs(path) if database.is_sqlite else postgresql.used_blobs(path, programs)
 
 
 def _check_target(database: Database, path: Path, overwrite: bool) -> None:

@@ -1,7 +1,7 @@
 """The blobs of a backup that are not in the database: a ZIP file beside it, `NAME.blobs`."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,16 @@ from foxing.memory.errors import StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import BlobReference
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories.blobs import contents, uses
-from foxing.memory.storage.secrets import blob_folder, new_blob_folder, set_blob_folder
+from foxing.memory.storage.repositories.blobs import contents
+from foxing.memory.storage.secrets import blob_folder, digest_key
 
-from .files import whole_file
+from . import sqlite
 from .values import BackupError
 
 _AT_ONCE = 64  # blobs read or written together
+
+#: Name of a blob → the bank that it belongs to.
+UsedBlobs = Mapping[str, int]
 
 
 def file_beside(path: Path) -> Path:
@@ -26,78 +29,93 @@ def file_beside(path: Path) -> Path:
 
 
 @contextmanager
-def copied_blobs(database: Database, path: Path) -> Iterator[None]:
-    """Writes the blobs of the database as it is when the block ends beside `path`, the file that the block writes. No
-    blob that was there when it began is deleted meanwhile. If there are none, there is no file."""
+def held_blobs(database: Database) -> Iterator[None]:
+    """No blob of the database that is in use when the block begins, or comes into use in it, is deleted meanwhile."""
     with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
-        if not inspect(held).has_table(schema.blobs.name):  # of an older version
-            yield
-            return
-        if not database.is_sqlite:
-            held.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        held.execute(select(schema.blobs.c.name).limit(1)).all()
+        if inspect(held).has_table(schema.blobs.name):  # not of an older version
+            if not database.is_sqlite:
+                held.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            held.execute(select(schema.blobs.c.name).limit(1)).all()
         yield
-        with database.read() as connection:
-            blobs = uses.all_blobs(connection)
-        if not blobs:
-            file_beside(path).unlink(missing_ok=True)
-            return
-        try:
-            _write(database, blobs, file_beside(path))
-        except BaseException:
-            path.unlink(missing_ok=True)  # a backup without its blobs is none
-            raise
 
 
-def _write(database: Database, blobs: list[BlobReference], path: Path) -> None:
+def write_blobs(database: Database, used: UsedBlobs, path: Path) -> None:
+    """Writes the blobs that a copy of the database uses to the file `path`, which is deleted if there are none. Raises
+    `BackupError` if one of them is missing in the storage, or is not what was put there."""
+    if not used:
+        path.unlink()
+        return
     with database.read() as connection:
-        folder, store = blob_folder(connection), contents.store_of(connection)
-    with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-        for start in range(0, len(blobs), _AT_ONCE):
-            batch = {contents.path_of(folder, blob): blob.name for blob in blobs[start : start + _AT_ONCE]}
-            for found, content in store.get(list(batch)).items():
-                archive.writestr(batch[found], content)
+        folder, key, store = blob_folder(connection), digest_key(connection), contents.store_of(connection)
+    names = list(used)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for start in range(0, len(names), _AT_ONCE):
+            batch = {_path_of(folder, name): name for name in names[start : start + _AT_ONCE]}
+            found = store.get(list(batch))
+            for place, name in batch.items():
+                content = found.get(place)
+                digest = BlobReference.named(name, 0).digest
+                if content is None or contents.digest_of(key, used[name], content) != digest:
+                    raise BackupError(
+                        f"the object {place} is missing in object storage, or was changed there; put it back, or erase "
+                        "the page that uses it, which foxing db check names"
+                    )
+                archive.writestr(name, content)
 
 
 @contextmanager
-def restored_blobs(database: Database, path: Path, *, needed: bool) -> Iterator[None]:
-    """Uploads the blobs of a backup to a folder of their own, which the database uses once the block has made it. If
-    the block raises, they are deleted again. `needed`: whether the backup refers to blobs."""
-    file = file_beside(path)
-    if not needed:
+def restored_blobs(database: Database, path: Path, folder: str, used: UsedBlobs) -> Iterator[None]:
+    """Uploads the blobs that a backup uses to `folder`, which the database uses that the block makes. If the block
+    raises, they are deleted again, unless the database is there all the same."""
+    if not used:
         yield
         return
+    file = file_beside(path)
     if not file.exists():
         raise BackupError(f"{file} is missing, which has the blobs of this backup; put it beside {path.name}")
     if database.blobs is None:
         raise BackupError("this backup has blobs of an object storage; choose one for the restored database").naming(
             "blobs_url"
         )
-    folder, uploaded = new_blob_folder(), list[str]()
+    uploaded = list[str]()
     try:
-        _upload(database, file, folder, uploaded)
+        _upload(database, file, folder, list(used), uploaded)
         yield
-        with database.write() as connection:
-            set_blob_folder(connection, folder)
     except BaseException:
-        database.blobs.store.delete(uploaded)
+        if _is_empty(database):
+            database.blobs.store.delete(uploaded)
         raise
 
 
-def _upload(database: Database, file: Path, folder: str, uploaded: list[str]) -> None:
+def _upload(database: Database, file: Path, folder: str, names: Sequence[str], uploaded: list[str]) -> None:
     place = database.blobs
     assert place is not None
     try:
         with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
+            if missing := set(names).difference(archive.namelist()):
+                raise BackupError(
+                    f"{file} lacks {len(missing)} of the blobs of {file.stem} ({min(missing)}…); it is of another "
+                    "backup: find its own, or use another"
+                )
             for start in range(0, len(names), _AT_ONCE):
-                batch = {
-                    contents.path_of(folder, BlobReference.named(name, 0)): archive.read(name)
-                    for name in names[start : start + _AT_ONCE]
-                }
+                batch = {_path_of(folder, name): archive.read(name) for name in names[start : start + _AT_ONCE]}
                 uploaded += batch
                 place.store.put(batch)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         if isinstance(error, StorageError):
             raise
         raise BackupError(f"{file} cannot be read as the blobs of a backup ({error}); use another") from error
+
+
+def _is_empty(database: Database) -> bool:
+    """Whether a restore that failed has left the database empty; False if that cannot be told, as where the connection
+    was lost at the commit."""
+    file = sqlite.file_of(database) if database.is_sqlite else None
+    try:
+        return (file is not None and not file.exists()) or database.revision() is None
+    except StorageError:
+        return False
+
+
+def _path_of(folder: str, name: str) -> str:
+    return contents.path_of(folder, BlobReference.named(name, 0))

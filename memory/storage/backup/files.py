@@ -16,19 +16,34 @@ _COPIED_AT_ONCE = 1 << 20  # bytes
 def whole_file(path: Path) -> Iterator[Path]:
     """An empty file beside `path`, with permission for its owner alone, which takes the place of `path` when the block
     ends, and is deleted with all that SQLite put beside it if the block raises. Raises `BackupError`."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE))
+    with whole_files(path) as (part,):
         yield part
-        _flush(part)
-        part.replace(path)
-        _flush(path.parent)
+
+
+@contextmanager
+def whole_files(*paths: Path) -> Iterator[list[Path]]:
+    """As `whole_file`, for files of one folder that take their places once all of them are whole. If the block deletes
+    one, there is none in its place afterwards."""
+    parts = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part") for path in paths]
+    try:
+        for part in parts:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE))
+        yield list(parts)
+        whole = {part: path for part, path in zip(parts, paths, strict=True) if part.exists()}
+        for part in whole:
+            _flush(part)
+        for part, path in whole.items():
+            part.replace(path)
+        for path in set(paths).difference(whole.values()):
+            path.unlink(missing_ok=True)
+        _flush(paths[0].parent)
     except OSError as error:
-        raise BackupError(f"cannot write {path} ({error.strerror or error}); nothing was left of it") from error
+        raise BackupError(f"cannot write {paths[-1]} ({error.strerror or error}); nothing was left of it") from error
     finally:
-        for left in part.parent.glob(f"{part.name}*"):
-            with suppress(OSError):
-                left.unlink()
+        for part in parts:
+            for left in part.parent.glob(f"{part.name}*"):
+                with suppress(OSError):
+                    left.unlink()
 
 
 def copy(source: Path, target: Path, progress: Progress | None) -> None:

@@ -1,18 +1,21 @@
-"""Backups of PostgreSQL by its own programs: `pg_dump` in the custom format, and `pg_restore`."""
+"""Backups of PostgreSQL by its own programs: `pg_dump` in the custom format, `pg_restore` and `psql`."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from sqlalchemy import func, select
 
 from foxing.memory.storage.database import Database
 
-from .files import whole_file
 from .values import BackupError
 
 MAGIC = b"PGDMP"
@@ -41,30 +44,40 @@ class Programs:
             )
         return found
 
-    def run(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-        """What a program prints. Raises `BackupError` with what it says if it fails."""
+    def run(
+        self,
+        name: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        output: IO[bytes] | None = None,
+    ) -> str:
+        """What a program prints, unless that goes to `output`. Raises `BackupError` with what it says if it fails."""
         command = [self.find(name), *arguments]
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env={**os.environ, **(environment or {})}
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if output is None else output,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env={**os.environ, **(environment or {})},
         )
         if done.returncode:
-            said = " ".join(done.stderr.split())[:_SHOWN] or f"exit status {done.returncode}"
-            raise BackupError(f"{name} failed: {said}")
-        return done.stdout
+            raise _failed(name, done.returncode, done.stderr)
+        return done.stdout or ""
 
 
-def back_up(database: Database, path: Path, programs: Programs) -> str:
-    """Dumps the schema of the database to `path`, verified; returns the revision of its tables."""
+def back_up(database: Database, part: Path, programs: Programs) -> str:
+    """Dumps the schema of the database to the file `part`, verified; returns the revision of its tables."""
     connection = _Connection.of(database)
-    with whole_file(path) as part:
-        arguments = ("--format=custom", f"--schema={_quoted(connection.schema)}", *_PLAIN, f"--file={part}")
-        programs.run("pg_dump", *arguments, *connection.arguments, environment=connection.environment)
-        return verify(part, programs)
+    arguments = ("--format=custom", f"--schema={_quoted(connection.schema)}", *_PLAIN, f"--file={part}")
+    programs.run("pg_dump", *arguments, *connection.arguments, environment=connection.environment)
+    return verify(part, programs)
 
 
-def restore(database: Database, path: Path, accept: Callable[[str], None], programs: Programs) -> None:
-    """Makes the tables of a dump, which is verified first, in one transaction. `accept`: raises what speaks against the
-    revision of its schema."""
+def restore(database: Database, path: Path, folder: str, accept: Callable[[str], None], programs: Programs) -> None:
+    """Makes the tables of a dump, which is verified first, with its blobs in `folder`, in one transaction. `accept`:
+    raises what speaks against the revision of its schema."""
     accept(verify(path, programs))
     connection = _Connection.of(database)
     held = _schemas(path, programs)
@@ -73,31 +86,88 @@ def restore(database: Database, path: Path, accept: Callable[[str], None], progr
             f"the backup is of the schema '{', '.join(sorted(held)) or '?'}', and this database uses "
             f"'{connection.schema}'; choose it by the option search_path in the URL"
         )
-    arguments = ("--single-transaction", "--exit-on-error", f"--schema={connection.schema}", *_PLAIN)
-    programs.run("pg_restore", *arguments, *connection.arguments, str(path), environment=connection.environment)
+    arguments = (f"--schema={connection.schema}", *_PLAIN, "--file=-", str(path))
+    with _transaction(connection, programs) as script:
+        programs.run("pg_restore", *arguments, output=script)
+        script.write(_moved_blobs(connection.schema, folder).encode())
+
+
+@contextmanager
+def _transaction(connection: "_Connection", programs: Programs) -> Iterator[IO[bytes]]:
+    """Where to write SQL that is executed in one transaction, which is committed when the block ends. If the block
+    raises, or this process is killed, the server rolls it back."""
+    command = [programs.find("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *connection.arguments]
+    environment = {**os.environ, **connection.environment}
+    with TemporaryFile() as said:
+        psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=environment)
+        assert psql.stdin is not None
+        failure: Exception | None = None
+        try:
+            with psql.stdin as script:
+                script.write(b"BEGIN;\n")
+                script.flush()
+                yield script
+                script.write(b"COMMIT;\n")
+        except (BackupError, BrokenPipeError) as error:  # what psql says explains it, if psql has failed first
+            failure = error
+        finally:
+            status = psql.wait()
+        if status:
+            said.seek(0)
+            raise _failed("psql", status, said.read().decode(errors="replace")) from failure
+        if failure is not None:
+            raise failure
+
+
+def _failed(name: str, status: int, said: str) -> BackupError:
+    return BackupError(f"{name} failed: {' '.join(said.split())[:_SHOWN] or f'exit status {status}'}")
+
+
+def _moved_blobs(schema: str, folder: str) -> str:
+    """SQL that has a database look for its blobs in `folder`, and expect there only what it uses."""
+    blobs, secrets = (f"{_quoted(schema)}.{name}" for name in ("blobs", "secrets"))
+    return (
+        f"DO $foxing$ BEGIN IF to_regclass({_literal(blobs)}) IS NOT NULL THEN "
+        f"UPDATE {secrets} SET value = decode({_literal(folder)}, 'hex') WHERE name = 'blobs'; "
+        f"UPDATE {blobs} SET digest = NULL WHERE uses <= 0; END IF; END $foxing$;\n"
+    )
 
 
 def verify(path: Path, programs: Programs) -> str:
     """The revision of the tables in a dump, all of which is read. Raises `BackupError` if it is damaged."""
     try:
         programs.run("pg_restore", f"--file={os.devnull}", str(path))
-        rows = programs.run("pg_restore", "--data-only", "--table=alembic_version", "--file=-", str(path))
     except BackupError as error:
-        raise BackupError(f"the file cannot be read as a backup ({error}); use another") from error
-    copied = rows.partition("FROM stdin;\n")[2].partition("\n")[0]
-    if not copied or copied == "\\.":
+        raise _unreadable(error) from error
+    rows = _rows(path, "alembic_version", programs)
+    if not rows:
         raise BackupError("the file is a dump of PostgreSQL, but not of Foxing; choose another")
-    return copied
+    return rows[0]["version_num"]
 
 
-def has_blobs(path: Path, programs: Programs) -> bool:
-    """Whether a dump refers to blobs in object storage."""
+def used_blobs(path: Path, programs: Programs) -> dict[str, int]:
+    """Name → bank of the blobs in object storage that a dump uses."""
+    rows = _rows(path, "blobs", programs)
+    return {row["name"]: int(row["bank"]) for row in sorted(rows, key=itemgetter("name")) if int(row["uses"]) > 0}
+
+
+def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
+    """The rows of a table in a dump, as it has them; none if there is no such table."""
     try:
-        rows = programs.run("pg_restore", "--data-only", "--table=blobs", "--file=-", str(path))
-    except BackupError:
-        return False  # reading all of it says what is wrong
-    first = rows.partition("FROM stdin;\n")[2].partition("\n")[0]
-    return bool(first) and first != "\\."
+        dumped = programs.run("pg_restore", "--data-only", f"--table={table}", "--file=-", str(path))
+    except BackupError as error:
+        raise _unreadable(error) from error
+    # "COPY public.alembic_version (version_num) FROM stdin;", a line for each row, and "\\."
+    head, found, rest = dumped.partition(") FROM stdin;\n")
+    if not found:
+        return []
+    columns = head.rpartition("(")[2].split(", ")
+    rows = takewhile(lambda line: line != "\\.", rest.split("\n"))
+    return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
+
+
+def _unreadable(error: BackupError) -> BackupError:
+    return BackupError(f"the file cannot be read as a backup ({error}); use another")
 
 
 @dataclass(frozen=True)
@@ -132,6 +202,10 @@ def _schemas(path: Path, programs: Programs) -> set[str]:
     return {entry[4] for entry in entries if len(entry) > 5 and entry[3] == "TABLE" and entry[4] != "DATA"}
 
 
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
 def _quoted(schema: str) -> str:
-    """A schema as a pattern of `pg_dump`, which would lower its letters and expand its marks."""
+    """A schema as an identifier, and as a pattern of `pg_dump`, which would lower its letters and expand its marks."""
     return '"' + schema.replace('"', '""') + '"'

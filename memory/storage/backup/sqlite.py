@@ -22,21 +22,23 @@ def file_of(database: Database) -> Path | None:
     return None if not name or name.startswith((":memory:", "file:")) else Path(name)
 
 
-def back_up(database: Database, path: Path, progress: Progress | None) -> str:
-    """Copies the database to `path`, verified; returns the revision of the schema. Writers go on meanwhile."""
-    with whole_file(path) as part:
-        with database.read() as connection, closing(sqlite3.connect(part)) as target:
-            # the first read fixes the snapshot, so that what others write does not make the copy start over
-            connection.exec_driver_sql("SELECT 1 FROM sqlite_master").all()
-            source = cast("sqlite3.Connection", connection.connection.driver_connection)
-            with _explained(path):
-                _copy(source, target, progress)
-        return verify(part)
+def back_up(database: Database, part: Path, progress: Progress | None) -> str:
+    """Copies the database to the empty file `part`, verified; returns the revision of the schema. Writers go on
+    meanwhile."""
+    with database.read() as connection, closing(sqlite3.connect(part)) as target:
+        # the first read fixes the snapshot, so that what others write does not make the copy start over
+        connection.exec_driver_sql("SELECT 1 FROM sqlite_master").all()
+        source = cast("sqlite3.Connection", connection.connection.driver_connection)
+        with _explained(part):
+            _copy(source, target, progress)
+    return verify(part)
 
 
-def restore(database: Database, path: Path, accept: Callable[[str], None], progress: Progress | None) -> None:
-    """Makes the database of a copy, which is verified first. `accept`: raises what speaks against the revision of its
-    schema."""
+def restore(
+    database: Database, path: Path, folder: str, accept: Callable[[str], None], progress: Progress | None
+) -> None:
+    """Makes the database of a copy, which is verified first, with its blobs in `folder`. `accept`: raises what speaks
+    against the revision of its schema."""
     target = file_of(database)
     if target is None:
         raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
@@ -44,6 +46,7 @@ def restore(database: Database, path: Path, accept: Callable[[str], None], progr
     with whole_file(target) as part:
         copy(path, part, progress)
         accept(verify(part))
+        _move_blobs(part, folder)
         _check_unused(target)
 
 
@@ -59,11 +62,17 @@ def verify(path: Path) -> str:
         return _revision(connection)
 
 
-def has_blobs(path: Path) -> bool:
-    """Whether a copy refers to blobs in object storage."""
+def used_blobs(path: Path) -> dict[str, int]:
+    """Name → bank of the blobs in object storage that a copy uses."""
     with _explained(path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'blobs'").fetchone()
-        return tables is not None and connection.execute("SELECT 1 FROM blobs LIMIT 1").fetchone() is not None
+        if not _has_table(connection, "blobs"):
+            return {}
+        return dict(connection.execute("SELECT name, bank FROM blobs WHERE uses > 0 ORDER BY name").fetchall())
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Progress | None) -> None:
@@ -72,6 +81,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Prog
             progress(total - remaining, total)
 
     source.backup(target, pages=_PAGES_AT_ONCE, progress=report)
+
+
+def _move_blobs(path: Path, folder: str) -> None:
+    """Has a copy look for its blobs in `folder`, and expect there only what it uses."""
+    with _explained(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if _has_table(connection, "blobs"):
+            connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
+            connection.execute("UPDATE blobs SET digest = NULL WHERE uses <= 0")
 
 
 def _check_place(target: Path) -> None:

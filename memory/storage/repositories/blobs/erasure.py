@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -52,34 +53,43 @@ def has_unused(database: Transactions) -> bool:
         return connection.execute(select(_c.name).where(_c.uses <= 0).limit(1)).first() is not None
 
 
-def give_up_unused(database: Transactions) -> bool:
-    """Gives up blobs that nothing uses: the same content becomes another blob from then on. Whether there are any."""
+@dataclass(frozen=True)
+class GivenUp:
+    """Blobs that were given up, by any process, before a moment."""
+
+    blobs: Sequence[BlobReference]
+    #: PostgreSQL: transactions that began before it may still see a use of them
+    barrier: str | None
+
+
+def give_up_unused(database: Transactions) -> GivenUp | None:
+    """Gives up blobs that nothing uses: the same content becomes another blob from then on. All that are given up as of
+    now; None if there are none."""
     if not has_unused(database):
-        return False
+        return None
     with database.write() as connection:
         unused = (_c.uses <= 0, _c.digest.is_not(None))
         connection.execute(schema.blobs.update().where(*unused).values(digest=None))
-    return True
-
-
-def delete_given_up(database: Transactions) -> bool:
-    """Deletes what was given up; False if that must wait. For SQLite, no other transaction may be older than giving
-    it up."""
-    with database.read() as connection:
+    with database.read() as connection:  # of one snapshot: what others give up after the barrier is not waited for
         barrier = None if database.is_sqlite else connection.execute(_BARRIER).scalar_one()
-    if barrier is not None and not _snapshots_end(database, barrier):
+        given_up = select(_c.name, _c.size).where(_c.digest.is_(None))
+        return GivenUp([BlobReference.named(r.name, r.size) for r in connection.execute(given_up)], barrier)
+
+
+def delete_given_up(database: Transactions, given_up: GivenUp) -> bool:
+    """Deletes what was given up; False if that must wait. For SQLite, no other transaction may be older than
+    `given_up`."""
+    if given_up.barrier is not None and not _snapshots_end(database, given_up.barrier):
         return False
     with database.read() as connection:
-        given_up = select(_c.name, _c.size).where(_c.digest.is_(None))
-        references = [BlobReference.named(row.name, row.size) for row in connection.execute(given_up)]
         folder, store = blob_folder(connection), contents.store_of(connection)
     try:
-        store.delete([contents.path_of(folder, reference) for reference in references])
+        store.delete([contents.path_of(folder, reference) for reference in given_up.blobs])
     except StorageError as error:
         log.warning("blobs of what was erased are deleted later: %s", error)
         return False
     with database.write() as connection:
-        for reference in references:
+        for reference in given_up.blobs:
             connection.execute(schema.blobs.delete().where(_c.name == reference.name, _c.digest.is_(None)))
     return True
 

@@ -1,13 +1,16 @@
 """Backups of databases whose large blobs are in object storage."""
 
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.databases import execute
 from support.operations.backups import made, restored
-from support.operations.blobs import DAY, START, Storage, fill, said
+from support.operations.blobs import DAY, START, Storage, fill, messages, said
 
-from foxing.memory import Memory, MemoryOptions
+from foxing.memory import Memory, MemoryOptions, StorageError
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
 from foxing.memory.storage.database import Database
@@ -60,18 +63,139 @@ def test_a_restored_database_has_blobs_of_its_own(
     assert storage.files() == []
 
 
-def test_blobs_stay_while_a_backup_is_made(memory: Memory, database_url: str, storage: Storage, tmp_path: Path) -> None:
-    from foxing.memory.storage.backup.blobs import copied_blobs
+def test_a_restored_database_never_has_the_folder_of_the_source(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+) -> None:
+    memory.erase_bank("ana")
+    made(storage.options(database_url), tmp_path / "foxing.backup", programs)
+    assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
+    url = elsewhere()
+    restored(url, tmp_path / "foxing.backup", programs)  # without a storage, which it may be given later
+    assert folder(url) != folder(database_url)
 
-    backup = tmp_path / "foxing.backup"
+
+def test_a_restore_that_is_killed_leaves_nothing_of_the_source_in_place(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backup, url = tmp_path / "foxing.backup", elsewhere()
+    made(storage.options(database_url), backup, programs)
+
+    def killed(self: Database) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Database, "write", killed)  # nothing is written after the restored database is in place
+        restored(storage.options(url), backup, programs)
+    with Database(url) as in_place:
+        assert in_place.revision() is None or folder(url) != folder(database_url)
+
+
+def folder(url: str) -> bytes:
+    """The folder of a database in the storage."""
+    ((value,),) = execute(url, "SELECT value FROM secrets WHERE name = 'blobs'")
+    return bytes(value)
+
+
+def test_blobs_stay_while_a_backup_is_made(memory: Memory, database_url: str, storage: Storage, tmp_path: Path) -> None:
+    from foxing.memory.storage.backup.blobs import held_blobs, write_blobs
+
+    part = tmp_path / "foxing.backup.blobs"
     before = storage.files()
-    with Database(storage.options(database_url)) as database, copied_blobs(database, backup):
-        backup.write_bytes(b"made by the block")
+    used = dict(execute(database_url, "SELECT name, bank FROM blobs"))
+    with Database(storage.options(database_url)) as database, held_blobs(database):
         assert not memory.erase_bank("ana").log_erased
         assert storage.files() == before
-    assert backup.with_name("foxing.backup.blobs").stat().st_size > sum(path.stat().st_size for path in before)
+        write_blobs(database, used, part)
+    assert part.stat().st_size > sum(path.stat().st_size for path in before)
     memory.tick()
     assert storage.files() == []
+
+
+def test_a_backup_that_cannot_be_completed_fails_and_leaves_the_previous_one(
+    memory: Memory, database_url: str, storage: Storage, tmp_path: Path, programs: Programs
+) -> None:
+    backup = tmp_path / "foxing.backup"
+    made(storage.options(database_url), backup, programs)
+    files = {path: path.read_bytes() for path in tmp_path.glob("foxing.backup*")}
+    assert len(files) == 2
+    first = storage.files()[0]
+    content = first.read_bytes()
+
+    first.write_bytes(content[:-1] + b"?")
+    with pytest.raises(BackupError, match=rf"{first.name} is missing in object storage, or was changed"):
+        made(storage.options(database_url), backup, programs, overwrite=True)
+    first.unlink()
+    with pytest.raises(BackupError, match=rf"{first.name} is missing in object storage, or was changed"):
+        made(storage.options(database_url), backup, programs, overwrite=True)
+    aside = storage.folder.rename(storage.folder.with_name("aside"))
+    storage.folder.write_text("not a folder")
+    with pytest.raises(StorageError, match="cannot be used"):
+        made(storage.options(database_url), backup, programs, overwrite=True)
+
+    assert {path: path.read_bytes() for path in tmp_path.glob("*foxing.backup*")} == files
+    storage.folder.unlink()
+    aside.rename(storage.folder)
+    memory.erase_bank("ana")
+    made(storage.options(database_url), backup, programs, overwrite=True)
+    assert list(tmp_path.glob("*foxing.backup*")) == [backup]
+
+
+def test_a_backup_has_only_what_is_used(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+) -> None:
+    backup, url = tmp_path / "foxing.backup", elsewhere()
+    memory.store("bo", messages([30]))
+    memory.seal("bo")
+    with Database(storage.options(database_url)) as other, other.read() as connection:
+        connection.exec_driver_sql("SELECT * FROM pages").all()
+        assert not memory.erase_bank("bo").log_erased
+    execute(
+        database_url,
+        "UPDATE blobs SET digest = :digest WHERE uses = 0 AND name = (SELECT min(name) FROM blobs WHERE uses = 0)",
+        digest=bytes(32),
+    )  # as of a process that was killed before it gave it up
+    made(storage.options(database_url), backup, programs)
+    used = {row[0] for row in execute(database_url, "SELECT name FROM blobs WHERE uses > 0")}
+    with zipfile.ZipFile(backup.with_name("foxing.backup.blobs")) as archive:
+        assert set(archive.namelist()) == used < {path.name for path in storage.files()}
+    restored(storage.options(url), backup, programs)
+    assert execute(url, "SELECT count(*) FROM blobs WHERE uses = 0 AND digest IS NOT NULL") == [(0,)]
+
+
+def test_the_blobs_of_another_backup_are_refused(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+) -> None:
+    made(storage.options(database_url), tmp_path / "earlier.backup", programs)
+    memory.store("bo", messages([30]))
+    memory.seal("bo")
+    made(storage.options(database_url), tmp_path / "later.backup", programs)
+    (tmp_path / "earlier.backup.blobs").replace(tmp_path / "later.backup.blobs")
+    before, url = storage.files(), elsewhere()
+    with pytest.raises(BackupError, match=r"lacks 1 of the blobs of later\.backup"):
+        restored(storage.options(url), tmp_path / "later.backup", programs)
+    assert storage.files() == before
+    Memory(url).close()  # still empty
 
 
 def test_what_is_wrong_with_a_backup_is_said_before_anything_is_restored(
@@ -101,6 +225,18 @@ def test_what_is_wrong_with_a_backup_is_said_before_anything_is_restored(
     restored(storage.options(url), backup, programs)
     with Memory(storage.options(url), options=PLAIN) as copy:
         assert copy.bank("ana").messages == 24
+
+
+def test_a_backup_of_a_version_without_blobs_is_restored(
+    database_url: str, storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
+) -> None:
+    Memory(database_url).close()
+    for statement in ("DROP TABLE blobs", "UPDATE alembic_version SET version_num = '2026_11_26_0007'"):
+        execute(database_url, statement)
+    made(storage.options(database_url), tmp_path / "foxing.backup", programs)
+    url = elsewhere()
+    assert restored(storage.options(url), tmp_path / "foxing.backup", programs).revision == "2026_11_26_0007"
+    assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
 
 
 def test_a_backup_without_blobs_is_one_file(

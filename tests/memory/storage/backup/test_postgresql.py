@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import make_url
 from support.databases import PostgresServer, client_programs, execute
 from support.operations.backups import made, restored
+from support.operations.blobs import Storage, fill
 
 from foxing.memory import Memory
 from foxing.memory.storage.backup.postgresql import Programs
@@ -60,6 +61,45 @@ def test_only_the_schema_of_foxing_is_dumped(new_database: Callable[[], str], tm
     with Memory(target) as memory:
         assert memory.message("ana", "m").text == "hello"
     assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_a_restore_that_fails_half_way_leaves_the_database_empty(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    real, url = client_programs(), new_database()
+    Memory(url).close()
+    made(url, tmp_path / "backup", programs=Programs(real))
+    for name in ("pg_dump", "pg_restore", "psql"):
+        fails = 'case "$*" in *--schema=*) echo "cut off" >&2; exit 1;; esac' if name == "pg_restore" else ""
+        (tmp_path / name).write_text(f'#!/bin/sh\n"{real / name}" "$@" || exit\n{fails}\n')
+        (tmp_path / name).chmod(0o700)
+    other = new_database()
+    with pytest.raises(BackupError, match="pg_restore failed: cut off"):
+        restored(other, tmp_path / "backup", programs=Programs(tmp_path))
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+    execute(other, "CREATE SEQUENCE banks_id_seq")  # in the way, and not a table
+    with pytest.raises(BackupError, match=r"psql failed: .*banks_id_seq.* already exists"):
+        restored(other, tmp_path / "backup", programs=Programs(real))
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_blobs_stay_where_the_restored_database_is_there_all_the_same(
+    new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    """As where the connection is lost at the commit."""
+    pytest.importorskip("obstore", reason="needs the extra 'blobs'")
+    real, url, other, storage = client_programs(), new_database(), new_database(), Storage(tmp_path / "objects")
+    with Memory(storage.options(url)) as memory:
+        fill(memory, pages=1)
+    made(storage.options(url), tmp_path / "backup", programs=Programs(real))
+    for name in ("pg_restore", "psql"):
+        fails = "exit 2" if name == "psql" else ""
+        (tmp_path / name).write_text(f'#!/bin/sh\n"{real / name}" "$@" || exit\n{fails}\n')
+        (tmp_path / name).chmod(0o700)
+    with pytest.raises(BackupError, match="psql failed: exit status 2"):
+        restored(storage.options(other), tmp_path / "backup", programs=Programs(tmp_path))
+    with Memory(storage.options(other)) as memory:
+        assert memory.read_page("ana", memory.pages("ana").pages[0].id).text
 
 
 def test_passwords_are_not_arguments(new_database: Callable[[], str], tmp_path: Path) -> None:

@@ -1,14 +1,23 @@
 """Pages whose tokens and texts are in object storage behave as those in the database do."""
 
 import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.event import listen
 from support.databases import execute
 from support.operations.blobs import DAY, START, Storage, fill, messages, said
 
+from foxing.encoder import VisionTokens
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError, TokensDamaged
-from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
+from foxing.memory.pages.exact_text import pack_text
+from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
+from foxing.memory.storage.blobs.store import BlobStore
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents
 from foxing.memory.storage.repositories.blobs.erasure import find_orphans
@@ -123,6 +132,38 @@ def test_objects_stay_while_a_transaction_may_still_read_them(
     assert page
 
 
+def test_what_another_process_gives_up_meanwhile_waits_for_its_own_readers(
+    memory: Memory, options: DatabaseOptions, storage: Storage
+) -> None:
+    fill(memory, pages=1)
+    memory.store("bo", messages([30]))
+    memory.seal("bo")
+    with Database(options) as other, other.read() as connection:
+        connection.exec_driver_sql("SELECT * FROM pages").all()
+        assert not memory.erase_bank("ana").log_erased
+    before = storage.files()
+    with Database(options) as eraser, Database(options) as reader, ExitStack() as open_until_the_end:
+        seen: list[Connection] = []
+
+        def give_up_another(*event: Any) -> None:
+            """Once nothing is in the way of the eraser, a reader begins, and another process erases what it sees."""
+            if not seen and any(word in event[2] for word in ("wal_checkpoint", "pg_stat_activity")):
+                seen.append(open_until_the_end.enter_context(reader.read()))
+                seen[0].exec_driver_sql("SELECT * FROM pages").all()
+                assert not memory.erase_bank("bo").log_erased
+
+        listen(eraser.engine, "after_cursor_execute", give_up_another)
+        assert eraser.erase_log()
+
+        assert seen
+        assert 0 < len(storage.files()) < len(before)
+        query = "SELECT pages.bank_id, tokens FROM page_contents JOIN pages ON pages.id = page_id"
+        ((bank_id, stored),) = seen[0].exec_driver_sql(query)
+        assert not isinstance(contents.get(seen[0], [(bank_id, bytes(stored))])[0], MissingBlob)
+    memory.tick()
+    assert storage.files() == []
+
+
 def _interrupted(database: Database) -> None:
     with database.write() as connection:
         contents.put(connection, 1, [b"x" * 200])
@@ -167,6 +208,32 @@ def test_a_missing_blob_is_an_error_of_its_page_alone(
     with Memory(options, options=MemoryOptions(embedder="none")) as other:  # which has not sealed it
         report = other.age("ana", now=START + 10 * DAY)
     assert [page.page_id for page in report.unreadable] == [first.id]
+
+
+def test_a_page_whose_tokens_are_missing_is_not_aged_from_its_text(
+    memory: Memory, options: DatabaseOptions, database_url: str, storage: Storage
+) -> None:
+    """What ageing drops could not be restored, not even by putting the object back."""
+    fill(memory, pages=1)
+    page = memory.pages("ana").pages[0]
+    (stored,) = tokens(database_url)
+    reference = BlobReference.read(stored)
+    assert reference is not None
+    (path,) = [path for path in storage.files() if path.name == reference.name]
+    (reading,) = memory.codec.decode([VisionTokens.from_bytes(path.read_bytes())])
+    execute(database_url, "UPDATE page_contents SET text = :whole", whole=pack_text(reading.cells))
+    path.rename(storage.folder.with_name("aside"))
+    with Memory(options, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as other:
+        report = other.age("ana", now=START + 10 * DAY)
+        assert [(left.page_id, "missing in object storage" in left.reason) for left in report.unreadable] == [
+            (page.id, True)
+        ]
+        assert tokens(database_url) == [stored]
+        storage.folder.with_name("aside").rename(path)
+        assert [moved.page_id for moved in other.age("ana", now=START + 10 * DAY).moved] == [page.id]
+        other.undo("ana", now=START + 11 * DAY)
+        assert other.page_tokens("ana", page.id).tier == page.tier
+        assert other.message("ana", "3").text == said(3)
 
 
 def test_a_changed_object_is_not_taken_for_the_blob(memory: Memory, storage: Storage) -> None:
@@ -216,6 +283,39 @@ def test_a_storage_that_does_not_answer_stops_nothing_but_what_needs_it(
         aside.rename(storage.folder)
     memory.tick(now=START + timedelta(days=1))
     assert storage.files() == []
+
+
+def test_writers_do_not_wait_while_contents_are_read_for_ageing(
+    memory: Memory, options: DatabaseOptions, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(memory, pages=1)
+    get, stored = BlobStore.get, list[int]()
+    impatient = replace(options, busy_timeout_s=0.2)
+    with Memory(impatient, clock=lambda: START + DAY, options=MemoryOptions(embedder="none")) as other:
+
+        def get_slowly(store: BlobStore, paths: Sequence[str]) -> dict[str, bytes]:
+            if not stored:
+                stored.append(other.store("ana", messages([30])).stored)
+            return get(store, paths)
+
+        def fail(store: BlobStore, paths: Sequence[str]) -> dict[str, bytes]:
+            assert leases(database_url) == 1
+            raise StorageError("the storage cannot be used")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "get", fail)
+            with pytest.raises(StorageError, match="the storage cannot be used"):
+                memory.age("ana", now=START + 10 * DAY)
+        assert leases(database_url) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(BlobStore, "get", get_slowly)
+            assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
+    assert stored == [1]
+
+
+def leases(url: str) -> int:
+    ((number,),) = execute(url, "SELECT count(*) FROM pages WHERE lease_owner IS NOT NULL")
+    return int(number)
 
 
 def test_a_url_of_something_else_is_refused(database_url: str) -> None:
