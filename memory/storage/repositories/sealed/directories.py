@@ -2,8 +2,10 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory
@@ -17,17 +19,24 @@ def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDire
     """Page id → directory, for the pages that exist. Raises `DirectoryDamaged`."""
     if not page_ids:
         return {}
-    query = select(_c.page_id, _c.stamp).where(columns.among(_c.page_id, sorted(page_ids)))
-    stamps = {page_id: stamp for page_id, stamp in connection.execute(query).all()}
+    rows = columns.fetch_numbers(connection, _stamps(), {"ids": sorted(page_ids)})
+    stamps = {page_id: stamp for page_id, stamp in rows}
     cache = cache_of(connection)
     found = cache.directories(stamps)
     missing = sorted(stamps.keys() - found.keys())
     if missing:
-        rows = connection.execute(select(_c.page_id, _c.directory).where(columns.among(_c.page_id, missing)))
-        read = {page_id: PageDirectory.unpack(packed) for page_id, packed in rows}
+        packed = connection.execute(select(_c.page_id, _c.directory).where(columns.among(_c.page_id, missing))).all()
+        read = {page_id: PageDirectory.unpack(directory) for page_id, directory in packed}
         cache.keep(stamps, read)
         found |= read
     return {page_id: found[page_id] for page_id in stamps}
+
+
+@cache
+def _stamps() -> Select[Any]:
+    """The stamps of the pages `ids`."""
+    wanted = columns.is_among(_c.page_id, bindparam("ids", type_=columns.IdList))
+    return select(_c.page_id, _c.stamp).where(wanted)
 
 
 def insert(connection: Connection, page_id: int, directory: PageDirectory) -> None:

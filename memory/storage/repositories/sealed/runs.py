@@ -99,7 +99,7 @@ def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dic
     if not values:
         return {}
     # in one statement SQLite would look for each of the ids in each of the runs
-    firsts = connection.execute(_lookup(connection.dialect.name), {"ids": values, "bank": bank_id}).all()
+    firsts = columns.fetch_numbers(connection, _lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
     return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
 
@@ -110,8 +110,8 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
     if not values:
         return set()
     distinct = _lookup(connection.dialect.name, only_runs=True)
-    firsts = connection.execute(distinct, {"ids": values, "bank": bank_id}).scalars().all()
-    known = _beginning(connection, bank_id, {first for first in firsts if first is not None})
+    firsts = columns.fetch_numbers(connection, distinct, {"ids": values, "bank": bank_id})
+    known = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
     return {run.page_id for found in known.values() for run in found}
 
 
@@ -149,7 +149,7 @@ def around(connection: Connection, bank_id: int, runs: Iterable[Run], reach: int
         return {}
     near = {
         first: [i for i in found if i is not None]
-        for first, *found in connection.execute(_around(reach), {"firsts": firsts, "bank": bank_id})
+        for first, *found in columns.fetch_numbers(connection, _around(reach), {"firsts": firsts, "bank": bank_id})
     }
     known = _beginning(connection, bank_id, {i for found in near.values() for i in found})
     return {first: [run for i in found for run in known[i]] for first, found in near.items()}
@@ -187,12 +187,18 @@ def beside(connection: Connection, bank_id: int, thread_id: int, message_id: int
 
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[Run]]:
     """First message → the runs that begin with it."""
-    query = select(*_columns).where(_c.bank_id == bank_id, columns.among(_c.first_message, sorted(firsts)))
     known: dict[int, list[Run]] = {}
-    for row in connection.execute(query).all():
+    for row in columns.fetch_numbers(connection, _that_begin(), {"firsts": sorted(firsts), "bank": bank_id}):
         run = Run._make(row)
         known.setdefault(run.first, []).append(run)
     return known
+
+
+@cache
+def _that_begin() -> Select[Any]:
+    """The runs of the `bank` that begin with the messages `firsts`."""
+    wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
+    return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
 
 
 def last_message(connection: Connection, bank_id: int) -> int:
