@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 
 from foxing.memory.storage import columns, schema
 
-from . import lookup
+from . import lookup, runs
 
 _c = schema.messages.c
 
@@ -43,11 +43,15 @@ def around(connection: Connection, bank_id: int, ids: Collection[int], reach: in
     threads = {*(thread for thread, _ in sealed.of.values()), *(row.thread_id for row in still_open.values())}
     spans = _open_spans(connection, threads)
     result = Surroundings({}, set(sealed.page_ids))
+    newest_sealed = runs.last_messages(connection, bank_id, {row.thread_id for row in still_open.values()})
     for i, row in still_open.items():
-        beside = lookup.beside(connection, bank_id, row.thread_id, i, reach)
         near = [other for other in row[2:] if other is not None]
-        result.of[i] = _neighbours([*near, *beside.of[i][1]], i, reach)
-        result.page_ids.update(beside.page_ids)
+        before = [other for other in near if other < i]
+        if len(before) < reach or before[-1] < newest_sealed.get(row.thread_id, 0):
+            beside = lookup.beside(connection, bank_id, row.thread_id, i, reach)
+            near += beside.of[i][1]
+            result.page_ids.update(beside.page_ids)
+        result.of[i] = _neighbours(near, i, reach)
     for i, (thread, near) in sealed.of.items():
         span = spans.get(thread)
         apart = span is None or near[-1] < span[0] or near[0] > span[1]  # from all open messages

@@ -201,6 +201,17 @@ def _that_begin() -> Select[Any]:
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
 
 
+def last_messages(connection: Connection, bank_id: int, threads: Collection[int]) -> dict[int, int]:
+    """Thread id → the highest id of its messages on pages, for threads that have any."""
+    if not threads:
+        return {}
+    t = schema.threads.c
+    newest = select(_c.last_message).where(_c.bank_id == bank_id, _c.thread_id == t.id)
+    newest = newest.order_by(_c.first_message.desc()).limit(1).correlate(schema.threads)
+    rows = connection.execute(select(t.id, newest.scalar_subquery()).where(columns.among(t.id, sorted(threads)))).all()
+    return {thread_id: last for thread_id, last in rows if last is not None}
+
+
 def last_message(connection: Connection, bank_id: int) -> int:
     """The highest id of a message on a page, 0 if there is none."""
     query = select(_c.last_message).where(_c.bank_id == bank_id).order_by(_c.first_message.desc()).limit(1)
