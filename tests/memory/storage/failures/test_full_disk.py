@@ -46,8 +46,9 @@ def postgresql_on(postgres_server: PostgresServer) -> Iterator[Callable[[SmallDi
         ((data,),) = execute(server, "SHOW data_directory")
         owner = Path(data).stat()
         os.chown(place, owner.st_uid, owner.st_gid)
-        for folder in (disk.folder, *disk.folder.parents[:3]):  # the server runs as another user where this is root
-            folder.chmod(folder.stat().st_mode | 0o011)
+        for folder in (disk.folder, *disk.folder.parents):  # the server runs as another user where this is root
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(folder.stat().st_mode | 0o011)
         postgres_server.execute(f"CREATE TABLESPACE tight LOCATION '{place}'")
         postgres_server.execute("CREATE DATABASE tight TABLESPACE tight")
         return make_url(server).set(database="tight").render_as_string(hide_password=False)
