@@ -23,7 +23,7 @@ from foxing.memory.text.passages import document_key, message_of
 from .codes import Codes, as_rows, code_bytes, distances, nearness, to_codes
 from .source import EmbedderSource
 
-VECTOR_CACHE_BYTES = 64 << 20
+VECTOR_CACHE_BYTES = 256 << 20
 EMPTY = b""  # the code of a message of which nothing is left to embed
 
 
