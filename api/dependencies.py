@@ -1,13 +1,10 @@
 """Dependencies and parameters that the endpoints share."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from contextvars import Context
 from functools import partial
-from math import inf
 from threading import Event
-from time import monotonic
 from typing import Annotated, ParamSpec, TypeVar
 
 import anyio
@@ -16,116 +13,19 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import Closed, TimeTravelForbidden
-from foxing.memory.ingest.calls import StoreCall
-from foxing.memory.models import NewMessage, StoreResult
 from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics
 from .schemas import CURSOR
+from .service.readiness import Readiness
+from .service.store_queue import StoreQueue
 from .settings import Settings
 
 EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
-GATHER_S = 0.005  # that calls wait for others to be stored with
-GATHERED = 64  # calls that are stored together
-GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # at most, of a call that is stored with others
-READY_FOR_S = 1.0  # how long the answer of a readiness check holds
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Readiness:
-    """Whether a memory can be used, asked at most once a second, whoever wants to know, and in a thread of its own: an
-    orchestrator must not take a busy service for a broken one."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._limiter = anyio.CapacityLimiter(1)
-        self._asking = anyio.Lock()
-        self._asked_at = -inf
-        self._error: FoxingError | None = None
-
-    async def check(self) -> None:
-        """Raises the error that `Memory.check` raised when it was asked last."""
-        async with self._asking:
-            if monotonic() - self._asked_at >= READY_FOR_S:
-                try:
-                    await anyio.to_thread.run_sync(self._memory.check, limiter=self._limiter)
-                    self._error = None
-                except FoxingError as error:
-                    self._error = error
-                self._asked_at = monotonic()
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-
-
-class StoreQueue:
-    """Calls that store a few messages gather while others are stored, and are handed to the memory together: a change
-    of threads for each takes as long as storing its message."""
-
-    def __init__(self, memory: Memory, limiter: anyio.CapacityLimiter) -> None:
-        self._memory = memory
-        self._limiter = limiter
-        self._waiting: list[tuple[StoreCall, asyncio.Future[StoreResult]]] = []
-        self._running: asyncio.Task[None] | None = None
-        #: Calls of the last group. Their callers mostly call again once they are answered.
-        self._last = 0
-        self._enough: asyncio.Event | None = None
-
-    async def store(
-        self, bank: str, messages: Sequence[NewMessage], thread: str | None, idempotency_key: str | None
-    ) -> StoreResult:
-        """The result of `Memory.store`. Raises what that raises."""
-        call = StoreCall(bank, messages, thread, idempotency_key)
-        large = len(messages) > GATHERED_MESSAGES or sum(len(m.text) for m in messages) > GATHERED_CHARS
-        if large:  # others would wait for it
-            [answer] = await self._store([call])
-            if isinstance(answer, BaseException):
-                raise answer
-            return answer
-        answered: asyncio.Future[StoreResult] = asyncio.get_running_loop().create_future()
-        self._waiting.append((call, answered))
-        if self._enough is not None and len(self._waiting) >= self._last:
-            self._enough.set()
-        if self._running is None or self._running.done():
-            # in no request's context: the first would be the parent of what all later ones are traced as
-            self._running = asyncio.get_running_loop().create_task(self._run(), context=Context())
-        return await answered
-
-    async def _run(self) -> None:
-        while self._waiting:
-            await self._gather()
-            gathered, self._waiting = self._waiting[:GATHERED], self._waiting[GATHERED:]
-            try:
-                answers = await self._store([call for call, _ in gathered])
-            except Exception as error:
-                answers = [error] * len(gathered)
-            except BaseException:  # the event loop ends
-                for _, answered in gathered:
-                    answered.cancel()
-                raise
-            for (_, answered), answer in zip(gathered, answers, strict=True):
-                if answered.done():  # its request was cancelled
-                    continue
-                if isinstance(answer, BaseException):
-                    answered.set_exception(answer)
-                else:
-                    answered.set_result(answer)
-
-    async def _gather(self) -> None:
-        """Waits for as many calls as were stored together last, but not for long: a transaction for one takes nearly as
-        long as for all."""
-        if len(self._waiting) < self._last:
-            self._enough = asyncio.Event()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_S):
-                    await self._enough.wait()
-            self._enough = None
-        self._last = min(len(self._waiting), GATHERED)
-
-    async def _store(self, calls: Sequence[StoreCall]) -> list[StoreResult | BaseException]:
-        return await anyio.to_thread.run_sync(self._memory.store_each, calls, limiter=self._limiter)
 
 
 class Service:
@@ -144,7 +44,7 @@ class Service:
         self._limiter = anyio.CapacityLimiter(settings.threads)
         self._codec_limiter = anyio.CapacityLimiter(settings.codec_threads)
         #: Stores messages.
-        self.stores = StoreQueue(memory, self._limiter)
+        self.store_queue = StoreQueue(memory, self._limiter)
         #: banks with messages that are to be embedded
         self._unembedded: set[str] = set()
         self._embedding: asyncio.Task[None] | None = None

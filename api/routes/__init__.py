@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from . import ageing, banks, context, health, messages, pages, policy, recall, records, stores
+from . import ageing, banks, context, health, messages, pages, policy, recall, records, store
 
 ROUTERS: tuple[APIRouter, ...] = (
-    stores.router,
+    store.router,
     messages.router,
     recall.router,
     context.router,

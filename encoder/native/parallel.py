@@ -33,12 +33,12 @@ def map_parallel(
     """
     if deferrable:
         return list(_workers("encode").map(lambda part: _deferred(work, part), parts))
-    with _in_progress.counted():
+    with _in_progress().counted():
         return list(_workers("decode").map(work, parts))
 
 
 def _deferred(work: Callable[[_Part], _Result], part: _Part) -> _Result:
-    _in_progress.wait(YIELD_S)
+    _in_progress().wait(YIELD_S)
     return work(part)
 
 
@@ -65,12 +65,10 @@ class _InProgress:
         with self._ended:
             self._ended.wait_for(lambda: not self._calls, seconds)
 
-    def forget(self) -> None:
-        """In a process that was forked: no thread of its parent goes on in it."""
-        self.__init__()  # type: ignore[misc]
 
-
-_in_progress = _InProgress()
+@cache
+def _in_progress() -> _InProgress:
+    return _InProgress()
 
 
 @cache
@@ -89,9 +87,5 @@ def _openmp() -> Any:
     return ThreadpoolController().select(user_api="openmp")
 
 
-def _after_fork() -> None:
-    _workers.cache_clear()  # threads do not survive a fork
-    _in_progress.forget()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+for made in (_in_progress, _workers):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=made.cache_clear)

@@ -177,7 +177,8 @@ class Ager:
     def _in_turn(self, batches: Sequence[AgeBatch], *, shared: bool) -> Iterator[tuple[AgeBatch, BatchOutcome]]:
         for planned in batches:
             batch = replace(planned, moves=self._unchanged(planned.moves)) if shared else planned
-            yield batch, self.move(batch)
+            if batch.moves:
+                yield batch, self.move(batch)
 
     def _add_unreported(self, result: _Result) -> None:
         """Adds the pages that are as planned though nobody reported them: their worker was killed after it had written

@@ -29,9 +29,9 @@ def lease_pages(
     database: Database, codec: Codec, candidates: Sequence[PageRow], *, pinned: bool, owner: str | None = None
 ) -> Iterator[LeasedPages]:
     """Leases those of `candidates`, of one bank, that are free and unchanged, and releases them at the end; a lease
-    expires if the process is killed. Raises `StorageError` if contents are in an object storage that cannot be reached.
-    `pinned`: whether to lease pinned pages as well. `owner`: who holds them, by
-    default this call; another call for the same owner takes its leases over."""
+    expires if the process is killed. `pinned`: whether to lease pinned pages as well. `owner`: who holds them, by
+    default this call; another call for the same owner takes its leases over. Raises `StorageError` if contents are in
+    an object storage that cannot be reached."""
     owner = owner or uuid.uuid4().hex
     clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
     until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
@@ -41,10 +41,8 @@ def lease_pages(
         ids = [page.id for page in candidates if pages.lease(connection, page, owner, clock, until, pinned=pinned)]
     try:
         with database.read() as connection:  # nobody waits for object storage
-            changed = pages.changed(
-                connection, [page for page in candidates if page.id in ids]
-            )  # erasure needs no lease
-            held = frozenset(ids) - changed
+            leased = [page for page in candidates if page.id in ids]
+            held = frozenset(ids) - pages.changed(connection, leased)  # erasure needs no lease
             contents = pages.contents(connection, sorted(held))
         yield LeasedPages(held, contents)
     finally:

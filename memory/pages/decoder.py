@@ -113,9 +113,10 @@ class PageDecoder:
 
     def keep(self, page: PageRow, state: PageState) -> None:
         """Puts the state of a page that was just written into the cache, unless others would have to leave it."""
-        if state.memory_bytes <= self.free_bytes:
-            with self._shared.lock:
-                self._shared.cache[page.key, page.version] = state
+        cache = self._shared.cache
+        with self._shared.lock:
+            if cache.currsize + state.memory_bytes <= cache.maxsize:
+                cache[page.key, page.version] = state
 
     def read(
         self,

@@ -71,7 +71,7 @@ async def store_messages(
 
 
 async def _store(service: Service, bank: str, body: StoreRequest, idempotency_key: str | None = None) -> StoreResult:
-    result = await service.stores.store(bank, body.messages, body.thread, idempotency_key)
+    result = await service.store_queue.store(bank, body.messages, body.thread, idempotency_key)
     service.metrics.memory.record_store(result)
     service.embed_soon(bank)
     return result

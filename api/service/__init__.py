@@ -1,0 +1,1 @@
+"""What stands between the endpoints and the memory."""
