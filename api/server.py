@@ -29,7 +29,7 @@ GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
 LOADING_S = 5.0  # seconds that shutdown waits for the codec to be loaded
 BACKLOG = 128  # connections waiting to be accepted; as many are accepted at once, and may fail at once
 #: After which a thread that computes gives the interpreter to one that waits. Python's 5 ms are as long as a store.
-SWITCH_S = 0.0005
+SWITCH_S = 0.002
 #: Pools of memory that malloc has. By default there are eight for each core, and every thread fills its own with what
 #: it has freed: twice the memory after two minutes under load.
 ARENAS = 2

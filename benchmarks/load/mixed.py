@@ -11,6 +11,7 @@ from .client import Clients, Outcome, Task
 from .processes import Service, checked, client
 
 DIFFERENT = 2_500  # messages of the bank that differ; more only take longer to encode
+START_LIMIT_S = 120.0
 START_S = 3.0  # until the processes of the clients have started
 
 
@@ -23,6 +24,8 @@ class Mixed:
     #: that store; as many recall
     clients: int
     seconds: float
+    #: from the start of the service until it had read its newest pages
+    start_s: float
     stores: int
     store_p50_ms: float
     store_p99_ms: float
@@ -38,14 +41,16 @@ class Mixed:
 
 
 def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25, days: float = 6) -> Mixed:
-    """Serves a bank of `messages` messages of the last `days` days, all of them sealed. Messages are stored into the
-    same bank, and are sealed by the clock of the service as they fill pages."""
+    """Serves a bank of `messages` messages of the last `days` days, all of them sealed, once the service has read its
+    newest pages, as it does after a start. Messages are stored into the same bank, and are sealed by the clock of the
+    service as they fill pages."""
     make_large_bank(folder, messages, min(messages, DIFFERENT), days)
     with Service(folder) as service:
         url = service.url()
         with client(url) as first:
             checked(first.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
             checked(first.get("/readyz"))  # loads the codec
+            start_s = round(service.wait_until_idle(START_LIMIT_S), 1)
             begin_mib = service.memory_mib()
             begin_at = time.time() + START_S
             groups = [
@@ -61,21 +66,21 @@ def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25
                 for group in groups:
                     group.stop()
         memory_mib = (begin_mib, half_mib, service.memory_mib())
-    return _mixed(messages, clients, seconds, (stores, recalls, healths), memory_mib)
+    return _mixed((messages, clients, seconds, start_s), (stores, recalls, healths), memory_mib)
 
 
 def _mixed(
-    messages: int,
-    clients: int,
-    seconds: float,
+    given: tuple[int, int, float, float],
     outcomes: tuple[Outcome, Outcome, Outcome],
     memory_mib: tuple[float, float, float],
 ) -> Mixed:
+    messages, clients, seconds, start_s = given
     stores, recalls, healths = outcomes
     return Mixed(
         messages=messages,
         clients=clients,
         seconds=seconds,
+        start_s=start_s,
         stores=len(stores.times_ms),
         store_p50_ms=stores.quantile(0.5),
         store_p99_ms=stores.quantile(0.99),

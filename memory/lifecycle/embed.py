@@ -1,12 +1,14 @@
 """Indexing the messages of a bank again: embedding those that have no embedding of the present embedder, and words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
+from threading import Lock
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.memory.recall.embedding import NONE
+from foxing.memory.recall.embedding import NONE, Embedder
 from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.recall.semantic.vectors import MessageVectors
 from foxing.memory.reports import EmbeddingReport
@@ -15,6 +17,7 @@ from foxing.memory.storage.repositories import banks, embeddings, messages
 
 BATCH = 64  # messages, written in one transaction
 BATCH_PASSAGES = 512  # of them together, unless one message has more: embedding these takes half a second
+NEWER = 10_000  # messages that are looked through for those that came after others
 ATTEMPTS = 5  # while other processes change the pages of a batch
 
 Progress = Callable[[int, int], None]  # messages embedded, messages in all
@@ -38,8 +41,11 @@ class MessageEmbedder:
     def __init__(self, database: Database, reindexer: Reindexer) -> None:
         self.database = database
         self.reindexer = reindexer
-        #: bank id → the highest message id that `embed_new` has looked at
+        #: bank id → the highest message id up to which `_new_batch` has looked
         self._done: dict[int, int] = {}
+        #: banks whose new messages a thread embeds
+        self._busy: set[int] = set()
+        self._lock = Lock()
 
     @property
     def vectors(self) -> MessageVectors:
@@ -52,10 +58,7 @@ class MessageEmbedder:
         indexed = self._run(bank_id, self._all, self._index_batch, progress) if words else _Done()
         if words and not self.vectors.source.enabled:
             return EmbeddingReport(bank=bank_name, embedder=NONE, embedded=0, indexed=indexed.done, left=indexed.left)
-        source = self.vectors.source
-        embedder = source.load()
-        if not embedder.dimensions or getattr(embedder, "slow", False):
-            source.documents(["the number of dimensions"])  # what a server has is known only from its answer
+        embedder = self._known_embedder()
         embedded = self._run(bank_id, self._without_code, self._embed_batch, progress)
         left = max(indexed.left, embedded.left)
         return EmbeddingReport(
@@ -68,18 +71,72 @@ class MessageEmbedder:
             return 0
         with self.database.read() as connection:
             bank_id = banks.get(connection, bank_name).id
-            after = self._done.get(bank_id, 0)
-            ids = embeddings.pending(connection, bank_id, self._embedder_id(connection), after, BATCH)
+        with self._alone(bank_id) as alone:
+            return self._new_batch(bank_id) if alone else 0
+
+    def embed_missing(self, bank_id: int, progress: Progress | None = None) -> None:
+        """Embeds what has no embedding now, the messages that are new first; nothing while another thread does so."""
+        if not self.vectors.source.usable:
+            return
+        with self._alone(bank_id) as alone:
+            if not alone:
+                return
+            self._known_embedder()
+            with self.database.read() as connection:
+                newest = messages.newest_id(connection, bank_id)
+            done = 0
+            while self._done.get(bank_id, 0) < newest and (more := self._new_batch(bank_id)):
+                done += more
+                if progress is not None:
+                    progress(done, done)
+            if self._misses_older(bank_id, max(newest, self._done.get(bank_id, 0))):
+                self._run(bank_id, self._without_code, self._embed_batch, progress)
+
+    def is_due(self, connection: Connection, bank_id: int) -> bool:
+        """Whether a message has no embedding, as far as the embedder can tell without being asked."""
+        if not self.vectors.source.usable:
+            return False
+        return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > 0
+
+    def _misses_older(self, bank_id: int, last: int) -> bool:
+        """Whether a message up to `last` has no embedding, or more than `NEWER` came after it."""
+        with self.database.read() as connection:
+            newer = messages.ids_after(connection, bank_id, last, NEWER)
+            return embeddings.count_pending(connection, bank_id, self._embedder_id(connection)) > len(newer)
+
+    @contextmanager
+    def _alone(self, bank_id: int) -> Iterator[bool]:
+        """Whether no other thread embeds the new messages of the bank; then none begins to."""
+        with self._lock:
+            alone = bank_id not in self._busy
+            self._busy.add(bank_id)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._lock:
+                    self._busy.discard(bank_id)
+
+    def _known_embedder(self) -> Embedder:
+        """The embedder, with its number of dimensions. Raises `EmbedderError`."""
+        source = self.vectors.source
+        embedder = source.load()
+        if not embedder.dimensions or getattr(embedder, "slow", False):
+            source.documents(["the number of dimensions"])  # what a server has is known only from its answer
+        return embedder
+
+    def _new_batch(self, bank_id: int) -> int:
+        """Embeds some messages above the last one that was looked at, or that has an embedding; how many."""
+        with self.database.read() as connection:
+            embedder = self._embedder_id(connection)
+            after = self._done.get(bank_id, 0) or embeddings.newest(connection, bank_id, embedder)
+            ids = embeddings.pending(connection, bank_id, embedder, after, BATCH)
             ids = _first(connection, bank_id, ids)
         if not ids:
             return 0
         done = self._embed_batch(bank_id, ids)
         self._done[bank_id] = ids[-1]
         return done
-
-    def is_due(self, connection: Connection, bank_id: int) -> bool:
-        """Whether a message has no embedding, as far as the embedder can tell without being asked."""
-        return bool(embeddings.pending(connection, bank_id, self._embedder_id(connection), 0, 1))
 
     def _run(self, bank_id: int, list_ids: "_Lister", change: "_Change", progress: Progress | None) -> "_Done":
         """Changes the listed messages batch by batch."""

@@ -68,8 +68,7 @@ class Upkeep:
                 unreadable=report.unreadable,
             )
         if job.kind == "embed":
-            if self._embedder.vectors.source.usable:
-                self._embedder.reindex(job.bank, words=False, progress=progress)
+            self._embedder.embed_missing(job.bank_id, progress)
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)
@@ -131,7 +130,7 @@ class Upkeep:
     def _embed_rescheduling(self, bank_id: int) -> Reschedule:
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, bank_id)
-            missing = self._embedder.vectors.source.usable and self._embedder.is_due(connection, bank_id)
+            missing = self._embedder.is_due(connection, bank_id)
             schedule.put(connection, bank_id, "embed", DueTime(AT_ONCE if missing else None))
 
         return reschedule

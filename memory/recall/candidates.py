@@ -108,10 +108,7 @@ class RankedCandidates:
         lending = lenders(found)
         ids = np.unique(message_of(lending.documents)).tolist()
         surroundings = neighbours.around(self._connection, self._bank_id, ids, REACH)
-        around = np.array(surroundings.rows(REACH), dtype=np.int64).reshape(-1, 1 + 2 * REACH)
-        near = np.unique(around[around > 0]).tolist()
-        passages = messages.passage_counts(self._connection, self._bank_id, near, surroundings.page_ids)
-        scores = self._admitted(lend(found, lending, around, passages), found)
+        scores = self._admitted(lend(found, lending, surroundings.rows, surroundings.several_passages), found)
         said = np.unique(message_of(scores.documents)).tolist() if self._preference is not None else []
         return ranked(scores, self._preference, messages.times(self._connection, self._bank_id, said))
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, StorageError, WriteConflict
 
+from . import snapshot
 from .driver_errors import explained_errors
 from .engines import DatabaseOptions, database_url, default_database, open_engine, shown
 from .repositories.blobs.erasure import delete_given_up, give_up_unused, has_unused
@@ -77,7 +78,11 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            yield connection
+            snapshot.begin(connection)
+            try:
+                yield connection
+            finally:
+                snapshot.end(connection)
             connection.rollback()
 
     @contextmanager

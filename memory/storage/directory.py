@@ -126,9 +126,9 @@ class PageDirectory:
         return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
 
     @cached_property
-    def ordered_ids(self) -> list[int]:
-        """Ids of its messages, ascending."""
-        return sorted(self.ids.tolist())
+    def ordered_ids(self) -> Numbers:
+        """int64[n], ids of its messages, ascending."""
+        return np.sort(self.ids)
 
     @cached_property
     def several_passages(self) -> Mapping[int, int]:

@@ -49,6 +49,9 @@ banks = Table(
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
     #: Incremented by every record that is stored, whose version it becomes.
     Column("records_version", Key, nullable=False, server_default=text("0")),
+    #: Incremented when runs of a new page are added, and when other runs are, or are removed: see `sealed.bank_runs`.
+    Column("runs_added", BigInteger, nullable=False, server_default=text("0")),
+    Column("runs_changed", BigInteger, nullable=False, server_default=text("0")),
     #: Whose it is; null if it is nobody's. PostgreSQL sets it, and keeps other owners from all rows of the bank, see
     #: `engines.DatabaseOptions.owner`.
     Column("owner", String(200)),

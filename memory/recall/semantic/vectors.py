@@ -122,7 +122,8 @@ class MessageVectors:
         """Why a question is answered by words alone; None if it is not, or if that is what was chosen."""
         if question.vector is None:
             return question.note
-        if self._codes(connection, bank_id, question) is not None or not embeddings.has_any(connection, bank_id):
+        asked = question.embedder, len(question.vector)
+        if embeddings.has_codes(connection, bank_id, *asked) or not embeddings.has_any(connection, bank_id):
             return None
         return (
             f"found by words alone: no message of this bank was embedded by {question.embedder} with "
@@ -140,10 +141,9 @@ class MessageVectors:
         """The codes of a bank that the question can be compared with; None if it has none."""
         if question.vector is None:
             return None
-        embedder = embeddings.find_embedder(connection, question.embedder, len(question.vector))
+        embedder, version = embeddings.version(connection, bank_id, question.embedder, len(question.vector))
         if embedder is None:
             return None
-        version = embeddings.version(connection, bank_id)
         with self._lock:
             held = self._cache.get(bank_id)
         width = code_bytes(len(question.vector))

@@ -1,9 +1,9 @@
 """Codes of embeddings: one for each message, made by one embedder."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.upsert import insert_into
@@ -26,9 +26,12 @@ class StoredCode(NamedTuple):
 
 def find_embedder(connection: Connection, name: str, dimensions: int) -> int | None:
     """The id of an embedder that has made codes; None if it has not."""
+    return connection.execute(_embedder(name, dimensions)).scalar_one_or_none()
+
+
+def _embedder(name: str, dimensions: int) -> Select[Any]:
     c = schema.embedders.c
-    query = select(c.id).where(c.name == name, c.dimensions == dimensions)
-    return connection.execute(query).scalar_one_or_none()
+    return select(c.id).where(c.name == name, c.dimensions == dimensions)
 
 
 def embedder_id(connection: Connection, name: str, dimensions: int) -> int:
@@ -51,7 +54,8 @@ def add(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int,
 
 
 def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> None:
-    """Sets the codes of messages, whether or not they have one."""
+    """Sets the codes of messages, whether or not they have one; what they have already is not written again."""
+    codes = _changed(connection, bank_id, embedder, codes)
     if not codes:
         return
     newest = connection.execute(select(func.max(_c.message_id)).where(_c.bank_id == bank_id)).scalar_one()
@@ -60,6 +64,15 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
         return
     remove(connection, bank_id, codes)
     add(connection, bank_id, embedder, codes)
+
+
+def _changed(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> dict[int, bytes]:
+    """Those of the codes that are not stored."""
+    held: dict[int, bytes] = {}
+    for part in batched(list(codes)):
+        query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
+        held |= {i: code for i, code in connection.execute(query.where(_c.message_id.in_(part)))}
+    return {i: code for i, code in codes.items() if held.get(i) != code}
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
@@ -73,10 +86,21 @@ def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -
         )
 
 
-def version(connection: Connection, bank_id: int) -> int:
-    """Changes when codes of messages do that are older than others with a code. Those of newer ones are only added."""
-    query = select(schema.banks.c.embeddings_version).where(schema.banks.c.id == bank_id)
-    return int(connection.execute(query).scalar_one())
+class CodesVersion(NamedTuple):
+    """Which codes of a bank an embedder has made."""
+
+    #: id of the embedder, None if it has made none of any bank
+    embedder: int | None
+    #: changes when codes of messages do that are older than others with a code; those of newer ones are only added
+    version: int
+
+
+def version(connection: Connection, bank_id: int, name: str, dimensions: int) -> CodesVersion:
+    """Which codes of a bank the embedder of that name has made."""
+    banks = schema.banks.c
+    query = select(_embedder(name, dimensions).scalar_subquery(), banks.embeddings_version).where(banks.id == bank_id)
+    row = connection.execute(query).one()
+    return CodesVersion(row[0], row[1])
 
 
 def codes_after(connection: Connection, bank_id: int, embedder: int, message_id: int) -> list[StoredCode]:
@@ -89,9 +113,22 @@ def codes_after(connection: Connection, bank_id: int, embedder: int, message_id:
     return [StoredCode(i, code) for i, code in connection.execute(query) if code]
 
 
+def has_codes(connection: Connection, bank_id: int, name: str, dimensions: int) -> bool:
+    """Whether any message of a bank has a code of the embedder of that name, and not an empty one."""
+    embedder = _embedder(name, dimensions).scalar_subquery()
+    query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder, func.length(_c.code) > 0)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def has_any(connection: Connection, bank_id: int) -> bool:
     """Whether any message of a bank has a code."""
     return connection.execute(select(_c.message_id).where(_c.bank_id == bank_id).limit(1)).first() is not None
+
+
+def newest(connection: Connection, bank_id: int, embedder: int | None) -> int:
+    """The highest id of a message of a bank with a code of the embedder, 0 if there is none."""
+    query = select(_c.message_id).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
+    return int(connection.execute(query.order_by(_c.message_id.desc()).limit(1)).scalar() or 0)
 
 
 def pending(connection: Connection, bank_id: int, embedder: int | None, after: int, limit: int) -> list[int]:

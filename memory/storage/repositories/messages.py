@@ -317,27 +317,23 @@ def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[in
     return result | {i: instant(int(place.directory.times[place.number])) for i, place in located.items()}
 
 
-def passage_counts(
-    connection: Connection, bank_id: int, ids: Collection[int], page_ids: Collection[int] | None = None
-) -> dict[int, int]:
-    """Id → in how many passages the message is found, for those that are found in several. `page_ids`: pages that hold
-    all of them that are sealed, if they are known."""
+def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
+    """Id → in how many passages the message is found, for those that are found in several."""
     if not ids:
         return {}
     query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
     still_open = {message_id: passages for message_id, passages in connection.execute(query).all()}
     wanted = set(ids) - still_open.keys()
     result = {i: passages for i, passages in still_open.items() if passages > 1}
-    on = runs.pages_of(connection, bank_id, wanted) if page_ids is None else page_ids
-    for directory in directories.get(connection, on).values():
+    for directory in directories.get(connection, runs.pages_of(connection, bank_id, wanted)).values():
         result |= {i: passages for i, passages in directory.several_passages.items() if i in wanted}
     return result
 
 
 def newest_id(connection: Connection, bank_id: int) -> int:
     """An id that no message of the bank exceeds; messages of the bank that are stored later do."""
-    newest = connection.execute(select(func.coalesce(func.max(_c.id), 0))).scalar_one()
-    return max(int(newest), runs.last_message(connection, bank_id))
+    newest = connection.execute(select(func.max(_c.id), runs.last_message(bank_id))).one()
+    return max(value or 0 for value in newest)
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:

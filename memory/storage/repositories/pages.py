@@ -235,7 +235,7 @@ def insert(connection: Connection, values: NewPage, content: PageContent, parts:
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
     directory = _directory(connection, parts)
     directories.insert(connection, page.id, directory)
-    runs.put(connection, page.bank_id, {page.id: directory})
+    runs.add(connection, page.bank_id, page.id, directory)
     _insert_keepsakes(connection, page.id, parts.keepsakes)
     return page
 

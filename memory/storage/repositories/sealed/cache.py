@@ -1,7 +1,8 @@
-"""What a process remembers of a database: directories that were read, and its secret."""
+"""What a process remembers of a database: directories and runs that were read, and its secret."""
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
@@ -10,7 +11,29 @@ from sqlalchemy import Connection, Pool
 from foxing.memory.storage.directory import PageDirectory
 from foxing.memory.storage.secrets import digest_key
 
+if TYPE_CHECKING:
+    from .bank_runs import BankRuns
+
 DIRECTORY_CACHE_BYTES = 32 << 20
+RUNS_CACHE_BYTES = 64 << 20  # a bank whose messages are all in other threads than those beside them has a run for each
+
+
+class RunsCache:
+    """The runs of banks. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: LRUCache[int, BankRuns] = LRUCache(RUNS_CACHE_BYTES, getsizeof=lambda held: held.memory_bytes)
+
+    def get(self, bank_id: int) -> "BankRuns | None":
+        with self._lock:
+            return self._held.get(bank_id)
+
+    def put(self, bank_id: int, runs: "BankRuns") -> None:
+        """Keeps the runs of a bank, if there is room for them."""
+        with self._lock:
+            if runs.memory_bytes <= RUNS_CACHE_BYTES:
+                self._held[bank_id] = runs
 
 
 class DatabaseCache:
@@ -19,6 +42,7 @@ class DatabaseCache:
     def __init__(self) -> None:
         self._lock = Lock()
         self._secret: bytes | None = None
+        self.runs = RunsCache()
         #: page id → stamp and directory
         self._directories: LRUCache[int, tuple[int, PageDirectory]] = LRUCache(
             DIRECTORY_CACHE_BYTES, getsizeof=lambda held: held[1].memory_bytes

@@ -7,19 +7,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from foxing.memory.storage import columns, schema
+from foxing.memory.storage import columns, schema, snapshot
 from foxing.memory.storage.directory import PageDirectory
 
 from .cache import cache_of
 
+_KNOWN = 1_000  # directories that a transaction remembers, as many as a search needs
 _c = schema.page_directories.c
 
 
 def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDirectory]:
     """Page id → directory, for the pages that exist. Raises `DirectoryDamaged`."""
-    if not page_ids:
-        return {}
-    rows = columns.fetch_numbers(connection, _stamps(), {"ids": sorted(page_ids)})
+    read = snapshot.of(connection)
+    known = {} if read is None else read.directories
+    unknown = sorted(set(page_ids) - known.keys())
+    found = _read(connection, unknown) if unknown else {}
+    if read is not None and len(read.directories) < _KNOWN:
+        read.directories |= found
+    return found | {page_id: known[page_id] for page_id in page_ids if page_id in known}
+
+
+def _read(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageDirectory]:
+    rows = columns.fetch_numbers(connection, _stamps(), {"ids": page_ids})
     stamps = {page_id: stamp for page_id, stamp in rows}
     cache = cache_of(connection)
     found = cache.directories(stamps)

@@ -1,7 +1,6 @@
 """Looking for sealed messages: by id, by time, and by what a filter lets through."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -130,65 +129,6 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
             found |= {item[1]: item for item in _admitted(directory, within)}
     newest = sorted(found.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
-
-
-class Nearby(NamedTuple):
-    """Sealed messages of a thread."""
-
-    #: message id → its thread, and ids of the message and of the up to `reach` sealed ones on either side of it in its
-    #: thread, ascending; for sealed messages
-    of: dict[int, tuple[int, list[int]]]
-    #: ids of pages that hold them all
-    page_ids: set[int]
-
-
-def neighbours(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Nearby:
-    """The neighbours of those of the messages that are sealed."""
-    found = {i: of_one[0] for i, of_one in runs.of_messages(connection, bank_id, ids).items()}
-    inside = _ids_of_runs(connection, found.values())
-    result: dict[int, tuple[int, list[int]]] = {}
-    at_edge: dict[int, runs.Run] = {}
-    for i, run in found.items():
-        near = _near(inside[run], i, reach)
-        if len(near) == 2 * reach + 1 and near[reach] == i:
-            result[i] = run.thread_id, near
-        elif i in near:
-            at_edge[i] = run
-    around = runs.around(connection, bank_id, at_edge.values(), reach)
-    beside = _ids_of_runs(connection, [run for near in around.values() for run in near])
-    in_thread: dict[runs.Run, list[int]] = {}
-    for i, run in at_edge.items():
-        if run not in in_thread:
-            more = [near for other in around.get(run.first, ()) for near in beside[other]]
-            in_thread[run] = sorted({*inside[run], *more})
-        result[i] = run.thread_id, _near(in_thread[run], i, reach)
-    return Nearby(result, {run.page_id for run in (*found.values(), *beside)})
-
-
-def beside(connection: Connection, bank_id: int, thread_id: int, message_id: int, reach: int) -> Nearby:
-    """The same for a message that is not sealed: up to `reach` on either side."""
-    near = runs.beside(connection, bank_id, thread_id, message_id, reach)
-    ids = sorted({i for of_one in _ids_of_runs(connection, near).values() for i in of_one})
-    place = bisect_left(ids, message_id)
-    found = ids[max(0, place - reach) : place + reach]
-    return Nearby({message_id: (thread_id, found)}, {run.page_id for run in near})
-
-
-def _near(ids: Sequence[int], message_id: int, reach: int) -> list[int]:
-    """The `reach` on either side of one of `ids`, with itself."""
-    place = bisect_left(ids, message_id)
-    return list(ids[max(0, place - reach) : place + reach + 1])
-
-
-def _ids_of_runs(connection: Connection, wanted: Iterable[runs.Run]) -> dict[runs.Run, list[int]]:
-    """Run → ids of its messages, ascending."""
-    every = set(wanted)
-    known = directories.get(connection, {run.page_id for run in every})
-    result: dict[runs.Run, list[int]] = {}
-    for run in every:  # a page without its directory, which `foxing db check` reports, has no messages
-        ids = known[run.page_id].ordered_ids if run.page_id in known else []
-        result[run] = ids[bisect_left(ids, run.first) : bisect_right(ids, run.last)]
-    return result
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:

@@ -1,14 +1,19 @@
 """The messages before and after a message in its thread, whether they are open or sealed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.directory import PageDirectory
 
-from . import lookup, runs
+from . import bank_runs, directories
+from .bank_runs import Numbers
 
 _c = schema.messages.c
 
@@ -20,57 +25,153 @@ class Neighbours(NamedTuple):
     after: Sequence[int]
 
 
-class Surroundings(NamedTuple):
+@dataclass(frozen=True)
+class Surroundings:
     """What stands around some messages in their threads."""
 
-    of: dict[int, Neighbours]
-    #: Ids of pages that hold all that is sealed of it.
-    page_ids: set[int]
+    #: int64[m, 1 + 2·reach], a message, those before it in its thread and those after it, the nearest first, 0 where
+    #: there is none; by id
+    rows: Numbers
+    #: message id → in how many passages it is found, for those of all these that are found in several
+    several_passages: Mapping[int, int]
 
-    def rows(self, reach: int) -> list[tuple[int, ...]]:
-        """For each of the messages, by id: its id, those of the `reach` messages before it in its thread, and those of
-        the messages after it, the nearest first; 0 where there is none."""
-        return [(i, *_filled(before, reach), *_filled(after, reach)) for i, (before, after) in sorted(self.of.items())]
+    @property
+    def of(self) -> dict[int, Neighbours]:
+        """By message."""
+        reach = self.rows.shape[1] // 2
+        return {
+            i: Neighbours([n for n in near[:reach] if n], [n for n in near[reach:] if n])
+            for i, *near in self.rows.tolist()
+        }
 
 
 def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Surroundings:
     """The up to `reach` messages before each of the messages and after it in its thread, in the order they were stored
-    in."""
-    if not ids or not reach:
-        return Surroundings({i: Neighbours((), ()) for i in ids}, set())
-    still_open = {row.id: row for row in connection.execute(_open_neighbours(reach), {"ids": sorted(ids)}).all()}
-    sealed = lookup.neighbours(connection, bank_id, set(ids) - still_open.keys(), reach)
-    threads = {*(thread for thread, _ in sealed.of.values()), *(row.thread_id for row in still_open.values())}
-    spans = _open_spans(connection, threads)
-    result = Surroundings({}, set(sealed.page_ids))
-    newest_sealed = runs.last_messages(connection, bank_id, {row.thread_id for row in still_open.values()})
-    for i, row in still_open.items():
-        near = [other for other in row[2:] if other is not None]
-        before = [other for other in near if other < i]
-        if len(before) < reach or before[-1] < newest_sealed.get(row.thread_id, 0):
-            beside = lookup.beside(connection, bank_id, row.thread_id, i, reach)
-            near += beside.of[i][1]
-            result.page_ids.update(beside.page_ids)
-        result.of[i] = _neighbours(near, i, reach)
-    for i, (thread, near) in sealed.of.items():
-        span = spans.get(thread)
-        apart = span is None or near[-1] < span[0] or near[0] > span[1]  # from all open messages
-        if apart and len(near) == 2 * reach + 1 and near[reach] == i:
-            result.of[i] = Neighbours(near[reach - 1 :: -1], near[reach + 1 :])
-            continue
-        more = [] if span is None else _open_beside(connection, thread, i, reach)
-        result.of[i] = _neighbours([*near, *more], i, reach)
-    return result
+    in. For transactions that write nothing, see `bank_runs.of_bank`."""
+    if not ids:
+        return Surroundings(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
+    return _Search(connection, bank_id, reach).around(np.unique(np.array(list(ids), dtype=np.int64)))
 
 
-def _filled(ids: Sequence[int], reach: int) -> Sequence[int]:
-    return ids if len(ids) == reach else [*ids, *[0] * (reach - len(ids))]
+class _Search:
+    """Looks for neighbours in a bank."""
+
+    def __init__(self, connection: Connection, bank_id: int, reach: int) -> None:
+        self.connection = connection
+        self.reach = reach
+        self.runs = bank_runs.of_bank(connection, bank_id)
+        self.directories: dict[int, PageDirectory] = {}
+        #: of all messages on these pages, ascending; a page without a directory, which `foxing db check` reports, has
+        #: none
+        self.ids: Numbers = np.zeros(0, dtype=np.int64)
+        self.open: set[int] = set()
+
+    def around(self, wanted: Numbers) -> Surroundings:
+        rows = self.connection.execute(_open_neighbours(self.reach), {"ids": wanted.tolist()}).all()
+        still_open = np.array([row.id for row in rows], dtype=np.int64)
+        found = self._sealed(wanted[~np.isin(wanted, still_open)])
+        spans = _open_spans(self.connection, set(found.threads.tolist()))
+        merged = [self._of_open(row.id, row.thread_id, [i for i in row[2:] if i is not None]) for row in rows]
+        for place in np.flatnonzero(_beside_spans(found, spans)).tolist():
+            row, thread = found.rows[place].tolist(), int(found.threads[place])
+            more = _open_beside(self.connection, thread, row[0], self.reach)
+            self.open.update(more)
+            found.rows[place] = _row({*row[1:], *more} - {0}, row[0], self.reach)
+        every = np.concatenate([found.rows, np.array(merged, dtype=np.int64).reshape(-1, found.rows.shape[1])])
+        every = every[np.argsort(every[:, 0])]
+        return Surroundings(every, self._several_passages(every))
+
+    def _of_open(self, message_id: int, thread: int, near: list[int]) -> list[int]:
+        """The row of an open message, with `near` the open ones around it."""
+        self.open |= {message_id, *near}
+        before = [i for i in near if i < message_id]
+        if len(before) < self.reach or min(before) < self.runs.last_message(thread):
+            beside = self.runs.around(thread, message_id, self.reach)
+            self._read(beside)
+            ids, _ = self.runs.messages_of(beside, self.ids)
+            ids = ids[ids != message_id]  # a part of it may be sealed
+            place = int(ids.searchsorted(message_id))
+            near = near + ids[max(0, place - self.reach) : place + self.reach].tolist()
+        return _row(set(near), message_id, self.reach)
+
+    def _sealed(self, wanted: Numbers) -> "_Sealed":
+        """Sealed messages, with what is sealed around them."""
+        places = self.runs.find(wanted)
+        wanted, places = wanted[places >= 0], places[places >= 0]
+        used = np.unique(places)
+        self._read(used)
+        more = self.runs.beside(np.unique(places[self._at_edge(wanted, places)]), self.reach)
+        self._read(more)
+        return _windows(*self.runs.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
+
+    def _at_edge(self, wanted: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
+        """bool[n], which of the messages are so near to an end of their runs that others are beside them."""
+        at, first, last = (
+            self.ids.searchsorted(values) for values in (wanted, self.runs.first[places], self.runs.last[places])
+        )
+        return (at - first < self.reach) | (last - at < self.reach)
+
+    def _read(self, places: Numbers) -> None:
+        """Reads which messages are in these runs."""
+        missing = set(self.runs.page[places].tolist()) - self.directories.keys()
+        if missing:
+            read = directories.get(self.connection, missing)
+            self.directories |= read
+            ids = np.concatenate([self.ids, *(directory.ordered_ids for directory in read.values())])
+            ids.sort(kind="stable")  # quick, for what is ordered in parts
+            self.ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]
+
+    def _several_passages(self, rows: Numbers) -> dict[int, int]:
+        several: dict[int, int] = {}
+        for directory in self.directories.values():
+            several |= directory.several_passages
+        if self.open:
+            query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(self.open)), _c.passages > 1)
+            several |= {i: passages for i, passages in self.connection.execute(query)}
+        shown = set(rows.ravel().tolist()) if several else set()
+        return {i: passages for i, passages in several.items() if i in shown}
 
 
-def _neighbours(near: Sequence[int], message_id: int, reach: int) -> Neighbours:
-    ordered = sorted({*near, message_id})
-    place = ordered.index(message_id)
-    return Neighbours(ordered[max(0, place - reach) : place][::-1], ordered[place + 1 : place + 1 + reach])
+class _Sealed(NamedTuple):
+    """Rows of `Surroundings`, without what is open, and the thread of each."""
+
+    rows: Numbers
+    threads: Numbers
+
+
+def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Sealed:
+    """Those of the messages `wanted` that are among `ids`, which are ordered by thread and id, and the ones beside
+    them."""
+    order = np.argsort(ids, kind="stable")
+    at = np.searchsorted(ids[order], wanted)
+    known = np.isin(wanted, ids)
+    wanted, at = wanted[known], order[at[known]]
+    near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
+    inside = (near >= 0) & (near < len(ids))
+    near = np.where(inside, near, 0)
+    beside = inside & (threads[near] == threads[at][:, None]) if len(ids) else inside
+    rows = np.where(beside, ids[near], 0) if len(ids) else near
+    return _Sealed(np.concatenate([wanted[:, None], rows], axis=1), threads[at])
+
+
+def _beside_spans(found: _Sealed, spans: Mapping[int, tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    """bool[n], which of the messages have open ones of their thread beside them. `spans`: thread id → its lowest and
+    its highest open message."""
+    reach = found.rows.shape[1] // 2
+    full = (found.rows > 0).all(axis=1)
+    low, high = (
+        np.array([spans.get(thread, (0, 0))[end] for thread in found.threads.tolist()], dtype=np.int64)
+        for end in (0, 1)
+    )
+    apart = full & ((found.rows[:, -1] < low) | (found.rows[:, reach] > high))
+    return (high > 0) & ~apart
+
+
+def _row(near: Collection[int], message_id: int, reach: int) -> list[int]:
+    """The row of a message, with the nearest of `near`."""
+    before = sorted((i for i in near if i < message_id), reverse=True)[:reach]
+    later = sorted(i for i in near if i > message_id)[:reach]
+    return [message_id, *before, *[0] * (reach - len(before)), *later, *[0] * (reach - len(later))]
 
 
 def _open_spans(connection: Connection, threads: Collection[int]) -> dict[int, tuple[int, int]]:

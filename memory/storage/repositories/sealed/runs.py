@@ -9,13 +9,16 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Connection, ScalarSelect, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory
 
+from . import bank_runs
+
 _c = schema.message_runs.c
 _m = schema.messages.c
+_b = schema.banks.c
 
 
 class Run(NamedTuple):
@@ -32,8 +35,23 @@ class Run(NamedTuple):
 _columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
 
 
+def add(connection: Connection, bank_id: int, page_id: int, directory: PageDirectory) -> None:
+    """Stores the runs of a new page, whose id is above those of all others of its bank."""
+    _insert(connection, bank_id, {page_id: directory})
+    _count(connection, bank_id, _b.runs_added)
+
+
 def put(connection: Connection, bank_id: int, directories: Mapping[int, PageDirectory]) -> None:
     """Stores the runs of pages, which have none: page id → directory."""
+    _insert(connection, bank_id, directories)
+    _count(connection, bank_id, _b.runs_changed)
+
+
+def _count(connection: Connection, bank_id: int, changes: Column[int]) -> None:
+    connection.execute(schema.banks.update().where(_b.id == bank_id).values({changes: changes + 1}))
+
+
+def _insert(connection: Connection, bank_id: int, directories: Mapping[int, PageDirectory]) -> None:
     on_them = {int(i) for directory in directories.values() for i in directory.ids}
     if not on_them:
         return
@@ -59,6 +77,7 @@ def remove(connection: Connection, bank_id: int, page_id: int, directory: PageDi
         first, last = int(directory.ids.min()), int(directory.ids.max())
         of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
         connection.execute(schema.message_runs.delete().where(*of_page))
+        _count(connection, bank_id, _b.runs_changed)
 
 
 def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[int]:
@@ -98,6 +117,10 @@ def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dic
     values = sorted(set(ids))
     if not values:
         return {}
+    held = bank_runs.known(connection, bank_id)
+    if held is not None:
+        rows = held.of_messages(np.array(values, dtype=np.int64))
+        return {i: [Run._make(row) for row in of_one] for i, of_one in rows.items()}
     # in one statement SQLite would look for each of the ids in each of the runs
     firsts = columns.fetch_numbers(connection, _lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
@@ -142,49 +165,6 @@ def pages_of_thread(connection: Connection, thread_id: int) -> set[int]:
     return set(connection.execute(select(_c.page_id).where(_c.thread_id == thread_id).distinct()).scalars())
 
 
-def around(connection: Connection, bank_id: int, runs: Iterable[Run], reach: int) -> dict[int, list[Run]]:
-    """First message of a run → the up to `reach` runs before it and after it in its thread."""
-    firsts = sorted({run.first for run in runs})
-    if not firsts:
-        return {}
-    near = {
-        first: [i for i in found if i is not None]
-        for first, *found in columns.fetch_numbers(connection, _around(reach), {"firsts": firsts, "bank": bank_id})
-    }
-    known = _beginning(connection, bank_id, {i for found in near.values() for i in found})
-    return {first: [run for i in found for run in known[i]] for first, found in near.items()}
-
-
-@cache
-def _around(reach: int) -> Select[Any]:
-    """Of the runs of the `bank` that begin with the messages `firsts`: that message, and where runs of their thread
-    before and after them begin."""
-    near = schema.message_runs.alias("near").c
-
-    def distant(distance: int, *, later: bool) -> ColumnElement[int | None]:
-        beyond, nearest = (
-            (near.first_message > _c.first_message, near.first_message)
-            if later
-            else (near.first_message < _c.first_message, near.first_message.desc())
-        )
-        # a message on several pages has a run on each
-        query = select(near.first_message).distinct().where(near.thread_id == _c.thread_id, beyond).order_by(nearest)
-        return query.offset(distance - 1).limit(1).correlate(schema.message_runs).scalar_subquery()
-
-    found = [distant(n, later=later) for later in (False, True) for n in range(1, reach + 1)]
-    wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
-    return select(_c.first_message, *found).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted).distinct()
-
-
-def beside(connection: Connection, bank_id: int, thread_id: int, message_id: int, reach: int) -> list[Run]:
-    """The up to `reach` runs of a thread on either side of a message that is not sealed."""
-    of_thread = select(_c.first_message).distinct().where(_c.thread_id == thread_id, _c.bank_id == bank_id)
-    before = of_thread.where(_c.first_message < message_id).order_by(_c.first_message.desc()).limit(reach)
-    later = of_thread.where(_c.first_message > message_id).order_by(_c.first_message).limit(reach)
-    firsts = {i for query in (before, later) for i in connection.execute(query).scalars()}
-    return [run for runs in _beginning(connection, bank_id, firsts).values() for run in runs]
-
-
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[Run]]:
     """First message → the runs that begin with it."""
     known: dict[int, list[Run]] = {}
@@ -201,21 +181,10 @@ def _that_begin() -> Select[Any]:
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
 
 
-def last_messages(connection: Connection, bank_id: int, threads: Collection[int]) -> dict[int, int]:
-    """Thread id → the highest id of its messages on pages, for threads that have any."""
-    if not threads:
-        return {}
-    t = schema.threads.c
-    newest = select(_c.last_message).where(_c.bank_id == bank_id, _c.thread_id == t.id)
-    newest = newest.order_by(_c.first_message.desc()).limit(1).correlate(schema.threads)
-    rows = connection.execute(select(t.id, newest.scalar_subquery()).where(columns.among(t.id, sorted(threads)))).all()
-    return {thread_id: last for thread_id, last in rows if last is not None}
-
-
-def last_message(connection: Connection, bank_id: int) -> int:
-    """The highest id of a message on a page, 0 if there is none."""
+def last_message(bank_id: int) -> ScalarSelect[Any]:
+    """The highest id of a message on a page of a bank, null if there is none."""
     query = select(_c.last_message).where(_c.bank_id == bank_id).order_by(_c.first_message.desc()).limit(1)
-    return int(connection.execute(query).scalar() or 0)
+    return query.scalar_subquery()
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages
+from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import NewParts, NewSpan
@@ -158,6 +158,60 @@ def test_neighbours_are_those_of_the_thread(database: Database, bank_id: int, se
                 place = ids.index(message.id)
                 before, after = ids[max(0, place - reach) : place][::-1], ids[place + 1 : place + 1 + reach]
                 assert (list(found[message.id].before), list(found[message.id].after)) == (before, after), message.id
+
+
+def check_neighbours(database: Database, bank_id: int, ids: Sequence[int]) -> None:
+    """`ids`: those of the messages of a bank, all of them in one thread."""
+    with database.read() as connection:
+        found = neighbours.around(connection, bank_id, ids, 2).of
+        assert {i: (list(near.before), list(near.after)) for i, near in found.items()} == {
+            i: (list(ids[max(0, place - 2) : place][::-1]), list(ids[place + 1 : place + 3]))
+            for place, i in enumerate(ids)
+        }
+        assert sorted(lookup.locate(connection, bank_id, ids)) == sorted(
+            set(ids) & lookup.ids_within(connection, bank_id, MessageFilter())
+        )
+
+
+def test_what_is_held_of_a_bank_follows_its_pages(database: Database, bank_id: int) -> None:
+    with database.write() as connection:
+        thread = next(iter(banks.thread_ids(connection, bank_id, ["one"]).values()))
+        ids = insert_rows(connection, bank_id, [new_message(bank_id, thread, f"k{n}", n) for n in range(30)])
+        every = messages.by_ids(connection, bank_id, ids)
+    check_neighbours(database, bank_id, ids)
+    for start in (10, 0, 20):  # a page is added before another, and after it
+        with database.write() as connection:
+            seal(connection, bank_id, f"p{start}", [every[i] for i in ids[start : start + 10]])
+        check_neighbours(database, bank_id, ids)
+    with database.read() as earlier:
+        assert len(neighbours.around(earlier, bank_id, ids, 2).rows) == len(ids)
+        with database.write() as connection:
+            page = pages.get(connection, bank_id, "p10")
+            wastebasket.delete_page(connection, page)
+        left = ids[:10] + ids[19:]  # the last message of a page is open, too
+        check_neighbours(database, bank_id, left)
+        assert len(neighbours.around(earlier, bank_id, ids, 2).rows) == len(ids)
+    with database.read() as later:
+        assert len(neighbours.around(later, bank_id, ids, 2).rows) == len(left)
+
+
+def test_codes_that_are_stored_already_are_no_change(database: Database, bank_id: int) -> None:
+    def version() -> int:
+        with database.read() as connection:
+            return embeddings.version(connection, bank_id, "tests", 8).version
+
+    with database.write() as connection:
+        thread = next(iter(banks.thread_ids(connection, bank_id, ["one"]).values()))
+        ids = insert_rows(connection, bank_id, [new_message(bank_id, thread, f"k{n}", n) for n in range(3)])
+        embedder = embeddings.embedder_id(connection, "tests", 8)
+    for codes, changes_ in (({ids[1]: b"a", ids[2]: b"b"}, 0), ({ids[2]: b"b"}, 0), ({ids[0]: b"c", ids[1]: b"a"}, 1)):
+        before = version()
+        with database.write() as connection:
+            embeddings.replace(connection, bank_id, embedder, codes)
+        assert version() - before == changes_
+    with database.read() as connection:
+        stored = {row.message_id: row.code for row in embeddings.codes_after(connection, bank_id, embedder, 0)}
+        assert stored == dict(zip(ids, (b"c", b"a", b"b"), strict=True))
 
 
 def test_passages_and_digests_of_sealed_messages_change(database: Database, bank_id: int) -> None:

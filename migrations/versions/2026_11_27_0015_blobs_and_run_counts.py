@@ -1,4 +1,5 @@
-"""Blobs in object storage, and how often each is used."""
+"""Blobs in object storage, and how often each is used; how often the runs of a bank changed, by which processes that
+hold them in memory notice."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +10,7 @@ branch_labels = None
 depends_on = None
 
 OWNER = "nullif(current_setting('foxing.owner', true), '')"
+RUN_COUNTS = ("runs_added", "runs_changed")
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -24,6 +26,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_blobs_digest")),
     )
     op.create_index("ix_blobs_uses", "blobs", ["uses"])
+    for name in RUN_COUNTS:
+        op.add_column("banks", sa.Column(name, sa.BigInteger(), server_default=sa.text("0"), nullable=False))
     if op.get_bind().dialect.name == "postgresql":  # the bank may be gone, so that it cannot say whose a blob is
         op.add_column("blobs", sa.Column("owner", sa.String(length=200), nullable=True))
         op.execute(f"ALTER TABLE blobs ALTER owner SET DEFAULT {OWNER}")
@@ -36,3 +40,5 @@ def downgrade() -> None:
     if op.get_bind().execute(sa.text("SELECT 1 FROM blobs LIMIT 1")).first() is not None:
         raise RuntimeError("blobs are in object storage, which the older version does not read; restore a backup")
     op.drop_table("blobs")
+    for name in RUN_COUNTS:
+        op.drop_column("banks", name)

@@ -1,0 +1,184 @@
+"""The runs of a bank as a process holds them in memory, to find in one step where many messages are."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import BigInteger, Connection, Select, bindparam, or_, select
+
+from foxing.memory.storage import columns, schema, snapshot
+
+from .cache import cache_of
+
+_AT_ONCE = 50_000  # runs that are read together
+_b = schema.banks.c
+_c = schema.message_runs.c
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class BankRuns:
+    """The runs of a bank by thread and message, see `runs.Run`: of those that begin with the same message, which
+    several pages hold, the one on whose page it begins."""
+
+    #: `banks.runs_added` and `banks.runs_changed`
+    version: tuple[int, int]
+    #: int64[n] each
+    first: Numbers
+    last: Numbers
+    page: Numbers
+    thread: Numbers
+    messages: Numbers
+    #: int64[m, 5], the other runs that begin with the same messages
+    repeated: Numbers
+    #: int64[n] each, their places in the order of messages, and their first messages in that order
+    _by_message: Numbers = field(repr=False)
+    _firsts: Numbers = field(repr=False)
+
+    @classmethod
+    def of(cls, version: tuple[int, int], rows: Numbers) -> Self:
+        """`rows`: int64[n, 5], first message, last message, page, thread and number of messages, in any order."""
+        rows = rows[np.lexsort((rows[:, 2], -rows[:, 4], rows[:, 0], rows[:, 3]))]
+        new = np.append(True, rows[1:, 0] != rows[:-1, 0])[: len(rows)]
+        first, last, page, thread, messages = np.ascontiguousarray(rows[new].T)
+        by_message = np.argsort(first)
+        return cls(version, first, last, page, thread, messages, rows[~new], by_message, first[by_message])
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def rows(self) -> Numbers:
+        """int64[n, 5], what they were made of."""
+        every = np.arange(len(self))
+        return np.concatenate([self._rows(every), self.repeated])
+
+    def _rows(self, places: Numbers) -> Numbers:
+        columns_ = (self.first, self.last, self.page, self.thread, self.messages)
+        return np.stack([values[places] for values in columns_], axis=1)
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what they take in memory."""
+        return 1_000 + 7 * self.first.nbytes + self.repeated.nbytes
+
+    def of_messages(self, ids: Numbers) -> dict[int, list[list[int]]]:
+        """Message id → the rows of the runs that it is in, for those that are in any. `ids`: ascending."""
+        places = self.find(ids)
+        ids, places = ids[places >= 0], places[places >= 0]
+        result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
+        for row in self.repeated[np.isin(self.repeated[:, 0], ids)].tolist():
+            result[row[0]].append(row)
+        return result
+
+    def find(self, ids: Numbers) -> Numbers:
+        """int64[n], in which run each of the messages would be; -1 for those that are in none."""
+        if not len(self):
+            return np.full(len(ids), -1)
+        places = self._by_message[np.searchsorted(self._firsts, ids, side="right") - 1]
+        return np.where((self.first[places] <= ids) & (ids <= self.last[places]), places, -1)
+
+    def beside(self, places: Numbers, reach: int) -> Numbers:
+        """The runs before these and after them in their threads that hold `reach` messages on either side."""
+        found = [np.zeros(0, dtype=np.int64)]
+        for step in (-1, 1):
+            following, reached = places, np.zeros(len(places), dtype=np.int64)
+            while len(following):
+                following, thread = following + step, self.thread[following]
+                inside = (following >= 0) & (following < len(self)) & (reached < reach)
+                inside[inside] = self.thread[following[inside]] == thread[inside]
+                following = following[inside]
+                reached = reached[inside] + self.messages[following]
+                found.append(following)
+        return np.setdiff1d(np.concatenate(found), places)
+
+    def around(self, thread_id: int, message_id: int, reach: int) -> Numbers:
+        """The runs of a thread with the `reach` messages before a message that is not sealed, and those after."""
+        start, stop = np.searchsorted(self.thread, [thread_id, thread_id + 1]).tolist()
+        place = start + int(np.searchsorted(self.first[start:stop], message_id))
+        ends = np.array([i for i in (place - 1, place) if start <= i < stop], dtype=np.int64)
+        return np.union1d(ends, self.beside(ends, reach))
+
+    def last_message(self, thread_id: int) -> int:
+        """The highest id of a message of a thread; 0 without any."""
+        stop = int(np.searchsorted(self.thread, thread_id, side="right"))
+        return int(self.last[stop - 1]) if stop and self.thread[stop - 1] == thread_id else 0
+
+    def messages_of(self, places: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
+        """int64[m] each, the ids of the messages of these runs, by thread and id, and their threads. `ids`: of all
+        messages on their pages, ascending."""
+        places = np.sort(places)
+        start = np.searchsorted(ids, self.first[places])
+        lengths = np.searchsorted(ids, self.last[places], side="right") - start
+        before = np.cumsum(lengths) - lengths
+        within = np.repeat(start - before, lengths) + np.arange(lengths.sum())
+        return ids[within], np.repeat(self.thread[places], lengths)
+
+
+def of_bank(connection: Connection, bank_id: int) -> BankRuns:
+    """The runs of a bank. They are kept: only for transactions that write nothing, for what these see is committed."""
+    read = snapshot.of(connection)
+    assert read is not None
+    held: BankRuns | None = read.runs.get(bank_id)
+    if held is None:
+        held = read.runs[bank_id] = _current(connection, bank_id)
+    return held
+
+
+def known(connection: Connection, bank_id: int) -> BankRuns | None:
+    """The runs of a bank if the present transaction has asked for them."""
+    read = snapshot.of(connection)
+    return None if read is None else read.runs.get(bank_id)
+
+
+def _current(connection: Connection, bank_id: int) -> BankRuns:
+    row = connection.execute(_version(), {"bank": bank_id}).first()
+    version = (0, 0) if row is None else (int(row[0]), int(row[1]))
+    cache = cache_of(connection)
+    held = cache.runs.get(bank_id)
+    if held is not None and held.version == version:
+        return held
+    if held is not None and held.version[1] == version[1] and held.version[0] < version[0]:
+        known_rows = held.rows
+        added = _read(connection, bank_id, int(known_rows[:, 2].max(initial=0)))
+        read = BankRuns.of(version, np.concatenate([known_rows, added]))
+    else:
+        read = BankRuns.of(version, _read(connection, bank_id, 0))
+    cache.runs.put(bank_id, read)
+    return read
+
+
+def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
+    """int64[n, 5], the runs of a bank on pages after one, see `BankRuns.of`."""
+    found = [np.zeros((0, 5), dtype=np.int64)]
+    after = {"message": -1, "page": -1}
+    while True:
+        parameters = {"bank": bank_id, "after_page": after_page, **after, "limit": _AT_ONCE}
+        rows = columns.fetch_numbers(connection, _runs(), parameters)
+        if not rows:
+            return np.concatenate(found)
+        part = np.array([tuple(row) for row in rows], dtype=np.int64)
+        found.append(part)
+        if len(rows) < _AT_ONCE:
+            return np.concatenate(found)
+        last = part[np.lexsort((part[:, 2], part[:, 0]))[-1]]
+        after = {"message": int(last[0]), "page": int(last[2])}
+
+
+@cache
+def _version() -> Select[Any]:
+    return select(_b.runs_added, _b.runs_changed).where(_b.id == bindparam("bank", type_=BigInteger))
+
+
+@cache
+def _runs() -> Select[Any]:
+    """Up to `limit` runs of the `bank` after the `message` and `page`, on pages after `after_page`."""
+    message, page, after_page = (bindparam(name, type_=BigInteger) for name in ("message", "page", "after_page"))
+    query = select(_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
+    beyond = or_(_c.first_message > message, (_c.first_message == message) & (_c.page_id > page))
+    query = query.where(_c.bank_id == bindparam("bank", type_=BigInteger), _c.page_id > after_page)
+    query = query.where(_c.first_message >= message, beyond).order_by(_c.first_message, _c.page_id)
+    return query.limit(bindparam("limit", type_=BigInteger))
