@@ -100,7 +100,7 @@ class PackedIndex:
             left = follow(documents, scores, after.document, after.score)
             documents, scores = documents[left], scores[left]
         if query.within.conditions():
-            return list(_filtered(connection, query, documents, scores, limit))
+            return _filtered(connection, query, documents, scores, limit)
         if len(scores) > limit:  # those that cannot be among the first are not put in order
             best = scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]
             documents, scores = documents[best], scores[best]
@@ -257,22 +257,24 @@ def _hits(documents: Documents, scores: Scores) -> list[Hit]:
 
 def _filtered(
     connection: Connection, query: SearchQuery, documents: Documents, scores: Scores, limit: int
-) -> Iterator[Hit]:
+) -> list[Hit]:
     """Up to `limit` hits that the query's filter lets through. A filter that lets little through would have nearly all
     documents examined: what it lets through is asked for then."""
-    hits = _hits(documents, scores)
-    given = 0
-    for trial, start in enumerate(range(0, len(hits), _EXAMINED)):
+    places = order(documents, scores)
+    documents, scores = documents[places], scores[places]
+    ids = message_of(documents)
+    hits: list[Hit] = []
+    for trial in range(_TRIALS + 1):
+        start = trial * _EXAMINED
+        stop = len(ids) if trial == _TRIALS else start + _EXAMINED
         if trial == _TRIALS:
             allowed = messages.ids_within(connection, query.bank_id, query.within)
-            rest = (hit for hit in hits[start:] if hit.message_id in allowed)
-            yield from (hit for _, hit in zip(range(limit - given), rest, strict=False))
-            return
-        part = hits[start : start + _EXAMINED]
-        allowed = messages.admitted(connection, query.bank_id, {hit.message_id for hit in part}, query.within)
-        for hit in part:
-            if hit.message_id in allowed and given < limit:
-                given += 1
-                yield hit
-        if given == limit:
-            return
+        else:
+            wanted = np.unique(ids[start:stop]).tolist()
+            allowed = messages.admitted(connection, query.bank_id, wanted, query.within)
+        passed = np.isin(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
+        kept = (start + np.flatnonzero(passed))[: limit - len(hits)]
+        hits += map(Hit, documents[kept].tolist(), scores[kept].tolist())
+        if len(hits) == limit or stop >= len(ids):
+            break
+    return hits
