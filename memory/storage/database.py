@@ -78,11 +78,8 @@ class Database:
                 connection.exec_driver_sql("BEGIN")
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            snapshot.begin(connection)
-            try:
+            with snapshot.reading(connection):
                 yield connection
-            finally:
-                snapshot.end(connection)
             connection.rollback()
 
     @contextmanager

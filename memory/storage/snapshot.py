@@ -1,5 +1,7 @@
 """What a transaction that writes nothing has read: it stays so until the transaction ends, and is read once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,14 +21,15 @@ class Snapshot:
         self.runs: dict[int, Any] = {}
 
 
-def begin(connection: Connection) -> None:
-    """To be called when a transaction begins that writes nothing."""
-    connection.info[_KEY] = Snapshot()
-
-
-def end(connection: Connection) -> None:
-    """To be called when it ends."""
-    connection.info.pop(_KEY, None)
+@contextmanager
+def reading(connection: Connection) -> Iterator[None]:
+    """To be entered when a transaction begins that writes nothing, until it ends."""
+    info = connection.info  # of a connection that is lost it cannot be asked for
+    info[_KEY] = Snapshot()
+    try:
+        yield
+    finally:
+        info.pop(_KEY, None)
 
 
 def of(connection: Connection) -> Snapshot | None:

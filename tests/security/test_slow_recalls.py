@@ -11,7 +11,7 @@ from support.hooked_codec import HookedCodec
 from support.search_doubles import DictionaryIndex
 from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conversation
 
-from foxing.api import dependencies
+from foxing.api.service import readiness
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
@@ -70,7 +70,7 @@ def test_there_are_more_database_connections_than_threads() -> None:
 def test_readiness_is_asked_once_a_second(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     time, asked = [1000.0], []
     check = memory.check
-    monkeypatch.setattr(dependencies, "monotonic", lambda: time[0])
+    monkeypatch.setattr(readiness, "monotonic", lambda: time[0])
     monkeypatch.setattr(memory, "check", lambda: (asked.append(time[0]), check()))
     with serve(memory) as client:
         assert [client.get("/readyz").status_code for _ in range(5)] == [200] * 5

@@ -75,7 +75,8 @@ class SmallDisk:
     def fill(self, leave_bytes: int) -> None:
         """Leaves so many bytes free."""
         room = shutil.disk_usage(self.folder).free - leave_bytes
-        self._filler.write_bytes(bytes(max(0, room)))
+        with self._filler.open("ab") as filler:
+            filler.write(bytes(max(0, room)))
 
     def free(self) -> None:
         """Frees what was filled."""
