@@ -104,7 +104,11 @@ def count_foreign_runs(connection: Connection) -> int:
 
 def delete_foreign_runs(connection: Connection) -> bool:
     """Deletes the runs that are of a page of another bank; whether there were any."""
-    return connection.execute(schema.message_runs.delete().where(_foreign())).rowcount > 0
+    deleted = connection.execute(schema.message_runs.delete().where(_foreign())).rowcount > 0
+    if deleted:
+        changed = schema.banks.c.runs_changed
+        connection.execute(schema.banks.update().values({changed: changed + 1}))
+    return deleted
 
 
 def _foreign() -> ColumnElement[bool]:

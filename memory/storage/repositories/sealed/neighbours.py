@@ -142,6 +142,8 @@ class _Sealed(NamedTuple):
 def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Sealed:
     """Those of the messages `wanted` that are among `ids`, which are ordered by thread and id, and the ones beside
     them."""
+    if not len(ids):
+        return _Sealed(np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids)
     order = np.argsort(ids, kind="stable")
     at = np.searchsorted(ids[order], wanted)
     known = np.isin(wanted, ids)
@@ -149,8 +151,8 @@ def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Se
     near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
     inside = (near >= 0) & (near < len(ids))
     near = np.where(inside, near, 0)
-    beside = inside & (threads[near] == threads[at][:, None]) if len(ids) else inside
-    rows = np.where(beside, ids[near], 0) if len(ids) else near
+    beside = inside & (threads[near] == threads[at][:, None])
+    rows = np.where(beside, ids[near], 0)
     return _Sealed(np.concatenate([wanted[:, None], rows], axis=1), threads[at])
 
 

@@ -36,7 +36,7 @@ _columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.mess
 
 
 def add(connection: Connection, bank_id: int, page_id: int, directory: PageDirectory) -> None:
-    """Stores the runs of a new page, whose id is above those of all others of its bank."""
+    """Stores the runs of a new page, whose id is above those of all others of its bank: the bank is locked."""
     _insert(connection, bank_id, {page_id: directory})
     _count(connection, bank_id, _b.runs_added)
 
