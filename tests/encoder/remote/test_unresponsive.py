@@ -1,6 +1,7 @@
 """The remote codec with servers that hang, trickle or are down: it never waits for long, and can be stopped."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +26,18 @@ BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).e
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"
 SOON_S = 10.0  # less than any timeout that must not be waited for
+
+
+def read_request(connection: socket) -> None:
+    """Read one request whole: a connection closed with bytes unread is reset, and its answer may be lost."""
+    received = part = connection.recv(1 << 20)
+    while part and b"\r\n\r\n" not in received:
+        received += (part := connection.recv(1 << 20))
+    headers, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", headers)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (part := connection.recv(missing)):
+        missing -= len(part)
 
 
 class Sockets:
@@ -54,7 +67,7 @@ class Sockets:
     def _serve(self, connection: socket) -> None:
         with connection:
             try:
-                connection.recv(1 << 20)
+                read_request(connection)
                 self.asked.release()
                 self.talk(connection)
             except OSError:
