@@ -119,8 +119,8 @@ class PageLayout:
         return rows * self.token_rows(tier)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as a JSON object."""
-        return asdict(self)
+        """The fields that differ from their defaults, as a JSON object. Stored pages depend on the defaults."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(PageLayout, name)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:

@@ -47,35 +47,10 @@ def measure_mixed(folder: Path, messages: int, seconds: float, clients: int = 25
     make_large_bank(folder, messages, min(messages, DIFFERENT), days)
     with Service(folder) as service:
         url = service.url()
-        with client(url) as first:
-            checked(first.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
-            checked(first.get("/readyz"))  # loads the codec
-            start_s = round(service.wait_until_idle(START_LIMIT_S), 1)
-            begin_mib = service.memory_mib()
-            begin_at = time.time() + START_S
-            groups = [
-                Clients(Task(url, "store", BANK, clients, seconds, begin_at=begin_at)),
-                Clients(Task(url, "recall", BANK, clients, seconds, begin_at=begin_at)),
-                Clients(Task(url, "health", BANK, 1, seconds, begin_at=begin_at)),
-            ]
-            try:
-                time.sleep(START_S + seconds / 2)
-                half_mib = service.memory_mib()
-                stores, recalls, healths = (group.outcome() for group in groups)
-            finally:
-                for group in groups:
-                    group.stop()
-        memory_mib = (begin_mib, half_mib, service.memory_mib())
-    return _mixed((messages, clients, seconds, start_s), (stores, recalls, healths), memory_mib)
-
-
-def _mixed(
-    given: tuple[int, int, float, float],
-    outcomes: tuple[Outcome, Outcome, Outcome],
-    memory_mib: tuple[float, float, float],
-) -> Mixed:
-    messages, clients, seconds, start_s = given
-    stores, recalls, healths = outcomes
+        start_s = _wait_until_warm(service, url)
+        begin_mib = service.memory_mib()
+        (stores, recalls, healths), half_mib = _load(service, url, clients, seconds)
+        end_mib = service.memory_mib()
     return Mixed(
         messages=messages,
         clients=clients,
@@ -90,6 +65,31 @@ def _mixed(
         recall_p99_ms=recalls.quantile(0.99),
         health_p50_ms=healths.quantile(0.5),
         health_p99_ms=healths.quantile(0.99),
-        errors=[error for outcome in outcomes for error in outcome.errors],
-        memory_mib=memory_mib,
+        errors=[error for outcome in (stores, recalls, healths) for error in outcome.errors],
+        memory_mib=(begin_mib, half_mib, end_mib),
     )
+
+
+def _wait_until_warm(service: Service, url: str) -> float:
+    """Seconds until index, codec and newest pages have been read."""
+    with client(url) as requests:
+        checked(requests.post(f"/v1/banks/{BANK}/recall", json={"query": texts.query(Random())}))
+        checked(requests.get("/readyz"))  # loads the codec
+        return round(service.wait_until_idle(START_LIMIT_S), 1)
+
+
+def _load(service: Service, url: str, clients: int, seconds: float) -> tuple[list[Outcome], float]:
+    """What clients that store, that recall, and one that asks for the health saw; memory after half of the time."""
+    begin_at = time.time() + START_S
+    groups = [
+        Clients(Task(url, "store", BANK, clients, seconds, begin_at=begin_at)),
+        Clients(Task(url, "recall", BANK, clients, seconds, begin_at=begin_at)),
+        Clients(Task(url, "health", BANK, 1, seconds, begin_at=begin_at)),
+    ]
+    try:
+        time.sleep(START_S + seconds / 2)
+        half_mib = service.memory_mib()
+        return [group.outcome() for group in groups], half_mib
+    finally:
+        for group in groups:
+            group.stop()

@@ -259,7 +259,7 @@ class _BankWriter:
         found = messages.by_ids(self._connection, self._bank.id, [self._ids[item] for item in items])
         for item in items:
             message = found.get(self._ids[item])
-            if message is not None and message.digest == item.digest[: len(message.digest)]:
+            if message is not None and _is_same(message, item):
                 self._stored[item] = message.key
 
     def _answer(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult | MemoryFault:
@@ -378,19 +378,20 @@ def _same_in_call(one: _KeyedMessage, other: _KeyedMessage) -> bool:
 
 
 def _check_same(known: messages.Message, item: _KeyedMessage) -> None:
-    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count. Of a
-    message whose text is forgotten, only its length can be compared, and who said it."""
-    created_at = item.message.created_at
-    message = item.message
-    forgotten = (known.chars, known.role, known.name) == (len(item.text), message.role, message.name)
-    if (
-        not (known.digest == item.digest[: len(known.digest)] if known.digest else forgotten)
-        or (created_at is not None and created_at != known.created_at)
-        or (item.thread is not None and item.thread != known.thread)
-    ):
+    """Raises `Conflict` unless both are the same message; a time or thread that is not given does not count."""
+    given = (item.message.created_at or known.created_at, item.thread or known.thread)
+    if not _is_same(known, item) or given != (known.created_at, known.thread):
         raise Conflict(
             f"the id '{known.key}' belongs to another message; messages cannot be changed, store it under a new id"
         )
+
+
+def _is_same(known: messages.Message, item: _KeyedMessage) -> bool:
+    """Whether a stored message has the text that is given, and who said it is the same. Of a message whose text is
+    forgotten, only the length of the text can be compared."""
+    message = item.message
+    given = (len(item.text), message.role, message.name)
+    return given == (known.chars, known.role, known.name) and item.digest.startswith(known.digest)
 
 
 def _request_digest(accepted: Sequence[NewMessage], thread: str | None) -> bytes:

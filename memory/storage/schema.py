@@ -63,6 +63,7 @@ secrets = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 #: The highest id of a row that was deleted from a table; SQLite would give it again. See `ids`.
@@ -71,6 +72,7 @@ retired_ids = Table(
     metadata,
     Column("table_name", String(40), primary_key=True),
     Column("id", Key, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 threads = Table(
@@ -210,6 +212,7 @@ keepsakes = Table(
     Column("stop", Integer, nullable=False),
     Column("message_id", Key, nullable=False),
     Column("text", UserText, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 #: Which terms new messages contain, and how often; see `recall.lexical.postings.ENTRY`. Terms are hashed and not in the
@@ -336,6 +339,7 @@ schedule = Table(
     Column("chars_left", Integer, nullable=False, server_default=text("0")),
     #: The codec whose tiers and pages the time was worked out for; null if it does not depend on one.
     Column("codec", String(40), index=True),
+    sqlite_with_rowid=False,
 )
 
 #: Work that is due, until it is done: at most one job of a kind and bank.

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("codec", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(["bank_id"], ["banks.id"], name=op.f("fk_schedule_bank_id")),
         sa.PrimaryKeyConstraint("bank_id", "kind", name=op.f("pk_schedule")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_schedule_due_at"), "schedule", ["due_at"])
     op.create_index(op.f("ix_schedule_codec"), "schedule", ["codec"])

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(40), nullable=False),
         sa.Column("value", sa.LargeBinary(32), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_secrets"),
+        sqlite_with_rowid=False,
     )
     secret = os.urandom(32)
     op.bulk_insert(table, [{"name": "digests", "value": secret}])

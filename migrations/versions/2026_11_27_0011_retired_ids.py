@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("table_name", sa.String(length=40), nullable=False),
         sa.Column("id", KEY, nullable=False),
         sa.PrimaryKeyConstraint("table_name", name=op.f("pk_retired_ids")),
+        sqlite_with_rowid=False,
     )
 
 

@@ -23,8 +23,9 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 PAGES_AT_ONCE = 64
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Tables with ids of messages, which may be sealed from now on, and whether they are without row ids.
-REFERRING = {"keepsakes": False, "recent_postings": True, "embeddings": True}
+#: Tables with ids of messages, which may be sealed from now on.
+REFERRING = ("keepsakes", "recent_postings", "embeddings")
+WITHOUT_ROWID = {"sqlite_with_rowid": False}
 
 messages = sa.table(
     "messages",
@@ -199,9 +200,8 @@ def _hash(bank_id: int, key: str) -> int:
 
 def _drop_references() -> None:
     """Drops the foreign keys to messages, whose rows go when they are sealed."""
-    for table, without_rowid in REFERRING.items():
-        kwargs = {"sqlite_with_rowid": False} if without_rowid else {}
-        with op.batch_alter_table(table, table_kwargs=kwargs) as batch:
+    for table in REFERRING:
+        with op.batch_alter_table(table, table_kwargs=WITHOUT_ROWID) as batch:
             batch.drop_constraint(f"fk_{table}_message_id", type_="foreignkey")
     op.create_table(
         "rehearsals_by_bank",
@@ -260,9 +260,8 @@ def downgrade() -> None:
         sqlite_where=sa.text("open"),
         postgresql_where=sa.text("open"),
     )
-    for table, without_rowid in REFERRING.items():
-        kwargs = {"sqlite_with_rowid": False} if without_rowid else {}
-        with op.batch_alter_table(table, table_kwargs=kwargs) as batch:
+    for table in REFERRING:
+        with op.batch_alter_table(table, table_kwargs=WITHOUT_ROWID) as batch:
             batch.create_foreign_key(f"fk_{table}_message_id", "messages", ["message_id"], ["id"])
     op.create_table(
         "rehearsals_by_message",

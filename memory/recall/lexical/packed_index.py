@@ -26,7 +26,9 @@ from .postings import Array, Postings, entries, records, term_hash
 from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
 
 RECENT = 256  # messages that are packed together
-SEGMENT = 4096  # documents of a segment, which is written anew when a page with one of them changes
+#: Documents of a segment and postings, of which the last document may bring more. A segment is written anew when a page
+#: with one of its documents changes; a larger one holds fewer words twice.
+SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
 CACHE_BYTES = 256 << 20  # unpacked; a million messages of 200 characters take about 150 MB
 
 _EXAMINED = 2_000  # documents that are checked against a filter at once
@@ -212,7 +214,7 @@ class PackedIndex:
         opened = None
         if last:
             [(segment, held)] = self._segments(connection, last)
-            if len(held.documents) < SEGMENT:
+            if len(held.documents) < SEGMENT and len(held.places) < SEGMENT_POSTINGS:
                 opened, new = segment.id, np.concatenate([held.records, new])
         for part in _in_segments(new):
             if opened is None:
@@ -224,12 +226,15 @@ class PackedIndex:
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:
-    """The postings of records, `SEGMENT` documents at a time."""
+    """The postings of records, a segment at a time."""
     found = found[np.argsort(found["document"], kind="stable")]
-    starts = np.flatnonzero(np.diff(found["document"], prepend=-1))
-    for first in range(0, len(starts), SEGMENT):
-        stop = starts[first + SEGMENT] if first + SEGMENT < len(starts) else len(found)
-        yield Postings.of(found[starts[first] : stop])
+    edges = np.append(np.flatnonzero(np.diff(found["document"], prepend=-1)), len(found))
+    first, last = 0, len(edges) - 1
+    while first < last:
+        full = int(np.searchsorted(edges, edges[first] + SEGMENT_POSTINGS))
+        stop = min(first + SEGMENT, full, last)
+        yield Postings.of(found[edges[first] : edges[stop]])
+        first = stop
 
 
 def _by_message(found: Array) -> dict[int, bytes]:

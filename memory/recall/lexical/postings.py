@@ -9,7 +9,6 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,9 @@ ENTRY = np.dtype([("passage", "<u2"), ("count", "<u2"), ("term", "<u8")])
 Array = npt.NDArray[Any]
 
 _HEADER = struct.Struct("<BIIIq")  # format, documents, terms, postings, the first document
-_FORMAT = 2
-_WIDE_TERMS = 1  # the format before it, whose hashes have 40 bits: the lower ones are those of today
-_WIDTHS = (8, 8, 4, 4, 2)  # bytes of the numbers of each array before packing
+_SIZE = struct.Struct("<I")
+_FORMAT = 3
+_GROUPED = 1 << 14  # postings; of fewer, the tables of the groups take more than they save
 
 
 @dataclass(frozen=True)
@@ -99,18 +98,19 @@ class Postings:
         n, t, p = len(self.documents), len(self.terms), len(self.places)
         if not n:
             return _HEADER.pack(_FORMAT, 0, 0, 0, 0)
+        frequencies = np.diff(self.starts)
         gaps = np.diff(self.places.astype(np.int64), prepend=0)
         gaps[self.starts[:-1]] = self.places[self.starts[:-1]]  # each term begins anew
-        arrays = (
-            np.diff(self.documents, prepend=self.documents[0]),
-            np.diff(self.terms, prepend=np.uint64(0)),
-            np.diff(self.starts),
-            gaps,
-            self.counts,
+        return b"".join(
+            [
+                _HEADER.pack(_FORMAT, n, t, p, int(self.documents[0])),
+                _pack(np.diff(self.documents, prepend=self.documents[0]), 8),
+                _pack(np.diff(self.terms, prepend=np.uint64(0)), 4),
+                _pack(frequencies, 4),
+                _pack(self.counts, 2),
+                *(_pack(gaps[group], 4) for group in _groups(frequencies)),
+            ]
         )
-        planes = [plane for array, width in zip(arrays, _WIDTHS, strict=True) for plane in _planes(array, width)]
-        sizes = np.array([len(plane) for plane in planes], dtype="<u4").tobytes()
-        return _HEADER.pack(_FORMAT, n, t, p, int(self.documents[0])) + sizes + b"".join(planes)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Postings":
@@ -123,36 +123,30 @@ class Postings:
     @classmethod
     def _unpack(cls, packed: bytes) -> "Postings":
         version, n, t, p, first = _HEADER.unpack_from(packed)
-        if version not in (_FORMAT, _WIDE_TERMS):
+        if version != _FORMAT:
             raise ValueError
         if not n:
             return NO_POSTINGS
-        sizes = np.frombuffer(packed, "<u4", sum(_WIDTHS), _HEADER.size)
-        ends = np.cumsum(sizes, dtype=np.int64) + _HEADER.size + sizes.nbytes
-        planes = iter([packed[a:b] for a, b in pairwise([_HEADER.size + sizes.nbytes, *ends.tolist()])])
-        lengths = (n, t, t, p, p)
-        steps, hashes, frequencies, gaps, counts = (
-            _joined([next(planes) for _ in range(width)], length)
-            for width, length in zip(_WIDTHS, lengths, strict=True)
-        )
-        starts = np.append(0, np.cumsum(frequencies.astype(np.int64)))
-        within = np.cumsum(gaps.astype(np.int64))
-        before = np.repeat(within[starts[:-1]] - gaps[starts[:-1]].astype(np.int64), np.diff(starts))
-        found = cls(
-            np.cumsum(steps.astype(np.int64)) + first,
-            np.cumsum(hashes),
-            starts,
-            (within - before).astype(np.uint32),
-            counts.astype(np.uint16),
-        )
-        return cls.of(_narrowed(found.records)) if version == _WIDE_TERMS else found
+        numbers = _Reader(packed, _HEADER.size)
+        documents = np.cumsum(numbers.read(n, 8)) + first
+        terms = np.cumsum(numbers.read(t, 4)).astype(np.uint64)
+        frequencies, counts = numbers.read(t, 4), numbers.read(p, 2)
+        gaps = np.empty(p, dtype=np.int64)
+        for group in _groups(frequencies):
+            gaps[group] = numbers.read(len(group), 4)
+        starts = np.append(0, np.cumsum(frequencies))
+        within = np.cumsum(gaps)
+        before = np.repeat((within - gaps)[starts[:-1]], frequencies)
+        return cls(documents, terms, starts, (within - before).astype(np.uint32), counts.astype(np.uint16))
 
 
-def _narrowed(found: Array) -> Array:
-    """`RECORD`s with terms of 32 bits; of those of a document that are alike then, the first."""
-    found["term"] &= TERM_MASK
-    _, first = np.unique(found[["document", "term"]], return_index=True)
-    return found[first]
+def _groups(frequencies: Array) -> list[Array]:
+    """Places of the postings, in groups of terms that are about as frequent: their gaps are alike, and take less by
+    themselves."""
+    if frequencies.sum() < _GROUPED:
+        return [np.arange(frequencies.sum())]
+    group = np.repeat(np.frexp(frequencies)[1], frequencies)
+    return [np.flatnonzero(group == one) for one in np.unique(group)]
 
 
 NO_POSTINGS = Postings.of(np.zeros(0, dtype=RECORD))
@@ -192,8 +186,6 @@ def records(messages: Iterable[tuple[int, bytes]]) -> Array:
     numbers = np.repeat(np.array(ids, dtype=np.int64), [len(data) // ENTRY.itemsize for data in packed])
     result["document"] = document_key(numbers, found["passage"].astype(np.int64))
     result["term"], result["count"] = found["term"], found["count"]
-    if result["term"].max(initial=0) > TERM_MASK:  # of messages that were stored when hashes had 40 bits
-        return _narrowed(result)
     return result
 
 
@@ -203,18 +195,31 @@ def term_hash(term: str, key: bytes) -> int:
     return int.from_bytes(digest.digest(), "little") & TERM_MASK
 
 
-def _planes(array: Array, width: int) -> list[bytes]:
-    """The numbers byte by byte: first the lowest bytes of all, and so on, each packed; nothing for zeros alone."""
+def _pack(array: Array, width: int) -> bytes:
+    """Numbers of `width` bytes, byte by byte: first the lowest bytes of all, and so on, each packed after its size;
+    nothing but that for zeros alone."""
     parts = array.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T
     compressor = zstandard.ZstdCompressor(compression_params=_PARAMETERS)
-    return [compressor.compress(part.tobytes()) if part.any() else b"" for part in parts]
+    planes = [compressor.compress(part.tobytes()) if part.any() else b"" for part in parts]
+    return b"".join(_SIZE.pack(len(plane)) + plane for plane in planes)
 
 
-def _joined(planes: Sequence[bytes], length: int) -> Array:
-    """uint64[length] of `_planes`."""
-    parts = np.zeros((8, length), dtype=np.uint8)
-    decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-    for part, plane in zip(parts, planes, strict=False):
-        if plane:
-            part[:] = np.frombuffer(decompressor.decompress(plane, max_output_size=length), dtype=np.uint8)
-    return np.ascontiguousarray(parts.T).view("<u8").reshape(-1)
+class _Reader:
+    """Reads what `_pack` made, one array after the other."""
+
+    def __init__(self, packed: bytes, start: int) -> None:
+        self._packed = packed
+        self._at = start
+        self._decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+
+    def read(self, length: int, width: int) -> npt.NDArray[np.int64]:
+        """int64[length], the next array."""
+        parts = np.zeros((8, length), dtype=np.uint8)
+        for part in parts[:width]:
+            [size] = _SIZE.unpack_from(self._packed, self._at)
+            start = self._at + _SIZE.size
+            self._at = start + size
+            if size:
+                plane = self._decompressor.decompress(self._packed[start : self._at], max_output_size=length)
+                part[:] = np.frombuffer(plane, dtype=np.uint8)
+        return np.ascontiguousarray(parts.T).view("<i8").reshape(-1)

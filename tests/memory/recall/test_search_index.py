@@ -9,7 +9,6 @@ from support.search_doubles import DictionaryIndex
 
 from foxing.memory import Memory, MemoryOptions, SearchIndexError
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
-from foxing.memory.recall.lexical import postings
 from foxing.memory.recall.lexical.packed_index import PackedIndex
 from foxing.memory.recall.lexical.registry import SEARCH_INDEXES, open_search_index, search_index_names
 from foxing.memory.recall.lexical.search_index import SearchIndex
@@ -53,21 +52,6 @@ def test_a_word_of_nearly_all_messages_is_not_searched_for_beside_a_rarer_one(da
     assert set(bank.found("common rare")) == {300, 301}
     assert len(bank.hits("common", limit=500)) == 301
     assert set(bank.found("common unknown")) <= set(range(301))
-
-
-def test_what_was_packed_with_longer_hashes_is_found(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
-    words = [f"word{number} often" for number in range(300)]
-    with monkeypatch.context() as before:
-        before.setattr(postings, "_FORMAT", 1)
-        before.setattr(postings, "TERM_MASK", (1 << 40) - 1)
-        bank = IndexedBank(PackedIndex(), database)
-        bank.store(*words)  # packed
-        bank.store("word7 again")  # a row of its own
-    bank.index = PackedIndex()  # has read nothing
-    assert set(bank.found("word7")) == {7, 300}
-    assert len(bank.hits("often", limit=500)) == 300
-    bank.store(*words)  # packed with them
-    assert set(bank.found("word7")) == {7, 300, 308}
 
 
 @pytest.mark.parametrize("create", [PackedIndex, DictionaryIndex])
