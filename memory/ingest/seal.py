@@ -139,6 +139,7 @@ class Sealer:
             written = [_insert(connection, sealed, now, purge_at) for sealed in sealed_pages]
             open_messages.mark_sealed(connection, parts)
             self.reindexer.write(connection, bank.id, terms)
+            self.reindexer.index.compact(connection, bank.id)
         for page, draft in zip(written, page_drafts, strict=True):
             self.decoder.keep(page, draft.state)
         return [page.key for page in written]

@@ -59,6 +59,11 @@ class IndexedBank:
         with self.database.write() as connection:
             self.index.remove(connection, self.id, [self.ids[number] for number in numbers])
 
+    def compact(self) -> None:
+        """Compacts what the index holds of the bank."""
+        with self.database.write() as connection:
+            self.index.compact(connection, self.id)
+
     def hits(
         self,
         text: str,
@@ -102,6 +107,18 @@ def finds_words(bank: IndexedBank) -> None:
     _expect(bank.found("sky") == [2], "a message is not found by its word")
     _expect(bank.found("cloud") == [], "a word that no message has finds something")
     _expect(bank.hits("") == [], "a query without words finds something")
+
+
+def finds_the_same_when_compact(bank: IndexedBank) -> None:
+    """Compacting changes nothing of what is found, however often it is done."""
+    bank.store("red apple", "green apple", "blue sky")
+    before = bank.hits("apple sky")
+    for _ in range(2):
+        bank.compact()
+        _expect(bank.hits("apple sky") == before, "after compacting, a query finds something else")
+    bank.store("red sky")
+    bank.compact()
+    _expect(set(bank.found("red")) == {0, 3}, "what was stored after compacting is not found")
 
 
 def ranks_by_relevance(bank: IndexedBank) -> None:
@@ -263,6 +280,7 @@ class _Abort(Exception):
 #: All checks of a search index.
 INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     finds_words,
+    finds_the_same_when_compact,
     ranks_by_relevance,
     counts_messages_with_a_term,
     equal_scores_are_newest_first,

@@ -38,6 +38,9 @@ class DictionaryIndex:
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
 
+    def compact(self, connection: Connection, bank_id: int) -> None:
+        pass  # everything is held alike
+
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
         held = dict(self._documents(query.bank_id))
         held = {i: terms for i, terms in held.items() if query.newest is None or message_of(i) <= query.newest}

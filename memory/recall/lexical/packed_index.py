@@ -1,7 +1,7 @@
 """The search index in the database: postings packed in segments, searched in memory.
 
-A new message adds one row. When there are `RECENT` of them, or when messages that have such rows are sealed, they are
-packed into the last segment, or into a new one if that is full. A cache holds segments that were searched, unpacked.
+A new message adds one row. When there are `RECENT` of them, or enough beside the last segment when a page is sealed,
+they are packed into that segment, or into a new one if it is full. A cache holds segments that were searched, unpacked.
 """
 
 from collections import Counter
@@ -26,6 +26,9 @@ from .postings import Array, Postings, entries, records, term_hash
 from .search_index import Hit, IndexStatistics, SearchQuery, TermCounts
 
 RECENT = 256  # messages that are packed together
+#: How many documents the last segment may have for each message that is packed into it once a page is sealed. A row of
+#: a message takes six times what is packed of it.
+WORTH_PACKING = 32
 #: Documents of a segment and postings, of which the last document may bring more. A segment is written anew when a page
 #: with one of its documents changes; a larger one holds fewer words twice.
 SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
@@ -88,6 +91,13 @@ class PackedIndex:
 
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         self.replace(connection, bank_id, {message_id: () for message_id in message_ids})
+
+    def compact(self, connection: Connection, bank_id: int) -> None:
+        last = postings.segments(connection, bank_id)[-1:]
+        beside = sum(len(held.documents) for _, held in self._segments(connection, last) if not _is_full(held))
+        if WORTH_PACKING * postings.count_recent(connection, bank_id) > beside:
+            postings.lock(connection, bank_id)
+            self._pack(connection, bank_id)
 
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
         if not query.terms:
@@ -214,7 +224,7 @@ class PackedIndex:
         opened = None
         if last:
             [(segment, held)] = self._segments(connection, last)
-            if len(held.documents) < SEGMENT and len(held.places) < SEGMENT_POSTINGS:
+            if not _is_full(held):
                 opened, new = segment.id, np.concatenate([held.records, new])
         for part in _in_segments(new):
             if opened is None:
@@ -223,6 +233,10 @@ class PackedIndex:
                 stamp = postings.update_segment(connection, opened, _span(part), part.pack())
             opened = None
             self._remember(stamp, part)
+
+
+def _is_full(held: Postings) -> bool:
+    return len(held.documents) >= SEGMENT or len(held.places) >= SEGMENT_POSTINGS
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:

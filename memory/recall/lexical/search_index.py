@@ -80,6 +80,9 @@ class SearchIndex(Protocol):
     def remove(self, connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
         """Removes messages of a bank; those that are not in the index are ignored."""
 
+    def compact(self, connection: Connection, bank_id: int) -> None:
+        """Stores in less room what was added lately, where that is worth the time; messages of the bank were sealed."""
+
     def search(self, connection: Connection, query: SearchQuery, *, after: Hit | None = None, limit: int) -> list[Hit]:
         """Up to `limit` passages that contain a term of the query, by score; of equal scores those of the newest
         message first, and of one message in their order.

@@ -9,10 +9,12 @@ from support.search_doubles import DictionaryIndex
 
 from foxing.memory import Memory, MemoryOptions, SearchIndexError
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
+from foxing.memory.recall.lexical import packed_index
 from foxing.memory.recall.lexical.packed_index import PackedIndex
 from foxing.memory.recall.lexical.registry import SEARCH_INDEXES, open_search_index, search_index_names
 from foxing.memory.recall.lexical.search_index import SearchIndex
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories import postings as stored_postings
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -52,6 +54,28 @@ def test_a_word_of_nearly_all_messages_is_not_searched_for_beside_a_rarer_one(da
     assert set(bank.found("common rare")) == {300, 301}
     assert len(bank.hits("common", limit=500)) == 301
     assert set(bank.found("common unknown")) <= set(range(301))
+
+
+def test_the_index_of_a_small_bank_is_packed_when_it_is_sealed(database_url: str) -> None:
+    with Memory(database_url, clock=lambda: NOW) as memory:
+        words = [f"{word} {number}" for number in range(60) for word in ("apple", "candle", "dragon")]
+        memory.store("ana", [{"role": "user", "content": " ".join(words[n::3])} for n in range(3)])
+        open_bytes = memory.bank("ana").bytes.index
+        memory.seal("ana")
+        assert memory.bank("ana").bytes.index < open_bytes / 2
+        assert "candle 7" in memory.recall("ana", "candle").spans[0].text
+
+
+def test_segments_hold_so_many_postings_and_lose_none(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+    monkeypatch.setattr(packed_index, "SEGMENT", 100)
+    monkeypatch.setattr(packed_index, "SEGMENT_POSTINGS", 1_000)
+    bank = IndexedBank(PackedIndex(), database)
+    texts = [" ".join(f"word{number % (width + 1)}" for number in range(width)) for width in (3, 400) * 150]
+    bank.store(*texts)
+    with database.read() as connection:
+        assert len(stored_postings.segments(connection, bank.id)) > 40
+    assert len(bank.hits("word2", limit=1_000)) == 300
+    assert len(bank.hits("word399", limit=1_000)) == 150
 
 
 @pytest.mark.parametrize("create", [PackedIndex, DictionaryIndex])
