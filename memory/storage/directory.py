@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -301,7 +301,9 @@ def _planes(column: Numbers) -> list[bytes]:
 
 
 def _numbers(planes: bytes, width: int, length: int) -> Numbers:
-    parts = np.zeros((8, length), np.uint8)
-    parts[:width] = np.frombuffer(planes, np.uint8).reshape(width, length)
-    joined: npt.NDArray[Any] = np.ascontiguousarray(parts.T).view("<u8").reshape(-1)
-    return joined.astype(np.int64)
+    """The inverse of `_planes`. Most columns have one byte a number, or none."""
+    parts = np.frombuffer(planes, np.uint8).reshape(width, length)
+    numbers = parts[0].astype(np.int64) if width else np.zeros(length, np.int64)
+    for place in range(1, width):
+        numbers |= parts[place].astype(np.int64) << (8 * place)
+    return numbers

@@ -20,6 +20,7 @@ MAX_TERMS = 256  # of a query that are searched for, the rarest ones; a pasted t
 
 Documents = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,31 +61,41 @@ class Corpus:
 
     def frequencies(self, hashes: Sequence[int]) -> list[int]:
         """In how many documents each term stands."""
-        wanted = np.array(hashes, dtype=np.uint64)
-        total = np.zeros(len(wanted), dtype=np.int64)
-        for part in self._parts:
-            starts, stops = part.ranges(wanted)
-            total += stops - starts
-        return [int(n) for n in total]
+        ranges = self._ranges(hashes)
+        found: list[int] = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
+        return found
 
     def search(self, counts: Mapping[int, int]) -> tuple[Documents, Scores]:
         """The documents with a term of a query, and their scores, in no order. `counts`: hash of a term → how often the
         query contains it."""
         hashes = sorted(counts)
-        weights = _weights(dict(zip(hashes, self.frequencies(hashes), strict=True)), counts, self.documents)
-        terms = np.array(list(weights), dtype=np.uint64)
-        found = [self._scored(part, terms, list(weights.values())) for part in self._parts] if weights else []
-        nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
-        documents, scores = zip(nothing, *found, strict=True)
+        ranges = self._ranges(hashes)
+        frequencies = (ranges[:, 1] - ranges[:, 0]).sum(axis=0).tolist()
+        weights = _weights(dict(zip(hashes, frequencies, strict=True)), counts, self.documents)
+        columns, values = [hashes.index(term) for term in weights], np.array(list(weights.values()))
+        found = [
+            self._scored(part, starts, stops, values)
+            for part, (starts, stops) in zip(self._parts, ranges[:, :, columns], strict=True)
+        ]
+        documents, scores = zip((np.zeros(0, dtype=np.int64), np.zeros(0)), *found, strict=True)
         return np.concatenate(documents), np.concatenate(scores)
 
-    def _scored(self, part: _Part, terms: npt.NDArray[np.uint64], weights: Sequence[float]) -> tuple[Documents, Scores]:
+    def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
+        """int64[parts, 2, t], where the visible postings of each term begin and end in each part."""
+        wanted = np.array(hashes, dtype=np.uint64)
+        return np.array([part.ranges(wanted) for part in self._parts], dtype=np.int64).reshape(-1, 2, len(hashes))
+
+    def _scored(self, part: _Part, starts: Places, stops: Places, weights: Scores) -> tuple[Documents, Scores]:
+        """The documents of a part with any of the terms, whose postings begin and end there, and their scores."""
         held = part.postings
-        scores = np.zeros(part.visible)
-        for weight, start, stop in zip(weights, *part.ranges(terms), strict=True):
-            places, counts = held.places[start:stop], held.counts[start:stop].astype(np.float64)
-            saturation = K1 * (1 - B + B * held.lengths[places] / self._mean_length)
-            scores[places] += weight * counts * (K1 + 1) / (counts + saturation)
+        slices = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        if not slices:
+            return held.documents[:0], np.zeros(0)
+        places = np.concatenate([held.places[of_term] for of_term in slices])
+        counts = np.concatenate([held.counts[of_term] for of_term in slices]).astype(np.float64)
+        saturation = K1 * (1 - B + B * held.lengths[places] / self._mean_length)
+        gains = np.repeat(weights, stops - starts) * counts * (K1 + 1) / (counts + saturation)
+        scores: Scores = np.bincount(places, weights=gains, minlength=part.visible).astype(np.float64, copy=False)
         hit = np.flatnonzero(scores)
         return held.documents[hit], scores[hit]
 

@@ -18,9 +18,9 @@ from foxing.memory.recall.ranking import Keys, Scores
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
 from foxing.memory.telemetry.steps import step
-from foxing.memory.text.passages import document_key, message_of
+from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
-from .codes import Codes, as_rows, code_bytes, distances, nearness, to_codes
+from .codes import Codes, as_rows, code_bytes, nearest, nearness, to_codes
 from .source import EmbedderSource
 
 VECTOR_CACHE_BYTES = 256 << 20
@@ -172,16 +172,14 @@ class AskedCodes:
     def nearest(self, connection: Connection, within: "SearchScope", limit: int) -> Keys:
         """Keys of up to `limit` passages that are nearest to the question, not in order."""
         documents, codes = self.documents, self.codes
-        ids = message_of(documents)
         if within.newest is not None:
-            visible = int(np.searchsorted(ids, within.newest, side="right"))
-            ids, documents, codes = ids[:visible], documents[:visible], codes[:visible]
+            visible = int(np.searchsorted(documents, document_key(within.newest, MAX_PASSAGES - 1), side="right"))
+            documents, codes = documents[:visible], codes[:visible]
         if not within.filter.admits_all:
-            kept = np.isin(ids, sorted(messages.ids_within(connection, self.bank_id, within.filter)))
+            allowed = sorted(messages.ids_within(connection, self.bank_id, within.filter))
+            kept = np.isin(message_of(documents), allowed)
             documents, codes = documents[kept], np.ascontiguousarray(codes[kept])
-        if len(documents) > limit:
-            documents = documents[np.argpartition(distances(codes, self.question), limit)[:limit]]
-        return documents
+        return documents[nearest(codes, self.question, limit)]
 
     def scores(self, documents: Keys) -> Scores:
         """How near those of `documents` that have a code are to the question. `documents`: ascending."""
