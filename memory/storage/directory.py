@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -127,17 +128,6 @@ class PageDirectory:
         """Message id → its number on the page."""
         return {message_id: place for place, message_id in enumerate(self.ids.tolist())}
 
-    @cached_property
-    def ordered_ids(self) -> Numbers:
-        """int64[n], ids of its messages, ascending."""
-        return np.sort(self.ids)
-
-    @cached_property
-    def several_passages(self) -> Mapping[int, int]:
-        """Message id → number of its passages, for those that are found in several."""
-        places = np.flatnonzero(self.passages > 1)
-        return dict(zip(self.ids[places].tolist(), self.passages[places].tolist(), strict=True))
-
     def message(self, number: int) -> SealedMessage:
         name = int(self.names[number])
         return SealedMessage(
@@ -217,27 +207,18 @@ class PageDirectory:
         """The directory of `pack`. Raises `DirectoryDamaged`."""
         try:
             return cls._unpack(packed)
-        except (lzma.LZMAError, ValueError, IndexError, TypeError) as error:
-            raise DirectoryDamaged("the directory of a page is damaged; restore the database from a backup") from error
+        except _INVALID as error:
+            raise DirectoryDamaged(_DAMAGED) from error
 
     @classmethod
     def _unpack(cls, packed: bytes) -> "PageDirectory":
-        if packed[0] != _FORMAT or zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
-            raise ValueError
-        end = 9 + int.from_bytes(packed[5:9], "little")
-        decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
-        body = decompressor.decompress(packed[9:end])
-        n, m, unit, wide, digested, *widths = np.frombuffer(body, "<u4", _HEAD).tolist()
-        lengths = [n] * 8 + [0 if digested in {0, n} else n] + [m] * 6
-        at, columns = 4 * _HEAD, []
-        for width, length in zip(widths, lengths, strict=True):
-            columns.append(_numbers(body[at : at + width * length], width, length))
-            at += width * length
-        labels, keys, metadata = json.loads(body[at:])
-        ids, threads, times, chars, parts, passages, roles, names, digest, *places = columns
+        read = _Packed(packed)
+        n, digested, unit = read.messages, read.digested, read.unit
+        ids, threads, times, chars, parts, passages, roles, names, digest, *places = map(read.column, range(_COLUMNS))
+        labels, keys, metadata = json.loads(read.texts)
         has_digest = digest.astype(bool) if len(digest) else np.full(n, bool(digested))
         digests = np.zeros((n, DIGEST_BYTES), np.uint8)
-        digests[has_digest] = np.frombuffer(packed[end:], np.uint8).reshape(-1, DIGEST_BYTES)
+        digests[has_digest] = np.frombuffer(read.digests, np.uint8).reshape(-1, DIGEST_BYTES)
         return cls(
             _sums(ids),
             _sums(threads),
@@ -252,11 +233,65 @@ class PageDirectory:
             digests,
             has_digest,
             dict(metadata),
-            _places(chars, places, bool(wide)),
+            _places(chars, places, read.wide),
         )
 
 
-_HEAD = 5 + 15  # counts, and the widths of the columns
+class PageMessages(NamedTuple):
+    """Which messages are on a page."""
+
+    #: int64[n], their ids, ascending
+    ids: Numbers
+    #: Message id → number of its passages, for those that are found in several
+    several_passages: Mapping[int, int]
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "PageMessages":
+        """The messages of `PageDirectory.pack`, in a quarter of the time that the whole directory takes. Raises
+        `DirectoryDamaged`."""
+        try:
+            read = _Packed(packed)
+            ids, passages = _sums(read.column(_IDS)), read.column(_PASSAGES) + 1
+        except _INVALID as error:
+            raise DirectoryDamaged(_DAMAGED) from error
+        several = np.flatnonzero(passages > 1)
+        return cls(np.sort(ids), dict(zip(ids[several].tolist(), passages[several].tolist(), strict=True)))
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what it takes in memory."""
+        return 500 + self.ids.nbytes + 200 * len(self.several_passages)
+
+
+_COLUMNS = 15
+_IDS, _PASSAGES = 0, 5  # their columns
+_HEAD = 5 + _COLUMNS  # counts, and the widths of the columns
+_DAMAGED = "the directory of a page is damaged; restore the database from a backup"
+_INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError)
+
+
+class _Packed:
+    """The parts of a packed directory. Raises one of `_INVALID`."""
+
+    def __init__(self, packed: bytes) -> None:
+        if packed[0] != _FORMAT or zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
+            raise ValueError
+        end = 9 + int.from_bytes(packed[5:9], "little")
+        self.digests = packed[end:]
+        self._body = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(packed[9:end])
+        n, m, self.unit, wide, self.digested, *self._widths = np.frombuffer(self._body, "<u4", _HEAD).tolist()
+        self.messages, self.wide = n, bool(wide)
+        self._lengths = [n] * 8 + [0 if self.digested in {0, n} else n] + [m] * 6
+        sizes = (width * length for width, length in zip(self._widths, self._lengths, strict=True))
+        self._starts = list(accumulate(sizes, initial=4 * _HEAD))
+
+    def column(self, number: int) -> Numbers:
+        part = self._body[self._starts[number] : self._starts[number + 1]]
+        return _numbers(part, self._widths[number], self._lengths[number])
+
+    @property
+    def texts(self) -> bytes:
+        return self._body[self._starts[-1] :]
 
 
 def _places(chars: Numbers, columns: Sequence[Numbers], wide: bool) -> Numbers:

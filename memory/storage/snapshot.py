@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from .directory import PageDirectory
+from .directory import PageDirectory, PageMessages
 
 _KEY = "foxing.snapshot"
 
@@ -17,6 +17,7 @@ class Snapshot:
     def __init__(self) -> None:
         #: by page id
         self.directories: dict[int, PageDirectory] = {}
+        self.messages: dict[int, PageMessages] = {}
         #: bank id → its `BankRuns`
         self.runs: dict[int, Any] = {}
 

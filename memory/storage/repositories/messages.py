@@ -325,8 +325,8 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
     still_open = {message_id: passages for message_id, passages in connection.execute(query).all()}
     wanted = set(ids) - still_open.keys()
     result = {i: passages for i, passages in still_open.items() if passages > 1}
-    for directory in directories.get(connection, runs.pages_of(connection, bank_id, wanted)).values():
-        result |= {i: passages for i, passages in directory.several_passages.items() if i in wanted}
+    for page in directories.messages_on(connection, runs.pages_of(connection, bank_id, wanted)).values():
+        result |= {i: passages for i, passages in page.several_passages.items() if i in wanted}
     return result
 
 

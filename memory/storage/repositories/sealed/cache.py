@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
 from sqlalchemy import Connection, Pool
 
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.directory import PageDirectory, PageMessages
 from foxing.memory.storage.secrets import digest_key
 
 if TYPE_CHECKING:
     from .bank_runs import BankRuns
 
 DIRECTORY_CACHE_BYTES = 32 << 20
+MESSAGES_CACHE_BYTES = 32 << 20  # of pages with some 60 messages each: of more than a million
 RUNS_CACHE_BYTES = 64 << 20  # a bank whose messages are all in other threads than those beside them has a run for each
 
 
@@ -36,36 +37,49 @@ class RunsCache:
                 self._held[bank_id] = runs
 
 
+class _Sized(Protocol):
+    @property
+    def memory_bytes(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Sized)
+
+
+class StampedCache(Generic[T]):
+    """What was read of pages, each with the stamp of its directory. Safe to share between threads."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._lock = Lock()
+        self._held: LRUCache[int, tuple[int, T]] = LRUCache(most_bytes, getsizeof=lambda held: held[1].memory_bytes)
+
+    def get(self, stamps: Mapping[int, int]) -> dict[int, T]:
+        """By page id, what is known with these stamps."""
+        with self._lock:
+            found = {page_id: self._held.get(page_id) for page_id in stamps}
+        return {i: held[1] for i, held in found.items() if held is not None and held[0] == stamps[i]}
+
+    def put(self, stamps: Mapping[int, int], read: Mapping[int, T]) -> None:
+        """Keeps what was read with these stamps, as far as there is room for it."""
+        with self._lock:
+            for page_id, value in read.items():
+                if value.memory_bytes <= self._held.maxsize:
+                    self._held[page_id] = stamps[page_id], value
+
+
 class DatabaseCache:
     """Of one database. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._secret: bytes | None = None
         self.runs = RunsCache()
-        #: page id → stamp and directory
-        self._directories: LRUCache[int, tuple[int, PageDirectory]] = LRUCache(
-            DIRECTORY_CACHE_BYTES, getsizeof=lambda held: held[1].memory_bytes
-        )
+        self.directories = StampedCache[PageDirectory](DIRECTORY_CACHE_BYTES)
+        self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
 
     def secret(self, connection: Connection) -> bytes:
         """See `digest_key`."""
         if self._secret is None:
             self._secret = digest_key(connection)
         return self._secret
-
-    def directories(self, stamps: Mapping[int, int]) -> dict[int, PageDirectory]:
-        """Page id → directory, for those that are known with these stamps."""
-        with self._lock:
-            found = {page_id: self._directories.get(page_id) for page_id in stamps}
-        return {i: held[1] for i, held in found.items() if held is not None and held[0] == stamps[i]}
-
-    def keep(self, stamps: Mapping[int, int], directories: Mapping[int, PageDirectory]) -> None:
-        """Keeps directories that were read with these stamps."""
-        with self._lock:
-            for page_id, directory in directories.items():
-                if directory.memory_bytes <= DIRECTORY_CACHE_BYTES:
-                    self._directories[page_id] = stamps[page_id], directory
 
 
 _caches: WeakKeyDictionary[Pool, DatabaseCache] = WeakKeyDictionary()

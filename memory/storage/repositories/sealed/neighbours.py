@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.directory import PageMessages
 
 from . import bank_runs, directories
 from .bank_runs import Numbers
@@ -60,7 +60,7 @@ class _Search:
         self.connection = connection
         self.reach = reach
         self.runs = bank_runs.of_bank(connection, bank_id)
-        self.directories: dict[int, PageDirectory] = {}
+        self.pages: dict[int, PageMessages] = {}
         #: of all messages on these pages, ascending; a page without a directory, which `foxing db check` reports, has
         #: none
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
@@ -113,18 +113,18 @@ class _Search:
 
     def _read(self, places: Numbers) -> None:
         """Reads which messages are in these runs."""
-        missing = set(self.runs.page[places].tolist()) - self.directories.keys()
+        missing = set(self.runs.page[places].tolist()) - self.pages.keys()
         if missing:
-            read = directories.get(self.connection, missing)
-            self.directories |= read
-            ids = np.concatenate([self.ids, *(directory.ordered_ids for directory in read.values())])
+            read = directories.messages_on(self.connection, missing)
+            self.pages |= read
+            ids = np.concatenate([self.ids, *(page.ids for page in read.values())])
             ids.sort(kind="stable")  # quick, for what is ordered in parts
             self.ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]
 
     def _several_passages(self, rows: Numbers) -> dict[int, int]:
         several: dict[int, int] = {}
-        for directory in self.directories.values():
-            several |= directory.several_passages
+        for page in self.pages.values():
+            several |= page.several_passages
         if self.open:
             query = select(_c.id, _c.passages).where(columns.among(_c.id, sorted(self.open)), _c.passages > 1)
             several |= {i: passages for i, passages in self.connection.execute(query)}
