@@ -141,8 +141,9 @@ class Codec(Protocol):
         ...
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """One `Reading` per item; tiers may be mixed. Raises `TokensError` for tokens of another codec, other weights
-        or an unknown shape."""
+        """One `Reading` per item; tiers may be mixed. Where only the head of a page is wanted, see `VisionTokens.head`,
+        its reading may end there. Raises `TokensError` for tokens of another codec, other weights or an unknown
+        shape."""
         ...
 
 

@@ -78,6 +78,8 @@ class VisionTokens:
     ink: bytes = b""
     #: Which cells of the page are known to be read wrong, packed; see `foxing.encoder.alignment`. Empty if none are.
     misread: bytes = b""
+    #: How many rows of cells are wanted, from the top; None for all. Not stored, see `head`.
+    most_rows: int | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(name, str) for name in (self.codec, self.weights, self.tier, self.dtype)):
@@ -183,6 +185,13 @@ class VisionTokens:
         row_bytes = self.bytes_per_token * self.shape[1]
         shape = (stop - first, self.shape[1], self.shape[2])
         return replace(self, shape=shape, data=self.data[first * row_bytes : stop * row_bytes], ink=b"", misread=b"")
+
+    def head(self, rows: int) -> Self:
+        """The same tokens, of which only the first `rows` rows of cells are wanted, without the map of misread cells. A
+        codec may read more."""
+        if rows < 1:
+            raise TokensError(f"at least one row of a page must be wanted, not {rows}")
+        return replace(self, most_rows=rows, misread=b"")
 
     def image(self) -> Image.Image:
         """The page image in mode "L". Raises `TokensError` unless `dtype` is "png" and the image is intact."""

@@ -55,9 +55,9 @@ class PageStreams:
         bits = self.kernel.costs(symbols, rare).reshape(cells.shape) * np.float32(1 / 16)
         return bits.astype(np.float32, copy=False)
 
-    def read(self, data: bytes) -> DecodedPage:
-        """The page in a stream. Raises `TokensError` for bytes that `write` does not write."""
-        page = read_stream(self.kernel, data)
+    def read(self, data: bytes, most_rows: int = DENSE_PAGE.rows) -> DecodedPage:
+        """The page in a stream, up to `most_rows` rows. Raises `TokensError` for bytes that `write` does not write."""
+        page = read_stream(self.kernel, data, most_rows)
         cells = self.alphabet.cells(*page.grid)
         confidence = np.where(cells == UNREADABLE, np.float32(0), page.confidence)
         cells.reshape(-1)[page.kept :] = ord(GAP_MARK)
@@ -76,14 +76,15 @@ class TokenDecoder:
         self.dims = dims
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """One `Reading` for each page, in order; tiers may be mixed. Raises `TokensError` for tokens of another codec,
+        """One `Reading` for each page, in order; tiers may be mixed, and pages of which only a head is wanted are read
+        so far. Raises `TokensError` for tokens of another codec,
         of other weights, or that these weights do not write."""
         for item in tokens:
             self._check(item)
         return map_parallel(self._read, tokens)
 
     def _read(self, tokens: VisionTokens) -> Reading:
-        page = self.streams.read(tokens.data)
+        page = self.streams.read(tokens.data, tokens.most_rows or DENSE_PAGE.rows)
         rows = len(page.cells)
         if rows % DENSE_PAGE.rows_per_token(tokens.tier):
             raise TokensError(f"these vision tokens are invalid: a page of '{tokens.tier}' cannot have {rows} rows")

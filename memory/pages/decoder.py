@@ -215,12 +215,17 @@ class PageDecoder:
     def _requests(
         self, page: PageRow, state: PageState, blob: bytes, missing: Sequence[tuple[int, int]]
     ) -> list[_Request]:
-        """Requests for the `missing` runs of bands, cropped to what each run depends on. Raises `TokensError`."""
+        """Requests for the `missing` runs of bands, cropped to what each run depends on: of a stream, all that stands
+        before it. Raises `TokensError`."""
         tokens = unpack_tokens(blob)
         total = len(state.known)
         if not _fits(tokens, page, total):
             raise TokensError(ANOTHER_PAGE)
         codec = self.codec_named(page.codec)
+        if not tokens.has_rows and not tokens.misread and not state.known.any():
+            # a stream is read from its beginning, once up to what is wanted of it, and again if more is
+            stop = missing[-1][1]
+            return [_Request(page, state, 0, stop, 0, tokens.head(stop * (len(state.cells) // total)))]
         context = codec.context_rows
         # `context_rows` holds for the present weights only, and a part of the page has no map of misread cells
         if context is None or total == 1 or tokens.weights != codec.weights or tokens.misread:

@@ -150,21 +150,21 @@ class Kernel:
             raise ValueError("a full-width character begins in an odd column")
         return WrittenStream(data[:length].tobytes(), count) if length >= 0 else -1 - length
 
-    def decode(self, data: bytes, count: int) -> CodedCells:
-        """The inverse of `encode` for a stream that holds `count` cells. Raises `ValueError` for one that it does not
-        write."""
+    def decode(self, data: bytes, count: int, *, whole: bool = True) -> CodedCells:
+        """The inverse of `encode` for a stream that holds `count` cells, or more of which these are the first unless it
+        is `whole`. Raises `ValueError` for one that it does not write."""
         cells = CodedCells.empty(count)
         if self.library is None:
             coder = Coder(data)
             done = self._page_coder(coder).code(*cells)
             end = coder.ending()
-            whole = coder.position - 4 + len(end) == len(data) and data.endswith(end)
-            result = 0 if done == count and whole else -1
+            ended = not whole or (coder.position - 4 + len(end) == len(data) and data.endswith(end))
+            result = 0 if done == count and ended else -1
         else:
             stream = np.frombuffer(data, dtype=np.uint8)
             result = self.library.foxing_decode(
                 *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
-                *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count),
+                *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count, whole),
             )
         if result == -2:
             raise MemoryError("no memory to decode a page")

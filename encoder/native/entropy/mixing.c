@@ -716,10 +716,10 @@ EXPORT int64_t foxing_encode(const Model *model, const State *state, int rate, i
     return result;
 }
 
-/* Reads `cells` cells from a stream of `size` bytes. Returns 0; -1 for a stream that `foxing_encode` does not write; -2
- * if there is no memory. */
+/* Reads `cells` cells from a stream of `size` bytes: all of them if `whole`, else the first. Returns 0; -1 for a stream
+ * that `foxing_encode` does not write; -2 if there is no memory. */
 EXPORT int64_t foxing_decode(const Model *model, const State *state, int rate, int limit, uint8_t *bytes, int64_t size,
-                             uint16_t *symbols, uint16_t *rare, uint8_t *levels, int cells) {
+                             uint16_t *symbols, uint16_t *rare, uint8_t *levels, int cells, int whole) {
     Page *page = new_page(state, rate, limit);
     if (!page) return -2;
     Coder *coder = &page->coder;
@@ -731,7 +731,7 @@ EXPORT int64_t foxing_decode(const Model *model, const State *state, int rate, i
     int result = code_page(page, model, symbols, rare, levels, cells) == cells ? 0 : -1;
     uint8_t end[4];
     int count = ending(coder, end);
-    if (coder->position - 4 + count != size || memcmp(bytes + size - count, end, (size_t)count)) result = -1;
+    if (whole && (coder->position - 4 + count != size || memcmp(bytes + size - count, end, (size_t)count))) result = -1;
     free(page);
     return result;
 }

@@ -50,8 +50,8 @@ def write_stream(
     return _CUT_HEADER.pack(rows | CUT, written.cells) + written.data
 
 
-def read_stream(kernel: Kernel, data: bytes) -> StreamedPage:
-    """The inverse of `write_stream`. Raises `TokensError` for bytes that it does not write."""
+def read_stream(kernel: Kernel, data: bytes, most_rows: int = DENSE_PAGE.rows) -> StreamedPage:
+    """The inverse of `write_stream`, up to `most_rows` rows. Raises `TokensError` for bytes that it does not write."""
     rows = data[0] & ~CUT if data else 0
     cut = bool(data) and data[0] >= CUT
     total = rows * COLUMNS
@@ -60,8 +60,11 @@ def read_stream(kernel: Kernel, data: bytes) -> StreamedPage:
     kept = _CUT_HEADER.unpack_from(data)[1] if cut else total
     if cut and kept >= total:
         raise TokensError("these vision tokens are invalid: they keep more cells than their page has")
+    rows = min(rows, most_rows)
+    total, whole = rows * COLUMNS, kept <= rows * COLUMNS
+    kept = min(kept, total)
     try:
-        cells = kernel.decode(data[_CUT_HEADER.size if cut else 1 :], kept)
+        cells = kernel.decode(data[_CUT_HEADER.size if cut else 1 :], kept, whole=whole)
     except ValueError as error:
         raise TokensError(f"these vision tokens are invalid: {error}") from error
     symbols, rare, levels = (np.pad(part, (0, total - kept)).reshape(rows, COLUMNS) for part in cells)

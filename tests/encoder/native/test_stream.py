@@ -133,6 +133,20 @@ def test_the_kernel_in_python_writes_and_reads_the_same(streams: PageStreams, gr
     assert write_stream(reference, part, confidence, 200) == cut
 
 
+@pytest.mark.parametrize("room", [ROOM, 600], ids=["whole", "cut"])
+def test_the_head_of_a_page_is_read_as_in_the_page(streams: PageStreams, grid: SymbolGrid, room: int) -> None:
+    data = streams.write(grid, of_every_level(grid), room)
+    page = streams.read(data)
+    for rows in (1, 2, len(page.cells) - 1, len(page.cells), len(page.cells) + 1):
+        head = streams.read(data, rows)
+        assert np.array_equal(head.cells, page.cells[:rows])
+        assert np.array_equal(head.confidence, page.confidence[:rows])
+    reference = Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=False)
+    assert np.array_equal(
+        read_stream(reference, data, 1).grid.symbols, read_stream(streams.kernel, data, 1).grid.symbols
+    )
+
+
 def test_costs_add_up_to_the_stream(streams: PageStreams, cells: np.ndarray, grid: SymbolGrid) -> None:
     costs = streams.cost(cells)
     assert costs.shape == cells.shape

@@ -159,6 +159,28 @@ def test_a_codec_that_reads_parts_of_a_page_decodes_those_that_are_needed(databa
         assert [span.text for span in memory.recall("ana", limit=50).spans] == told
 
 
+def test_a_page_is_decoded_up_to_what_is_needed_and_whole_if_more_is(database_url: str) -> None:
+    told = [f"Point {number} of the list is about the number {number * 17}. " * 4 for number in range(40)]
+    items = [{"id": str(n), "role": "user", "content": text, "created_at": NOW} for n, text in enumerate(told)]
+    with Memory(database_url, clock=lambda: NOW) as memory:
+        memory.store("ana", items)
+        memory.set_policy("ana", Policy(keep_text="until:large"))
+        assert len(memory.seal("ana").pages) == 1
+    rows: list[int] = []
+
+    def noted(_: VisionTokens, reading: Reading) -> Reading:
+        rows.append(len(reading.cells))
+        return reading
+
+    with Memory(database_url, codec=HookedCodec(alter=noted), clock=lambda: NOW) as memory:
+        for number in (8, 3, 30):
+            assert memory.message("ana", str(number)).text == told[number]
+        head, whole = rows
+        assert head < whole // 2
+        assert [span.text for span in memory.recall("ana", limit=50).spans] == told
+        assert len(rows) == 2
+
+
 def test_pages_that_take_long_to_read_are_not_read_in_advance(database_url: str) -> None:
     with Memory(database_url, codec=StripCodec(), clock=lambda: NOW) as memory:
         memory.store("ana", [{"role": "user", "content": "Titan is late. " * 40, "created_at": NOW}])

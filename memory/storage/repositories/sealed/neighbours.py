@@ -145,8 +145,10 @@ def _windows(ids: Numbers, threads: Numbers, wanted: Numbers, reach: int) -> _Se
     if not len(ids):
         return _Sealed(np.zeros((0, 1 + 2 * reach), dtype=np.int64), ids)
     order = np.argsort(ids, kind="stable")
-    at = np.searchsorted(ids[order], wanted)
-    known = np.isin(wanted, ids)
+    ascending = ids[order]
+    at = np.searchsorted(ascending, wanted)
+    at[at == len(ids)] = 0
+    known = ascending[at] == wanted
     wanted, at = wanted[known], order[at[known]]
     near = at[:, None] + np.concatenate([-np.arange(1, reach + 1), np.arange(1, reach + 1)])
     inside = (near >= 0) & (near < len(ids))
