@@ -5,7 +5,7 @@ they are packed into that segment, or into a new one if it is full. A cache hold
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -220,13 +220,12 @@ class PackedIndex:
         new = records(recent)
         if fresh is not None:
             new = np.concatenate([new, fresh])
-        last = postings.segments(connection, bank_id)[-1:]
-        opened = None
-        if last:
-            [(segment, held)] = self._segments(connection, last)
-            if not _is_full(held):
-                opened, new = segment.id, np.concatenate([held.records, new])
-        for part in _in_segments(new):
+        last = self._segments(connection, postings.segments(connection, bank_id)[-1:])
+        opened: int | None = None
+        parts: Iterable[Postings] = _in_segments(new)
+        if last and len(new) and not _is_full(last[0][1]):
+            opened, parts = last[0][0].id, _added(last[0][1], new)
+        for part in parts:
             if opened is None:
                 stamp = postings.insert_segment(connection, bank_id, _span(part), part.pack())
             else:
@@ -237,6 +236,15 @@ class PackedIndex:
 
 def _is_full(held: Postings) -> bool:
     return len(held.documents) >= SEGMENT or len(held.places) >= SEGMENT_POSTINGS
+
+
+def _added(held: Postings, new: Array) -> Iterable[Postings]:
+    """The postings of a segment and of new records, a segment at a time. In the usual case there are few of them, and
+    their documents come after those of the segment: they need not be sorted with these, which takes longest."""
+    fresh = Postings.of(new)
+    if len(fresh.documents) <= RECENT and held.documents[-1] < fresh.documents[0]:
+        return [held.followed_by(fresh)]
+    return _in_segments(np.concatenate([held.records, new]))
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:

@@ -68,6 +68,16 @@ class Postings:
             records["count"][order],
         )
 
+    def followed_by(self, later: "Postings") -> "Postings":
+        """These and those of documents that all come after these."""
+        terms = np.concatenate([np.repeat(held.terms, np.diff(held.starts)) for held in (self, later)])
+        order = np.argsort(terms, kind="stable")  # which finds that both parts are sorted
+        unique, starts = np.unique(terms[order], return_index=True)
+        places = np.concatenate([self.places, later.places + np.uint32(len(self.documents))])
+        counts = np.concatenate([self.counts, later.counts])
+        documents = np.concatenate([self.documents, later.documents])
+        return Postings(documents, unique, np.append(starts, len(terms)), places[order], counts[order])
+
     @property
     def records(self) -> Array:
         """`RECORD`[p], by term."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from support.plugins import InstallPlugin
 from support.search_doubles import DictionaryIndex
@@ -11,6 +12,7 @@ from foxing.memory import Memory, MemoryOptions, SearchIndexError
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
 from foxing.memory.recall.lexical import packed_index
 from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.recall.lexical.postings import RECORD, Postings
 from foxing.memory.recall.lexical.registry import SEARCH_INDEXES, open_search_index, search_index_names
 from foxing.memory.recall.lexical.search_index import SearchIndex
 from foxing.memory.storage.database import Database
@@ -127,3 +129,18 @@ def test_an_unknown_or_broken_index_says_what_to_do(database_url: str, install_p
     install_plugin(SEARCH_INDEXES, "no-callable", 5)
     with pytest.raises(SearchIndexError, match="callable"):
         open_search_index("no-callable")
+
+
+def test_postings_of_later_documents_are_added_as_if_all_were_sorted() -> None:
+    random = np.random.default_rng(7)
+    terms = random.integers(0, 2_000, 30_000)
+    documents = np.sort(random.integers(0, 3_000, 30_000))
+    _, one_each = np.unique(documents * 2_000 + terms, return_index=True)
+    held = np.zeros(len(one_each), dtype=RECORD)
+    held["document"], held["term"] = documents[one_each], terms[one_each]
+    held["count"] = random.integers(1, 9, len(held))
+    early = held["document"] < 2_500
+    whole = Postings.of(held)
+    for joined in (Postings.of(held[early]).followed_by(Postings.of(held[~early])), Postings.unpack(whole.pack())):
+        for name in ("documents", "terms", "starts", "places", "counts"):
+            assert np.array_equal(getattr(joined, name), getattr(whole, name)), name
