@@ -266,16 +266,21 @@ class PageMessages(NamedTuple):
 _COLUMNS = 15
 _IDS, _PASSAGES = 0, 5  # their columns
 _HEAD = 5 + _COLUMNS  # counts, and the widths of the columns
+_OTHER_VERSION = (
+    "the directory of a page was written by another version of foxing; export the bank with that, and import it here"
+)
 _DAMAGED = "the directory of a page is damaged; restore the database from a backup"
 _INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError)
 
 
 class _Packed:
-    """The parts of a packed directory. Raises one of `_INVALID`."""
+    """The parts of a packed directory. Raises one of `_INVALID`, or `DirectoryDamaged` for another format."""
 
     def __init__(self, packed: bytes) -> None:
-        if packed[0] != _FORMAT or zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
+        if zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
             raise ValueError
+        if packed[0] != _FORMAT:
+            raise DirectoryDamaged(_OTHER_VERSION)
         end = 9 + int.from_bytes(packed[5:9], "little")
         self.digests = packed[end:]
         self._body = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(packed[9:end])

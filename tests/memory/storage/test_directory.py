@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foxing.memory.errors import StorageError
-from foxing.memory.storage.directory import DIGEST_BYTES, PageDirectory, Place, SealedMessage
+from foxing.memory.storage.directory import DIGEST_BYTES, PageDirectory, PageMessages, Place, SealedMessage
 
 TEXTS = st.text(max_size=12)
 
@@ -48,8 +48,11 @@ def pages(draw: st.DrawFn) -> tuple[list[SealedMessage], list[Place]]:
 @settings(max_examples=150, deadline=None)
 def test_a_directory_comes_back_as_it_was_packed(page: tuple[list[SealedMessage], list[Place]]) -> None:
     messages, places = page
-    directory = PageDirectory.unpack(PageDirectory.of(messages, places).pack())
+    packed = PageDirectory.of(messages, places).pack()
+    directory, on_page = PageDirectory.unpack(packed), PageMessages.unpack(packed)
     assert directory.messages == messages
+    assert on_page.ids.tolist() == sorted(message.id for message in messages)
+    assert on_page.several_passages == {message.id: message.passages for message in messages if message.passages > 1}
     assert directory.places == places
     assert all(directory.message(directory.place_of[message.id]) == message for message in messages)
 
@@ -73,11 +76,18 @@ def test_a_message_of_a_page_takes_few_bytes() -> None:
     assert len(without_digests.pack()) < 6 * len(directory)
 
 
-@pytest.mark.parametrize("place", [0, 3, 7, 40, -1])
+@pytest.mark.parametrize("place", [3, 7, 40, -1])
 def test_damage_is_noticed(place: int) -> None:
     packed = bytearray(sample().pack())
     packed[place] ^= 1
-    with pytest.raises(StorageError, match="damaged"):
-        PageDirectory.unpack(bytes(packed))
+    for kind in (PageDirectory, PageMessages):
+        with pytest.raises(StorageError, match="damaged"):
+            kind.unpack(bytes(packed))
     with pytest.raises(StorageError, match="damaged"):
         PageDirectory.unpack(b"")
+
+
+def test_a_directory_of_another_version_is_called_so() -> None:
+    packed = sample().pack()
+    with pytest.raises(StorageError, match="another version of foxing"):
+        PageDirectory.unpack(b"\1" + packed[1:])
