@@ -76,9 +76,8 @@ class TokenDecoder:
         self.dims = dims
 
     def decode(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
-        """One `Reading` for each page, in order; tiers may be mixed, and pages of which only a head is wanted are read
-        so far. Raises `TokensError` for tokens of another codec,
-        of other weights, or that these weights do not write."""
+        """One `Reading` for each page, in order, up to the head that is wanted of it; tiers may be mixed. Raises
+        `TokensError` for tokens of another codec, of other weights, or that these weights do not write."""
         for item in tokens:
             self._check(item)
         return map_parallel(self._read, tokens)
