@@ -124,12 +124,19 @@ class MessageAssembler:
         known: Mapping[int, PageState | Unreadable] | None = None,
         messages: Sequence[Message] | None = None,
     ) -> dict[int, PageState | Unreadable]:
-        """Page id → what `assemble` needs of the page, `known` included. Pages may be decoded."""
+        """Page id → what `assemble` needs of the page, `known` included. Pages may be decoded, each up to the last of
+        all messages in `stored`, so that for those that are wanted later it is not decoded from its beginning again."""
         wanted = stored.messages if messages is None else messages
         states = dict(known or {})
+        needed = {span.page_id for message in wanted for span in _sealed_spans(stored, message)}
         ranges: dict[int, list[tuple[int, int]]] = {}
-        for message in wanted:
-            for span in () if message.open else stored.spans.get(message.id, ()):
-                ranges.setdefault(span.page_id, []).append((span.start, span.stop))
+        for message in {message.id: message for message in (*stored.messages, *wanted)}.values():
+            for span in _sealed_spans(stored, message):
+                if span.page_id in needed:
+                    ranges.setdefault(span.page_id, []).append((span.start, span.stop))
         unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
         return states | self.decoder.read(unread, stored.contents, ranges)
+
+
+def _sealed_spans(stored: StoredMessages, message: Message) -> Sequence[SpanRow]:
+    return () if message.open else stored.spans.get(message.id, ())

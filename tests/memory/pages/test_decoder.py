@@ -293,3 +293,17 @@ def test_the_watch_over_transactions_notices_a_decode(database_url: str) -> None
         assert len(watch.violations) == 1
         assert queue.decode([]) == []
         assert len(watch.violations) == 1
+
+
+def test_a_recall_of_much_decodes_each_page_once(database_url: str) -> None:
+    told = [f"Point {number} of the list is about the number {number * 17}. " * 8 for number in range(60)]
+    items = [{"id": str(n), "role": "user", "content": text, "created_at": NOW} for n, text in enumerate(told)]
+    with Memory(database_url, clock=lambda: NOW) as memory:
+        memory.set_policy("ana", Policy(keep_text="until:large"))
+        memory.store("ana", items)
+        sealed = len(memory.seal("ana").pages)
+    codec = HookedCodec()
+    with Memory(database_url, codec=codec, clock=lambda: NOW) as memory:
+        spans = memory.recall("ana", limit=60, max_tokens=100_000).spans
+        assert {span.message_id for span in spans} == {item["id"] for item in items}
+        assert sum(codec.batches) == sealed
