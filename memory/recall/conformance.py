@@ -137,6 +137,8 @@ def counts_messages_with_a_term(bank: IndexedBank) -> None:
     bank.remove(1)
     with bank.database.read() as connection:
         found = dict(bank.index.document_frequencies(connection, bank.id, ["red", "apple", "sky", "cloud"]))
+        nothing = dict(bank.index.document_frequencies(connection, bank.id, []))
+    _expect(nothing == {}, "without terms, some are counted")
     _expect(found == {"red": 1, "apple": 1, "sky": 1}, f"the messages with each term are miscounted: {found}")
 
 

@@ -83,7 +83,8 @@ class Corpus:
     def _ranges(self, hashes: Sequence[int]) -> npt.NDArray[np.int64]:
         """int64[parts, 2, t], where the visible postings of each term begin and end in each part."""
         wanted = np.array(hashes, dtype=np.uint64)
-        return np.array([part.ranges(wanted) for part in self._parts], dtype=np.int64).reshape(-1, 2, len(hashes))
+        ranges = [part.ranges(wanted) for part in self._parts]
+        return np.array(ranges, dtype=np.int64).reshape(len(self._parts), 2, len(hashes))
 
     def _scored(self, part: _Part, starts: Places, stops: Places, weights: Scores) -> tuple[Documents, Scores]:
         """The documents of a part with any of the terms, whose postings begin and end there, and their scores."""
