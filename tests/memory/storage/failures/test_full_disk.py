@@ -60,25 +60,11 @@ def postgresql_on(postgres_server: PostgresServer) -> Iterator[Callable[[SmallDi
     postgres_server.give_back(server)
 
 
-def store_until_full(memory: Memory, store: Fill, held: int) -> int:
-    """How many messages were acknowledged in all."""
+def store_until_full(memory: Memory, store: Fill, held: int, before: Callable[[], object] = lambda: None) -> int:
+    """How many messages were acknowledged in all. `before`: what comes before each batch, and may find no room."""
     try:
         while held < 100 * MESSAGES:
-            store(memory, range(held, held + BATCH))
-            held += BATCH
-    except StorageError as error:
-        reason = str(error)
-    assert reason.endswith(FULL)
-    return held
-
-
-def seal_until_full(memory: Memory, disk: SmallDisk, store: Fill, held: int) -> int:
-    """How many messages were acknowledged in all. A page may fit in where messages did not, and the server may have
-    freed some room."""
-    try:
-        for _ in range(20):
-            disk.fill(leave_bytes=0)
-            memory.seal("ana")
+            before()
             store(memory, range(held, held + BATCH))
             held += BATCH
     except StorageError as error:
@@ -89,12 +75,19 @@ def seal_until_full(memory: Memory, disk: SmallDisk, store: Fill, held: int) -> 
 
 def check_work_on_a_full_disk(url: str, disk: SmallDisk, store: Fill, check_whole: Check, later: datetime) -> None:
     with Memory(url) as memory:
+
+        def seal_without_room() -> None:
+            """Where a page fits in all the same, as the server has freed some room, more messages can be stored."""
+            disk.fill(leave_bytes=0)
+            memory.seal("ana")
+            disk.free()
+
         store(memory, range(MESSAGES))
         disk.fill(leave_bytes=300_000)
         held = store_until_full(memory, store, MESSAGES)
         check_whole(memory, held)
         assert memory.recall("ana", "the parcels of the courier").spans
-        held = seal_until_full(memory, disk, store, held)
+        held = store_until_full(memory, store, held, seal_without_room)
         check_whole(memory, held)
         disk.free()
         memory.seal("ana")
