@@ -100,7 +100,7 @@ def store_at(memory: Memory, bank: str, conversation: Conversation, tier: str) -
     """Stores a conversation and ages it to `tier` without keeping its text; `OPEN`: it is not sealed."""
     memory.store(bank, conversation.messages)
     if tier != OPEN:
-        memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}]}))
+        memory.set_policy(bank, Policy.parse({"steps": [{"after": "PT1S", "tier": tier}], "age_from": "message"}))
         memory.seal(bank)
         memory.age(bank)
 

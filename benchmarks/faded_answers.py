@@ -100,7 +100,8 @@ def answer_of(question: Question, originals: Mapping[str, str]) -> Answer:
 def hold_at(memory: Memory, bank: str, tier: str) -> None:
     """Seals a bank at `base`, or ages it to another tier."""
     steps = [] if tier == BASE else [{"after": "PT1S", "tier": tier}]
-    memory.set_policy(bank, {"fresh": BASE, "steps": steps, "keep_text": KEEP_NO_TEXT})
+    policy = {"fresh": BASE, "steps": steps, "keep_text": KEEP_NO_TEXT, "age_from": "message"}
+    memory.set_policy(bank, policy)
     if tier == BASE:
         memory.seal(bank)
     else:

@@ -64,7 +64,7 @@ def fade_pages(memory: Memory, bank: str, messages: Sequence[NewMessage], limit:
     memory.seal(bank)
     aged_at = max(message.created_at for message in messages if message.created_at) + timedelta(days=400)
     for tier in STEPS:
-        memory.set_policy(bank, {"steps": [{"after": "P1D", "tier": tier}]})
+        memory.set_policy(bank, {"steps": [{"after": "P1D", "tier": tier}], "age_from": "message"})
         memory.age(bank, now=aged_at)
     said = {message.id: message for message in messages}
     by_page: dict[str, list[tuple[NewMessage, RecalledMessage]]] = {}

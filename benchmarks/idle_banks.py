@@ -79,6 +79,7 @@ def measure_idle_tick(path: Path, number: int, ticks: int, progress: Advance | N
 
 def _make_bank(memory: Memory) -> None:
     """A bank with a page that has aged once, a fresh page, and open messages; nothing in it is due."""
+    memory.set_policy("bench", {"age_from": "message"})
     for name, day in (("aged", 0), ("sealed", 8), ("open", 9)):
         at = START + timedelta(days=day)
         memory.store(

@@ -34,7 +34,7 @@ BETWEEN_MESSAGES = timedelta(minutes=7)
 MESSAGES_PER_THREAD = 200
 MESSAGES_PER_STORE = 2000
 QUESTIONS = 40
-SMALL_ONLY = Policy(steps=(Step(after=timedelta(days=1), tier="small"),))
+SMALL_ONLY = Policy(steps=(Step(after=timedelta(days=1), tier="small"),), age_from="message")
 
 _SUBJECTS = (
     "The courier|My neighbour|The night shift|Our tester|A customer|The vendor|Somebody from sales|The old server"

@@ -25,6 +25,8 @@ from .errors import (
 )
 from .memory import Memory
 from .models import (
+    AgeingForecast,
+    AgeingStep,
     BankBytes,
     BankInfo,
     Banks,
@@ -61,6 +63,7 @@ from .reports import (
     ErasureReport,
     FadedMessage,
     PageErased,
+    PageForecast,
     PageLeft,
     PageMove,
     PagePreview,
@@ -76,6 +79,8 @@ from .storage.database import DatabaseOptions
 
 __all__ = [
     "AgeReport",
+    "AgeingForecast",
+    "AgeingStep",
     "BankBytes",
     "BankInfo",
     "Banks",
@@ -106,6 +111,7 @@ __all__ = [
     "NewMessage",
     "NotFound",
     "PageErased",
+    "PageForecast",
     "PageInfo",
     "PageLeft",
     "PageMove",

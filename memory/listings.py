@@ -94,6 +94,7 @@ def page_infos(connection: Connection, bank: str, rows: Sequence[PageRow]) -> li
                     "sealed_at": row.sealed_at,
                     "first_at": row.first_at,
                     "last_at": row.last_at,
+                    "arrived_at": row.arrived_at,
                     "messages": row.messages,
                     "vision_tokens": row.vision_tokens,
                     "bytes": row.token_bytes + row.text_bytes + kept.bytes,

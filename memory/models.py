@@ -53,6 +53,11 @@ class NewMessage(Input):
         None, description="When it was said, with a timezone. Default: now.", examples=["2026-03-02T09:15:00Z"]
     )
     id: Name | None = Field(None, min_length=1, description="Your id, unique in the bank. Default: a generated one.")
+    arrived_at: Moment | None = Field(
+        None,
+        description="When it came into the memory, if that was earlier: of a message that is moved from another bank. "
+        "Default: now.",
+    )
     name: Name | None = Field(None, description="Name of the speaker or the tool.")
     thread: Name | None = Field(None, description="The thread it belongs to.")
     metadata: Metadata | None = Field(
@@ -84,12 +89,34 @@ class NewMessage(Input):
         return render_parts(self.parts) if self.parts is not None else str(self.content)
 
 
+class AgeingStep(Value):
+    """A step to a lower tier."""
+
+    tier: Tier = Field(description="The tier.")
+    at: datetime = Field(description="From when on.")
+
+
+class AgeingForecast(Value):
+    """What the policy of a bank will do to messages, or to a page, and when."""
+
+    exact: bool = Field(description="Whether their exact text is kept.")
+    exact_until: datetime | None = Field(
+        description="Until when at least, if it is; null if it always is, by the present policy."
+    )
+    steps: list[AgeingStep] = Field(
+        description="The tiers that they will be held at, each from when on at the earliest."
+    )
+
+
 class StoreResult(Value):
     """What storing messages did."""
 
     ids: list[str] = Field(description="Ids of the messages, in the order given.")
     stored: int = Field(description="How many were new.")
     duplicates: int = Field(description="How many were stored already, with the same content.")
+    ageing: AgeingForecast | None = Field(
+        None, description="What will happen to the new messages, and when, by the present policy; null if none is new."
+    )
 
 
 class RecalledMessage(Value):
@@ -100,6 +127,9 @@ class RecalledMessage(Value):
     role: Role = Field(description="Who spoke.")
     name: str | None = Field(description="Name of the speaker or the tool.")
     created_at: datetime = Field(description="When it was said.")
+    arrived_at: datetime = Field(
+        description="When it came into the bank; of a sealed message, when the last one on its pages did."
+    )
     text: str = Field(description="The text as the memory holds it, parts rendered.")
     passage: tuple[int, int] | None = Field(
         None,
@@ -196,7 +226,11 @@ class PageInfo(Value):
     pinned: bool = Field(description="Whether it is exempt from ageing.")
     sealed_at: datetime = Field(description="When it was sealed.")
     first_at: datetime = Field(description="Time of its first message.")
-    last_at: datetime = Field(description="Time of its last message; its age counts from here.")
+    last_at: datetime = Field(description="Time of its last message.")
+    arrived_at: datetime = Field(
+        description="When the last of its messages came into the bank. Its age counts from here or from `last_at`, "
+        "whichever is later, unless the policy says otherwise."
+    )
     messages: int = Field(description="Messages on the page, whole or in part.")
     vision_tokens: int = Field(description="Vision tokens it takes.")
     bytes: int = Field(description="Tokens, kept text and keepsakes as stored.")

@@ -1,13 +1,13 @@
 """The ageing policy of a bank: which tier a page is held at, how long exact text is kept, when messages are sealed.
 
-By default open messages are sealed after 30 days, at `base` and with their exact text. A page moves to `small` 7 days
-after its last message, to `tiny` after 30 days and to `micro` after 365; its exact text is dropped with the first move.
-What ageing drops can be restored for 7 days.
+By default open messages are sealed after 30 days, at `base` and with their exact text. A page moves to `small` after 7
+days, to `tiny` after 30 and to `micro` after 365; its exact text is dropped with the first move. Its age counts from
+its last message or from their arrival in the bank, whichever is later. What ageing drops can be restored for 7 days.
 """
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -23,9 +23,10 @@ from pydantic_core import PydanticCustomError
 
 from foxing.renderer import TIERS, tier_rank
 
+from .clock import later
 from .errors import InvalidPolicy
-from .models import Tier
-from .values import Input
+from .models import AgeingForecast, AgeingStep, Tier
+from .values import AgeFrom, Input
 
 LONGEST = timedelta(days=36_525)  # 100 years
 #: In the schema; years, months and weeks are taken as well.
@@ -59,7 +60,7 @@ Duration = Annotated[
 class Step(Input):
     """A page is held at `tier` from age `after` on."""
 
-    after: Duration = Field(description="Age of the page's last message, in ISO 8601.", examples=["P7D"])
+    after: Duration = Field(description="Age of the page, in ISO 8601; see `age_from`.", examples=["P7D"])
     tier: Tier = Field(description="The tier from that age on.", examples=["small"])
 
 
@@ -85,6 +86,12 @@ class Policy(Input):
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
     undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")
+    age_from: AgeFrom = Field(
+        "arrival",
+        description="What ages count from: 'arrival': the last message of a page, or when the last of its messages "
+        "came into the bank if that is later, so that history that is imported today is sharp today; 'message': the "
+        "last message, as if the memory had been there.",
+    )
 
     @field_validator("keep_text")
     @classmethod
@@ -103,6 +110,22 @@ class Policy(Input):
                 raise ValueError(f"steps must go to lower tiers only, and '{step.tier}' is not below '{tier}'")
             age, tier = step.after, step.tier
         return self
+
+    def age_start(self, said_at: datetime, arrived_at: datetime) -> datetime:
+        """What the age of a page or a message counts from."""
+        return max(said_at, arrived_at) if self.age_from == "arrival" else said_at
+
+    def forecast(
+        self, start: datetime, available: Mapping[str, object], *, tier: str | None = None, exact: bool = True
+    ) -> AgeingForecast:
+        """What happens when to messages or a page whose age counts from `start`, with the tiers `available` from the
+        codec. `tier`: where it is now; None if it is not sealed yet. `exact`: whether its exact text is kept."""
+        policy = self.served_by(available)
+        steps = [step for step in policy.steps if tier is None or tier_rank(step.tier) > tier_rank(tier)]
+        ahead = [AgeingStep(tier=step.tier, at=later(start, step.after)) for step in steps]
+        drops = (step.at for step in ahead if not policy.keeps_text(step.tier))
+        first_drop = next(drops, None) if policy.keeps_text(policy.fresh) else start
+        return AgeingForecast(exact=exact, exact_until=first_drop if exact else None, steps=ahead)
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:
         """The tier for a page of this age, out of the tiers `available` from the codec; steps to others are skipped."""

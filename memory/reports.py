@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .models import Tier
+from .models import AgeingForecast, Tier
 from .values import Value
 
 PREVIEWED_PAGES = 8  # of a dry run, by default
@@ -80,6 +80,13 @@ class PageMove(Value):
     )
 
 
+class PageForecast(AgeingForecast):
+    """What the policy of a bank will do to a page, and when."""
+
+    page_id: str = Field(description="Id of the page.")
+    tier: Tier = Field(description="The tier that it is held at.")
+
+
 class AgeReport(Value):
     """What ageing did, or would do in a dry run. Bytes are those of vision tokens and kept text, without the
     wastebasket."""
@@ -93,6 +100,11 @@ class AgeReport(Value):
         description="Pages that were due and left unchanged: damaged, not readable now, or laid out for another codec."
     )
     purged: int = Field(description="Entries of the wastebasket deleted because their undo window had passed.")
+    ahead: list[PageForecast] = Field(
+        [],
+        description="In a dry run, what happens later to pages that are not due, the next first; at most 500. Pinned "
+        "pages are not listed.",
+    )
     vision_tokens_before: int = Field(description="Vision tokens of the changed pages before.")
     vision_tokens_after: int = Field(description="Vision tokens of the changed pages after.")
     bytes_before: int = Field(description="Bytes of the changed pages before.")

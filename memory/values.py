@@ -2,10 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict
 from pydantic_core import PydanticCustomError
+
+#: What ages count from: when the last message came into the bank or was said, or only when it was said.
+AgeFrom = Literal["arrival", "message"]
 
 
 class Value(BaseModel):

@@ -10,6 +10,7 @@ from support.databases import PostgresServer, running_server
 from support.plugins import Installer, InstallPlugin
 from support.transactions import DecodingWatch
 
+from foxing.memory import Policy
 from foxing.memory.recall import embedding
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -20,6 +21,11 @@ settings.load_profile("foxing")
 
 # Tests are exact about what words find. Those about meaning choose an embedder.
 embedding.DEFAULT_EMBEDDER = embedding.NONE
+
+# Tests date their messages and age them as if the memory had been there. Those about arrival choose it, or start a
+# process.
+Policy.model_fields["age_from"].default = "message"
+Policy.model_rebuild(force=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

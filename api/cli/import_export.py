@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from .context import BankOption, JsonOption, state_of
-from .output import jsonable, write_json
+from .output import forecast_text, jsonable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 if TYPE_CHECKING:
@@ -33,12 +33,19 @@ def import_messages(
     timezone: Annotated[
         str | None, typer.Option(help="Time zone of times without an offset, e.g. Europe/Berlin.", show_default=False)
     ] = None,
+    as_if_there: Annotated[
+        bool,
+        typer.Option("--as-if-there", help="Age the messages from when they were said, not from now."),
+    ] = False,
     ray: RayOption = False,
     actors: ActorsOption = None,
     actor_gpus: ActorGpusOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Import messages from files, with their original times. Importing a file again adds nothing.
+
+    Imported messages are exact at first and fade with their time in the bank, as the last line says; with
+    --as-if-there they fade soon if they are old.
 
     JSON Lines hold one conversation per line: {"id", "messages": [{"role", "content", "created_at"}, …]}, or one
     message per line as written by `export`. With --ray, actors embed the messages, and read the files themselves.
@@ -47,11 +54,12 @@ def import_messages(
     from foxing.memory.ingest.importers import import_file
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
+    asker = state.timezone(timezone)
     reports = []
     with workers.pool(state) as pool, state.memory() as memory:
         for path in files:
             with state.progress(path.name) as progress:
-                request = ImportRequest(path, bank, file_format.value, timezone)
+                request = ImportRequest(path, bank, file_format.value, timezone, as_if_there)
                 if pool is None:
                     report = import_file(memory, **vars(request), progress=progress)
                 else:
@@ -66,6 +74,9 @@ def import_messages(
                 soft_wrap=True,
                 markup=False,
             )
+        first = next((report.ageing for _, report in reports if report.ageing is not None), None)
+        if first is not None:
+            console.print(f"these messages are {forecast_text(first, asker)}", soft_wrap=True)
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
 
@@ -106,7 +117,7 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
     fields["id"] = fields.pop("message_id")
     text, parts = fields.pop("text"), fields.pop("parts")
     fields["content"] = text if parts is None else parts
-    importable = ("id", "thread", "role", "name", "created_at", "content", "metadata")
+    importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata")
     remembered = ("source", "tier", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}
 

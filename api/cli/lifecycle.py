@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
-from .output import Timezone, jsonable, printable, table, write_json
+from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
     )
     for page in report.unreadable:
         console.print(f"page {page.page_id} is left as it is: {page.reason}", soft_wrap=True)
+    for forecast in report.ahead:
+        console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}", soft_wrap=True)
 
 
 def _show_words(console: Console, report: "AgeReport") -> None:

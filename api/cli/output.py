@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from foxing.memory.models import UncertainRun
+    from foxing.memory.models import AgeingForecast, UncertainRun
 
 #: Characters that control a terminal instead of being shown: control characters and bidirectional formatting.
 _UNSAFE = {
@@ -78,6 +78,13 @@ class Timezone:
     def show(self, value: datetime | None) -> str:
         """See `minute`."""
         return minute(value, self.zone)
+
+
+def forecast_text(forecast: "AgeingForecast", asker: Timezone) -> str:
+    """What happens to messages or to a page when: “exact until …; tiny from …”."""
+    steps = [f"{step.tier} from {asker.show(step.at)}" for step in forecast.steps]
+    until = "exact for good" if forecast.exact_until is None else f"exact until {asker.show(forecast.exact_until)}"
+    return "; ".join([until if forecast.exact else "no longer exact", *steps])
 
 
 def system_timezone() -> str:

@@ -62,7 +62,20 @@ CONTEXT: Json = {
     "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
     "notes": [],
 }
-STORED: Json = {"ids": [MESSAGE_ID, "msg_01jqz5d8e3"], "stored": 2, "duplicates": 0}
+STORED: Json = {
+    "ids": [MESSAGE_ID, "msg_01jqz5d8e3"],
+    "stored": 2,
+    "duplicates": 0,
+    "ageing": {
+        "exact": True,
+        "exact_until": "2026-03-09T09:15:04Z",
+        "steps": [
+            {"tier": "small", "at": "2026-03-09T09:15:04Z"},
+            {"tier": "tiny", "at": "2026-04-01T09:15:04Z"},
+            {"tier": "micro", "at": "2027-03-02T09:15:04Z"},
+        ],
+    },
+}
 
 SPAN: Json = {
     "message_id": MESSAGE_ID,
@@ -70,6 +83,7 @@ SPAN: Json = {
     "role": "user",
     "name": "Mina",
     "created_at": "2026-02-03T09:15:00Z",
+    "arrived_at": "2026-02-04T17:42:11Z",
     "text": "We ship Titan on 14 March, ⋯ happers.",
     "parts": None,
     "metadata": {"channel": "planning"},
@@ -145,6 +159,7 @@ PAGE: Json = {
     "sealed_at": "2026-02-04T18:00:00Z",
     "first_at": "2026-02-03T09:15:00Z",
     "last_at": "2026-02-04T17:42:10Z",
+    "arrived_at": "2026-02-04T17:42:11Z",
     "messages": 148,
     "vision_tokens": 64,
     "bytes": 8412,
@@ -230,6 +245,7 @@ POLICY: Json = {
     "keep_text": "fresh",
     "seal_after": "P30D",
     "undo_window": "P7D",
+    "age_from": "arrival",
 }
 
 SEAL_REQUEST: Json = {}

@@ -121,6 +121,7 @@ def measure(files: Sequence[Path], readers: Sequence[str], turns: int, progress:
         tempfile.TemporaryDirectory(prefix="foxing-agent-") as folder,
         Memory(Path(folder) / "foxing.db", clock=lambda: now) as memory,
     ):
+        memory.set_policy(BANK, {"age_from": "message"})
         memory.store(BANK, messages)
         memory.seal(BANK)
         memory.age(BANK)

@@ -66,6 +66,7 @@ def measure_costs(folder: Path, messages: int, jobs: int, progress: Advance | No
     settings = load_settings({"database_url": str(folder / "bench.db")})
     random, report = Random(0), _Report(progress, 7)
     with open_memory(settings) as memory:
+        memory.set_policy(BANK, {"age_from": "message"})
         memory.store(BANK, [{"role": "user", "content": texts.message(random), "created_at": start}])
         _ = memory.codec
         memory.recall(BANK, texts.query(random))  # loads what is loaded once

@@ -133,7 +133,8 @@ def _make_due(database: Database, ids: Sequence[int], start: datetime, seconds: 
     result = {i: start + timedelta(seconds=seconds * number / len(ids)) for number, i in enumerate(ids)}
     with database.write() as connection:
         for page_id, at in result.items():
-            connection.execute(update(page).where(page.c.id == page_id).values(first_at=at - AGE, last_at=at - AGE))
+            times = dict.fromkeys(("first_at", "last_at", "arrived_at"), at - AGE)
+            connection.execute(update(page).where(page.c.id == page_id).values(times))
             bank = select(page.c.bank_id).where(page.c.id == page_id).scalar_subquery()
             of_bank = update(scheduled).where(scheduled.c.bank_id == bank, scheduled.c.kind == "age")
             connection.execute(of_bank.values(due_at=at, codec="native"))

@@ -43,6 +43,7 @@ def store_messages(memory: Memory, number: int, oldest: timedelta, newest: timed
     messages: Sequence[dict[str, object]] = [
         {"role": "user", "content": texts.message(random), "created_at": now - oldest + step * n} for n in range(number)
     ]
+    memory.set_policy(BANK, {"age_from": "message"})
     for start in range(0, number, BATCH):
         memory.store(BANK, messages[start : start + BATCH])
 

@@ -70,7 +70,7 @@ class Foxing:
         self._memory.store(self._bank, messages)
         if self._tier != OPEN:
             steps = [{"after": "PT1S", "tier": self._tier}]
-            self._memory.set_policy(self._bank, Policy.parse({"steps": steps}))
+            self._memory.set_policy(self._bank, Policy.parse({"steps": steps, "age_from": "message"}))
             self._memory.seal(self._bank)
             self._memory.age(self._bank)
 

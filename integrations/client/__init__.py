@@ -38,6 +38,8 @@ from .record_values import (
 from .transport import ServiceOptions
 from .values import (
     Aged,
+    AgeingForecast,
+    AgeingStep,
     Bank,
     Banks,
     Context,
@@ -50,6 +52,7 @@ from .values import (
     Message,
     NewMessage,
     Page,
+    PageForecast,
     PageLeft,
     PageMove,
     PagePreview,
@@ -69,6 +72,8 @@ from .values import (
 
 __all__ = [
     "Aged",
+    "AgeingForecast",
+    "AgeingStep",
     "AsyncClient",
     "AsyncMemory",
     "Bank",
@@ -100,6 +105,7 @@ __all__ = [
     "NotFound",
     "Page",
     "PageErased",
+    "PageForecast",
     "PageLeft",
     "PageMove",
     "PagePreview",

@@ -28,12 +28,42 @@ class NewMessage(TypedDict, total=False):
     tool_calls: Sequence[Mapping[str, JsonInput]]
     #: When it was said, with a timezone. Default: now.
     created_at: datetime | str | None
+    #: When it came into the memory, if that was earlier than now.
+    arrived_at: datetime | str | None
     #: Unique in the bank. Default: a generated one.
     id: str | None
     name: str | None
     thread: str | None
     #: A JSON object of at most 2 kB.
     metadata: Mapping[str, JsonInput] | None
+
+
+@dataclass(frozen=True)
+class AgeingStep:
+    """A step to a lower tier."""
+
+    tier: Tier
+    #: From when on.
+    at: datetime
+
+
+@dataclass(frozen=True)
+class AgeingForecast:
+    """What the policy of a bank will do to messages, or to a page, and when."""
+
+    #: Whether their exact text is kept, and until when at least; None if it always is.
+    exact: bool
+    exact_until: datetime | None
+    #: The tiers that they will be held at, each from when on at the earliest.
+    steps: tuple[AgeingStep, ...]
+
+
+@dataclass(frozen=True)
+class PageForecast(AgeingForecast):
+    """The same of a page."""
+
+    page_id: str
+    tier: Tier
 
 
 @dataclass(frozen=True)
@@ -46,6 +76,8 @@ class Stored:
     stored: int
     #: How many were stored already, with the same content.
     duplicates: int
+    #: What will happen to the new messages, and when, by the present policy; None if none is new.
+    ageing: AgeingForecast | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +89,8 @@ class Message:
     role: Role
     name: str | None
     created_at: datetime
+    #: When it came into the bank; of a sealed message, when the last one on its pages did.
+    arrived_at: datetime
     #: The text as the memory holds it, parts rendered.
     text: str
     #: The parts of the content, if it was given in parts and reads as such.
@@ -165,6 +199,7 @@ class Page:
     sealed_at: datetime
     first_at: datetime
     last_at: datetime
+    arrived_at: datetime
     messages: int
     vision_tokens: int
     bytes: int
@@ -285,6 +320,8 @@ class Policy:
     keep_text: str = "fresh"
     seal_after: str = "P30D"
     undo_window: str = "P7D"
+    #: "arrival" or "message": what ages count from.
+    age_from: str = "arrival"
 
 
 @dataclass(frozen=True)
@@ -337,3 +374,5 @@ class Aged:
     vision_tokens_after: int
     bytes_before: int
     bytes_after: int
+    #: In a dry run, what happens later to pages that are not due, the next first.
+    ahead: tuple[PageForecast, ...] = ()

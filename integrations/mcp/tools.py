@@ -11,7 +11,7 @@ from pydantic import Field
 from foxing.integrations.client import Bank, Call, ClientError, NewMessage, Page, Pages, Tier, calls
 
 from .banks import ConnectionOf
-from .wording import found_text, page_text, timeline_text
+from .wording import forecast_text, found_text, page_text, timeline_text
 
 R = TypeVar("R")
 
@@ -46,7 +46,9 @@ class Tools:
         numbers and dates last. Do not store secrets."""
         message: NewMessage = {"role": role, "content": text, "name": name, "id": message_id}
         stored = await self._run(lambda bank: calls.store(bank, [message], thread=thread))
-        return f"Remembered as {stored.ids[0]}." if stored.stored else f"{stored.ids[0]} was remembered already."
+        if stored.ageing is None:
+            return f"{stored.ids[0]} was remembered already."
+        return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
 
     async def recall(
         self,
@@ -155,9 +157,9 @@ class Tools:
         back by the operator for some days, and then no more."""
         aged = await self._run(lambda bank: calls.age(bank, dry_run=preview))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
-        if not moves:
-            return "No page is due."
-        return f"{'Would fade' if aged.dry_run else 'Faded'}: " + "; ".join(moves)
+        lines = [f"{'Would fade' if aged.dry_run else 'Faded'}: {'; '.join(moves)}" if moves else "No page is due."]
+        lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.ahead]
+        return "\n".join(lines)
 
     async def forget(
         self,

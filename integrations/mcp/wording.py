@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from foxing.integrations.client import Bank, LeftOut, Message, Page, PageReading
+from foxing.integrations.client import AgeingForecast, Bank, LeftOut, Message, Page, PageReading
 
 MAX_RUNS = 20  # of uncertain characters that are listed
 
@@ -55,6 +55,13 @@ def page_text(reading: PageReading) -> str:
     source = "kept exactly" if reading.source == "text" else f"read with confidence {reading.confidence:.2f}"
     head = f"Page {reading.page_id} at tier {reading.tier}, {source}:"
     return "\n".join([head, messages_text(reading.messages)])
+
+
+def forecast_text(forecast: AgeingForecast) -> str:
+    """What happens to messages when: “exact until …; tiny from …”."""
+    steps = [f"{step.tier} from {moment(step.at)}" for step in forecast.steps]
+    exact = "exact for good" if forecast.exact_until is None else f"exact until {moment(forecast.exact_until)}"
+    return "; ".join([exact if forecast.exact else "no longer exact", *steps])
 
 
 def moment(time: datetime) -> str:

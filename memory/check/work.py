@@ -77,10 +77,10 @@ def check_schedule(database: Database, codecs: CodecSource, bank: Bank) -> Itera
 def _due_times(
     connection: Connection, bank_id: int, policy: Policy, codecs: CodecSource
 ) -> dict[JobKind, datetime | None]:
-    oldest = open_messages.oldest(connection, bank_id)
+    oldest = open_messages.oldest(connection, bank_id, policy.age_from)
     return {
         "seal": None if oldest is None else later(oldest, policy.seal_after),
-        "age": next_due(schedule.groups_to_age(connection, bank_id), policy, codecs.present().tiers),
+        "age": next_due(schedule.groups_to_age(connection, bank_id, policy.age_from), policy, codecs.present().tiers),
         "purge": wastebasket.next_purge(connection, bank_id),
     }
 

@@ -171,6 +171,7 @@ class Sealer:
                 "sealed_at": now,
                 "first_at": min(times),
                 "last_at": max(times),
+                "arrived_at": max(message.arrived_at or now for message in draft.messages),
                 "messages": len(draft.messages),
                 "vision_tokens": page_tokens.count,
                 "token_bytes": len(page_tokens.to_bytes()),

@@ -25,6 +25,7 @@ from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.telemetry.steps import StepInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
+from foxing.renderer import TIERS
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -301,7 +302,17 @@ class _BankWriter:
             elif not _same_in_call(new[key], item):
                 raise Conflict(f"the id '{key}' occurs twice in this call, with different messages; use another id")
         self._new += [(item, request.now) for item in new.values()]
-        return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new))
+        start = min((self._age_start(item, request.now) for item in new.values()), default=None)
+        ageing = None if start is None else self._policy.forecast(start, dict.fromkeys(TIERS))
+        return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new), ageing=ageing)
+
+    @cached_property
+    def _policy(self) -> Policy:
+        return Policy.parse(self._bank.policy)
+
+    def _age_start(self, item: _KeyedMessage, now: datetime) -> datetime:
+        message = item.message
+        return self._policy.age_start(message.created_at or now, message.arrived_at or now)
 
     def _insert(self) -> None:
         """Inserts the new messages with their terms and codes."""
@@ -312,8 +323,7 @@ class _BankWriter:
         self._store.index.add(connection, bank.id, {i: item.terms for i, item in zip(ids, items, strict=True)})
         codes = joined([item.code for item in items])
         self._store.vectors.add(connection, bank.id, ids, codes)
-        oldest = min(item.message.created_at or now for item, now in self._new)
-        seal_at = later(oldest, Policy.parse(bank.policy).seal_after)
+        seal_at = later(min(self._age_start(item, now) for item, now in self._new), self._policy.seal_after)
         schedule.note_stored(connection, bank.id, sum(len(item.text) for item in items), seal_at)
 
 
@@ -361,6 +371,7 @@ def _rows(
             "role": item.message.role,
             "name": item.message.name,
             "created_at": item.message.created_at or now,
+            "arrived_at": item.message.arrived_at or now,
             "content": item.text,
             "parts": len(item.message.parts or ()),
             "metadata": item.message.metadata or None,

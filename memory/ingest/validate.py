@@ -57,8 +57,9 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
         ).naming("max_message_bytes")
     for name in ("id", "name", "thread"):
         _check_text(getattr(valid, name) or "", name, index, controls=False)
-    if valid.created_at is not None:
-        _check_time(valid.created_at, index, now)
+    for field, time in (("created_at", valid.created_at), ("arrived_at", valid.arrived_at)):
+        if time is not None:
+            _check_time(field, time, index, now)
     return valid
 
 
@@ -90,14 +91,14 @@ def _check_text(text: str, field: str, index: int, *, controls: bool) -> None:
         raise InvalidInput(f"{field} contains control characters; remove them", index=index)
 
 
-def _check_time(time: datetime, index: int, now: datetime) -> None:
+def _check_time(field: str, time: datetime, index: int, now: datetime) -> None:
     try:
         at = time.astimezone(UTC)
     except OverflowError as error:
-        raise InvalidTime("created_at is outside the years 1 to 9999 in UTC; correct it", index=index) from error
+        raise InvalidTime(f"{field} is outside the years 1 to 9999 in UTC; correct it", index=index) from error
     if at > now + CLOCK_SKEW:
         raise InvalidTime(
-            f"created_at is {time.isoformat()}, in the future of this server ({now.isoformat(timespec='seconds')}); "
+            f"{field} is {time.isoformat()}, in the future of this server ({now.isoformat(timespec='seconds')}); "
             "check the clocks",
             index=index,
         )

@@ -1,6 +1,6 @@
 """Ageing: carrying out the plan that the policy requires."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec
 from foxing.memory.policy import LONGEST, Policy
-from foxing.memory.reports import AgeReport, PageLeft, PageMove, WordCounts
+from foxing.memory.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageRow
@@ -23,6 +23,7 @@ from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
+_FORECASTS = 500  # of pages that are not due, in a dry run
 
 Progress = Callable[[int, int], None]
 
@@ -115,7 +116,8 @@ class Ager:
             else:
                 result.moved.append(found)
         purged = due.expired if due.policy.undo_window else due.expired + len(result.moved)
-        return self._report(now, result, purged=purged, dry_run=True)
+        ahead = self._ahead(due, {move.page.id for move in due.moves})
+        return self._report(now, result, purged=purged, dry_run=True).model_copy(update={"ahead": ahead})
 
     def age(
         self,
@@ -215,6 +217,25 @@ class Ager:
             expired = wastebasket.count_expired(connection, bank.id, now)
         impossible = {m.page.key: self.rewriter.layout_reason() for m in moves if not self._is_possible(m)}
         return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
+
+    def _ahead(self, due: _Due, moving: Collection[int]) -> list[PageForecast]:
+        """What happens to pages that are not in `moving`, the next first."""
+        forecasts: list[PageForecast] = []
+        after = 0
+        while True:
+            with self.database.read() as connection:
+                rows = pages.list_after(connection, due.bank_id, after, _PAGES_AT_ONCE)
+            if not rows:
+                return forecasts
+            after = rows[-1].id
+            waiting = [page for page in rows if not page.pinned and page.id not in moving]
+            forecasts += (f for f in (self._forecast(page, due.policy) for page in waiting) if f.steps)
+            forecasts = sorted(forecasts, key=lambda forecast: forecast.steps[0].at)[:_FORECASTS]
+
+    def _forecast(self, page: PageRow, policy: Policy) -> PageForecast:
+        start = policy.age_start(page.last_at, page.arrived_at)
+        found = policy.forecast(start, self.codec.tiers, tier=page.tier, exact=page.text_kept)
+        return PageForecast(page_id=page.key, tier=page.tier, **found.model_dump())
 
     def _changes(self, moves: Sequence[Move]) -> list[Change]:
         return [self.rewriter.change(move.page, move.to_tier, drops_text=move.drops_text) for move in moves]

@@ -44,7 +44,8 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
     for page in rows:
         if page.pinned:
             continue
-        target = _target(page.tier, page.text_kept, now - page.last_at, policy, tiers)
+        age = now - policy.age_start(page.last_at, page.arrived_at)
+        target = _target(page.tier, page.text_kept, age, policy, tiers)
         if target != (page.tier, False):
             moves.append(Move(page, *target))
     return moves
@@ -61,7 +62,7 @@ def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, Ti
         )
         first = next(changes, None)
         if first is not None:
-            times.append(later(group.last_at, first))
+            times.append(later(group.start, first))
     return min(times, default=None)
 
 

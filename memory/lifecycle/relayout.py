@@ -106,6 +106,7 @@ class _Replacement:
             "bank_id": page.bank_id,
             "pinned": page.pinned,
             "sealed_at": page.sealed_at,
+            "arrived_at": page.arrived_at,
             **new.values,
         }
 

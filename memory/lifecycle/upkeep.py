@@ -103,7 +103,7 @@ class Upkeep:
         """Seals full pages, and all open messages if the oldest is due; number of new pages."""
         with self._database.read() as connection:
             policy = Policy.parse(banks.by_id(connection, job.bank_id).policy)
-            oldest = open_messages.oldest(connection, job.bank_id)
+            oldest = open_messages.oldest(connection, job.bank_id, policy.age_from)
             if oldest is None:
                 return 0
             everything = now - oldest >= policy.seal_after
@@ -119,7 +119,7 @@ class Upkeep:
         def reschedule(connection: Connection) -> None:
             banks.lock(connection, bank_id)
             policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-            oldest = open_messages.oldest(connection, bank_id)
+            oldest = open_messages.oldest(connection, bank_id, policy.age_from)
             due_at = None if oldest is None else later(oldest, policy.seal_after)
             left = room - max(0, open_messages.count_chars(connection, bank_id) - measured)
             due = DueTime(AT_ONCE if left <= 0 else due_at, left, self._codecs.name)
@@ -137,7 +137,9 @@ class Upkeep:
 
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)
-        due_at = next_due(schedule.groups_to_age(connection, bank_id), policy, self._codecs.present().tiers)
+        due_at = next_due(
+            schedule.groups_to_age(connection, bank_id, policy.age_from), policy, self._codecs.present().tiers
+        )
         return DueTime(due_at, codec=self._codecs.name)
 
 

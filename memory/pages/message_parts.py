@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ class RememberedMessage:
     readable: bool = True
     #: True if a part could not be read this time but may be readable later
     failed: bool = False
+    #: when the last message of its pages came into the bank; None of an open message, which says so itself
+    arrived_at: datetime | None = None
 
     @property
     def mean_confidence(self) -> float:
@@ -109,6 +112,7 @@ def read_part(
         state.source,
         span.char_stop - span.char_start,
         (page.key,),
+        arrived_at=page.arrived_at,
     )
 
 
@@ -128,6 +132,7 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
         page_keys=tuple(dict.fromkeys(key for part in parts for key in part.page_keys)),
         readable=all(part.readable for part in parts),
         failed=any(part.failed for part in parts),
+        arrived_at=max((part.arrived_at for part in parts if part.arrived_at is not None), default=None),
     )
 
 
@@ -142,6 +147,7 @@ def recalled_message(
             "role": message.role,
             "name": message.name,
             "created_at": message.created_at,
+            "arrived_at": message.arrived_at or remembered.arrived_at,
             "text": remembered.text,
             "parts": _parts(message, remembered) if whole else None,
             "metadata": message.metadata or {},
@@ -188,5 +194,8 @@ def _parts(message: Message, remembered: RememberedMessage) -> tuple[Part, ...] 
 def _unreadable_part(page: PageRow, span: SpanRow, failed: bool) -> RememberedMessage:
     nothing, chars = np.zeros(0, dtype=np.float32), span.char_stop - span.char_start
     return RememberedMessage(
-        *("", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", chars, (page.key,)), readable=False, failed=failed
+        *("", nothing, nothing > 0, _NO_GAPS, page.tier, "decoded", chars, (page.key,)),
+        readable=False,
+        failed=failed,
+        arrived_at=page.arrived_at,
     )

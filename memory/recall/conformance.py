@@ -91,6 +91,7 @@ class IndexedBank:
             "role": "user",
             "name": None,
             "created_at": START + timedelta(days=number),
+            "arrived_at": START + timedelta(days=number),
             "content": text,
             "parts": 0,
             "metadata": None,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
+    case,
     column,
     func,
     select,
@@ -29,6 +30,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
+
+from foxing.memory.values import AgeFrom
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -190,6 +193,13 @@ def _json_contains_in_sqlite(element: json_contains, compiler: SQLCompiler, **op
 def _json_contains_in_postgresql(element: json_contains, compiler: SQLCompiler, **options: Any) -> str:
     held, wanted = (compiler.process(clause, **options) for clause in element.clauses)
     return f"coalesce({held} @> CAST({wanted} AS JSONB), false)"
+
+
+def age_start(
+    said_at: ColumnElement[datetime], arrived_at: ColumnElement[datetime], age_from: AgeFrom
+) -> ColumnElement[datetime]:
+    """`Policy.age_start` in SQL."""
+    return case((arrived_at > said_at, arrived_at), else_=said_at) if age_from == "arrival" else said_at
 
 
 #: SQLite generates only keys of type INTEGER.

@@ -96,6 +96,8 @@ messages = Table(
     Column("role", String(20), nullable=False),
     Column("name", UserText(200)),
     Column("created_at", UtcDateTime, nullable=False),
+    #: When it came into the bank.
+    Column("arrived_at", UtcDateTime, nullable=False),
     #: The exact text.
     Column("content", UserText, nullable=False),
     #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
@@ -140,6 +142,8 @@ pages = Table(
     Column("sealed_at", UtcDateTime, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
+    #: When the last of its messages came into the bank.
+    Column("arrived_at", UtcDateTime, nullable=False),
     Column("messages", Integer, nullable=False),
     Column("vision_tokens", Integer, nullable=False),
     Column("token_bytes", Integer, nullable=False),

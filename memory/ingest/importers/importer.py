@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.models import NewMessage, StoreResult
+from foxing.memory.models import AgeingForecast, NewMessage, StoreResult
 from foxing.memory.text.times import zone_of
 from foxing.memory.values import Value
 
@@ -33,6 +33,10 @@ class ImportReport(Value):
     stored: int = Field(description="How many were new.")
     duplicates: int = Field(description="How many were stored already.")
     threads: int = Field(description="Threads that the messages belong to.")
+    ageing: AgeingForecast | None = Field(
+        description="What will happen to the first of the new messages, and when, by the present policy; null if none "
+        "is new."
+    )
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class ImportSource:
     messages: int
     #: threads that they belong to
     threads: int
+    #: whether they count as having come into the bank when they were said
+    as_if_there: bool
 
     @property
     def batches(self) -> int:
@@ -59,7 +65,7 @@ class ImportSource:
         zone = zone_of(self.timezone) if self.timezone is not None else None
         remaining = _read(self.path, self.format, zone)
         while batch := list(islice(remaining, MESSAGES_AT_ONCE)):
-            yield batch
+            yield [imported.as_if_there() for imported in batch] if self.as_if_there else batch
 
 
 class Storage(Protocol):
@@ -75,6 +81,7 @@ def import_file(
     bank: str,
     format: str = "auto",
     timezone: str | None = None,
+    as_if_there: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Stores the messages of a file, which may be gzipped, with their own times.
@@ -82,16 +89,18 @@ def import_file(
     `format` is one of `FORMATS`. A line of "jsonl" is a conversation `{"id", "messages": [{"role", "content", "name"?,
     "created_at"?, "metadata"?}, …]}` or a message `{"id", "thread", "role", "content", …}`. Tool calls and results in
     the shapes of OpenAI and Anthropic become parts. `timezone` is that of times without an offset; messages without a
-    time get the time at which they are stored.
+    time get the time at which they are stored. They age from when they are stored, or from `arrived_at` where a line
+    that was exported has it; `as_if_there`: from when they were said, so that an old history fades soon.
 
     The file is read to its end before anything is stored, so a file with a mistake stores nothing. Messages are then
     stored in batches, each all or nothing, under ids that are the same in every import: an interrupted import resumes
     when it is run again. Raises `InvalidInput`, `InvalidTime`, `MessageTooLarge` or `Conflict`, with the line.
     """
-    return store_file(memory, check_file(path, format=format, timezone=timezone), bank=bank, progress=progress)
+    source = check_file(path, format=format, timezone=timezone, as_if_there=as_if_there)
+    return store_file(memory, source, bank=bank, progress=progress)
 
 
-def check_file(path: Path, *, format: str, timezone: str | None) -> ImportSource:
+def check_file(path: Path, *, format: str, timezone: str | None, as_if_there: bool = False) -> ImportSource:
     """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
     if format not in FORMATS:
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
@@ -100,22 +109,26 @@ def check_file(path: Path, *, format: str, timezone: str | None) -> ImportSource
     threads = Counter(imported.message.thread for imported in _read(path, chosen, zone))
     if not threads:
         raise InvalidInput(f"{path} contains no messages; check its format")
-    return ImportSource(path, chosen, timezone, threads.total(), len(threads))
+    return ImportSource(path, chosen, timezone, threads.total(), len(threads), as_if_there)
 
 
 def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:
     """Stores the messages of a file; see `import_file`."""
     size = source.path.stat().st_size
     stored = duplicates = 0
+    ageing: AgeingForecast | None = None
     for batch in source.read():
         result = _store(memory, bank, source.path, batch)
         stored += result.stored
         duplicates += result.duplicates
+        ageing = ageing or result.ageing
         if progress is not None:
             progress(min(batch[-1].bytes_read, size), size)
     if progress is not None:
         progress(size, size)
-    return ImportReport(messages=source.messages, stored=stored, duplicates=duplicates, threads=source.threads)
+    return ImportReport(
+        messages=source.messages, stored=stored, duplicates=duplicates, threads=source.threads, ageing=ageing
+    )
 
 
 def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessage]) -> StoreResult:

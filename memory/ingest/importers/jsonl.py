@@ -64,7 +64,8 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
                 "role": fields.get("role"),
                 "name": fields.get("name"),
                 "content": content_of(fields),
-                "created_at": _created_at(fields.get("created_at"), zone),
+                "created_at": _time(fields, "created_at", zone),
+                "arrived_at": _time(fields, "arrived_at", zone),
                 "thread": fields.get("thread") or thread,
                 "metadata": fields.get("metadata"),
             }
@@ -73,8 +74,9 @@ def _message(fields: Mapping[str, Any], key: Any, thread: Any, zone: tzinfo | No
         raise InvalidInput(first_error(error)[1]) from error
 
 
-def _created_at(value: Any, zone: tzinfo | None) -> datetime | None:
-    """A time in ISO 8601 or in seconds since the epoch, in UTC."""
+def _time(fields: Mapping[str, Any], name: str, zone: tzinfo | None) -> datetime | None:
+    """A time in ISO 8601 or in seconds since the epoch, in UTC; None if there is none."""
+    value = fields.get(name)
     if value is None:
         return None
     try:
@@ -82,7 +84,7 @@ def _created_at(value: Any, zone: tzinfo | None) -> datetime | None:
             return datetime.fromtimestamp(value, UTC)
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None and zone is None:
-            raise InvalidTime(f"created_at: the time '{value}' has no timezone; give the timezone of the file")
+            raise InvalidTime(f"{name}: the time '{value}' has no timezone; give the timezone of the file")
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise InvalidTime(f"created_at: '{value}' is not a time; write it like 2026-03-02T09:15:00+01:00") from error
+        raise InvalidTime(f"{name}: '{value}' is not a time; write it like 2026-03-02T09:15:00+01:00") from error

@@ -4,7 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -25,6 +25,12 @@ class ImportedMessage:
     where: str
     #: Bytes of the file read so far, before decompression.
     bytes_read: int
+
+    def as_if_there(self) -> "ImportedMessage":
+        """The same, as if it had come into the bank when it was said."""
+        message = self.message
+        arrived_at = message.arrived_at or message.created_at
+        return replace(self, message=message.model_copy(update={"arrived_at": arrived_at}))
 
 
 class Line(NamedTuple):

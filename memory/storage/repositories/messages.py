@@ -36,6 +36,8 @@ class Message:
     role: str
     name: str | None
     created_at: datetime
+    #: When it came into the bank; of a sealed message, its pages say so.
+    arrived_at: datetime | None
     #: The exact text; None once the message is sealed to its end.
     content: str | None
     #: Length of the text.
@@ -68,6 +70,7 @@ class NewRow(TypedDict):
     role: str
     name: str | None
     created_at: datetime
+    arrived_at: datetime
     content: str
     parts: int
     metadata: dict[str, JsonValue] | None
@@ -84,6 +87,7 @@ select_open = select(
     _c.role,
     _c.name,
     _c.created_at,
+    _c.arrived_at,
     _c.content,
     _c.chars,
     _c.sealed_chars,
@@ -115,6 +119,7 @@ def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Mess
             message.role,
             message.name,
             instant(message.created_at),
+            None,
             None,
             message.chars,
             message.chars,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
+from foxing.memory.values import AgeFrom
 
 from .messages import Message, open_message, select_open
 
@@ -54,11 +55,10 @@ def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
         connection.execute(update.values(sealed_chars=bindparam("sealed")), partial)
 
 
-def oldest(connection: Connection, bank_id: int) -> datetime | None:
-    """The time of the oldest open message."""
-    time: datetime | None = connection.execute(
-        select(func.min(_c.created_at)).where(_c.bank_id == bank_id)
-    ).scalar_one()
+def oldest(connection: Connection, bank_id: int, age_from: AgeFrom) -> datetime | None:
+    """What the age of the oldest open message counts from; None if there is none."""
+    start = func.min(columns.age_start(_c.created_at, _c.arrived_at, age_from))
+    time: datetime | None = connection.execute(select(start).where(_c.bank_id == bank_id)).scalar_one()
     return time
 
 

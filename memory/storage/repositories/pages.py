@@ -43,6 +43,8 @@ class PageRow:
     #: Times of the first and the last message on the page.
     first_at: datetime
     last_at: datetime
+    #: When the last of them came into the bank.
+    arrived_at: datetime
     #: How many messages are on the page, if only in part.
     messages: int
     vision_tokens: int
@@ -83,6 +85,7 @@ class NewPage(TypesetColumns):
     key: str
     bank_id: int
     sealed_at: datetime
+    arrived_at: datetime
     pinned: NotRequired[bool]
 
 

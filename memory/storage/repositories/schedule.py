@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.upsert import Upsert, insert_for, insert_into
+from foxing.memory.values import AgeFrom
 
 _c = schema.schedule.c
 
@@ -41,8 +42,8 @@ class PageGroup(NamedTuple):
 
     tier: str
     has_text: bool
-    #: Time of the last message of the oldest page.
-    last_at: datetime
+    #: What the age of the oldest page counts from.
+    start: datetime
 
 
 def find(connection: Connection, bank_id: int, kind: JobKind) -> DueTime | None:
@@ -87,13 +88,13 @@ def _note_stored(dialect: str) -> Upsert:
     return statement.on_conflict_do_update(index_elements=["bank_id", "kind"], set_=values)
 
 
-def groups_to_age(connection: Connection, bank_id: int) -> list[PageGroup]:
+def groups_to_age(connection: Connection, bank_id: int, age_from: AgeFrom) -> list[PageGroup]:
     """The unpinned pages of a bank, grouped by what ageing can still take from them."""
     pages = schema.pages.c
     has_text = pages.text_kept.label("has_text")
     query = (
-        select(pages.tier, has_text, func.min(pages.last_at))
+        select(pages.tier, has_text, func.min(columns.age_start(pages.last_at, pages.arrived_at, age_from)))
         .where(pages.bank_id == bank_id, ~pages.pinned)
         .group_by(pages.tier, has_text)
     )
-    return [PageGroup(tier, bool(text), last_at) for tier, text, last_at in connection.execute(query)]
+    return [PageGroup(tier, bool(text), start) for tier, text, start in connection.execute(query)]

@@ -128,9 +128,9 @@ LOST = {
         sql(
             "message-places",
             "open from character 0 on",
-            "INSERT INTO messages (id, bank_id, key, thread_id, role, created_at, content, digest, chars) "
-            "SELECT min(first_message), bank_id, '0-0', thread_id, 'user', '2026-01-05 08:00:00.000000', 'tea', x'', 3 "
-            "FROM message_runs WHERE bank_id = 1",
+            "INSERT INTO messages (id, bank_id, key, thread_id, role, created_at, arrived_at, content, digest, chars)"
+            " SELECT min(first_message), bank_id, '0-0', thread_id, 'user', '2026-01-05 08:00:00.000000', "
+            "'2026-01-05 08:00:00.000000', 'tea', x'', 3 FROM message_runs WHERE bank_id = 1",
         ),
     ),
 }
