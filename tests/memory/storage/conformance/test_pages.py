@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from foxing.memory import NotFound
+from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
 from foxing.memory.storage.repositories.pages import EncodedColumns, NewParts
@@ -105,8 +106,11 @@ def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) 
         insert_page(connection, new_page(bank_id, "bare", day=2, text_bytes=0), ids)
         pages.set_pinned(connection, insert_page(connection, new_page(bank_id, "pinned"), ids), True)
     with database.read() as connection:
-        groups = schedule.groups_to_age(connection, bank_id)
+        groups = schedule.groups_to_age(connection, bank_id, "message")
         assert sorted(groups) == [PageGroup("base", False, NOW + 2 * DAY), PageGroup("base", True, NOW + DAY)]
+        connection.execute(schema.pages.update().where(schema.pages.c.key == "bare").values(arrived_at=NOW + 9 * DAY))
+        groups = schedule.groups_to_age(connection, bank_id, "arrival")
+        assert sorted(groups) == [PageGroup("base", False, NOW + 9 * DAY), PageGroup("base", True, NOW + DAY)]
 
 
 def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> None:
