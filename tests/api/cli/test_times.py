@@ -38,15 +38,27 @@ def shown(foxing: Foxing, page_id: str, *options: str) -> dict[str, str]:
     }
 
 
+def times_of(text: str) -> set[str]:
+    """The times shown, without those of steps that are still ahead."""
+    return set(_TIME.findall(re.sub(rf"(until|from) {_TIME.pattern}", "", text)))
+
+
+def test_the_steps_ahead_are_shown_in_the_timezone_of_the_asker(foxing: Foxing, page_id: str) -> None:
+    shown = foxing.text("age", "--bank", "b", "--dry-run", "--now", SENT_AT.isoformat(), "--timezone", "Asia/Seoul")
+    assert (
+        "exact until 2026-03-11 18:30 +09:00; small from 2026-03-11 18:30 +09:00; tiny from 2026-04-03 18:30" in shown
+    )
+
+
 def test_times_are_shown_in_the_timezone_of_the_option(foxing: Foxing, page_id: str) -> None:
     for command, text in shown(foxing, page_id, "--timezone", "Asia/Seoul").items():
-        assert set(_TIME.findall(text)) == {"2026-03-04 18:30 +09:00"}, command
+        assert times_of(text) == {"2026-03-04 18:30 +09:00"}, command
 
 
 def test_times_are_shown_in_the_system_timezone_without_the_option(foxing: Foxing, page_id: str) -> None:
     foxing.timezone = "-03:30"
     for command, text in shown(foxing, page_id).items():
-        assert set(_TIME.findall(text)) == {"2026-03-04 06:00 -03:30"}, command
+        assert times_of(text) == {"2026-03-04 06:00 -03:30"}, command
 
 
 def test_json_stays_in_utc(foxing: Foxing, page_id: str) -> None:

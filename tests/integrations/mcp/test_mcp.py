@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -75,7 +76,11 @@ def test_what_is_remembered_is_recalled(server: Server, bank: str) -> None:
         assert {tool.name for tool in listed.tools} == TOOLS
         assert all(tool.description and tool.annotations for tool in listed.tools)
         asked = {"text": "We ship Titan on 14 March.", "name": "Mina", "thread": "planning", "message_id": "m1"}
-        assert text_of(await client.call_tool("remember", asked)) == "Remembered as m1."
+        remembered = text_of(await client.call_tool("remember", asked))
+        assert re.fullmatch(
+            r"Remembered as m1: exact until \S+ \S+ UTC; small from .*; tiny from .*; micro from \S+ \S+ UTC\.",
+            remembered,
+        )
         assert "already" in text_of(await client.call_tool("remember", asked))
         await client.call_tool("remember", {"text": "Noted.", "role": "assistant"})
         found = text_of(await client.call_tool("recall", {"query": "when do we ship Titan?"}))

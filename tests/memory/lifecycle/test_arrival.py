@@ -238,7 +238,7 @@ def test_pages_from_before_count_from_their_sealing(database_url: str, clock: Cl
     with database.write() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "2026_11_27_0015")
-        assert "arrived_at" not in connection.execute(text("SELECT * FROM pages")).keys()
+        assert "arrived_at" not in set(connection.execute(text("SELECT * FROM pages")).keys())
     database.close()
     with Memory(database_url, clock=clock) as memory:
         assert [page.arrived_at for page in memory.pages("ana").pages] == [TODAY]

@@ -108,7 +108,9 @@ def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) 
     with database.read() as connection:
         groups = schedule.groups_to_age(connection, bank_id, "message")
         assert sorted(groups) == [PageGroup("base", False, NOW + 2 * DAY), PageGroup("base", True, NOW + DAY)]
+    with database.write() as connection:
         connection.execute(schema.pages.update().where(schema.pages.c.key == "bare").values(arrived_at=NOW + 9 * DAY))
+    with database.read() as connection:
         groups = schedule.groups_to_age(connection, bank_id, "arrival")
         assert sorted(groups) == [PageGroup("base", False, NOW + 9 * DAY), PageGroup("base", True, NOW + DAY)]
 
