@@ -32,5 +32,8 @@ $(STAMP): pyproject.toml encoder/native/entropy/mixing.c
 	@$(PYTHON) -c 'import sys; sys.exit("foxing needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make PYTHON=/path/to/python3" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)
 	@echo 'installing foxing into $(VENV); the first time takes some minutes'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]' & pip=$$!; passed=0; \
+	while sleep 1; kill -0 $$pip 2>/dev/null; do \
+		passed=$$((passed + 1)); [ $$((passed % 10)) -ne 0 ] || echo "installing, $$passed s"; \
+	done; wait $$pip
 	@touch $@

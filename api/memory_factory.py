@@ -1,6 +1,7 @@
 """Opens the memory that the settings describe, and the check of its database."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from foxing.encoder.text_tokens import load_vocabulary
 from foxing.memory import EmbedderError, Memory, MemoryOptions
@@ -14,11 +15,12 @@ from foxing.renderer.readers import Readers
 from .settings import Settings
 
 
-def open_memory(settings: Settings, *, embed_later: bool = False) -> Memory:
-    """An open memory whose database is migrated to this version. `embed_later`: whether storing waits for no embedder.
-    Raises `StorageError`, `DatabaseTooNew`, `EmbedderError` or `RerankerError`."""
+def open_memory(settings: Settings, *, create: bool = True, embed_later: bool = False) -> Memory:
+    """An open memory whose database is migrated to this version. `create`: whether one that does not exist is created.
+    `embed_later`: whether storing waits for no embedder. Raises `StorageError`, `NoDatabase`, `DatabaseTooNew`,
+    `EmbedderError` or `RerankerError`."""
     return Memory(
-        settings.database_options,
+        replace(settings.database_options, create=create),
         codec=settings.codec,
         device=settings.device,
         codec_options=settings.codecs,

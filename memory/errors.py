@@ -99,6 +99,10 @@ class DatabaseTooNew(StorageError):
     problem = "database-too-new"
 
 
+class NoDatabase(StorageError):
+    """There is no database, and none is created for a caller that only reads."""
+
+
 class SearchIndexError(StorageError):
     """The search index does not exist or cannot be opened."""
 

@@ -93,7 +93,8 @@ class Memory(Forgetting):
         its options, or those of several codecs by their names, for pages that another one wrote. `options`: the rest.
 
         Raises `StorageError` if the database or the search index cannot be used, `EmbedderError` or `RerankerError` for
-        an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database.
+        an endpoint without address or model, `DatabaseTooNew` if a newer version wrote the database, `NoDatabase` if
+        there is none and `DatabaseOptions(create=False)` asks for one that exists.
         """
         self._codecs, self._clock = CodecSource(codec, device, codec_options), clock
         search, reranking = (options := options or MemoryOptions()).search(), options.reranking()

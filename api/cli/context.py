@@ -4,24 +4,22 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from .output import Timezone, printable, system_timezone, write_json
+from .progress import Advance, progress
 
 if TYPE_CHECKING:
     from foxing.api.settings import Settings
-    from foxing.memory import Memory
+    from foxing.memory import DatabaseOptions, Memory
     from foxing.renderer import FoxingError
 
 PIPE_COLUMNS = 240
-#: Called with (done, total) as long work proceeds.
-Advance = Callable[[int, int], None]
 
 
 @dataclass
@@ -42,12 +40,17 @@ class State:
         return load_settings({"database_url": self.database, **overrides})
 
     @contextmanager
-    def memory(self) -> Iterator["Memory"]:
-        """The memory that the settings name, closed on exit."""
+    def memory(self, *, create: bool = False) -> Iterator["Memory"]:
+        """The memory that the settings name, closed on exit. `create`: for a command that may store the first message;
+        otherwise a database that does not exist raises `NoDatabase`."""
         from foxing.api.memory_factory import open_memory
 
-        with open_memory(self.settings()) as memory:
+        with open_memory(self.settings(), create=create) as memory:
             yield memory
+
+    def existing_database(self) -> "DatabaseOptions":
+        """The database that the settings name, which is not created if it does not exist."""
+        return replace(self.settings().database_options, create=False)
 
     def timezone(self, name: str | None) -> Timezone:
         """The asker's timezone: `name`, the value of `--timezone`, else the system's. Raises `InvalidTime`."""
@@ -64,14 +67,19 @@ class State:
         """stderr, for progress and errors."""
         return Console(stderr=True, markup=False, highlight=False)
 
+    @property
+    def says_progress(self) -> bool:
+        """Whether stderr is told how far long work is. With `--json`, what is no terminal gets the error alone."""
+        return self.error_console.is_terminal or not self.as_json
+
     @contextmanager
     def progress(self, description: str) -> Iterator[Advance]:
-        """A progress bar on stderr if that is a terminal; yields the function that advances it."""
-        columns = (TextColumn(description), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        console = self.error_console
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(description, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+        """Says on stderr how far the block is, see `progress`; yields the function to call as it proceeds."""
+        if not self.says_progress:
+            yield lambda done, total: None
+            return
+        with progress(self.error_console, description) as advance:
+            yield advance
 
     def answer(self, document: Any, show: Callable[[Console], None]) -> None:
         """Prints `document` as one line of JSON with `--json`; otherwise calls `show`."""

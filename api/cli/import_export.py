@@ -56,7 +56,7 @@ def import_messages(
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     asker = state.timezone(timezone)
     reports = []
-    with workers.pool(state) as pool, state.memory() as memory:
+    with workers.pool(state) as pool, state.memory(create=True) as memory:
         for path in files:
             with state.progress(path.name) as progress:
                 request = ImportRequest(path, bank, file_format.value, timezone, as_if_there)
@@ -118,7 +118,7 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
     text, parts = fields.pop("text"), fields.pop("parts")
     fields["content"] = text if parts is None else parts
     importable = ("id", "thread", "role", "name", "created_at", "arrived_at", "content", "metadata")
-    remembered = ("source", "tier", "confidence", "uncertain", "page_ids")
+    remembered = ("source", "tier", "kept", "confidence", "uncertain", "page_ids")
     return {name: fields[name] for name in importable + remembered}
 
 

@@ -205,7 +205,7 @@ def policy(
     """Show or set the ageing policy of a bank."""
     state = state_of(context)
     fields = None if set_from is None else _read_policy(set_from)
-    with state.memory() as memory:
+    with state.memory(create=fields is not None) as memory:
         current = memory.policy(bank) if fields is None else memory.set_policy(bank, fields)
     if state.as_json:
         write_json(current)

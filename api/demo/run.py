@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from foxing.api.cli.progress import lines
 from foxing.memory import InvalidInput, Memory, NewMessage, RecallResult
 from foxing.renderer import FoxingError, Page, Typesetter
 
@@ -61,7 +62,7 @@ def run_demo(output: Path, console: Console, as_json: bool, messages: Sequence[N
     conversation = list(messages if messages is not None else demo_conversation())
     if not as_json:
         show_introduction(console, conversation)
-    result = _run(output, conversation, started)
+    result = _run(output, conversation, started, quiet=as_json)
     if as_json:
         sys.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
     else:
@@ -69,13 +70,13 @@ def run_demo(output: Path, console: Console, as_json: bool, messages: Sequence[N
     return 0
 
 
-def _run(output: Path, messages: Sequence[NewMessage], started: float) -> DemoResult:
+def _run(output: Path, messages: Sequence[NewMessage], started: float, *, quiet: bool) -> DemoResult:
     clock = SimulatedClock(messages[0].created_at or ENDS_AT)
     with (
         tempfile.TemporaryDirectory(prefix="foxing-demo-") as folder,
         Memory(Path(folder) / "demo.db", clock=clock) as memory,
     ):
-        with _progress(len(messages)) as advance:
+        with _progress(len(messages), quiet=quiet) as advance:
             originals = _simulate(memory, messages, clock, advance)
             advance("measuring", len(messages), len(originals.pages))
             tiers = measure_tiers(memory, BANK, originals.pages)
@@ -90,15 +91,23 @@ def _run(output: Path, messages: Sequence[NewMessage], started: float) -> DemoRe
 
 
 @contextmanager
-def _progress(messages: int) -> Iterator[Advance]:
-    """A progress bar on stderr if that is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pages]} pages"))
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("loading the codec", total=messages, pages=0)
-        yield lambda step, stored, pages: bar.update(task, description=step, completed=stored, pages=pages)
+def _progress(messages: int, *, quiet: bool) -> Iterator[Advance]:
+    """How far the demo is, on stderr: a bar on a terminal, elsewhere lines unless `quiet`."""
+    console = Console(stderr=True, markup=False, highlight=False)
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pages]} pages"))
+        with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+            task = bar.add_task("loading the codec", total=messages, pages=0)
+            yield lambda step, stored, pages: bar.update(task, description=step, completed=stored, pages=pages)
+        return
+    state = "loading the codec"
+
+    def advance(step: str, stored: int, pages: int) -> None:
+        nonlocal state
+        state = f"{step}: {stored:,} of {messages:,} messages stored, {pages} pages sealed"
+
+    with nullcontext() if quiet else lines(console, lambda: state):
+        yield advance
 
 
 def _simulate(memory: Memory, messages: Sequence[NewMessage], clock: SimulatedClock, advance: Advance) -> Originals:

@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 class State(Protocol):
     """What the command line hands to its commands."""
 
-    def memory(self) -> "AbstractContextManager[Memory]":
-        """The memory that the settings name, closed on exit."""
+    def memory(self, *, create: bool = False) -> "AbstractContextManager[Memory]":
+        """The memory that the settings name, closed on exit. `create`: whether a database that does not exist is
+        created."""
 
     def settings(self) -> Any:
         """The effective settings."""
@@ -68,7 +69,11 @@ def _connected(state: State, service: str | None, bank: str) -> "Iterator[Connec
             with connect(options, bank) as connection:
                 yield connection
         else:
-            with state.memory() as memory, _ticking(memory, state.settings()), connect(memory, bank) as connection:
+            with (
+                state.memory(create=True) as memory,
+                _ticking(memory, state.settings()),
+                connect(memory, bank) as connection,
+            ):
                 yield connection
     except ClientError as error:
         raise FoxingError(str(error)) from error

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, StorageError, WriteConflict
+from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
 
 from . import snapshot
 from .driver_errors import explained_errors
@@ -39,17 +39,22 @@ class Database:
     """
 
     def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
-        """`database`: a URL, the path of a SQLite file, either with options, or None for the default file."""
+        """`database`: a URL, the path of a SQLite file, either with options, or None for the default file. Raises
+        `NoDatabase` for a file that does not exist and must not be created."""
         options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
         self._options = options
         self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
-            folder = Path(self.url.database).parent
+            file = Path(self.url.database)
+            if not options.create and not file.exists():
+                raise self._missing()
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"cannot create the folder {folder} ({error.strerror}); choose another") from error
+                raise StorageError(
+                    f"cannot create the folder {file.parent} ({error.strerror}); choose another"
+                ) from error
         self.engine: Engine = open_engine(self.url, options)
         #: Where large blobs go; None if that is the database.
         self.blobs = options.blobs
@@ -125,10 +130,14 @@ class Database:
             self._turns.pass_on()
 
     def migrate(self) -> None:
-        """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database."""
+        """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database, and
+        `NoDatabase` if it is empty and must not be created."""
         config = alembic_config()
-        if self._known_revision() == ScriptDirectory.from_config(config).get_current_head():
+        known = self._known_revision()
+        if known == ScriptDirectory.from_config(config).get_current_head():
             return
+        if known is None and not self._options.create:
+            raise self._missing()
         with self.write() as connection:
             if not self.is_sqlite:  # several processes may start at once; SQLite has one writer anyway
                 for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
@@ -146,6 +155,12 @@ class Database:
                 "foxing db upgrade first"
             )
         return current
+
+    def _missing(self) -> NoDatabase:
+        return NoDatabase(
+            f"there is no database at {self.display_url} yet; nothing was created. The first message that is stored "
+            "creates it; if there should be one, name its place"
+        ).naming("database_url")
 
     def _known_revision(self) -> str | None:
         """The schema revision; None if the database is empty. Raises `DatabaseTooNew`."""

@@ -63,6 +63,8 @@ class DatabaseOptions:
     blobs_url: str | None = None
     #: Bytes from which on a blob is large.
     blobs_min_bytes: int = BLOBS_MIN_BYTES
+    #: Whether a database that does not exist is created; otherwise opening it raises `NoDatabase`.
+    create: bool = True
 
     @property
     def blobs(self) -> "BlobPlace | None":

@@ -34,7 +34,7 @@ def backup(
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    with Database(state.settings().database_options) as database, state.progress("backing up") as progress:
+    with Database(state.existing_database()) as database, state.progress("backing up") as progress:
         made = back_up(database, file, overwrite=overwrite, programs=Programs(programs), progress=progress)
     state.answer(
         {"file": str(made.path), "kind": made.dialect, "revision": made.revision, "bytes": made.bytes},

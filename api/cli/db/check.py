@@ -34,7 +34,7 @@ def check(
 
     state = state_of(context)
     settings = state.settings()
-    with Database(settings.database_options) as database, state.progress("checking") as progress:
+    with Database(state.existing_database()) as database, state.progress("checking") as progress:
         report = open_check(database, settings).run(CheckOptions(repair, everything, progress))
     state.answer({**report.model_dump(mode="json"), "sound": report.sound}, lambda console: _show(console, report))
     if not report.sound:

@@ -10,7 +10,7 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    with Database(state.settings().database_url) as database:
+    with Database(state.settings().database_url) as database, state.progress("upgrading"):
         before = database.revision()
         database.migrate()
         after = database.revision()
@@ -26,7 +26,7 @@ def current(context: typer.Context, as_json: JsonOption = False) -> None:
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    with Database(state.settings().database_url) as database:
+    with Database(state.existing_database()) as database:
         revision = database.revision()
     state.answer(
         {"database": database.display_url, "revision": revision},

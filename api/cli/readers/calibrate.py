@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, State, state_of
 from foxing.api.cli.output import printable
+from foxing.api.cli.progress import lines
 
 from .curve import check_plot, curve_rows, plot_curve, show_curve
 
@@ -249,13 +251,17 @@ def _in_words(cost: "Cost") -> str:
 def _run(state: State, calibration: "Calibration", endpoint: Any, api: Any, fields: dict[str, Any]) -> "Cost":
     """Asks for the pages that are left, showing what has been spent. Raises what `Calibration.run` raises."""
     console = state.error_console
+    present = ""
 
     def advance(done: int, total: int, spent: "Cost") -> None:
+        nonlocal present
+        present = f"{done:,} of {total:,} pages, {_in_words(spent)}"
         if console.is_terminal or done == total:
-            console.print(f"{done:,} of {total:,} pages, {_in_words(spent)}", soft_wrap=True)
+            console.print(present, soft_wrap=True)
 
     try:
-        return calibration.run(endpoint, api, fields, advance)
+        with lines(console, lambda: present) if not console.is_terminal and state.says_progress else nullcontext():
+            return calibration.run(endpoint, api, fields, advance)
     finally:
         endpoint.close()
 

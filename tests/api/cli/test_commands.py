@@ -213,6 +213,7 @@ def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> 
 
 
 def test_database_commands(tmp_path: Path) -> None:
+    (tmp_path / "new.db").touch()
     foxing = Foxing(str(tmp_path / "new.db"))
     assert foxing.json("db", "current")["revision"] is None
     upgraded = foxing.json("db", "upgrade")
@@ -253,8 +254,8 @@ def test_the_option_overrides_the_setting(
     (tmp_path / "foxing.toml").write_text('database_url = "elsewhere.db"\n', encoding="utf-8")
     monkeypatch.setenv("FOXING_SETTINGS_FILE", "foxing.toml")
     assert len(foxing.json("banks")["banks"]) == 1
-    other = foxing.runner.invoke(app, ["banks", "--json"])
-    assert json.loads(other.stdout) == {"banks": [], "next_cursor": None}
+    other = foxing.runner.invoke(app, ["db", "upgrade", "--json"])
+    assert json.loads(other.stdout)["database"].endswith("elsewhere.db")
     assert (tmp_path / "elsewhere.db").exists()
 
 
@@ -313,3 +314,59 @@ def test_ageing_is_undone_and_messages_are_erased(foxing: Foxing, file: Path) ->
     assert "11 messages erased" in foxing.text("erase", "--bank", "ana", "--thread", "titan", "--yes")
     assert "0 messages erased" in foxing.text("erase", "--bank", "ana", "--yes")
     assert foxing.failure("erase", "--bank", "ana", "--yes")["status"] == 404
+
+
+_ON_WHAT_IS_THERE = (
+    ("banks",),
+    ("recall", "titan", "--bank", "b"),
+    ("context", "titan", "--bank", "b", "--reader", "claude", "--budget", "500"),
+    ("pages", "--bank", "b"),
+    ("read", "p", "--bank", "b"),
+    ("preview", "p", "--bank", "b"),
+    ("export", "--bank", "b"),
+    ("policy", "--bank", "b"),
+    ("seal", "--bank", "b"),
+    ("age", "--bank", "b", "--dry-run"),
+    ("age", "--bank", "b"),
+    ("undo", "--bank", "b"),
+    ("erase", "--bank", "b", "--yes"),
+    ("reencode",),
+    ("reindex",),
+    ("db", "check"),
+    ("db", "backup", "backup.db"),
+    ("db", "current"),
+)
+
+
+@pytest.mark.parametrize("command", _ON_WHAT_IS_THERE, ids=" ".join)
+def test_commands_that_store_nothing_create_no_database(
+    command: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = Foxing(str(tmp_path / "folder" / "x.db"))
+    document = missing.failure(*command)
+    assert document["type"] == "urn:foxing:problem:storage"
+    assert "there is no database at" in document["detail"]
+    assert "nothing was created" in document["detail"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_empty_database_stays_empty_until_something_is_stored(
+    kind: str, file: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "sqlite":
+        (tmp_path / "empty.db").touch()
+        empty = Foxing(str(tmp_path / "empty.db"))
+    else:
+        empty = Foxing(request.getfixturevalue("postgres_server").new_database(migrated=False))
+    assert "there is no database at" in empty.failure("banks")["detail"]
+    assert empty.json("db", "current")["revision"] is None
+    empty.text("import", str(file), "--bank", "b")
+    assert [bank["id"] for bank in empty.json("banks")["banks"]] == ["b"]
+
+
+def test_setting_a_policy_creates_the_database(tmp_path: Path) -> None:
+    missing = Foxing(str(tmp_path / "folder" / "x.db"))
+    assert missing.json("policy", "--bank", "b", "--set", "-", stdin='{"undo_window": "P3D"}')["undo_window"] == "P3D"
+    assert [bank["id"] for bank in missing.json("banks")["banks"]] == ["b"]

@@ -92,6 +92,7 @@ def test_the_command(filled: str) -> None:
 
 
 def test_another_schema_is_not_checked(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
     foxing = Foxing(str(tmp_path / "empty.db"))
     assert "foxing db upgrade" in foxing.failure("db", "check")["detail"]
     Memory(tmp_path / "newer.db").close()

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from foxing.memory import DatabaseTooNew, Memory, StorageError
+from foxing.memory import DatabaseOptions, DatabaseTooNew, Memory, NoDatabase, StorageError
 from foxing.memory.storage.database import Database, alembic_config
 from foxing.memory.storage.schema import metadata
 
@@ -44,6 +44,17 @@ def test_downgrade_drops_every_table(database_path: Path) -> None:
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
     assert names - {"sqlite_sequence"} == {"alembic_version"}  # which SQLite keeps
+
+
+def test_a_database_that_must_exist_is_not_created(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "foxing.db"
+    with pytest.raises(NoDatabase, match="nothing was created"):
+        Memory(DatabaseOptions(file, create=False))
+    assert list(tmp_path.iterdir()) == []
+    with Memory(file) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
+    with Memory(DatabaseOptions(file, create=False)) as memory:
+        assert memory.message("ana", "m").text == "hello"
 
 
 def test_database_of_a_newer_version_is_rejected(database_path: Path) -> None:
