@@ -1,5 +1,6 @@
 """The values that a memory takes and returns; they are also the schemas of the HTTP interface."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -155,6 +156,11 @@ class RecalledMessage(Value):
         None, description="Id of the match that it was returned with, as a neighbour; null for a match."
     )
 
+    @property
+    def kept_percent(self) -> int:
+        """`kept` in percent, rounded down: only what is whole is 100."""
+        return _whole_percent(self.kept)
+
 
 class MessageInfo(RecalledMessage):
     """A message as remembered, and how much it was recalled."""
@@ -299,6 +305,10 @@ class Line(Value):
     confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
 
 
+def _whole_percent(share: float) -> int:
+    return math.floor(100 * share + 1e-6)  # 0.29 * 100 is a little less than 29
+
+
 class PageReading(Value):
     """A page as read from what the memory holds."""
 
@@ -308,5 +318,11 @@ class PageReading(Value):
     text: str = Field(description="The whole page with its headers and marks, without fillers.")
     lines: list[Line] = Field(description="The page row by row.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
-    confidence: float = Field(description="Mean probability that a character is right, 0 to 1.")
+    kept: float = Field(description="Share of the characters of its messages that are left at this tier, 0 to 1.")
+    confidence: float = Field(description="Mean probability that a character that is left is right, 0 to 1.")
     messages: list[RecalledMessage] = Field(description="The messages on the page, with keepsakes spliced in.")
+
+    @property
+    def kept_percent(self) -> int:
+        """`kept` in percent, rounded down: only what is whole is 100."""
+        return _whole_percent(self.kept)

@@ -34,7 +34,8 @@ def read(
         reading = memory.read_page(bank, page, tier)
 
     def show(console: Console) -> None:
-        head = f"page {reading.page_id}, {reading.source} at {reading.tier}, confidence {reading.confidence:.1%}"
+        head = f"page {reading.page_id}, {reading.source} at {reading.tier}, {reading.kept_percent}% kept"
+        head += f", confidence {reading.confidence:.1%}"
         times = sorted(message.created_at for message in reading.messages)
         if times:
             head += f", {asker.show(times[0])} to {asker.show(times[-1])}"
@@ -73,8 +74,11 @@ def preview(
         console.print(rows)
         for message in found.messages:
             console.print()
-            console.print(Text(printable(message.before), style="dim"), soft_wrap=True)
-            console.print(Text(printable(message.after)), soft_wrap=True)
+            if message.before == message.after:
+                console.print(Text(printable(f"same:   {message.before}")), soft_wrap=True)
+                continue
+            console.print(Text(printable(f"before: {message.before}"), style="dim"), soft_wrap=True)
+            console.print(Text(printable(f"after:  {message.after}")), soft_wrap=True)
 
     state.answer(found, show)
 
@@ -100,6 +104,8 @@ def pages(
                 *(f"{page.vision_tokens:,}", f"{page.bytes:,}", f"{page.confidence:.2%}", flags),
             )
         console.print(rows)
+        if infos:
+            console.print("confidence is that of what is left; `foxing read PAGE` says how much that is", style="dim")
 
     state.answer({"pages": [jsonable(page) for page in infos], "next_cursor": None}, show)
 

@@ -107,10 +107,9 @@ def _condition(text: str) -> tuple[str, "Scalar"]:
 def _show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> None:
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
-    confidence = "" if span.source != "decoded" else f", confidence {span.confidence:.1%}"
-    kept = "" if not span.gaps else f", {span.kept:.0%} kept"
+    sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     beside = "" if span.neighbour_of is None else f", beside {span.neighbour_of}"
-    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{kept}{confidence}{beside}"
+    head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{beside}"
     console.print(Text(printable(head), style="dim"), soft_wrap=True)
     console.print(underlined(span.text, span.uncertain), soft_wrap=True)
     console.print()

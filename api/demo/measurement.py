@@ -1,6 +1,6 @@
 """What the demo measures: size and accuracy of the aged pages, and one page at every tier."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from foxing.encoder.bench.comparison import WordComparison, compare_message
 from foxing.encoder.bench.word_classes import WordClass
 from foxing.encoder.bench.word_lists import ENGLISH
 from foxing.memory import InvalidInput, Memory
-from foxing.renderer import Entry, Page, grid_text, render, shown_text, tier_rank, transcribe_spans
+from foxing.renderer import Entry, Page, render, shown_text, tier_rank, transcribe_spans
 
 from .originals import all_pages
 
@@ -28,10 +28,14 @@ class TierRow:
     pages: int
     #: Of the original pages.
     characters: int
+    #: Of the pages as they are read now.
+    characters_left: int
     vision_tokens: int
     token_bytes: int
-    #: The text of the original pages, compressed as one stream.
+    #: The full text of the original pages, compressed exactly as one stream.
     zstd_bytes: int
+    #: What is left of it, compressed in the same way.
+    zstd_bytes_left: int
     #: Words of the original pages, and those of them that are still read.
     words: int
     words_kept: int
@@ -61,22 +65,26 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
     for tier in sorted(ids, key=tier_rank):
         tokens = [memory.page_tokens(bank, page_id) for page_id in ids[tier]]
         counted = WordComparison()
+        left: list[str] = []
         for page_id in ids[tier]:
             original = originals[page_id]
             parts = zip(original.spans, transcribe_spans(original), strict=True)
             texts = {span.message_id: part.text for span, part in parts}
-            for message in memory.read_page(bank, page_id).messages:
+            reading = memory.read_page(bank, page_id)
+            left.append(reading.text)
+            for message in reading.messages:
                 compare_message(texts[message.message_id], message.text, message.gaps, ENGLISH, counted)
-        typeset = [grid_text(originals[page_id].cells) for page_id in ids[tier]]
-        stream = "\n".join(typeset).encode("utf-8", "surrogatepass")
+        typeset = [shown_text(originals[page_id].cells) for page_id in ids[tier]]
         rows.append(
             TierRow(
                 tier=tier,
                 pages=len(tokens),
                 characters=sum(map(len, typeset)),
+                characters_left=sum(map(len, left)),
                 vision_tokens=vision_tokens[tier],
                 token_bytes=sum(len(part.to_bytes()) for part in tokens),
-                zstd_bytes=len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(stream)),
+                zstd_bytes=_zstd_bytes(typeset),
+                zstd_bytes_left=_zstd_bytes(left),
                 words=counted.words.total(),
                 words_kept=counted.right.total(),
                 facts=sum(counted.words[of] for of in _FACTS),
@@ -85,6 +93,11 @@ def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> l
             )
         )
     return rows
+
+
+def _zstd_bytes(texts: Sequence[str]) -> int:
+    stream = "\n".join(texts).encode("utf-8", "surrogatepass")
+    return len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(stream))
 
 
 def write_page(page: Page, messages: Mapping[str, Entry], codec: Codec, output: Path) -> list[Path]:

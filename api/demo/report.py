@@ -15,7 +15,9 @@ from foxing.memory import NewMessage, RecalledMessage, RecallResult
 from .conversation import ENDS_AT, SEOUL
 from .measurement import TierRow
 
-_COLUMNS = ("tier", "pages", "characters", "vision tokens", "token bytes", "zstd -19", "bits/char")
+#: Columns about the full text of the pages, and about what is left of it.
+_COLUMNS = ("tier", "pages", "characters", "left", "vision tokens", "bytes", "bits/char")
+_ZSTD_COLUMNS = ("zstd -19 of the full text", "of what is left")
 _WORD_COLUMNS = ("words left", "facts left", "never said")
 
 
@@ -69,12 +71,13 @@ def show_introduction(console: Console, messages: Sequence[NewMessage]) -> None:
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
     table = Table(title=f"Pages by tier on {minute(ENDS_AT, SEOUL)}", title_justify="left")
-    for name in (*_COLUMNS, *_WORD_COLUMNS):
+    for name in (*_COLUMNS, *_ZSTD_COLUMNS, *_WORD_COLUMNS):
         table.add_column(name, justify="left" if name == "tier" else "right")
     for row in result.tiers:
         table.add_row(
-            *(row.tier, str(row.pages), f"{row.characters:,}", f"{row.vision_tokens:,}", f"{row.token_bytes:,}"),
-            *(f"{row.zstd_bytes:,}", f"{row.bits_per_character:.2f}"),
+            *(row.tier, str(row.pages), f"{row.characters:,}", f"{row.characters_left:,}", f"{row.vision_tokens:,}"),
+            *(f"{row.token_bytes:,}", f"{row.bits_per_character:.2f}"),
+            *(f"{row.zstd_bytes:,}", f"{row.zstd_bytes_left:,}"),
             *(
                 f"{row.words_kept / row.words:.1%}",
                 f"{row.facts_kept / max(1, row.facts):.1%}",
@@ -83,9 +86,11 @@ def show_result(console: Console, result: DemoResult) -> None:
         )
     console.print(table)
     console.print(
-        "zstd -19: bytes of the same text, compressed exactly as one stream. Words left: of the words that were said, "
-        "those still read from the vision tokens; facts are names, numbers, dates and negations; never said: words "
-        "that are read and were not there. A vision token is a unit of storage here, not of LLM context.\n",
+        "Left: characters still read from the vision tokens. Bytes and bits/char: the vision tokens, over the "
+        "characters of the full text. zstd -19: the full text of the pages as one stream, of which nothing has faded, "
+        "and beside it what is left, compressed the same way. Words left: of the words that were said, those still "
+        "read; facts are names, numbers, dates and negations; never said: words that are read and were not there. A "
+        "vision token is a unit of storage here, not of LLM context.\n",
         style="dim",
     )
     for answer in result.answers:
@@ -108,8 +113,7 @@ def _span_text(span: RecalledMessage) -> Text:
     """The span with its uncertain runs in reverse video."""
     tier = f", {span.tier}" if span.tier else ""
     text = Text(f"\n{minute(span.created_at, SEOUL)} {span.name or span.role}", style="cyan")
-    kept = f", {span.kept:.0%} kept" if span.gaps else ""
-    text.append(f"  {span.source}{tier}{kept}, confidence {span.confidence:.3f}\n", style="dim")
+    text.append(f"  {span.source}{tier}, {span.kept_percent}% kept, confidence {span.confidence:.3f}\n", style="dim")
     body = Text(span.text, style="default")
     for start, stop, _ in span.uncertain:
         body.stylize("reverse", start, stop)

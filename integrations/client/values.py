@@ -1,5 +1,6 @@
 """What calls take and return: immutable values, the same over HTTP and in process."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,6 +117,11 @@ class Message:
     #: How often recall has found it; None where it was not asked for by its id.
     rehearsal: float | None = None
 
+    @property
+    def kept_percent(self) -> int:
+        """`kept` in percent, rounded down: only what is whole is 100."""
+        return _whole_percent(self.kept)
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -226,6 +232,10 @@ class Line:
     confidence: float
 
 
+def _whole_percent(share: float) -> int:
+    return math.floor(100 * share + 1e-6)  # 0.29 * 100 is a little less than 29
+
+
 @dataclass(frozen=True)
 class PageReading:
     """A page as read from what the memory holds."""
@@ -236,8 +246,16 @@ class PageReading:
     text: str
     lines: tuple[Line, ...]
     uncertain: tuple[UncertainRun, ...]
+    #: Share of the characters of its messages that are left at this tier, 0 to 1.
+    kept: float
+    #: Mean probability that a character that is left is right, 0 to 1.
     confidence: float
     messages: tuple[Message, ...]
+
+    @property
+    def kept_percent(self) -> int:
+        """`kept` in percent, rounded down: only what is whole is 100."""
+        return _whole_percent(self.kept)
 
 
 @dataclass(frozen=True)

@@ -114,4 +114,5 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
 
 
 def _text(message: Message) -> TextBlock:
-    return TextBlock(text=f"{message.created_at:%Y-%m-%d} {message.name or message.role}: {message.text}")
+    kept = "" if message.kept_percent == 100 else f" ({message.kept_percent}% kept)"
+    return TextBlock(text=f"{message.created_at:%Y-%m-%d} {message.name or message.role}{kept}: {message.text}")

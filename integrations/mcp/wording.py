@@ -18,8 +18,8 @@ def message_text(message: Message) -> str:
     speaker = message.role if message.name is None else f"{message.role} {message.name}"
     head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
     notes = []
-    if message.kept < 1:
-        notes.append(f"{message.kept:.0%} is left, ⋯ stands for what has faded")
+    if message.kept_percent < 100:
+        notes.append(f"{message.kept_percent}% kept, ⋯ stands for what has faded")
     if message.uncertain:
         shown = ", ".join(f"“{message.text[start:stop]}”" for start, stop, _ in message.uncertain[:MAX_RUNS])
         notes.append(f"may be misread: {shown}")
@@ -41,7 +41,7 @@ def timeline_text(bank: Bank, pages: Iterable[Page]) -> str:
         f"a page and remembered exactly; {bank.bytes.get('total', 0):,} bytes."
     ]
     for page in pages:
-        state = "exact text kept" if page.text_kept else f"read with confidence {page.confidence:.2f}"
+        state = "exact text kept" if page.text_kept else f"what is left is read with confidence {page.confidence:.2f}"
         pinned = ", pinned" if page.pinned else ""
         lines.append(
             f"{moment(page.first_at)} to {moment(page.last_at)}: page {page.id}, {page.messages} messages "
@@ -52,8 +52,11 @@ def timeline_text(bank: Bank, pages: Iterable[Page]) -> str:
 
 def page_text(reading: PageReading) -> str:
     """A page as it reads now."""
-    source = "kept exactly" if reading.source == "text" else f"read with confidence {reading.confidence:.2f}"
-    head = f"Page {reading.page_id} at tier {reading.tier}, {source}:"
+    if reading.source == "text":
+        state = "kept exactly"
+    else:
+        state = f"{reading.kept_percent}% kept, read with confidence {reading.confidence:.2f}"
+    head = f"Page {reading.page_id} at tier {reading.tier}, {state}:"
     return "\n".join([head, messages_text(reading.messages)])
 
 

@@ -68,6 +68,7 @@ class _Part(NamedTuple):
     name: str | None
     created_at: datetime
     text: str
+    kept_percent: int = 100
 
 
 def _identifiers(parts: Sequence[str]) -> dict[str, None]:

@@ -25,11 +25,15 @@ class Said(Protocol):
     @property
     def text(self) -> str: ...
 
+    @property
+    def kept_percent(self) -> int: ...
+
 
 def line(message: Said) -> str:
-    """The message with who spoke and when, in UTC to the minute."""
+    """The message with who spoke and when, in UTC to the minute, and how much of it is left if that is not all."""
     who = message.role if message.name is None else f"{message.role} {message.name}"
-    return f"[{minute(message.created_at)}] {who}: {message.text}"
+    kept = "" if message.kept_percent == 100 else f" ({message.kept_percent}% kept)"
+    return f"[{minute(message.created_at)}] {who}{kept}: {message.text}"
 
 
 def transcript(messages: Iterable[Said]) -> str:

@@ -124,6 +124,7 @@ class PageViewer:
         text = shown_text(cells)
         places = shown_cells(cells)[: len(text)]
         shown, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
+        parts = _parts_of_messages(page, PageState.of(reading))
         return PageReading.model_validate(
             {
                 "page_id": page_id,
@@ -132,8 +133,9 @@ class PageViewer:
                 "text": text,
                 "lines": _lines(cells, confidence),
                 "uncertain": uncertain_runs(shown, (shown < reading.flag_below) & ~gap),
+                "kept": round(_kept_of(page, parts), 4),
                 "confidence": round(reading.mean_confidence, 4),
-                "messages": _parts_of_messages(page, PageState.of(reading)),
+                "messages": parts,
             }
         )
 
@@ -219,6 +221,12 @@ def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMess
         whole = (span.char_start, span.char_stop) == (0, message.chars)
         recalled.append(recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole))
     return recalled
+
+
+def _kept_of(page: _StoredPage, parts: Sequence[RecalledMessage]) -> float:
+    """Share of the characters on the page that are left in its `parts`; 1 if there are none."""
+    chars = [span.char_stop - span.char_start for span in page.spans]
+    return sum(part.kept * count for part, count in zip(parts, chars, strict=True)) / sum(chars) if any(chars) else 1.0
 
 
 def _lines(cells: Cells, confidence: npt.NDArray[np.float32]) -> list[Line]:

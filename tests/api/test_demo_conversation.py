@@ -90,7 +90,11 @@ def test_the_demo_answers_from_aged_pages(conversation: list[NewMessage], tmp_pa
     assert run_demo(tmp_path / "out", Console(file=screen, width=120), False, weeks) == 0
     shown = screen.getvalue()
     assert QUESTION in shown
-    assert re.search(r"2026-03-06 17:5\d \+09:00 (assistant|Mina)  decoded, small, confidence [01]\.\d", shown)
+    assert re.search(
+        r"2026-03-06 17:5\d \+09:00 (assistant|Mina)  decoded, small, 100% kept, confidence [01]\.\d", shown
+    )
+    assert "zstd -19 of" in shown
+    assert "the full text" in shown
     for tier in ("large", "base", "small", "tiny", "micro"):
         with Image.open(tmp_path / "out" / f"page-{tier}.png") as picture:
             assert picture.height <= picture.width
@@ -107,7 +111,8 @@ def test_the_demo_prints_json(
     for tier in document["tiers"]:
         assert 0 < tier["words_kept"] <= tier["words"]
         assert (tier["words_invented"], tier["facts_kept"]) == (0, tier["facts"])
-        assert tier["zstd_bytes"] > 0
+        assert 0 < tier["zstd_bytes_left"] <= tier["zstd_bytes"]
+        assert 0 < tier["characters_left"] <= tier["characters"]
     assert [answer["question"] for answer in document["answers"]] == [QUESTION, OLD_QUESTION]
     assert len(document["files"]) == 10
 

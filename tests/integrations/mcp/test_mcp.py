@@ -13,6 +13,8 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.mcpserver import MCPServer
 from mcp_types import BlobResourceContents, CallToolResult, ImageContent, ResourceTemplateReference, TextContent
+from support.faded import BANK as FADED
+from support.faded import make_faded_bank
 from support.service import serve
 
 from foxing.integrations.client import Connection, calls, connect
@@ -270,3 +272,23 @@ def assert_all_are_there(connection: Connection) -> None:
     found = connection.run(calls.recall(connection.bank, limit=500)).spans
     said = sorted((message.thread, message.text) for message in found)
     assert said == sorted((f"agent-{number}", f"agent {number} was here") for number in range(100))
+
+
+def test_what_is_kept_is_said_beside_the_confidence(tmp_path: Path) -> None:
+    make_faded_bank(tmp_path / "foxing.db")
+
+    async def play(client: Client) -> None:
+        with Memory(tmp_path / "foxing.db") as memory:
+            page = memory.pages(FADED).pages[0].id
+            reading = memory.read_page(FADED, page)
+        text = text_of(await client.call_tool("read_page", {"page_id": page}))
+        assert f"{reading.kept_percent}% kept, read with confidence" in text
+        assert text.count("% kept, ⋯ stands for what has faded") == sum(m.kept < 1 for m in reading.messages) > 0
+        assert "what is left is read with confidence" in text_of(await client.call_tool("timeline"))
+
+    async def run() -> None:
+        with Memory(tmp_path / "foxing.db") as memory:
+            async with connect(memory, FADED) as connection, Client(make_server(fixed(connection))) as client:
+                await play(client)
+
+    asyncio.run(run())

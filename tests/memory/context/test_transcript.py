@@ -22,9 +22,13 @@ class Message(NamedTuple):
     name: str | None
     created_at: datetime
     text: str
+    kept_percent: int = 100
 
 
-MESSAGES = st.lists(st.builds(Message, st.just("user"), st.sampled_from([None, "Ana", "x\n"]), st.just(SENT_AT), TEXTS))
+NAMES = st.sampled_from([None, "Ana", "x\n"])
+MESSAGES = st.lists(
+    st.builds(Message, st.just("user"), NAMES, st.just(SENT_AT), TEXTS, st.sampled_from([100, 99, 31, 0]))
+)
 
 
 @settings(max_examples=60)

@@ -1,0 +1,71 @@
+"""What the commands say of messages that have faded."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from support.command_line import Foxing
+from support.faded import BANK, make_faded_bank, make_sealed_bank
+
+from foxing.memory import Memory
+
+
+@pytest.fixture(scope="module")
+def faded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database whose pages are at `micro`; not to be changed."""
+    path = tmp_path_factory.mktemp("faded") / "foxing.db"
+    make_faded_bank(path)
+    return str(path)
+
+
+def test_what_is_kept_stands_wherever_confidence_does(faded: str) -> None:
+    foxing = Foxing(faded)
+    page = foxing.json("pages", "--bank", BANK)["pages"][0]["id"]
+    shown = [
+        foxing.text("recall", "--bank", BANK, "--limit", "500"),
+        foxing.text("read", page, "--bank", BANK),
+    ]
+    for text in shown:
+        heads = [line for line in text.splitlines() if "confidence" in line]
+        assert heads
+        assert all(re.search(r"\d% kept, confidence", line) for line in heads), heads
+    lines = [json.loads(line) for line in foxing.text("export", "--bank", BANK).splitlines()]
+    assert all(0 <= line["kept"] <= 1 and "confidence" in line for line in lines)
+    reading = foxing.json("read", page, "--bank", BANK)
+    kept = [message["kept"] for message in reading["messages"]]
+    assert min(kept) < reading["kept"] < max(kept)
+
+
+def test_only_what_is_whole_is_kept_to_100_percent(faded: str) -> None:
+    foxing = Foxing(faded)
+    spans = foxing.json("recall", "--bank", BANK, "--limit", "500")["spans"]
+    said = re.findall(r"(\d+)% kept", foxing.text("recall", "--bank", BANK, "--limit", "500"))
+    assert [percent == "100" for percent in said] == [span["kept"] == 1 for span in spans]
+    assert {span["kept"] == 1 for span in spans} == {True, False}
+
+
+def test_context_says_how_much_of_a_message_is_left(faded: str) -> None:
+    with Memory(faded) as memory:
+        spans = memory.recall(BANK, limit=500).spans
+    text = Foxing(faded).text(
+        "context", "--bank", BANK, "--reader", "text", "--budget", "100000", spans[len(spans) // 2].text
+    )
+    faded_lines = [line for line in text.splitlines() if line.startswith("[") and "⋯" in line]
+    assert faded_lines
+    assert all(re.match(r"\[[^\]]+\] \w+( \w+)? \(\d\d?% kept\): ", line) for line in faded_lines), faded_lines[:3]
+
+
+def test_a_preview_says_what_is_before_and_what_is_after(tmp_path: Path) -> None:
+    path = str(tmp_path / "foxing.db")
+    make_sealed_bank(path)
+    foxing = Foxing(path)
+    page = foxing.json("pages", "--bank", BANK)["pages"][0]["id"]
+    messages = foxing.json("preview", page, "--bank", BANK, "--tier", "micro")["messages"]
+    lines = foxing.text("preview", page, "--bank", BANK, "--tier", "micro").splitlines()
+    changed = [message for message in messages if message["before"] != message["after"]]
+    assert 0 < len(changed) < len(messages)
+    assert [line for line in lines if line.startswith("before: ")] == [f"before: {m['before']}" for m in changed]
+    assert [line for line in lines if line.startswith("after:  ")] == [f"after:  {m['after']}" for m in changed]
+    same = [f"same:   {m['before']}" for m in messages if m["before"] == m["after"]]
+    assert [line for line in lines if line.startswith("same:   ")] == same
