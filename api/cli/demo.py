@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .context import JsonOption, state_of
+from .streams import refuse_stream
 
 
 def demo(
@@ -16,5 +17,6 @@ def demo(
     """Store a year of conversation, let it age, and recall from what is left. Uses a temporary database."""
     from foxing.api.demo.run import run_demo
 
+    refuse_stream("--output", output)
     state = state_of(context)
     run_demo(output, state.console, state.as_json)

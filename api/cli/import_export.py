@@ -14,6 +14,7 @@ from rich.console import Console
 from .context import BankOption, JsonOption, state_of
 from .output import forecast_text, jsonable, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
+from .streams import STDIN, input_file, is_stream
 
 if TYPE_CHECKING:
     from foxing.memory.models import RecalledMessage
@@ -27,7 +28,9 @@ class Format(StrEnum):
 
 def import_messages(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Files to import, plain or gzipped.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files to import, plain or gzipped; - is standard input.", show_default=False)
+    ],
     bank: BankOption,
     file_format: Annotated[Format, typer.Option("--format", help="Format of the files.")] = Format.auto,
     timezone: Annotated[
@@ -51,15 +54,16 @@ def import_messages(
     message per line as written by `export`. With --ray, actors embed the messages, and read the files themselves.
     """
     from foxing.memory.bulk.work import ImportRequest
-    from foxing.memory.ingest.importers import import_file
+    from foxing.memory.ingest.importers import NamedFile, import_file
 
     state, workers = state_of(context), PoolOptions(ray, actors, actor_gpus)
     asker = state.timezone(timezone)
     reports = []
     with workers.pool(state) as pool, state.memory(create=True) as memory:
         for path in files:
-            with state.progress(path.name) as progress:
-                request = ImportRequest(path, bank, file_format.value, timezone, as_if_there)
+            with input_file(path) as read, state.progress(path.name) as progress:
+                source = NamedFile(read, STDIN) if is_stream(path) else read
+                request = ImportRequest(source, bank, file_format.value, timezone, as_if_there)
                 if pool is None:
                     report = import_file(memory, **vars(request), progress=progress)
                 else:
@@ -85,7 +89,8 @@ def export_messages(
     context: typer.Context,
     bank: BankOption,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; stdout if omitted.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; - is standard output.", show_default="standard output"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,16 +99,19 @@ def export_messages(
     With --json, the output is one document {"messages": […]}; with --output as well, the number of messages written.
     """
     state = state_of(context)
+    output = None if is_stream(output) else output
     with state.memory() as memory:
         messages = memory.export(bank)
         if output is None and state.as_json:
             write_json({"messages": [_exported(message) for message in messages]})
             return
         count = 0
-        with _open_output(output) as file:
-            for message in messages:
-                file.write(json.dumps(_exported(message), ensure_ascii=False) + "\n")
-                count += 1
+        with _open_output(output) as file, state.progress("exporting") as progress:
+            total = memory.bank(bank).messages
+            for count, message in enumerate(messages, 1):
+                line = json.dumps(_exported(message), ensure_ascii=False) + "\n"
+                file.write(line.encode())
+                progress(count, max(count, total))
     if output is not None:
         state.answer(
             {"messages": count, "output": str(output)},
@@ -123,16 +131,17 @@ def _exported(message: "RecalledMessage") -> dict[str, Any]:
 
 
 @contextmanager
-def _open_output(path: Path | None) -> Iterator[IO[str]]:
+def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
     """stdout, or a file that gets its name only when it is complete. Raises `InvalidInput`."""
     from foxing.memory.errors import InvalidInput
 
     if path is None:
-        yield sys.stdout
+        yield sys.stdout.buffer  # UTF-8, whatever the locale
+        sys.stdout.buffer.flush()
         return
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("wb") as file:
             yield file
         part.replace(path)
     except OSError as error:

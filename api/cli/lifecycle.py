@@ -11,6 +11,7 @@ from rich.console import Console
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, forecast_text, jsonable, printable, table, write_json
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
+from .streams import STDIN, is_stream
 
 if TYPE_CHECKING:
     from foxing.memory.reports import AgeReport, UndoReport
@@ -198,7 +199,7 @@ def policy(
     bank: BankOption,
     set_from: Annotated[
         Path | None,
-        typer.Option("--set", help="JSON file with the new policy; - reads stdin.", show_default=False),
+        typer.Option("--set", help="JSON file with the new policy; - is standard input.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -214,13 +215,12 @@ def policy(
 
 
 def _read_policy(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`, or on stdin for `-`. Raises `InvalidPolicy`."""
+    """The JSON object in `path`, or on standard input for `-`. Raises `InvalidPolicy`."""
     from foxing.memory.errors import InvalidPolicy
 
-    name = "stdin" if str(path) == "-" else str(path)
+    name = STDIN if is_stream(path) else str(path)
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        fields = json.loads(text)
+        fields = json.loads(sys.stdin.buffer.read() if is_stream(path) else path.read_bytes())
     except OSError as error:
         raise InvalidPolicy(f"{name} cannot be read ({error.strerror}); name a JSON file") from error
     except ValueError as error:

@@ -18,11 +18,14 @@ FIRST_MESSAGE_AT = datetime(2025, 1, 6, 8, 0, tzinfo=UTC)  # messages get made-u
 SECONDS_BETWEEN_MESSAGES = 97
 MINUTES_BETWEEN_DOCUMENTS = 31
 MESSAGES_AHEAD = 400  # passed to the typesetter at a time, so that the time is linear in the length of a file
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_messages(path: Path) -> Iterator[dict[str, Any]]:
-    """The documents of a JSON Lines file, gzipped if it ends in ".gz". Raises `CodecError` for an invalid line."""
-    opener = gzip.open if path.suffix == ".gz" else open
+    """The documents of a JSON Lines file, plain or gzipped. Raises `CodecError` for an invalid line."""
+    with path.open("rb") as file:
+        compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    opener = gzip.open if compressed else open
     with opener(path, "rt", encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():

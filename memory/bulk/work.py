@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from foxing.memory.ingest.importers import ImportReport, check_file, store_file
+from foxing.memory.ingest.importers import ImportReport, NamedFile, check_file, store_file
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.lifecycle.age import AgeBatch, Ager
 from foxing.memory.lifecycle.changes import BatchOutcome
@@ -41,7 +41,7 @@ class Pool(Protocol):
 class ImportRequest:
     """A file to import; see `import_file`."""
 
-    path: Path
+    path: Path | NamedFile
     bank: str
     format: str = "auto"
     timezone: str | None = None

@@ -21,7 +21,7 @@ class Foxing:
         #: That of the system, unless `--timezone` gives another.
         self.timezone = "UTC"
 
-    def run(self, *arguments: str, stdin: str | None = None) -> Any:
+    def run(self, *arguments: str, stdin: str | bytes | None = None) -> Any:
         state = State(system_timezone=lambda: self.timezone)
         return self.runner.invoke(app, ["--database", self.database, *arguments], input=stdin, obj=state)
 
@@ -31,7 +31,7 @@ class Foxing:
         assert result.exit_code == 0, result.output
         return str(result.stdout)
 
-    def json(self, *arguments: str, stdin: str | None = None) -> Any:
+    def json(self, *arguments: str, stdin: str | bytes | None = None) -> Any:
         """The document printed with --json."""
         result = self.run(*arguments, "--json", stdin=stdin)
         assert result.exit_code == 0, result.output

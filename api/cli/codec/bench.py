@@ -1,12 +1,14 @@
 """`codec bench`: measure the selected codec."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from foxing.api.cli.context import JsonOption, state_of
+from foxing.api.cli.streams import input_file, is_stream, refuse_stream
 
 from .bench_tables import show_result
 
@@ -35,7 +37,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="FILE…",
-            help="JSON Lines of messages, each as FILE or NAME=FILE; may be given more than once. Files with the same "
+            help="JSON Lines of messages, each as FILE or NAME=FILE, where the file - is standard input; may be given "
+            "more than once. Files with the same "
             "name are measured together; a file without a name is grouped by the 'lang' of its first document. Without "
             "--texts, the conversation of the demo is measured.",
         ),
@@ -112,12 +115,15 @@ def bench(
 
     from .bench_run import BenchRun
 
+    refuse_stream("--plot", *(plot or ()))
+    refuse_stream("--plot-classes", *(plot_classes or ()))
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
     tiers = _tiers(codec, tier or ())
     limits = PageLimits(skip, pages, group_pages)
-    groups = _text_groups(codec, texts or (), limits) if texts or not identifiers else {}
+    with text_files(texts or ()) as files:
+        groups = _text_groups(codec, files, limits) if texts or not identifiers else {}
     run = BenchRun(state, codec, _with_identifiers(codec, groups, identifiers), tiers)
     engines = run.load_baselines() if baselines else None
     result = run.measure(degraded=degraded, ageing=ageing)
@@ -142,12 +148,28 @@ def _tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names or codec.tiers))
 
 
-def _text_groups(codec: "Codec", texts: Sequence[str], limits: PageLimits) -> "dict[str, PageSet]":
-    """The pages of `texts` by group, or those of the demo's conversation."""
-    from foxing.encoder.bench import load_texts, named_file, texts_of
+@contextmanager
+def text_files(arguments: Sequence[str]) -> "Iterator[list[tuple[str | None, Path]]]":
+    """The files of `--texts`, each with its group or None; standard input is a file until the block ends. Raises
+    `CodecError` for a file that does not exist."""
+    from foxing.encoder.bench import named_file
 
-    if texts:
-        files = [named_file(text) for text in texts]
+    with ExitStack() as stack:
+        files = []
+        for argument in arguments:
+            group, _, file = argument.rpartition("=")
+            if is_stream(file) and not Path(argument).exists():
+                files.append((group.strip() or None, stack.enter_context(input_file(Path(file)))))
+            else:
+                files.append(named_file(argument))
+        yield files
+
+
+def _text_groups(codec: "Codec", files: Sequence[tuple[str | None, Path]], limits: PageLimits) -> "dict[str, PageSet]":
+    """The pages of `files` by group, or those of the demo's conversation."""
+    from foxing.encoder.bench import load_texts, texts_of
+
+    if files:
         return load_texts(files, codec, skip=limits.skip, limit=limits.per_file, group_limit=limits.per_group)
     from foxing.api.demo.conversation import demo_conversation
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import table
+from foxing.api.cli.streams import refuse_stream
 
 if TYPE_CHECKING:
     from foxing.encoder.diagnostics import CodecCheck
@@ -62,6 +63,8 @@ def check(
     from foxing.encoder import load_codec
     from foxing.encoder.diagnostics import check_codec
 
+    refuse_stream("--report", report)
+    refuse_stream("--calibration", calibration)
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))

@@ -14,7 +14,9 @@ from foxing.api.settings import Settings
 from foxing.api.settings.names import environment_name
 from foxing.encoder import Codec, CodecError, capabilities_of, load_codec
 from foxing.encoder.acceptance import FullCheck, Plan, full_check, markdown, sample_texts
-from foxing.encoder.bench import PageSet, load_texts, named_file
+from foxing.encoder.bench import PageSet, load_texts
+
+from .bench import text_files
 
 #: The option of a codec that moves decoding to a server.
 SERVER = "remote"
@@ -72,7 +74,8 @@ class FullRun:
     def _texts(self, texts: Sequence[str]) -> dict[str, PageSet]:
         if not texts:
             return sample_texts(self.codec, self.pages)
-        groups = load_texts([named_file(text) for text in texts], self.codec, skip=0, group_limit=self.pages)
+        with text_files(texts) as files:
+            groups = load_texts(files, self.codec, skip=0, group_limit=self.pages)
         groups = {name: group for name, group in groups.items() if group.pages}
         if not groups:
             raise CodecError("no page is left to measure; give longer texts")

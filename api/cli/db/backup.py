@@ -1,13 +1,16 @@
 """`db backup` and `db restore`."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import printable
+from foxing.api.cli.streams import STREAM, input_file, is_stream, write_file
 
 ProgramsOption = Annotated[
     Path | None,
@@ -19,7 +22,7 @@ ProgramsOption = Annotated[
 
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="File to write; - is standard output.", show_default=False)],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
@@ -27,15 +30,28 @@ def backup(
     """Write the whole database, as of one moment, to a file, while services and workers go on.
 
     SQLite's is a copy of the file; PostgreSQL's is a dump by pg_dump in the custom format. It is verified, appears when
-    it is whole, and only its owner can read it. Keep it as safe as the database: it holds what that holds.
+    it is whole, and only its owner can read it. Keep it as safe as the database: it holds what that holds. Standard
+    output gets it when it is whole, too, which takes room for it in the folder for temporary files; a database with
+    blobs in object storage needs a file, beside which they are written.
     """
+    from foxing.memory.errors import InvalidInput
     from foxing.memory.storage.backup.backup import back_up
     from foxing.memory.storage.backup.postgresql import Programs
     from foxing.memory.storage.database import Database
 
     state = state_of(context)
-    with Database(state.existing_database()) as database, state.progress("backing up") as progress:
-        made = back_up(database, file, overwrite=overwrite, programs=Programs(programs), progress=progress)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="foxing-backup-"))) if is_stream(file) else None
+        database = stack.enter_context(Database(state.existing_database()))
+        progress = stack.enter_context(state.progress("backing up"))
+        path = file if folder is None else folder / "backup"
+        made = back_up(database, path, overwrite=overwrite, programs=Programs(programs), progress=progress)
+        if folder is not None:
+            if len(list(folder.iterdir())) > 1:
+                raise InvalidInput("a backup with blobs is more than one file; name a file to write them beside")
+            write_file(path)
+            state.error_console.print(f"{made.bytes:,} bytes, schema {made.revision}, verified")
+            return
     state.answer(
         {"file": str(made.path), "kind": made.dialect, "revision": made.revision, "bytes": made.bytes},
         lambda console: console.print(
@@ -48,7 +64,9 @@ def backup(
 
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="File that `foxing db backup` has written.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="File that `foxing db backup` has written; - is standard input.", show_default=False)
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     programs: ProgramsOption = None,
     as_json: JsonOption = False,
@@ -66,15 +84,16 @@ def restore(
     state = state_of(context)
     with Database(state.settings().database_options) as database:
         if not yes:
-            if not sys.stdin.isatty():
+            if is_stream(file) or not sys.stdin.isatty():
                 raise InvalidInput("nobody can be asked here whether to restore; add --yes")
             typer.confirm(f"Restore {printable(str(file))} into {database.display_url}?", abort=True, err=True)
-        with state.progress("restoring") as progress:
-            made = restore_backup(database, file, programs=Programs(programs), progress=progress)
+        with input_file(file) as path, state.progress("restoring") as progress:
+            made = restore_backup(database, path, programs=Programs(programs), progress=progress)
+    source = STREAM if is_stream(file) else str(made.path)
     state.answer(
-        {"database": database.display_url, "file": str(made.path), "kind": made.dialect, "revision": made.revision},
+        {"database": database.display_url, "file": source, "kind": made.dialect, "revision": made.revision},
         lambda console: console.print(
-            f"{database.display_url}: restored from {printable(str(made.path))}, schema {made.revision}",
+            f"{database.display_url}: restored from {printable(source)}, schema {made.revision}",
             soft_wrap=True,
             markup=False,
         ),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from rich.console import Console
 from foxing.api.cli.context import JsonOption, State, state_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.progress import lines
+from foxing.api.cli.streams import is_stream, refuse_stream
 
 from .curve import check_plot, curve_rows, plot_curve, show_curve
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from foxing.renderer.readers import Reader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
+
+
+_API_NAMES = {"openai": "OpenAI's", "anthropic": "Anthropic's"}
 
 
 class ApiOption(StrEnum):
@@ -45,7 +50,8 @@ def calibrate(
         typer.Option(help="Reader whose billing and limits hold for it.", show_default="the reader of this name"),
     ] = None,
     api: Annotated[
-        ApiOption | None, typer.Option(help="Whose API the endpoint speaks.", show_default="the provider's, or openai")
+        ApiOption | None,
+        typer.Option(help="Whose API the endpoint speaks.", show_default="that of the provider of --base, or openai"),
     ] = None,
     cell: Annotated[
         list[str] | None,
@@ -65,10 +71,14 @@ def calibrate(
     ] = None,
     journal: Annotated[
         Path | None,
-        typer.Option(help="File that keeps the answers; an interrupted run resumes.", show_default="READER.journal"),
+        typer.Option(
+            help="File that keeps the answers, so that an interrupted run resumes; not a stream.",
+            show_default="READER.journal",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File for the profile.", show_default="READER.toml")
+        Path | None,
+        typer.Option("--output", "-o", help="File for the profile; - is standard output.", show_default="READER.toml"),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the curve, such as curve.svg; needs matplotlib.", show_default=False)
@@ -94,6 +104,8 @@ def calibrate(
     state = state_of(context)
     if plot is not None:
         check_plot(plot)
+    refuse_stream("--journal", journal)
+    refuse_stream("--plot", plot)
     known = _reader(state, base or reader, given=base is not None)
     chosen: Any = api.value if api is not None else "anthropic" if known.provider == "anthropic" else "openai"
     output, fields = _free(output or Path(f"{_file_name(reader)}.toml"), dry_run), _fields(extra)
@@ -121,6 +133,9 @@ def calibrate(
     profile = _write(output, calibration, known, (reader, day, source))
     if plot is not None:
         plot_curve(calibration.results(), reader, plot)
+    if is_stream(output):
+        show_curve(state.error_console, calibration.results())
+        return
     legible = profile.legible
     answer = {
         "reader": reader,
@@ -196,6 +211,8 @@ def _free(output: Path, dry_run: bool) -> Path:
     `InvalidInput`."""
     from foxing.memory.errors import InvalidInput
 
+    if is_stream(output):
+        return output
     if not output.parent.is_dir():
         raise InvalidInput(f"there is no folder {output.parent}; create it, or give another file with --output")
     if output.exists() and not dry_run:
@@ -249,7 +266,10 @@ def _in_words(cost: "Cost") -> str:
 
 
 def _run(state: State, calibration: "Calibration", endpoint: Any, api: Any, fields: dict[str, Any]) -> "Cost":
-    """Asks for the pages that are left, showing what has been spent. Raises what `Calibration.run` raises."""
+    """Asks for the pages that are left, showing what has been spent. Raises what `Calibration.run` raises; where the
+    endpoint does not answer as its API does, that says which API was spoken, and how to choose the other."""
+    from foxing.encoder.errors import ReadFailed
+
     console = state.error_console
     present = ""
 
@@ -262,6 +282,12 @@ def _run(state: State, calibration: "Calibration", endpoint: Any, api: Any, fiel
     try:
         with lines(console, lambda: present) if not console.is_terminal and state.says_progress else nullcontext():
             return calibration.run(endpoint, api, fields, advance)
+    except ReadFailed as error:
+        other = "openai" if api == "anthropic" else "anthropic"
+        raise ReadFailed(
+            f"{error}. It was asked in {_API_NAMES[api]} API; if the endpoint speaks {_API_NAMES[other]}, give --api "
+            f"{other}"
+        ) from error
     finally:
         endpoint.close()
 
@@ -274,6 +300,9 @@ def _write(output: Path, calibration: "Calibration", known: "Reader", named: tup
 
     name, day, source = named
     profile = measured_reader(known, name, [row.type for row in calibration.results()], day, source)
+    if is_stream(output):
+        sys.stdout.write(profile_table(profile))
+        return profile
     try:
         part = output.with_name(f"{output.name}.part")
         part.write_text(profile_table(profile), encoding="utf-8")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from foxing.api.cli.output import printable
+from foxing.api.cli.streams import refuse_stream
 
 from .render import ReaderOption
 
@@ -50,6 +51,7 @@ def context(
     """Build the next prompt for a reader: the last messages exactly, and what recall finds, as text or page image."""
     from foxing.memory import ContextRequest
 
+    refuse_stream("--images", images)
     state = state_of(ctx)
     asker = state.timezone(timezone)
     request = ContextRequest(reader, budget, query, thread=thread, now=now, timezone=asker.name, keepsakes=keepsakes)

@@ -1,5 +1,7 @@
 """`render`: any text as page images for a reader."""
 
+import io
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +13,7 @@ from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
 from foxing.api.cli.output import printable, table
+from foxing.api.cli.streams import STDIN, is_stream, refuse_stream
 
 if TYPE_CHECKING:
     from foxing.renderer.readers import Reader
@@ -31,9 +34,11 @@ class NewlineOption(StrEnum):
 
 def render(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Text files in UTF-8.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Text files in UTF-8; - is standard input.", show_default=False)],
     reader: ReaderOption,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the images and their manifest.")] = Path(),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the images and their manifest; not a stream.")
+    ] = Path(),
     newline: Annotated[
         NewlineOption, typer.Option(help="Whether a new line starts a row, or is a mark, which takes less room.")
     ] = NewlineOption.BREAK,
@@ -42,6 +47,7 @@ def render(
     """Draw texts as page images for a reader, and say what it bills for them."""
     from foxing.renderer.readers import Readers
 
+    refuse_stream("--output", output)
     state = state_of(context)
     chosen = Readers(state.settings().readers)[reader]
     texts = [_read(file) for file in files]
@@ -69,14 +75,19 @@ def _read(file: Path) -> str:
     from foxing.memory.errors import InvalidInput
 
     try:
-        text = file.read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if is_stream(file) else file.read_bytes()
+        text = io.StringIO(data.decode("utf-8"), newline=None).read()
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{file} is not text in UTF-8: {error}") from error
+        raise InvalidInput(f"{_name(file)} is not text in UTF-8: {error}") from error
     if not text:
-        raise InvalidInput(f"{file} is empty; there is nothing to draw")
+        raise InvalidInput(f"{_name(file)} is empty; there is nothing to draw")
     return text
+
+
+def _name(file: Path) -> str:
+    return STDIN if is_stream(file) else str(file)
 
 
 def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -85,12 +96,13 @@ def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> It
     from foxing.renderer import Entry
     from foxing.renderer.readers import set_sheets
 
-    entry = Entry(file.name, "", text, _NO_TIME, header=False)
+    name = "stdin" if is_stream(file) else file.name
+    entry = Entry(name, "", text, _NO_TIME, header=False)
     for number, sheet in enumerate(set_sheets([entry], reader, newline.value), 1):
         start, stop = sheet.page.spans[0].char_start, sheet.page.spans[0].char_stop
         fields = {
-            "file": f"{file.name}.{number}.png",
-            "source": file.name,
+            "file": f"{name}.{number}.png",
+            "source": name,
             "characters": [start, stop],
             "width": sheet.width_px,
             "height": sheet.height_px,

@@ -1,5 +1,6 @@
 """Importing conversations from files. Importing a file again adds nothing."""
 
 from .importer import FORMATS, ImportReport, ImportSource, check_file, import_file, store_file
+from .source import NamedFile
 
-__all__ = ["FORMATS", "ImportReport", "ImportSource", "check_file", "import_file", "store_file"]
+__all__ = ["FORMATS", "ImportReport", "ImportSource", "NamedFile", "check_file", "import_file", "store_file"]

@@ -18,7 +18,7 @@ from foxing.memory.values import Value
 
 from .jsonl import read_jsonl
 from .locomo import is_locomo, read_locomo
-from .source import ImportedMessage, read_lines
+from .source import ImportedMessage, NamedFile, path_of, read_lines
 
 FORMATS = ("auto", "jsonl", "locomo")
 MESSAGES_AT_ONCE = 500  # stored together, all or none
@@ -43,7 +43,7 @@ class ImportReport(Value):
 class ImportSource:
     """A file that has been read to its end."""
 
-    path: Path
+    path: Path | NamedFile
     #: its format: "jsonl" or "locomo"
     format: str
     #: that of times without an offset
@@ -76,7 +76,7 @@ class Storage(Protocol):
 
 def import_file(
     memory: Storage,
-    path: Path,
+    path: Path | NamedFile,
     *,
     bank: str,
     format: str = "auto",
@@ -100,7 +100,9 @@ def import_file(
     return store_file(memory, source, bank=bank, progress=progress)
 
 
-def check_file(path: Path, *, format: str, timezone: str | None, as_if_there: bool = False) -> ImportSource:
+def check_file(
+    path: Path | NamedFile, *, format: str, timezone: str | None, as_if_there: bool = False
+) -> ImportSource:
     """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
     if format not in FORMATS:
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
@@ -114,7 +116,7 @@ def check_file(path: Path, *, format: str, timezone: str | None, as_if_there: bo
 
 def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Progress | None = None) -> ImportReport:
     """Stores the messages of a file; see `import_file`."""
-    size = source.path.stat().st_size
+    size = path_of(source.path).stat().st_size
     stored = duplicates = 0
     ageing: AgeingForecast | None = None
     for batch in source.read():
@@ -131,7 +133,7 @@ def store_file(memory: Storage, source: ImportSource, *, bank: str, progress: Pr
     )
 
 
-def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessage]) -> StoreResult:
+def _store(memory: Storage, bank: str, path: Path | NamedFile, batch: Sequence[ImportedMessage]) -> StoreResult:
     """Stores a batch; errors name the file and the place of the message."""
     try:
         return memory.store(bank, [imported.message for imported in batch])
@@ -143,7 +145,7 @@ def _store(memory: Storage, bank: str, path: Path, batch: Sequence[ImportedMessa
         raise type(error)(f"{path}, {batch[error.index].where}: {error.reason}").naming(*error.settings) from error
 
 
-def _detect_format(path: Path) -> str:
+def _detect_format(path: Path | NamedFile) -> str:
     """LoCoMo if the file is one JSON document, else JSON Lines."""
     first = next((line.data for line in read_lines(path) if line.data.strip()), b"")
     try:
@@ -153,5 +155,5 @@ def _detect_format(path: Path) -> str:
     return "locomo" if isinstance(value, list) or is_locomo(value) else "jsonl"
 
 
-def _read(path: Path, format: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+def _read(path: Path | NamedFile, format: str, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     return read_locomo(path, zone) if format == "locomo" else read_jsonl(path, zone)

@@ -13,10 +13,10 @@ from foxing.memory.ingest.validate import first_error
 from foxing.memory.models import NewMessage
 
 from .content import content_of
-from .source import ImportedMessage, parse_json, read_lines
+from .source import ImportedMessage, NamedFile, parse_json, read_lines
 
 
-def read_jsonl(path: Path, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+def read_jsonl(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     """The messages of a file. `zone` is that of times without an offset. Raises `InvalidInput`, `InvalidTime`."""
     chain = b""
     for line in read_lines(path):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.models import NewMessage
 
-from .source import ImportedMessage, parse_json, read_lines
+from .source import ImportedMessage, NamedFile, parse_json, read_lines
 
 BETWEEN_TURNS = timedelta(seconds=5)  # only sessions are dated, not their turns
 
@@ -35,7 +35,7 @@ class Turn(NamedTuple):
     where: str
 
 
-def read_locomo(path: Path, zone: tzinfo | None) -> Iterator[ImportedMessage]:
+def read_locomo(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     """The messages of a file. Raises `InvalidInput`, and `InvalidTime` without a zone."""
     lines = list(read_lines(path))
     value = parse_json(path, "the whole file", b"".join(line.data for line in lines))

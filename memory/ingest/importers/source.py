@@ -17,6 +17,17 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
+class NamedFile:
+    """A file that errors call by another name than that of its path, such as what was read from standard input."""
+
+    path: Path
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class ImportedMessage:
     """A message read from a file."""
 
@@ -42,10 +53,15 @@ class Line(NamedTuple):
     bytes_read: int
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def path_of(file: Path | NamedFile) -> Path:
+    """Where the file is."""
+    return file.path if isinstance(file, NamedFile) else file
+
+
+def read_lines(path: Path | NamedFile) -> Iterator[Line]:
     """The lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
     try:
-        with path.open("rb") as raw:
+        with path_of(path).open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
             file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if compressed else raw
@@ -63,7 +79,7 @@ def read_lines(path: Path) -> Iterator[Line]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def parse_json(path: Path, where: str, data: bytes) -> Any:
+def parse_json(path: Path | NamedFile, where: str, data: bytes) -> Any:
     """The JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
     try:
         text = data.decode()

@@ -294,6 +294,28 @@ def test_an_anthropic_endpoint(
     )
 
 
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+@pytest.mark.parametrize("status", [200, 404])
+def test_an_endpoint_of_the_other_api_is_told_from_a_broken_one(
+    foxing: Foxing, settings: Reader, serve: Serve, monkeypatch: pytest.MonkeyPatch, api: str, status: int
+) -> None:
+    """The API follows from the provider of `--base`, which need not be that of the endpoint."""
+    monkeypatch.setattr("foxing.encoder.remote.retries.FIRST_PAUSE_S", 0.001)
+    other = "anthropic" if api == "openai" else "openai"
+    endpoint = serve(lambda image: "")
+    of_other: dict[str, Any] = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
+    if other == "anthropic":
+        of_other = {"content": [{"type": "text", "text": "x"}], "stop_reason": "end_turn"}
+    content = json.dumps(of_other if status == 200 else {"error": {"message": "no such path"}}).encode()
+    endpoint.fault = lambda number: (status, content)
+    result = foxing.run(*arguments(endpoint), "--api", api)
+    assert result.exit_code == 1
+    detail = " ".join(result.stderr.split())
+    spoken = {"openai": "OpenAI's", "anthropic": "Anthropic's"}
+    assert f"It was asked in {spoken[api]} API" in detail
+    assert f"if the endpoint speaks {spoken[other]}, give --api {other}" in detail
+
+
 @pytest.mark.parametrize(
     ("read", "message"),
     [

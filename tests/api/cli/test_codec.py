@@ -1,5 +1,6 @@
 """`codec list`, `codec check` and `codec bench`."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -80,6 +81,15 @@ def test_codec_bench_takes_several_files_after_one_option(foxing: Foxing, texts:
     paths = [str(path) for path in texts]
     assert bench_languages(foxing, "--texts", *paths) == ["en", "de"]
     assert bench_languages(foxing, "--texts", *paths, "--pages", "1") == ["en", "de"]
+
+
+def test_codec_bench_reads_standard_input(foxing: Foxing, texts: list[Path]) -> None:
+    english, german = (path.read_bytes() for path in texts)
+    options = ("--pages", "1", "--tier", "base")
+    piped = foxing.json("codec", "bench", "--texts", "port=-", *options, stdin=gzip.compress(german))["rows"]
+    assert [row["language"] for row in piped] == ["port"]
+    named = foxing.json("codec", "bench", "--texts", str(texts[0]), *options)["rows"]
+    assert foxing.json("codec", "bench", "--texts", "-", *options, stdin=english)["rows"] == named
 
 
 def test_codec_bench_takes_the_option_repeatedly_and_named_files(foxing: Foxing, texts: list[Path]) -> None:

@@ -1,5 +1,6 @@
 """The `foxing` command in process: output, errors and exit statuses."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -370,3 +371,67 @@ def test_setting_a_policy_creates_the_database(tmp_path: Path) -> None:
     missing = Foxing(str(tmp_path / "folder" / "x.db"))
     assert missing.json("policy", "--bank", "b", "--set", "-", stdin='{"undo_window": "P3D"}')["undo_window"] == "P3D"
     assert [bank["id"] for bank in missing.json("banks")["banks"]] == ["b"]
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzipped"])
+def test_an_export_is_piped_into_an_import(foxing: Foxing, file: Path, tmp_path: Path, compressed: bool) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    exported = foxing.run("export", "--bank", "b", "--output", "-").stdout_bytes
+    assert exported == foxing.run("export", "--bank", "b").stdout_bytes
+    copy = Foxing(str(tmp_path / "copy.db"))
+    given = gzip.compress(exported) if compressed else exported
+    (report,) = copy.json("import", "-", "--bank", "b", stdin=given)["files"]
+    assert report == {"file": "-", "messages": 12, "stored": 12, "duplicates": 0, "threads": 1}
+    assert copy.json("import", "-", "--bank", "b", stdin=given)["files"][0]["duplicates"] == 12
+    texts = [
+        [(m["id"], m["content"]) for m in f.json("export", "--bank", "b", "--json")["messages"]] for f in (foxing, copy)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_a_mistake_on_standard_input_stores_nothing_and_is_placed(foxing: Foxing) -> None:
+    lines = ['{"role": "user", "content": "hello"}'] * 2000 + ["nonsense"]
+    result = foxing.run("import", "-", "--bank", "b", stdin="\n".join(lines))
+    assert result.exit_code == 1
+    assert "standard input, line 2001: this is not JSON" in " ".join(result.stderr.split())
+    assert foxing.json("banks")["banks"] == []
+
+
+def test_an_export_is_json_whatever_was_said(foxing: Foxing, tmp_path: Path) -> None:
+    with Memory(foxing.database) as memory:
+        memory.store("b", [{"role": "user", "content": "한국어 é 😀 \x00", "id": "m"}])
+    for exported in (
+        foxing.run("export", "--bank", "b").stdout_bytes,
+        foxing.run("export", "--bank", "b", "-o", "out.jsonl") and (tmp_path / "out.jsonl").read_bytes(),
+    ):
+        assert json.loads(exported)["content"] == "한국어 é 😀 \x00"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("render", "-", "--reader", "claude", "--output", "-"),
+        ("context", "--bank", "b", "--reader", "claude", "--budget", "100", "--images", "-"),
+        ("demo", "--output", "-"),
+        ("codec", "bench", "--plot", "-"),
+        ("codec", "check", "--full", "--report", "-"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_what_needs_a_name_refuses_a_stream(foxing: Foxing, tmp_path: Path, command: Sequence[str]) -> None:
+    result = foxing.run(*command)
+    assert result.exit_code == 2
+    assert "does not stand for a stream here" in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_backup_goes_through_a_pipe(tmp_path: Path) -> None:
+    source, copy = Foxing(str(tmp_path / "a.db")), Foxing(str(tmp_path / "b.db"))
+    with Memory(source.database) as memory:
+        memory.store("b", [{"role": "user", "content": "We ship Titan.", "id": "m"}])
+    backup = source.run("db", "backup", "-")
+    assert backup.exit_code == 0, backup.stderr
+    assert "verified" in backup.stderr
+    assert "--yes" in copy.run("db", "restore", "-", stdin=backup.stdout_bytes).stderr
+    restored = copy.json("db", "restore", "-", "--yes", stdin=backup.stdout_bytes)
+    assert restored["file"] == "-"
+    assert copy.json("recall", "Titan", "--bank", "b")["spans"][0]["text"] == "We ship Titan."

@@ -34,6 +34,17 @@ def test_images_and_their_manifest(foxing: Foxing, file: Path, tmp_path: Path, n
     assert position == len(TEXT)
 
 
+def test_standard_input_is_drawn_as_the_same_text_of_a_file(foxing: Foxing, file: Path, tmp_path: Path) -> None:
+    named = foxing.json("render", str(file), "-r", "claude", "-o", str(tmp_path / "named"))
+    piped = foxing.json("render", "-", "-r", "claude", "-o", str(tmp_path / "piped"), stdin=TEXT)
+    assert [image["file"] for image in piped["images"]] == [
+        f"stdin.{n}.png" for n in range(1, 1 + len(named["images"]))
+    ]
+    for one, other in zip(named["images"], piped["images"], strict=True):
+        assert (tmp_path / "named" / one["file"]).read_bytes() == (tmp_path / "piped" / other["file"]).read_bytes()
+    assert "standard input is empty" in foxing.run("render", "-", "-r", "claude", stdin="").stderr
+
+
 def test_rows_that_end_at_marks_take_less(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     billed = [
         foxing.json("render", str(file), "-r", "claude", "-o", str(tmp_path / name), "--newline", name)["billed_tokens"]

@@ -1,0 +1,46 @@
+"""`-` in place of a file: standard input and standard output."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+
+import typer
+
+#: What stands for both.
+STREAM = "-"
+STDIN = "standard input"
+
+
+def is_stream(file: Path | str | None) -> bool:
+    """Whether `file` stands for standard input or output."""
+    return str(file) == STREAM
+
+
+def refuse_stream(option: str, *files: Path | None) -> None:
+    """Raises `typer.BadParameter` if one of the `files` of an option that needs files or folders stands for a
+    stream."""
+    if any(map(is_stream, files)):
+        raise typer.BadParameter("this needs a name on the disk; - does not stand for a stream here", param_hint=option)
+
+
+@contextmanager
+def input_file(file: Path) -> Iterator[Path]:
+    """`file`; for `-` a file with all of standard input, which can be read more than once until the block ends."""
+    if not is_stream(file):
+        yield file
+        return
+    with TemporaryDirectory(prefix="foxing-stdin-") as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as copy:
+            copyfileobj(sys.stdin.buffer, copy)
+        yield path
+
+
+def write_file(file: Path) -> None:
+    """Writes the contents of `file` to standard output."""
+    with file.open("rb") as source:
+        copyfileobj(source, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
