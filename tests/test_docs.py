@@ -193,16 +193,16 @@ def test_named_commands_settings_and_metrics_exist(page: Path) -> None:
     assert {usage.split()[1] for usage in usages if not usage.split()[1].startswith("-")} <= known
 
 
-def test_the_python_examples_of_the_readme_run(
+def test_the_python_examples_of_the_readme_print_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In order, in one session, as a reader would paste them."""
-    monkeypatch.chdir(tmp_path)
-    session: dict[str, Any] = {}
+    """Each in a session and a folder of its own; test_doc_examples.py runs those of all pages."""
     for number, example in enumerate(code_blocks(REPOSITORY / "README.md", "python"), 1):
-        exec(compile(example, f"README.md, example {number}", "exec"), session)
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(tmp_path / str(number))
+        exec(compile(example, f"README.md, example {number}", "exec"), {})
     recalled, moved, policy, context = capsys.readouterr().out.splitlines()
-    assert "We ship Titan on 14 March, without offline maps. 1.0 None open" in recalled
+    assert "We ship Titan on 14 March, without offline maps. 1.0 1.0 None open" in recalled
     assert moved.endswith(" base → tiny")
     assert policy == "7 days: small, 30 days: tiny, 365 days: micro"
     assert re.fullmatch(r"\d+ tokens of 2000 with [1-9] content blocks", context)
