@@ -15,10 +15,9 @@ from foxing.memory import NewMessage, RecalledMessage, RecallResult
 from .conversation import ENDS_AT, SEOUL
 from .measurement import TierRow
 
-#: Columns about the full text of the pages, and about what is left of it.
-_COLUMNS = ("tier", "pages", "characters", "left", "vision tokens", "bytes", "bits/char")
-_ZSTD_COLUMNS = ("zstd -19 of the full text", "of what is left")
-_WORD_COLUMNS = ("words left", "facts left", "never said")
+_COLUMNS = ("tier", "pages", "vision tokens", "bytes", "bits/char", "words left", "facts left", "never said")
+#: The full text of the pages and what is left of it, and each as zstd compresses it.
+_TEXT_COLUMNS = ("tier", "full text", "zstd -19 of it", "left", "zstd -19 of what is left")
 
 
 @dataclass(frozen=True)
@@ -70,27 +69,26 @@ def show_introduction(console: Console, messages: Sequence[NewMessage]) -> None:
 
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
-    table = Table(title=f"Pages by tier on {minute(ENDS_AT, SEOUL)}", title_justify="left")
-    for name in (*_COLUMNS, *_ZSTD_COLUMNS, *_WORD_COLUMNS):
-        table.add_column(name, justify="left" if name == "tier" else "right")
+    pages = _table(f"Pages by tier on {minute(ENDS_AT, SEOUL)}", _COLUMNS)
+    texts = _table("Their text, in characters, and as zstd compresses it, in bytes", _TEXT_COLUMNS)
     for row in result.tiers:
-        table.add_row(
-            *(row.tier, str(row.pages), f"{row.characters:,}", f"{row.characters_left:,}", f"{row.vision_tokens:,}"),
-            *(f"{row.token_bytes:,}", f"{row.bits_per_character:.2f}"),
-            *(f"{row.zstd_bytes:,}", f"{row.zstd_bytes_left:,}"),
-            *(
-                f"{row.words_kept / row.words:.1%}",
-                f"{row.facts_kept / max(1, row.facts):.1%}",
-                f"{row.words_invented}",
-            ),
+        pages.add_row(
+            *(row.tier, str(row.pages), f"{row.vision_tokens:,}", f"{row.token_bytes:,}"),
+            f"{row.bits_per_character:.2f}",
+            f"{row.words_kept / row.words:.1%}",
+            f"{row.facts_kept / max(1, row.facts):.1%}",
+            f"{row.words_invented}",
         )
-    console.print(table)
+        sizes = (row.characters, row.zstd_bytes, row.characters_left, row.zstd_bytes_left)
+        texts.add_row(row.tier, *(f"{size:,}" for size in sizes))
+    console.print(pages)
+    console.print(texts)
     console.print(
-        "Left: characters still read from the vision tokens. Bytes and bits/char: the vision tokens, over the "
-        "characters of the full text. zstd -19: the full text of the pages as one stream, of which nothing has faded, "
-        "and beside it what is left, compressed the same way. Words left: of the words that were said, those still "
-        "read; facts are names, numbers, dates and negations; never said: words that are read and were not there. A "
-        "vision token is a unit of storage here, not of LLM context.\n",
+        "Bytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full text "
+        "of the pages as one stream, of which nothing fades; beside it stands what is left, compressed the same way. Words "
+        "left: of the words that were said, those still read from the vision tokens; facts are names, numbers, dates and "
+        "negations; never said: words that are read and were not there. A vision token is a unit of storage here, not of "
+        "LLM context.\n",
         style="dim",
     )
     for answer in result.answers:
@@ -103,6 +101,13 @@ def show_result(console: Console, result: DemoResult) -> None:
         f"each. Took {result.seconds:.0f} s.",
         soft_wrap=True,
     )
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name, justify="left" if name == "tier" else "right")
+    return table
 
 
 def _share(part: int, whole: int) -> str:
