@@ -84,11 +84,11 @@ def show_result(console: Console, result: DemoResult) -> None:
     console.print(pages)
     console.print(texts)
     console.print(
-        "Bytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full text "
-        "of the pages as one stream, of which nothing fades; beside it stands what is left, compressed the same way. Words "
-        "left: of the words that were said, those still read from the vision tokens; facts are names, numbers, dates and "
-        "negations; never said: words that are read and were not there. A vision token is a unit of storage here, not of "
-        "LLM context.\n",
+        "Bytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full "
+        "text of the pages as one stream, of which nothing fades; beside it stands what is left, compressed the same "
+        "way. Words left: of the words that were said, those still read from the vision tokens; facts are names, "
+        "numbers, dates and negations; never said: words that are read and were not there. A vision token is a unit "
+        "of storage here, not of LLM context.\n",
         style="dim",
     )
     for answer in result.answers:
@@ -108,10 +108,6 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     for name in columns:
         table.add_column(name, justify="left" if name == "tier" else "right")
     return table
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else ""
 
 
 def _span_text(span: RecalledMessage) -> Text:

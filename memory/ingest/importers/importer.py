@@ -100,9 +100,7 @@ def import_file(
     return store_file(memory, source, bank=bank, progress=progress)
 
 
-def check_file(
-    path: Path | NamedFile, *, format: str, timezone: str | None, as_if_there: bool = False
-) -> ImportSource:
+def check_file(path: Path | NamedFile, *, format: str, timezone: str | None, as_if_there: bool = False) -> ImportSource:
     """The file of `import_file`, read to its end. Raises `InvalidInput` or `InvalidTime`, with the line."""
     if format not in FORMATS:
         raise InvalidInput(f"the format '{format}' is not known; choose one of {', '.join(FORMATS)}")
