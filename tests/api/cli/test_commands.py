@@ -381,7 +381,7 @@ def test_an_export_is_piped_into_an_import(foxing: Foxing, file: Path, tmp_path:
     copy = Foxing(str(tmp_path / "copy.db"))
     given = gzip.compress(exported) if compressed else exported
     (report,) = copy.json("import", "-", "--bank", "b", stdin=given)["files"]
-    assert report == {"file": "-", "messages": 12, "stored": 12, "duplicates": 0, "threads": 1}
+    assert (report["file"], report["messages"], report["stored"], report["threads"]) == ("-", 12, 12, 1)
     assert copy.json("import", "-", "--bank", "b", stdin=given)["files"][0]["duplicates"] == 12
     texts = [
         [(m["id"], m["content"]) for m in f.json("export", "--bank", "b", "--json")["messages"]] for f in (foxing, copy)
