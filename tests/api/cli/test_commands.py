@@ -66,6 +66,8 @@ def test_usage_errors_exit_with_status_2(foxing: Foxing) -> None:
 
 def test_importing_a_file_again_adds_nothing(foxing: Foxing, file: Path) -> None:
     first = foxing.json("import", str(file), "--bank", "b")
+    ageing = first["files"][0].pop("ageing")
+    assert ageing["exact"]
     assert first["files"] == [{"file": str(file), "messages": 12, "stored": 12, "duplicates": 0, "threads": 1}]
     second = foxing.json("import", str(file), str(file), "--bank", "b")
     assert [(f["stored"], f["duplicates"]) for f in second["files"]] == [(0, 12), (0, 12)]
