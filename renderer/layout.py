@@ -35,7 +35,7 @@ class PageLayout:
     token rows it uses. Raises `LayoutError` for invalid values.
     """
 
-    #: Cells in a row: an even number, at least 8.
+    #: Cells in a row: an even number, at least 8. If `wrap` is "words": any number, at least 9.
     columns: int = 160
     #: Rows of a full page.
     rows: int = 80
@@ -50,6 +50,10 @@ class PageLayout:
     font: Literal["unifont", "dejavu-sans-mono"] = "unifont"
     #: Whether a page that is not full is cropped to the token rows it uses. If not, every image is a full square.
     cropped: bool = True
+    #: Where a row ends. "cells": anywhere, and full-width characters start at even columns. "words": between words
+    #: where these fit in a row; full-width characters start anywhere, and the last column holds no ink. An image does
+    #: not show whether a row ended at a space, so pages that a codec reads back need "cells".
+    wrap: Literal["cells", "words"] = "cells"
 
     def __post_init__(self) -> None:
         sizes = (self.columns, self.rows, self.cell_width_px, self.cell_height_px)
@@ -63,14 +67,23 @@ class PageLayout:
             raise LayoutError("cells of the font 'unifont' must be 8×16 px or a multiple of that")
         if self.cell_width_px < 4 or self.cell_height_px < self.cell_width_px:
             raise LayoutError("cells must be at least 4 px wide and at least as high as wide")
-        if self.columns < 8 or self.columns % 2 or self.rows < 1:
-            raise LayoutError("a page needs an even number of columns, at least 8, and at least one row")
+        if self.wrap == "cells" and (self.columns < 8 or self.columns % 2):
+            raise LayoutError("a page needs an even number of columns, at least 8")
+        if self.rows < 1 or (self.wrap == "words" and self.columns < 9):
+            raise LayoutError("a page needs at least one row, and at least 9 columns where rows end with words")
         if max(self.columns * self.cell_width_px, self.rows * self.cell_height_px) > MAX_SIDE_PX:
             raise LayoutError(f"a page can be at most {MAX_SIDE_PX} px on a side; use fewer or smaller cells")
         if self.newline not in ("mark", "break"):
             raise LayoutError(f"newline must be 'mark' or 'break', not '{self.newline}'")
+        if self.wrap not in ("cells", "words"):
+            raise LayoutError(f"wrap must be 'cells' or 'words', not '{self.wrap}'")
         if type(self.cropped) is not bool:
             raise LayoutError(f"cropped must be true or false, not {self.cropped!r}")
+
+    @property
+    def ink_columns(self) -> int:
+        """Columns that may hold ink."""
+        return self.columns - (self.wrap == "words")
 
     @property
     def cells(self) -> int:

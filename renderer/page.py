@@ -7,14 +7,16 @@ import numpy.typing as npt
 
 from .layout import PageLayout
 
-#: A grid or a run of cells, each a code point, `BLANK` or `WIDE_TAIL`. Control characters never occur: they are typeset
-#: as escapes.
+#: A grid or a run of cells, each a code point, `BLANK`, `WIDE_TAIL` or `PADDING`. Control characters never occur: they
+#: are typeset as escapes.
 Cells = npt.NDArray[np.uint32]
 
 #: A cell without a character.
 BLANK = 0
 #: The right half of a full-width character.
 WIDE_TAIL = 1
+#: Where a row ends early because the next word does not fit. Stands for no character.
+PADDING = 2
 
 NEWLINE_MARK = "¶"
 TAB_MARK = "⇥"
@@ -58,7 +60,7 @@ class Page:
     """Messages typeset on a grid."""
 
     layout: PageLayout
-    #: uint32[rows used, columns], read-only: code points, `BLANK` and `WIDE_TAIL`.
+    #: uint32[rows used, columns], read-only: code points, `BLANK`, `WIDE_TAIL` and `PADDING`.
     cells: Cells
     #: One span per message, in reading order.
     spans: tuple[Span, ...]
@@ -103,7 +105,7 @@ def grid_text(cells: Cells) -> str:
 
 def _characters(flat: Cells) -> npt.NDArray[np.bool_]:
     """bool[n]: the cells that begin a character or a gap."""
-    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & ((flat != ord(GAP_MARK)) | begun_gaps(flat))
+    kept: npt.NDArray[np.bool_] = (flat != WIDE_TAIL) & (flat != PADDING) & ((flat != ord(GAP_MARK)) | begun_gaps(flat))
     return kept
 
 

@@ -13,6 +13,7 @@ from .page import (
     FILLER_MARK,
     GAP_MARK,
     NEWLINE_MARK,
+    PADDING,
     TAB_MARK,
     WIDE_TAIL,
     Cells,
@@ -20,7 +21,6 @@ from .page import (
     begun_gaps,
 )
 
-_DROPPED = 3  # a cell that yields no character; only inside this module
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
 _MAX_ESCAPE_DIGITS = 6
 
@@ -57,8 +57,8 @@ def transcribe(
         flat_confidence = np.asarray(confidence, np.float32).reshape(-1)
     index = np.arange(len(flat), dtype=np.int64)
     if layout.newline == "break":
-        flat = _mark_row_breaks(flat, layout.columns, start)
-    keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != _DROPPED)
+        flat = _mark_row_breaks(flat, layout, start)
+    keep = (flat != WIDE_TAIL) & (flat != ord(FILLER_MARK)) & (flat != PADDING)
     keep &= (flat != ord(GAP_MARK)) | begun_gaps(flat)
     flat, flat_confidence, index = flat[keep], flat_confidence[keep], index[keep]
     flat = np.where(flat == BLANK, np.uint32(0x20), flat)
@@ -75,11 +75,14 @@ def transcribe_spans(page: Page) -> list[Transcription]:
     return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
 
 
-def _mark_row_breaks(flat: Cells, columns: int, start: int) -> Cells:
-    """`flat` with the blank end of each row replaced by a newline mark and `_DROPPED` cells.
+def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:
+    """`flat` with the blank end of each row replaced by a newline mark and padding.
 
-    A single blank at the end of a row stays: it is a space, since a newline in the last column has a mark.
+    A single blank at the end of a row stays: it is a space, since a newline in the last column has a mark. Not so where
+    rows end with words.
     """
+    columns = layout.columns
+    least = 1 if layout.wrap == "words" else 2  # blanks of a row break
     out = flat.copy()
     position = 0
     while position < len(out):
@@ -88,9 +91,9 @@ def _mark_row_breaks(flat: Cells, columns: int, start: int) -> Cells:
         ends_row = (start + stop) % columns == 0
         used = np.flatnonzero(row != BLANK)
         tail = position + (int(used[-1]) + 1 if len(used) else 0)
-        if ends_row and tail < stop - 1:
+        if ends_row and tail <= stop - least:
             out[tail] = ord(NEWLINE_MARK)
-            out[tail + 1 : stop] = _DROPPED
+            out[tail + 1 : stop] = PADDING
         position = stop
     return out
 

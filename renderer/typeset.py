@@ -8,9 +8,11 @@ Written here rather than taken from a text layout library: those place glyphs at
 that turn back into exactly the text.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +28,7 @@ from .page import (
     FILLER_MARK,
     MESSAGE_MARK,
     NEWLINE_MARK,
+    PADDING,
     TAB_MARK,
     THREAD_MARK,
     WIDE_TAIL,
@@ -35,9 +38,18 @@ from .page import (
 )
 from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 
-_ROW_BREAK = 2  # a unit that ends the row; only inside this module
+_ROW_BREAK = 3  # a unit that ends the row; only inside this module
 _ATTEMPTS = 8  # to decide which look-alikes to escape, before all of a message are
 _FILLER = np.array([ord(FILLER_MARK)], dtype=np.uint32)
+
+#: Unicode categories of characters that do not begin a row, and of those that do not end one: where a script has no
+#: blanks, a row ends at any other character.
+_NOT_FIRST = frozenset({"Pe", "Pf", "Po", "Pd", "Lm", "Mn", "Mc", "Me", "Cf", "Sk"})
+_NOT_LAST = frozenset({"Ps", "Pi", "Sc", "Cf"})
+#: Small kana, which do not begin a row either.
+_SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
+#: How a character goes with its neighbours: it is a word by itself, does not begin a row, does not end one, is a digit.
+_ALONE, _STAYS_AFTER, _STAYS_BEFORE, _DIGIT = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -276,8 +288,10 @@ def _units(
 
 
 def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
-    """`units` as cells from cell `position` on. Full-width characters take two cells and start on an even column;
-    fillers belong to the character that they precede."""
+    """`units` as cells from cell `position` on. Full-width characters take two cells, and start on an even column
+    unless rows end with words; fillers and padding belong to the character that they precede."""
+    if layout.wrap == "words":
+        return _place_words(units, position % layout.columns, layout.columns)
     wide = load_atlas().width[units.values] == WIDE
     breaks = units.values == _ROW_BREAK
     if not wide.any() and not breaks.any():
@@ -301,6 +315,86 @@ def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
         owners.append(part_owners)
         position += len(part)
     return _Units(np.concatenate(cells), np.concatenate(owners))
+
+
+def _place_words(units: _Units, column: int, columns: int) -> _Units:
+    """`units` as cells from `column` on. A word that does not fit in the rest of a row begins the next one; one that
+    does not fit in a whole row goes on anywhere. The last column holds no ink: a space there ends a row."""
+    if not len(units.values):
+        return units
+    width = load_atlas().width[units.values].astype(np.int64)
+    ink = np.where(units.values == ord(" "), 0, width)
+    starts = np.flatnonzero(_word_starts(units.values))
+    inked, taken = np.add.reduceat(ink, starts).tolist(), np.add.reduceat(width, starts).tolist()
+    cells: list[Cells] = []
+    owners: list[npt.NDArray[np.int64]] = []
+    placed = 0
+
+    def end_row(unit: int, value: int) -> None:
+        """Places all before `unit`, and `value` in the rest of the row."""
+        nonlocal placed
+        cells.extend((units.values[placed:unit], np.full(columns - column, value, dtype=np.uint32)))
+        owners.extend((units.owners[placed:unit], np.full(columns - column, units.owners[unit], dtype=np.int64)))
+        placed = unit
+
+    for start, stop, word, length in zip(
+        starts.tolist(), [*starts[1:].tolist(), len(width)], inked, taken, strict=True
+    ):
+        if units.values[start] == _ROW_BREAK:
+            end_row(start, BLANK)
+            placed, column = stop, 0
+        elif column + word < columns:
+            column = (column + length) % columns
+        elif word < columns:
+            end_row(start, PADDING)
+            column = length % columns
+        else:
+            for unit in range(start, stop):
+                if column + ink[unit] >= columns:
+                    end_row(unit, PADDING)
+                    column = 0
+                column = (column + int(width[unit])) % columns
+    cells.append(units.values[placed:])
+    owners.append(units.owners[placed:])
+    values = np.concatenate(cells)
+    wide = load_atlas().width[values] == WIDE
+    where = np.repeat(np.arange(len(values)), 1 + wide)
+    spread = values[where]
+    spread[1:][where[1:] == where[:-1]] = WIDE_TAIL
+    return _Units(spread, np.concatenate(owners)[where])
+
+
+def _word_starts(values: Cells) -> _Flags:
+    """bool[len(values)]: the first character, and those before which a row may end."""
+    starts = np.ones(len(values), dtype=bool)
+    before, after = values[:-1], values[1:]
+    apart = np.isin(before, [ord(" "), ord(NEWLINE_MARK), ord(TAB_MARK), _ROW_BREAK]) | (after == _ROW_BREAK)
+    if (load_atlas().width[values] == WIDE).any():
+        distinct, where = np.unique(values, return_inverse=True)
+        bonds = np.array([_bonds(point) for point in distinct.tolist()], dtype=np.uint8)[where]
+        first, second = bonds[:-1], bonds[1:]
+        between = ((first | second) & _ALONE > 0) & (after != ord(" "))
+        between &= (first & _STAYS_BEFORE == 0) & (second & _STAYS_AFTER == 0)
+        between &= (first & _DIGIT == 0) | (second & _ALONE == 0)  # a number and its unit
+        apart |= between
+    starts[1:] = apart
+    return starts
+
+
+@lru_cache(maxsize=1 << 14)
+def _bonds(point: int) -> int:
+    """How a character goes with those beside it. Full-width ones are words by themselves, but not in Korean, which has
+    blanks between its words, nor in Latin script and numbers."""
+    character, category = chr(point), unicodedata.category(chr(point))
+    wide = load_atlas().width[point] == WIDE
+    alone = wide and category not in ("Nd", "Lu", "Ll") and not unicodedata.name(character, "").startswith("HANGUL")
+    stays_after = category in _NOT_FIRST or character in _SMALL_KANA
+    return (
+        _ALONE * alone
+        | _STAYS_AFTER * stays_after
+        | _STAYS_BEFORE * (category in _NOT_LAST)
+        | _DIGIT * (category == "Nd")
+    )
 
 
 def _row_break(position: int, columns: int) -> Cells:

@@ -15,7 +15,7 @@ from foxing.encoder.bench.baselines import Baseline, RapidOcr, Tesseract
 from foxing.memory import Memory
 from foxing.memory.pages.sheets import PageSheet, SheetSetter
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.renderer.readers import Reader
+from foxing.renderer.readers import Reader, margin_px
 
 #: Name → the engine's class.
 ENGINES: Mapping[str, Callable[[], Baseline]] = MappingProxyType({"tesseract": Tesseract, "rapidocr": RapidOcr})
@@ -65,11 +65,12 @@ class SheetReader:
             ids = list(dict.fromkeys(span.page_id for parts in spans.values() for span in parts))
         for placed in self._sheets.sheets(ids, reader):
             layout = placed.sheet.page.layout
+            _, above = margin_px(layout)
             self._places[base64.b64encode(placed.sheet.png).decode()] = {
                 key: _Place(
                     part.content,
-                    span.start // layout.columns * layout.cell_height_px,
-                    ((max(span.start, span.stop - 1)) // layout.columns + 1) * layout.cell_height_px,
+                    above + span.start // layout.columns * layout.cell_height_px,
+                    above + (max(span.start, span.stop - 1) // layout.columns + 1) * layout.cell_height_px,
                     layout.cell_height_px,
                 )
                 for key, part, span in zip(placed.keys, placed.parts, placed.sheet.page.spans, strict=True)
@@ -87,7 +88,7 @@ class SheetReader:
 
 def words_read(text: str, read: str) -> str:
     """The words of `text` that stand in `read` letter by letter, in their order. Blanks and line breaks do not count,
-    since rows of a page end anywhere."""
+    since rows of a page may end within a word."""
     given = "".join(read.split())
     words = text.split()
     truth = "".join(words)

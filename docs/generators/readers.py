@@ -1,6 +1,6 @@
 """The page of readers, from `foxing.renderer.readers`."""
 
-from foxing.renderer.readers import Reader, packaged_readers, sheet_layout
+from foxing.renderer.readers import Reader, packaged_readers, sheet_layout, sheet_px
 from foxing.renderer.readers.reader import LEGIBLE_FROM
 
 from .markdown import table
@@ -15,7 +15,9 @@ one.
 
 A sheet has the smallest type of which the reader is known to read at least {LEGIBLE_FROM:.0%} of texts exactly; type
 that nobody measured is taken to be read, and the table says so. Of all shapes that the reader sees without scaling them
-down, the one that holds the most cells for a token is used; a full-width character takes two cells. English has about
+down, the one that holds the most cells for a token is used; a full-width character takes two cells. Around the text is
+a margin of one cell, which is part of the image and of what is billed, and rows end between words where these fit in a
+row, which leaves a few cells of each row blank. Only the dense page of our own codec uses every cell. English has about
 4.3 characters for a text token, so that a sheet saves tokens only where a token holds more cells than that.
 """
 SOURCES_HEAD = """\
@@ -78,12 +80,12 @@ def _row(reader: Reader) -> list[str]:
     layout, cell = sheet_layout(reader), reader.legible
     assert cell is not None
     assert reader.billing is not None
-    width, height = layout.columns * cell.width_px, layout.rows * cell.height_px
+    width, height = sheet_px(layout, layout.rows)
     tokens = reader.billing.tokens(width, height)
     exact = "not measured" if cell.exact is None else f"{cell.exact:.1%}"
     shape = f"{width:,} × {height:,}"
     type_px = f"{cell.width_px} × {cell.height_px}"
-    cells = f"{layout.cells / tokens:.1f}"
+    cells = f"{layout.ink_columns * layout.rows / tokens:.1f}"
     return [f"`{reader.name}`", reader.title, type_px, exact, shape, f"{tokens:,}", cells, reader.formula]
 
 

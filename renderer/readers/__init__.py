@@ -2,7 +2,7 @@
 
 from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
 from .reader import Reader, ReaderProfileError, Readers, Type, UnknownReader, packaged_readers
-from .sheets import Sheet, set_sheets, sheet_layout, sheet_of
+from .sheets import Sheet, margin_px, set_sheets, sheet_layout, sheet_of, sheet_px
 
 __all__ = [
     "Billing",
@@ -17,8 +17,10 @@ __all__ = [
     "Tiles",
     "Type",
     "UnknownReader",
+    "margin_px",
     "packaged_readers",
     "set_sheets",
     "sheet_layout",
     "sheet_of",
+    "sheet_px",
 ]

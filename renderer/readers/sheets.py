@@ -20,6 +20,8 @@ from .reader import Reader, ReaderProfileError
 Newline = Literal["mark", "break"]
 #: Longest row. Readers lose their place in longer ones.
 MAX_COLUMNS = 160
+#: Blank cells around the text of a sheet that is not dense. On the right it is the last column, where no ink is.
+MARGIN_CELLS = 1
 #: Of PNG. The highest level takes eight times as long and saves three bytes in a hundred.
 COMPRESSION = 6
 #: Shapes that hold nearly as much for a token as the best one; of them the largest is used.
@@ -39,9 +41,12 @@ class Sheet:
     @cached_property
     def png(self) -> bytes:
         """PNG, drawn on first use. The same page always gives the same bytes."""
-        image = Image.fromarray(np.ascontiguousarray(rasterize(self.page.cells, self.page.layout)))
+        pixels = np.full((self.height_px, self.width_px), 255, dtype=np.uint8)
+        drawn = rasterize(self.page.cells, self.page.layout)
+        left, above = margin_px(self.page.layout)
+        pixels[above : above + drawn.shape[0], left:] = drawn
         buffer = BytesIO()
-        image.save(buffer, "PNG", compress_level=COMPRESSION)
+        Image.fromarray(pixels).save(buffer, "PNG", compress_level=COMPRESSION)
         return buffer.getvalue()
 
 
@@ -59,24 +64,40 @@ def _best_layout(reader: Reader) -> PageLayout:
     assert limits is not None
     assert billing is not None
     assert cell is not None
+    base = PageLayout(
+        columns=10,
+        rows=1,
+        cell_width_px=cell.width_px,
+        cell_height_px=cell.height_px,
+        font=cell.font,
+        wrap="cells" if reader.dense else "words",
+    )
     shapes: list[tuple[float, int, int, int]] = []
-    for columns in range(8, min(MAX_COLUMNS, limits.max_side_px // cell.width_px) + 1, 2):
+    most = min(MAX_COLUMNS, limits.max_side_px // cell.width_px)
+    for columns in range(8, most + 1, 2) if reader.dense else range(9, most + 1):
+        layout = replace(base, columns=columns)
         for rows in range(1, limits.max_side_px // cell.height_px + 1):
-            size = columns * cell.width_px, rows * cell.height_px
-            if billing.seen(*size) == size:
-                shapes.append((columns * rows / billing.tokens(*size), columns * rows, columns, rows))
+            size = sheet_px(layout, rows)
+            if max(size) <= limits.max_side_px and billing.seen(*size) == size:
+                cells = layout.ink_columns * rows
+                shapes.append((cells / billing.tokens(*size), cells, columns, rows))
     if not shapes:
         raise ReaderProfileError(f"reader '{reader.name}': no image of its type is seen without being scaled down")
     best = max(shapes)[0]
     _, _, columns, rows = max((s for s in shapes if s[0] >= NEARLY * best), key=lambda s: (s[1], -abs(s[2] - 100)))
-    return PageLayout(
-        columns=columns,
-        rows=rows,
-        cell_width_px=cell.width_px,
-        cell_height_px=cell.height_px,
-        newline="mark",
-        font=cell.font,
-    )
+    return replace(base, columns=columns, rows=rows)
+
+
+def sheet_px(layout: PageLayout, rows: int) -> tuple[int, int]:
+    """Width and height in px of a sheet of `rows` rows, with its margin."""
+    left, above = margin_px(layout)
+    return layout.columns * layout.cell_width_px + left, rows * layout.cell_height_px + 2 * above
+
+
+def margin_px(layout: PageLayout) -> tuple[int, int]:
+    """Px of paper to the left of the cells of a sheet, and above them; there is as much below."""
+    cells = 0 if layout.wrap == "cells" else MARGIN_CELLS
+    return cells * layout.cell_width_px, cells * layout.cell_height_px
 
 
 def set_sheets(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[Sheet]:
@@ -89,6 +110,5 @@ def set_sheets(entries: Sequence[Entry], reader: Reader, newline: Newline = "mar
 def sheet_of(page: Page, reader: Reader) -> Sheet:
     """The sheet of a page of `sheet_layout(reader)`, cropped to the rows it uses."""
     assert reader.billing is not None
-    rows, columns = page.cells.shape
-    width, height = columns * page.layout.cell_width_px, rows * page.layout.cell_height_px
+    width, height = sheet_px(page.layout, page.rows_used)
     return Sheet(page, width, height, reader.billing.tokens(width, height))

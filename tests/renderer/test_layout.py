@@ -101,6 +101,9 @@ def test_the_error_for_an_unknown_tier_lists_the_known_ones() -> None:
         {"font": "dejavu-sans-mono", "cell_width_px": 20},
         {"font": "dejavu-sans-mono", "cell_width_px": 64, "cell_height_px": 128},
         {"cropped": 1},
+        {"wrap": "letters"},
+        {"wrap": "words", "columns": 8},
+        {"wrap": "words", "rows": 0},
         {"margin_px": 4},
     ],
 )
@@ -146,6 +149,8 @@ def test_a_layout_survives_a_round_trip_through_json() -> None:
     assert PageLayout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
     assert PageLayout.from_dict(json.loads(json.dumps(PRINTED_PAGE.to_dict()))) == PRINTED_PAGE
     assert PageLayout.from_dict({}) == DENSE_PAGE
+    words = PageLayout(columns=9, wrap="words")
+    assert PageLayout.from_dict(json.loads(json.dumps(words.to_dict()))) == words
 
 
 def test_missing_fields_take_their_defaults() -> None:

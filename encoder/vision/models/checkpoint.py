@@ -92,7 +92,10 @@ def page_layout(checkpoint: Checkpoint) -> PageLayout:
         return PRINTED_PAGE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))["layout"]
-        return PageLayout.from_dict({**PRINTED_PAGE.to_dict(), **fields})
+        layout = PageLayout.from_dict({**PRINTED_PAGE.to_dict(), **fields})
+        if layout.wrap != "cells":
+            raise LayoutError("a page that a model reads back needs wrap 'cells'")
+        return layout
     except (OSError, ValueError, KeyError, TypeError, LayoutError) as error:
         raise CodecError(
             f"the {LAYOUT_FILE} of {checkpoint.name} does not contain a valid page layout ({error}); correct it"

@@ -1,14 +1,19 @@
 """Readers: those that come with Foxing, those that are added, and sheets laid out for them."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from foxing.renderer import Entry, rasterize, transcribe_spans
+from foxing.renderer import Entry, grid_text, rasterize, transcribe_spans
+from foxing.renderer.page import FILLER_MARK
 from foxing.renderer.readers import (
     Reader,
     ReaderProfileError,
@@ -18,6 +23,7 @@ from foxing.renderer.readers import (
     packaged_readers,
     set_sheets,
     sheet_layout,
+    sheet_px,
 )
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -102,11 +108,49 @@ def test_sheets_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None
         assert len(sheet.png) <= reader.limits.max_image_bytes
         image = Image.open(BytesIO(sheet.png))
         assert image.size == size
-        assert np.array_equal(np.asarray(image), rasterize(sheet.page.cells, sheet.page.layout))
+        assert np.array_equal(_within_margin(image, reader), rasterize(sheet.page.cells, sheet.page.layout))
         for span, part in zip(sheet.page.spans, transcribe_spans(sheet.page), strict=True):
             texts[span.message_id] = texts.get(span.message_id, "") + part.text
     assert texts == {entry.message_id: entry.content for entry in entries(200)}
     assert [sheet.png for sheet in set_sheets(entries(200), reader)] == [sheet.png for sheet in sheets]
+
+
+def _within_margin(image: Image.Image, reader: Reader) -> npt.NDArray[np.uint8]:
+    """The pixels of a sheet without its margin of one cell, which is blank; the last column is its right side."""
+    pixels, cell = np.asarray(image), reader.legible
+    assert cell is not None
+    if reader.dense:
+        return pixels
+    left, above, right = cell.width_px, cell.height_px, image.width - cell.width_px
+    assert (pixels[:above] == 255).all()
+    assert (pixels[-above:] == 255).all()
+    assert (pixels[:, :left] == 255).all()
+    assert (pixels[:, right:] == 255).all()
+    return pixels[above:-above, left:]
+
+
+KOREAN = "배터리 시험은 추운 방에서 계획보다 오래 걸렸습니다. 2월 14일에 하기로 한 회의를 3월 둘째 주로 옮겼습니다."
+JAPANESE = "電池の試験は「寒い部屋」で予定より長くかかったので、2月14日の会議を3月の第2週に移しました。キーは4f9a1c7e。"
+
+
+@pytest.mark.parametrize("reader", SEEING, ids=lambda reader: reader.name)
+def test_sheets_have_no_fillers_unless_our_codec_reads_them(reader: Reader) -> None:
+    said = Entry("1", "user", f"{KOREAN} API를 씁니다. {JAPANESE}", AT, name="Mina")
+    shown = "".join(sheet.page.text for sheet in set_sheets([said], reader))
+    assert (FILLER_MARK in shown) == reader.dense == (reader.name == "native")
+
+
+@pytest.mark.parametrize("reader", [reader for reader in SEEING if not reader.dense], ids=lambda reader: reader.name)
+def test_rows_of_sheets_end_between_words(reader: Reader) -> None:
+    said = f"{entries(1)[0].content}, though 192.43 kg of https://example.com/orders?id=4f9a1c7e are late. {KOREAN} "
+    sheets = set_sheets([Entry("1", "user", said * 9, AT)], reader)
+    rows = [grid_text(row) for sheet in sheets for row in sheet.page.cells]
+    assert " ".join(rows).split()[3:] == (said * 9).split()
+    japanese = set_sheets([Entry("1", "user", JAPANESE * 9, AT)], reader)
+    ends = [grid_text(row) for sheet in japanese for row in sheet.page.cells]
+    assert not any(row.startswith(tuple("。、」ー")) for row in ends)
+    assert not any(row.endswith("「") for row in ends)
+    assert not any(re.search("[0-9a-f]$", row) and re.match("[0-9a-f月日]", after) for row, after in pairwise(ends))
 
 
 def test_no_other_shape_holds_much_more_for_a_token() -> None:
@@ -114,10 +158,9 @@ def test_no_other_shape_holds_much_more_for_a_token() -> None:
         layout, cell = sheet_layout(reader), reader.legible
         assert reader.billing is not None
         assert cell is not None
-        size = layout.columns * cell.width_px, layout.rows * cell.height_px
-        share = layout.cells / reader.billing.tokens(*size)
+        share = layout.ink_columns * layout.rows / reader.billing.tokens(*sheet_px(layout, layout.rows))
         for side in (400, 768, 1000, 1280, 1500):
-            columns, rows = side // cell.width_px // 2 * 2, side // cell.height_px
-            other = columns * cell.width_px, rows * cell.height_px
+            shape = replace(layout, columns=side // cell.width_px // 2 * 2, rows=side // cell.height_px)
+            other = sheet_px(shape, shape.rows)
             if reader.billing.seen(*other) == other:
-                assert columns * rows / reader.billing.tokens(*other) <= 1.011 * share
+                assert shape.ink_columns * shape.rows / reader.billing.tokens(*other) <= 1.011 * share

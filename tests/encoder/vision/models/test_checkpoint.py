@@ -30,7 +30,15 @@ def test_a_codec_uses_the_layout_of_its_checkpoint(
 
 @pytest.mark.parametrize(
     "text",
-    ['{"layout": {"columns": 7}}', '{"layout": {"colour": "red"}}', '{"layout": 3}', '{"page": {}}', "[]", "no JSON"],
+    [
+        '{"layout": {"columns": 7}}',
+        '{"layout": {"wrap": "words"}}',
+        '{"layout": {"colour": "red"}}',
+        '{"layout": 3}',
+        '{"page": {}}',
+        "[]",
+        "no JSON",
+    ],
 )
 def test_an_invalid_layout_file_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / LAYOUT_FILE).write_text(text)
