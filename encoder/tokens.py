@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from safetensors.numpy import save as save_safetensors
 
+from foxing.renderer import TIER_SIDES_PX
+
 from .errors import TokensError
 
 MAGIC = b"FXV"
@@ -27,6 +29,9 @@ SCALED_NUMBERS = 128
 SCALE_BYTES = 4
 #: The dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
 PNG = "png"
+#: How a PNG begins, the chunks of a page image, and its longest side.
+PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+MAX_PNG_SIDE_PX = max(TIER_SIDES_PX.values())
 #: The dtype of tokens that are pieces of one stream of bytes, of variable length; the last piece may be shorter.
 STREAM = "stream"
 #: The code of each dtype in the header.
@@ -194,14 +199,16 @@ class VisionTokens:
         return replace(self, most_rows=rows, misread=b"")
 
     def image(self) -> Image.Image:
-        """The page image in mode "L". Raises `TokensError` unless `dtype` is "png" and the image is intact."""
+        """The page image in mode "L". Raises `TokensError` unless `dtype` is "png", and the image is intact and no
+        larger than a page."""
         if self.dtype != PNG:
             raise TokensError(f"vision tokens of dtype '{self.dtype}' are not an image")
         try:
-            image = Image.open(BytesIO(self.data), formats=["PNG"]).convert("L")
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise TokensError(f"the image in these vision tokens cannot be read ({error})") from error
-        return image
+            return Image.open(BytesIO(_plain_png(self.data)), formats=["PNG"]).convert("L")
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+            raise TokensError(
+                f"the image in these vision tokens cannot be read ({error}); restore the page from a backup"
+            ) from error
 
     def _crop_image(self, first: int, stop: int) -> Self:
         image = self.image()
@@ -226,6 +233,27 @@ class VisionTokens:
         if self.dtype == STREAM:
             return save_safetensors({"stream": array}, metadata)
         return save_safetensors({"tokens": array.reshape(*self.shape[:2], self.bytes_per_token)}, metadata)
+
+
+def _plain_png(data: bytes) -> bytes:
+    """A PNG with its header, palette and pixels alone, which is all that a page has: other chunks may hold compressed
+    text, animations and colour profiles. Raises `ValueError` for another file, and for an image larger than a page."""
+    if not data.startswith(PNG_SIGNATURE):
+        raise ValueError("it is not a PNG")
+    parts, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    while position < len(data):
+        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
+        stop = position + length + 12
+        if stop > len(data) or (kind == b"IHDR") != (len(parts) == 1):
+            raise ValueError("it is truncated or damaged")
+        if kind == b"IHDR":
+            width, height = (int.from_bytes(data[position + start : position + start + 4]) for start in (8, 12))
+            if not 0 < width <= MAX_PNG_SIDE_PX or not 0 < height <= MAX_PNG_SIDE_PX:
+                raise ValueError(f"it claims {width}×{height} px; a page has at most {MAX_PNG_SIDE_PX} px on a side")
+        if kind in PNG_CHUNKS:
+            parts.append(data[position:stop])
+        position = stop
+    return b"".join(parts)
 
 
 @dataclass

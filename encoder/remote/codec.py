@@ -154,7 +154,7 @@ class EndpointCodec:
         blanked = []
         for item, cells in zip(tokens, gone, strict=True):
             self._check(item)
-            pixels = np.array(item.image())
+            pixels = np.array(self._image(item))
             side = pixels.shape[1]  # a full page is square
             rows = ((np.arange(len(pixels)) + 0.5) * self.layout.rows / side).astype(int)
             columns = ((np.arange(side) + 0.5) * self.layout.columns / side).astype(int)
@@ -168,7 +168,7 @@ class EndpointCodec:
 
     def _resized(self, tokens: VisionTokens, tier: str, rows_used: int) -> Image:
         """The image of `tokens`, cropped and resized to that of a page with `rows_used` rows at `tier`."""
-        image = tokens.image()
+        image = self._image(tokens)
         rows = self.layout.cropped_rows(rows_used, tier)
         height = rows * image.width / self.layout.rows  # a full page is square
         paper = new("L", (image.width, max(image.height, -(-rows * image.width // self.layout.rows))), 255)
@@ -177,13 +177,18 @@ class EndpointCodec:
         size = (side, self.layout.bands(rows_used, tier) * TOKEN_SIDE_PX if self.layout.cropped else side)
         return paper.resize(size, Resampling.LANCZOS, box=(0, 0, image.width, height))
 
+    def _image(self, tokens: VisionTokens) -> Image:
+        """The page image. Raises `TokensError` for one that is damaged or has another size than a page of its tier."""
+        image = tokens.image()
+        if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
+            raise TokensError(f"an image of {image.width}×{image.height} px is not a page of '{tokens.tier}'")
+        return image
+
     def _read_page(self, tokens: VisionTokens) -> Reading:
         """Reads one page. Raises `ReadFailed`, `TokensError`."""
         layout = self.layout
         rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
-        image = tokens.image()
-        if image.size != (self.tiers[tokens.tier].side_px, tokens.shape[0] * TOKEN_SIDE_PX):
-            raise TokensError(f"an image of {image.width}×{image.height} px is not a page of '{tokens.tier}'")
+        image = self._image(tokens)
         ink = ink_of(image, rows, layout)
         cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
         confidence = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
