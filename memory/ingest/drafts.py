@@ -11,6 +11,10 @@ from foxing.renderer import Entry, Page, Typesetter, remaining, transcribe_spans
 
 from .keepsakes import find_keepsakes, within_budget
 
+#: Characters that a page counts as at least where its keepsakes are chosen: that of a single message may keep 100, a
+#: UUID and a URL.
+SHORTEST = 2000
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -27,7 +31,7 @@ class Draft:
         parts = transcribe_spans(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
-        keepsakes = within_budget(keepsakes, sum(len(part.text) for part in parts))
+        keepsakes = within_budget(keepsakes, max(SHORTEST, sum(len(part.text) for part in parts)))
         ranges: list[list[tuple[int, int]]] = []
         offset = 0
         for part in parts:

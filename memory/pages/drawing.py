@@ -29,7 +29,7 @@ from foxing.renderer.ink import FadedText
 
 from .content import PageState
 from .preview import word_counts
-from .spans import Ranges, keepsake_rows
+from .spans import keepsake_rows
 from .splice import SplicedText, splice
 
 Flags = npt.NDArray[np.bool_]
@@ -192,16 +192,25 @@ def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
         for old, new in zip(page.spans, faded.page.spans, strict=True)
     ]
     kept = [_kept(text, left) for text, left in zip(page.texts, faded.texts, strict=True)]
-    keepsakes = keepsake_rows(faded.page.spans, transcribe_spans(faded.page), kept)
+    keepsakes = keepsake_rows(faded.page.spans, transcribe_spans(faded.page), [[*each] for each in kept])
+    exact = (text for each in kept for text in each.values())
+    for keepsake, text in zip(keepsakes, exact, strict=True):
+        keepsake["text"] = text
     return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
 
 
-def _kept(text: SplicedText, left: FadedText) -> Ranges:
-    """The keepsakes of a text of which nothing has faded, as ranges of what is left of it."""
-    ranges = []
+def _kept(text: SplicedText, left: FadedText) -> dict[tuple[int, int], str]:
+    """The keepsakes of a text by the range that stands for each in what is left of it: itself, or a gap that stands for
+    nothing else, since a word that does not read as it was drawn fades."""
+    said, kept = text.transcription.text, {}
     for start, stop in text.keepsakes:
         first = int(np.searchsorted(left.origin, start, side="left"))
         last = int(np.searchsorted(left.origin, stop - 1, side="right"))
-        if left.text[first:last] == text.transcription.text[start:stop]:
-            ranges.append((first, last))
-    return ranges
+        first += len(left.text[first:last]) - len(left.text[first:last].lstrip(" "))
+        last -= len(left.text[first:last]) - len(left.text[first:last].rstrip(" "))
+        after = left.origin[last:][left.origin[last:] >= stop]
+        beside = said[stop : int(after[0]) if len(after) else len(said)]
+        has_gap = not left.gaps.isdisjoint(range(first, last))
+        if left.text[first:last] == said[start:stop] or (has_gap and not any(map(str.isalnum, beside))):
+            kept[first, last] = said[start:stop]
+    return kept

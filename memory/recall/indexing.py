@@ -29,6 +29,8 @@ from .hybrid import HybridSearch
 from .semantic.vectors import MessageCodes, spoken
 
 _WORD = re.compile(r"\S+")
+#: What a term of a number or an identifier holds, and no other does.
+_EXACT = re.compile(r"[0-9_@./:+-]")
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def _terms_of(
 
 def remembered_terms(message: RememberedMessage, name: str | None) -> list[Counter[str]]:
     """Index terms of each passage of a message with their counts: those of its words that hold no flagged character and
-    no gap, and those of `name`, its speaker."""
+    no gap, and those of `name`, its speaker. Numbers and identifiers are found as they read, flagged or not: nobody
+    asks for one by chance, and the answer flags what is doubtful of it."""
     flagged_before = np.concatenate([[0], np.cumsum(message.flagged)])
     gaps = set(message.gaps.tolist())
     spoken_by = terms(name or "")
@@ -185,7 +188,8 @@ def remembered_terms(message: RememberedMessage, name: str | None) -> list[Count
     counts = [Counter(spoken_by) for _ in ends]
     for term, start, stop in term_runs(message.text):
         torn = gaps and _is_torn(message.text, gaps, start, stop)
-        if flagged_before[stop] == flagged_before[start] and not torn:
+        sure = flagged_before[stop] == flagged_before[start] or _EXACT.search(term) is not None
+        if sure and not torn:
             counts[bisect_right(ends, start)][term] += 1
     return counts
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.metadata import Scalar, check_filter
 from foxing.memory.models import Fidelity
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks
+from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
@@ -27,6 +28,8 @@ MAX_NEIGHBOURS = 5
 MAX_QUERY_CHARS = 10_000
 #: The reader that is shown pages as they are held; others have them laid out.
 NATIVE_READER = "native"
+#: A date as identifiers are written.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class QueryFields(TypedDict, total=False):
@@ -69,7 +72,8 @@ class RecallQuery:
     """
 
     #: words to search for; without any, the time window is listed in time order. A time in the words, as in "what did
-    #: we decide 3 weeks ago?", ranks messages of that time higher and excludes none; alone, it is the time window
+    #: we decide 3 weeks ago?", ranks messages of that time higher and excludes none; alone, it is the time window,
+    #: and a date such as 2026-03-04 on which nothing was said is searched for as it is written
     query: str | None = None
     #: start of the time window, inclusive: a time, RFC 3339, or words such as "3 weeks ago" or "지난달"
     since: str | datetime | None = None
@@ -170,8 +174,15 @@ def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
     if query.cursor:
         position = decode_cursor(query.cursor, fingerprint)
         window, said, position = _positioned(position)
+        if said is not None and not terms:
+            terms = dict(query_terms(query.query or ""))
     elif said is not None and not terms:  # a time alone asks for all that was said in it
-        window, said = _intersection(window, said), None
+        listed = _intersection(window, said)
+        within = MessageFilter(listed.since, listed.until, thread_id, query.metadata or {})
+        if _DATE.search(query.query or "") and not messages.window(connection, bank.id, within, after=None, limit=1):
+            terms = dict(query_terms(query.query or ""))  # or, if nothing was said then, for who named the date
+        else:
+            window, said = listed, None
     preference = None if said is None else TimePreference(said)
     return ResolvedQuery(terms, window, thread_id, fingerprint, dict(query.metadata or {}), preference, position)
 
