@@ -57,11 +57,17 @@ def write_lines(path: Path, *documents: Any) -> Path:
     return path
 
 
+def counts(report: ImportReport) -> tuple[int, int, int, int]:
+    """Messages, stored ones, duplicates and threads."""
+    return report.messages, report.stored, report.duplicates, report.threads
+
+
 def test_conversations_are_imported(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, {**TALK, "id": "talk/2"})
     seen: list[tuple[int, int]] = []
     report = import_file(memory, path, bank="b", progress=lambda done, total: seen.append((done, total)))
-    assert report == ImportReport(messages=4, stored=4, duplicates=0, threads=2)
+    assert report.ageing is not None
+    assert counts(report) == (4, 4, 0, 2)
     assert seen[-1] == (path.stat().st_size, path.stat().st_size)
     message = memory.message("b", "talk/1#0")
     assert (message.thread, message.role, message.name, message.text) == ("talk/1", "user", "mina", "Ship Titan?")
@@ -74,7 +80,9 @@ def test_importing_again_adds_nothing(memory: Memory, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "talk.jsonl", TALK, untimed, nameless, nameless)
     assert import_file(memory, path, bank="b").stored == 7
     renamed = path.rename(tmp_path / "renamed.jsonl")
-    assert import_file(memory, renamed, bank="b") == ImportReport(messages=7, stored=0, duplicates=7, threads=3)
+    assert import_file(memory, renamed, bank="b") == ImportReport(
+        messages=7, stored=0, duplicates=7, threads=3, ageing=None
+    )
     with renamed.open("a") as file:
         file.write(json.dumps(nameless))
     assert import_file(memory, renamed, bank="b").stored == 1
@@ -90,7 +98,7 @@ def test_exported_messages_can_be_imported(memory: Memory, tmp_path: Path) -> No
     import_file(memory, write_lines(tmp_path / "talk.jsonl", TALK), bank="b")
     exported = [message.model_dump(mode="json") for message in memory.export("b")]
     report = import_file(memory, write_lines(tmp_path / "export.jsonl", *exported), bank="copy")
-    assert report == ImportReport(messages=2, stored=2, duplicates=0, threads=1)
+    assert counts(report) == (2, 2, 0, 1)
     assert [m.model_dump(mode="json") for m in memory.export("copy")] == exported
     assert import_file(memory, tmp_path / "export.jsonl", bank="b").duplicates == 2
 
@@ -175,7 +183,7 @@ def test_locomo(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(InvalidTime, match=r"conv-7, session 1: .* no timezone"):
         import_file(memory, path, bank="b")
     report = import_file(memory, path, bank="b", timezone="UTC")
-    assert report == ImportReport(messages=3, stored=3, duplicates=0, threads=1)
+    assert counts(report) == (3, 3, 0, 1)
     first = memory.message("b", "conv-7/D1:1")
     assert (first.role, first.name, first.text) == ("user", "Ann", "Look! [a photo of a dog]")
     assert first.created_at == datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
@@ -270,5 +278,5 @@ def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path)
         assert 500 <= before < 8_000
         assert before % 500 == 0
         report = import_file(memory, path, bank="b")
-        assert report == ImportReport(messages=8_000, stored=8_000 - before, duplicates=before, threads=800)
+        assert counts(report) == (8_000, 8_000 - before, before, 800)
         assert memory.bank("b").messages == 8_000
