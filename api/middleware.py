@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import Authenticator
@@ -19,6 +20,7 @@ from .metrics import Metrics
 from .plugins.apps import PREFIX
 from .problems import (
     BODY_TOO_LARGE,
+    BUSY,
     INTERNAL,
     MEDIA_TYPE,
     REQUEST_TIMEOUT,
@@ -31,6 +33,8 @@ from .problems import (
 REQUEST_ID_HEADER = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 BODY_S = 60.0  # seconds that the body of a request may take
+#: In the state of a request that the server refuses: why.
+REFUSAL = "refusal"
 #: Paths that are polled; their successful requests are logged at debug level.
 _POLLED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -67,6 +71,8 @@ class RequestLogging:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:  # of a mounted app that reads a body
+            pass
         except Exception:
             self.log.exception("request failed", request_id=request_id, method=scope["method"], path=route_of(scope))
             if status:
@@ -99,9 +105,11 @@ def route_of(scope: Scope) -> str:
 
 
 class RequestGuard:
-    """Refuses requests without the API key and bodies that are too large, not JSON or not UTF-8.
+    """Refuses requests without the API key or for which the server has no room, and bodies that are too large, not JSON
+    or not UTF-8.
 
-    Buffers the whole body and replays it to the application. For mounted apps, only the key is checked."""
+    Buffers the whole body and replays it to the application. For mounted apps, only the key is checked, and that the
+    next piece of a body arrives in time."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body_bytes: int) -> None:
         self.app = app
@@ -118,6 +126,7 @@ class RequestGuard:
             return
         mounted = scope["path"].startswith(PREFIX)
         try:
+            _check_room(scope)
             self.authenticator.check(scope["path"], headers)
             # A mounted app may stream, and takes what it likes.
             body = None if mounted else await self._read_body(headers, receive)
@@ -126,7 +135,7 @@ class RequestGuard:
             await problem_response(problem, error.headers)(scope, receive, send)
             return
         if mounted:
-            await self.app(scope, receive, send)
+            await self._run_mounted(scope, receive, send)
             return
         if body is None:
             return  # the client disconnected
@@ -140,6 +149,35 @@ class RequestGuard:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, replay, send)
+
+    async def _run_mounted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs a mounted app until a piece of the body is late."""
+        more_body, started, late = True, False, False
+
+        async def timed_receive() -> Message:
+            nonlocal more_body, late
+            if not more_body:
+                return await receive()
+            with anyio.move_on_after(BODY_S):
+                message = await receive()
+                more_body = message.get("more_body", False)
+                return message
+            late = True
+            running.cancel()
+            await anyio.sleep_forever()
+            raise AssertionError("unreachable")
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        with anyio.CancelScope() as running:
+            await self.app(scope, timed_receive, noting_send)
+        if late and not started:
+            error = self._too_slow()
+            problem = problem_of(error, instance=scope["path"], request_id=scope["state"]["request_id"])
+            await problem_response(problem, error.headers)(scope, receive, send)
 
     async def _guard_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Only mounted apps have websockets. One that is refused is closed before it is accepted, with status 403."""
@@ -179,7 +217,8 @@ class RequestGuard:
             check_json_body(headers, body)
         return body
 
-    def _too_slow(self) -> RequestError:
+    @staticmethod
+    def _too_slow() -> RequestError:
         return RequestError(
             REQUEST_TIMEOUT,
             f"the request body did not arrive within {BODY_S:g} s; send fewer messages per request",
@@ -194,3 +233,10 @@ class RequestGuard:
             "FOXING_MAX_BODY_BYTES",
             {"Connection": "close"},
         )
+
+
+def _check_room(scope: Scope) -> None:
+    """Raises `RequestError` if the server has no room for a request."""
+    refusal = scope["state"].get(REFUSAL)
+    if refusal is not None:
+        raise RequestError(BUSY, refusal, {"Connection": "close", "Retry-After": "1"})

@@ -99,6 +99,7 @@ EMBEDDER: Final = ProblemKind("embedder", 503, "The embedder cannot be used")
 POOL: Final = ProblemKind("pool", 503, "The pool of workers cannot be used")
 DATABASE_TOO_NEW: Final = ProblemKind("database-too-new", 503, "The database is from a newer version")
 CLOSED: Final = ProblemKind("closed", 503, "The service is stopping")
+BUSY: Final = ProblemKind("busy", 503, "Too many requests are in progress")
 READER_FAILED: Final = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")
 
 #: The problem that each error becomes. The first class that matches counts, so subclasses precede their bases.

@@ -1,31 +1,43 @@
 """The uvicorn server that runs the application, in the calling thread or in the background.
 
-Connections that send nothing, or half a request, keep nobody out: the head of a request has to come in time, and where
-all connections are taken the one that has waited longest for a request is closed.
+Clients that send nothing or half a request, or that do not read their answers, keep nobody out. They have limited time,
+and where connections or requests run out, the connection is closed whose client has been silent for longest. Mounted
+apps, whose answers may never end, have a share of the requests. There are always connections that only wait for a
+request, so that a new one is accepted and `/healthz` is answered.
 """
 
 import asyncio
 import ctypes
 import gc
 import socket
+import struct
 import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from foxing.renderer import FoxingError
 
 from .dependencies import Service
+from .middleware import REFUSAL
+from .plugins.apps import PREFIX
 from .settings import InvalidSettings
 
 GRACE_S = 30  # seconds that requests in progress have to finish on shutdown
+#: Seconds that clients have on shutdown to send the rest of a request and to read an answer, and that mounted apps have
+#: to end answers that have begun.
+CLIENT_GRACE_S = 5.0
 LOADING_S = 5.0  # seconds that shutdown waits for the codec to be loaded
 BACKLOG = 128  # connections waiting to be accepted; as many are accepted at once, and may fail at once
 #: After which a thread that computes gives the interpreter to one that waits. Python's 5 ms are as long as a store.
@@ -35,17 +47,37 @@ SWITCH_S = 0.002
 ARENAS = 2
 _M_ARENA_MAX = -8  # of glibc's mallopt
 HEAD_S = 10.0  # seconds that the head of a request may take
+#: Seconds in which a client has to read something of an answer, and how many bytes of it for each of them.
+UNREAD_S = 20.0
+MIN_BYTES_PER_S = 1024
+#: Bytes of answers that clients have not read yet, of all connections; beyond it, one that waits is closed.
+MAX_UNREAD_BYTES = 256 << 20
 MAX_CONNECTIONS = 1000
 #: Descriptors for everything that is no connection: database files, weights, log.
 RESERVED_DESCRIPTORS = 256
+#: Answered as long as the service runs, however many requests are in progress.
+LIVENESS_PATH = "/healthz"
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections there are at once, and how long a client may take to send the head of a request."""
+    """How many connections there are at once, and how long clients may take."""
 
     connections: int
+    #: Seconds that the head of a request may take.
     head_s: float = HEAD_S
+    #: Seconds in which a client has to read something of its answer.
+    unread_s: float = UNREAD_S
+
+    @property
+    def requests(self) -> int:
+        """Requests and websockets in progress: an eighth of the connections is left to wait for requests."""
+        return max(1, self.connections - max(1, self.connections // 8))
+
+    @property
+    def mounted(self) -> int:
+        """Requests and websockets of mounted apps in progress."""
+        return max(1, self.connections // 4)
 
     @classmethod
     def of_process(cls) -> Self:
@@ -95,69 +127,254 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Connections:
+    """The connections of a server, by what they wait for. In each the one that has waited longest is the first."""
+
+    def __init__(self) -> None:
+        #: that wait for a request
+        self.idle: OrderedDict[_Protocol, None] = OrderedDict()
+        #: whose client is to send the rest of a request, or to read an answer
+        self.stalled: OrderedDict[_Protocol, None] = OrderedDict()
+        #: on which a mounted app has begun to answer
+        self.streams: OrderedDict[_Protocol, None] = OrderedDict()
+        #: with a request in progress, and those with one of a mounted app
+        self.requests: set[_Protocol] = set()
+        self.mounted: set[_Protocol] = set()
+
+    def discard(self, connection: "_Protocol") -> None:
+        for ordered in (self.idle, self.stalled, self.streams):
+            ordered.pop(connection, None)
+        self.end_request(connection)
+
+    def end_request(self, connection: "_Protocol") -> None:
+        self.requests.discard(connection)
+        self.mounted.discard(connection)
+        self.streams.pop(connection, None)
+
+
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """uvicorn's HTTP protocol within the limits of a server, of which there is a subclass for each."""
 
     limits: ConnectionLimits
-    #: Connections of the server without a request in progress, the one that has waited longest first.
-    waiting: OrderedDict["_Protocol", None]
+    others: _Connections
+    app: ASGIApp
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
+    _awaits_body = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
-            next(iter(self.waiting), self).abort()
-        self.wait()
+        self.app = partial(self._run, self.app)
+        self._wait_for_head()
+        while len(self.connections) > self.limits.connections:
+            # Where none waits, all answer /healthz: they will be waiting in a moment, and are closed for the next one.
+            longest = next((one for one in chain(self.others.idle, self.others.stalled) if one is not self), None)
+            if longest is None:
+                break
+            longest.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._head_timer is None and not self.in_progress:
-            self.wait()
+            self._wait_for_head()
         super().data_received(data)
-        if self.in_progress or self.transport.get_protocol() is not self:  # or it has become a websocket
-            self.stop_waiting()
+        if self.in_progress:
+            self._begin_request()
+        elif self.transport.get_protocol() is not self:  # it has become a websocket
+            self._stop_waiting_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.stop_waiting()
+        self._forget()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        self.waiting[self] = None
+        self.others.end_request(self)
+        self.others.idle[self] = None
         super().on_response_complete()
+        if self.in_progress:  # the next request had come already
+            self._begin_request()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+        self._note_stall()
+        unread = [one for one in self.others.stalled if one.unread_bytes]
+        total = sum(one.unread_bytes for one in unread)
+        for one in unread:
+            if total <= MAX_UNREAD_BYTES or one is self:
+                break
+            total -= one.unread_bytes
+            one.abort()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching_reader()
+        self._note_stall()
+
+    def handle_websocket_upgrade(self, *event: Any) -> None:
+        if self._make_room() is None:
+            super().handle_websocket_upgrade(*event)
+        else:
+            self.transport.write(
+                b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n"
+            )
+            self.transport.close()
 
     @property
     def in_progress(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def wait(self) -> None:
-        """Waits for the head of a request."""
-        self.waiting[self] = None
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of answers that the client has not read, without those that the system holds."""
+        return int(self.transport.get_write_buffer_size())
+
+    @property
+    def websockets(self) -> int:
+        return sum(not isinstance(one, _Protocol) for one in self.connections)
+
+    def abort(self) -> None:
+        if self._unread_timer is not None:  # nor is the system to keep what is not read
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._forget()
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def abort_on_shutdown(self) -> None:
+        """Closes the connection if it waits for its client or for a mounted app that has begun to answer."""
+        if self in self.others.stalled or self in self.others.streams or not self.in_progress:
+            self.abort()
+
+    async def _run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the application, noting when it waits for the client."""
+        mounted = scope["path"].startswith(PREFIX)
+        refusal = self._refusal(scope, mounted)
+        if refusal is not None:
+            self.others.end_request(self)
+            scope["state"][REFUSAL] = refusal
+        elif mounted and self in self.others.requests:
+            self.others.mounted.add(self)
+        more_body = True
+
+        async def noting_receive() -> Message:
+            nonlocal more_body
+            if not more_body:
+                return await receive()
+            self._awaits_body = True
+            self._note_stall()
+            try:
+                message = await receive()
+            finally:
+                self._awaits_body = False
+                self._note_stall()
+            more_body = message.get("more_body", False)
+            return message
+
+        async def noting_send(message: Message) -> None:
+            await send(message)
+            if self in self.others.mounted:
+                self.others.streams[self] = None
+                self.others.streams.move_to_end(self)
+
+        await app(scope, noting_receive, noting_send)
+
+    def _refusal(self, scope: Scope, mounted: bool) -> str | None:
+        """Why a request is refused; None if there is room, or has been made."""
+        headers = Headers(scope=scope)
+        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        if scope["path"] == LIVENESS_PATH and not has_body:
+            return None
+        if mounted and (refusal := self._make_room()) is not None:
+            return refusal
+        most = self.limits.requests
+        if len(self.others.requests) + self.websockets > most:
+            longest = next((one for one in self.others.stalled if one in self.others.requests), None)
+            if longest is None:
+                return f"{most} requests are in progress; send the request again later"
+            longest.abort()
+        return None
+
+    def _make_room(self) -> str | None:
+        """Makes room for another request of a mounted app. Returns why it cannot."""
+        most, mounted = self.limits.mounted, self.others.mounted
+        if len(mounted) + self.websockets >= most:
+            longest = next((one for one in chain(self.others.stalled, self.others.streams) if one in mounted), None)
+            if longest is None:
+                return f"{most} requests to mounted apps are in progress; send the request again later"
+            longest.abort()
+        return None
+
+    def _begin_request(self) -> None:
+        self._stop_waiting_for_head()
+        self.others.requests.add(self)
+
+    def _wait_for_head(self) -> None:
+        self.others.idle[self] = None
         self._head_timer = self.loop.call_later(self.limits.head_s, self.abort)
 
-    def stop_waiting(self) -> None:
-        self.waiting.pop(self, None)
+    def _stop_waiting_for_head(self) -> None:
+        self.others.idle.pop(self, None)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def abort(self) -> None:
-        self.stop_waiting()
-        self.connections.discard(self)
-        self.transport.abort()
+    def _watch_reader(self) -> None:
+        self._stop_watching_reader()
+        self._unread_timer = self.loop.call_later(self.limits.unread_s, self._check_reader, self.unread_bytes)
+
+    def _check_reader(self, unread_bytes: int) -> None:
+        """Closes the connection if its client has read next to nothing of `unread_bytes`."""
+        if unread_bytes - self.unread_bytes < self.limits.unread_s * MIN_BYTES_PER_S:
+            self.abort()
+        else:
+            self._watch_reader()
+
+    def _stop_watching_reader(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def _note_stall(self) -> None:
+        """Notes whether the client is waited for."""
+        if self in self.connections and (self._awaits_body or self._unread_timer is not None):
+            self.others.stalled.setdefault(self)
+        else:
+            self.others.stalled.pop(self, None)
+
+    def _forget(self) -> None:
+        self._stop_waiting_for_head()
+        self._stop_watching_reader()
+        self.others.discard(self)
 
 
 def _protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """The protocol of a server within `limits`."""
-    return type("Protocol", (_Protocol,), {"limits": limits, "waiting": OrderedDict()})
+    return type("Protocol", (_Protocol,), {"limits": limits, "others": _Connections()})
 
 
 class _Server(uvicorn.Server):
-    """Tells the application that it stops before it waits for the requests in progress."""
+    """Tells the application that it stops before it waits for the requests in progress, and waits for no client for
+    longer than `CLIENT_GRACE_S`."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         service = getattr(getattr(self.config.app, "state", None), "service", None)
         if service is not None:
             service.stopping.set()
-        await super().shutdown(sockets)
+        closing = asyncio.create_task(self._close_connections())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            closing.cancel()
+
+    async def _close_connections(self) -> None:
+        await asyncio.sleep(CLIENT_GRACE_S)
+        while True:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, _Protocol):
+                    connection.abort_on_shutdown()
+                else:
+                    connection.transport.abort()
+            await asyncio.sleep(0.1)
 
 
 class _ProcessServer(_Server):

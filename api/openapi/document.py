@@ -79,7 +79,9 @@ _PROBLEMS: Mapping[int, StatusProblem] = {
     421: StatusProblem(WRONG_HOST, "The service has no key, and does not answer to this host name."),
     422: StatusProblem(INVALID_REQUEST, "The request is invalid."),
     500: StatusProblem(INTERNAL, "A bug in Foxing, or vision tokens that cannot be read."),
-    503: StatusProblem(STORAGE, "The database or the remote decoder is unavailable."),
+    503: StatusProblem(
+        STORAGE, "The database or the remote decoder is unavailable, or too many requests are in progress."
+    ),
 }
 _V1_STATUSES = (401, 403, 421, 422, 500, 503)
 _BODY_STATUSES = (400, 408, 413, 415)

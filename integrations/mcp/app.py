@@ -23,12 +23,25 @@ def make_app(memory: "Memory") -> Starlette:
         from .server import make_server
     except ImportError:
         return Starlette(routes=[Route(PATH, _not_installed, methods=["GET", "POST", "DELETE"])])
-    return make_server(by_address(memory)).streamable_http_app(
+    app = make_server(by_address(memory)).streamable_http_app(
         streamable_http_path=PATH,
         stateless_http=True,
         # the service checks the host and the origin of a request
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    # The package would open a stream of events that never sends one, as there are no sessions.
+    app.router.routes.insert(0, Route(PATH, _no_stream, methods=["GET"]))
+    return app
+
+
+async def _no_stream(request: Request) -> JSONResponse:
+    problem = {
+        "type": "urn:foxing:problem:method-not-allowed",
+        "title": "The path does not support this method",
+        "status": 405,
+        "detail": "this MCP server sends nothing but answers, so there is no stream to GET; send requests by POST",
+    }
+    return JSONResponse(problem, 405, {"Allow": "POST"}, "application/problem+json")
 
 
 async def _not_installed(request: Request) -> JSONResponse:

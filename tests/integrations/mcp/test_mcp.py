@@ -9,13 +9,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.mcpserver import MCPServer
 from mcp_types import BlobResourceContents, CallToolResult, ImageContent, ResourceTemplateReference, TextContent
 from support.faded import BANK as FADED
 from support.faded import make_faded_bank
-from support.service import serve
+from support.service import check_problem, serve
 
 from foxing.integrations.client import Connection, calls, connect
 from foxing.integrations.mcp import example
@@ -210,6 +211,12 @@ def test_the_service_checks_the_key_and_the_host(database_path: Path) -> None:
             assert http.post("/x/mcp/ana", json=body, headers={**headers, "Host": "evil.example"}).status_code == 421
             assert http.post("/x/mcp/ana", json=body, headers={**headers, "Origin": "http://evil"}).status_code == 403
             assert http.post("/x/mcp/ana", json=body, headers=headers).status_code == 200
+
+
+def test_there_is_no_stream_to_get(service: Service, bank: str) -> None:
+    answer = httpx.get(f"{service.url}/x/mcp/{bank}", headers={"Accept": "text/event-stream"})
+    check_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "POST"
 
 
 def command(*arguments: str) -> StdioServerParameters:
