@@ -1,7 +1,7 @@
 """Authentication: the API key, and the host names that the service answers to without one."""
 
 import hmac
-from collections.abc import Mapping
+import re
 
 from starlette.datastructures import Headers
 
@@ -12,6 +12,8 @@ from .settings import LOOPBACK_NAMES, Settings
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 
 SCHEME = "bearer "
+#: The value of a `Host` header: a name or an address, IPv6 in brackets, with or without a port.
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
 class Authenticator:
@@ -34,11 +36,11 @@ class Authenticator:
     def _check_host(self, headers: Headers) -> None:
         # DNS rebinding: without a key, a web page whose own name resolves to 127.0.0.1 could otherwise call the
         # service from a visitor's browser.
-        host = host_name(headers)
-        if host not in self._hosts:
+        if host_name(headers) not in self._hosts:
             raise RequestError(
                 WRONG_HOST,
-                f"without an API key the service answers only to {', '.join(sorted(self._hosts))}, not to '{host}'; "
+                f"without an API key the service answers only to {', '.join(sorted(self._hosts))}, not to "
+                f"'{headers.get('host', '')}'; "
                 "set FOXING_API_KEY to serve it under another name",
             )
 
@@ -68,9 +70,7 @@ def check_site(headers: Headers) -> None:
         )
 
 
-def host_name(headers: Mapping[str, str]) -> str:
-    """The host that a request names, in lower case and without its port."""
-    host = headers.get("host", "").lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+def host_name(headers: Headers) -> str:
+    """The host that a request names, in lower case and without its port; "" if the header holds anything else."""
+    match = _HOST.fullmatch(", ".join(headers.getlist("host")).lower())
+    return "" if match is None else match["address"] or match["name"]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 from support.service import check_problem, serve
 
 from foxing.api.app import create_app
@@ -57,6 +58,28 @@ def test_only_loopback_names_are_served_without_a_key(memory: Memory) -> None:
         for host in ("localhost", "LOCALHOST:8765", "127.0.0.1:80", "[::1]:8765"):
             assert client.get("/v1/banks", headers={"Host": host}).status_code == 200
         check_problem(client.get("/v1/banks", headers={"Host": "attacker.example"}), 421, "wrong-host")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1:80@evil.example", "127.0.0.1@evil.example", "evil.example@127.0.0.1", "127.0.0.1:"),
+        *("[::1].evil.example", "[::1]evil.example:80", "[::1", "::1", "[127.0.0.1:80", "[localhost]"),
+        *("localhost:80:evil.example", "localhost:port", "localhost/evil.example", "localhost, evil.example", ""),
+        *("localhost.", "localhost.evil.example", "evil.example#localhost", "localhost evil.example"),
+    ],
+)
+def test_a_host_is_read_strictly(memory: Memory, host: str) -> None:
+    with serve(memory) as client:
+        for path in ("/v1/banks", "/healthz", "/x/mcp/ana"):
+            check_problem(client.get(path, headers={"Host": host}), 421, "wrong-host")
+
+
+def test_a_request_names_one_host(memory: Memory) -> None:
+    with TestClient(create_app(load_settings({"ageing_enabled": False}), memory)) as client:
+        assert client.get("/healthz", headers={"Host": "127.0.0.1"}).status_code == 200
+        hosts = httpx.Headers([("Host", "127.0.0.1"), ("Host", "evil.example")])
+        check_problem(client.get("/healthz", headers=hosts), 421, "wrong-host")
 
 
 def test_serving_other_machines_requires_a_key(memory: Memory) -> None:
