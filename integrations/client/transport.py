@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-ATTEMPTS = 6
 FIRST_PAUSE_S = 0.1  # doubles with every retry
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 2.0
 CONNECT_S = 5.0
 #: Problems that another attempt does not mend.
 _LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
@@ -60,7 +59,7 @@ class ServiceOptions:
 
         return stamina.retry_context(
             _is_worth_another,
-            attempts=ATTEMPTS,
+            attempts=None,  # the time decides
             timeout=self.retry_for_s,
             wait_initial=FIRST_PAUSE_S,
             wait_max=LONGEST_PAUSE_S,

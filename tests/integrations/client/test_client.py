@@ -5,10 +5,18 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 from support.service import serve
 
+from foxing.api import server as api_server
+from foxing.api.app import create_app
+from foxing.api.server import BackgroundServer, listen
+from foxing.api.settings import load_settings
 from foxing.integrations.client import (
     AsyncClient,
     Client,
@@ -26,7 +34,9 @@ from foxing.integrations.client import (
     Unreachable,
     calls,
     connect,
+    transport,
 )
+from foxing.memory import Memory, MemoryOptions
 
 from ..conftest import Service
 from .lossy import LossyServer, lossy_server
@@ -125,6 +135,58 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(lossy: Lossy
             [{"op": "put", "namespace": ["n"], "key": "k", "value": 2, "if_version": first.changes[0].version}],
         )
         assert second.changes[0].version == 2  # a second try would find version 2, and be a conflict
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_restart_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asynchronous: bool) -> None:
+    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(transport, "LONGEST_PAUSE_S", 0.001)
+    hooks = get_on_retry_hooks()
+    with Memory(tmp_path / "foxing.db", options=MemoryOptions(embedder="none")) as memory, ExitStack() as stack:
+        stack.callback(set_on_retry_hooks, hooks)
+        app = create_app(load_settings({"ageing_enabled": False}), memory)
+        with BackgroundServer(app) as server:
+            url = server.url
+        port = int(url.rpartition(":")[2])
+
+        def restart(failure: RetryDetails) -> None:
+            if failure.retry_num == 12:
+                monkeypatch.setattr(api_server, "listen", lambda host, any_port: listen(host, port))
+                stack.enter_context(BackgroundServer(create_app(load_settings({"ageing_enabled": False}), memory)))
+
+        set_on_retry_hooks([restart])
+        options = ServiceOptions(url, retry_for_s=60)
+        if asynchronous:
+
+            async def store() -> None:
+                async with AsyncClient(options) as client:
+                    await client.store("ana", [{"role": "user", "content": "We ship Titan on 14 March."}])
+
+            asyncio.run(store())
+        else:
+            with Client(options) as client:
+                client.store("ana", [{"role": "user", "content": "We ship Titan on 14 March."}])
+        assert memory.bank("ana").messages == 1
+
+
+def test_a_call_is_tried_again_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
+    monkeypatch.setattr("tenacity.time", clock)
+    monkeypatch.setattr("tenacity.nap.time", clock)
+    failures = 0
+    with suppress(Unreachable):
+        for attempt in ServiceOptions("http://127.0.0.1:1").attempts():
+            with attempt:
+                failures += 1
+                raise Unreachable("there is no service", "unreachable")
+    assert 20 <= now < 25
+    assert failures > 10
 
 
 def test_a_service_that_is_down_is_an_error_that_says_so() -> None:
