@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +27,7 @@ class State:
     """The state of one invocation, kept in the context of the command."""
 
     #: `--database`, as given before the name of the command.
-    database: str | None = None
+    database: str | None = field(default=None, repr=False)
     #: Whether `--json` was given.
     as_json: bool = False
     #: Returns the name or the offset of the asker's timezone unless `--timezone` gives one.

@@ -54,6 +54,7 @@ def _error_sentence(entry: Mapping[str, Any]) -> str:
     name = ".".join(map(str, entry["loc"])) or "settings"
     if entry["type"] == "extra_forbidden":
         return str(no_such_setting(name, Settings.model_fields, in_file=True))
-    shown = "" if name.endswith("api_key") or name.startswith("codecs") else f", not {entry['input']!r}"
+    secret = name.endswith(("api_key", "_url")) or name.startswith("codecs")
+    shown = "" if secret else f", not {entry['input']!r}"
     message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return f"the setting {environment_name(name)} (in {SETTINGS_FILE}: {name}) {message}{shown}"

@@ -24,14 +24,20 @@ class Settings(BaseSettings):
     """All settings. Each can be set as `FOXING_<NAME>` in the environment or as `<name>` in the file that
     `FOXING_SETTINGS_FILE` names, by default `foxing.toml` in the working directory; a nested one has `__` between its
     parts, or is in a table. The environment takes precedence.
-    `load_settings` reports errors in one sentence."""
+    `load_settings` reports errors in one sentence. Nothing shows a key, or an address, which may hold a password."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, env_ignore_empty=True, extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     database_url: str | None = Field(
         default=None,
+        repr=False,
         description="The database: the path of a SQLite file, or a URL such as `postgresql://user@host/foxing`; by "
         "default a SQLite file in the user's data folder.",
     )
@@ -46,7 +52,7 @@ class Settings(BaseSettings):
         "a change.",
     )
     embedder_url: str | None = Field(
-        default=None, description="Address of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
+        default=None, repr=False, description="Address of the OpenAI-compatible endpoint for embeddings, up to `/v1`."
     )
     embedder_model: str | None = Field(default=None, description="Model that the endpoint embeds with.")
     embedder_api_key: SecretStr | None = Field(default=None, description="API key of the endpoint.")
@@ -60,6 +66,7 @@ class Settings(BaseSettings):
     )
     reranker_url: str | None = Field(
         default=None,
+        repr=False,
         description="Address of the endpoint that answers `POST …/rerank` as Cohere's, Jina AI's and vLLM's do, up to "
         "`/v1` or `/v2`.",
     )
@@ -127,6 +134,7 @@ class Settings(BaseSettings):
     )
     blobs_url: str | None = Field(
         default=None,
+        repr=False,
         description="Object storage for large blobs of pages: `s3://bucket/prefix`, `gs://…`, `az://…` or "
         "`file:///folder`, with the credentials of its own variables (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, …); by "
         "default they are in the database. Needs the extra `blobs`.",

@@ -84,7 +84,7 @@ class Client:
                 try:
                     response = self._http.request(**arguments)
                 except HTTPError as error:
-                    raise connection_error(error, self._options.url, call) from error
+                    raise connection_error(error, self._options.address, call) from error
                 return answer(call, response)
         raise AssertionError("the last attempt returns or raises")
 

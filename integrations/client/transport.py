@@ -3,9 +3,10 @@
 httpx and stamina are imported with the first client: they take longer than everything else here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .calls.call import Call, Request
 from .errors import ClientError, InvalidRequest, InvalidResponse, NotFound, TimedOut, Unavailable, Unreachable, error_of
@@ -27,9 +28,9 @@ class ServiceOptions:
     """Where a service is, and how long to wait for it. Raises `InvalidRequest` for what is no address."""
 
     #: Such as "http://127.0.0.1:8000".
-    url: str
+    url: str = field(repr=False)  # may hold a password
     #: The key of the service, if one is set.
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     #: Seconds to wait for an answer. Sealing, ageing and context have longer.
     timeout_s: float = 60.0
     #: Seconds for which a call that fails is tried again.
@@ -38,16 +39,31 @@ class ServiceOptions:
     connections: int = 100
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise InvalidRequest(f"'{self.url}' is no address of a service; write it like http://127.0.0.1:8000")
+        try:
+            valid = self.url.startswith(("http://", "https://")) and bool(urlsplit(self.url).hostname)
+        except ValueError:
+            valid = False
+        if not valid:
+            shown = "this" if "@" in self.url else f"'{self.url}'"
+            raise InvalidRequest(f"{shown} is no address of a service; write it like http://127.0.0.1:8000")
+
+    @property
+    def address(self) -> str:
+        """The address without a user name and password; safe to show."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def client_options(self) -> dict[str, Any]:
         """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
         import httpx
 
         authorization = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        parts = urlsplit(self.url)
+        has_user = parts.username is not None
         return {
-            "base_url": self.url,
+            "base_url": self.address,
+            # apart from the address, which httpx logs
+            "auth": (unquote(parts.username or ""), unquote(parts.password or "")) if has_user else None,
             "headers": {"Accept": "application/json", **authorization},
             "timeout": httpx.Timeout(self.timeout_s, connect=CONNECT_S, pool=None),
             "limits": httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections),

@@ -1,7 +1,7 @@
 """Checks of messages: their text while they are open, and that pages hold all of what is sealed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -26,7 +26,7 @@ class MessageBatch:
     bank: str
     messages: Sequence[Message]
     spans: Mapping[int, Sequence[SpanRow]]
-    digest_key: bytes
+    digest_key: bytes = field(repr=False)
 
     @classmethod
     def of(cls, connection: Connection, survey: BankSurvey, ids: Sequence[int]) -> "MessageBatch":

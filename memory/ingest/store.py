@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -58,7 +58,7 @@ class _KeyedMessage:
     #: The index terms of each passage.
     terms: Sequence[Counter[str]]
     #: The secret with which its digest is keyed.
-    digest_key: bytes
+    digest_key: bytes = field(repr=False)
     #: What it means; None if that is worked out later.
     code: MessageCodes | None = None
 

@@ -40,7 +40,7 @@ class EndpointOptions:
     """An OpenAI-compatible endpoint for embeddings."""
 
     #: address up to `/v1`, such as "http://localhost:8000/v1"
-    url: str = ""
+    url: str = field(default="", repr=False)
     model: str = ""
     api_key: str | None = field(default=None, repr=False)
     #: seconds that a request may take; recall goes on without the embedder after that

@@ -4,7 +4,7 @@ import re
 import sqlite3
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +40,7 @@ class DatabaseOptions:
     """A database, how connections to it are held, and how long to wait for what others hold."""
 
     #: URL of a database (`postgresql://user@host/name`), path of a SQLite file, or None for the default file.
-    database: str | Path | None = None
+    database: str | Path | None = field(default=None, repr=False)
     #: Connections that stay open; None for 5 with SQLite and 20 with PostgreSQL.
     pool_size: int | None = None
     #: Further connections that are opened under load and closed afterwards; None for 60 with SQLite and none with
@@ -60,7 +60,7 @@ class DatabaseOptions:
     #: the connections, whose role must be one that it applies to. Letters, digits and `. _ - : @`.
     owner: str | None = None
     #: URL of an object storage for large blobs, `s3://bucket/prefix` or `file:///folder`; None to keep them here.
-    blobs_url: str | None = None
+    blobs_url: str | None = field(default=None, repr=False)
     #: Bytes from which on a blob is large.
     blobs_min_bytes: int = BLOBS_MIN_BYTES
     #: Whether a database that does not exist is created; otherwise opening it raises `NoDatabase`.
@@ -97,7 +97,7 @@ def database_url(database: str | Path | None) -> URL:
         return URL.create("sqlite", database=str(Path(database).expanduser().resolve()))
     try:
         url = make_url(database)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise _unsupported("this is not a database URL") from error
     if url.drivername in _POSTGRESQL:
         return url.set(drivername="postgresql+psycopg")

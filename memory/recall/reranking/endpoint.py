@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
+from foxing.encoder.errors import CodecError
+from foxing.encoder.remote.address import Address, redact
 from foxing.memory.errors import RerankerError
 
 from .reranker import RerankEndpointOptions
@@ -22,16 +23,16 @@ class EndpointReranker:
 
     def __init__(self, options: RerankEndpointOptions, timeout_s: float) -> None:
         """Nothing is sent yet. Raises `RerankerError` for options that cannot be right."""
-        address = urlsplit(options.url)
-        if address.scheme not in ("http", "https") or not address.hostname:
+        try:
+            self._address = Address.parse(options.url)
+        except CodecError:
             raise RerankerError("the reranker 'endpoint' needs the address of one, such as 'http://…/v1'").naming(
                 "reranker_url"
-            )
+            ) from None
         if not options.model:
             raise RerankerError("the reranker 'endpoint' needs the name of a model").naming("reranker_model")
         self.name = f"endpoint:{options.model}"
-        url = options.url.rstrip("/")
-        self._url = url if url.endswith(PATH) else url + PATH
+        self._url = self._address.url_of("" if self._address.base_url.endswith(PATH) else PATH)
         self._options = options
         self._timeout_s = timeout_s
         self._lock = Lock()
@@ -52,7 +53,12 @@ class EndpointReranker:
         except RerankerError:
             raise
         except Exception as error:  # of the network, of the server, or of what it answers
-            raise RerankerError(f"the reranker '{self.name}' does not answer ({_reason(error)})") from error
+            raise RerankerError(f"the reranker '{self.name}' does not answer ({self._reason(error)})") from None
+
+    def _reason(self, error: Exception) -> str:
+        """What went wrong, without keys and passwords. The error is not chained: it names the whole address."""
+        text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
     def close(self) -> None:
         """Closes the connections that are open."""
@@ -82,7 +88,7 @@ class EndpointReranker:
                     raise RerankerError("the reranker 'endpoint' needs httpx: pip install 'foxing[remote]'") from error
                 key = self._options.api_key
                 headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-                self._client = httpx.Client(headers=headers, timeout=self._timeout_s)
+                self._client = httpx.Client(headers=headers, auth=self._address.auth, timeout=self._timeout_s)
             return self._client
 
 
@@ -103,8 +109,3 @@ def _scores(answer: Any, expected: int) -> list[float]:
 def _encodable(text: str) -> str:
     """`text` without lone surrogates, which JSON in UTF-8 does not take."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

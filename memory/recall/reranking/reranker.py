@@ -28,6 +28,6 @@ class RerankEndpointOptions:
     """An endpoint that answers `POST /rerank` as those of Cohere, Jina AI and vLLM do."""
 
     #: address up to `/v1` or `/v2`, such as "http://localhost:8000/v1"; one that ends in `/rerank` is used as it is
-    url: str = ""
+    url: str = field(default="", repr=False)
     model: str = ""
     api_key: str | None = field(default=None, repr=False)

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
+from foxing.encoder.errors import CodecError
+from foxing.encoder.remote.address import Address, redact
 from foxing.memory.errors import EmbedderError
 from foxing.memory.recall.embedding import Embeddings, EndpointOptions
 
@@ -21,18 +22,19 @@ class EndpointEmbedder:
 
     def __init__(self, options: EndpointOptions) -> None:
         """Nothing is sent yet. Raises `EmbedderError` for options that cannot be right."""
-        address = urlsplit(options.url)
-        if address.scheme not in ("http", "https") or not address.hostname:
+        try:
+            self._address = Address.parse(options.url)
+        except CodecError:
             raise EmbedderError("the embedder 'openai' needs the address of an endpoint, such as 'http://…/v1'").naming(
                 "embedder_url"
-            )
+            ) from None
         if not options.model:
             raise EmbedderError("the embedder 'openai' needs the name of a model").naming("embedder_model")
         self.name = f"openai:{options.model}"
         #: numbers in a vector; 0 until the first answer
         self.dimensions = 0
         self._options = options
-        self._url = options.url.rstrip("/") + "/embeddings"
+        self._url = self._address.url_of("/embeddings")
         self._lock = Lock()
         self._client: Any = None
 
@@ -41,6 +43,11 @@ class EndpointEmbedder:
         return np.concatenate(parts) if parts else np.zeros((0, self.dimensions), dtype=np.float32)
 
     embed_queries = embed_documents
+
+    def _reason(self, error: Exception) -> str:
+        """What went wrong, without keys and passwords. The error is not chained: it names the whole address."""
+        text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
     def close(self) -> None:
         """Closes the connections that are open."""
@@ -58,7 +65,7 @@ class EndpointEmbedder:
         except EmbedderError:
             raise
         except Exception as error:  # of the network, of the server, or of what it answers
-            raise EmbedderError(f"the embedder '{self.name}' does not answer ({_reason(error)})") from error
+            raise EmbedderError(f"the embedder '{self.name}' does not answer ({self._reason(error)})") from None
         self.dimensions = vectors.shape[1]
         return vectors
 
@@ -71,7 +78,7 @@ class EndpointEmbedder:
                     raise EmbedderError("the embedder 'openai' needs httpx: pip install 'foxing[remote]'") from error
                 key = self._options.api_key
                 headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-                self._client = httpx.Client(headers=headers, timeout=self._options.timeout_s)
+                self._client = httpx.Client(headers=headers, auth=self._address.auth, timeout=self._options.timeout_s)
             return self._client
 
 
@@ -84,8 +91,3 @@ def _vectors(answer: Any, expected: int) -> Embeddings:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[lengths[:, 0] == 0, 0] = 1
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
