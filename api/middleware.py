@@ -24,6 +24,7 @@ from .problems import (
     INTERNAL,
     MEDIA_TYPE,
     REQUEST_TIMEOUT,
+    UNSUPPORTED_MEDIA,
     Problem,
     RequestError,
     make_problem,
@@ -190,6 +191,12 @@ class RequestGuard:
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body, or None if the client disconnected before its end. Raises `RequestError`."""
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise RequestError(
+                UNSUPPORTED_MEDIA,
+                "the body is compressed, which the service does not take; send it without Content-Encoding",
+                {"Connection": "close"},
+            )
         content_length = headers.get("content-length", "")
         if content_length.isdigit() and int(content_length) > self.max_body_bytes:
             raise self._too_large()

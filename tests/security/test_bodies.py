@@ -1,5 +1,6 @@
 """Bodies that are built to cost more than their size."""
 
+import gzip
 import json
 import threading
 import tracemalloc
@@ -57,6 +58,17 @@ def test_a_body_of_many_values_is_refused_in_little_memory(client: httpx.Client,
     assert len(document.get("errors") or []) <= 20
     assert len(json.dumps(document)) < 20_000
     assert peak < MOST_MEMORY
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, gzip"])
+def test_a_compressed_body_is_refused_unread(client: httpx.Client, encoding: str) -> None:
+    bomb = gzip.compress(b" " * (64 * MIB), 1)
+    document = check_problem(
+        client.post(MESSAGES, content=bomb, headers={**JSON, "Content-Encoding": encoding}),
+        415,
+        "unsupported-media-type",
+    )
+    assert "compressed" in document["detail"]
 
 
 @pytest.mark.parametrize("escape", ["\\\\", "\\ud83e\\udd8a"])

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.models import NewMessage
 
-from .source import ImportedMessage, NamedFile, parse_json, read_lines
+from .source import ImportedMessage, NamedFile, parse_json, read_document
 
 BETWEEN_TURNS = timedelta(seconds=5)  # only sessions are dated, not their turns
 
@@ -37,11 +37,11 @@ class Turn(NamedTuple):
 
 def read_locomo(path: Path | NamedFile, zone: tzinfo | None) -> Iterator[ImportedMessage]:
     """The messages of a file. Raises `InvalidInput`, and `InvalidTime` without a zone."""
-    lines = list(read_lines(path))
-    value = parse_json(path, "the whole file", b"".join(line.data for line in lines))
+    document = read_document(path)
+    value = parse_json(path, "the whole file", document.data)
     try:
         for message, where in locomo_messages(value, zone):
-            yield ImportedMessage(message, where, lines[-1].bytes_read)
+            yield ImportedMessage(message, where, document.bytes_read)
     except InvalidInput as error:
         raise type(error)(f"{path}, {error}") from error
 

@@ -1,17 +1,29 @@
 """Reading import files: lines of plain or gzipped files, UTF-8 and JSON. Errors name the file and the place in it."""
 
 import gzip
+import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.models import NewMessage
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 MAX_LINE_BYTES = 256 << 20
+#: Values (objects, lists, strings, numbers…) that a JSON document may hold; parsed, one takes up to 100 bytes.
+MAX_VALUES = 10_000_000
+#: A gzipped file that expands to more bytes than this may have at most `MAX_EXPANSION` for each of its own. Text has
+#: 3 to 20, a gzip bomb 1,000.
+EXPANDED_BYTES = 64 << 20
+MAX_EXPANSION = 200
+_STRING = re.compile(rb'"(?:[^"\\]++|\\[\s\S])*+"?')
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -64,7 +76,7 @@ def read_lines(path: Path | NamedFile) -> Iterator[Line]:
         with path_of(path).open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
-            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if compressed else raw
+            file = io.BufferedReader(_Expanded(path, raw)) if compressed else raw
             number = 0
             while data := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
@@ -79,13 +91,53 @@ def read_lines(path: Path | NamedFile) -> Iterator[Line]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def read_document(path: Path | NamedFile) -> Line:
+    """The whole file as one line. Raises `InvalidInput` if it cannot be read or is too long for one JSON document."""
+    data, last = bytearray(), Line(0, b"", 0)
+    for last in read_lines(path):
+        data += last.data
+        if len(data) > MAX_LINE_BYTES:
+            raise InvalidInput(f"{path} is longer than {MAX_LINE_BYTES >> 20} MiB, too long for one JSON document")
+    return Line(last.number, bytes(data), last.bytes_read)
+
+
+class _Expanded(io.RawIOBase):
+    """What is in a gzipped file, which may not expand beyond all measure."""
+
+    def __init__(self, path: Path | NamedFile, raw: IO[bytes]) -> None:
+        self._path = path
+        self._raw = raw
+        self._file = gzip.GzipFile(fileobj=raw)
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        count = self._file.readinto(buffer)
+        self._bytes += count
+        if self._bytes > max(EXPANDED_BYTES, MAX_EXPANSION * self._raw.tell()):
+            raise InvalidInput(
+                f"{self._path} expands to more than {MAX_EXPANSION} times its size, as a gzip bomb does; if it is what "
+                "you expect, decompress it and import the result"
+            )
+        return count
+
+
 def parse_json(path: Path | NamedFile, where: str, data: bytes) -> Any:
     """The JSON value of `data`, which is at `where` in the file. Raises `InvalidInput`."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}, {where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from error
+    if _marks(data) > MAX_VALUES and _marks(_STRING.sub(b"", data)) > MAX_VALUES:
+        raise InvalidInput(f"{path}, {where}: this holds more than {MAX_VALUES:,} values; split it")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path}, {where}: this is not JSON ({error}); correct it") from error
+
+
+def _marks(data: bytes) -> int:
+    """At least as many as there are values in JSON without strings, less one."""
+    return sum(map(data.count, (b",", b"[", b"{")))

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.ingest.importers import ImportReport, import_file
+from foxing.memory.ingest.importers import ImportReport, import_file, source
 from foxing.memory.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
@@ -251,6 +252,63 @@ def test_files_that_cannot_be_imported(memory: Memory, tmp_path: Path) -> None:
     other = write_lines(tmp_path / "other.json", [{"id": 1}])
     with pytest.raises(InvalidInput, match="not LoCoMo"):
         import_file(memory, other, bank="b")
+
+
+def _bomb(start: bytes, unit: bytes, end: bytes) -> bytes:
+    """16 MiB of `unit`, gzipped to some 16 KiB."""
+    return gzip.compress(start + unit * ((16 << 20) // len(unit)) + end)
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "end"),
+    [
+        (b"", b"a", b""),
+        (b"", b"\n", b""),
+        (json.dumps(TALK).encode(), b" ", b"\n"),
+        (b"[\n", b"[\n", b""),
+        (b'{"messages": [{"role": "user", "content": "', b"x", b'"}]}'),
+        (b"", b'{"role": "user", "content": "x"}\n', b""),
+    ],
+)
+@pytest.mark.parametrize("format", ["auto", "locomo"])
+def test_a_gzip_bomb_is_refused_in_little_memory(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, unit: bytes, end: bytes, format: str
+) -> None:
+    monkeypatch.setattr(source, "EXPANDED_BYTES", 1 << 18)
+    monkeypatch.setattr(source, "MAX_EXPANSION", 20)
+    path = tmp_path / "bomb.jsonl.gz"
+    path.write_bytes(_bomb(start, unit, end))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match="gzip bomb"):
+            import_file(memory, path, bank="b", format=format)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+    assert memory.banks().banks == []
+
+
+@pytest.mark.parametrize("format", ["jsonl", "locomo"])
+def test_a_document_of_too_many_values_is_refused_before_it_is_parsed(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    monkeypatch.setattr(source, "MAX_VALUES", 1000)
+    path = tmp_path / "values.jsonl"
+    path.write_text(json.dumps({"messages": [{}] * 2000}))
+    with pytest.raises(InvalidInput, match="more than 1,000 values"):
+        import_file(memory, path, bank="b", format=format)
+    write_lines(path, {"messages": [{"role": "user", "content": "a, b, \\" * 2000}]})
+    assert import_file(memory, path, bank="b", format="jsonl").stored == 1
+
+
+def test_a_document_that_is_too_long_is_refused(
+    memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "long.json"
+    path.write_text("[\n" * (1 << 20))
+    with pytest.raises(InvalidInput, match="too long for one JSON document"):
+        import_file(memory, path, bank="b", format="locomo")
 
 
 def test_killed_import_resumes_when_run_again(database_url: str, tmp_path: Path) -> None:
