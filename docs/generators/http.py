@@ -59,6 +59,7 @@ ADVICE = {
     "conflict": "Use a new id for new content and a new idempotency key for a new request. Messages cannot be changed.",
     "forgotten": "Request the tier at which the page is held, or a lower one.",
     "time-travel-forbidden": "Omit `now`, or set `FOXING_TIME_TRAVEL=true` for a test.",
+    "busy": "Send the request again after `Retry-After` seconds.",
     "closed": "Send the request again once the service is back.",
     "plugin-broken": "See `detail`, or the log of the service; upgrade or remove the package that has the plug-in.",
     "database-too-new": "Upgrade Foxing, or restore a backup made before the upgrade.",
