@@ -17,6 +17,7 @@ from foxing.renderer import (
     BLANK,
     GAP_MARK,
     Cells,
+    Edge,
     Entry,
     Page,
     Span,
@@ -380,7 +381,7 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
         if not flags.any():
             continue
         entry, kept = message.entry, ~flags
-        left = faded(entry.content, message.words, kept, entry.gaps)
+        left = faded(entry.content, message.words, kept, entry.gaps, goes_on=entry.end != Edge.WHOLE)
         written = replace(entry, content=left.text, gaps=left.gaps)
         draft.messages[number] = WrittenMessage(written, words_of(left.text, left.gaps), message.bits[kept])
         draft.worth[number] = draft.worth[number][kept]

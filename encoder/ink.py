@@ -7,8 +7,21 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer import BLANK, GAP_MARK, Cells, Entry, Page, PageLayout, Transcription, transcribe, transcribe_spans
+from foxing.renderer import (
+    BLANK,
+    GAP_MARK,
+    Cells,
+    Edge,
+    Entry,
+    Page,
+    PageLayout,
+    Transcription,
+    edges_of,
+    transcribe,
+    transcribe_spans,
+)
 from foxing.renderer.ink import Worth, WrittenMessage
+from foxing.renderer.page import BARE_HEADER
 
 from .contract import Reading
 
@@ -48,12 +61,13 @@ class InkedMessage:
     doubtful: Flags
 
     @classmethod
-    def of(cls, entry: Entry, span: InkedSpan, read: Transcription) -> Self:
+    def of(cls, entry: Entry, span: InkedSpan, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
         """The part of the message `entry` in `span`, of which `read` is known; its cells count from the start of the
-        span."""
+        span. `edges`: how the part begins and ends."""
         gaps = frozenset(read.gaps.tolist())
-        header = span.start - span.header_start > 1  # more than a mark
-        entry = replace(entry, content=read.text, skip_chars=0, gaps=gaps, header=header)
+        header = span.start - span.header_start > BARE_HEADER
+        begin, end = edges
+        entry = replace(entry, content=read.text, skip_chars=0, gaps=gaps, header=header, begin=begin, end=end)
         doubtful = read.confidence < DOUBTFUL_BELOW
         doubtful[read.gaps] = False
         return cls(entry, span.start, span.stop, read.cell, doubtful)
@@ -75,7 +89,7 @@ class InkedPage:
 def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
     """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
     pairs = zip(page.spans, transcribe_spans(page), strict=True)
-    inked = [InkedMessage.of(messages[span.message_id], span, read) for span, read in pairs]
+    inked = [InkedMessage.of(messages[span.message_id], span, read, _edges(page, span)) for span, read in pairs]
     return InkedPage(page.layout, page.cells, inked)
 
 
@@ -90,8 +104,12 @@ def ink_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> 
         read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
         if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
             read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
-        inked.append(InkedMessage.of(messages[span.message_id], span, read))
+        inked.append(InkedMessage.of(messages[span.message_id], span, read, _edges(page, span)))
     return InkedPage(page.layout, cells, inked)
+
+
+def _edges(page: Page, span: InkedSpan) -> tuple[Edge, Edge]:
+    return edges_of(page.cells.reshape(-1)[span.header_start : span.start])
 
 
 def like(cells: Cells, drawn: Cells) -> Cells:

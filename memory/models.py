@@ -207,6 +207,12 @@ class RecalledImage(Value):
     height: int = Field(description="Height in pixels.")
     tokens: int = Field(description="What the reader bills for it; for `native`, the vision tokens it takes.")
     message_ids: list[str] = Field(description="Messages found on the page.")
+    begins_before: list[str] = Field(
+        default_factory=list, description="Ids of the messages on the image that begin on an earlier one."
+    )
+    goes_on: list[str] = Field(
+        default_factory=list, description="Ids of the messages on the image that go on on a later one."
+    )
 
 
 class RecalledImages(Value):
@@ -217,6 +223,9 @@ class RecalledImages(Value):
     )
     vision_tokens: int = Field(description="Tokens of all images.")
     open_spans: list[RecalledMessage] = Field(description="Open messages found, as text: they have no page yet.")
+    whole_spans: list[RecalledMessage] = Field(
+        default_factory=list, description="The messages that an image shows only a part of, whole, as text."
+    )
     left_out: list[LeftOut] = Field(description="Messages whose pages cannot be shown and why, at most `limit`.")
     notes: list[str] = Field([], description="What the answer went without, such as an embedder that is down.")
     next_cursor: str | None = Field(description="Cursor of the next page of the list; null at its end.")
@@ -309,6 +318,13 @@ def _whole_percent(share: float) -> int:
     return math.floor(100 * share + 1e-6)  # 0.29 * 100 is a little less than 29
 
 
+class MessageOnPage(RecalledMessage):
+    """A message, or the part of it on a page."""
+
+    begins_before: bool = Field(description="Whether the message begins on an earlier page.")
+    goes_on: bool = Field(description="Whether the message goes on on a later page.")
+
+
 class PageReading(Value):
     """A page as read from what the memory holds."""
 
@@ -320,7 +336,7 @@ class PageReading(Value):
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")
     kept: float = Field(description="Share of the characters of its messages that are left at this tier, 0 to 1.")
     confidence: float = Field(description="Mean probability that a character that is left is right, 0 to 1.")
-    messages: list[RecalledMessage] = Field(description="The messages on the page, with keepsakes spliced in.")
+    messages: list[MessageOnPage] = Field(description="The messages on the page, with keepsakes spliced in.")
 
     @property
     def kept_percent(self) -> int:

@@ -46,6 +46,8 @@ class FadedMessage(Value):
     before: str = Field(description="Its text as the memory holds it now.")
     after: str = Field(description="What would be left of it.")
     gaps: list[int] = Field(description="Offsets in `after` of the marks ⋯ where something would have faded.")
+    begins_before: bool = Field(description="Whether the message begins on an earlier page.")
+    goes_on: bool = Field(description="Whether the message goes on on a later page.")
 
 
 class PagePreview(Value):

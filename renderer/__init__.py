@@ -1,6 +1,7 @@
 """Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text."""
 
 from .atlas import Atlas, load_atlas
+from .breaks import Edge, cut_run, uncut
 from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
@@ -15,6 +16,7 @@ from .page import (
     Cells,
     Page,
     Span,
+    edges_of,
     grid_text,
     shown_cells,
     shown_text,
@@ -42,6 +44,7 @@ __all__ = [
     "BrokenPlugin",
     "Cells",
     "Confusables",
+    "Edge",
     "Entry",
     "FoxingError",
     "LayoutError",
@@ -56,6 +59,8 @@ __all__ = [
     "Transcription",
     "Typesetter",
     "code_points",
+    "cut_run",
+    "edges_of",
     "escape",
     "grid_text",
     "load_atlas",
@@ -68,4 +73,5 @@ __all__ = [
     "tier_rank",
     "transcribe",
     "transcribe_spans",
+    "uncut",
 ]

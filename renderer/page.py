@@ -1,10 +1,12 @@
 """A typeset page: a grid of cells, and which cells belong to which message."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .breaks import Edge
 from .layout import PageLayout
 
 #: A grid or a run of cells, each a code point, `BLANK`, `WIDE_TAIL` or `PADDING`. Control characters never occur: they
@@ -25,8 +27,14 @@ ESCAPE_OPEN = "⟦"
 ESCAPE_CLOSE = "⟧"
 MESSAGE_MARK = "▶"
 THREAD_MARK = "◆"
+#: At the end of the header of a message that goes on on a later page, in place of a blank. It is read well at every
+#: tier, as is `MESSAGE_MARK`, of which there are two where a message begins on an earlier page.
+GOES_ON_MARK = ">"
 #: Where ink has faded: what stood here is gone. Marks right after one another are one gap.
 GAP_MARK = "⋯"
+
+#: Cells of a header that consists of marks, at most; others have more.
+BARE_HEADER = 3
 
 #: Characters with a meaning of their own on a page; literal ones are typeset as escapes.
 RESERVED = NEWLINE_MARK + TAB_MARK + FILLER_MARK + ESCAPE_OPEN + ESCAPE_CLOSE + GAP_MARK
@@ -74,6 +82,21 @@ class Page:
     def text(self) -> str:
         """The page in reading order, headers and marks included, without trailing blanks."""
         return grid_text(self.cells)
+
+
+def edges_of(header: Cells, *, begins_before: bool | None = None, goes_on: bool | None = None) -> tuple[Edge, Edge]:
+    """How the part of a message below `header` begins and ends, by its marks. `begins_before`, `goes_on`: whether it is
+    known to; one without a mark, as on older pages, may be cut inside a word."""
+    text = "".join(map(chr, header.tolist()))
+    begun = re.search(f"{MESSAGE_MARK}+", text)
+    ended = len(text) - len(text.rstrip(GOES_ON_MARK))
+    return _edge(len(begun[0]) - 1 if begun else 0, begins_before), _edge(ended, goes_on)
+
+
+def _edge(marks: int, cut: bool | None) -> Edge:
+    if cut is False or (cut is None and not marks):
+        return Edge.WHOLE
+    return Edge.BETWEEN if marks == Edge.BETWEEN else Edge.INSIDE
 
 
 def begun_gaps(cells: Cells) -> npt.NDArray[np.bool_]:

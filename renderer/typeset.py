@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .atlas import load_atlas
+from .breaks import CONTEXT, Edge, best_break, edge_at
 from .errors import RenderError
 from .layout import DENSE_PAGE, PageLayout
 from .page import (
@@ -26,6 +27,7 @@ from .page import (
     ESCAPE_CLOSE,
     ESCAPE_OPEN,
     FILLER_MARK,
+    GOES_ON_MARK,
     MESSAGE_MARK,
     NEWLINE_MARK,
     PADDING,
@@ -69,6 +71,9 @@ class Entry:
     gaps: frozenset[int] = frozenset()
     #: Whether the page shows thread, role, name and time. Otherwise a mark alone says that a message begins.
     header: bool = True
+    #: How `content` begins and ends if it is not a whole message. What a page break makes of it comes on top.
+    begin: Edge = Edge.WHOLE
+    end: Edge = Edge.WHOLE
 
 
 _Flags = npt.NDArray[np.bool_]
@@ -87,6 +92,19 @@ class _Setting(NamedTuple):
     header: Cells
     body: Cells
     characters: int
+    #: How the part ends.
+    end: Edge
+
+
+class _Rest(NamedTuple):
+    """What is still to be typeset of a message."""
+
+    #: As much of it as matters for where it is cut.
+    text: str
+    #: How it ends.
+    end: Edge
+    #: Characters to take at least, if they fit.
+    least: int
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
@@ -110,8 +128,11 @@ class Typesetter:
     def page(self, entries: Sequence[Entry]) -> Page:
         """One page with as many of `entries`, in order, as fit.
 
-        The last message may be cut between characters; its span's `char_stop` says where. Messages without a span did
-        not fit. A header that leaves no room for content on an empty page is omitted, so every page takes something.
+        The last message may be cut where `best_break` says; its span's `char_stop` says where. Messages without a span
+        did not fit. The header of a message that goes on says so on both pages: with a second `MESSAGE_MARK` where it
+        begins on an earlier page, and a `GOES_ON_MARK` at its end where it goes on on a later one; with one more where
+        the page ends inside a word. A header that leaves no room for content on an empty page is omitted, so every page
+        takes something.
         Raises `RenderError` for naive times or an empty sequence.
         """
         if not entries:
@@ -159,25 +180,33 @@ class Typesetter:
 
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:
         """`entry` from cell `position` on, None if nothing of it fits there. `before`: the entry above it, if any."""
-        setting = self._fit(_header(entry, before), entry, position)
+        first, said = before is None, entry.end
+        setting = self._fit(_header(entry, before, said), entry, position, first=first)
+        for end in (Edge.BETWEEN, Edge.INSIDE):
+            if setting.end == end != said:  # the header is to say so, which may move the break
+                said = end
+                setting = self._fit(_header(entry, before, said), entry, position, first=first)
         fits = position + len(setting.header) <= self.layout.cells
         if fits and (setting.characters or entry.skip_chars == len(entry.content)):
             return setting
-        return self._fit("", entry, 0) if before is None else None
+        return self._fit("", entry, 0, first=True) if first else None
 
-    def _fit(self, header: str, entry: Entry, position: int) -> _Setting:
-        """`header` and the content that fits between it and the end of the page, from cell `position` on."""
+    def _fit(self, header: str, entry: Entry, position: int, *, first: bool) -> _Setting:
+        """`header` and the content that fits between it and the end of the page, from cell `position` on. `first`:
+        whether at least a character of it is to be taken."""
         room = max(0, self.layout.cells - position)
         # Each character takes at least one cell; without this limit the time would be quadratic in the message length.
         text = entry.content[entry.skip_chars : entry.skip_chars + room + 1]
+        following = entry.content[entry.skip_chars + len(text) : entry.skip_chars + len(text) + CONTEXT]
         gaps = [place - entry.skip_chars for place in sorted(entry.gaps)]
+        rest = _Rest(text + following, entry.end, int(first))
         confusables = self.repertoire.confusables
         if confusables is None or (text.isascii() and (entry.thread + entry.role + (entry.name or "")).isascii()):
-            return self._cut(header, text, None, gaps, position)
+            return self._cut(header, text, None, gaps, position, rest)
         points = code_points(header + text)
         if confusables.plain(points):
-            return self._cut(header, text, None, gaps, position)
-        setting = self._cut(header, text, self._misread(points), gaps, position)
+            return self._cut(header, text, None, gaps, position, rest)
+        setting = self._cut(header, text, self._misread(points), gaps, position, rest)
         for attempt in range(1, _ATTEMPTS + 1):
             if setting.characters == len(text):
                 break
@@ -185,7 +214,7 @@ class Typesetter:
             text = text[: setting.characters]
             points = points[: len(header) + len(text)]
             escaped = self._misread(points) if attempt < _ATTEMPTS else confusables.ambiguous(points)
-            setting = self._cut(header, text, escaped, gaps, position)
+            setting = self._cut(header, text, escaped, gaps, position, rest)
         return setting
 
     def _misread(self, points: Cells) -> _Flags:
@@ -196,9 +225,11 @@ class Typesetter:
             misread[units.owners[self.repertoire.confusables.canonical(units.values) != units.values]] = True
         return misread
 
-    def _cut(self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int) -> _Setting:
+    def _cut(
+        self, header: str, text: str, escaped: _Flags | None, gaps: Sequence[int], position: int, rest: _Rest
+    ) -> _Setting:
         """`header` and as much of `text` as fits. `escaped`: which of their characters to escape; `gaps`: where in
-        `text` there may be gaps, beyond its ends too."""
+        `text` there may be gaps, beyond its ends too; `rest`: what `text` begins."""
         in_header, in_text = (None, None) if escaped is None else (escaped[: len(header)], escaped[len(header) :])
         header_units = _units(code_points(header), self.repertoire, "mark", in_header)
         header_cells = _place(header_units, position, self.layout).values
@@ -207,10 +238,13 @@ class Typesetter:
         here = [place for place in gaps if 0 <= place < len(text)]
         units = _units(code_points(text), self.repertoire, self.layout.newline, in_text, here)
         units = _place(units, start, self.layout)
-        if len(units.values) <= room:
-            return _Setting(header_cells, units.values, len(text))
-        characters = int(units.owners[room])  # the first character that does not fit entirely
-        return _Setting(header_cells, units.values[: int(np.searchsorted(units.owners, characters))], characters)
+        characters = len(text)
+        if len(units.values) > room:
+            limit = int(units.owners[room])  # the first character that does not fit entirely
+            characters = best_break(rest.text, limit, self.layout.cells, least=min(rest.least, limit))
+        body = units.values[: int(np.searchsorted(units.owners, characters))]
+        end = rest.end if characters == len(rest.text) else edge_at(rest.text, characters)
+        return _Setting(header_cells, body, characters, end)
 
 
 def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
@@ -226,17 +260,19 @@ def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
     return rest
 
 
-def _header(entry: Entry, before: Entry | None) -> str:
+def _header(entry: Entry, before: Entry | None, end: Edge) -> str:
     """Thread, role, name, date and time; thread, date and time only where they differ from the header before. A mark
-    alone if the entry has no header."""
-    if not entry.header:
-        return MESSAGE_MARK
+    alone if the entry has no header. `end`: of the part that it stands before; its mark takes the place of the last
+    blank."""
+    begin = edge_at(entry.content, entry.skip_chars) if entry.skip_chars else entry.begin
+    if not entry.header:  # whose parts begin and end between words
+        return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + GOES_ON_MARK * min(end, Edge.BETWEEN)
     if before is not None and not before.header:
         before = None
     same_thread = before is not None and before.thread == entry.thread
     at = _utc(entry)
     last = _utc(before) if before is not None and same_thread else None
-    words = [f"{MESSAGE_MARK}{entry.role}"]
+    words = [f"{MESSAGE_MARK * (1 + begin)}{entry.role}"]
     if entry.name:
         words.append(entry.name)
     if last is None or at.date() != last.date():
@@ -244,7 +280,7 @@ def _header(entry: Entry, before: Entry | None) -> str:
     if last is None or at.replace(second=0, microsecond=0) != last.replace(second=0, microsecond=0):
         words.append(f"{at.hour:02d}:{at.minute:02d}")
     thread = f"{THREAD_MARK}{entry.thread} " if entry.thread and not same_thread else ""
-    return thread + " ".join(words) + " "
+    return thread + " ".join(words) + (GOES_ON_MARK * end or " ")
 
 
 def _utc(entry: Entry) -> datetime:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from foxing.memory import Memory, PageInfo
 
 #: Explains the marks on a page.
-LEGEND = "◆ thread, ▶ message, ¶ new line, ⇥ tab, ⟦…⟧ code point; times on the page are in UTC (+00:00)"
+LEGEND = (
+    "◆ thread, ▶ message (▶▶ begins on an earlier page, > goes on on a later one), ¶ new line, ⇥ tab, ⟦…⟧ code point; "
+    "times on the page are in UTC (+00:00)"
+)
 
 
 def read(
@@ -74,6 +77,9 @@ def preview(
         console.print(rows)
         for message in found.messages:
             console.print()
+            ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.goes_on)
+            if said := " and ".join(words for words, so in ends if so):
+                console.print(Text(f"only a part: it {said}", style="dim"), soft_wrap=True)
             if message.before == message.after:
                 console.print(Text(printable(f"same:   {message.before}")), soft_wrap=True)
                 continue

@@ -118,10 +118,13 @@ RECALL_IMAGES: Json = {
             "height": 512,
             "tokens": 64,
             "message_ids": [MESSAGE_ID],
+            "begins_before": [],
+            "goes_on": [],
         }
     ],
     "vision_tokens": 64,
     "open_spans": [],
+    "whole_spans": [],
     "left_out": [],
     "next_cursor": None,
 }
@@ -176,8 +179,9 @@ PAGE_READING: Json = {
     "text": "▶We ship Titan on 14 March, ⋯ happers.",
     "lines": [{"row": 0, "text": "▶We ship Titan on 14 March, ⋯ happers.", "confidence": 0.9874}],
     "uncertain": [[35, 36, 0.5312]],
+    "kept": 0.7727,
     "confidence": 0.9874,
-    "messages": [MESSAGE],
+    "messages": [{**MESSAGE, "begins_before": False, "goes_on": False}],
 }
 
 WORDS: Json = {
@@ -204,6 +208,8 @@ PAGE_PREVIEW: Json = {
             "before": "We ship Titan on 14 March, whatever happens.",
             "after": "⋯ ship Titan ⋯ 14 March ⋯",
             "gaps": [0, 13, 24],
+            "begins_before": False,
+            "goes_on": False,
         }
     ],
 }

@@ -181,7 +181,7 @@ def _answered(
     stored, question = asked
     answer = memory.context(stored.bank, replace(request, query=question.text))
     originals = {str(message.id): message.text for message in stored.conversation.messages}
-    shown = {key: stored.held[key] for key in answer.message_ids if key not in answer.in_part}
+    shown = {key: stored.held[key] for key in answer.message_ids}
     images = [str(block["data"]) for block in answer.content if block["type"] == "image"]
     read = None
     if engine is not None:

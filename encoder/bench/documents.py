@@ -79,7 +79,7 @@ def full_pages(messages: Sequence[Entry], typesetter: Typesetter, limit: int | N
         page = typesetter.page(queue)
         taken = len(page.spans)
         queue = remaining(queue[:taken], page) + queue[taken:]
-        full = page.rows_used == page.layout.rows
+        full = page.rows_used == page.layout.rows or len(queue) > 0  # something did not fit
         if full or not pages:
             pages.append(page)
     return pages

@@ -162,6 +162,9 @@ class Image:
     #: What the image costs the reader.
     tokens: int
     message_ids: tuple[str, ...]
+    #: Ids of the messages on it that begin on an earlier image, and of those that go on on a later one.
+    begins_before: tuple[str, ...] = ()
+    goes_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,8 @@ class RecalledImages:
     left_out: tuple[LeftOut, ...]
     next_cursor: str | None
     notes: tuple[str, ...] = ()
+    #: The messages that an image shows only a part of, whole, as text.
+    whole_spans: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,8 @@ class Context:
     reader: str
     formula: str
     notes: tuple[str, ...] = ()
+    #: Those of `message_ids` that a page image shows in part; each stands whole as text beside it.
+    in_part: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -237,6 +244,16 @@ def _whole_percent(share: float) -> int:
 
 
 @dataclass(frozen=True)
+class MessageOnPage(Message):
+    """A message, or the part of it on a page."""
+
+    #: Whether the message begins on an earlier page.
+    begins_before: bool = False
+    #: Whether the message goes on on a later page.
+    goes_on: bool = False
+
+
+@dataclass(frozen=True)
 class PageReading:
     """A page as read from what the memory holds."""
 
@@ -250,7 +267,7 @@ class PageReading:
     kept: float
     #: Mean probability that a character that is left is right, 0 to 1.
     confidence: float
-    messages: tuple[Message, ...]
+    messages: tuple[MessageOnPage, ...]
 
     @property
     def kept_percent(self) -> int:
@@ -267,6 +284,9 @@ class FadedMessage:
     after: str
     #: Offsets in `after` of the marks ⋯ where something would have faded.
     gaps: tuple[int, ...]
+    #: Whether the message begins on an earlier page, and whether it goes on on a later one.
+    begins_before: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)

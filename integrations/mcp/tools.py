@@ -11,7 +11,7 @@ from pydantic import Field
 from foxing.integrations.client import Bank, Call, ClientError, NewMessage, Page, Pages, Tier, calls
 
 from .banks import ConnectionOf
-from .wording import forecast_text, found_text, page_text, timeline_text
+from .wording import forecast_text, found_text, image_text, messages_text, page_text, timeline_text
 
 R = TypeVar("R")
 
@@ -93,9 +93,11 @@ class Tools:
             return [_text(NOTHING_YET)]
         blocks: list[ContentBlock] = []
         for image in found.images:
-            ids = ", ".join(image.message_ids)
-            blocks.append(_text(f"Page {image.page_id}, tier {image.tier}, with the messages {ids}:"))
+            blocks.append(_text(image_text(image)))
             blocks.append(ImageContent(type="image", data=image.data, mime_type=image.media_type))
+        if found.whole_spans:
+            whole = messages_text(found.whole_spans)
+            blocks.append(_text(f"The messages that these images show in part, whole:\n{whole}"))
         if found.open_spans or found.left_out or not blocks:
             blocks.append(_text(found_text(found.open_spans, found.left_out, found.notes)))
         return blocks

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from foxing.integrations.client import AgeingForecast, Bank, LeftOut, Message, Page, PageReading
+from foxing.integrations.client import AgeingForecast, Bank, Image, LeftOut, Message, MessageOnPage, Page, PageReading
 
 MAX_RUNS = 20  # of uncertain characters that are listed
 
@@ -13,11 +13,11 @@ def messages_text(messages: Iterable[Message]) -> str:
     return "\n".join(map(message_text, messages))
 
 
-def message_text(message: Message) -> str:
-    """One message on a line of its own, more if its text has more."""
+def message_text(message: Message, beyond: str = "") -> str:
+    """One message on a line of its own, more if its text has more. `beyond`: what is to be said of its ends."""
     speaker = message.role if message.name is None else f"{message.role} {message.name}"
     head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
-    notes = []
+    notes = [beyond] if beyond else []
     if message.kept_percent < 100:
         notes.append(f"{message.kept_percent}% kept, ⋯ stands for what has faded")
     if message.uncertain:
@@ -57,7 +57,24 @@ def page_text(reading: PageReading) -> str:
     else:
         state = f"{reading.kept_percent}% kept, read with confidence {reading.confidence:.2f}"
     head = f"Page {reading.page_id} at tier {reading.tier}, {state}:"
-    return "\n".join([head, messages_text(reading.messages)])
+    return "\n".join([head, *(message_text(message, _beyond(message)) for message in reading.messages)])
+
+
+def image_text(image: Image) -> str:
+    """What stands before a page image."""
+    said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(image.message_ids)}"
+    if image.begins_before:
+        said += f"; shown in part, they begin on an earlier page: {', '.join(image.begins_before)}"
+    if image.goes_on:
+        said += f"; shown in part, they go on on a later page: {', '.join(image.goes_on)}"
+    return f"{said}:"
+
+
+def _beyond(message: MessageOnPage) -> str:
+    """What is to be said of a message that goes on beyond a page."""
+    ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.goes_on)
+    said = " and ".join(words for words, so in ends if so)
+    return f"only a part: it {said}" if said else ""
 
 
 def forecast_text(forecast: AgeingForecast) -> str:

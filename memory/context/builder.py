@@ -1,7 +1,7 @@
 """Builds context: the last messages exactly, then what recall finds, as text or page image, whichever shows more for a
 billed token."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -41,8 +41,6 @@ STEPS, LEAST_STEP = 16, 32
 MATCHES, TOKENS_PER_MATCH = 40, 32
 #: Pages of which sheets are drawn.
 PAGES = 24
-#: Share of a message from which on it is shown whole, rounding aside.
-WHOLE = 1 - 1e-6
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
 NOTHING_ASKED = "nothing was recalled, since no user message of the prompt has text; give a query to recall something"
@@ -66,6 +64,8 @@ class _Recalled:
     shown_by: Sequence[frozenset[int]] = ()
     #: For each of `sheets`: the messages on it that are none of `spans`; of one shown in part, its share.
     beside: Sequence[float] = ()
+    #: Those that a sheet shows in part, whole, by number. Those that stand as text anyway are not among them.
+    whole: Mapping[int, RecalledMessage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -150,7 +150,21 @@ class ContextBuilder:
             recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
             matching = set(ids)
             recalled.beside = [_others(sheet, matching) for sheet in recalled.sheets]
+            whole = self._whole(bank_id, {number for sheet in recalled.sheets for number in sheet.placed.in_part})
+            recalled.whole = {
+                number: message
+                for number, message in whole.items()
+                if message.message_id not in taken and message.text and message.text not in request.given
+            }
         return recalled
+
+    def _whole(self, bank_id: int, numbers: Collection[int]) -> dict[int, RecalledMessage]:
+        """Number → message, for those that exist."""
+        with self.database.read() as connection:
+            known = messages.by_ids(connection, bank_id, numbers)
+            stored = StoredMessages.fetch(connection, bank_id, list(known.values()))
+        remembered = self.assembler.assemble(stored)
+        return {number: recalled_message(message, remembered[number]) for number, message in known.items()}
 
 
 def _shown_by(
@@ -212,9 +226,10 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
         Match(line_tokens(span), worth, sheets)
         for span, worth, sheets in zip(recalled.spans, worths, places, strict=True)
     ]
+    whole = [sum(map(line_tokens, _whole_beside([sheet], recalled))) for sheet in recalled.sheets]
     offers = [
-        Offer(sheet.tokens(keepsakes=request.keepsakes), sheet.text_tokens, beside)
-        for sheet, beside in zip(recalled.sheets, recalled.beside, strict=True)
+        Offer(sheet.tokens(keepsakes=request.keepsakes) + text, sheet.text_tokens + text, beside)
+        for sheet, text, beside in zip(recalled.sheets, whole, recalled.beside, strict=True)
     ]
     limits = ImageLimits(reader, recalled.sheets)
     while True:
@@ -228,6 +243,14 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
             if matches and not plan.tokens:
                 recalled.notes.append(_too_small(matches, room))
             return plan
+
+
+def _whole_beside(sheets: Sequence[DrawnSheet], recalled: _Recalled) -> list[RecalledMessage]:
+    """The messages that `sheets` show in part, whole."""
+    in_part = dict.fromkeys(
+        number for sheet in sheets for number in sheet.placed.shares if number in sheet.placed.in_part
+    )
+    return [recalled.whole[number] for number in in_part if number in recalled.whole]
 
 
 def _given(recalled: _Recalled, plan: Plan) -> list[str]:
@@ -248,9 +271,12 @@ def _too_small(matches: Sequence[Match], room: int) -> str:
 def _result(
     request: ContextRequest, reader: Reader, recalled: _Recalled, plan: Plan, recent: Sequence[RecalledMessage]
 ) -> ContextResult:
-    """The content of a plan: page images, then matches, each in time order, then the last messages."""
+    """The content of a plan: page images, then matches and what the images show in part, each in time order, then the
+    last messages."""
     sheets = [recalled.sheets[place] for place in sorted(plan.sheets)]
-    matches = sorted((recalled.spans[n] for n in plan.texts), key=lambda span: (span.created_at, span.message_id))
+    whole = {message.message_id: message for message in _whole_beside(sheets, recalled)}
+    found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
+    matches = sorted([*found, *whole.values()], key=lambda span: (span.created_at, span.message_id))
     blocks: list[Block] = []
     for drawn in sheets:
         image = ImageBlock(drawn.sheet.png, drawn.sheet.width_px, drawn.sheet.height_px, drawn.sheet.tokens)
@@ -269,17 +295,8 @@ def _result(
         billed_tokens=texts + images,
         text_tokens_instead=texts + sum(drawn.text_tokens for drawn in sheets),
         message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.placed.keys), *as_text])),
-        in_part=[key for key in _in_part(sheets) if key not in as_text],
+        in_part=list(dict.fromkeys(key for drawn in sheets for key in drawn.placed.keys_of(drawn.placed.in_part))),
         reader=reader.name,
         formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
         notes=recalled.notes,
     )
-
-
-def _in_part(sheets: Sequence[DrawnSheet]) -> list[str]:
-    """Keys of the messages that sheets do not show to their ends."""
-    shares: dict[str, float] = {}
-    for drawn in sheets:
-        for key, share in zip(drawn.placed.keys, drawn.placed.shares.values(), strict=True):
-            shares[key] = shares.get(key, 0.0) + share
-    return [key for key, share in shares.items() if share < WHOLE]

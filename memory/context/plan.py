@@ -38,7 +38,7 @@ class Offer:
 
     #: What the reader bills for it and for the text beside it.
     tokens: int
-    #: Tokens of all that it shows, as text.
+    #: Tokens of all that it and the text beside it show, as text.
     text_tokens: int
     #: Messages on it that are none of the matches; of one on several sheets, its share.
     beside: float = 0.0

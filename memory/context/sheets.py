@@ -23,18 +23,19 @@ class DrawnSheet:
     label: str
     #: Their identifiers, which are easily misread; empty if there are none.
     identifiers: str
-    #: Tokens of the same messages as text.
+    #: Tokens of the messages that it shows to their ends, as text.
     text_tokens: int
 
     @classmethod
     def of(cls, placed: PageSheet) -> Self:
         """The sheet with what is said before it."""
         parts = placed.parts
-        lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in parts)
+        whole = [part for part in parts if int(part.message_id) not in placed.in_part]
+        lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in whole)
         first, last = min(part.created_at for part in parts), max(part.created_at for part in parts)
         return cls(
             placed,
-            f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.",
+            f"Page image, {len(parts)} messages from {minute(first)} to {minute(last)}.{_cut(placed)}",
             " ".join(_identifiers([part.content for part in parts])),
             count_text_tokens("\n".join(lines)),
         )
@@ -69,6 +70,18 @@ class _Part(NamedTuple):
     created_at: datetime
     text: str
     kept_percent: int = 100
+
+
+def _cut(placed: PageSheet) -> str:
+    """What is said of the messages that an image shows in part."""
+    said = []
+    for part in placed.parts:
+        number = int(part.message_id)
+        if number in placed.in_part:
+            ends = ("begins before it", number in placed.begins_before), ("goes on after it", number in placed.goes_on)
+            how = " and ".join(words for words, so in ends if so)
+            said.append(f"the one of {minute(part.created_at)} by {part.name or part.role} {how}")
+    return f" In part, and whole as text below: {'; '.join(said)}." if said else ""
 
 
 def _identifiers(parts: Sequence[str]) -> dict[str, None]:

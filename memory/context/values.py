@@ -102,7 +102,7 @@ class ContextResult(Value):
     message_ids: list[str] = Field(description="Messages that the content shows, whole or in part, in its order.")
     in_part: list[str] = Field(
         default_factory=list,
-        description="Those of `message_ids` that the page images show in part only; the rest is on others.",
+        description="Those of `message_ids` that a page image shows in part; each stands whole as text beside it.",
     )
     reader: str = Field(description="Name of the reader.")
     formula: str = Field(description="What the reader bills for an image, in words, and how text is counted.")

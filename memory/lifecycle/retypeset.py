@@ -1,17 +1,17 @@
 """Typesetting the messages of a page again, in another layout."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.drawing import Flags
-from foxing.memory.pages.spans import Ranges, keepsake_rows
+from foxing.memory.pages.spans import Ranges, keepsake_rows, part_edges
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
-from foxing.renderer import Entry, Page, PageLayout, Span, Transcription, Typesetter, transcribe_spans
+from foxing.renderer import Cells, Entry, Page, PageLayout, Span, Transcription, Typesetter, transcribe_spans
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class MessagePart:
     gaps: frozenset[int] = frozenset()
     #: bool[len(text)]: characters that are known to be misread
     misread: Flags | None = None
+    #: uint32[rows, columns]: the page
+    cells: Cells = field(default_factory=lambda: np.zeros((0, 0), dtype=np.uint32))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes:
     """The part of a message in `span` of a page with that `state` and `layout`. `keepsakes`: those of the page."""
     spliced = splice(state, layout, span, keepsakes)
     read = spliced.transcription
-    return MessagePart(span, read.text, spliced.keepsakes, frozenset(read.gaps.tolist()), read.confidence == 0)
+    return MessagePart(
+        span, read.text, spliced.keepsakes, frozenset(read.gaps.tolist()), read.confidence == 0, state.cells
+    )
 
 
 def retypeset(
@@ -84,8 +88,9 @@ def _misread_cells(page: Page, read: Sequence[Transcription], parts: Sequence[Me
 
 
 def _entry(part: MessagePart, message: Message) -> Entry:
-    key, at = str(message.id), message.created_at
-    return Entry(key, message.role, part.text, at, message.thread, message.name, gaps=part.gaps)
+    begin, end = part_edges(part.cells, part.span, message.chars)
+    entry = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
+    return replace(entry, gaps=part.gaps, begin=begin, end=end)
 
 
 def _keepsakes_in(part: MessagePart, span: Span) -> Ranges:

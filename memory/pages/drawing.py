@@ -24,12 +24,12 @@ from foxing.memory.storage.repositories import messages, pages, rehearsals
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
-from foxing.renderer import Cells, Entry, PageLayout, transcribe_spans
+from foxing.renderer import Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
 from foxing.renderer.ink import FadedText
 
 from .content import PageState
 from .preview import word_counts
-from .spans import keepsake_rows
+from .spans import keepsake_rows, part_edges
 from .splice import SplicedText, splice
 
 Flags = npt.NDArray[np.bool_]
@@ -137,7 +137,7 @@ def _inked(page: StoredPage) -> InkedPage:
     for span, text in zip(page.spans, page.texts, strict=True):
         message = page.messages[span.message_id]
         entry = Entry(str(message.id), message.role, "", message.created_at, message.thread, message.name)
-        inked.append(InkedMessage.of(entry, span, text.transcription))
+        inked.append(InkedMessage.of(entry, span, text.transcription, _edges(page, span)))
     cells = page.state.cells[: page.row.rows_used]
     refinements = (
         rare_in_bank(page.frequencies),
@@ -191,7 +191,10 @@ def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
         }
         for old, new in zip(page.spans, faded.page.spans, strict=True)
     ]
-    kept = [_kept(text, left) for text, left in zip(page.texts, faded.texts, strict=True)]
+    kept = [
+        _kept(text, left, uncut(text.transcription.text, *_edges(page, span)))
+        for span, text, left in zip(page.spans, page.texts, faded.texts, strict=True)
+    ]
     keepsakes = keepsake_rows(faded.page.spans, transcribe_spans(faded.page), [[*each] for each in kept])
     exact = (text for each in kept for text in each.values())
     for keepsake, text in zip(keepsakes, exact, strict=True):
@@ -199,11 +202,18 @@ def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
     return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
 
 
-def _kept(text: SplicedText, left: FadedText) -> dict[tuple[int, int], str]:
+def _edges(page: StoredPage, span: SpanRow) -> tuple[Edge, Edge]:
+    return part_edges(page.state.cells, span, page.messages[span.message_id].chars)
+
+
+def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tuple[int, int], str]:
     """The keepsakes of a text by the range that stands for each in what is left of it: itself, or a gap that stands for
-    nothing else, since a word that does not read as it was drawn fades."""
+    nothing else, since a word that does not read as it was drawn fades. `whole`: the range in which no word is cut by a
+    page break; a part of a keepsake is none."""
     said, kept = text.transcription.text, {}
     for start, stop in text.keepsakes:
+        if start < whole[0] or stop > whole[1]:
+            continue
         first = int(np.searchsorted(left.origin, start, side="left"))
         last = int(np.searchsorted(left.origin, stop - 1, side="right"))
         first += len(left.text[first:last]) - len(left.text[first:last].lstrip(" "))

@@ -1,8 +1,9 @@
 """Messages as they are read from pages: the part on each page, and the parts joined."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.memory.text.parts import parse_parts
 from foxing.memory.text.passages import Passage
-from foxing.renderer import PageLayout, tier_rank
+from foxing.renderer import Edge, PageLayout, cut_run, edges_of, tier_rank
 
 from .content import PageState
 from .splice import join_gaps, splice
@@ -47,6 +48,9 @@ class RememberedMessage:
     failed: bool = False
     #: when the last message of its pages came into the bank; None of an open message, which says so itself
     arrived_at: datetime | None = None
+    #: how the page of a part says that it begins and ends
+    begin: Edge = Edge.WHOLE
+    end: Edge = Edge.WHOLE
 
     @property
     def mean_confidence(self) -> float:
@@ -103,6 +107,7 @@ def read_part(
     part = splice(state, PageLayout.from_dict(page.layout), span, spliced).transcription
     flagged = part.confidence < state.flag_below
     flagged[part.gaps] = False
+    begin, end = edges_of(state.cells.reshape(-1)[span.header_start : span.start])
     return RememberedMessage(
         part.text,
         part.confidence,
@@ -113,13 +118,17 @@ def read_part(
         span.char_stop - span.char_start,
         (page.key,),
         arrived_at=page.arrived_at,
+        begin=begin,
+        end=end,
     )
 
 
 def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
-    """A sealed message from its parts in the order of its text."""
+    """A sealed message from its parts in the order of its text. A word that a page break may have cut is not among them
+    if half of it has faded."""
     if len(parts) == 1:
         return parts[0]
+    parts = _without_halves(parts)
     tiers = [part.tier for part in parts if part.tier is not None]
     return RememberedMessage(
         text="".join(part.text for part in parts),
@@ -133,6 +142,31 @@ def join_parts(parts: Sequence[RememberedMessage]) -> RememberedMessage:
         readable=all(part.readable for part in parts),
         failed=any(part.failed for part in parts),
         arrived_at=max((part.arrived_at for part in parts if part.arrived_at is not None), default=None),
+    )
+
+
+def _without_halves(parts: Sequence[RememberedMessage]) -> list[RememberedMessage]:
+    """`parts` without words of which the other half has faded on the page before or after."""
+    result = list(parts)
+    for number, (before, after) in enumerate(pairwise(parts)):
+        faded_before = len(before.gaps) > 0 and before.gaps[-1] == len(before.text) - 1
+        faded_after = len(after.gaps) > 0 and after.gaps[0] == 0
+        if faded_before and not faded_after and after.begin != Edge.BETWEEN:
+            result[number + 1] = _cut(after, cut_run(after.text, at_end=False), len(after.text))
+        elif faded_after and not faded_before and before.end != Edge.BETWEEN:
+            kept = result[number]
+            result[number] = _cut(kept, 0, len(kept.text) - cut_run(kept.text, at_end=True))
+    return result
+
+
+def _cut(part: RememberedMessage, start: int, stop: int) -> RememberedMessage:
+    """The characters of a part from `start` to `stop`."""
+    return replace(
+        part,
+        text=part.text[start:stop],
+        confidence=part.confidence[start:stop],
+        flagged=part.flagged[start:stop],
+        gaps=part.gaps[(part.gaps >= start) & (part.gaps < stop)] - start,
     )
 
 

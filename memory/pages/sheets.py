@@ -1,7 +1,7 @@
 """Sheets of pages: what the memory holds of a page, laid out for a reader. Set once until the page changes."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
@@ -19,6 +19,7 @@ from foxing.renderer.readers import Reader, Sheet, set_sheets
 from .content import StoredContents
 from .decoder import PageDecoder
 from .message_parts import read_part
+from .spans import part_edges
 
 #: Bytes of sheets that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
 CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
@@ -38,6 +39,18 @@ class PageSheet:
     shares: Mapping[int, float]
     #: Keys of these messages, in the same order.
     keys: tuple[str, ...]
+    #: Ids of those that begin on an earlier sheet or page, and of those that go on on a later one.
+    begins_before: frozenset[int] = frozenset()
+    goes_on: frozenset[int] = frozenset()
+
+    @property
+    def in_part(self) -> frozenset[int]:
+        """Ids of the messages that it does not show to their ends."""
+        return self.begins_before | self.goes_on
+
+    def keys_of(self, ids: Collection[int]) -> list[str]:
+        """Keys of those of its messages, in their order."""
+        return [key for number, key in zip(self.shares, self.keys, strict=True) if number in ids]
 
 
 class _OnPage(NamedTuple):
@@ -105,7 +118,9 @@ class SheetSetter(Generic[T]):
                 part = read_part(state, row, span, stored.keepsakes.get(page_id, ()))
                 who = Entry(str(message.id), message.role, part.text, message.created_at, message.thread, message.name)
                 share = (span.char_stop - span.char_start) / message.chars if message.chars else 1.0
-                entries.append(_OnPage(replace(who, gaps=frozenset(part.gaps.tolist())), message.key, share))
+                begin, end = part_edges(state.cells, span, message.chars)
+                entry = replace(who, gaps=frozenset(part.gaps.tolist()), begin=begin, end=end)
+                entries.append(_OnPage(entry, message.key, share))
             if entries:
                 by_id = {each.entry.message_id: each for each in entries}
                 sheets = set_sheets([each.entry for each in entries], reader)
@@ -157,4 +172,10 @@ def _page_sheet(row: PageRow, sheet: Sheet, by_id: Mapping[str, _OnPage]) -> Pag
         int(part.message_id): each.share * (len(part.content) / len(each.entry.content) if part.content else 1.0)
         for each, part in zip(shown, parts, strict=True)
     }
-    return PageSheet(row, sheet, parts, shares, tuple(each.key for each in shown))
+    edges = [
+        (each.entry.begin or span.char_start > 0, each.entry.end or span.char_stop < len(each.entry.content))
+        for each, span in zip(shown, sheet.page.spans, strict=True)
+    ]
+    begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
+    goes_on = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
+    return PageSheet(row, sheet, parts, shares, tuple(each.key for each in shown), begins_before, goes_on)

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
-from foxing.renderer import Span, Transcription
+from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan, SpanRow
+from foxing.renderer import Cells, Edge, Span, Transcription, edges_of
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
+
+
+def part_edges(cells: Cells, span: SpanRow, chars: int) -> tuple[Edge, Edge]:
+    """How the part of a message in `span` begins and ends. `cells`: those of its page; `chars`: of the message."""
+    header = cells.reshape(-1)[span.header_start : span.start]
+    return edges_of(header, begins_before=span.char_start > 0, goes_on=span.char_stop < chars)
 
 
 def span_rows(spans: Sequence[Span]) -> list[NewSpan]:

@@ -12,7 +12,7 @@ from PIL.Image import Image
 
 from foxing.encoder import Codec, PageDrawer, ReadFailed, Reading, TokensError, VisionTokens, can_draw_for
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
-from foxing.memory.models import Line, PageReading, RecalledMessage
+from foxing.memory.models import Line, MessageOnPage, PageReading
 from foxing.memory.reports import FadedMessage, PagePreview
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
@@ -150,6 +150,8 @@ class PageViewer:
                 before=before,
                 after=before if text is None else text.text,
                 gaps=[] if text is None else sorted(text.gaps),
+                begins_before=span.char_start > 0,
+                goes_on=span.char_stop < page.messages[span.message_id].chars,
             )
             for span, before, text in zip(page.spans, drawn.before, left, strict=True)
         ]
@@ -213,17 +215,19 @@ class PageViewer:
         return state
 
 
-def _parts_of_messages(page: _StoredPage, state: PageState) -> list[RecalledMessage]:
+def _parts_of_messages(page: _StoredPage, state: PageState) -> list[MessageOnPage]:
     """The parts of messages on the page, in their order on it."""
-    recalled = []
+    parts = []
     for span in page.spans:
         message = page.messages[span.message_id]
-        whole = (span.char_start, span.char_stop) == (0, message.chars)
-        recalled.append(recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole))
-    return recalled
+        begins_before, goes_on = span.char_start > 0, span.char_stop < message.chars
+        whole = not (begins_before or goes_on)
+        part = recalled_message(message, read_part(state, page.row, span, page.keepsakes), whole=whole)
+        parts.append(MessageOnPage(**dict(part), begins_before=begins_before, goes_on=goes_on))
+    return parts
 
 
-def _kept_of(page: _StoredPage, parts: Sequence[RecalledMessage]) -> float:
+def _kept_of(page: _StoredPage, parts: Sequence[MessageOnPage]) -> float:
     """Share of the characters on the page that are left in its `parts`; 1 if there are none."""
     chars = [span.char_stop - span.char_start for span in page.spans]
     return sum(part.kept * count for part, count in zip(parts, chars, strict=True)) / sum(chars) if any(chars) else 1.0

@@ -133,7 +133,7 @@ class MessageAssembler:
         for message in {message.id: message for message in (*stored.messages, *wanted)}.values():
             for span in _sealed_spans(stored, message):
                 if span.page_id in needed:
-                    ranges.setdefault(span.page_id, []).append((span.start, span.stop))
+                    ranges.setdefault(span.page_id, []).append((span.header_start, span.stop))
         unread = [stored.pages[page_id] for page_id in sorted(ranges) if page_id not in states]
         return states | self.decoder.read(unread, stored.contents, ranges)
 

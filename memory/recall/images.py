@@ -1,7 +1,7 @@
 """Recall as page images: the pages that hold the answers to a query."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,8 +14,9 @@ from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.sheets import PageSheet, SheetSetter
 from foxing.memory.pages.view import draw_page, encode_png
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, pages
-from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.renderer.readers import Reader, Readers
 
 from .assemble import MessageAssembler, StoredMessages
@@ -69,10 +70,24 @@ class _Found:
     candidates: Candidates
     #: what the answer went without
     note: str | None
+    bank_id: int
+    #: page id → the parts of messages on it, each with its message
+    parts: Mapping[int, Sequence[tuple[SpanRow, Message]]]
 
     def next_cursor(self, answer: _Answer) -> str | None:
         """Where the answer continues after what `answer` holds; None at its end."""
         return self.query.cursor(self.candidates.after(answer.added, ())) if answer.full else None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What an answer shows."""
+
+    answer: _Answer
+    #: each image with ids of the messages that it shows in part
+    images: Sequence[tuple[RecalledImage, Collection[int]]]
+    #: keys of messages that cannot be shown
+    unreadable: Sequence[str]
 
 
 class ImageRecaller:
@@ -95,12 +110,15 @@ class ImageRecaller:
             found = self._find(connection, bank_name, query, now, question)
         if found is None:
             return RecalledImages(images=[], vision_tokens=0, open_spans=[], left_out=[], next_cursor=None)
-        answer, images, unreadable = self._held(found) if reader is None else self._laid_out(found, reader)
+        shown = self._held(found) if reader is None else self._laid_out(found, reader)
+        answer, unreadable = shown.answer, shown.unreadable
+        images = [image for image, _ in shown.images]
         left_out = [LeftOut(message_id=key, reason="unreadable") for key in dict.fromkeys(unreadable)]
         return RecalledImages(
             images=images,
             vision_tokens=sum(image.tokens for image in images),
             open_spans=self._open_spans(found, answer),
+            whole_spans=self._whole_spans(found, {i for _, in_part in shown.images for i in in_part}),
             left_out=left_out[: query.limit],
             notes=[] if found.note is None else [found.note],
             next_cursor=found.next_cursor(answer),
@@ -113,22 +131,21 @@ class ImageRecaller:
             raise InvalidInput(f"the reader '{name}' looks at no images; recall text for it")
         return reader
 
-    def _held(self, found: _Found) -> tuple[_Answer, list[RecalledImage], list[str]]:
-        """The answer, with an image of each page as it is held, and ids of messages that cannot be shown."""
+    def _held(self, found: _Found) -> _Shown:
+        """The answer, with an image of each page as it is held."""
         states = self.assembler.decoder.read(list(found.pages.values()), found.contents)
-        images = []
+        images: list[tuple[RecalledImage, Collection[int]]] = []
         unreadable: list[str] = []
         for page_id, keys in found.answer.message_ids.items():
             state = states[page_id]
             if isinstance(state, Unreadable):  # there is no image to show; `Memory.read_page` says why
                 unreadable += keys
             else:
-                images.append(_image(found.pages[page_id], state, keys))
-        return found.answer, images, unreadable
+                images.append(_image(found.pages[page_id], state, keys, found.parts.get(page_id, ())))
+        return _Shown(found.answer, images, unreadable)
 
-    def _laid_out(self, found: _Found, reader: Reader) -> tuple[_Answer, list[RecalledImage], list[str]]:
-        """The answer as far as the limit admits its sheets, with an image of each sheet that shows a match, and ids of
-        messages that cannot be shown."""
+    def _laid_out(self, found: _Found, reader: Reader) -> _Shown:
+        """The answer as far as the limit admits its sheets, with an image of each sheet that shows a match."""
         sheets = self._sheets.sheets(list(found.answer.message_ids), reader)
         answer = _Answer(found.answer.limit, full=found.answer.full)
         unreadable: list[str] = []
@@ -138,7 +155,8 @@ class ImageRecaller:
                 break
             if not shown and not candidate.message.open:
                 unreadable.append(candidate.message.key)
-        return answer, [_sheet_image(sheets[place], keys) for place, keys in answer.message_ids.items()], unreadable
+        images = [(_sheet_image(sheets[n], keys), sheets[n].in_part) for n, keys in answer.message_ids.items()]
+        return _Shown(answer, images, unreadable)
 
     def _find(
         self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
@@ -150,6 +168,7 @@ class ImageRecaller:
         listed = candidates(connection, self.search, bank.id, resolved, question)
         answer = _collect(connection, bank.id, listed.batches(query.limit), _Answer(query.limit))
         ids = list(answer.message_ids)
+        spans, on_pages = pages.spans_of_pages(connection, ids), messages.on_pages(connection, ids)
         return _Found(
             answer,
             pages.by_ids(connection, ids),
@@ -158,6 +177,8 @@ class ImageRecaller:
             resolved,
             listed,
             self.search.vectors.note(connection, bank.id, question),
+            bank.id,
+            {i: [(span, on_pages[span.message_id]) for span in parts] for i, parts in spans.items()},
         )
 
     def _open_spans(self, found: _Found, answer: _Answer) -> list[RecalledMessage]:
@@ -165,11 +186,28 @@ class ImageRecaller:
         matches = answer.open_matches
         return [recalled_message(match.message, remembered[match.message.id], match.score) for match in matches]
 
+    def _whole_spans(self, found: _Found, ids: Collection[int]) -> list[RecalledMessage]:
+        """The messages that images show in part, whole, in time order. One that is erased meanwhile is not among
+        them."""
+        if not ids:
+            return []
+        with self.database.read() as connection:
+            known = messages.by_ids(connection, found.bank_id, ids)
+            stored = StoredMessages.fetch(connection, found.bank_id, list(known.values()))
+        remembered = self.assembler.assemble(stored)
+        ordered = sorted(known.values(), key=lambda message: (message.created_at, message.id))
+        return [recalled_message(message, remembered[message.id]) for message in ordered]
 
-def _image(row: PageRow, state: PageState, keys: Sequence[str]) -> RecalledImage:
-    """The page as it is held. `keys`: ids of the matches on it."""
+
+def _image(
+    row: PageRow, state: PageState, keys: Sequence[str], parts: Sequence[tuple[SpanRow, Message]]
+) -> tuple[RecalledImage, Collection[int]]:
+    """The page as it is held, and ids of the messages that it shows in part. `keys`: ids of the matches on it;
+    `parts`: of messages on it."""
     image = draw_page(row, state.cells, row.tier)
-    return RecalledImage.model_validate(
+    begins_before = {message.id: message.key for span, message in parts if span.char_start > 0}
+    goes_on = {message.id: message.key for span, message in parts if span.char_stop < message.chars}
+    shown = RecalledImage.model_validate(
         {
             "page_id": row.key,
             "tier": row.tier,
@@ -178,8 +216,11 @@ def _image(row: PageRow, state: PageState, keys: Sequence[str]) -> RecalledImage
             "height": image.height,
             "tokens": row.vision_tokens,
             "message_ids": list(keys),
+            "begins_before": list(begins_before.values()),
+            "goes_on": list(goes_on.values()),
         }
     )
+    return shown, begins_before.keys() | goes_on.keys()
 
 
 def _sheet_image(placed: PageSheet, keys: Sequence[str]) -> RecalledImage:
@@ -194,6 +235,8 @@ def _sheet_image(placed: PageSheet, keys: Sequence[str]) -> RecalledImage:
             "height": sheet.height_px,
             "tokens": sheet.tokens,
             "message_ids": list(keys),
+            "begins_before": placed.keys_of(placed.begins_before),
+            "goes_on": placed.keys_of(placed.goes_on),
         }
     )
 

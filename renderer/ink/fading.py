@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foxing.renderer.breaks import Edge, uncut
 from foxing.renderer.typeset import Entry
 
 from .text import FadedText, faded
@@ -73,14 +74,16 @@ def fade(
 
     `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
     before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
-    first word beside it. At least 97 % of the room is used where a step allows it. A word that stays stays in any room
+    first word beside it, and a word that a page break may have cut before all others. At least 97 % of the room is used
+    where a step allows it. A word that stays stays in any room
     that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times, once with
     the `bytes_per_bit` of the page.
     """
     entries = [message.entry for message in messages]
     ink = _Ink(messages, salience)
     least = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
-    if least <= room and any(entry.header for entry in entries) and (whole := size(entries)) <= room:
+    headed = any(entry.header for entry in entries) and not ink.cut.any()
+    if least <= room and headed and (whole := size(entries)) <= room:
         every = [np.ones(len(message.words), bool) for message in messages]
         return FadedPage(tuple(entries), tuple(ink.texts(every)), tuple(every), whole, bytes_per_bit)
     level, taken = _largest(ink, room, size, bytes_per_bit)
@@ -96,6 +99,8 @@ class _Ink:
         #: What is left of a message, by its number and the words that are kept.
         self._texts: dict[tuple[int, bytes], FadedText] = {}
         self.ends = np.cumsum([len(message.words) for message in messages])
+        #: bool[words]: those that a page break may have cut.
+        self.cut = np.concatenate([np.zeros(0, dtype=bool), *map(_cut_words, messages)])
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
         worth = np.concatenate([np.zeros(0), *salience])
         rank, total = np.floor(worth), len(worth)
@@ -124,13 +129,15 @@ class _Ink:
                 after = int(np.searchsorted(words, number))
                 asks = "?" in units[number]
                 sides = words[max(0, after - 1) : after + (after == 0 or not asks)]
-                place[number] = place[sides].max() if asks or after < len(words) else last
+                tells = asks or after < len(words) or message.entry.end != Edge.WHOLE
+                place[number] = place[sides].max() if tells else last
             start = stop
 
     def kept(self, level: int) -> _Kept:
         """bool[words] for each message: what stays at `level`, and what a gap would take more room than."""
-        kept = np.split(self.place < self.levels[level], self.ends[:-1])
-        return [_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True)]
+        kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
+        bridged = (_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True))
+        return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
 
     def texts(self, kept: _Kept) -> list[FadedText]:
         """What is left of the messages with the words that are `kept`."""
@@ -140,7 +147,7 @@ class _Ink:
         key = number, kept.tobytes()
         if key not in self._texts:
             message = self.messages[number]
-            self._texts[key] = faded(message.entry.content, message.words, kept, message.entry.gaps)
+            self._texts[key] = _left_of(message, kept)
         return self._texts[key]
 
     def entries(self, kept: _Kept) -> list[Entry]:
@@ -154,6 +161,18 @@ class _Ink:
         stays = self.place < self.levels[level]
         gaps = np.count_nonzero(stays[:-1] & ~stays[1:])
         return float(self.bits[self.levels[level]]) + GAP_BITS * (gaps + len(self.messages))
+
+
+def _left_of(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> FadedText:
+    """What is left of a message with the words that are `kept`."""
+    entry = message.entry
+    return faded(entry.content, message.words, kept, entry.gaps, goes_on=entry.end != Edge.WHOLE)
+
+
+def _cut_words(message: WrittenMessage) -> npt.NDArray[np.bool_]:
+    """bool[words]: those that go on beyond an end of the part where a page may have cut a word."""
+    first, last = uncut(message.entry.content, message.entry.begin, message.entry.end)
+    return np.array([word.start < first or word.stop > last for word in message.words], dtype=bool)
 
 
 def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from foxing.renderer.scripts import is_unspaced
+
 from .fading import WrittenMessage
 from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
-from .words import is_punctuation, is_unspaced
+from .words import is_punctuation
 
 Worth = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]

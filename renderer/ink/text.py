@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer.page import GAP_MARK
+from foxing.renderer.scripts import is_unspaced
 from foxing.renderer.typeset import Entry
 
-from .words import Word, is_unspaced
+from .words import Word
 
 #: What ends a statement. At the end of a text it fades without a mark, which would take more room and tell no more.
 _FULL_STOPS = frozenset(".。．!！…")
@@ -38,12 +39,19 @@ class FadedText:
         return replace(entry, content=self.text, gaps=self.gaps, skip_chars=0, header=False)
 
 
-def faded(text: str, words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: Collection[int] = ()) -> FadedText:
+def faded(
+    text: str,
+    words: Sequence[Word],
+    kept: npt.NDArray[np.bool_],
+    gaps: Collection[int] = (),
+    *,
+    goes_on: bool = False,
+) -> FadedText:
     """`text` with one mark in the place of each run of words that are not `kept`, and of what is between them.
 
     `words`: those of `words_of(text, gaps)`; `kept`: bool[len(words)]; `gaps`: the ones that `text` already has. A mark
-    and a kept word are separated by one blank, which scripts without blanks do not need. A full stop at the end fades
-    without a mark.
+    and a kept word are separated by one blank, which scripts without blanks do not need. A full stop at the end of the
+    message fades without a mark. `goes_on`: whether `text` ends before the message does.
     """
     if kept.all():
         return FadedText(text, frozenset(gaps), np.arange(len(text), dtype=np.int64))
@@ -52,7 +60,7 @@ def faded(text: str, words: Sequence[Word], kept: npt.NDArray[np.bool_], gaps: C
         pieces[0] = pieces[0]._replace(start=0)
     if not pieces[-1].gone:
         pieces[-1] = pieces[-1]._replace(stop=len(text))
-    elif len(pieces) > 1 and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
+    elif len(pieces) > 1 and not goes_on and _FULL_STOPS.issuperset(text[pieces[-1].start : pieces[-1].stop]):
         del pieces[-1]
     written: list[str] = []
     origins: list[npt.NDArray[np.int64]] = []

@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from foxing.renderer.scripts import HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN, UNSPACED
+
 from .languages import MEASURES, MONTHS
 
-#: Characters of a word, at most; a longer one is several units.
-LONGEST_WORD = 256
 #: Characters of a number with its unit or the parts of its date, at most.
 LONGEST_DATE = 40
 
@@ -17,17 +17,9 @@ _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05c1-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963"
     "\u0966-\u0dff\u200d"
 )
-_HAN = "\u2e80-\u2fd5\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 #: Chinese function words of one character that are seldom a part of a longer word, in Japanese neither.
 _HAN_ALONE = "的是这這吗嗎呢吧啊哦嗯你她它很还也"
-_HIRAGANA = "\u3041-\u309f"
-_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
-#: Thai, Lao, Burmese and Khmer, whose vowel signs and marks follow their letter.
-_SOUTH_EAST_ASIAN = "\u0e01-\u0e4e\u0e80-\u0ece\u1000-\u1049\u1780-\u17d3"
-_UNSPACED = _HAN + _HIRAGANA + _KATAKANA + _SOUTH_EAST_ASIAN
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-
-_LETTER = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
+_LETTER = rf"(?:[^\W{UNSPACED}]|[{_MARKS}])"
 #: Japanese and Chinese signs that belong to the number before them.
 _COUNTERS = "年月日号號時时分秒点點歳岁才人名円元個个回次度階楼歩本枚台匹週周%％"
 #: What a word may begin with: the sign of an amount, a name or a flag, and the beginning of a path.
@@ -41,11 +33,11 @@ _URL = rf"<?[A-Za-z][A-Za-z0-9+.\-]{{1,15}}://(?:{_IN_URL}|[{_STOP}]++(?={_IN_UR
 _SUFFIX = rf"(?:(?<=\d)(?:[{_COUNTERS}]|[%‰€£¥₩$]|°[CF]?)|\+\+|#(?!\w))"
 _SPACED = rf"{_PREFIX}?{_LETTER}++(?:{_JOINER}{_LETTER}++)*+{_SUFFIX}?"
 #: Signs up to the next word, and what nothing else matches.
-_SIGNS = rf"(?:(?!{_PREFIX}?{_LETTER}|[{_UNSPACED}])\S){{1,16}}|\S"
+_SIGNS = rf"(?:(?!{_PREFIX}?{_LETTER}|[{UNSPACED}])\S){{1,16}}|\S"
 #: No alternative goes far beyond what is matched in the end, so that the time is linear in the length of a text.
 _UNSPACED_UNIT = (
-    rf"[{_HAN_ALONE}]|[{_HAN}](?:(?![{_HAN_ALONE}])[{_HAN}])?|[{_KATAKANA}]{{1,12}}|[{_HIRAGANA}]{{1,4}}"
-    rf"|[{_SOUTH_EAST_ASIAN}]{{1,8}}"
+    rf"[{_HAN_ALONE}]|[{HAN}](?:(?![{_HAN_ALONE}])[{HAN}])?|[{KATAKANA}]{{1,12}}|[{HIRAGANA}]{{1,4}}"
+    rf"|[{SOUTH_EAST_ASIAN}]{{1,8}}"
 )
 _UNIT = re.compile(f"{_URL}|{_SPACED}|{_UNSPACED_UNIT}|{_SIGNS}")
 
@@ -58,11 +50,6 @@ class Word(NamedTuple):
 
     start: int
     stop: int
-
-
-def is_unspaced(character: str) -> bool:
-    """Whether the character belongs to a script that is written without blanks."""
-    return _UNSPACED_CHARACTER.match(character) is not None
 
 
 def is_punctuation(word: str) -> bool:
@@ -91,9 +78,7 @@ def _without(text: str, gaps: Iterable[int]) -> str:
 
 def _units(text: str) -> Iterator[Word]:
     for match in _UNIT.finditer(text):
-        start, stop = match.span()
-        for first in range(start, stop, LONGEST_WORD):
-            yield Word(first, min(stop, first + LONGEST_WORD))
+        yield Word(*match.span())
 
 
 def _merged(text: str, units: Iterable[Word]) -> Iterator[Word]:

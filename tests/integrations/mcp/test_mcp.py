@@ -158,6 +158,25 @@ def test_pages_are_seen_read_and_pinned(server: Server, bank: str, service: Serv
     use(server, bank, play)
 
 
+def test_a_message_that_goes_on_on_another_page_is_said_to(server: Server, service: Service, bank: str) -> None:
+    """In words, and whole beside an image of a part."""
+    long = "We ship Titan on 14 March. " * 550
+    service.memory.store(bank, [{"id": "long", "role": "user", "content": long}])
+    first, last = service.memory.seal(bank).pages
+
+    async def play(client: Client) -> None:
+        begun = text_of(await client.call_tool("read_page", {"page_id": first}))
+        assert "only a part: it goes on on a later page" in begun
+        ended = text_of(await client.call_tool("read_page", {"page_id": last}))
+        assert "only a part: it begins on an earlier page" in ended
+        shown = text_of(await client.call_tool("recall_pages", {"query": "Titan"}))
+        assert "shown in part, they go on on a later page: long" in shown
+        assert "The messages that these images show in part, whole:" in shown
+        assert long.strip() in shown
+
+    use(server, bank, play)
+
+
 def test_what_goes_wrong_is_said(server: Server, bank: str) -> None:
     async def play(client: Client) -> None:
         for tool, arguments, said in (

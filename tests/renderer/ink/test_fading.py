@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.texts import texts
 
-from foxing.renderer import Entry, Typesetter
+from foxing.renderer import Edge, Entry, Typesetter
 from foxing.renderer.ink import FadedPage, WrittenMessage, fade, words_of
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -55,6 +55,23 @@ def test_headers_fade_first() -> None:
     assert left(page) == ["We met Ann.", "In Rome?"]
     assert not any(entry.header for entry in page.entries)
     assert Typesetter().page(page.entries).text == "▶We met Ann.▶In Rome?"
+
+
+@pytest.mark.parametrize(
+    ("content", "begin", "end", "expected"),
+    [
+        ("ou know that we met tha", Edge.INSIDE, Edge.INSIDE, "⋯ know that we met ⋯"),
+        ("ou know that we met tha", Edge.BETWEEN, Edge.BETWEEN, "ou know that we met tha"),
+        ("ou know that we met tha", Edge.WHOLE, Edge.INSIDE, "ou know that we met ⋯"),
+        ("aGVsbG8=, we met $92.", Edge.INSIDE, Edge.INSIDE, "⋯ we met ⋯"),
+        ("世界で会いました東", Edge.INSIDE, Edge.INSIDE, "世界で会いました東"),
+        (" know that we met ", Edge.INSIDE, Edge.INSIDE, " know that we met "),
+    ],
+)
+def test_a_word_that_a_page_cuts_is_whole_or_gone(content: str, begin: Edge, end: Edge, expected: str) -> None:
+    [message] = written(content)
+    cut = replace(message, entry=replace(message.entry, begin=begin, end=end))
+    assert left(fade([cut], worth([cut], {}), cells([cut.entry]) - 1, cells)) == [expected]
 
 
 def test_lower_ranks_fade_first_and_within_a_rank_the_least_for_its_bits() -> None:

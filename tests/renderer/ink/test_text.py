@@ -44,6 +44,14 @@ def test_a_run_of_faded_words_is_one_gap(text: str, kept: str, expected: str) ->
     assert len(left.gaps) == expected.count("⋯")
 
 
+def test_a_full_stop_before_a_page_break_leaves_a_gap() -> None:
+    text = "We paid $92."
+    words = words_of(text)
+    kept = np.array([text[word.start : word.stop] != "." for word in words], dtype=bool)
+    assert faded(text, words, kept).text == "We paid $92"
+    assert faded(text, words, kept, goes_on=True).text == "We paid $92 ⋯"
+
+
 def test_a_literal_mark_that_stays_is_no_gap() -> None:
     text = "well⋯ no way"
     left = faded(text, words_of(text), np.array([True, True, False, True]))
