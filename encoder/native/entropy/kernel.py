@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from foxing.renderer import DENSE_PAGE
+
 from .reference import PageCoder
 from .reference_coder import Coder
 from .tables import STATE_BYTES, PriorTables
@@ -19,7 +21,12 @@ from .tables import STATE_BYTES, PriorTables
 LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
 RATE = 13  # shift of the learning rate of the mixers
 LIMIT = 400  # decisions that a probability counts; more would make it slow to change
+MAX_CELLS = DENSE_PAGE.cells  # the room of `Page` in `mixing.c`
 _NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
+_NOT_A_PAGE = (
+    "these symbols are not a page: one of them is unknown, or a full-width character begins in an odd column or in the "
+    "last one"
+)
 
 Symbols = npt.NDArray[np.uint16]
 Levels = npt.NDArray[np.uint8]
@@ -36,15 +43,21 @@ class CodedCells(NamedTuple):
     levels: Levels
 
     def first(self, count: int) -> Self:
-        """The first `count` cells, contiguous in memory."""
-        contiguous = np.ascontiguousarray
+        """The first `count` cells, contiguous in memory and of the types above. Raises `ValueError` if there are fewer,
+        or more than a page has."""
+        if not 0 <= count <= min(MAX_CELLS, *(len(part) for part in self)):
+            raise ValueError(f"{count} cells are more than are given or than a page has ({MAX_CELLS})")
         return type(self)(
-            contiguous(self.symbols[:count]), contiguous(self.rare[:count]), contiguous(self.levels[:count])
+            np.ascontiguousarray(self.symbols[:count], np.uint16),
+            np.ascontiguousarray(self.rare[:count], np.uint16),
+            np.ascontiguousarray(self.levels[:count], np.uint8),
         )
 
     @classmethod
     def empty(cls, count: int) -> Self:
-        """`count` cells to decode into."""
+        """`count` cells to decode into. Raises `ValueError` for a number that no page has."""
+        if not 0 <= count <= MAX_CELLS:
+            raise ValueError(f"a page has at most {MAX_CELLS} cells, not {count}")
         return cls(np.zeros(count, np.uint16), np.zeros(count, np.uint16), np.zeros(count, np.uint8))
 
 
@@ -137,7 +150,7 @@ class Kernel:
             coder = Coder()
             done = self._page_coder(coder).code(*parts, room)
             if done < 0:
-                raise ValueError("a full-width character begins in an odd column")
+                raise ValueError(_NOT_A_PAGE)
             return WrittenStream(bytes(coder.written) + coder.ending(), count) if done == count else done
         data = np.zeros(room + 8, dtype=np.uint8)
         length = self.library.foxing_encode(
@@ -147,7 +160,7 @@ class Kernel:
         if length == _NO_MEMORY:
             raise MemoryError("no memory to code a page")
         if length == _NO_PAGE:
-            raise ValueError("a full-width character begins in an odd column")
+            raise ValueError(_NOT_A_PAGE)
         return WrittenStream(data[:length].tobytes(), count) if length >= 0 else -1 - length
 
     def decode(self, data: bytes, count: int, *, whole: bool = True) -> CodedCells:
@@ -190,7 +203,7 @@ class Kernel:
         if done == -2 and self.library is not None:
             raise MemoryError("no memory to code a page")
         if done:
-            raise ValueError("a full-width character begins in an odd column")
+            raise ValueError(_NOT_A_PAGE)
         return result
 
     def _page_coder(self, coder: Coder) -> PageCoder:

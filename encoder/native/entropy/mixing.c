@@ -21,7 +21,7 @@
 #else
 #define EXPORT __attribute__((visibility("default")))
 #endif
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define FAST __attribute__((target_clones("avx2", "default"), flatten))
 #else
 #define FAST
@@ -651,23 +651,33 @@ static inline void append(Page *page, const Model *model, uint32_t character) {
     follow_matches(page, character);
 }
 
+/* Whether an alphabet has a symbol. */
+static inline int is_symbol(const Model *model, int alphabet, int symbol) {
+    if (alphabet == RARE_INDEX) return symbol < 1 << RARE_BITS;
+    return symbol < TREE_SIZE - RIGHT_NODES && model->lengths[symbol + (alphabet == RIGHT ? RIGHT_NODES : 0)];
+}
+
 /* Codes the first `cells` cells of a page: `symbols`, `rare` and `levels` of each. When encoding, stops where the stream
- * would no longer fit. Returns the cells coded; -1 for symbols that no page has. */
+ * would no longer fit. Returns the cells coded; -1 for symbols or a number of cells that no page has. */
 FAST static int code_page(Page *page, const Model *model, uint16_t *symbols, uint16_t *rare, uint8_t *levels, int cells) {
     Coder *coder = &page->coder;
+    if (cells < 0 || cells > MAX_CELLS) return -1;
     for (int at = 0; at < cells;) {
         set_contexts(page, model);
         page->cost = 0;
+        if (!coder->decoding && !is_symbol(model, FIRST, symbols[at])) return -1;
         int symbol = code_symbol(page, model, FIRST, symbols[at], 0), width = 1;
         uint32_t character = (uint32_t)symbol;
         symbols[at] = (uint16_t)symbol;
         if (symbol >= LEFT) {
-            if (at % 2) return -1; /* a full-width character begins in an even column */
+            if (at % 2 || at + 1 == cells) return -1; /* a full-width character takes an even column and the next */
+            if (!coder->decoding && !is_symbol(model, RIGHT, symbols[at + 1])) return -1;
             int right = code_symbol(page, model, RIGHT, symbols[at + 1], (uint32_t)symbol + 1);
             symbols[at + 1] = (uint16_t)right;
             character = FULL_WIDTH_BASE + ((uint32_t)(symbol - LEFT) << 8) + (uint32_t)right;
             width = 2;
         } else if (symbol == model->rare_class) {
+            if (!coder->decoding && !is_symbol(model, RARE_INDEX, rare[at])) return -1;
             rare[at] = (uint16_t)code_symbol(page, model, RARE_INDEX, rare[at], 0);
             character = RARE_BASE + rare[at];
         }
@@ -741,7 +751,7 @@ EXPORT int64_t foxing_decode(const Model *model, const State *state, int rate, i
 EXPORT int64_t foxing_costs(const Model *model, const State *state, int rate, int limit, uint16_t *symbols, uint16_t *rare,
                             int cells, uint16_t *costs) {
     Page *page = new_page(state, rate, limit);
-    uint8_t *levels = calloc((size_t)cells + 1, 1);
+    uint8_t *levels = cells < 0 ? NULL : calloc((size_t)cells + 1, 1);
     int64_t result = -2;
     if (page && levels) {
         page->coder.measuring = 1;
@@ -756,14 +766,19 @@ EXPORT int64_t foxing_costs(const Model *model, const State *state, int rate, in
 /* What follows serves the training of the tables alone. */
 
 /* The contexts of every symbol of a page but rare indices: `contexts`, [n][N_STATIC], and the symbols themselves, right
- * halves plus 512. Returns n. */
+ * halves plus 512. Returns n; -1 if there is no memory, or for symbols or a number of cells that no page has. */
 EXPORT int64_t foxing_contexts(const Model *model, const State *state, const uint16_t *symbols, const uint16_t *rare,
                                int cells, uint64_t *contexts, uint16_t *coded) {
+    if (cells < 0 || cells > MAX_CELLS) return -1;
     Page *page = new_page(state, 0, 0);
     if (!page) return -1;
     int64_t count = 0;
     for (int at = 0; at < cells;) {
         uint32_t symbol = symbols[at], character = symbol;
+        if (!is_symbol(model, FIRST, (int)symbol) || (symbol >= LEFT && at + 1 == cells)) {
+            count = -1;
+            break;
+        }
         set_contexts(page, model);
         for (int k = 0; k < N_STATIC; k++) contexts[count * N_STATIC + k] = mix(page->fixed[k], 0);
         coded[count++] = (uint16_t)symbol;
@@ -781,16 +796,17 @@ EXPORT int64_t foxing_contexts(const Model *model, const State *state, const uin
     return count;
 }
 
-/* Lets `state` learn from a page. Returns 0; -1 if there is no memory. */
+/* Lets `state` learn from a page. Returns 0; -1 if there is no memory, or for symbols or a number of cells that no page
+ * has. */
 EXPORT int64_t foxing_learn(const Model *model, State *state, int rate, int limit, uint16_t *symbols, uint16_t *rare,
                             uint8_t *levels, int cells) {
     Page *page = new_page(state, rate, limit);
     if (!page) return -1;
     page->coder.measuring = 1;
-    code_page(page, model, symbols, rare, levels, cells);
-    *state = page->state;
+    int64_t result = code_page(page, model, symbols, rare, levels, cells) == cells ? 0 : -1;
+    if (!result) *state = page->state;
     free(page);
-    return 0;
+    return result;
 }
 
 /* Enters `count` nodes, the most useful first, into a table. Returns how many found room. */

@@ -51,7 +51,7 @@ from .reference_values import (
     share_level,
     symbol_key,
 )
-from .tables import N_LEARNED, N_MATCH, N_NODE, N_SYMBOL, RIGHT_NODES, PriorTables, state_views
+from .tables import N_LEARNED, N_MATCH, N_NODE, N_SYMBOL, RIGHT_NODES, TREE_SIZE, PriorTables, state_views
 
 
 class PageCoder:
@@ -84,19 +84,25 @@ class PageCoder:
     def code(self, symbols: Symbols, rare: Symbols, levels: Levels, room: int | None = None) -> int:
         """Codes the cells, [N] each, in place when decoding. Stops where the stream would exceed `room` bytes. Returns
         the cells coded; -1 for symbols that no page has."""
-        at = 0
+        at, given = 0, not self.coder.decoding
         while at < len(symbols):
             self._set_contexts()
             self._cost, width = 0, 1
+            if given and not self._is_symbol(FIRST, int(symbols[at])):
+                return -1
             symbol = character = self._code_symbol(FIRST, int(symbols[at]), 0)
             symbols[at] = symbol
             if symbol >= LEFT:
-                if at % 2:
+                if at % 2 or at + 1 == len(symbols):
+                    return -1
+                if given and not self._is_symbol(RIGHT, int(symbols[at + 1])):
                     return -1
                 symbols[at + 1] = self._code_symbol(RIGHT, int(symbols[at + 1]), symbol + 1)
                 character = FULL_WIDTH_BASE + (symbol - LEFT << 8) + int(symbols[at + 1])
                 width = 2
             elif symbol == self._rare_class:
+                if given and not self._is_symbol(RARE_INDEX, int(rare[at])):
+                    return -1
                 rare[at] = self._code_symbol(RARE_INDEX, int(rare[at]), 0)
                 character = RARE_BASE + int(rare[at])
             self.costs[at] = self._cost
@@ -106,6 +112,12 @@ class PageCoder:
             self._append(character)
             at += width
         return at
+
+    def _is_symbol(self, alphabet: int, symbol: int) -> bool:
+        if alphabet == RARE_INDEX:
+            return symbol < 1 << RARE_BITS
+        offset = RIGHT_NODES if alphabet == RIGHT else 0
+        return symbol < TREE_SIZE - RIGHT_NODES and bool(self._lengths[symbol + offset])
 
     def _set_contexts(self) -> None:
         before = self._characters[-6:][::-1] + [0] * 6

@@ -91,6 +91,26 @@ class PriorTables:
                 raise ValueError(
                     f"the table '{name}' of the prior is {array.dtype}{list(array.shape)}, not {dtype}{list(shape)}"
                 )
+        for root, count in ((0, N_SYMBOLS), (RIGHT_NODES, N_RIGHT)):
+            self._check_tree(root, count)
+
+    def _check_tree(self, root: int, count: int) -> None:
+        """Raises `ValueError` unless the nodes from `root` on are a tree with each of `count` symbols once: the kernel
+        follows them without looking. A child comes after its parent."""
+        waiting, symbols = [root], []
+        while waiting:
+            node = waiting.pop()
+            for child in self.children[node].tolist():
+                if child < 0:
+                    symbols.append(~child)
+                elif node < child < root + count - 1:
+                    waiting.append(child)
+                else:
+                    raise ValueError(f"node {node} of the prior leads to {child}, which is no node after it")
+            if len(symbols) + len(waiting) > count:
+                raise ValueError("a tree of the prior has more ends than symbols")
+        if sorted(symbols) != list(range(count)):
+            raise ValueError("a tree of the prior does not have each symbol once")
 
     @cached_property
     def paths(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:

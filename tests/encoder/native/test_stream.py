@@ -197,14 +197,62 @@ def test_tables_of_another_shape_are_refused(streams: PageStreams) -> None:
         PriorTables.from_arrays({"state": tables.state})
 
 
-def test_a_left_half_in_an_odd_column_is_refused(streams: PageStreams) -> None:
-    symbols = np.zeros(160, dtype=np.uint16)
-    symbols[11] = LEFT + 3
-    cells = CodedCells(symbols, np.zeros_like(symbols), np.zeros(160, dtype=np.uint8))
-    for compiled in (True, False):
-        kernel = Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=compiled)
-        with pytest.raises(ValueError, match="odd column"):
+@pytest.fixture(params=[True, False], ids=["compiled", "interpreted"])
+def kernel(streams: PageStreams, request: pytest.FixtureRequest) -> Kernel:
+    return Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=request.param)
+
+
+def plain_cells(count: int) -> CodedCells:
+    """`count` cells of one narrow character."""
+    return CodedCells.empty(count)
+
+
+def test_symbols_that_no_page_has_are_refused(kernel: Kernel) -> None:
+    for changes in ({11: LEFT + 3}, {158: 700}, {12: 65535}, {10: LEFT + 3, 11: 256}, {10: LEFT + 3, 11: 600}):
+        cells = plain_cells(160)
+        cells.symbols[list(changes)] = list(changes.values())
+        with pytest.raises(ValueError, match="not a page"):
             kernel.encode(cells, ROOM)
+        with pytest.raises(ValueError, match="not a page"):
+            kernel.costs(cells.symbols, cells.rare)
+    cells = plain_cells(160)
+    cells.symbols[3], cells.rare[3] = kernel.rare_class, 2048
+    with pytest.raises(ValueError, match="not a page"):
+        kernel.encode(cells, ROOM)
+
+
+def test_a_cut_through_a_full_width_character_is_refused(kernel: Kernel) -> None:
+    """The kernel would write the right half behind the last cell."""
+    cells = plain_cells(160)
+    cells.symbols[20:22] = LEFT + 3, 7
+    with pytest.raises(ValueError, match="not a page"):
+        kernel.encode(cells.first(21), ROOM)
+    data = kernel.encode(cells.first(22), ROOM).data
+    assert (kernel.decode(data, 22).symbols == cells.symbols[:22]).all()
+    for whole in (True, False):
+        with pytest.raises(ValueError, match="does not decode"):
+            kernel.decode(data, 21, whole=whole)
+    with pytest.raises(TokensError, match="are invalid"):
+        read_stream(kernel, b"\x81" + (21).to_bytes(2, "little") + data)
+
+
+def test_more_cells_than_a_page_has_are_refused(kernel: Kernel) -> None:
+    cells = CodedCells(np.zeros(12_801, np.uint16), np.zeros(12_801, np.uint16), np.zeros(12_801, np.uint8))
+    for wrong in (cells, cells._replace(rare=cells.rare[:9], symbols=cells.symbols[:20])):
+        with pytest.raises(ValueError, match="than a page has"):
+            kernel.encode(wrong, ROOM)
+    for count in (-1, 12_801):
+        with pytest.raises(ValueError, match="a page has at most"):
+            kernel.decode(b"\0", count)
+
+
+def test_trees_that_do_not_end_are_refused(streams: PageStreams) -> None:
+    tables = streams.kernel.tables
+    for node, child in ((0, 0), (5, 5000), (5, 600), (600, 20), (3, -1)):
+        children = tables.children.copy()
+        children[node, 1] = child
+        with pytest.raises(ValueError, match="of the prior"):
+            replace(tables, children=children)
 
 
 def test_argmax_is_the_first_of_equal_maxima() -> None:

@@ -128,6 +128,8 @@ def _contexts(kernel: Kernel, pages: Sequence[SymbolPage]) -> tuple[Array, Array
             *(ctypes.byref(kernel.model), pointer(kernel.tables.state), *map(pointer, page), cells),
             *(pointer(contexts), pointer(symbols)),
         )
+        if count < 0:
+            raise ValueError("a page of the corpus has symbols that no page has")
         hashes.append(contexts[:count])
         coded.append(symbols[:count])
     return np.concatenate(hashes), np.concatenate(coded)

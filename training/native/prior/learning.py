@@ -63,10 +63,12 @@ def learn(kernel: Kernel, groups: Sequence[Group], seed: int = 0) -> None:
     for number, page in enumerate(pages):
         levels = doubts(len(page.symbols), generator)
         rate = WARMUP_RATE if number < WARMUP_PAGES else RATE
-        kernel.library.foxing_learn(
+        result = kernel.library.foxing_learn(
             *(ctypes.byref(kernel.model), pointer(kernel.tables.state), rate, LIMIT),
             *(pointer(page.symbols), pointer(page.rare), pointer(levels), len(levels)),
         )
+        if result:
+            raise ValueError("a page of the corpus has symbols that no page has")
 
 
 def doubts(cells: int, generator: random.Random) -> npt.NDArray[np.uint8]:

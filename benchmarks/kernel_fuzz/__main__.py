@@ -1,0 +1,44 @@
+"""Whether damaged streams make the kernel of the native codec touch memory that is not its own.
+
+python -m benchmarks.kernel_fuzz                                  # ten minutes
+python -m benchmarks.kernel_fuzz --seconds 60 --seed 7
+
+The kernel is compiled with `-fsanitize=address,undefined`. The streams are those of real pages, with bits flipped, runs
+overwritten, cut off, extended and spliced, and asked for as fewer or more cells than they hold; those that the kernel
+accepts are written again and compared.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.command_line import add_json_option, at_least, show_fields, write_json
+
+from .fuzz import SanitizerMissing, SanitizerReport, build, run, write_corpus
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_fuzz", description=__doc__)
+    parser.add_argument("--seconds", type=at_least(1), default=600, help="how long")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the damage")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        try:
+            harness = build(Path(folder))
+            write_corpus(corpus)
+            survived = run(harness, corpus, seed=arguments.seed, seconds=arguments.seconds)
+        except (SanitizerMissing, SanitizerReport) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    if arguments.as_json:
+        write_json(survived._asdict())
+    else:
+        show_fields(survived._asdict())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
