@@ -561,7 +561,8 @@ static inline int code_symbol(Page *page, const Model *model, int alphabet, int 
     }
 }
 
-/* Codes the level of confidence in a character, given those before it and how surprising the character was. */
+/* Codes the level of confidence in a character, given those before it and how surprising the character was, and returns it;
+ * -1 for one that says that it is above 0 and then that it is 0. */
 static inline int code_level(Page *page, int level) {
     int surprise = page->cost < 16 ? 0 : page->cost < 64 ? 1 : page->cost < 160 ? 2 : 3;
     int recent = page->doubt == 0 ? 0 : page->doubt < 16 ? 1 : page->doubt < 64 ? 2 : 3;
@@ -578,6 +579,7 @@ static inline int code_level(Page *page, int level) {
         if (depth < 0 && !bit) break;
         if (depth >= 0) node = node * 2 + (uint32_t)bit;
     }
+    if (node == 1 << LEVEL_BITS) return -1;
     level = node == 1 ? 0 : (int)node - (1 << LEVEL_BITS);
     page->doubt = page->doubt - (page->doubt + 7) / 8 + 8 * level;
     return level;
@@ -682,7 +684,9 @@ FAST static int code_page(Page *page, const Model *model, uint16_t *symbols, uin
             character = RARE_BASE + rare[at];
         }
         if (page->costs) page->costs[at] = page->cost > 65535 ? 65535 : (uint16_t)page->cost;
-        levels[at] = (uint8_t)code_level(page, levels[at]);
+        int level = code_level(page, levels[at]);
+        if (level < 0) return -1;
+        levels[at] = (uint8_t)level;
         if (width == 2) levels[at + 1] = levels[at];
         if (!coder->decoding && !coder->measuring && coder->position + 4 > coder->size) return at;
         append(page, model, character);

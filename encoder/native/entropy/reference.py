@@ -106,7 +106,10 @@ class PageCoder:
                 rare[at] = self._code_symbol(RARE_INDEX, int(rare[at]), 0)
                 character = RARE_BASE + int(rare[at])
             self.costs[at] = self._cost
-            levels[at : at + width] = self._code_level(int(levels[at]))
+            level = self._code_level(int(levels[at]))
+            if level < 0:
+                return -1
+            levels[at : at + width] = level
             if room is not None and self.coder.position + 4 > room:
                 return at
             self._append(character)
@@ -349,6 +352,8 @@ class PageCoder:
             if depth < 0 and not bit:
                 break
             node = node * 2 + bit if depth >= 0 else node
+        if node == 1 << LEVEL_BITS:
+            return -1
         level = 0 if node == 1 else node - (1 << LEVEL_BITS)
         self._doubt += 8 * level - (self._doubt + 7) // 8
         return level

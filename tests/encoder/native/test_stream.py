@@ -215,10 +215,12 @@ def test_symbols_that_no_page_has_are_refused(kernel: Kernel) -> None:
             kernel.encode(cells, ROOM)
         with pytest.raises(ValueError, match="not a page"):
             kernel.costs(cells.symbols, cells.rare)
-    cells = plain_cells(160)
-    cells.symbols[3], cells.rare[3] = kernel.rare_class, 2048
-    with pytest.raises(ValueError, match="not a page"):
-        kernel.encode(cells, ROOM)
+    for array, value in (("rare", 2048), ("levels", 16)):
+        cells = plain_cells(160)
+        cells.symbols[3] = kernel.rare_class
+        getattr(cells, array)[3] = value
+        with pytest.raises(ValueError, match="not a page"):
+            kernel.encode(cells, ROOM)
 
 
 def test_a_cut_through_a_full_width_character_is_refused(kernel: Kernel) -> None:
