@@ -13,6 +13,21 @@ from .page import MARKS, RESERVED
 #: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
 
+#: Soft hyphens, joiners, directions, variants and other characters that are not seen, first and last: Unifont has pictures of
+#: them, full-width boxes with small letters, which stand apart from the word that they are in and are often misread.
+_INVISIBLE = (
+    (0xAD, 0xAD),
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x2028, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFF9, 0xFFFB),
+)
+
 _REQUIRED = "0123456789ABCDEF " + MARKS  # for headers and escapes
 
 
@@ -47,6 +62,8 @@ class Repertoire:
         if missing:
             raise RenderError(f"the repertoire lacks {''.join(missing)!r}, which every page needs; add them")
         kind[0x7F:0xA0] = ESCAPED  # control characters, although Unifont has pictures of them
+        for first, last in _INVISIBLE:
+            kind[first : last + 1] = ESCAPED
         kind[[ord(c) for c in RESERVED]] = ESCAPED
         kind[[ord("\n"), ord("\t")]] = MARKED
         self.kind = kind

@@ -1,8 +1,9 @@
 """Typesetting: messages become cells on the grid of a page.
 
 Every Unicode string survives. What a page cannot show is typeset as an escape, `⟦` + hexadecimal code point + `⟧`:
-control characters, lone surrogates, characters without a glyph or outside the repertoire, literal marks, and characters
-that would read as a look-alike (see `confusables`). `foxing.renderer.transcription` reverses it.
+control characters, soft hyphens, joiners and others that are not seen, lone surrogates, characters without a glyph or
+outside the repertoire, literal marks, and characters that would read as a look-alike (see `confusables`).
+`foxing.renderer.transcription` reverses it.
 
 Written here rather than taken from a text layout library: those place glyphs at pixel positions, and a page needs cells
 that turn back into exactly the text.

@@ -65,6 +65,22 @@ def test_what_fits_is_drawn_as_it_was(tier: str) -> None:
     assert drawn.reading.text == typeset.text
 
 
+@pytest.mark.parametrize(("tier", "most"), [("base", 0), ("small", 2)])
+def test_words_with_soft_hyphens_and_joiners_stay(tier: str, most: int) -> None:
+    """Characters that are not seen, in words of several scripts, and in emoji."""
+    words = ("cooperation", "Zuckerbrot", "résumé", "книга", "σήμερα", "नमस्ते", "کتاب", "v5.4.694", "안녕하세요")
+    unseen = "\u00ad\u200d\u200c\u2060\u200b\ufeff"
+    texts = [f"Look at {word[:2]}{sign}{word[2:]} in report {len(word)}." for word in words for sign in unseen]
+    texts += ["Thanks ❤\ufe0f and ☀\ufe0f", "The whole family 👩\u200d👩\u200d👧 came."] * 5
+    codec = load_codec("native", "cpu")
+    entries = [Entry(str(number), "user", text, START) for number, text in enumerate(texts)]
+    typeset = Typesetter(codec.layout, codec.repertoire).page(entries)
+    drawn = PageDrawer(codec).draw([ink_page(typeset, {entry.message_id: entry for entry in entries})], tier)[0]
+    assert len(typeset.spans) == len(texts)
+    left = texts if drawn.faded is None else [text.text for text in drawn.faded.texts]
+    assert sum(a != b for a, b in zip(left, texts, strict=True)) <= most
+
+
 def test_what_does_not_fit_fades_until_it_does() -> None:
     codec = CostedCodec()
     drawn = draw(codec, "micro")

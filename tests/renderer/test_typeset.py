@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from foxing.encoder.native.charset import load_charset
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
@@ -96,6 +97,12 @@ def test_every_string_survives_beside_others(newline: Newline) -> None:
 def test_characters_without_a_glyph_become_escapes() -> None:
     page = Typesetter().page([say("a\x00b\x7f\x9f\ud800\U0010ffff¶")])
     assert page.text.endswith("a⟦0⟧b⟦7F⟧⟦9F⟧⟦D800⟧⟦10FFFF⟧⟦B6⟧")
+
+
+@pytest.mark.parametrize("repertoire", [None, load_charset().repertoire], ids=["full", "native"])
+def test_characters_that_are_not_seen_become_escapes(repertoire: Repertoire | None) -> None:
+    page = Typesetter(repertoire=repertoire).page([say("co\u00adop \u200c\u200d\u200b\u2060\ufeff❤\ufe0f\u202e")])
+    assert page.text.endswith("co⟦AD⟧op ⟦200C⟧⟦200D⟧⟦200B⟧⟦2060⟧⟦FEFF⟧❤⟦FE0F⟧⟦202E⟧")
 
 
 def test_no_cell_holds_a_control_character() -> None:
