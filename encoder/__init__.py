@@ -3,7 +3,7 @@
 Importing this package does not import torch; `load_codec` does.
 """
 
-from .alignment.misread import known_misread, misread_cells, misread_of, with_misread
+from .alignment.misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .capabilities import (
     BlankableCodec,
     Capabilities,
@@ -78,4 +78,5 @@ __all__ = [
     "misread_of",
     "token_grid",
     "with_misread",
+    "without_confidence",
 ]

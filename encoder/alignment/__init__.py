@@ -3,7 +3,7 @@ known to be misread."""
 
 from .belief import UNREAD_BELOW, believed, without_front_matter, without_markup
 from .lines import place_lines
-from .misread import known_misread, misread_cells, misread_of, with_misread
+from .misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
 from .placement import place_on_ink
 
@@ -23,6 +23,7 @@ __all__ = [
     "place_on_ink",
     "unpack_ink",
     "with_misread",
+    "without_confidence",
     "without_front_matter",
     "without_markup",
 ]

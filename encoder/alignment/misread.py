@@ -52,8 +52,16 @@ def known_misread(reading: Reading, tokens: VisionTokens) -> Reading:
     if not tokens.misread:
         return reading
     rows, columns = reading.cells.shape
-    wrong = misread_of(tokens, (rows, columns))
-    return replace(reading, confidence=np.where(wrong, np.float32(0), reading.confidence))
+    return without_confidence(reading, misread_of(tokens, (rows, columns)))
+
+
+def without_confidence(reading: Reading, wrong: Flags) -> Reading:
+    """`reading` with a confidence of 0 in the cells that are `wrong`, bool[rows, columns]; those of rows that it does not
+    have are left out."""
+    confidence = reading.confidence.copy()
+    rows = min(len(confidence), len(wrong))
+    confidence[:rows][wrong[:rows]] = 0
+    return replace(reading, confidence=confidence)
 
 
 def _empty(cells: Cells) -> Flags:

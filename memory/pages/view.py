@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from foxing.encoder import Codec, PageDrawer, ReadFailed, Reading, TokensError, VisionTokens, can_draw_for
+from foxing.encoder import (
+    Codec,
+    PageDrawer,
+    ReadFailed,
+    Reading,
+    TokensError,
+    VisionTokens,
+    can_draw_for,
+    misread_cells,
+    without_confidence,
+)
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.models import Line, MessageOnPage, PageReading
 from foxing.memory.reports import FadedMessage, PagePreview
@@ -22,7 +32,8 @@ from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, 
 
 from .content import PageState, unpack_tokens
 from .decoder import PageDecoder
-from .drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
+from .drawing import DocumentFrequencies, Flags, RedrawnPage, fetch_stored_pages, redraw
+from .exact_text import exact_cells
 from .message_parts import read_part, recalled_message, uncertain_runs
 
 
@@ -67,6 +78,16 @@ class _StoredPage:
         keepsakes = [KeepsakeRow(page_id=row.id, **keepsake) for keepsake in drawn.parts.keepsakes]
         return replace(self, row=row, spans=spans, keepsakes=keepsakes)
 
+    def misread_in(self, reading: Reading) -> Flags | None:
+        """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than its exact text;
+        None if that is not kept, or is damaged."""
+        if self.text is None:
+            return None
+        try:
+            return misread_cells(exact_cells(self.text, reading.cells.shape[1], reading), reading)
+        except TokensDamaged:
+            return None
+
     def check_tier(self, tier: str | None) -> str:
         """`tier`, or for None the page's own. Raises `Forgotten` for one that is sharper than what is held."""
         if tier is None:
@@ -109,16 +130,16 @@ class PageViewer:
         """See `Memory.read_page`."""
         page = self._stored(bank, page_id)
         at = page.check_tier(tier)
-        if at == page.row.tier:
-            tokens = page.unpack_tokens()
-        else:
-            drawn = self._drawn_at(page, at)
-            tokens, page = drawn.tokens, page.redrawn(drawn)
+        drawn = None if at == page.row.tier else self._drawn_at(page, at)
+        tokens = page.unpack_tokens() if drawn is None else drawn.tokens
         reading = self.decoder.read_tokens([tokens])[0]
         if isinstance(reading, ReadFailed):
             raise ReaderFailed(f"page {page_id} could not be read this time: {reading}") from reading
         if not isinstance(reading, Reading):
             raise TokensDamaged(f"page {page_id} cannot be read: {reading}") from reading
+        wrong = page.misread_in(reading) if drawn is None else drawn.misread_in(reading)
+        reading = reading if wrong is None else without_confidence(reading, wrong)
+        page = page if drawn is None else page.redrawn(drawn)
         rows = page.row.rows_used
         cells, confidence = reading.cells[:rows], reading.confidence[:rows]
         text = shown_text(cells)

@@ -1,9 +1,13 @@
 """Reading a page: its text for people, and the runs of that text that may be misread."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+from support.hooked_codec import HookedCodec
 
+from foxing.encoder import Reading, VisionTokens
 from foxing.memory import Memory
 from foxing.renderer import GAP_MARK, WIDE_TAIL
 from foxing.renderer.page import FILLER_MARK
@@ -42,3 +46,23 @@ def test_a_literal_filler_in_a_message_comes_back(database_url: str) -> None:
         reading = memory.read_page("ana", memory.seal("ana").pages[0])
     assert reading.messages[0].text == "bar ▒▒ 한"
     assert "⟦2592⟧⟦2592⟧" in reading.text
+
+
+def seven_for_one(_: VisionTokens, reading: Reading) -> Reading:
+    """Every 1 read as a 7, without a doubt."""
+    return replace(reading, cells=np.where(reading.cells == ord("1"), np.uint32(ord("7")), reading.cells))
+
+
+@pytest.mark.parametrize("tier", ["base", "small"])
+def test_what_is_known_to_be_misread_is_flagged_while_exact_text_is_kept(database_url: str, tier: str) -> None:
+    with Memory(database_url, codec=HookedCodec(alter=seven_for_one), clock=lambda: NOW) as memory:
+        memory.store("ana", [{"role": "user", "content": f"flight {number}, gate 14."} for number in range(30, 40)])
+        page = memory.seal("ana").pages[0]
+        reading = memory.read_page("ana", page, tier=tier)
+    for text, uncertain in (
+        (reading.text, reading.uncertain),
+        *((message.text, message.uncertain) for message in reading.messages),
+    ):
+        places = {place for start, stop, _ in uncertain for place in range(start, stop)}
+        assert {place for place, character in enumerate(text) if character == "7" and text[place + 1] == "4"} <= places
+    assert "gate 74" in reading.text
