@@ -89,7 +89,7 @@ class DatabaseCheck:
         revision = self._database.check_revision()
         run = _Run(options)
         sealed = SealedChecks(self._database)
-        self._check_tables(run, sealed)
+        self._check_tables(run, sealed, revision)
         with self._database.read() as connection:
             counts = rows.count_all(connection)
         self._codecs.present()
@@ -115,8 +115,9 @@ class DatabaseCheck:
             parts=[tally.part() for tally in run.tallies.values()],
         )
 
-    def _check_tables(self, run: _Run, sealed: SealedChecks) -> None:
+    def _check_tables(self, run: _Run, sealed: SealedChecks, revision: str) -> None:
         database = self._database
+        run.add("schema", 1, tables.check_schema(database, revision))
         run.add("file", 1, tables.check_file(database))
         run.add_parts("references", tables.check_references(database))
         run.add("banks-apart", 1, tables.check_banks_apart(database))

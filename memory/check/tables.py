@@ -7,6 +7,7 @@ from functools import partial
 from foxing.memory.errors import InvalidPolicy
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.objects import unknown_objects
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import references, rows
 
@@ -21,6 +22,14 @@ def check_file(database: Database) -> Iterator[Problem]:
         damage = rows.file_damage(connection, EXAMPLES)
     for line in damage:
         yield Problem(f"{line}; {_RESTORE}")
+
+
+def check_schema(database: Database, revision: str) -> Iterator[Problem]:
+    """Triggers, views, tables and indexes that are not Foxing's."""
+    with database.read() as connection:
+        found = unknown_objects(connection, revision)
+    for item in found:
+        yield Problem(f"{item} is not of Foxing; delete it, and be wary of who made it if that was not you")
 
 
 def check_references(database: Database) -> Iterator[tuple[int, list[Problem]]]:

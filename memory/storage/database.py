@@ -164,8 +164,8 @@ class Database:
 
     def _known_revision(self) -> str | None:
         """The schema revision; None if the database is empty. Raises `DatabaseTooNew`."""
-        script, current = ScriptDirectory.from_config(alembic_config()), self.revision()
-        if current is not None and current not in {s.revision for s in script.walk_revisions()}:
+        current = self.revision()
+        if current is not None and current not in known_revisions():
             raise DatabaseTooNew(
                 f"{self.display_url} was written by a newer version of Foxing (schema {current}); "
                 "upgrade foxing, or restore a backup made before the upgrade"
@@ -250,3 +250,8 @@ def alembic_config() -> Config:
     config.set_main_option("script_location", "foxing.migrations:")
     config.set_main_option("path_separator", "os")
     return config
+
+
+def known_revisions() -> frozenset[str]:
+    """The revisions of the schema that this version knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions())

@@ -146,6 +146,7 @@ def _sqlite_engine(url: URL, options: DatabaseOptions) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the driver's implicit BEGIN comes too late for a consistent read
     cursor = connection.cursor()
+    cursor.execute("PRAGMA trusted_schema = OFF")  # the file may be somebody else's: it calls no functions that act
     cursor.execute("PRAGMA page_size = 1024")  # of a new file: rows of 1 to 4 kB fill their pages, and few are empty
     with suppress(sqlite3.OperationalError):  # a read-only database can still be read
         cursor.execute("PRAGMA journal_mode = WAL")

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from foxing.memory.errors import DatabaseTooNew
-from foxing.memory.storage.database import Database, alembic_config
+from foxing.memory.storage.database import Database, known_revisions
 from foxing.memory.storage.secrets import new_blob_folder
 
 from . import postgresql, sqlite
@@ -107,6 +106,8 @@ def _check_target(database: Database, path: Path, overwrite: bool) -> None:
 
 def _dialect_of(path: Path) -> str:
     """The kind of database that a file is a backup of. Raises `BackupError`."""
+    if path.exists() and not path.is_file():
+        raise BackupError(f"{path} is not a file; name a file that foxing db backup has made")
     try:
         with path.open("rb") as file:
             beginning = file.read(max(map(len, _MAGICS.values())))
@@ -139,8 +140,7 @@ def _check_empty(database: Database) -> None:
 
 
 def _check_version(path: Path, revision: str) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
-    if revision not in known:
+    if revision not in known_revisions():
         raise DatabaseTooNew(
             f"{path} was written by a newer version of Foxing (schema {revision}); upgrade foxing, or use an older "
             "backup"

@@ -71,7 +71,7 @@ def restored_blobs(database: Database, path: Path, folder: str, used: UsedBlobs)
         yield
         return
     file = file_beside(path)
-    if not file.exists():
+    if not file.is_file():
         raise BackupError(f"{file} is missing, which has the blobs of this backup; put it beside {path.name}")
     if database.blobs is None:
         raise BackupError("this backup has blobs of an object storage; choose one for the restored database").naming(
@@ -97,6 +97,8 @@ def _upload(database: Database, file: Path, folder: str, names: Sequence[str], u
                     f"{file} lacks {len(missing)} of the blobs of {file.stem} ({min(missing)}…); it is of another "
                     "backup: find its own, or use another"
                 )
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise BackupError(f"{file} is compressed, as foxing db backup never leaves it; use another")
             for start in range(0, len(names), _AT_ONCE):
                 batch = {_path_of(folder, name): archive.read(name) for name in names[start : start + _AT_ONCE]}
                 uploaded += batch

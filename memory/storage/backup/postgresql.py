@@ -22,6 +22,11 @@ MAGIC = b"PGDMP"
 _SHOWN = 600  # characters of what a program says
 #: What libpq takes from no variable, and what others must not see among the arguments of a process.
 _SECRETS = {"sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret"}
+#: What the dump of a schema of Foxing has. Functions, triggers, rules, views and extensions would run.
+_KINDS = (
+    *("TABLE DATA", "TABLE", "SEQUENCE OWNED BY", "SEQUENCE SET", "SEQUENCE", "DEFAULT", "INDEX"),
+    *("FK CONSTRAINT", "CONSTRAINT", "POLICY", "ROW SECURITY", "SCHEMA", "COMMENT"),
+)
 #: As they were, whoever restores them: roles and permissions belong to a server.
 _PLAIN = ("--no-owner", "--no-privileges")
 
@@ -139,6 +144,11 @@ def verify(path: Path, programs: Programs) -> str:
         programs.run("pg_restore", f"--file={os.devnull}", str(path))
     except BackupError as error:
         raise _unreadable(error) from error
+    if odd := [entry for entry in _entries(path, programs) if not entry.startswith(_KINDS)]:
+        raise BackupError(
+            f"the file has what no database of Foxing has ({'; '.join(odd)[:_SHOWN]}); delete that if it is yours, and "
+            "be wary of who made the file if it is not"
+        )
     rows = _rows(path, "alembic_version", programs)
     if not rows:
         raise BackupError("the file is a dump of PostgreSQL, but not of Foxing; choose another")
@@ -148,7 +158,10 @@ def verify(path: Path, programs: Programs) -> str:
 def used_blobs(path: Path, programs: Programs) -> dict[str, int]:
     """Name → bank of the blobs in object storage that a dump uses."""
     rows = _rows(path, "blobs", programs)
-    return {row["name"]: int(row["bank"]) for row in sorted(rows, key=itemgetter("name")) if int(row["uses"]) > 0}
+    try:
+        return {row["name"]: int(row["bank"]) for row in sorted(rows, key=itemgetter("name")) if int(row["uses"]) > 0}
+    except (KeyError, ValueError) as error:
+        raise BackupError(f"the file has blobs that foxing does not write ({error}); use another backup") from error
 
 
 def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
@@ -163,7 +176,10 @@ def _rows(path: Path, table: str, programs: Programs) -> list[dict[str, str]]:
         return []
     columns = head.rpartition("(")[2].split(", ")
     rows = takewhile(lambda line: line != "\\.", rest.split("\n"))
-    return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
+    try:
+        return [dict(zip(columns, row.split("\t"), strict=True)) for row in rows]
+    except ValueError as error:
+        raise BackupError(f"the file has rows of {table} that foxing does not write; use another backup") from error
 
 
 def _unreadable(error: BackupError) -> BackupError:
@@ -195,11 +211,17 @@ class _Connection:
         return cls(str(schema), ("--no-password", f"--dbname={make_conninfo(**rest)}"), environment)
 
 
+def _entries(path: Path, programs: Programs) -> list[str]:
+    """The contents of a dump: kind, schema, name and owner of each."""
+    lines = programs.run("pg_restore", "--list", str(path)).splitlines()
+    # "215; 1259 16389 TABLE public banks foxing"; what begins with a semicolon is about the file
+    return [line.split(" ", 3)[-1] for line in lines if line and not line.startswith(";")]
+
+
 def _schemas(path: Path, programs: Programs) -> set[str]:
     """The schemas whose tables are in a dump."""
-    entries = (line.split() for line in programs.run("pg_restore", "--list", str(path)).splitlines())
-    # "215; 1259 16389 TABLE public banks foxing"
-    return {entry[4] for entry in entries if len(entry) > 5 and entry[3] == "TABLE" and entry[4] != "DATA"}
+    entries = (entry.split() for entry in _entries(path, programs))
+    return {entry[1] for entry in entries if len(entry) > 2 and entry[0] == "TABLE" and entry[1] != "DATA"}
 
 
 def _literal(value: str) -> str:

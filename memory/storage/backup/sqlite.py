@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.objects import SQLITE_OBJECTS, SchemaObject, acting, unknown
 
 from .files import copy, whole_file
 from .values import BackupError, Progress
@@ -53,18 +54,20 @@ def restore(
 def verify(path: Path) -> str:
     """The revision of the schema in a copy, which is made a file without a write-ahead log. Raises `BackupError` if it
     is damaged or of something else."""
-    with _explained(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with _explained(path), closing(_open(str(path))) as connection:
+        revision = _known_schema(connection)
         connection.execute("PRAGMA journal_mode = DELETE")
         wrong = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_SHOWN})") if row[0] != "ok"]
         wrong += [f"a row of {row[0]} refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
         if wrong:
             raise BackupError(f"the file is damaged ({'; '.join(wrong[:_SHOWN])}); use another backup")
-        return _revision(connection)
+        return revision
 
 
 def used_blobs(path: Path) -> dict[str, int]:
     """Name → bank of the blobs in object storage that a copy uses."""
-    with _explained(path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+    with _explained(path), closing(_open(f"{path.as_uri()}?mode=ro&immutable=1")) as connection:
+        _known_schema(connection)
         if not _has_table(connection, "blobs"):
             return {}
         return dict(connection.execute("SELECT name, bank FROM blobs WHERE uses > 0 ORDER BY name").fetchall())
@@ -85,7 +88,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Prog
 
 def _move_blobs(path: Path, folder: str) -> None:
     """Has a copy look for its blobs in `folder`, and expect there only what it uses."""
-    with _explained(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with _explained(path), closing(_open(str(path))) as connection:
         if _has_table(connection, "blobs"):
             connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
             connection.execute("UPDATE blobs SET digest = NULL WHERE uses <= 0")
@@ -112,6 +115,28 @@ def _check_unused(target: Path) -> None:
         if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             raise BackupError(f"{target} has just been filled by another process; nothing was restored")
         connection.execute("ROLLBACK")
+
+
+def _open(name: str) -> sqlite3.Connection:
+    """A connection to a file that anybody may have made, by its path or URI."""
+    connection = sqlite3.connect(name, isolation_level=None, uri=name.startswith("file:"))
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
+
+
+def _known_schema(connection: sqlite3.Connection) -> str:
+    """The revision of the schema. Raises `BackupError` for objects that it does not have, none of which has been used
+    then."""
+    found = [SchemaObject(*row) for row in connection.execute(SQLITE_OBJECTS)]
+    odd = acting(found)
+    revision = "" if odd else _revision(connection)
+    if odd := odd or unknown(found, revision):
+        raise BackupError(
+            f"the file has what no database of Foxing has: {', '.join(map(str, odd[:_SHOWN]))}; delete that if it is "
+            "yours, and be wary of who made the file if it is not"
+        )
+    return revision
 
 
 def _revision(connection: sqlite3.Connection) -> str:

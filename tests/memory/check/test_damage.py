@@ -247,3 +247,17 @@ def test_rows_that_belong_to_nothing_are_found(filled_file: str) -> None:
         assert any(f" of {table}." in example for example in found), (table, found)
     left = list(said_by(check(filled_file), "references"))
     assert {table for table in ORPHANS if any(f" of {table}." in example for example in left)} == BELONG_TO_PAGES
+
+
+@pytest.mark.both_databases
+def test_what_is_not_of_foxing_is_found(filled: str) -> None:
+    if filled.startswith("sqlite"):
+        execute(filled, "CREATE TRIGGER spy AFTER DELETE ON messages BEGIN DELETE FROM records; END")
+        execute(filled, "CREATE VIEW spare AS SELECT content FROM messages")
+    else:
+        execute(filled, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+        execute(filled, "CREATE TRIGGER spy BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION f()")
+        execute(filled, "CREATE RULE spare AS ON DELETE TO records DO ALSO NOTHING")
+    found = list(said_by(check(filled), "schema"))
+    assert any("trigger spy on messages" in example for example in found)
+    assert any("spare" in example for example in found)

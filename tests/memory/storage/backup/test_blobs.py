@@ -1,11 +1,13 @@
 """Backups of databases whose large blobs are in object storage."""
 
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from alembic import command
 from support.databases import execute
 from support.operations.backups import made, restored
 from support.operations.blobs import DAY, START, Storage, fill, messages, said
@@ -13,7 +15,7 @@ from support.operations.blobs import DAY, START, Storage, fill, messages, said
 from foxing.memory import Memory, MemoryOptions, StorageError
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
-from foxing.memory.storage.database import Database
+from foxing.memory.storage.database import Database, alembic_config
 
 pytestmark = pytest.mark.both_databases
 PLAIN = MemoryOptions(embedder="none")
@@ -228,12 +230,13 @@ def test_what_is_wrong_with_a_backup_is_said_before_anything_is_restored(
 
 
 def test_a_backup_of_a_version_without_blobs_is_restored(
-    database_url: str, storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
+    storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
 ) -> None:
-    Memory(database_url).close()
-    for statement in ("DROP TABLE blobs", "UPDATE alembic_version SET version_num = '2026_11_26_0007'"):
-        execute(database_url, statement)
-    made(storage.options(database_url), tmp_path / "foxing.backup", programs)
+    config, old = alembic_config(), elsewhere()
+    with Database(old) as database, database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "2026_11_26_0007")
+    made(storage.options(old), tmp_path / "foxing.backup", programs)
     url = elsewhere()
     assert restored(storage.options(url), tmp_path / "foxing.backup", programs).revision == "2026_11_26_0007"
     assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
@@ -248,3 +251,57 @@ def test_a_backup_without_blobs_is_one_file(
     assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
     restored(elsewhere(), tmp_path / "foxing.backup", programs)
     assert storage.files() == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "C:\\\\outside", "/dev/null", "ab/../../outside"])
+def test_blobs_that_leave_their_folder_are_refused(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+    name: str,
+) -> None:
+    """In the database of a backup; in the archive beside it they are names that nothing asks for."""
+    backup, url = tmp_path / "foxing.backup", elsewhere()
+    made(storage.options(database_url), backup, programs)
+    beside = backup.with_name("foxing.backup.blobs")
+    with zipfile.ZipFile(beside, "a", zipfile.ZIP_STORED) as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr(name, b"from outside")
+    before = set(tmp_path.rglob("*"))
+    restored(storage.options(url), backup, programs)
+    added = set(tmp_path.rglob("*")) - before - {tmp_path / Path(url).name}
+    assert {path.parents[len(path.relative_to(tmp_path).parts) - 2] for path in added} == {tmp_path / "objects"}
+    assert not any(path.is_symlink() or path.name in ("outside", "link") for path in added)
+
+    if database_url.startswith("sqlite"):
+        with closing(sqlite3.connect(backup)) as connection, connection:
+            connection.execute("UPDATE blobs SET name = ? WHERE name = (SELECT min(name) FROM blobs)", (name,))
+        with pytest.raises(BackupError, match="cannot be read as the blobs"):
+            restored(storage.options(elsewhere()), backup, programs)
+
+
+def test_blobs_that_unpack_to_more_than_they_are_are_refused(
+    memory: Memory,
+    database_url: str,
+    storage: Storage,
+    tmp_path: Path,
+    elsewhere: Callable[[], str],
+    programs: Programs,
+) -> None:
+    backup = tmp_path / "foxing.backup"
+    made(storage.options(database_url), backup, programs)
+    beside = backup.with_name("foxing.backup.blobs")
+    with zipfile.ZipFile(beside) as archive:
+        names = archive.namelist()
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, bytes(1 << 20))
+    before = storage.files()
+    with pytest.raises(BackupError, match="is compressed"):
+        restored(storage.options(elsewhere()), backup, programs)
+    assert storage.files() == before

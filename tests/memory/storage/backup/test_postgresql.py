@@ -1,5 +1,6 @@
 """What only backups of PostgreSQL meet: its programs, schemas and passwords."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,3 +112,27 @@ def test_passwords_are_not_arguments(new_database: Callable[[], str], tmp_path: 
     with pytest.raises(BackupError, match=r"pg_dump failed: [^,]*, and hunter2") as caught:
         made(secret, tmp_path / "backup", programs=Programs(tmp_path))
     assert str(caught.value).count("hunter2") == 1
+
+
+@pytest.mark.parametrize("kind", ["FUNCTION", "TRIGGER", "VIEW", "RULE"])
+def test_a_dump_with_what_foxing_does_not_make_is_refused(
+    new_database: Callable[[], str], tmp_path: Path, kind: str
+) -> None:
+    url, programs = new_database(), Programs(client_programs())
+    with Memory(url) as memory:
+        memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
+    function = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+    crafted = {
+        "FUNCTION": [function],
+        "TRIGGER": [function, "CREATE TRIGGER t BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION f()"],
+        "VIEW": ["CREATE VIEW v AS SELECT content FROM messages"],
+        "RULE": ["CREATE RULE r AS ON UPDATE TO secrets DO ALSO DELETE FROM messages"],
+    }
+    for statement in crafted[kind]:
+        execute(url, statement)
+    dump = [programs.find("pg_dump"), "--format=custom", "--schema=public", f"--file={tmp_path / 'backup'}"]
+    subprocess.run([*dump, make_url(url).set(drivername="postgresql").render_as_string(False)], check=True)
+    other = new_database()
+    with pytest.raises(BackupError, match=f"no database of Foxing has .*{kind} public"):
+        restored(other, tmp_path / "backup", programs=programs)
+    assert execute(other, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []

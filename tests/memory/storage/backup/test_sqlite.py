@@ -12,6 +12,7 @@ from support.operations.backups import made, restored
 
 from foxing.memory import Memory
 from foxing.memory.storage.backup.values import BackupError
+from foxing.memory.storage.database import Database
 
 
 @pytest.fixture
@@ -106,3 +107,48 @@ def test_a_full_disk_leaves_nothing_behind(database_path: Path, backup: Path, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["foxing.backup", "foxing.db"]
     with Memory(database_path) as memory:
         assert memory.message("ana", "m").text == "hello"
+
+
+CRAFTED = {
+    "trigger": "CREATE TRIGGER t AFTER UPDATE ON secrets BEGIN UPDATE messages SET content = 'forged'; END",
+    "view": "CREATE VIEW v AS SELECT content FROM messages",
+    "virtual table": "CREATE VIRTUAL TABLE v USING fts5(x)",
+    "table": "CREATE TABLE spare (x)",
+    "index": "CREATE INDEX spare ON messages (content) WHERE length(content) > 0",
+}
+
+
+@pytest.mark.parametrize("kind", CRAFTED)
+def test_a_backup_with_what_foxing_does_not_make_is_refused(backup: Path, tmp_path: Path, kind: str) -> None:
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute(CRAFTED[kind])
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = DELETE")
+    with pytest.raises(BackupError, match=f"no database of Foxing has: the {kind}"):
+        restored(tmp_path / "new.db", backup)
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_view_in_place_of_a_table_is_not_read(backup: Path, tmp_path: Path) -> None:
+    """It might never end."""
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS version_num FROM n WHERE 0"
+    with closing(sqlite3.connect(backup)) as connection:
+        for name in ("alembic_version", "blobs"):
+            connection.execute(f"DROP TABLE {name}")
+            connection.execute(f"CREATE VIEW {name} AS {endless}")
+        connection.commit()
+    with pytest.raises(BackupError, match="the view alembic_version"):
+        restored(tmp_path / "new.db", backup)
+
+
+def test_the_schema_of_a_database_is_not_trusted(database_path: Path) -> None:
+    Memory(database_path).close()
+    with Database(database_path) as database, database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA trusted_schema").scalar() == 0
+
+
+def test_a_backup_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path, Path(os.devnull)):
+        with pytest.raises(BackupError, match="is not a file"):
+            restored(tmp_path / "new.db", place)
