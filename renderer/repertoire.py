@@ -13,8 +13,8 @@ from .page import MARKS, RESERVED
 #: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4
 
-#: Soft hyphens, joiners, directions, variants and other characters that are not seen, first and last: Unifont has pictures of
-#: them, full-width boxes with small letters, which stand apart from the word that they are in and are often misread.
+#: Soft hyphens, joiners, directions, variants and other characters that are not seen, first and last: Unifont has
+#: pictures of them, full-width boxes with small letters, which stand apart from their word and are often misread.
 _INVISIBLE = (
     (0xAD, 0xAD),
     (0x034F, 0x034F),

@@ -56,8 +56,8 @@ def known_misread(reading: Reading, tokens: VisionTokens) -> Reading:
 
 
 def without_confidence(reading: Reading, wrong: Flags) -> Reading:
-    """`reading` with a confidence of 0 in the cells that are `wrong`, bool[rows, columns]; those of rows that it does not
-    have are left out."""
+    """`reading` with a confidence of 0 in the cells that are `wrong`, bool[rows, columns]; those of rows that it lacks
+    are left out."""
     confidence = reading.confidence.copy()
     rows = min(len(confidence), len(wrong))
     confidence[:rows][wrong[:rows]] = 0

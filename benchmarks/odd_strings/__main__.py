@@ -1,0 +1,58 @@
+"""Silent differences of odd strings: what is shown at any tier, and is neither as it was said, nor flagged, nor a gap.
+
+python -m benchmarks.odd_strings                       # 20,000 strings
+python -m benchmarks.odd_strings --strings 2000 --examples 5
+
+Each string is a message among ordinary ones. They are sealed at `large`, and read there while their exact text is kept,
+and at every lower tier after it is gone: all messages, some by themselves and by recall, and every page.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.command_line import add_json_option, at_least, progress_bar, show_rows, write_json
+from foxing.memory import Memory, MemoryOptions
+
+from .measurement import START, measure
+from .strings import KINDS, odd_strings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.odd_strings", description=__doc__)
+    parser.add_argument("--strings", type=at_least(len(KINDS)), default=20_000, help="how many")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the strings")
+    parser.add_argument("--examples", type=at_least(0), default=0, help="silent differences to show of each row")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    strings = list(odd_strings(arguments.strings, arguments.seed))
+    with (
+        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
+        Memory(Path(folder) / "bench.db", clock=lambda: START, options=MemoryOptions(embedder="none")) as memory,
+        progress_bar("odd strings") as advance,
+    ):
+        shown = measure(memory, strings, advance)
+    rows = [
+        {
+            "shown": name,
+            "strings": found.strings,
+            "with_gaps": found.faded,
+            "flagged": found.flagged,
+            "silent": found.silent.total(),
+            "kinds": ", ".join(f"{kind} {count}" for kind, count in found.silent.most_common()),
+        }
+        for name, found in shown.items()
+    ]
+    if arguments.as_json:
+        write_json({"rows": rows})
+    else:
+        show_rows(rows)
+    for name, found in shown.items():
+        for said, read in found.examples[: arguments.examples]:
+            sys.stderr.write(f"{name}: {said!a} → {read!a}\n")
+    return int(any(found.silent for found in shown.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
