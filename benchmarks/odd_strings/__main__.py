@@ -4,19 +4,24 @@ python -m benchmarks.odd_strings                       # 20,000 strings
 python -m benchmarks.odd_strings --strings 2000 --examples 5
 
 Each string is a message among ordinary ones. They are sealed at `large`, and read there while their exact text is kept,
-and at every lower tier after it is gone: all messages, some by themselves and by recall, and every page.
+and at every lower tier after it is gone: all messages, some by themselves and by recall, and every page. What has been
+counted so far is written to stderr after every thousand. Exits with status 1 if there is a silent difference.
 """
 
 import argparse
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.command_line import add_json_option, at_least, progress_bar, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
 
-from .measurement import START, measure
+from .measurement import START, Shown, measure
 from .strings import KINDS, odd_strings
+
+#: Strings in one memory.
+AT_ONCE = 1000
 
 
 def main() -> int:
@@ -27,16 +32,24 @@ def main() -> int:
     add_json_option(parser)
     arguments = parser.parse_args()
     strings = list(odd_strings(arguments.strings, arguments.seed))
-    with (
-        tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
-        Memory(Path(folder) / "bench.db", clock=lambda: START, options=MemoryOptions(embedder="none")) as memory,
-        progress_bar("odd strings") as advance,
-    ):
-        shown = measure(memory, strings, advance)
+    shown: dict[str, Shown] = defaultdict(Shown)
+    options = MemoryOptions(embedder="none")
+    with progress_bar("odd strings") as advance:
+        for first in range(0, len(strings), AT_ONCE):
+            with (
+                tempfile.TemporaryDirectory(prefix="foxing-bench-") as folder,
+                Memory(Path(folder) / "bench.db", clock=lambda: START, options=options) as memory,
+            ):
+                for name, found in measure(memory, strings[first : first + AT_ONCE]).items():
+                    shown[name].add(found)
+            done = min(len(strings), first + AT_ONCE)
+            silent = sum(found.silent.total() for found in shown.values())
+            sys.stderr.write(f"{done} strings: {silent} silent differences\n")
+            advance(done, len(strings))
     rows = [
         {
             "shown": name,
-            "strings": found.strings,
+            "messages": found.strings,
             "with_gaps": found.faded,
             "flagged": found.flagged,
             "silent": found.silent.total(),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.command_line import Advance
 from foxing.api.demo.conversation import demo_conversation
 from foxing.memory import Memory, RecalledMessage
 
@@ -38,6 +37,14 @@ class Shown:
     silent: Counter[str] = field(default_factory=Counter)
     #: Of these, what was said and what was shown.
     examples: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: "Shown") -> None:
+        """Counts what was shown elsewhere as well."""
+        self.strings += other.strings
+        self.faded += other.faded
+        self.flagged += other.flagged
+        self.silent += other.silent
+        self.examples += other.examples
 
 
 def is_silent(said: str, shown: RecalledMessage, *, part: bool = False) -> bool:
@@ -85,7 +92,7 @@ def _held(said: str, pieces: Sequence[str], *, open_start: bool, open_stop: bool
     return True
 
 
-def measure(memory: Memory, strings: Sequence[OddString], advance: Advance) -> dict[str, Shown]:
+def measure(memory: Memory, strings: Sequence[OddString]) -> dict[str, Shown]:
     """Tier and way → what was shown of the strings. The memory must be empty, with a clock at `START`."""
     said = _store(memory, strings)
     policy = {
@@ -95,14 +102,13 @@ def measure(memory: Memory, strings: Sequence[OddString], advance: Advance) -> d
     memory.set_policy(BANK, policy)
     memory.seal(BANK)
     shown: dict[str, Shown] = {}
-    for number, (tier, days) in enumerate(TIERS.items()):
+    for tier, days in TIERS.items():
         if days:
             memory.age(BANK, now=START + (days + 2) * DAY)
         shown[f"{tier}, message"] = _compared(memory.export(BANK), said)
         shown[f"{tier}, fetched"] = _compared(_fetched(memory, said), said)
         shown[f"{tier}, recalled"] = _compared(_recalled(memory, said), said, part=True)
         shown[f"{tier}, page"] = _compared(_on_pages(memory), said, part=True)
-        advance(number + 1, len(TIERS))
     return shown
 
 

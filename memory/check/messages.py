@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from foxing.memory.ingest.store import message_digest
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import SpanRow
@@ -59,26 +58,17 @@ def _text_fault(message: Message, key: bytes) -> str | None:
         return f"its text has {len(message.content)} characters in place of {message.chars}"
     if len(split_passages(message.content)) != message.passages:
         return "its text has another number of passages"
-    return None if _is_as_stored(message, message.content, key) else _MISMATCH
+    return None if messages.is_as_stored(message, message.content, key) else _MISMATCH
 
 
 _MISMATCH = "its text is not what was stored (digest mismatch)"
-
-
-def _is_as_stored(message: Message, text: str, key: bytes) -> bool:
-    """Whether a text has the digest of a message, or the first bytes of it, where it has any. Of a message in parts the
-    text does not say how the parts were given."""
-    if message.parts or not message.digest:
-        return True
-    digest = message_digest(key, [message.role, message.name, text], message.metadata)
-    return digest.startswith(message.digest)
 
 
 def check_exact_text(read: Read, key: bytes) -> Iterator[Problem]:
     """That text which is kept with pages, or read from their tokens as exact, is what was stored."""
     for message_id, item in read.remembered.items():
         message = read.found[message_id]
-        if item.source == "text" and not message.open and not _is_as_stored(message, item.text, key):
+        if item.source == "text" and not message.open and not messages.is_as_stored(message, item.text, key):
             yield Problem(f"message {message.key!r} of bank {read.bank}: {_MISMATCH}; {_RESTORE}")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from pydantic import JsonValue
 from sqlalchemy import Connection
 
 from foxing.memory.clock import later
@@ -21,7 +20,7 @@ from foxing.memory.recall.semantic.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
-from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
 from foxing.memory.telemetry.steps import StepInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
@@ -34,15 +33,6 @@ from .validate import check_bank_name, list_messages, validate_message
 DEFAULT_THREAD = "main"
 IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
-
-
-def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
-    """The digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts as JSON
-    and "parts"."""
-    said = list(identity)
-    if metadata:
-        said.append(compact_json(dict(metadata), sort_keys=True))
-    return keyed_digest(key, hashlib.sha256(json.dumps(said).encode()).digest()[:DIGEST_BYTES])
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,8 @@ class PageState:
     known: npt.NDArray[np.bool_]
     #: of exact text that is read from tokens: what they read wrong
     differences: Differences = NO_DIFFERENCES
+    #: whether every cell was compared with what was drawn, so that one with a confidence reads as it was
+    compared: bool = False
 
     @classmethod
     def of(cls, reading: Reading) -> Self:

@@ -209,8 +209,10 @@ class PageDecoder:
         if differences is not None:
             return PageState.verified(page.tier, blank, bands, differences)
         confidence = np.zeros((rows, layout.columns), dtype=np.float32)
-        flag_below = codec.tiers[page.tier].flag_below
-        return PageState(page.tier, "decoded", flag_below, blank, confidence, np.zeros(bands, dtype=bool))
+        spec, known = codec.tiers[page.tier], np.zeros(bands, dtype=bool)
+        # a stream reads the same wherever it is read, also when it was compared
+        compared = spec.streamed and text is None
+        return PageState(page.tier, "decoded", spec.flag_below, blank, confidence, known, compared=compared)
 
     def _requests(
         self, page: PageRow, state: PageState, blob: bytes, missing: Sequence[tuple[int, int]]

@@ -91,10 +91,10 @@ def _mean_beside(confidence: npt.NDArray[np.float32], gaps: npt.NDArray[np.int64
     return float(characters.mean()) if len(characters) else 1.0
 
 
-def exact_message(text: str) -> RememberedMessage:
-    """An open message, whose text is exact."""
-    ones = np.ones(len(text), dtype=np.float32)
-    return RememberedMessage(text, ones, np.zeros(len(text), dtype=bool), _NO_GAPS, None, "open", len(text))
+def open_message(text: str, *, damaged: bool = False) -> RememberedMessage:
+    """An open message, whose text is exact, unless that is `damaged`: then none of it is certain."""
+    flagged = np.full(len(text), damaged)
+    return RememberedMessage(text, 1 - flagged.astype(np.float32), flagged, _NO_GAPS, None, "open", len(text))
 
 
 def read_part(

@@ -29,10 +29,13 @@ _FADED = Transcription(GAP_MARK, np.ones(1, np.float32), np.zeros(1, np.int64), 
 def splice(state: PageState, layout: PageLayout, span: SpanRow, keepsakes: Sequence[KeepsakeRow]) -> SplicedText:
     """What `state` holds in `span`, with the text of each keepsake in the span, at confidence 1, in place of what was
     read from its cells. Where a gap covers more than the keepsake, a mark stays on that side. A message without cells
-    has faded entirely."""
+    has faded entirely. A keepsake that contradicts cells that are known to read as they were drawn is damaged: what was
+    read stands."""
     if span.start == span.stop and span.char_start < span.char_stop:
         return SplicedText(_FADED, [])
     inside = [k for k in keepsakes if span.start <= k.start < k.stop <= span.stop]
+    if state.compared:
+        inside = [k for k in inside if not _contradicts(k, _read(state, layout, span, (k.start, k.stop)))]
     parts: list[Transcription] = []
     ranges: list[tuple[int, int]] = []
     position, length = span.start, 0
@@ -61,6 +64,10 @@ def _read(state: PageState, layout: PageLayout, span: SpanRow, cells: tuple[int,
     run = slice(first, stop)
     read = transcribe(state.cells.reshape(-1)[run], state.confidence.reshape(-1)[run], layout=layout, start=first)
     return Transcription(read.text, read.confidence, read.cell + (first - span.start), read.gaps)
+
+
+def _contradicts(keepsake: KeepsakeRow, read: Transcription) -> bool:
+    return keepsake.text != read.text and not len(read.gaps) and bool((read.confidence > 0).all())
 
 
 def _exact(text: str, cell: int) -> Transcription:

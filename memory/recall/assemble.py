@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.message_parts import RememberedMessage, exact_message, join_parts, read_part
+from foxing.memory.pages.message_parts import RememberedMessage, join_parts, open_message, read_part
 from foxing.memory.storage.repositories import pages
-from foxing.memory.storage.repositories.messages import Message
+from foxing.memory.storage.repositories.messages import Message, is_as_stored
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewPage, NewSpan, PageRow, SpanRow
+from foxing.memory.storage.secrets import digest_key
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class StoredMessages:
     contents: StoredContents
     #: page id → its keepsakes
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
+    #: ids of open messages whose text is not what was stored
+    damaged: Collection[int] = ()
 
     @classmethod
     def fetch(cls, connection: Connection, bank_id: int, messages: Sequence[Message]) -> "StoredMessages":
@@ -62,12 +65,15 @@ class StoredMessages:
         sealed = [m.id for m in messages if not m.open or m.sealed_chars]
         spans = pages.spans_of_messages(connection, bank_id, sealed)
         ids = sorted({span.page_id for parts in spans.values() for span in parts})
+        texts = [(m, m.content) for m in messages if m.content is not None]
+        key = digest_key(connection) if texts else b""
         return cls(
             messages,
             spans,
             pages.by_ids(connection, ids),
             pages.contents(connection, ids),
             pages.keepsakes_of(connection, ids),
+            {message.id for message, text in texts if not is_as_stored(message, text, key)},
         )
 
     def with_pages(self, drafts: Sequence[PageDraft], in_place_of: Collection[int] = ()) -> "StoredMessages":
@@ -107,7 +113,9 @@ class MessageAssembler:
         """
         wanted = stored.messages if messages is None else messages
         states = self.read_pages(stored, known, wanted)
-        result = {m.id: exact_message(m.content) for m in wanted if m.content is not None}
+        result = {
+            m.id: open_message(m.content, damaged=m.id in stored.damaged) for m in wanted if m.content is not None
+        }
         for message in wanted:
             if message.id not in result:
                 result[message.id] = join_parts(

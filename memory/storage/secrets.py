@@ -1,10 +1,15 @@
 """The secret of a database, with which digests of texts are keyed."""
 
+import hashlib
 import hmac
+import json
 import os
+from collections.abc import Mapping, Sequence
 
+from pydantic import JsonValue
 from sqlalchemy import Connection, select
 
+from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import schema
 
 from .upsert import insert_into
@@ -42,3 +47,12 @@ def new_blob_folder() -> str:
 def keyed_digest(key: bytes, digest: bytes) -> bytes:
     """A digest that cannot be found by trying texts without the key: `DIGEST_BYTES` bytes."""
     return hmac.digest(key, digest, "sha256")[:DIGEST_BYTES]
+
+
+def message_digest(key: bytes, identity: Sequence[str | None], metadata: Mapping[str, JsonValue] | None) -> bytes:
+    """The digest of a message, `DIGEST_BYTES` bytes. `identity`: role, name and text, or role, name, its parts as JSON
+    and "parts"."""
+    said = list(identity)
+    if metadata:
+        said.append(compact_json(dict(metadata), sort_keys=True))
+    return keyed_digest(key, hashlib.sha256(json.dumps(said).encode()).digest()[:DIGEST_BYTES])

@@ -43,7 +43,7 @@ def test_a_silent_difference_is_seen(said: str, read: RecalledMessage, silent: b
 
 def test_odd_strings_have_no_silent_differences(database_url: str) -> None:
     with Memory(database_url, clock=lambda: START, options=MemoryOptions(embedder="none")) as memory:
-        found = measure(memory, list(odd_strings(STRINGS, seed=29)), lambda done, total: None)
+        found = measure(memory, list(odd_strings(STRINGS, seed=29)))
     assert {name: way.examples for name, way in found.items() if way.silent} == {}
     assert found["base, message"].strings > STRINGS
     assert found["micro, message"].faded > STRINGS // 2

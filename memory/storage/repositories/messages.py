@@ -16,6 +16,7 @@ from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
+from foxing.memory.storage.secrets import message_digest
 
 from . import banks
 from .sealed import directories, keys, lookup, runs
@@ -355,3 +356,12 @@ def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> 
     connection.execute(rehearsals.delete().where(*of_bank))
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
+
+
+def is_as_stored(message: Message, text: str, key: bytes) -> bool:
+    """Whether a text has the digest of a message, or the first bytes of it, where it has any. Of a message in parts the
+    text does not say how the parts were given. `key`: that of digests."""
+    if message.parts or not message.digest:
+        return True
+    digest = message_digest(key, [message.role, message.name, text], message.metadata)
+    return digest.startswith(message.digest)
