@@ -28,7 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.odd_strings", description=__doc__)
     parser.add_argument("--strings", type=at_least(len(KINDS)), default=20_000, help="how many")
     parser.add_argument("--seed", type=at_least(0), default=1, help="of the strings")
-    parser.add_argument("--examples", type=at_least(0), default=0, help="silent differences to show of each row")
+    parser.add_argument(
+        "--examples", type=at_least(0), default=0, help="silent differences to show of each thousand and way"
+    )
     add_json_option(parser)
     arguments = parser.parse_args()
     strings = list(odd_strings(arguments.strings, arguments.seed))
@@ -41,6 +43,8 @@ def main() -> int:
                 Memory(Path(folder) / "bench.db", clock=lambda: START, options=options) as memory,
             ):
                 for name, found in measure(memory, strings[first : first + AT_ONCE]).items():
+                    for said, read in found.examples[: arguments.examples]:
+                        sys.stderr.write(f"{name}: {said!a} → {read!a}\n")
                     shown[name].add(found)
             done = min(len(strings), first + AT_ONCE)
             silent = sum(found.silent.total() for found in shown.values())
@@ -61,9 +65,6 @@ def main() -> int:
         write_json({"rows": rows})
     else:
         show_rows(rows)
-    for name, found in shown.items():
-        for said, read in found.examples[: arguments.examples]:
-            sys.stderr.write(f"{name}: {said!a} → {read!a}\n")
     return int(any(found.silent for found in shown.values()))
 
 

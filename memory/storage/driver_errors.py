@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -22,6 +23,7 @@ _LOCKED = "was locked by another process for too long; try again"
 _READ_ONLY = "is read-only; give foxing write permission for the file and its folder"
 _FULL = "is on a full disk, and nothing was stored; free some space and try again"
 _STARTING = "is starting up; try again"
+_DAMAGED = "is damaged; restore a backup"
 _PASSWORD = "rejects the password or the user; correct them"
 _FULL_HOUSE = "has no connection left; raise its max_connections, or make the pools of connections smaller"
 
@@ -36,7 +38,8 @@ _ADVICE = (
     ("database is locked", _LOCKED),
     ("unable to open database file", "cannot be opened; check that the folder exists and is writable"),
     ("file is not a database", "is not a SQLite database; choose another file"),
-    ("malformed", "is damaged; restore a backup"),
+    ("malformed", _DAMAGED),
+    ("could not decode to utf-8", _DAMAGED),  # the driver would show the text
     ("no such table", f"lacks a table {_OTHER_SCHEMA}"),
     ("no such column", f"lacks a column {_OTHER_SCHEMA}"),
     ("has no column named", f"lacks a column {_OTHER_SCHEMA}"),
@@ -74,7 +77,7 @@ _STATES = {
     "55P03": _LOCKED,
     "57014": "took too long for a statement, which was cancelled; try again, or raise the timeout",
     "58030": "cannot be written (disk error), and nothing was stored; check the disk",
-    "XX001": "is damaged; restore a backup",
+    "XX001": _DAMAGED,
     "XX002": "is damaged; rebuild its indexes or restore a backup",
 }
 _LOST_STATES = ("08", "57P01", "57P02", "57P03", "57P05")
@@ -93,6 +96,8 @@ def explained_errors(url: str, *, writing: bool) -> Iterator[None]:
         raise StorageError(f"{url}: no such kind of database; use SQLite or PostgreSQL").naming(
             "database_url"
         ) from error
+    except (UnicodeDecodeError, JSONDecodeError) as error:  # of a column, or of what the driver was about to say
+        raise StorageError(f"the database {url} {_DAMAGED}") from error
     except (OperationalError, sqlite3.Error, DBAPIError) as error:
         explained = _explained(error, url, _LOST if writing else _LOST_READING)
         if explained is None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
+from foxing.memory.errors import StorageError
 from foxing.memory.text.passages import document_key
 
 TERM_MASK = (1 << 32) - 1
@@ -24,6 +25,14 @@ _LEVEL = 9
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     _LEVEL, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False, write_checksum=False
 )
+
+
+class PostingsDamaged(StorageError, ValueError):
+    """Packed postings are not what was packed."""
+
+    def __init__(self) -> None:
+        super().__init__("the search index is damaged; run foxing db check --repair")
+
 
 #: A term of a document and how often it stands there.
 RECORD = np.dtype([("document", "<i8"), ("term", "<u8"), ("count", "<u2")])
@@ -124,11 +133,11 @@ class Postings:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Postings":
-        """The postings of `pack`. Raises `ValueError` if they are damaged."""
+        """The postings of `pack`. Raises `PostingsDamaged`."""
         try:
             return cls._unpack(packed)
         except (struct.error, zstandard.ZstdError, IndexError, ValueError) as error:
-            raise ValueError("these are no packed postings") from error
+            raise PostingsDamaged from error
 
     @classmethod
     def _unpack(cls, packed: bytes) -> "Postings":
