@@ -48,7 +48,7 @@ def transcribe(
     """The text in `cells`, a run in reading order that begins at cell `start` of its page. Inverts typesetting.
 
     `confidence`: one number per cell, 1 by default; an escape takes the lowest of its cells, a gap that of its first. A
-    malformed escape, which a misread page may contain, is kept as it is.
+    malformed escape, which a misread page may contain, is kept as it is, with a confidence of 0.
     """
     flat = np.asarray(cells, dtype=np.uint32).reshape(-1)
     if confidence is None:
@@ -66,7 +66,7 @@ def transcribe(
     flat = np.where(flat == ord(TAB_MARK), np.uint32(0x09), flat)
     text = flat.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
     transcription = Transcription(text, flat_confidence, index, np.flatnonzero(flat == ord(GAP_MARK)))
-    return _unescape(transcription) if ESCAPE_OPEN in text else transcription
+    return _unescape(transcription) if ESCAPE_OPEN in text or ESCAPE_CLOSE in text else transcription
 
 
 def transcribe_spans(page: Page) -> list[Transcription]:
@@ -103,6 +103,7 @@ def _unescape(escaped: Transcription) -> Transcription:
     characters: list[str] = []
     sources: list[int] = []
     confidence: list[float] = []
+    broken: list[int] = []  # positions in `text` of what is left of escapes
     position = 0
     while position < len(text):
         character, width = text[position], 1
@@ -111,9 +112,26 @@ def _unescape(escaped: Transcription) -> Transcription:
             digits = text[position + 1 : close] if close > 0 else ""
             if digits and _HEX_DIGITS.issuperset(digits) and int(digits, 16) <= 0x10FFFF:
                 character, width = chr(int(digits, 16)), close + 1 - position
+            else:
+                broken += range(position, close + 1 if close > 0 else _digits_after(text, position + 1))
+        elif character == ESCAPE_CLOSE:  # what opened it was misread
+            first = position
+            while first > 0 and position - first < _MAX_ESCAPE_DIGITS and text[first - 1] in _HEX_DIGITS:
+                first -= 1
+            broken += range(max(0, first - 1), position + 1)
         characters.append(character)
         sources.append(position)
         confidence.append(float(escaped.confidence[position : position + width].min()))
         position += width
     gaps = np.flatnonzero(np.isin(sources, escaped.gaps))
-    return Transcription("".join(characters), np.array(confidence, dtype=np.float32), escaped.cell[sources], gaps)
+    sure = np.array(confidence, dtype=np.float32)
+    sure[np.isin(sources, broken) & ~np.isin(sources, escaped.gaps)] = 0
+    return Transcription("".join(characters), sure, escaped.cell[sources], gaps)
+
+
+def _digits_after(text: str, start: int) -> int:
+    """Where the digits of an escape end that begin at `start`."""
+    stop = start
+    while stop < min(len(text), start + _MAX_ESCAPE_DIGITS) and text[stop] in _HEX_DIGITS:
+        stop += 1
+    return stop

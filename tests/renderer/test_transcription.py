@@ -46,6 +46,16 @@ def test_a_malformed_escape_is_kept(reading: str) -> None:
     assert transcribe(code_points(reading)).text == reading
 
 
+@pytest.mark.parametrize("reading", ["a⟦FẸ0F⟧b", "aXFE0F⟧b", "a⟦FE0F", "a⟦FE0X", "aX200B⟧⟦41⟧"])
+def test_what_is_left_of_an_escape_is_not_certain(reading: str) -> None:
+    """Of a misread digit only one cell is known to be wrong, and none of its characters was said."""
+    read = transcribe(code_points(reading))
+    said = {character for character, sure in zip(read.text, read.confidence.tolist(), strict=True) if sure}
+    assert said <= {"a", "b", "A"} | ({"X"} if reading.endswith("X") else set())
+    assert read.text[0] == "a"
+    assert read.confidence[0] == 1
+
+
 def test_an_escape_after_a_malformed_one_is_decoded() -> None:
     assert transcribe(code_points("⟦4⟦41⟧")).text == "⟦4A"
 
