@@ -161,7 +161,7 @@ class RankedCandidates:
         result = []
         for document, score in zip(part.documents.tolist(), part.values.tolist(), strict=True):
             message = found.get(message_of(document))
-            if message is not None:
+            if message is not None and passage_of(document) < message.passages:  # an index may hold more than there is
                 passage = passage_of(document) if message.passages > 1 else None
                 result.append(Candidate(message, round(score, 4), passage=passage))
         return result

@@ -201,6 +201,16 @@ def finds_passages(bank: IndexedBank) -> None:
     _expect((bank.found("apple"), bank.found("sky")) == ([], [0]), "a passage was not replaced")
 
 
+def removes_every_passage(bank: IndexedBank) -> None:
+    """No passage of a message is left, however many it has and however many others have."""
+    bank.store("plum", "plum", "plum", "plum")
+    bank.replace({n: ["apple"] * 3_000 for n in range(4)})
+    bank.remove(2)
+    _expect(len(bank.hits("apple", limit=20_000)) == 9_000, "not just the passages of others are found")
+    bank.replace({0: ["apple"], 1: ["sky"], 3: ["sky"]})
+    _expect(bank.found("apple") == [0], "passages that were replaced are found")
+
+
 def replaces_words(bank: IndexedBank) -> None:
     """Replaced words are gone, and the new ones are found; other messages stay."""
     bank.store("apple pie", "apple tree")
@@ -293,6 +303,7 @@ INDEX_CHECKS: tuple[Callable[[IndexedBank], None], ...] = (
     replaces_words,
     removes_messages,
     finds_passages,
+    removes_every_passage,
     rolls_back,
     banks_are_apart,
     describes_a_bank,

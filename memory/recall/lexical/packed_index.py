@@ -29,8 +29,8 @@ RECENT = 256  # messages that are packed together
 #: How many documents the last segment may have for each message that is packed into it once a page is sealed. A row of
 #: a message takes six times what is packed of it.
 WORTH_PACKING = 32
-#: Documents of a segment and postings, of which the last document may bring more. A segment is written anew when a page
-#: with one of its documents changes; a larger one holds fewer words twice.
+#: Documents of a segment and postings, of which the last message may bring more: all of a message are in one segment. A
+#: segment is written anew when a page with one of its documents changes; a larger one holds fewer words twice.
 SEGMENT, SEGMENT_POSTINGS = 8_192, 160_000
 CACHE_BYTES = 256 << 20  # unpacked; a million messages of 200 characters take about 150 MB
 
@@ -78,11 +78,11 @@ class PackedIndex:
         postings.delete_recent(connection, bank_id, counts)
         left = set(counts)
         for segment, held in self._holding(connection, bank_id, counts):
-            found = _is_of(held.documents, left)
+            found = _is_of(held.documents, counts)
             if not found.any():
                 continue
             inside = {*np.unique(message_of(held.documents[found])).tolist()}
-            fresh = records((i, new[i]) for i in sorted(inside & set(new)))
+            fresh = records((i, new[i]) for i in sorted(inside & left & set(new)))
             self._rewrite(connection, segment, held, found, fresh)
             left -= inside
         rest = [(i, new[i]) for i in sorted(left) if i in new]
@@ -248,14 +248,21 @@ def _added(held: Postings, new: Array) -> Iterable[Postings]:
 
 
 def _in_segments(found: Array) -> Iterator[Postings]:
-    """The postings of records, a segment at a time."""
+    """The postings of records, a segment at a time; those of a message are not parted."""
     found = found[np.argsort(found["document"], kind="stable")]
-    edges = np.append(np.flatnonzero(np.diff(found["document"], prepend=-1)), len(found))
-    first, last = 0, len(edges) - 1
+    starts = np.flatnonzero(np.diff(found["document"], prepend=-1))
+    first_documents = np.flatnonzero(np.diff(message_of(found["document"][starts]), prepend=-1))
+    #: documents, and postings, before each message, and before the end
+    documents = np.append(first_documents, len(starts))
+    before = np.append(starts[first_documents], len(found))
+    first, last = 0, len(first_documents)
     while first < last:
-        full = int(np.searchsorted(edges, edges[first] + SEGMENT_POSTINGS))
-        stop = min(first + SEGMENT, full, last)
-        yield Postings.of(found[edges[first] : edges[stop]])
+        full = min(
+            int(np.searchsorted(documents, documents[first] + SEGMENT)),
+            int(np.searchsorted(before, before[first] + SEGMENT_POSTINGS)),
+        )
+        stop = min(full, last)
+        yield Postings.of(found[before[first] : before[stop]])
         first = stop
 
 
