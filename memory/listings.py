@@ -9,7 +9,7 @@ from foxing.renderer import tier_rank
 from .errors import InvalidCursor, InvalidInput
 from .ingest.validate import check_bank_name
 from .models import BankBytes, BankInfo, Banks, PageInfo, Pages, TierStatistics
-from .recall.cursors import decode_cursor, encode_cursor, time_position
+from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
 from .recall.lexical.search_index import SearchIndex
 from .recall.query import check_limit
 from .storage.database import Database
@@ -24,16 +24,16 @@ def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None,
     check_limit(limit)
     if tier is not None:
         tier_rank(tier)
-    list_name = f"pages:{tier}"
-    position = time_position(decode_cursor(cursor, list_name)) if cursor else None
-    after = None if position is None else (position.at, position.id)
     with database.read() as connection:
         bank_id = banks.get(connection, bank).id
-        rows = pages.list_by_time(connection, bank_id, tier=tier, after=after, limit=limit + 1)
-        shown = rows[:limit]
-        infos = page_infos(connection, bank, shown)
-    more = len(rows) > limit
-    following = encode_cursor(list_name, [shown[-1].last_at.isoformat(), shown[-1].id]) if more else None
+        list_name = f"pages:{bank_id}:{tier}"
+        seen = id_ranges(decode_cursor(cursor, list_name)) if cursor else IdRanges()
+        # erasing its last message moves a page, so that a time does not say which pages were listed
+        left = [page_id for page_id in pages.ids_by_time(connection, bank_id, tier=tier) if page_id not in seen]
+        found = pages.by_ids(connection, left[:limit])
+        infos = page_infos(connection, bank, [found[page_id] for page_id in left[:limit]])
+    more = len(left) > limit
+    following = encode_cursor(list_name, seen.with_ids(left[:limit]).encoded()) if more else None
     return Pages(pages=infos, next_cursor=following)
 
 

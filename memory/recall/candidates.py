@@ -129,15 +129,14 @@ class RankedCandidates:
     ) -> Iterator[list[Candidate]]:
         """What the index finds after `hits`, without the passages `taken`. No score is above `lowest`."""
         searched = {hit.document for hit in hits}
-        while hits := self._index.search(self._connection, self._query, after=hits[-1], limit=size):
-            found = {hit.document for hit in hits}
-            if not searched.isdisjoint(found):
+        while hits := self._index.search(self._connection, self._query, after=(last := hits[-1]), limit=size):
+            if hits[-1] == last:
                 raise SearchIndexError(
                     f"the search index '{self._index.name}' returned a passage twice; report it to its author"
                 )
-            searched |= found
-            new = {hit.document: min(hit.score, lowest) for hit in hits if hit.document not in taken}
-            yield from self._listed(Scores.of(new), size)
+            left = [hit for hit in hits if hit.document not in searched and hit.document not in taken]
+            searched |= {hit.document for hit in hits}
+            yield from self._listed(Scores.of({hit.document: min(hit.score, lowest) for hit in left}), size)
 
     def _listed(self, ranking: Scores, size: int) -> Iterator[list[Candidate]]:
         """The candidates in batches of `size`, or of messages that are not too long together."""

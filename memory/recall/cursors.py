@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -43,6 +45,33 @@ class RankPosition(NamedTuple):
         return [self.newest, _gaps(self.seen)]
 
 
+@dataclass(frozen=True)
+class IdRanges:
+    """A set of ids, which takes little in a cursor where most follow one another."""
+
+    #: The lowest id of each range, ascending, and the one after its highest.
+    starts: Sequence[int] = ()
+    stops: Sequence[int] = ()
+
+    def __contains__(self, item_id: int) -> bool:
+        place = bisect_right(self.starts, item_id) - 1
+        return place >= 0 and item_id < self.stops[place]
+
+    def with_ids(self, ids: Iterable[int]) -> "IdRanges":
+        starts: list[int] = []
+        stops: list[int] = []
+        for start, stop in sorted([*zip(self.starts, self.stops, strict=True), *((i, i + 1) for i in ids)]):
+            if stops and start <= stops[-1]:
+                stops[-1] = max(stop, stops[-1])
+            else:
+                starts.append(start)
+                stops.append(stop)
+        return IdRanges(starts, stops)
+
+    def encoded(self) -> Position:
+        return [_gaps([edge for ends in zip(self.starts, self.stops, strict=True) for edge in ends])]
+
+
 def encode_cursor(fingerprint: str, position: Position) -> str:
     """A cursor for `position` in the list that `fingerprint` identifies."""
     return (
@@ -76,6 +105,14 @@ def time_position(position: Position) -> TimePosition:
     except (ValueError, IndexError, TypeError, OverflowError) as error:
         raise InvalidCursor(_INVALID) from error
     return TimePosition(at, _natural(item_id), _ids(position[2]) if len(position) > 2 else ())
+
+
+def id_ranges(position: Position) -> IdRanges:
+    """Raises `InvalidCursor`."""
+    edges = _ids(position[0])
+    if len(position) != 1 or len(edges) % 2:
+        raise InvalidCursor(_INVALID)
+    return IdRanges(edges[::2], edges[1::2])
 
 
 def rank_position(position: Position) -> RankPosition:

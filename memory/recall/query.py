@@ -134,7 +134,7 @@ class ResolvedQuery:
     window: Window
     #: restricts the answer to one thread
     thread_id: int | None
-    #: identifies the query in cursors, so that the cursor of another query is rejected
+    #: identifies the bank and the query in cursors, so that the cursor of another one is rejected
     fingerprint: str
     #: members that the metadata must have
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
@@ -169,7 +169,7 @@ def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
         if thread_id is None:
             return None
     terms = dict(query_terms(words)) if words.strip() else {}
-    fingerprint = _fingerprint(query)
+    fingerprint = _fingerprint(bank, query)
     position = None
     if query.cursor:
         position = decode_cursor(query.cursor, fingerprint)
@@ -220,7 +220,8 @@ def _intersection(one: Window, other: Window) -> Window:
     return Window(since, until)
 
 
-def _fingerprint(query: RecallQuery) -> str:
+def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     wanted = sorted((query.metadata or {}).items())
-    plain = json.dumps([query.query, str(query.since), str(query.until), query.thread, wanted], ensure_ascii=False)
+    fields = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
+    plain = json.dumps(fields, ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

@@ -50,7 +50,7 @@ def record_of(row: RecordRow, score: float | None = None) -> Record:
 
 def search_records(connection: Connection, within: Within, search: RecordSearch) -> tuple[list[RecordRow], Records]:
     """The rows found, and the answer. Raises `InvalidCursor`."""
-    name = _fingerprint(search)
+    name = _fingerprint(within, search)
     position = None if search.cursor is None else _integer(decode_cursor(search.cursor, name))
     if search.query is not None and search.query.strip():
         return _by_words(connection, within, search, search.offset if position is None else position)
@@ -95,7 +95,7 @@ def _by_words(
     stop = start + search.limit
     shown: list[Match] = list(islice(found, start, stop))
     by_id = records.by_ids(connection, [match.record_id for match in shown])
-    following = encode_cursor(_fingerprint(search), [stop]) if len(found) > stop else None
+    following = encode_cursor(_fingerprint(within, search), [stop]) if len(found) > stop else None
     listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in shown]
     return list(by_id.values()), Records(records=listed, next_cursor=following)
 
@@ -103,7 +103,7 @@ def _by_words(
 def list_namespaces(connection: Connection, within: Within, limit: int, cursor: str | None) -> Namespaces:
     """See `RecordStore.namespaces`."""
     check_limit(limit)
-    name = "namespaces:" + records.encoded(within.namespace)
+    name = f"namespaces:{within.bank_id}:{records.encoded(within.namespace)}"
     after: str | None = None
     if cursor is not None:
         after = decode_cursor(cursor, name)[0]
@@ -115,10 +115,10 @@ def list_namespaces(connection: Connection, within: Within, limit: int, cursor: 
     return Namespaces(namespaces=[list(records.decoded(text)) for text in shown], next_cursor=following)
 
 
-def _fingerprint(search: RecordSearch) -> str:
-    """The same for all pages of a list."""
+def _fingerprint(within: Within, search: RecordSearch) -> str:
+    """The same for all pages of a list of one bank."""
     fields = search.model_dump(mode="json", exclude={"limit", "offset", "cursor", "refresh_ttl"})
-    return "records:" + hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
+    return "records:" + hashlib.sha256(json.dumps([within.bank_id, fields]).encode()).hexdigest()[:16]
 
 
 def _integer(position: Sequence[Any]) -> int:

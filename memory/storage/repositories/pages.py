@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
@@ -189,17 +189,12 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     return result
 
 
-def list_by_time(
-    connection: Connection, bank_id: int, *, tier: str | None, after: tuple[datetime, int] | None, limit: int
-) -> list[PageRow]:
-    """Up to `limit` pages in the order of their last messages, starting after the page of that time and id."""
-    query = _select.where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id).limit(limit)
+def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None) -> list[int]:
+    """Ids of all pages of a bank, or of those at a tier, in the order of their last messages."""
+    query = select(_c.id).where(_c.bank_id == bank_id).order_by(_c.last_at, _c.id)
     if tier is not None:
         query = query.where(_c.tier == tier)
-    if after is not None:
-        at, page_id = after
-        query = query.where(or_(_c.last_at > at, and_(_c.last_at == at, _c.id > page_id)))
-    return [PageRow(*row) for row in connection.execute(query)]
+    return list(connection.execute(query).scalars())
 
 
 def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:

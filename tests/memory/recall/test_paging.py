@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,29 @@ def test_a_forged_cursor_shows_nothing_of_another_bank(memory: Memory) -> None:
     for wrong in ([at, 0, 5], [at, 0, [-1]], [], [1, 1]):
         with pytest.raises(InvalidCursor):
             memory.recall("ana", cursor=encode_cursor(fingerprint, [None] * 4 + wrong))
+
+
+def test_a_cursor_of_another_bank_is_refused(memory: Memory) -> None:
+    memory.store("bo", [{"role": "user", "content": f"Titan {n}"} for n in range(3)])
+    for bank in ("ana", "bo"):
+        for _ in range(3):
+            memory.store(bank, [{"role": "user", "content": "Titan"}])
+            memory.seal(bank)
+        for name in ("a", "b"):
+            memory.records.write(bank, [{"op": "put", "namespace": [name], "key": name, "value": {"a": name}}])
+    lists: dict[str, Callable[[str, str | None], Any]] = {
+        "recall": lambda bank, cursor: memory.recall(bank, "Titan", limit=1, cursor=cursor),
+        "window": lambda bank, cursor: memory.recall(bank, limit=1, cursor=cursor),
+        "images": lambda bank, cursor: memory.recall_images(bank, "Titan", limit=1, cursor=cursor),
+        "pages": lambda bank, cursor: memory.pages(bank, limit=1, cursor=cursor),
+        "records": lambda bank, cursor: memory.records.search(bank, limit=1, cursor=cursor),
+        "namespaces": lambda bank, cursor: memory.records.namespaces(bank, limit=1, cursor=cursor),
+    }
+    for name, page in lists.items():
+        cursor = page("ana", None).next_cursor
+        assert page("ana", cursor), name
+        with pytest.raises(InvalidCursor):
+            page("bo", cursor)
 
 
 def _fingerprint(cursor: str | None) -> str:
