@@ -127,14 +127,16 @@ def within_budget(keepsakes: Iterable[Keepsake], total_chars: int, share: float 
 
 def _trimmed(text: str, start: int, stop: int) -> int:
     """`stop` without punctuation of the surrounding sentence: an unopened bracket, a full stop…"""
+    unopened: dict[str, int] = {}
     while stop > start:
         last = text[stop - 1]
-        if last not in _TRAILING and not _unopened(text[start:stop], last):
+        if last in _OPENING:
+            if last not in unopened:  # counted once: a text of brackets would be counted for each of them
+                unopened[last] = text.count(last, start, stop) - text.count(_OPENING[last], start, stop)
+            if unopened[last] <= 0:
+                break
+            unopened[last] -= 1
+        elif last not in _TRAILING:
             break
         stop -= 1
     return stop
-
-
-def _unopened(text: str, bracket: str) -> bool:
-    """Whether `bracket` is a closing one, and `text` has more of it than of the opening one."""
-    return bracket in _OPENING and text.count(_OPENING[bracket]) < text.count(bracket)

@@ -71,3 +71,28 @@ def test_equal_ranks_are_taken_in_order() -> None:
 def test_repetitive_text_does_not_backtrack_forever(unit: str) -> None:
     text = unit * (20_000 // len(unit))
     assert all(0 <= start < stop <= len(text) for start, stop, _ in find_keepsakes(text))
+
+
+@pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        ("https://x.y/", ")"),
+        ("https://x.y/", "),]}."),
+        ("https://x.y/" + "(" * 400_000, ")"),
+        ("", "http://a)"),
+        ("", "12:30 "),
+    ],
+)
+def test_a_million_characters_take_linear_work(start: str, unit: str) -> None:
+    text = start + unit * ((1_000_000 - len(start)) // len(unit))
+    assert all(0 <= begin < stop <= len(text) for begin, stop, _ in find_keepsakes(text))
+
+
+def test_closing_brackets_end_an_address_only_if_it_opened_none() -> None:
+    for text, address in (
+        ("(https://x.y/a).", "https://x.y/a"),
+        ("https://x.y/a_(b))", "https://x.y/a_(b)"),
+        ("https://x.y/[a](b)])", "https://x.y/[a](b)"),
+        ("https://x.y/a)](b)", "https://x.y/a)](b"),
+    ):
+        assert kept(text) == [address]

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from foxing.memory.recall.cursors import encode_cursor
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 SUBJECTS = ("apple", "bridge", "candle", "dragon", "engine", "forest", "garden", "harbour", "island", "jacket")
 
 
@@ -186,3 +188,103 @@ def _fingerprint(cursor: str | None) -> str:
     assert cursor is not None
     fields = json.loads(base64.urlsafe_b64decode(cursor + "=="))
     return str(fields[0])
+
+
+def _bank_with_history(url: str) -> tuple[Memory, list[Callable[[], object]], set[str]]:
+    """A memory, what changes it in a random order, and the ids of messages that are there, which erasing keeps up."""
+    random = Random(3)
+    moment = [NOW]
+    memory = Memory(url, clock=lambda: moment[0])
+    memory.set_policy("ana", {"undo_window": "P90D", "seal_after": "P300D"})
+    for number in range(20):
+        length = random.choice([1, 1, 2, 8, 20])
+        text = "\n\n".join(
+            f"Titan and the {random.choice(SUBJECTS)}: " + "we are late again. " * 8 for _ in range(length)
+        )
+        at = NOW - 40 * DAY + number * timedelta(hours=1)
+        memory.store("ana", [{"id": str(number), "role": "user", "content": text, "created_at": at}])
+        if number % 7 == 6:
+            memory.seal("ana")
+    there = {str(number) for number in range(20)}
+
+    def age() -> None:
+        moment[0] += random.choice([1, 10, 40, 400]) * DAY
+        memory.age("ana")
+
+    def undo() -> None:
+        memory.undo("ana")
+        for page in memory.pages("ana", limit=500).pages:
+            memory.unpin("ana", page.id)
+
+    def erase() -> None:
+        key = random.choice(sorted(there))
+        memory.erase_message("ana", key)
+        there.remove(key)
+
+    def store_and_seal() -> None:
+        at = NOW - 60 * DAY
+        memory.store("ana", [{"role": "user", "content": f"Titan {n}. " * 90, "created_at": at} for n in range(3)])
+        memory.seal("ana")
+
+    steps = (age, age, undo, erase, erase, store_and_seal)
+    return memory, [random.choice(steps) for _ in range(8)], there
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("query", ["Titan", "late garden", None])
+def test_messages_come_once_while_others_are_erased_and_undone(database_url: str, query: str | None) -> None:
+    memory, changes, there = _bank_with_history(database_url)
+    with memory:
+        seen: list[str] = []
+        passages: list[tuple[str, tuple[int, int] | None]] = []
+
+        def page(cursor: str | None) -> RecallResult:
+            part = memory.recall("ana", query, limit=3 if query is None else 6, cursor=cursor)
+            passages.extend((span.message_id, span.passage) for span in part.spans)
+            return part
+
+        seen = read_all(page, changes)
+        old = {str(number) for number in range(20)}
+        matching = there if query != "late garden" else there & set(seen)
+        assert matching <= set(seen)
+        assert query != "Titan" or set(seen) <= old
+        twice = {key for key in seen if query is None and seen.count(key) > 1}
+        assert twice == set()
+        assert len(passages) == len(set(passages))
+
+
+@pytest.mark.both_databases
+def test_pages_come_once_while_messages_are_erased_and_others_sealed(database_url: str) -> None:
+    memory, changes, _ = _bank_with_history(database_url)
+    with memory:
+        always = {page.id for page in memory.pages("ana", limit=500).pages}
+        seen: list[str] = []
+        cursor = None
+        steps = iter(changes)
+        while True:
+            part = memory.pages("ana", limit=1, cursor=cursor)
+            seen += [page.id for page in part.pages]
+            cursor = part.next_cursor
+            if cursor is None:
+                break
+            next(steps, lambda: None)()
+            always &= {page.id for page in memory.pages("ana", limit=500).pages}
+        assert len(seen) == len(set(seen))
+        assert always <= set(seen)
+
+
+def test_a_page_that_erasure_moves_is_listed(memory: Memory) -> None:
+    for first in (0, 10):
+        given = [0, 30] if first else [10, 20]
+        messages = [
+            {"id": f"{first}-{hours}", "role": "user", "content": "late", "created_at": NOW - 2 * DAY + hours * HOUR}
+            for hours in given
+        ]
+        memory.store("bo", messages)
+        memory.seal("bo")
+    first, second = memory.pages("bo").pages
+    part = memory.pages("bo", limit=1)
+    assert [page.id for page in part.pages] == [first.id]
+    memory.erase_message("bo", "10-30")
+    assert [page.id for page in memory.pages("bo").pages] == [second.id, first.id]
+    assert [page.id for page in memory.pages("bo", limit=1, cursor=part.next_cursor).pages] == [second.id]
