@@ -44,6 +44,8 @@ from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 _ROW_BREAK = 3  # a unit that ends the row; only inside this module
 _ATTEMPTS = 8  # to decide which look-alikes to escape, before all of a message are
 _FILLER = np.array([ord(FILLER_MARK)], dtype=np.uint32)
+_HEX = np.array([*map(ord, "0123456789ABCDEF")], dtype=np.uint32)
+_HEX_DIGITS = 6  # of a character, at most
 
 #: Unicode categories of characters that do not begin a row, and of those that do not end one: where a script has no
 #: blanks, a row ends at any other character.
@@ -306,22 +308,21 @@ def _units(
     special = np.flatnonzero(kinds >= ESCAPED)
     if not len(special):
         return _Units(points, owners)
-    values: list[Cells] = []
-    value_owners: list[npt.NDArray[np.int64]] = []
-    before = 0
-    for index, kind in zip(special.tolist(), kinds[special].tolist(), strict=True):
-        if kind == ESCAPED:
-            substitute = code_points(escape(chr(points[index])))
-        elif points[index] == 0x0A:
-            substitute = np.array([ord(NEWLINE_MARK) if newline == "mark" else _ROW_BREAK], dtype=np.uint32)
-        else:
-            substitute = code_points(TAB_MARK)
-        values += points[before:index], substitute
-        value_owners += owners[before:index], np.full(len(substitute), index, dtype=np.int64)
-        before = index + 1
-    values.append(points[before:])
-    value_owners.append(owners[before:])
-    return _Units(np.concatenate(values), np.concatenate(value_owners))
+    characters = points[special]
+    hidden, ends_line = kinds[special] == ESCAPED, characters == ord("\n")
+    digits = 1 + np.sum([characters >= 1 << 4 * n for n in range(1, _HEX_DIGITS)], axis=0)
+    lengths = np.ones(len(points), dtype=np.int64)
+    lengths[special] = np.where(hidden, 2 + digits, np.where(ends_line, 1, len(TAB_MARK)))
+    values = np.repeat(points, lengths)
+    starts = (np.cumsum(lengths) - lengths)[special]
+    values[starts[~hidden & ends_line]] = ord(NEWLINE_MARK) if newline == "mark" else _ROW_BREAK
+    values[starts[~hidden & ~ends_line, None] + np.arange(len(TAB_MARK))] = code_points(TAB_MARK)
+    values[starts[hidden]] = ord(ESCAPE_OPEN)
+    for n in range(_HEX_DIGITS):
+        long = hidden & (digits > n)
+        values[starts[long] + digits[long] - n] = _HEX[(characters[long] >> 4 * n) & 15]
+    values[starts[hidden] + digits[hidden] + 1] = ord(ESCAPE_CLOSE)
+    return _Units(values, np.repeat(owners, lengths))
 
 
 def _place(units: _Units, position: int, layout: PageLayout) -> _Units:
