@@ -3,6 +3,7 @@
 python -m benchmarks.load --json
 python -m benchmarks.load --only mixed --seconds 30 --messages 10000
 python -m benchmarks.load --only stores --database postgresql://foxing@localhost/bench
+python -m benchmarks.load --only long --long-messages 900 --long-recalls 3000 --json
 """
 
 import argparse
@@ -25,6 +26,7 @@ from benchmarks.command_line import (
 from .cold import measure_cold
 from .connections import measure_connections
 from .kills import measure_kills
+from .long_messages import measure_long_messages
 from .mixed import measure_mixed
 from .postgresql import PostgresServer
 from .standstill import measure_standstill
@@ -49,6 +51,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "kills": lambda folder, options, progress: _kills(folder, options, progress),
+    "long": lambda folder, options, progress: measure_long_messages(
+        folder, options.long_messages, options.long_recalls, progress=progress
+    ),
 }
 
 
@@ -65,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
         "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
-        "stand still (standstill), and how it ends (stop, kills).",
+        "stand still (standstill), how it ends (stop, kills), and what recall and erasure do to long messages (long).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
@@ -82,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         ("connections", 2_000, "connections: idle and half-open ones"),
         ("pages", 1_600, "stop: pages that are due"),
         ("rounds", 200, "kills: how often a service and a worker are killed"),
+        ("long-messages", 20_000, "long: messages of 1 to 40 passages"),
+        ("long-recalls", 10_000, "long: recalls while the bank changes"),
     )
     for name, default, text in integers:
         parser.add_argument(f"--{name}", type=at_least(1), default=default, metavar="N", help=f"{text} (%(default)s).")

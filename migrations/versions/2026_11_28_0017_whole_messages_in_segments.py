@@ -16,7 +16,7 @@ import zstandard
 from alembic import op
 
 revision = "2026_11_28_0017"
-down_revision = "2026_11_27_0015"
+down_revision = "2026_11_28_0016"
 branch_labels = None
 depends_on = None
 

@@ -184,7 +184,7 @@ def test_an_upgrade_mends_messages_that_lie_in_several_segments(
     config = alembic_config()
     with Database(database_url) as database, database.write() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "2026_11_27_0015")
+        command.downgrade(config, "2026_11_28_0016")
     bank.memory = Memory(database_url, clock=lambda: bank.now)
     bank.check()
     assert examples(check(database_url, embedder="none")) == []
