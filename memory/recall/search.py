@@ -121,9 +121,11 @@ class Recaller:
         if not query.neighbours or not found.query.terms:
             return found
         with self.database.read() as connection:
+            there = messages.by_ids(connection, found.bank_id, {match.message.id for match in matches})
+            matches = [match for match in matches if match.message.id in there]  # others were erased meanwhile
             neighbours = _neighbours(connection, found.bank_id, matches, (query, found.query.filter))
             stored = _stored(connection, found.bank_id, matches, neighbours)
-            return replace(found, neighbours=neighbours, stored=stored)
+            return replace(found, matches=matches, neighbours=neighbours, stored=stored)
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
         """See `Memory.message`."""

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.load.__main__ import main
 from benchmarks.load.cold import measure_cold
 from benchmarks.load.kills import measure_kills
+from benchmarks.load.long_messages import measure_long_messages
 
 
 def test_stores_and_recalls_are_timed_together(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,3 +67,12 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     result = measure_kills(tmp_path, 2, settle=False)
     assert result.acknowledged > 0
     assert (result.rounds, result.lost, result.twice, result.faults) == (2, 0, 0, [])
+
+
+def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:
+    result = measure_long_messages(tmp_path, 60, recalls=20)
+    assert (result.sound_before, result.sound_after, result.faults) == (True, True, [])
+    assert result.recalls == 20
+    assert min(result.erased, result.changes["erase"]) > 0
+    assert (result.postings_left, result.words_left, result.vectors_left, result.pieces_left) == (0, 0, 0, 0)
+    assert (result.server_errors, result.erased_shown) == (0, 0)

@@ -351,3 +351,17 @@ def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_url: 
             open_reranker(name, RerankEndpointOptions(), 1.0)
         with remembering(database_url, name) as memory:
             assert reason in memory.recall("ana", "When do trains to Busan leave?").notes[0]
+
+
+def test_messages_erased_while_a_reranker_works_are_left_out(database_url: str) -> None:
+    class Erasing(OverlapReranker):
+        def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+            if not self.asked:
+                memory.erase_message("ana", "question")
+            return super().scores(question, texts)
+
+    with Memory(database_url, options=MemoryOptions(reranker=Erasing())) as memory:
+        memory.store("ana", [{"id": key, "role": "user", "content": text} for key, text in SAID.items()])
+        memory.seal("ana")
+        found = memory.recall("ana", "When do trains to Busan leave?", neighbours=1).spans
+        assert {span.message_id for span in found} == {"answer", "other"}
