@@ -3,7 +3,7 @@
 python -m benchmarks.load --json
 python -m benchmarks.load --only mixed --seconds 30 --messages 10000
 python -m benchmarks.load --only stores --database postgresql://foxing@localhost/bench
-python -m benchmarks.load --only long --long-messages 900 --long-recalls 3000 --json
+python -m benchmarks.load --only long --long-messages 900 --long-percent 90 --long-recalls 3000 --json
 """
 
 import argparse
@@ -52,7 +52,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
     "kills": lambda folder, options, progress: _kills(folder, options, progress),
     "long": lambda folder, options, progress: measure_long_messages(
-        folder, options.long_messages, options.long_recalls, progress=progress
+        folder, options.long_messages, options.long_recalls, several=options.long_percent / 100, progress=progress
     ),
 }
 
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         ("pages", 1_600, "stop: pages that are due"),
         ("rounds", 200, "kills: how often a service and a worker are killed"),
         ("long-messages", 20_000, "long: messages of 1 to 40 passages"),
+        ("long-percent", 20, "long: of them with several passages, in percent"),
         ("long-recalls", 10_000, "long: recalls while the bank changes"),
     )
     for name, default, text in integers:

@@ -75,8 +75,9 @@ class LongMessages:
 class _LongBank:
     """The bank as it should be: every passage has a word that stands nowhere else."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, several: float) -> None:
         self.folder = folder
+        self.several = several
         self.random = Random(seed)
         self.now = datetime.now(UTC)
         self.memory = Memory(place_of(folder), clock=lambda: self.now)
@@ -103,11 +104,10 @@ class _LongBank:
             self.memory.store(BANK, given[start : start + BATCH])
 
     def _passages(self) -> int:
-        """Most messages are short; one in forty fills a page."""
-        kind = self.random.random()
-        if kind < 0.8:
+        """One in eight messages of several passages fills a good part of a page, or all of it."""
+        if self.random.random() >= self.several:
             return 1
-        return self.random.randint(2, 5) if kind < 0.975 else self.random.randint(6, MOST_PASSAGES)
+        return self.random.randint(6, MOST_PASSAGES) if self.random.random() < 1 / 8 else self.random.randint(2, 5)
 
     def change(self, asking: "_Asking") -> None:
         """Changes the bank as users and the clock do."""
@@ -236,10 +236,11 @@ class _Asking:
 
 
 def measure_long_messages(
-    folder: Path, number: int, recalls: int, *, seed: int = 1, progress: Advance | None = None
+    folder: Path, number: int, recalls: int, *, several: float, seed: int = 1, progress: Advance | None = None
 ) -> LongMessages:
-    """Fills a bank with `number` messages and asks a service `recalls` times while a process beside it changes it."""
-    bank = _LongBank(folder, seed)
+    """Fills a bank with `number` messages and asks a service `recalls` times while a process beside it changes it.
+    `several`: share of the messages that have several passages."""
+    bank = _LongBank(folder, seed, several)
     with bank.memory as memory:
         memory.set_policy(BANK, {"undo_window": "P60D", "seal_after": "P1000D", "age_from": "message"})
         bank.store(number, timedelta(days=DAYS))

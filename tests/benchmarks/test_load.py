@@ -70,7 +70,7 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_long_messages_are_erased_and_recalled(tmp_path: Path) -> None:
-    result = measure_long_messages(tmp_path, 60, recalls=20)
+    result = measure_long_messages(tmp_path, 60, recalls=20, several=0.3)
     assert (result.sound_before, result.sound_after, result.faults) == (True, True, [])
     assert result.recalls == 20
     assert min(result.erased, result.changes["erase"]) > 0
