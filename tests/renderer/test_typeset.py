@@ -1,5 +1,6 @@
 """Typesetting: the cells of a page, the spans of its messages, and page breaks."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -311,6 +312,26 @@ def test_the_same_messages_give_the_same_page() -> None:
 def test_a_message_can_fill_many_pages(make: Callable[[int], str]) -> None:
     text = make(100_000)
     assert contents(Typesetter().pages([say(text)])) == {"m1": text}
+
+
+@pytest.mark.parametrize("text", ["\u0301", "\x00", "\n", "\u0301\t", "⋯é"])
+def test_a_page_of_escapes_takes_fewer_calls_than_it_has_cells(text: str) -> None:
+    typesetter, entry = Typesetter(), say(text * DENSE_PAGE.cells)
+    typesetter.page([entry])
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        typesetter.page([entry])
+        typesetter.cost(entry)
+    finally:
+        sys.setprofile(before)
+    assert calls < DENSE_PAGE.cells
 
 
 @both_newlines
