@@ -1,5 +1,5 @@
-"""The clock of ageing: puts what is due into the queue of jobs at a fixed interval. Any number of clocks, in this
-process or another, fill one queue: work that is in it already is not added again."""
+"""The clock of ageing: puts what is due into the queue of jobs at a fixed interval, whatever the wall clock does. Any
+number of clocks, in this process or another, fill one queue: work that is in it already is not added again."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,36 @@ from foxing.memory import Memory
 
 from .logs import get_logger
 from .metrics import Metrics
+
+
+class _MonotonicScheduler(BackgroundScheduler):  # type: ignore[misc]
+    """Runs one job whenever an interval of monotonic time has passed.
+
+    A trigger of APScheduler plans by the wall clock: when that steps back three days, the next run is three days away,
+    and stays there after the clock is right again. Here the job is planned for the present each time that it is due.
+    """
+
+    def __init__(self, call: Callable[[], None], interval_s: float) -> None:
+        super().__init__(timezone=UTC)
+        self._interval_s = interval_s
+        self._due_at = time.monotonic() + interval_s
+        self._call = self.add_job(
+            call, "interval", seconds=interval_s, max_instances=1, coalesce=True, misfire_grace_time=None
+        )
+
+    def start(self, *, at_once: bool) -> None:
+        self._due_at = time.monotonic() + (0 if at_once else self._interval_s)
+        super().start()
+
+    def _process_jobs(self) -> float:
+        """Starts the job if it is due; returns the seconds until it is due again. APScheduler calls it after that time
+        and whenever a job has changed."""
+        now = time.monotonic()
+        if now >= self._due_at:
+            self._due_at = now + self._interval_s
+            self._call.modify(next_run_time=datetime.now(UTC))
+            super()._process_jobs()
+        return max(0.0, self._due_at - time.monotonic())
 
 
 class Clock:
@@ -26,16 +56,11 @@ class Clock:
         self.ticks = 0
         #: Number of ticks that raised.
         self.failures = 0
-        self._scheduler = BackgroundScheduler(timezone=UTC)
-        self._job = self._scheduler.add_job(
-            self.tick, "interval", seconds=interval_s, max_instances=1, coalesce=True, misfire_grace_time=None
-        )
+        self._scheduler = _MonotonicScheduler(self.tick, interval_s)
 
     def start(self, *, at_once: bool = False) -> None:
         """Starts the clock. The first tick comes after one interval, or immediately with `at_once`."""
-        if at_once:
-            self._job.modify(next_run_time=datetime.now(UTC))
-        self._scheduler.start()
+        self._scheduler.start(at_once=at_once)
 
     def stop(self) -> None:
         """Stops the clock, after waiting for a running tick."""

@@ -1,9 +1,10 @@
 """The clock of the service."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from support.databases import execute
@@ -84,3 +85,45 @@ def test_metrics_are_answered_while_the_queue_cannot_be_read(memory: Memory, dat
     with serve(memory) as client:
         execute(database_url, "ALTER TABLE jobs RENAME TO elsewhere")
         assert math.isnan(metric_samples(client)["foxing_jobs_waiting"])
+
+
+class SteppingClock:
+    """The wall clock of this process, as APScheduler, the memory and the clock of ageing ask for it."""
+
+    shift = timedelta(0)
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = self
+
+        class Stepped(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> "Stepped":
+                return cls.fromtimestamp(time.time(), tz) + clock.shift
+
+        for name, module in list(sys.modules.items()):
+            asks = name.startswith(("apscheduler.", "foxing.api.scheduler", "foxing.memory.clock"))
+            if asks and getattr(module, "datetime", None) is datetime:
+                monkeypatch.setattr(module, "datetime", Stepped)
+
+
+@pytest.mark.parametrize("shift", [timedelta(days=-3), timedelta(days=3653)], ids=["back", "forward"])
+def test_a_step_of_the_wall_clock_delays_no_tick(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, shift: timedelta
+) -> None:
+    wall = SteppingClock(monkeypatch)
+    clock = Clock(memory, 0.02, Metrics(), lambda: None)
+
+    def ticks_on() -> None:
+        before = clock.ticks
+        eventually(lambda: clock.ticks >= before + 3)
+
+    clock.start()
+    try:
+        ticks_on()
+        wall.shift = shift
+        ticks_on()
+        wall.shift = timedelta(0)
+        ticks_on()
+    finally:
+        clock.stop()
+    assert clock.failures == 0
