@@ -117,7 +117,9 @@ def check_wastebasket(database: Database, bank: Bank) -> Iterator[tuple[int, lis
 def _entry_fault(entry: WastebasketRow) -> str | None:
     if entry.purge_at < entry.dropped_at:
         return f"it is purged before it is dropped; {_RESTORE}"
-    if entry.version >= entry.page_version:
+    # sealing a page drops its text from that same version; every other step makes a new one
+    latest = entry.page_version if entry.tokens is None and entry.parts is None else entry.page_version - 1
+    if entry.version > latest:
         return f"its page is at version {entry.page_version}; {_RESTORE}"
     try:
         if entry.tokens is not None and unpack_tokens(entry.tokens).tier != entry.tier:

@@ -8,7 +8,7 @@ from support.databases import execute
 from support.operations.checks import check, examples, problems
 from support.search_doubles import DictionaryIndex
 
-from foxing.memory import Memory
+from foxing.memory import Memory, Policy
 from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.recall.embedding import NONE
@@ -99,3 +99,13 @@ def test_another_schema_is_not_checked(tmp_path: Path) -> None:
     execute(f"sqlite:///{tmp_path / 'newer.db'}", "UPDATE alembic_version SET version_num = '2999_01_01_0001'")
     newer = Foxing(str(tmp_path / "newer.db"))
     assert newer.failure("db", "check")["type"].endswith("database-too-new")
+
+
+@pytest.mark.both_databases
+def test_a_text_that_sealing_has_dropped_is_no_problem(database_url: str) -> None:
+    with Memory(database_url) as memory:
+        memory.set_policy("ana", Policy(keep_text="until:large"))
+        memory.store("ana", [{"role": "user", "content": "The delivery is late again."}])
+        memory.seal("ana")
+    assert execute(database_url, "SELECT count(*) FROM wastebasket") == [(1,)]
+    assert examples(check(database_url, embedder="none")) == []
