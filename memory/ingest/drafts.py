@@ -1,13 +1,15 @@
 """Typesetting open messages onto pages, with their spans and keepsakes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from foxing.memory.pages.spans import keepsake_rows, span_rows
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
-from foxing.renderer import Entry, Page, Typesetter, remaining, transcribe_spans
+from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcribe_spans
 
 from .keepsakes import find_keepsakes, within_budget
 
@@ -22,6 +24,21 @@ class Draft:
 
     page: Page
     messages: list[Message]
+
+    def without(self, erased: Collection[int]) -> "Draft | None":
+        """The page with the cells of these messages blank, as erasure leaves a sealed page; None if that leaves no
+        message on it. The others stay where they are: one of them may go on on the next page."""
+        spans = tuple(span for span in self.page.spans if int(span.message_id) not in erased)
+        if not spans:
+            return None
+        columns = self.page.layout.columns
+        rows = max(1, -(-max(span.stop for span in spans) // columns))
+        cells = np.full((rows, columns), BLANK, dtype=np.uint32)
+        for span in spans:
+            cells.flat[span.header_start : span.stop] = self.page.cells.flat[span.header_start : span.stop]
+        cells.setflags(write=False)
+        page = replace(self.page, cells=cells, spans=spans)
+        return Draft(page, [message for message in self.messages if message.id not in erased])
 
     def spans(self) -> list[NewSpan]:
         return span_rows(self.page.spans)

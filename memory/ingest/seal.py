@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -26,8 +26,8 @@ from foxing.renderer import Cells, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
-PAGES_AT_ONCE = 8  # typeset, encoded and written together
-ATTEMPTS = 20  # before giving way to other processes that seal the same bank
+PAGES_AT_ONCE = 8  # typeset and encoded together, and written together unless messages on them are being erased
+ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
 
 Progress = Callable[[int, int], None]  # messages sealed, messages in all
 
@@ -52,6 +52,16 @@ class _SealedPage:
         return PageDraft.of(number, self.values, self.spans, self.keepsakes, state)
 
 
+@dataclass(frozen=True)
+class _Conflict:
+    """Why pages were not written: by default, a page that holds the beginning of one of their messages has changed."""
+
+    #: Messages on them that were erased.
+    erased: frozenset[int] = frozenset()
+    #: Whether another process has sealed the bank.
+    sealed: bool = False
+
+
 class Sealer:
     """Seals the open messages of banks."""
 
@@ -67,8 +77,9 @@ class Sealer:
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
         """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
 
-        Each batch of pages is written in one transaction. If another process seals the same bank at the same time, the
-        batch is typeset again from what is still open. Raises `NotFound`, `CodecError`.
+        Pages are encoded outside any transaction. If messages on them are erased meanwhile, only the pages that hold
+        these are encoded again, without them, and fewer pages are written at once. If another process seals the same
+        bank, they are typeset again from what is still open. Raises `NotFound`, `CodecError`.
         """
         with step("seal", bank=bank_name) as taken:
             report = self._seal(bank_name, now, everything=everything, progress=progress)
@@ -84,21 +95,29 @@ class Sealer:
             newest = messages.newest_id(
                 connection, bank.id
             )  # messages stored meanwhile wait, or sealing might never end
-        while True:
-            with self.database.read() as connection:
-                bank = banks.get(connection, bank_name)
-                waiting = open_messages.up_to(connection, bank.id, 2 * PAGES_AT_ONCE * self.codec.layout.cells, newest)
-            drafts = typeset_drafts(self._typesetter, waiting, PAGES_AT_ONCE, everything=everything)
-            if not drafts:
-                break
-            written = self._write(bank, drafts, now)
-            if written is None:
-                conflicts += 1
-                if conflicts > ATTEMPTS:
+        ready: list[_SealedPage] = []
+        at_once = PAGES_AT_ONCE
+        while conflicts < ATTEMPTS:
+            if not ready:
+                with self.database.read() as connection:
+                    bank = banks.get(connection, bank_name)
+                    chars = 2 * PAGES_AT_ONCE * self.codec.layout.cells
+                    waiting = open_messages.up_to(connection, bank.id, chars, newest)
+                drafts = typeset_drafts(self._typesetter, waiting, PAGES_AT_ONCE, everything=everything)
+                if not drafts:
                     break
+                ready = self._encode(bank, drafts, now)
+            written = self._write(bank, ready[:at_once], now)
+            if isinstance(written, _Conflict):
+                conflicts += 1
+                at_once = max(1, at_once // 2)
+                ready = [] if written.sealed else self._without(bank, ready, written.erased, now)
                 continue
+            sealed += sum(part.complete for part in sealed_parts([page.draft for page in ready[:at_once]]))
             page_keys += written
-            sealed += sum(part.complete for part in sealed_parts(drafts))
+            bank = replace(bank, seal_version=bank.seal_version + 1)
+            ready = ready[at_once:]
+            conflicts, at_once = 0, min(PAGES_AT_ONCE, 2 * at_once)
             if progress is not None:
                 progress(sealed, max(total, sealed))
         with self.database.read() as connection:
@@ -119,13 +138,26 @@ class Sealer:
     def _typesetter(self) -> Typesetter:
         return Typesetter(self.codec.layout, self.codec.repertoire)
 
-    def _write(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[str] | None:
-        """Encodes and writes pages; their keys, or None if another process has sealed the bank meanwhile."""
-        policy = Policy.parse(bank.policy).served_by(self.codec.tiers)
-        sealed_pages = self._encode(bank, drafts, policy, now)
+    def _without(
+        self, bank: Bank, ready: Sequence[_SealedPage], erased: frozenset[int], now: datetime
+    ) -> list[_SealedPage]:
+        """The pages without the messages that were erased; those that held some are encoded again."""
+        lists: list[list[_SealedPage]] = []
+        for page in ready:
+            if erased.isdisjoint(message.id for message in page.draft.messages):
+                lists.append([page])
+                continue
+            draft = page.draft.without(erased)
+            lists.append([] if draft is None else self._encode(bank, [draft], now))
+        return [page for pages in lists for page in pages]
+
+    def _write(self, bank: Bank, sealed_pages: Sequence[_SealedPage], now: datetime) -> list[str] | _Conflict:
+        """Writes pages, all or none; their keys."""
+        policy = self._policy(bank)
+        drafts = [sealed.draft for sealed in sealed_pages]
         parts = sealed_parts(drafts)
         # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
-        begun = {message.id for draft in drafts for message in draft.messages if message.sealed_chars}
+        begun = {int(span.message_id) for draft in drafts for span in draft.page.spans if span.char_start}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
         page_drafts = [sealed.page_draft(number) for number, sealed in enumerate(sealed_pages)]
@@ -133,9 +165,11 @@ class Sealer:
         purge_at = wastebasket.purge_time(now, policy.undo_window)
         with self.database.write() as connection:
             banks.lock(connection, bank.id)
-            current = self.reindexer.is_current(connection, terms)
-            if not current or not banks.advance_seal_version(connection, bank):
-                return None
+            erased = open_messages.missing(connection, {message.id for draft in drafts for message in draft.messages})
+            if erased or not self.reindexer.is_current(connection, terms):
+                return _Conflict(erased, banks.by_id(connection, bank.id).seal_version != bank.seal_version)
+            if not banks.advance_seal_version(connection, bank):
+                return _Conflict(sealed=True)
             written = [_insert(connection, sealed, now, purge_at) for sealed in sealed_pages]
             open_messages.mark_sealed(connection, parts)
             self.reindexer.write(connection, bank.id, terms)
@@ -144,8 +178,12 @@ class Sealer:
             self.decoder.keep(page, draft.state)
         return [page.key for page in written]
 
-    def _encode(self, bank: Bank, drafts: Sequence[Draft], policy: Policy, now: datetime) -> list[_SealedPage]:
+    def _policy(self, bank: Bank) -> Policy:
+        return Policy.parse(bank.policy).served_by(self.codec.tiers)
+
+    def _encode(self, bank: Bank, drafts: Sequence[Draft], now: datetime) -> list[_SealedPage]:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
+        policy = self._policy(bank)
         tier = policy.fresh
         with step("encode", pages=len(drafts), tier=tier):
             tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)

@@ -16,8 +16,8 @@ def _as_read(tokens: VisionTokens, reading: Reading) -> Reading:
 
 
 class HookedCodec:
-    """Calls `before_encode` and `before_decode` before the native codec, and `alter` on what it reads. `batches`:
-    token sequences in each call of `decode`."""
+    """Calls `before_encode` and `before_decode` before the native codec, and `alter` on what it reads. `encoded`:
+    images in each call of `encode`; `batches`: token sequences in each call of `decode`."""
 
     def __init__(
         self,
@@ -32,9 +32,11 @@ class HookedCodec:
         self.before_encode = before_encode
         self.before_decode = before_decode
         self.alter = alter
+        self.encoded: list[int] = []
         self.batches: list[int] = []
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
+        self.encoded.append(len(images))
         self.before_encode()
         return self.codec.encode(images, tier)
 

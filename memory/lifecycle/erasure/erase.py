@@ -205,8 +205,6 @@ class Eraser:
         self.reindexer.index.remove(connection, bank_id, ids)
         embeddings.remove(connection, bank_id, ids)
         idempotency.delete_naming(connection, bank_id, [message.key for message in found.messages.values()])
-        if any(message.open for message in found.messages.values()):
-            banks.interrupt_sealing(connection, bank_id)
         messages.delete(connection, bank_id, found.messages.values())
         banks.delete_empty_threads(connection, bank_id, {message.thread for message in found.messages.values()})
 

@@ -108,11 +108,6 @@ def advance_seal_version(connection: Connection, bank: Bank) -> bool:
     return result.rowcount == 1
 
 
-def interrupt_sealing(connection: Connection, bank_id: int) -> None:
-    """Has processes that are sealing the bank begin again, because open messages are erased."""
-    connection.execute(schema.banks.update().where(_c.id == bank_id).values(seal_version=_c.seal_version + 1))
-
-
 def delete(connection: Connection, bank_id: int) -> None:
     """Deletes a bank with everything in it: the rows of every table that belong to it, to its pages or messages."""
     pages = schema.pages.c

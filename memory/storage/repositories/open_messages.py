@@ -1,6 +1,6 @@
 """Open messages: those that are not sealed to their end, with their exact text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,6 +41,12 @@ def up_to(connection: Connection, bank_id: int, chars: int, newest: int) -> list
             if total >= chars:
                 break
     return result
+
+
+def missing(connection: Connection, message_ids: Collection[int]) -> frozenset[int]:
+    """Those of the messages that are not open, or not there."""
+    found = connection.execute(select(_c.id).where(columns.among(_c.id, sorted(message_ids)))).scalars()
+    return frozenset(message_ids).difference(found)
 
 
 def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
