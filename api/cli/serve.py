@@ -2,12 +2,12 @@
 
 import signal
 import sys
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from .context import JsonOption, state_of
+from .signals import StopSignals
 
 
 def serve(
@@ -24,6 +24,9 @@ def serve(
 
     An address other than loopback requires FOXING_API_KEY. With --json, one document with the URL is printed to stdout.
     """
+    # before anything else: what follows takes seconds, and in a container an unhandled SIGTERM is ignored. uvicorn
+    # raises the signal again once it has stopped, and the memory is to be closed after that as well.
+    StopSignals(signal.SIGTERM)
     from foxing.api.app import create_app
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
@@ -33,9 +36,6 @@ def serve(
     settings = state.settings(host=host, port=port).check_host()
     with listen(settings.host, settings.port) as listener, open_memory(settings, embed_later=True) as memory:
         configure_logs(settings)
-        # uvicorn raises the signal again once it has stopped; without a handler that would end the process before
-        # the memory is closed.
-        signal.signal(signal.SIGTERM, _exit)
         url = url_of(listener)
         state.answer({"url": url}, lambda console: console.print(f"Foxing listens on {url} (reference: {url}/docs)"))
         sys.stdout.flush()
@@ -43,7 +43,3 @@ def serve(
             run(create_app(settings, memory), listener)
         except KeyboardInterrupt:
             return
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    raise typer.Exit(0)

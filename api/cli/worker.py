@@ -1,7 +1,6 @@
 """`worker`: seal and age all banks, without HTTP."""
 
 import signal
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.console import Console
 
 from .context import JsonOption, state_of
 from .output import write_json
+from .signals import StopSignals
 
 if TYPE_CHECKING:
     from foxing.memory import TickReport
@@ -25,6 +25,8 @@ def worker(
     FOXING_AGEING_ENABLED has no effect here: it stops the clock of `serve`. With --json, stdout gets the report of
     --once, or the number of ticks and jobs on exit. --once exits with status 1 if a bank failed.
     """
+    # before anything else: what follows takes seconds, and in a container an unhandled SIGTERM is ignored
+    signals = None if once else StopSignals(signal.SIGTERM, signal.SIGINT)
     from foxing.api.logs import configure_logs
     from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
@@ -36,7 +38,7 @@ def worker(
     settings = state.settings()
     tracing = Tracing.chosen(settings)
     with open_memory(settings) as memory, traced(tracing):
-        if once:
+        if signals is None:
             report = memory.tick()
             state.answer(report, lambda console: _show(console, report))
             if report.failed_banks:
@@ -46,14 +48,15 @@ def worker(
         metrics = Metrics()
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
-        stopped: SimpleQueue[None] = SimpleQueue()  # an Event may deadlock when it is set in a handler
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.put(None))
         jobs.start()
-        clock.start(at_once=True)
-        stopped.get()
-        clock.stop()
-        jobs.stop()
+        try:
+            clock.start(at_once=True)
+            try:
+                signals.wait()
+            finally:
+                clock.stop()
+        finally:
+            jobs.stop()
     if state.as_json:
         write_json(
             {"ticks": clock.ticks, "failed_ticks": clock.failures, "jobs": jobs.done, "failed_jobs": jobs.failed}

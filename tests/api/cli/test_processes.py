@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 import urllib.request
 from datetime import UTC, datetime
 
@@ -73,3 +75,33 @@ def test_a_port_in_use_is_reported(database_url: str) -> None:
         first.terminate()
         first.communicate(timeout=60)
     assert first.returncode == 0
+
+
+OPENING = """
+import sys, time
+from foxing.api import memory_factory
+from foxing.api.cli.main import main
+
+def opening(*_, **__):
+    print("opening", flush=True)
+    time.sleep(600)
+
+memory_factory.open_memory = opening
+main()
+"""
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=["serve", "worker"])
+def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command: list[str]) -> None:
+    program = [sys.executable, "-c", OPENING, "--database", database_url, *command]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "opening\n"
+        process.terminate()
+        out, log = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in log
