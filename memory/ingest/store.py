@@ -129,6 +129,7 @@ class MessageStore:
 
     def store_each(self, calls: Sequence[StoreCall], now: datetime) -> list[StoreResult | BaseException]:
         """See `Memory.store_each`."""
+        self.database.check_process()  # before waiting for a thread that does not exist in a forked process
         answers: dict[int, StoreResult | BaseException] = {}
         requests: dict[int, _Request] = {}
         for number, call in enumerate(calls):

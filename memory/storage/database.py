@@ -1,11 +1,13 @@
 """The database: connection, transactions, migrations and errors."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 from alembic import command
 from alembic.config import Config
@@ -26,16 +28,21 @@ __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "def
 #: How long erasing the log waits for the transactions that need it. Writers wait meanwhile.
 ERASE_WITHIN_MS = 200
 ATTEMPTS = 3  # of a transaction that may be repeated
+FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
 MIGRATION_LOCK = 0x666F78696E67  # "foxing": of PostgreSQL's advisory locks, the one of whoever migrates
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+#: Databases that are open; in a process that was forked, with those that were open in its parent.
+_opened: "WeakSet[Database]" = WeakSet()
+
 
 class Database:
     """A database and its transactions.
 
-    Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`.
+    Every method raises `StorageError` if the database cannot be used, and `Closed` after `close`. A process that was
+    forked from the one that opened it cannot use it: they would share connections.
     """
 
     def __init__(self, database: str | Path | DatabaseOptions | None = None) -> None:
@@ -45,7 +52,12 @@ class Database:
         self._options = options
         self.url = database_url(options.database)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._process = os.getpid()
+        #: The file; None if it is not a file of SQLite.
+        self._file: str | None = None
         if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
+            self._file = os.path.realpath(self.url.database)
+            self._check_not_inherited()
             file = Path(self.url.database)
             if not options.create and not file.exists():
                 raise self._missing()
@@ -61,6 +73,7 @@ class Database:
         self._closed = False
         self._log_waits = False
         self._turns = Turns()
+        _opened.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +82,21 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def check_process(self) -> None:
+        """Raises `StorageError` in a process that was forked since the database was opened."""
+        if os.getpid() != self._process:
+            raise StorageError(FORKED)
+
+    def _check_not_inherited(self) -> None:
+        """Raises `StorageError` if the file was open when this process was forked. SQLite, which counts the locks of a
+        process on a file, would believe that it has those of the parent, and what is written here could be lost."""
+        for other in list(_opened):
+            if other._file == self._file and other._process != self._process:
+                raise StorageError(
+                    f"the file {self._file} was open when this process was forked, and SQLite cannot open it again "
+                    "here; open it after the fork only, close it before, or start the process with 'spawn'"
+                )
 
     @property
     def display_url(self) -> str:
@@ -119,6 +147,7 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
+        self.check_process()  # a thread that does not exist here may have had the turn
         if not self.is_sqlite:
             yield
             return
@@ -214,15 +243,19 @@ class Database:
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
-        """Closes the database for new transactions; those that have begun end as they would have. May be repeated."""
+        """Closes the database for new transactions; those that have begun end as they would have. May be repeated. In a
+        process that was forked since, the connections stay open: they are the parent's."""
         self._closed = True
-        self.engine.dispose()
+        if os.getpid() == self._process:
+            self.engine.dispose()
+            _opened.discard(self)
 
     @contextmanager
     def _connect(self, *, writing: bool = True) -> Iterator[Connection]:
         """A connection, released when the block ends. `writing`: whether the block may store something."""
         if self._closed:
             raise Closed("this memory is closed; open it again with Memory(…)")
+        self.check_process()
         pool = self.engine.pool
         try:
             with explained_errors(self.display_url, writing=writing), self.engine.connect() as connection:

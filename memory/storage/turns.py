@@ -4,6 +4,7 @@ Python's locks are given to any of them. SQLite lets a waiting writer try again 
 whoever came last mostly writes first.
 """
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,13 @@ class Turns:
     """A lock for the threads of a process, first come, first served, which `number` of them may hold at once."""
 
     def __init__(self, number: int = 1) -> None:
+        self._number = number
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._changing = Lock()
-        self._free = number
+        self._free = self._number
         self._waiting: deque[Lock] = deque()
 
     @property
@@ -36,6 +42,8 @@ class Turns:
 
     def take(self, timeout_s: float) -> bool:
         """Waits for the turn of the calling thread, which then has to call `pass_on`; False if it came too late."""
+        if os.getpid() != self._process:  # a thread that does not exist in a forked process may have the turn
+            self._begin()
         ticket = Lock()
         ticket.acquire()
         with self._changing:
