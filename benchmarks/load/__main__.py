@@ -25,6 +25,7 @@ from benchmarks.command_line import (
 
 from .cold import measure_cold
 from .connections import measure_connections
+from .erasing import measure_erasing
 from .kills import measure_kills
 from .long_messages import measure_long_messages
 from .mixed import measure_mixed
@@ -50,6 +51,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "connections": lambda folder, options, _: measure_connections(folder, options.connections),
     "standstill": lambda folder, options, _: measure_standstill(folder, options.request),
     "stop": lambda folder, options, _: measure_stop(folder, options.pages),
+    "erasing": lambda folder, options, progress: measure_erasing(
+        folder, options.open_messages, options.erasing_rounds, progress
+    ),
     "kills": lambda folder, options, progress: _kills(folder, options, progress),
     "long": lambda folder, options, progress: measure_long_messages(
         folder, options.long_messages, options.long_recalls, several=options.long_percent / 100, progress=progress
@@ -70,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
         "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
-        "stand still (standstill), how it ends (stop, kills), and what recall and erasure do to long messages (long).",
+        "stand still (standstill), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what recall "
+        "and erasure do to long messages (long).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
@@ -86,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         ("recalls", 16, "cold: recalls at once"),
         ("connections", 2_000, "connections: idle and half-open ones"),
         ("pages", 1_600, "stop: pages that are due"),
+        ("open-messages", 2_000, "erasing: open messages of the bank"),
+        ("erasing-rounds", 3, "erasing: how often it is measured with erasures and without"),
         ("rounds", 200, "kills: how often a service and a worker are killed"),
         ("long-messages", 20_000, "long: messages of 1 to 40 passages"),
         ("long-percent", 20, "long: of them with several passages, in percent"),
