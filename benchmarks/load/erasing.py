@@ -43,7 +43,7 @@ class Erasing:
 
 def measure_erasing(folder: Path, messages: int, rounds: int, advance: Advance = lambda done, total: None) -> Erasing:
     """Serves a bank of open messages, `STORES_PER_S` more stored every second, and times how long the clock of the
-    service takes to seal most of them: without erasures, and with one a second of the messages that are sealed next."""
+    service takes to seal most of them: without erasures, and with one a second of the messages that are open."""
     speeds: dict[bool, list[float]] = {False: [], True: []}
     erased, errors = 0, list[str]()
     for number in range(rounds):
@@ -109,11 +109,10 @@ class _Sealing:
         self._stored += 1
 
     def _erase(self, requests: httpx.Client) -> None:
-        """Erases one of the messages that are sealed next."""
+        """Erases one of the messages that are open."""
         sealed = self._stored - self.erased - _bank(requests)["open_messages"]
-        still_open = len(self._left) - sealed
-        place = sealed + self._random.randrange(max(1, still_open // 2))
-        self._note(requests.delete(f"/v1/banks/{BANK}/messages/{self._left.pop(min(place, len(self._left) - 1))}"))
+        place = min(len(self._left) - 1, sealed + self._random.randrange(max(1, len(self._left) - sealed)))
+        self._note(requests.delete(f"/v1/banks/{BANK}/messages/{self._left.pop(place)}"))
         self.erased += 1
 
     def _note(self, response: httpx.Response) -> None:

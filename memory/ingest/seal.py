@@ -26,7 +26,8 @@ from foxing.renderer import Cells, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
-PAGES_AT_ONCE = 8  # typeset and encoded together, and written together unless messages on them are being erased
+PAGES_AT_ONCE = 8  # typeset, encoded and written together, while no messages on them are being erased
+FEWEST_AT_ONCE = 2  # after conflicts: one page alone takes nearly as long to encode
 ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
 
 Progress = Callable[[int, int], None]  # messages sealed, messages in all
@@ -78,7 +79,7 @@ class Sealer:
         """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
 
         Pages are encoded outside any transaction. If messages on them are erased meanwhile, only the pages that hold
-        these are encoded again, without them, and fewer pages are written at once. If another process seals the same
+        these are encoded again, without them, and fewer pages are encoded at once. If another process seals the same
         bank, they are typeset again from what is still open. Raises `NotFound`, `CodecError`.
         """
         with step("seal", bank=bank_name) as taken:
@@ -95,7 +96,8 @@ class Sealer:
             newest = messages.newest_id(
                 connection, bank.id
             )  # messages stored meanwhile wait, or sealing might never end
-        ready: list[_SealedPage] = []
+        #: Pages to be written next, in order; one that is to be encoded is a draft.
+        ready: list[_SealedPage | Draft] = []
         at_once = PAGES_AT_ONCE
         while conflicts < ATTEMPTS:
             if not ready:
@@ -103,21 +105,27 @@ class Sealer:
                     bank = banks.get(connection, bank_name)
                     chars = 2 * PAGES_AT_ONCE * self.codec.layout.cells
                     waiting = open_messages.up_to(connection, bank.id, chars, newest)
-                drafts = typeset_drafts(self._typesetter, waiting, PAGES_AT_ONCE, everything=everything)
+                drafts = typeset_drafts(self._typesetter, waiting, at_once, everything=everything)
                 if not drafts:
                     break
-                ready = self._encode(bank, drafts, now)
-            written = self._write(bank, ready[:at_once], now)
+                ready += self._encode(bank, drafts, now)
+            again = _leading_drafts(ready[:at_once])
+            if again:
+                ready[: len(again)] = self._encode(bank, again, now)
+            encoded = _encoded(ready)
+            written = self._write(bank, encoded, now)
             if isinstance(written, _Conflict):
                 conflicts += 1
-                at_once = max(1, at_once // 2)
-                ready = [] if written.sealed else self._without(bank, ready, written.erased, now)
+                at_once = max(FEWEST_AT_ONCE, at_once // 2)
+                ready = [] if written.sealed else _without(ready, written.erased)
                 continue
-            sealed += sum(part.complete for part in sealed_parts([page.draft for page in ready[:at_once]]))
+            sealed += sum(part.complete for part in sealed_parts([page.draft for page in encoded]))
             page_keys += written
             bank = replace(bank, seal_version=bank.seal_version + 1)
-            ready = ready[at_once:]
-            conflicts, at_once = 0, min(PAGES_AT_ONCE, 2 * at_once)
+            ready = ready[len(encoded) :]
+            if not ready and not conflicts:
+                at_once = min(PAGES_AT_ONCE, 2 * at_once)
+            conflicts = 0
             if progress is not None:
                 progress(sealed, max(total, sealed))
         with self.database.read() as connection:
@@ -137,19 +145,6 @@ class Sealer:
     @cached_property
     def _typesetter(self) -> Typesetter:
         return Typesetter(self.codec.layout, self.codec.repertoire)
-
-    def _without(
-        self, bank: Bank, ready: Sequence[_SealedPage], erased: frozenset[int], now: datetime
-    ) -> list[_SealedPage]:
-        """The pages without the messages that were erased; those that held some are encoded again."""
-        lists: list[list[_SealedPage]] = []
-        for page in ready:
-            if erased.isdisjoint(message.id for message in page.draft.messages):
-                lists.append([page])
-                continue
-            draft = page.draft.without(erased)
-            lists.append([] if draft is None else self._encode(bank, [draft], now))
-        return [page for pages in lists for page in pages]
 
     def _write(self, bank: Bank, sealed_pages: Sequence[_SealedPage], now: datetime) -> list[str] | _Conflict:
         """Writes pages, all or none; their keys."""
@@ -220,6 +215,38 @@ class Sealer:
             spans, keepsakes = draft.spans(), draft.keepsakes()
             sealed_pages.append(_SealedPage(draft, values, page_tokens, text, reading, spans, keepsakes))
         return sealed_pages
+
+
+def _leading_drafts(pages: Sequence[_SealedPage | Draft]) -> list[Draft]:
+    """The pages that are to be encoded before the first that is encoded."""
+    drafts: list[Draft] = []
+    for page in pages:
+        if not isinstance(page, Draft):
+            break
+        drafts.append(page)
+    return drafts
+
+
+def _encoded(pages: Sequence[_SealedPage | Draft]) -> list[_SealedPage]:
+    """The pages before the first that is to be encoded."""
+    encoded: list[_SealedPage] = []
+    for page in pages:
+        if isinstance(page, Draft):
+            break
+        encoded.append(page)
+    return encoded
+
+
+def _without(pages: Sequence[_SealedPage | Draft], erased: frozenset[int]) -> list[_SealedPage | Draft]:
+    """The pages without messages that were erased; those that hold some are to be encoded again."""
+    left: list[_SealedPage | Draft] = []
+    for page in pages:
+        draft = page if isinstance(page, Draft) else page.draft
+        if erased.isdisjoint(message.id for message in draft.messages):
+            left.append(page)
+        elif (rest := draft.without(erased)) is not None:
+            left.append(rest)
+    return left
 
 
 def _reads_right(cells: Cells, reading: Reading) -> bool:
