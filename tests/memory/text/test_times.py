@@ -241,3 +241,39 @@ def test_naive_now_is_rejected() -> None:
 def test_an_offset_that_does_not_exist_is_an_invalid_time(timezone: str) -> None:
     with pytest.raises(InvalidTime, match="no offset"):
         parse_since("2026-03-04", NOW, timezone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "day", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-30T10:00Z", "2026-03-29", 23),
+        ("Europe/Berlin", "2026-10-26T11:00Z", "2026-10-25", 25),
+        ("America/New_York", "2026-03-09T16:00Z", "2026-03-08", 23),
+        ("America/New_York", "2026-11-02T17:00Z", "2026-11-01", 25),
+    ],
+)
+def test_a_day_on_which_the_clocks_change_is_whole(zone: str, now: str, day: str, hours: int) -> None:
+    """A time of that day that does not exist, or exists twice, is within it as well."""
+    present = datetime.fromisoformat(now)
+    rest, window = split_query("yesterday at 2:30, what broke?", present, zone)
+    assert rest == "at 2:30, what broke?"
+    start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    assert window == Window(start, start + timedelta(hours=hours))
+    assert parse_since("yesterday", present, zone) == start
+    for clock in ("01:30", "02:30"):
+        assert start <= parse_since(f"{day}T{clock}", present, zone) < start + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("zone", "words", "instant"),
+    [
+        ("Europe/Berlin", "2026-03-29T02:30", "2026-03-29T01:30Z"),  # is skipped: as long after midnight as it says
+        ("Europe/Berlin", "2026-10-25T02:30", "2026-10-25T00:30Z"),  # comes twice: the first
+        ("America/New_York", "2026-03-08T02:30", "2026-03-08T07:30Z"),
+        ("America/New_York", "2026-11-01T01:30", "2026-11-01T05:30Z"),
+        ("Europe/Berlin", "34 hours ago", "2026-10-25T01:00Z"),
+    ],
+)
+def test_a_time_that_the_clocks_skip_or_repeat(zone: str, words: str, instant: str) -> None:
+    now = datetime(2026, 10, 26, 11, tzinfo=UTC)
+    assert parse_since(words, now, zone) == datetime.fromisoformat(instant)
