@@ -1,5 +1,6 @@
 """The `foxing` command."""
 
+import errno
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -22,6 +23,11 @@ from .reencode import reencode
 from .reindex import reindex
 from .serve import serve
 from .worker import worker
+
+OUT_OF_MEMORY = (
+    "there is not enough memory; what was stored before is intact. Give the process more (such as ulimit -v), or close "
+    "others"
+)
 
 
 class FoxingGroup(TyperGroup):
@@ -52,6 +58,18 @@ class FoxingGroup(TyperGroup):
             return super().invoke(ctx)
         except FoxingError as error:
             raise typer.Exit(state_of(ctx).fail(error)) from error
+        except (MemoryError, ImportError, OSError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise typer.Exit(state_of(ctx).fail(FoxingError(OUT_OF_MEMORY))) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether the process could not get memory: for objects, for a library, or for the stack of a thread."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    said = str(error).casefold()
+    return any(words in said for words in ("failed to map segment", "cannot allocate memory", "can't start new thread"))
 
 
 app = typer.Typer(
