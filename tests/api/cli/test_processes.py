@@ -1,14 +1,20 @@
 """`serve` and `worker` as processes: how they start, and how they end on a signal."""
 
+import itertools
 import json
 import signal
 import subprocess
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Semaphore
 
+import httpx
 import pytest
 from support.command_line import start
+from support.databases import execute
+from support.operations.checks import check, examples
 
 from foxing.memory import Memory
 
@@ -105,3 +111,47 @@ def test_a_service_that_still_starts_exits_on_sigterm(database_url: str, command
         process.communicate()
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in log
+
+
+@pytest.mark.both_databases
+def test_serve_loses_nothing_that_it_acknowledged_when_it_is_told_to_stop_under_load(database_url: str) -> None:
+    """Clients store, recall and erase, and the clock seals, when SIGTERM comes."""
+    service = start("--database", database_url, "serve", "--port", "0", "--json", FOXING_AGEING_INTERVAL_S="0.1")
+    acknowledged: list[str] = []
+    begun = Semaphore(0)
+    try:
+        assert service.stdout is not None
+        url = json.loads(service.stdout.readline())["url"]
+
+        def work(number: int) -> None:
+            with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+                for count in itertools.count():
+                    key = f"{number}-{count}"
+                    content = f"Note {key}. " + 40 * "The delivery is late again. "
+                    try:
+                        body = {"messages": [{"id": key, "role": "user", "content": content}]}
+                        if client.post("/v1/banks/b/messages", json=body).is_success:
+                            acknowledged.append(key)
+                        client.post("/v1/banks/b/recall", json={"query": "delivery"})
+                    except httpx.HTTPError:  # it has stopped
+                        return
+                    begun.release()
+
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(work, number) for number in range(4)]
+            for _ in range(40):
+                assert begun.acquire(timeout=120)
+            service.send_signal(signal.SIGTERM)
+            _, log = service.communicate(timeout=120)
+            for client in clients:
+                client.result(120)
+    finally:
+        service.kill()
+        service.communicate()
+    assert service.returncode == 0, log
+    assert "Traceback" not in log
+    leases = "SELECT count(*) FROM {} WHERE lease_owner IS NOT NULL"
+    assert [execute(database_url, leases.format(table))[0][0] for table in ("jobs", "pages")] == [0, 0]
+    with Memory(database_url) as memory:
+        assert {span.message_id for span in memory.export("b")} >= set(acknowledged)
+    assert examples(check(database_url, embedder="none")) == []
