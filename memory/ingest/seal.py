@@ -27,7 +27,7 @@ from foxing.renderer import Cells, Typesetter, render
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together, while no messages on them are being erased
-FEWEST_AT_ONCE = 2  # after conflicts: one page alone takes nearly as long to encode
+FEWEST_AT_ONCE = 2  # after conflicts, until the call ends: one page alone takes nearly as long to encode
 ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
 
 Progress = Callable[[int, int], None]  # messages sealed, messages in all
@@ -123,8 +123,6 @@ class Sealer:
             page_keys += written
             bank = replace(bank, seal_version=bank.seal_version + 1)
             ready = ready[len(encoded) :]
-            if not ready and not conflicts:
-                at_once = min(PAGES_AT_ONCE, 2 * at_once)
             conflicts = 0
             if progress is not None:
                 progress(sealed, max(total, sealed))
