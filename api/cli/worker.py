@@ -48,15 +48,12 @@ def worker(
         metrics = Metrics()
         jobs = Worker(memory, metrics)
         clock = Clock(memory, settings.ageing_interval_s, metrics, jobs.call)
+        signals.started()
         jobs.start()
-        try:
-            clock.start(at_once=True)
-            try:
-                signals.wait()
-            finally:
-                clock.stop()
-        finally:
-            jobs.stop()
+        clock.start(at_once=True)
+        signals.wait()
+        clock.stop()
+        jobs.stop()
     if state.as_json:
         write_json(
             {"ticks": clock.ticks, "failed_ticks": clock.failures, "jobs": jobs.done, "failed_jobs": jobs.failed}
