@@ -6,8 +6,8 @@ from types import FrameType
 
 
 class StopSignals:
-    """Handles signals from its construction on. Until `started` is called, the first one ends the process, with status 0
-    and through all open contexts; after that it ends `wait`."""
+    """Handles signals from its construction on. Until `started` is called, the first one ends the process with status
+    0, through all open contexts; after that it ends `wait`."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self._received: SimpleQueue[int] = SimpleQueue()  # an Event may deadlock when it is set in a handler
