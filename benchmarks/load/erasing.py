@@ -90,7 +90,7 @@ class _Sealing:
                 return float(bank["pages"] / (time.perf_counter() - began))
 
     def _fill(self) -> None:
-        start = datetime.now(UTC) - timedelta(hours=1)
+        start = datetime.now(UTC) - timedelta(hours=9)
         messages: list[dict[str, object]] = [
             {
                 "id": key,
