@@ -74,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.load",
         description="Measure the service under load, on a new SQLite database: how long storing and recalling take "
         "(mixed, stores, batches, cold), what idle connections do (connections), how long one request can make it "
-        "stand still (standstill), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what recall "
-        "and erasure do to long messages (long).",
+        "stand still (standstill), how fast it seals beside erasures (erasing), how it ends (stop, kills), and what "
+        "recall and erasure do to long messages (long).",
     )
     parser.add_argument(
         "--only", choices=tuple(MEASUREMENTS), action="append", help="Make only this measurement; can be repeated."
