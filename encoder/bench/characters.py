@@ -14,6 +14,7 @@ import numpy as np
 
 from foxing.encoder.contract import Codec
 from foxing.renderer import GAP_MARK, RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
+from foxing.renderer.repertoire import NARROW, WIDE, full_repertoire
 
 from .documents import entries
 
@@ -122,10 +123,9 @@ def measure_characters(
 def readable_characters(codec: Codec) -> str:
     """The assigned characters of the codec's repertoire that are typeset as themselves, sorted. A codec without a
     repertoire reads every character with a glyph."""
-    repertoire = codec.repertoire.characters if codec.repertoire else None
-    if repertoire is None:
-        repertoire = "".join(map(chr, np.flatnonzero(load_atlas().width[:0x20000] > 0)))
-    return "".join(sorted({c for c in repertoire if c.isprintable() and not c.isspace() and c not in RESERVED}))
+    kinds = codec.repertoire.kind if codec.repertoire else full_repertoire().kind[:0x20000]
+    characters = map(chr, np.flatnonzero(np.isin(kinds, (NARROW, WIDE))))
+    return "".join(c for c in characters if c.isprintable() and not c.isspace() and c not in RESERVED)
 
 
 def _by_kind(characters: str) -> dict[str, str]:

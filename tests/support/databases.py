@@ -19,6 +19,7 @@ from foxing.memory import Memory
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.objects import unknown_objects
 
 TEMPLATE = "migrated"
 ATTEMPTS = 3
@@ -61,7 +62,8 @@ class PostgresServer:
                 for table in reversed(schema.metadata.sorted_tables):
                     if table.name not in KEPT:
                         connection.execute(table.delete())
-                if connection.scalar(text("SELECT version_num FROM alembic_version")) == self._revision:
+                revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+                if revision == self._revision and not unknown_objects(connection, revision):
                     self._free.append(url)
                     return
         finally:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foxing.memory import Conflict, InvalidInput, Memory, MessageTooLarge
-from foxing.memory.pages.message_parts import exact_message, recalled_message
+from foxing.memory.pages.message_parts import open_message, recalled_message
 from foxing.memory.parts import TextPart, ToolCall, ToolResult
 from foxing.memory.storage.repositories import banks, messages
 
@@ -57,8 +57,8 @@ def test_a_misread_mark_or_argument_leaves_text(memory: Memory, misread: str) ->
     with memory._database.read() as connection:
         stored = messages.by_keys(connection, banks.get(connection, "ana").id, ["m"])["m"]
     assert stored.content is not None
-    read = exact_message(stored.content.replace(misread, "↛" + misread[1:]))
-    assert recalled_message(stored, exact_message(stored.content)).parts is not None
+    read = open_message(stored.content.replace(misread, "↛" + misread[1:]))
+    assert recalled_message(stored, open_message(stored.content)).parts is not None
     assert recalled_message(stored, read).parts is None
 
 

@@ -1,3 +1,4 @@
+import gc
 import threading
 import tracemalloc
 from collections import Counter
@@ -113,6 +114,7 @@ def test_what_is_remembered_of_long_texts_is_little(alphabet: str) -> None:
     try:
         for text in texts:
             terms(text)
+        gc.collect()
         kept = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -98,7 +98,9 @@ def test_an_import_stores_what_it_stores_alone_in_the_same_order(
     monkeypatch.setattr(importer, "MESSAGES_AT_ONCE", 10)
     path = write_talk(tmp_path / "talk.jsonl.gz", 45)
     options = MemoryOptions(embedder="use")
-    with Memory(tmp_path / "alone.db", options=options) as alone, Memory(tmp_path / "b.db", options=options) as memory:
+    paths = [tmp_path / "alone.db", tmp_path / "b.db"]
+    alone, memory = (Memory(path, options=options, clock=lambda: LATER) for path in paths)
+    with alone, memory:
         expected = import_file(alone, path, bank="ana")
 
         report = memory.bulk.import_file(ImportRequest(path, "ana"), ForgetfulPool(memory))

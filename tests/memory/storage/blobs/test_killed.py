@@ -23,6 +23,7 @@ from foxing.memory import DatabaseOptions, Memory, MemoryOptions
 start = datetime.fromisoformat(sys.argv[3])
 options = DatabaseOptions(sys.argv[1], blobs_url=sys.argv[2], blobs_min_bytes=int(sys.argv[4]))
 with Memory(options, options=MemoryOptions(embedder="none")) as memory:
+    memory.set_policy("ana", {"age_from": "message"})
     for number in count():
         at = start + timedelta(minutes=number)
         memory.store("ana", [{"role": "user", "content": f"Note {number}. " * 8, "created_at": at}])
