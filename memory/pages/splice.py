@@ -67,7 +67,13 @@ def _read(state: PageState, layout: PageLayout, span: SpanRow, cells: tuple[int,
 
 
 def _contradicts(keepsake: KeepsakeRow, read: Transcription) -> bool:
-    return keepsake.text != read.text and not len(read.gaps) and bool((read.confidence > 0).all())
+    """Whether a character that reads as it was drawn is another one in the keepsake."""
+    if keepsake.text == read.text or len(read.gaps):
+        return False
+    if len(keepsake.text) != len(read.text):
+        return bool((read.confidence > 0).all())
+    pairs = zip(keepsake.text, read.text, read.confidence > 0, strict=True)
+    return any(known and exact != shown for exact, shown, known in pairs)
 
 
 def _exact(text: str, cell: int) -> Transcription:

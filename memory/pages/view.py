@@ -145,7 +145,9 @@ class PageViewer:
         text = shown_text(cells)
         places = shown_cells(cells)[: len(text)]
         shown, gap = confidence.reshape(-1)[places], reading.gap[:rows].reshape(-1)[places]
-        parts = _parts_of_messages(page, PageState.of(reading))
+        streamed = self.decoder.codec_named(tokens.codec).tiers[reading.tier].streamed
+        state = replace(PageState.of(reading), compared=streamed or wrong is not None)
+        parts = _parts_of_messages(page, state)
         return PageReading.model_validate(
             {
                 "page_id": page_id,

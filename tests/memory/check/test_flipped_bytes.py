@@ -35,8 +35,10 @@ def is_false(shown: RecalledMessage, said: Mapping[str, str]) -> bool:
     true = said.get(shown.message_id)
     if true is None or shown.text == true or not shown.text:
         return true is None
-    unsure = {place for start, stop, _ in shown.uncertain for place in range(start, stop)} | set(shown.gaps)
-    return not unsure
+    if shown.gaps or len(shown.text) != len(true):
+        return not (shown.gaps or shown.uncertain)
+    unsure = {place for start, stop, _ in shown.uncertain for place in range(start, stop)}
+    return any(a != b for place, (a, b) in enumerate(zip(shown.text, true, strict=True)) if place not in unsure)
 
 
 def test_flipped_bytes_are_noticed_or_without_effect(filled_file: str, tmp_path: Path) -> None:
