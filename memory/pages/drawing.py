@@ -24,7 +24,7 @@ from foxing.memory.storage.repositories import messages, pages, rehearsals
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
-from foxing.renderer import Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
+from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
 from foxing.renderer.ink import FadedText
 
 from .content import PageState
@@ -218,9 +218,11 @@ def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tu
         last = int(np.searchsorted(left.origin, stop - 1, side="right"))
         first += len(left.text[first:last]) - len(left.text[first:last].lstrip(" "))
         last -= len(left.text[first:last]) - len(left.text[first:last].rstrip(" "))
-        after = left.origin[last:][left.origin[last:] >= stop]
-        beside = said[stop : int(after[0]) if len(after) else len(said)]
-        has_gap = not left.gaps.isdisjoint(range(first, last))
-        if left.text[first:last] == said[start:stop] or (has_gap and not any(map(str.isalnum, beside))):
+        # the blank after a gap stands for none of what is said
+        after = [int(at) for at, c in zip(left.origin[last:], left.text[last:], strict=True) if at >= stop and c != " "]
+        beside = said[stop : after[0] if after else len(said)]
+        if left.text[first:last] == said[start:stop]:
             kept[first, last] = said[start:stop]
+        elif not left.gaps.isdisjoint(range(first, last)) and not any(c.isalnum() or c == GAP_MARK for c in beside):
+            kept[first, last] = said[start:stop] + beside.rstrip()  # punctuation faded with it
     return kept

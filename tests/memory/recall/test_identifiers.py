@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from foxing.memory import Memory
 from foxing.memory.ingest.keepsakes import find_keepsakes
+from foxing.memory.pages.drawing import _kept
+from foxing.memory.pages.splice import SplicedText
+from foxing.renderer import Transcription
+from foxing.renderer.ink import FadedText
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DUE = (("base", 0), ("small", 8), ("tiny", 31), ("micro", 366))
@@ -129,3 +134,14 @@ def test_a_date_on_which_nothing_was_said_is_found_where_it_is_named(database_ur
         assert memory.recall("ana", "1994-08-20", thread="t").spans[0].message_id == "other"
         assert [span.message_id for span in memory.recall("ana", "2026-01-06").spans] == ["m1"]  # said on that day
         assert memory.recall("ana", "3 weeks ago").spans == []
+
+
+def test_an_identifier_does_not_hide_that_what_follows_it_has_faded() -> None:
+    """A gap that stands for an identifier and for more is no place for the identifier alone."""
+    said = "320985653,; ₩509659013.21 °C; ¥876425827.02개"
+    cells = np.arange(len(said))
+    read = Transcription(said, np.ones(len(said), np.float32), cells, np.zeros(0, np.int64))
+    spliced, whole = SplicedText(read, [(0, 9)]), (0, len(said))
+    assert _kept(spliced, FadedText("⋯ C ⋯", frozenset({0, 4}), np.array([0, 9, 27, 28, 28])), whole) == {}
+    alone = FadedText("⋯ ₩509659013.21 ⋯", frozenset({0, 16}), np.array([0, *range(11, 26), 26]))
+    assert _kept(spliced, alone, whole) == {(0, 1): "320985653,;"}
