@@ -54,6 +54,9 @@ class PageLayout:
     #: where these fit in a row; full-width characters start anywhere, and the last column holds no ink. An image does
     #: not show whether a row ended at a space, so pages that a codec reads back need "cells".
     wrap: Literal["cells", "words"] = "cells"
+    #: Whether the headers of a message that goes on on a later page say so. A model that was trained on pages without
+    #: these marks misreads headers that have them. Where there are none, any page break may be inside a word.
+    break_marks: bool = True
 
     def __post_init__(self) -> None:
         sizes = (self.columns, self.rows, self.cell_width_px, self.cell_height_px)
@@ -77,8 +80,9 @@ class PageLayout:
             raise LayoutError(f"newline must be 'mark' or 'break', not '{self.newline}'")
         if self.wrap not in ("cells", "words"):
             raise LayoutError(f"wrap must be 'cells' or 'words', not '{self.wrap}'")
-        if type(self.cropped) is not bool:
-            raise LayoutError(f"cropped must be true or false, not {self.cropped!r}")
+        for name in ("cropped", "break_marks"):
+            if type(value := getattr(self, name)) is not bool:
+                raise LayoutError(f"{name} must be true or false, not {value!r}")
 
     @property
     def ink_columns(self) -> int:

@@ -132,10 +132,10 @@ class Typesetter:
         """One page with as many of `entries`, in order, as fit.
 
         The last message may be cut where `best_break` says; its span's `char_stop` says where. Messages without a span
-        did not fit. The header of a message that goes on says so on both pages: with a second `MESSAGE_MARK` where it
-        begins on an earlier page, and a `GOES_ON_MARK` at its end where it goes on on a later one; with one more where
-        the page ends inside a word. A header that leaves no room for content on an empty page is omitted, so every page
-        takes something.
+        did not fit. If the layout has `break_marks`, the header of a message that goes on says so on both pages: with a
+        second `MESSAGE_MARK` where it begins on an earlier page, and a `GOES_ON_MARK` at its end where it goes on on a
+        later one; with one more where the page ends inside a word. A header that leaves no room for content on an empty
+        page is omitted, so every page takes something.
         Raises `RenderError` for naive times or an empty sequence.
         """
         if not entries:
@@ -184,15 +184,19 @@ class Typesetter:
     def _set(self, entry: Entry, before: Entry | None, position: int) -> _Setting | None:
         """`entry` from cell `position` on, None if nothing of it fits there. `before`: the entry above it, if any."""
         first, said = before is None, entry.end
-        setting = self._fit(_header(entry, before, said), entry, position, first=first)
+        setting = self._fit(self._header(entry, before, said), entry, position, first=first)
         for end in (Edge.BETWEEN, Edge.INSIDE):
             if setting.end == end != said:  # the header is to say so, which may move the break
                 said = end
-                setting = self._fit(_header(entry, before, said), entry, position, first=first)
+                setting = self._fit(self._header(entry, before, said), entry, position, first=first)
         fits = position + len(setting.header) <= self.layout.cells
         if fits and (setting.characters or entry.skip_chars == len(entry.content)):
             return setting
         return self._fit("", entry, 0, first=True) if first else None
+
+    def _header(self, entry: Entry, before: Entry | None, end: Edge) -> str:
+        begin = edge_at(entry.content, entry.skip_chars) if entry.skip_chars else entry.begin
+        return _header(entry, before, *((begin, end) if self.layout.break_marks else (Edge.WHOLE, Edge.WHOLE)))
 
     def _fit(self, header: str, entry: Entry, position: int, *, first: bool) -> _Setting:
         """`header` and the content that fits between it and the end of the page, from cell `position` on. `first`:
@@ -263,11 +267,10 @@ def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
     return rest
 
 
-def _header(entry: Entry, before: Entry | None, end: Edge) -> str:
+def _header(entry: Entry, before: Entry | None, begin: Edge, end: Edge) -> str:
     """Thread, role, name, date and time; thread, date and time only where they differ from the header before. A mark
-    alone if the entry has no header. `end`: of the part that it stands before; its mark takes the place of the last
-    blank."""
-    begin = edge_at(entry.content, entry.skip_chars) if entry.skip_chars else entry.begin
+    alone if the entry has no header. `begin`, `end`: of the part that it stands before; the mark of its end takes the
+    place of the last blank."""
     if not entry.header:  # whose parts begin and end between words
         return MESSAGE_MARK * (1 + min(begin, Edge.BETWEEN)) + GOES_ON_MARK * min(end, Edge.BETWEEN)
     if before is not None and not before.header:

@@ -21,7 +21,7 @@ CONFIDENCE, DOUBTED = 0.95, 0.6
 #: the message to count as flagged.
 FLAG_BELOW, FLAGGED = 0.8, 0.1
 TIER = "tiny"
-#: Added to the number of a page for the seed of another reading of it.
+#: Added to the seed of a page for another reading of it.
 OTHERWISE = 1_000_000
 
 
@@ -75,10 +75,10 @@ def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
     return pages
 
 
-def measure(pages: Sequence[PlacedPage], names: Sequence[str]) -> Placement:
-    """The messages of `pages` after the corruptions called `names`; the number of a page is its seed."""
+def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int = 0) -> Placement:
+    """The messages of `pages` after the corruptions called `names`; each page has a seed, from `first_seed` on."""
     total = Placement()
-    for number, placed in enumerate(pages):
+    for number, placed in enumerate(pages, start=first_seed):
         page = placed.page
         text, misread = corrupted([grid_text(row) for row in page.cells], names, number)
         certain = np.full(len(text), CONFIDENCE, dtype=np.float32)

@@ -19,7 +19,7 @@ from foxing.encoder.vision.codec import VisionCodec
 from training.tiny_reader.pages import PageGenerator
 
 TINY_READER = Path(__file__).parent / "vision" / "data" / "tiny-reader"
-SEED = 77_000_205  # which training never uses
+SEED = 77_000_208  # which training never uses
 
 
 def nothing(*_: int) -> None:

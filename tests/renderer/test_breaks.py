@@ -120,6 +120,17 @@ def test_without_headers_marks_say_that_a_message_goes_on() -> None:
     assert Typesetter().page([part]).text == "▶▶>to the sea"
 
 
+@pytest.mark.parametrize("header", [True, False])
+def test_a_layout_without_marks_of_page_breaks_has_none(header: bool) -> None:
+    layout = replace(SMALL, break_marks=False)
+    entries = [replace(say("We went home by train. " * 90), header=header), say("Last.", "last")]
+    pages = Typesetter(layout).pages(entries)
+    assert len(pages) > 2
+    assert not any("▶▶" in page.text or ">" in page.text for page in pages)
+    assert joined(pages) == {entry.message_id: entry.content for entry in entries}
+    assert Typesetter(SMALL).pages(entries)[1].text.startswith("▶▶")
+
+
 def test_a_run_longer_than_a_page_breaks_anywhere_and_says_so() -> None:
     blob = "".join(chr(ord("a") + n * n % 26) for n in range(15_000))
     pages = Typesetter().pages([say(blob)])

@@ -10,9 +10,17 @@ from PIL import Image
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Entry, Page, PageLayout, Typesetter, render
 from foxing.renderer.page import MESSAGE_MARK, THREAD_MARK
 
-#: Large cells with space between the rows: a token shows 4 of them at `tiny`, one at `base`.
+#: Large cells with space between the rows: a token shows 4 of them at `tiny`, one at `base`. The weights were trained
+#: before there were marks of page breaks, and `ALPHABET` lacks one of them.
 TINY_PAGE = PageLayout(
-    columns=32, rows=8, cell_width_px=40, cell_height_px=160, newline="break", font="dejavu-sans-mono", cropped=False
+    columns=32,
+    rows=8,
+    cell_width_px=40,
+    cell_height_px=160,
+    newline="break",
+    font="dejavu-sans-mono",
+    cropped=False,
+    break_marks=False,
 )
 #: Characters that the model can generate; all others are one unknown token.
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!:;'-/()" + MESSAGE_MARK + THREAD_MARK

@@ -28,6 +28,8 @@ KINDS: dict[str, tuple[type[VisionModel], str]] = {
     "qwen2_vl": (QwenVl, "tiny"),
     "qwen3_vl": (QwenVl, "tiny"),
 }
+#: Columns by which the page is moved: on one page, a single choice that the random weights nearly toss up would decide.
+SHIFTS = range(8)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,8 @@ def measured(
         folder = deepseek_folder if name == "deepseek" else model_folder(name)
         model = kind.load(locate(str(folder), None), torch.device("cpu"), torch.float32)
         page = sample_page(VisionCodec(model, "w", layout=small_page))
-        images = [render(np.roll(page.cells, shift, axis=1), page.layout, tier) for shift in (0, 1)]
-        effects = storage_effects(model, images, [page.text] * 2, tier, ("float32", *DTYPES))
+        images = [render(np.roll(page.cells, shift, axis=1), page.layout, tier) for shift in SHIFTS]
+        effects = storage_effects(model, images, [page.text] * len(SHIFTS), tier, ("float32", *DTYPES))
         return {effect.dtype: effect for effect in effects}
 
     return measure

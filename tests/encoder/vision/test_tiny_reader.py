@@ -27,7 +27,7 @@ WEIGHTS = Path(__file__).parent / "data" / "tiny-reader"
 BANK = "ana"
 SEED = 77_000_005  # whose messages contain no identifier that would be kept as text
 QUERY, ANSWER = "children in the forest", "m09"
-START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
+START = datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
 MESSAGES = 10
 #: Scripts absent from the training pages.
 FOREIGN = ("편지는 창가 책상 위에 있다", "手紙は窓辺の机の上にある", "Письмо лежит на столе у окна")
