@@ -56,6 +56,12 @@ _OPENING = "\"'‘“«([{<*_`¿¡„"
 _SENTENCE_ENDS = ".!?…:;"
 #: Ends of sentences and clauses in scripts without blanks.
 _UNSPACED_ENDS = "。！？!?…、，；：."
+#: Punctuation after which a line may break without a blank.
+_BREAKS_AFTER = "。！？、，；：」』）】"
+#: Places whose quality is not `NONE`, and some others.
+_MAY_BREAK = re.compile(rf"\A|(?<=[\s{_BREAKS_AFTER}{UNSPACED}])|(?=[\s{UNSPACED}])")
+#: Places that are looked for together.
+_AT_ONCE = 64
 #: What must not begin a line, and what must not end one.
 _NOT_FIRST = "。、，．.,:;!?！？；：」』）】〉》”’)]}〕…‥ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ％%"
 _NOT_LAST = "「『（【〈《“‘([{〔เแโใไ$€£¥￥"
@@ -87,11 +93,16 @@ def best_break(text: str, limit: int, cells: int, *, least: int = 0) -> int:
     qualities: dict[int, _Quality] = {}
     for wanted, share, characters in _WINDOWS:
         window = int(min(_MOST * cells, max(share * cells, characters)))
-        for place in range(limit, max(least, limit - window) - 1, -1):
-            if place not in qualities:
-                qualities[place] = _quality(text, place)
-            if qualities[place] >= wanted:
-                return place
+        top, lowest = limit, max(least, limit - window)
+        while top >= lowest:
+            bottom = max(lowest, top - _AT_ONCE + 1)
+            matches = _MAY_BREAK.finditer(text, bottom, top + 1)
+            for place in reversed([place for match in matches if (place := match.start()) <= top]):
+                if place not in qualities:
+                    qualities[place] = _quality(text, place)
+                if qualities[place] >= wanted:
+                    return place
+            top = bottom - 1
     return max(limit, least)
 
 
@@ -133,7 +144,7 @@ def _quality(text: str, place: int) -> _Quality:
 def _between_tokens(text: str, place: int) -> _Quality:
     """The quality of a break between a blank and what follows it."""
     head = text[max(0, place - CONTEXT) : place]
-    if "\n" in head[len(head.rstrip()) :]:
+    if "\n" in head and "\n" in head[len(head.rstrip()) :]:
         return _Quality.SENTENCE
     left, right = _TOKEN.findall(head)[-3:], _TOKEN.findall(text[place : place + CONTEXT])[:3]
     if not left:
@@ -194,7 +205,7 @@ def _is_name(left: Sequence[str], right: Sequence[str]) -> bool:
 def _between_characters(text: str, place: int) -> _Quality:
     """The quality of a break without a blank beside it."""
     before, after = text[place - 1], text[place]
-    if not (is_unspaced(before) or is_unspaced(after) or before in "。！？、，；：」』）】"):
+    if not (is_unspaced(before) or is_unspaced(after) or before in _BREAKS_AFTER):
         return _Quality.NONE
     if after in _NOT_FIRST or before in _NOT_LAST or after == "\u200d" or unicodedata.category(after)[0] == "M":
         return _Quality.NONE
