@@ -315,8 +315,7 @@ def test_a_message_can_fill_many_pages(make: Callable[[int], str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["\u0301", "\x00", "\n", "\u0301\t", "⋯é"])
-def test_a_page_of_escapes_takes_a_few_calls_for_each_cell(text: str) -> None:
-    """Most of them look for a place at which the page may end."""
+def test_a_page_of_escapes_takes_fewer_calls_than_it_has_cells(text: str) -> None:
     typesetter, entry = Typesetter(), say(text * DENSE_PAGE.cells)
     typesetter.page([entry])
     calls = 0
@@ -332,7 +331,7 @@ def test_a_page_of_escapes_takes_a_few_calls_for_each_cell(text: str) -> None:
         typesetter.cost(entry)
     finally:
         sys.setprofile(before)
-    assert calls < 10 * DENSE_PAGE.cells
+    assert calls < DENSE_PAGE.cells
 
 
 @both_newlines
