@@ -7,9 +7,9 @@ from functools import partial
 from foxing.memory.errors import InvalidPolicy
 from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.objects import unknown_objects
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import references, rows
+from foxing.memory.storage.schema_objects import unknown_objects
 
 from .problem import EXAMPLES, Problem, in_bank
 

@@ -19,7 +19,7 @@ from foxing.memory import Memory
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.objects import unknown_objects
+from foxing.memory.storage.schema_objects import unknown_objects
 
 TEMPLATE = "migrated"
 ATTEMPTS = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.objects import SQLITE_OBJECTS, SchemaObject, acting, unknown
+from foxing.memory.storage.schema_objects import SQLITE_OBJECTS, SchemaObject, acting, unknown
 
 from .files import copy, whole_file
 from .values import BackupError, Progress
