@@ -208,21 +208,37 @@ def _edges(page: StoredPage, span: SpanRow) -> tuple[Edge, Edge]:
 
 def _kept(text: SplicedText, left: FadedText, whole: tuple[int, int]) -> dict[tuple[int, int], str]:
     """The keepsakes of a text by the range that stands for each in what is left of it: itself, or a gap that stands for
-    nothing else, since a word that does not read as it was drawn fades. `whole`: the range in which no word is cut by a
-    page break; a part of a keepsake is none."""
+    nothing else but punctuation, since a word that does not read as it was drawn fades. `whole`: the range in which no
+    word is cut by a page break; a part of a keepsake is none."""
     said, kept = text.transcription.text, {}
     for start, stop in text.keepsakes:
         if start < whole[0] or stop > whole[1]:
             continue
         first = int(np.searchsorted(left.origin, start, side="left"))
         last = int(np.searchsorted(left.origin, stop - 1, side="right"))
-        first += len(left.text[first:last]) - len(left.text[first:last].lstrip(" "))
-        last -= len(left.text[first:last]) - len(left.text[first:last].rstrip(" "))
-        # the blank after a gap stands for none of what is said
-        after = [int(at) for at, c in zip(left.origin[last:], left.text[last:], strict=True) if at >= stop and c != " "]
-        beside = said[stop : after[0] if after else len(said)]
         if left.text[first:last] == said[start:stop]:
             kept[first, last] = said[start:stop]
-        elif not left.gaps.isdisjoint(range(first, last)) and not any(c.isalnum() or c == GAP_MARK for c in beside):
-            kept[first, last] = said[start:stop] + beside.rstrip()  # punctuation faded with it
+        elif not left.gaps.isdisjoint(range(first, last)):
+            kept |= _in_place_of_gap((start, stop), said, left, (first, last))
     return kept
+
+
+def _in_place_of_gap(
+    keepsake: tuple[int, int], said: str, left: FadedText, place: tuple[int, int]
+) -> dict[tuple[int, int], str]:
+    """The range of a gap, with blanks that belong to it, and what is to stand there: a keepsake with the punctuation
+    beside it. Nothing if the gap stands for more, or another one was beside it. `place`: where in `left` what is left
+    of the keepsake is."""
+    first, last = place
+    first -= first in left.gaps and left.text[:first].endswith(" ")
+    last += last - 1 in left.gaps and left.text.startswith(" ", last)
+    begin = int(left.origin[first - 1]) + 1 if first else 0
+    end = int(left.origin[last]) if last < len(left.text) else len(said)
+    beside = said[begin : keepsake[0]] + said[keepsake[1] : end]
+    if begin > keepsake[0] or end < keepsake[1] or any(c.isalnum() or c == GAP_MARK for c in beside):
+        return {}
+    if left.text[first] == said[begin] == " ":
+        first, begin = first + 1, begin + 1
+    if left.text[last - 1] == said[end - 1] == " ":
+        last, end = last - 1, end - 1
+    return {(first, last): said[begin:end]}

@@ -136,12 +136,24 @@ def test_a_date_on_which_nothing_was_said_is_found_where_it_is_named(database_ur
         assert memory.recall("ana", "3 weeks ago").spans == []
 
 
-def test_an_identifier_does_not_hide_that_what_follows_it_has_faded() -> None:
-    """A gap that stands for an identifier and for more is no place for the identifier alone."""
-    said = "320985653,; ₩509659013.21 °C; ¥876425827.02개"
-    cells = np.arange(len(said))
-    read = Transcription(said, np.ones(len(said), np.float32), cells, np.zeros(0, np.int64))
-    spliced, whole = SplicedText(read, [(0, 9)]), (0, len(said))
-    assert _kept(spliced, FadedText("⋯ C ⋯", frozenset({0, 4}), np.array([0, 9, 27, 28, 28])), whole) == {}
-    alone = FadedText("⋯ ₩509659013.21 ⋯", frozenset({0, 16}), np.array([0, *range(11, 26), 26]))
-    assert _kept(spliced, alone, whole) == {(0, 1): "320985653,;"}
+def left_of(said: str, text: str, origin: list[int]) -> FadedText:
+    return FadedText(text, frozenset(n for n, c in enumerate(text) if c == "⋯"), np.array(origin))
+
+
+@pytest.mark.parametrize(
+    ("said", "keepsake", "left", "origin", "kept"),
+    [
+        ("320985653,; ₩509659013.21 °C; ¥87", (0, 9), "⋯ C ⋯", [0, 9, 27, 28, 28], {}),
+        ("320985653,; ₩509 °C", (0, 9), "⋯ ₩509 ⋯", [0, 0, 12, 13, 14, 15, 16, 16], {(0, 1): "320985653,;"}),
+        ("v2.23.142,±€9", (0, 9), "⋯ €9", [0, 0, 11, 12], {(0, 2): "v2.23.142,±"}),
+        ("seat 5B, and ⋯ takes", (5, 7), "seat ⋯ takes", [0, 1, 2, 3, 5, 5, 5, 15, 16, 17, 18, 19], {}),
+        ("see a7f3c9e.", (4, 11), "see ⋯", [0, 1, 2, 4, 4], {(4, 5): "a7f3c9e."}),
+        ("id=a7f3c9e or", (3, 10), "id= ⋯ or", [0, 1, 2, 3, 3, 3, 11, 12], {(3, 5): "a7f3c9e"}),
+    ],
+)
+def test_an_identifier_in_the_place_of_a_gap_hides_nothing(
+    said: str, keepsake: tuple[int, int], left: str, origin: list[int], kept: dict[tuple[int, int], str]
+) -> None:
+    """Its punctuation comes back with it; where a word has faded beside it, the gap stays."""
+    read = Transcription(said, np.ones(len(said), np.float32), np.arange(len(said)), np.zeros(0, np.int64))
+    assert _kept(SplicedText(read, [keepsake]), left_of(said, left, origin), (0, len(said))) == kept
