@@ -23,8 +23,12 @@ from foxing.encoder.remote.retries import Timing
 from foxing.renderer import render
 
 BODY = json.dumps({"choices": [{"message": {"content": "The battery test"}}]}).encode()
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
-BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 100\r\nContent-Length: 0\r\n\r\n"
+#: Each connection is closed after its answer, and the client must know, or it may send the next request into it.
+CLOSE = b"Connection: close\r\n"
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (CLOSE, len(BODY)) + BODY
+)
+BUSY = b"HTTP/1.1 503 Busy\r\n%sRetry-After: 100\r\nContent-Length: 0\r\n\r\n" % CLOSE
 SOON_S = 10.0  # less than any timeout that must not be waited for
 
 
