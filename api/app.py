@@ -8,7 +8,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from foxing.memory import Memory
-from foxing.memory.telemetry.steps import watch
+from foxing.memory.telemetry import watch
 
 from .auth import Authenticator
 from .dependencies import Service
@@ -22,7 +22,7 @@ from .plugins.apps import MountedApp, mount_apps
 from .routes import ROUTERS
 from .scheduler import Clock
 from .settings import Settings, settings_file
-from .tracing.tracing import RequestTracing, Tracing
+from .tracing import RequestTracing, Tracing
 from .worker import Worker
 
 

@@ -7,8 +7,8 @@ from foxing.encoder.text_tokens import load_vocabulary
 from foxing.memory import EmbedderError, Memory, MemoryOptions
 from foxing.memory.check.check import DatabaseCheck
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.recall.embedding import USE
-from foxing.memory.recall.semantic.registry import open_embedder
+from foxing.memory.index.embedder import USE
+from foxing.memory.index.embedders import open_embedder
 from foxing.memory.storage.database import Database
 from foxing.renderer.readers import Readers
 

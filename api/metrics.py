@@ -8,11 +8,11 @@ from datetime import datetime
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
-from foxing.memory.lifecycle.upkeep import JobResult
 from foxing.memory.models import RecallResult, StoreResult
 from foxing.memory.reports import AgeReport, SealReport
-from foxing.memory.telemetry.steps import Step
+from foxing.memory.telemetry import Step
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST

@@ -4,7 +4,7 @@ import time
 from threading import Event, Thread
 
 from foxing.memory import Memory
-from foxing.memory.lifecycle.upkeep import JobResult
+from foxing.memory.lifecycle.job_runner import JobResult
 
 from .logs import get_logger
 from .metrics import Metrics

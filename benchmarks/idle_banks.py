@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, insert, literal, select, text
 
 from foxing.memory import Memory
-from foxing.memory.recall.lexical.postings import Postings
+from foxing.memory.index.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.directory import PageDirectory

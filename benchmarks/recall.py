@@ -18,10 +18,10 @@ from statistics import median
 from typing import Any
 
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.embedder import DEFAULT_EMBEDDER, NONE
+from foxing.memory.index.embedders import open_embedder
 from foxing.memory.models import NewMessage
 from foxing.memory.policy import Policy, Step
-from foxing.memory.recall import embedding
-from foxing.memory.recall.semantic.registry import open_embedder
 from foxing.renderer import FoxingError
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--embedder",
-        default=embedding.DEFAULT_EMBEDDER,
+        default=DEFAULT_EMBEDDER,
         metavar="NAME",
         help="Embedder, or 'none' (default: %(default)s).",
     )
@@ -199,7 +199,7 @@ def _compare_systems(folder: Path, tier: str, embedder: str, *, as_json: bool) -
     ):
         try:
             datasets = dict(find_datasets(folder)).values()
-            opened = open_systems(memory, tier, None if embedder == embedding.NONE else open_embedder(embedder))
+            opened = open_systems(memory, tier, None if embedder == NONE else open_embedder(embedder))
             rows = [asdict(row) for row in compare(opened.systems, datasets, progress)]
         except FoxingError as error:
             sys.exit(f"error: {error}")

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from foxing.renderer import tier_rank
 
 from .errors import InvalidCursor, InvalidInput
+from .index.search_index import SearchIndex
 from .ingest.validate import check_bank_name
 from .models import BankBytes, BankInfo, Banks, PageInfo, Pages, TierStatistics
 from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
-from .recall.lexical.search_index import SearchIndex
 from .recall.query import check_limit
 from .storage.database import Database
 from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes

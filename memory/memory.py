@@ -14,17 +14,19 @@ from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .context.values import ContextRequest, ContextResult
 from .errors import InvalidInput
+from .index.indexing import Reindexer
 from .ingest.calls import StoreCall
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
 from .lifecycle.embed import MessageEmbedder
-from .lifecycle.erasure.forgetting import Forgetting
+from .lifecycle.forgetting import Forgetting
+from .lifecycle.job_runner import JobRunner
 from .lifecycle.jobs import JobQueue
+from .lifecycle.recall_weights import RecallWeights
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
-from .lifecycle.upkeep import Upkeep
 from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .models import (
     BankInfo,
@@ -40,15 +42,13 @@ from .models import (
     StoreResult,
 )
 from .options import MemoryOptions
+from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
 from .policy import Policy
-from .recall.assemble import MessageAssembler
 from .recall.images import ImageRecaller
-from .recall.indexing import Reindexer
 from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
-from .recall.rehearsal.recorder import RehearsalRecorder
 from .recall.search import Recaller
 from .records.store import RecordStore
 from .reports import (
@@ -64,6 +64,7 @@ from .reports import (
 from .storage.database import DatabaseOptions, open_database
 from .storage.repositories import banks
 from .text.times import parse_since
+from .text.times.window import split_query
 
 Progress = Callable[[int, int], None]
 
@@ -108,9 +109,9 @@ class Memory(Forgetting):
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
         super().__init__(decoder, decoder.reaching(self._codecs.named), reindexer)
         self._embedder = MessageEmbedder(self._database, reindexer)
-        upkeep = Upkeep(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        self._rehearsals = RehearsalRecorder(self._database, enabled=options.rehearsal)
-        self._jobs = JobQueue(self._database, upkeep, self._codecs.name, self._rehearsals)
+        runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
+        self._rehearsals = RecallWeights(self._database, enabled=options.rehearsal)
+        self._jobs = JobQueue(self._database, runner, self._codecs.name, self._rehearsals)
         self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
         self._recaller = Recaller(self._database, search, assembler, reranking)
         self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
@@ -244,7 +245,8 @@ class Memory(Forgetting):
         """
         built = RecallQuery.build(query, **fields)
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
-        self._rehearsals.record_images(bank, built, result, now)
+        words, _ = split_query(built.query or "", now, built.timezone)
+        self._rehearsals.record_images(bank, words, result, now)
         return result
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:

@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 
 from foxing.renderer.readers import Readers
 
+from .index import embedder
+from .index.embedder import Embedder, EndpointOptions
+from .index.embedder_source import EmbedderSource
+from .index.hybrid import HybridSearch
+from .index.search_index import SearchIndex
+from .index.search_indexes import DEFAULT_INDEX, open_search_index
+from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
-from .recall import embedding
-from .recall.embedding import Embedder, EndpointOptions
-from .recall.hybrid import HybridSearch
-from .recall.lexical.registry import DEFAULT_INDEX, open_search_index
-from .recall.lexical.search_index import SearchIndex
 from .recall.reranking.reranker import NONE, RerankEndpointOptions, Reranker
 from .recall.reranking.source import TIMEOUT_S, RerankerSource
-from .recall.semantic.source import EmbedderSource
-from .recall.semantic.vectors import VECTOR_CACHE_BYTES, MessageVectors
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
 
@@ -29,7 +29,7 @@ class MemoryOptions:
     #: What finds messages by their words, or its name.
     search_index: str | SearchIndex = DEFAULT_INDEX
     #: What finds messages by their meaning, or its name; "none" for words alone, "openai" for `embedder_endpoint`.
-    embedder: str | Embedder = field(default_factory=lambda: embedding.DEFAULT_EMBEDDER)
+    embedder: str | Embedder = field(default_factory=lambda: embedder.DEFAULT_EMBEDDER)
     #: Where the embedder "openai" is.
     embedder_endpoint: EndpointOptions | None = None
     #: Whether storing leaves embedding to `Memory.embed_new`, which the caller calls after it, and to the clock.

@@ -31,7 +31,7 @@ def worker(
     from foxing.api.memory_factory import open_memory
     from foxing.api.metrics import Metrics
     from foxing.api.scheduler import Clock
-    from foxing.api.tracing.tracing import Tracing, traced
+    from foxing.api.tracing import Tracing, traced
     from foxing.api.worker import Worker
 
     state = state_of(context)

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foxing.memory import DatabaseOptions
-from foxing.memory.recall.embedding import EndpointOptions
+from foxing.memory.index.embedder import EndpointOptions
 from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.memory.storage.engines import BLOBS_MIN_BYTES

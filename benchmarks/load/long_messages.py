@@ -19,8 +19,8 @@ from sqlalchemy import Connection, func, select
 
 from benchmarks.command_line import Advance
 from foxing.memory import Forgotten, Memory
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.postings import Postings
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, postings

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks.command_line import add_json_option, at_least, show_rows, write_json
 from benchmarks.rivals.extensions import NotInstalled, sqlite_with_extensions
-from foxing.memory.recall.semantic.codes import Codes, as_rows, distances
+from foxing.memory.index.codes import Codes, as_rows, distances
 
 CODE_BYTES = 64
 NEAREST = 1000  # by default: as many as are ranked again by the numbers of the question

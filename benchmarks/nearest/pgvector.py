@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from foxing.memory.recall.semantic.codes import Codes, to_codes
+from foxing.memory.index.codes import Codes, to_codes
 from foxing.memory.storage.database import database_url
 
 MOST_EXAMINED = 1000  # of the index; pgvector allows no more

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from benchmarks.command_line import add_json_option, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.embedder import NONE, USE
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.embedding import NONE, USE
 from foxing.renderer import FoxingError
 
 QUESTIONS = 300

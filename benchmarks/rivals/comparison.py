@@ -10,7 +10,7 @@ from benchmarks.command_line import Advance
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.evidence import found_share
 from foxing.memory import Memory
-from foxing.memory.recall.embedding import Embedder
+from foxing.memory.index.embedder import Embedder
 
 from .extensions import NotInstalled
 from .packages import PACKAGES

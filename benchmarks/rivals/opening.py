@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from foxing.memory.recall.embedding import Embedder
+from foxing.memory.index.embedder import Embedder
 
 from .extensions import NotInstalled
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.command_line import add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
-from foxing.memory.recall import embedding
+from foxing.memory.index.embedder import USE
 from foxing.renderer import FoxingError
 
 from .comparison import compare
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", choices=tuple(SYSTEMS), action="append", help="Measure only this store; can be repeated."
     )
     parser.add_argument(
-        "--embedder", default=embedding.USE, metavar="NAME", help="Embedder of all stores (default: %(default)s)."
+        "--embedder", default=USE, metavar="NAME", help="Embedder of all stores (default: %(default)s)."
     )
     add_json_option(parser)
     return parser

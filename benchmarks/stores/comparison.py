@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.command_line import Advance
 from benchmarks.load.postgresql import PostgresServer
 from benchmarks.rivals.extensions import NotInstalled
-from foxing.memory.recall.semantic.registry import open_embedder
+from foxing.memory.index.embedders import open_embedder
 
 from .conversations import Talk
 from .measurement import StoreRow, measure

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.embedder import Embedder
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.embedding import Embedder
 
 from .store import Place
 

@@ -8,8 +8,8 @@ from benchmarks.rivals.extensions import NotInstalled, sqlite_with_extensions
 from benchmarks.rivals.opening import langgraph_index
 from benchmarks.rivals.system import said
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.embedder import Embedder
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.embedding import Embedder
 
 from .foxing_stores import database
 from .store import Place, Store

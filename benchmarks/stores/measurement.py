@@ -11,8 +11,8 @@ from importlib.metadata import version
 from itertools import islice
 from statistics import fmean, median
 
+from foxing.memory.index.embedder import Embedder
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.embedding import Embedder
 
 from .conversations import Talk
 from .disk import room, vacuum

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from foxing.memory.index.embedder import Embedder
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.embedding import Embedder
 
 SQLITE, POSTGRESQL, FOLDER = "sqlite", "postgresql", "folder"
 

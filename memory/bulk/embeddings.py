@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.index.vectors import MessageCodes
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.importers import ImportSource
 from foxing.memory.ingest.store import MessageStore
 from foxing.memory.models import NewMessage, StoreResult
-from foxing.memory.recall.semantic.vectors import MessageCodes
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from foxing.memory.codec_source import CodecSource
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.recall.assemble import MessageAssembler
-from foxing.memory.recall.hybrid import HybridSearch
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
+from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.models import RecalledMessage
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.sheets import SheetSetter
-from foxing.memory.recall.assemble import MessageAssembler, StoredMessages
 from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
-from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
@@ -78,7 +78,7 @@ class ContextBuilder:
         recaller: Recaller,
         assembler: MessageAssembler,
         readers: Readers,
-        rehearsals: RehearsalRecorder,
+        rehearsals: RecallWeights,
     ) -> None:
         self.database = database
         self.recaller = recaller

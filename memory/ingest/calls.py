@@ -5,8 +5,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
+from foxing.memory.index.vectors import MessageCodes
 from foxing.memory.models import NewMessage
-from foxing.memory.recall.semantic.vectors import MessageCodes
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, is_cut, known_misread, misread_cells, with_misread
+from foxing.memory.index.indexing import PageChanges, Reindexer
+from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
 from foxing.memory.policy import Policy
-from foxing.memory.recall.assemble import PageDraft
-from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.reports import SealReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 from foxing.renderer import Cells, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts

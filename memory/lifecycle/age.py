@@ -15,7 +15,7 @@ from foxing.memory.reports import AgeReport, PageForecast, PageLeft, PageMove, W
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 from foxing.renderer import TIERS, tier_rank
 
 from .changes import BatchOutcome, Change, DiscardTimes

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from foxing.encoder import Reading
+from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.drawing import PageParts, RedrawnPage
-from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns
 
 

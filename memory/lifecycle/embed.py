@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.memory.recall.embedding import NONE, Embedder
-from foxing.memory.recall.indexing import Reindexer
-from foxing.memory.recall.semantic.vectors import MessageVectors
+from foxing.memory.index.embedder import NONE, Embedder
+from foxing.memory.index.indexing import Reindexer
+from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.reports import EmbeddingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages

@@ -14,15 +14,15 @@ from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
 from foxing.memory.errors import Closed, NotFound, StorageError
-from foxing.memory.recall.rehearsal.recorder import RehearsalRecorder
 from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 from foxing.renderer import FoxingError
 
-from .upkeep import JobResult, Upkeep
+from .job_runner import JobResult, JobRunner
+from .recall_weights import RecallWeights
 
 LEASE = timedelta(seconds=60)  # after which the job of a killed worker is taken again
 FIRST_PAUSE = timedelta(seconds=30)  # before a failed job is tried again; doubled by every further failure
@@ -50,15 +50,15 @@ class JobQueue:
     def __init__(
         self,
         database: Database,
-        upkeep: Upkeep,
+        runner: JobRunner,
         codec: str,
-        rehearsals: RehearsalRecorder,
+        rehearsals: RecallWeights,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """`codec`: name of the present codec. `rehearsals`: of which the clock writes what was counted. `clock`: real
         time, for leases and pauses; what is due is asked for the time that a call is given."""
         self._database = database
-        self._upkeep = upkeep
+        self._runner = runner
         self._codec = codec
         self._rehearsals = rehearsals
         self._clock = clock
@@ -117,7 +117,7 @@ class JobQueue:
             taken = jobs.running(connection, "age", self._clock())
         for job in taken:
             try:
-                result = self._upkeep.help(job, now, check)
+                result = self._runner.help(job, now, check)
             except _Stopped:
                 return None
             except Closed:
@@ -163,8 +163,8 @@ class JobQueue:
 
         try:
             with step("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
-                result = self._upkeep.do(job, now, check)
-                reschedule = self._upkeep.rescheduling(job)
+                result = self._runner.run(job, now, check)
+                reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:
                 reschedule(connection)
                 jobs.add_following(connection, job, now, self._clock())  # before `finish`: SQLite gives ids again

@@ -15,12 +15,12 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.indexing import Reindexer
+from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone
-from foxing.memory.recall.assemble import MessageAssembler
-from foxing.memory.recall.hybrid import HybridSearch
-from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.reports import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages

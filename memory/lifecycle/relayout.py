@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, VisionTokens, expected_bytes, known_misread, misread_cells, with_misread
 from foxing.memory.errors import Unreadable
+from foxing.memory.index.indexing import PageChanges, Reindexer
+from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import either
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from foxing.memory.pages.spans import span_rows
-from foxing.memory.recall.assemble import PageDraft
-from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewPage, NewParts, PageContent, PageRow, TypesetColumns

@@ -26,6 +26,7 @@ from foxing.encoder import (
     with_misread,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
+from foxing.memory.index.indexing import PageChanges, Reindexer
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import Flags, RedrawnPage, fetch_stored_pages, known_misread_cells, redraw
@@ -39,19 +40,18 @@ from foxing.memory.pages.fidelity import (
     unreadable_share,
 )
 from foxing.memory.pages.view import draw_page
-from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
 from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
+from .failed_rewrites import FailedRewriteCache
 from .leases import lease_pages
 from .reasons import Left
-from .refusals import Refusals
 
 BATCH = 16  # pages leased, encoded and swapped together
 ATTEMPTS = 5  # to write a batch while other processes change its messages
@@ -105,7 +105,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
-        self._refusals = Refusals()
+        self._refusals = FailedRewriteCache()
 
     @property
     def codec(self) -> Codec:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
+from foxing.memory.index.indexing import PageChanges, Reindexer
+from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
-from foxing.memory.recall.assemble import PageDraft
-from foxing.memory.recall.indexing import PageChanges, Reindexer
 from foxing.memory.reports import PageLeft, PageRestored, UndoReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket

@@ -14,7 +14,7 @@ from foxing.encoder import (
     VisionTokens,
     capabilities_of,
 )
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 
 BATCH = 16  # token sequences in one call of the codec
 

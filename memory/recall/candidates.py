@@ -9,17 +9,18 @@ import numpy as np
 from sqlalchemy import Connection
 
 from foxing.memory.errors import SearchIndexError
+from foxing.memory.index.hybrid import POOL, HybridSearch
+from foxing.memory.index.scores import Scores
+from foxing.memory.index.search_index import Hit, SearchQuery
+from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed import neighbours
 from foxing.memory.text.passages import document_key, message_of, passage_of
 
 from .cursors import Position, RankPosition, TimePosition, rank_position, time_position
-from .hybrid import POOL, HybridSearch
-from .lexical.search_index import Hit, SearchQuery
 from .query import ResolvedQuery, narrowed
-from .ranking import REACH, Scores, lend, lenders, ranked
-from .semantic.vectors import Question
+from .ranking import REACH, lend, lenders, ranked
 
 FEW = 32  # messages that can be read at once, however long they are
 
@@ -58,7 +59,7 @@ class Candidates(Protocol):
 
 
 def candidates(
-    connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
+    connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: QueryEmbedding
 ) -> "RankedCandidates | CandidatesByTime":
     """The matches from the position of `query` on: best first, or in time order if the query has no words. Raises
     `InvalidCursor` for an invalid position."""
@@ -75,7 +76,7 @@ class RankedCandidates:
     """
 
     def __init__(
-        self, connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: Question
+        self, connection: Connection, search: HybridSearch, bank_id: int, query: ResolvedQuery, question: QueryEmbedding
     ) -> None:
         position = None if query.position is None else rank_position(query.position)
         self._connection = connection

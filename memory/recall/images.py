@@ -8,7 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidInput, Unreadable
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.models import LeftOut, RecalledImage, RecalledImages, RecalledMessage
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.sheets import PageSheet, SheetSetter
@@ -19,11 +22,8 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
 from foxing.renderer.readers import Reader, Readers
 
-from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
-from .hybrid import HybridSearch
 from .query import NATIVE_READER, RecallQuery, ResolvedQuery, resolve
-from .semantic.vectors import Question
 
 
 @dataclass
@@ -105,7 +105,7 @@ class ImageRecaller:
         if query.max_tokens is not None or query.verbatim or query.neighbours:
             raise InvalidInput("max_tokens, neighbours and fidelity apply to text; leave them out to recall images")
         reader = None if query.reader == NATIVE_READER else self._reader(query.reader)
-        question = self.search.question(query, now)
+        question = self.search.embed_query(query.query or "", now, query.timezone)
         with self.database.read() as connection:
             found = self._find(connection, bank_name, query, now, question)
         if found is None:
@@ -159,7 +159,7 @@ class ImageRecaller:
         return _Shown(answer, images, unreadable)
 
     def _find(
-        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
+        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: QueryEmbedding
     ) -> _Found | None:
         bank = banks.get(connection, bank_name)
         resolved = resolve(connection, bank, query, now)

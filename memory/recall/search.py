@@ -8,23 +8,23 @@ from itertools import accumulate, islice
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
-from foxing.memory.storage.turns import Turns
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 
 from .answer import Answer, header
-from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate, Candidates, candidates
-from .hybrid import HybridSearch
 from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
 from .reranking.source import CANDIDATES, RerankerSource
-from .semantic.vectors import Question
 from .spans import Shown, SpanReader
 
 READ_AHEAD = 16  # messages decoded together where a budget may end the answer before the others
@@ -69,7 +69,7 @@ class Recaller:
         self.search = search
         self.assembler = assembler
         self.reranker = reranker
-        self._turns = Turns(SEARCHES)
+        self._semaphore = FairSemaphore(SEARCHES)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
@@ -80,18 +80,18 @@ class Recaller:
 
     def _recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         with step("embed", messages=0):
-            question = self.search.question(query, now)
+            question = self.search.embed_query(query.query or "", now, query.timezone)
         wide = query
         if self.reranker.enabled:
             wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
-        with step("search"), self._turns.turn(), self.database.read() as connection:
+        with step("search"), self._semaphore, self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
         if self.reranker.enabled:
             found = self._reranked(found, query)
         answer = Answer(query.max_tokens)
-        reader = SpanReader(self.assembler, found.stored, found.matches, self._turns)
+        reader = SpanReader(self.assembler, found.stored, found.matches, self._semaphore)
         for part in reader.parts(found.shown, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {item.match.document: item.match for item in part}
@@ -107,7 +107,7 @@ class Recaller:
         matches, notes = found.matches, found.notes
         if found.query.terms:
             best = [Shown(match, ()) for match in matches[:CANDIDATES]]
-            reader = SpanReader(self.assembler, found.stored, matches[:CANDIDATES], self._turns)
+            reader = SpanReader(self.assembler, found.stored, matches[:CANDIDATES], self._semaphore)
             spans = []
             for part in reader.parts(best, CANDIDATES):
                 reader.read(part)
@@ -139,7 +139,7 @@ class Recaller:
         return recalled_message(message, self.assembler.assemble(stored)[message.id])
 
     def _find(
-        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: Question
+        self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: QueryEmbedding
     ) -> _Found | None:
         """The first `query.limit` matches; None if the query names a thread that does not exist. A verbatim query skips
         messages without exact text."""
@@ -150,11 +150,11 @@ class Recaller:
         listed = candidates(connection, self.search, bank.id, resolved, question)
         matches: list[Candidate] = []
         inexact: list[Candidate] = []
-        more, room = False, _Room()
+        more, limits = False, AnswerLimits()
         for candidate, eligible in _checked(connection, bank.id, listed, query):
             if not eligible:
                 inexact.append(candidate)
-            elif len(matches) == query.limit or not room.takes(candidate):
+            elif len(matches) == query.limit or not limits.admits(candidate):
                 more = True
                 break
             else:
@@ -168,14 +168,14 @@ class Recaller:
         return _Found(bank.id, resolved, listed, stored, matches, neighbours, inexact, more, notes)
 
 
-class _Room:
+class AnswerLimits:
     """What an answer has room for, so that one of few messages of great length takes little memory."""
 
     def __init__(self) -> None:
         self._shown = self._read = 0
         self._messages: set[int] = set()
 
-    def takes(self, candidate: Candidate) -> bool:
+    def admits(self, candidate: Candidate) -> bool:
         """Whether there is room for a match, which is then taken; there always is for the first one."""
         new = candidate.message.id not in self._messages
         shown, read = self._shown + candidate.chars, self._read + candidate.message.chars * new

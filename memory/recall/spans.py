@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from foxing.memory.models import RecalledMessage
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
-from foxing.memory.storage.turns import Turns
+from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.text.passages import split_passages
 
-from .assemble import MessageAssembler, StoredMessages
 from .candidates import Candidate
 
 PART_CHARS = 2 << 20  # of the messages that are decoded and put together at once
@@ -28,11 +28,15 @@ class SpanReader:
     """Reads the spans of matches, and of messages around them. Put together in the turns of those that compute."""
 
     def __init__(
-        self, assembler: MessageAssembler, stored: StoredMessages, matches: Sequence[Candidate], turns: Turns
+        self,
+        assembler: MessageAssembler,
+        stored: StoredMessages,
+        matches: Sequence[Candidate],
+        semaphore: FairSemaphore,
     ) -> None:
         self._assembler = assembler
         self._stored = stored
-        self._turns = turns
+        self._semaphore = semaphore
         #: message id → its matches
         self._matches: dict[int, list[Candidate]] = {}
         for match in matches:
@@ -63,7 +67,7 @@ class SpanReader:
         new = {one.message.id: one for one in candidates if one.document not in self._spans}
         wanted = [one.message for one in new.values()]
         states = self._assembler.read_pages(self._stored, messages=wanted)
-        with self._turns.turn():
+        with self._semaphore:
             remembered = self._assembler.assemble(self._stored, states, wanted)
             for message_id, one in new.items():
                 self._spans |= _spans_of(self._matches.get(message_id, [one]), remembered[message_id])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from foxing.memory.recall.lexical.bm25 import K1, B, inverse_frequency
+from foxing.memory.index.bm25 import K1, B, inverse_frequency
 from foxing.memory.storage.repositories.records import RecordRow
 from foxing.memory.text.terms import query_terms, terms
 

@@ -20,8 +20,8 @@ from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatab
 from . import snapshot
 from .driver_errors import explained_errors
 from .engines import DatabaseOptions, database_url, default_database, open_engine, shown
+from .fair_semaphore import FairSemaphore
 from .repositories.blobs.erasure import delete_given_up, give_up_unused, has_unused
-from .turns import Turns
 
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
 
@@ -72,7 +72,7 @@ class Database:
         self.blobs = options.blobs
         self._closed = False
         self._log_waits = False
-        self._turns = Turns()
+        self._semaphore = FairSemaphore()
         _opened.add(self)
 
     def __enter__(self) -> Self:
@@ -143,7 +143,7 @@ class Database:
     @property
     def waiting_writers(self) -> int:
         """How many threads of this process wait for their turn to write."""
-        return self._turns.waiting
+        return self._semaphore.waiting
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -151,12 +151,12 @@ class Database:
         if not self.is_sqlite:
             yield
             return
-        if not self._turns.take(self._options.busy_timeout_s):
+        if not self._semaphore.acquire(self._options.busy_timeout_s):
             raise StorageError(f"the database {self.display_url} was locked for too long; try again")
         try:
             yield
         finally:
-            self._turns.pass_on()
+            self._semaphore.release()
 
     def migrate(self) -> None:
         """Upgrades the schema to this version's. Raises `DatabaseTooNew` if a newer version wrote the database, and

@@ -70,7 +70,7 @@ def make_app(memory):
     return Starlette(routes=[Route("/banks", banks)])
 """
 SEARCH = """
-from foxing.memory.recall.lexical.packed_index import PackedIndex
+from foxing.memory.index.packed_index import PackedIndex
 
 class LoudIndex(PackedIndex):
     name = "loud"

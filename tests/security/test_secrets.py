@@ -25,7 +25,7 @@ from foxing.encoder.plugin import CodecOptions
 from foxing.integrations.client import Client, ClientError, ServiceOptions
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import EndpointOptions
+from foxing.memory.index.embedder import EndpointOptions
 from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
 
 #: Folders of the package.

@@ -14,9 +14,9 @@ from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conver
 from foxing.api.service import readiness
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
+from foxing.memory.index.search_index import Hit, SearchQuery
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
 from foxing.memory.recall import spans
-from foxing.memory.recall.lexical.search_index import Hit, SearchQuery
 from foxing.memory.recall.search import SEARCHES
 from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
 from foxing.memory.storage.repositories.messages import Message

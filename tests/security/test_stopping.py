@@ -16,8 +16,8 @@ from foxing.api.app import create_app
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.index.embedder import Embeddings
 from foxing.memory.lifecycle import age, embed
-from foxing.memory.recall.embedding import Embeddings
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

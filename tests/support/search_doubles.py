@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from foxing.memory.recall.embedding import Embeddings
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.search_index import Hit, IndexStatistics, SearchQuery, TermCounts, after_commit
+from foxing.memory.index.embedder import Embeddings
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.search_index import Hit, IndexStatistics, SearchQuery, TermCounts, after_commit
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages
 from foxing.memory.text.passages import document_key, message_of, passage_of

@@ -15,7 +15,7 @@ from foxing.api.app import create_app
 from foxing.api.metrics import Metrics
 from foxing.api.server import BackgroundServer
 from foxing.api.settings import InvalidSettings, load_settings
-from foxing.api.tracing.tracing import Tracing
+from foxing.api.tracing import Tracing
 from foxing.api.worker import Worker
 from foxing.memory import Memory
 

@@ -11,10 +11,10 @@ from support.search_doubles import DictionaryIndex
 from foxing.memory import Memory, Policy
 from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.recall.embedding import NONE
-from foxing.memory.recall.hybrid import HybridSearch
-from foxing.memory.recall.semantic.source import EmbedderSource
-from foxing.memory.recall.semantic.vectors import MessageVectors
+from foxing.memory.index.embedder import NONE
+from foxing.memory.index.embedder_source import EmbedderSource
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
 
 WRONG = (

@@ -14,8 +14,8 @@ from support.hooked_codec import HookedCodec
 from foxing.encoder import load_codec
 from foxing.memory import Memory
 from foxing.memory.lifecycle import age
+from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import LONGEST_PAUSE, pause_after
-from foxing.memory.lifecycle.upkeep import JobResult
 from foxing.memory.storage.repositories.jobs import QueueLength
 
 pytestmark = pytest.mark.both_databases

@@ -10,7 +10,7 @@ from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
 from foxing.memory import ContextRequest, Memory, MemoryOptions, NewMessage, NotFound, Policy, Step
-from foxing.memory.recall.rehearsal import recorder
+from foxing.memory.lifecycle import recall_weights
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -163,7 +163,7 @@ def test_a_read_only_database_can_be_asked(memory: Memory, database_path: Path) 
 
 
 def test_what_waits_is_bounded(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "MAX_WAITING", 1)
+    monkeypatch.setattr(recall_weights, "MAX_WAITING", 1)
     memory.recall("ana", "lavender")
     memory.recall("ana", "carpenter")
     memory.recall("ana", "lavender")

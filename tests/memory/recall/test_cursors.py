@@ -10,8 +10,8 @@ import pytest
 from foxing.encoder import Reading, VisionTokens
 from foxing.encoder.native.codec import NativeCodec
 from foxing.memory import InvalidCursor, Memory
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.search_index import SearchQuery
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support.search_doubles import HashingEmbedder
 
+from foxing.memory.index.codes import code_bytes, distances, nearness, to_codes
+from foxing.memory.index.embedder import Embedder, Embeddings
+from foxing.memory.index.embedders import open_embedder
+from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS, check_embedder
-from foxing.memory.recall.embedding import Embedder, Embeddings
-from foxing.memory.recall.semantic import use
-from foxing.memory.recall.semantic.codes import code_bytes, distances, nearness, to_codes
-from foxing.memory.recall.semantic.registry import open_embedder
 
 
 @pytest.mark.parametrize("check", EMBEDDER_CHECKS, ids=lambda check: check.__name__)
@@ -47,7 +47,7 @@ def test_a_question_waits_for_few_of_the_documents() -> None:
                         time.sleep(0.001)
                 return encoder.embed_documents(texts)
 
-        shared = use.UniversalSentenceEncoder(Watched())
+        shared = UniversalSentenceEncoder(Watched())
         documents = [f"Passage {number} " + "of a long text " * 50 for number in range(30)]
         vectors = shared.embed_documents(documents)
         assert np.allclose(questions[0].result(), encoder.embed_queries(["Question?"]))

@@ -11,9 +11,9 @@ import pytest
 from support.search_doubles import HashingEmbedder
 
 from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.index.embedder import EndpointOptions
+from foxing.memory.index.embedding_endpoint import EndpointEmbedder
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
-from foxing.memory.recall.embedding import EndpointOptions
-from foxing.memory.recall.semantic.endpoint import EndpointEmbedder
 
 pytest.importorskip("httpx")
 

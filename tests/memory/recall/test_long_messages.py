@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from support.operations.checks import check, examples, problems
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.recall.lexical import packed_index
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.postings import Array, Postings
+from foxing.memory.index import packed_index
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.postings import Array, Postings
 from foxing.memory.storage.database import Database, alembic_config
 from foxing.memory.storage.repositories.postings import Segment
 from foxing.memory.text.passages import message_of

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from foxing.memory import InvalidInput, Memory, RecallResult
+from foxing.memory.index.scores import Scores
 from foxing.memory.recall.preference import TimePreference
-from foxing.memory.recall.ranking import LENDERS, Scores, lend, lenders, ranked
+from foxing.memory.recall.ranking import LENDERS, lend, lenders, ranked
 from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 

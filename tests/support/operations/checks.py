@@ -8,7 +8,7 @@ from foxing.memory import Memory, MemoryOptions
 from foxing.memory.check.check import CheckOptions, DatabaseCheck
 from foxing.memory.check.report import CheckReport
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.recall.embedding import Embedder
+from foxing.memory.index.embedder import Embedder
 from foxing.memory.storage.database import Database
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from support.databases import execute
 
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.recall.lexical.postings import Postings, records
+from foxing.memory.index.postings import Postings, records
 from foxing.memory.text.passages import message_of
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ from support.databases import execute
 
 from foxing.encoder import TokensError, VisionTokens
 from foxing.memory import Memory, NotFound
+from foxing.memory.index.postings import term_hash
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
-from foxing.memory.recall.lexical.postings import term_hash
 from foxing.memory.storage import schema
 from foxing.memory.storage.directory import PageDirectory
 from foxing.memory.storage.repositories.wastebasket import unpack_parts

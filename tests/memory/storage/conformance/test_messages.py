@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from foxing.memory.recall.lexical.packed_index import PackedIndex
-from foxing.memory.recall.lexical.search_index import SearchQuery
+from foxing.memory.index.packed_index import PackedIndex
+from foxing.memory.index.search_index import SearchQuery
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, open_messages, sizes

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from threading import Lock
 
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import ENDPOINT, NONE, USE, Embedder, EndpointOptions
 from foxing.renderer import PluginError, Plugins
+
+from .embedder import ENDPOINT, NONE, USE, Embedder, EndpointOptions
 
 ENTRY_POINTS = "foxing.embedders"
 
@@ -19,12 +20,12 @@ _loading = Lock()  # the cache of `load` lets every thread load that comes meanw
 def open_embedder(name: str, endpoint: EndpointOptions | None = None) -> Embedder:
     """The embedder called `name`, which is not "none". Raises `EmbedderError` if it cannot be used."""
     if name == USE:
-        from .use import UniversalSentenceEncoder
+        from .universal_sentence_encoder import UniversalSentenceEncoder
 
         with _loading:
             return UniversalSentenceEncoder.load()
     if name == ENDPOINT:
-        from .endpoint import EndpointEmbedder
+        from .embedding_endpoint import EndpointEmbedder
 
         return EndpointEmbedder(endpoint or EndpointOptions())
     if name not in EMBEDDERS:

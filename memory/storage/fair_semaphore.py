@@ -1,4 +1,4 @@
-"""Turns: a lock that is given to those who wait for it in the order in which they came.
+"""A semaphore that is given to those who wait for it in the order in which they came.
 
 Python's locks are given to any of them. SQLite lets a waiting writer try again after a pause that grows, so that
 whoever came last mostly writes first.
@@ -6,15 +6,16 @@ whoever came last mostly writes first.
 
 import os
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 FOREVER = -1.0  # of a time limit
 
 
-class Turns:
-    """A lock for the threads of a process, first come, first served, which `number` of them may hold at once."""
+class FairSemaphore:
+    """A semaphore for the threads of a process, first come, first served, which `number` of them may hold at once.
+
+    `with semaphore:` waits for as long as it takes.
+    """
 
     def __init__(self, number: int = 1) -> None:
         self._number = number
@@ -28,21 +29,18 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for their turn."""
+        """How many threads wait."""
         return len(self._waiting)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for the turn of the calling thread, which lasts as long as the block."""
-        self.take(FOREVER)
-        try:
-            yield
-        finally:
-            self.pass_on()
+    def __enter__(self) -> None:
+        self.acquire()
 
-    def take(self, timeout_s: float) -> bool:
-        """Waits for the turn of the calling thread, which then has to call `pass_on`; False if it came too late."""
-        if os.getpid() != self._process:  # a thread that does not exist in a forked process may have the turn
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self, timeout_s: float = FOREVER) -> bool:
+        """Acquires the semaphore for the calling thread; False if that took longer than `timeout_s`."""
+        if os.getpid() != self._process:  # a thread that does not exist in a forked process may hold it
             self._begin()
         ticket = Lock()
         ticket.acquire()
@@ -60,8 +58,8 @@ class Turns:
             self._leave(ticket)
         return came
 
-    def pass_on(self) -> None:
-        """Ends the turn, which goes to the thread that has waited longest."""
+    def release(self) -> None:
+        """Releases the semaphore, which goes to the thread that has waited longest."""
         with self._changing:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -69,9 +67,9 @@ class Turns:
                 self._free += 1
 
     def _leave(self, ticket: Lock) -> None:
-        """Gives up waiting; a turn that has come meanwhile is passed on."""
+        """Gives up waiting; what was given meanwhile is released."""
         with self._changing:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
                 return
-        self.pass_on()
+        self.release()

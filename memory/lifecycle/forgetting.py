@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from foxing.memory.clock import aware_utc
+from foxing.memory.index.indexing import Reindexer
 from foxing.memory.lifecycle.undo import Undoer
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.recall.indexing import Reindexer
 from foxing.memory.reports import ErasureReport, UndoReport
 from foxing.memory.text.times import parse_since
 

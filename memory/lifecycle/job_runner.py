@@ -1,4 +1,4 @@
-"""The upkeep of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
+"""The work of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class JobResult:
     error: str | None = None
 
 
-class Upkeep:
+class JobRunner:
     """Does the work of jobs."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Upkeep:
         self._ager = ager
         self._embedder = embedder
 
-    def do(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
+    def run(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult:
         """Does what is due at `now`. If the process is killed, doing it again does what is left. `progress`: called
         after each batch of pages or messages; what it raises ends the job."""
         if job.kind == "seal":

@@ -13,22 +13,22 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import Embeddings
-from foxing.memory.recall.ranking import Keys, Scores
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
-from foxing.memory.telemetry.steps import step
+from foxing.memory.telemetry import step
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
 from .codes import Codes, as_rows, code_bytes, nearest, nearness, to_codes
-from .source import EmbedderSource
+from .embedder import Embeddings
+from .embedder_source import EmbedderSource
+from .scores import Keys, Scores
 
 VECTOR_CACHE_BYTES = 256 << 20
 EMPTY = b""  # the code of a message of which nothing is left to embed
 
 
 @dataclass(frozen=True)
-class Question:
+class QueryEmbedding:
     """What is asked for by meaning."""
 
     #: float32[dimensions]; None without an embedder
@@ -108,17 +108,17 @@ class MessageVectors:
         if ids and self.source.enabled:
             schedule.bring_forward(connection, bank_id, "embed")
 
-    def question(self, text: str) -> Question:
+    def question(self, text: str) -> QueryEmbedding:
         """`text` to be asked for. Never raises: without an embedder, or if it fails, the question has no vector."""
         if not self.source.enabled or not text.strip():
-            return Question()
+            return QueryEmbedding()
         try:
             vector = self.source.question(text)
-            return Question(vector, self.source.load().name)
+            return QueryEmbedding(vector, self.source.load().name)
         except EmbedderError as error:
-            return Question(note=f"found by words alone: {error}")
+            return QueryEmbedding(note=f"found by words alone: {error}")
 
-    def note(self, connection: Connection, bank_id: int, question: Question) -> str | None:
+    def note(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> str | None:
         """Why a question is answered by words alone; None if it is not, or if that is what was chosen."""
         if question.vector is None:
             return question.note
@@ -130,14 +130,14 @@ class MessageVectors:
             f"{len(question.vector)} numbers; run foxing reindex"
         )
 
-    def asked(self, connection: Connection, bank_id: int, question: Question) -> "AskedCodes | None":
+    def asked(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> "CodeSearch | None":
         """The codes of a bank, to be compared with the question; None if there is nothing to compare."""
         held = self._codes(connection, bank_id, question)
         if held is None or question.vector is None:
             return None
-        return AskedCodes(bank_id, question.vector, held.documents, held.codes)
+        return CodeSearch(bank_id, question.vector, held.documents, held.codes)
 
-    def _codes(self, connection: Connection, bank_id: int, question: Question) -> _BankCodes | None:
+    def _codes(self, connection: Connection, bank_id: int, question: QueryEmbedding) -> _BankCodes | None:
         """The codes of a bank that the question can be compared with; None if it has none."""
         if question.vector is None:
             return None
@@ -159,7 +159,7 @@ class MessageVectors:
 
 
 @dataclass(frozen=True)
-class AskedCodes:
+class CodeSearch:
     """The codes of a bank, and what is asked for."""
 
     bank_id: int

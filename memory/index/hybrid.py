@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.text.times.window import split_query
 
-from .lexical.search_index import Hit, SearchIndex, SearchQuery
-from .query import RecallQuery
-from .ranking import Keys, Scores, fuse
-from .semantic.vectors import AskedCodes, MessageVectors, Question, SearchScope
+from .scores import Keys, Scores, fuse
+from .search_index import Hit, SearchIndex, SearchQuery
+from .vectors import CodeSearch, MessageVectors, QueryEmbedding, SearchScope
 
 POOL = 1000  # passages that are found in each way and ranked together
 
@@ -35,16 +34,15 @@ class HybridSearch:
     index: SearchIndex
     vectors: MessageVectors
 
-    def question(self, query: RecallQuery, now: datetime) -> Question:
-        """What `query` asks for by meaning; nothing if it is a time alone. Embedders may be waited for, so it is to be
-        called outside of transactions. Raises `InvalidTime`."""
-        text = query.query or ""
-        if not text.strip() or not split_query(text, now, query.timezone)[0].strip():
-            return Question()
+    def embed_query(self, text: str, now: datetime, timezone: str | None) -> QueryEmbedding:
+        """The embedding of a question; none if it is a time alone, read against `now` and `timezone`. Embedders may be
+        waited for, so it is to be called outside of transactions. Raises `InvalidTime`."""
+        if not text.strip() or not split_query(text, now, timezone)[0].strip():
+            return QueryEmbedding()
         return self.vectors.question(text)
 
     def pool(
-        self, connection: Connection, query: SearchQuery, question: Question, preferred: MessageFilter | None
+        self, connection: Connection, query: SearchQuery, question: QueryEmbedding, preferred: MessageFilter | None
     ) -> Pool:
         """The best passages of the query, and those of the `preferred` time, which may be none of the best."""
         hits = self.index.search(connection, query, limit=POOL)
@@ -60,7 +58,7 @@ class HybridSearch:
         return Pool(hits, fuse(by_words, asked.scores(documents)))
 
     def _near(
-        self, connection: Connection, query: SearchQuery, asked: AskedCodes, within: MessageFilter | None
+        self, connection: Connection, query: SearchQuery, asked: CodeSearch, within: MessageFilter | None
     ) -> Keys:
         if within is None:
             return np.zeros(0, dtype=np.int64)

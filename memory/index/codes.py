@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from foxing.memory.recall.embedding import Embeddings
+from .embedder import Embeddings
 
 MAX_BITS = 768  # of a code, 96 bytes; numbers beyond are left out
 _AT_ONCE = 8192  # codes

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import Embeddings
-from foxing.memory.storage.turns import Turns
+from foxing.memory.storage.fair_semaphore import FairSemaphore
+
+from .embedder import Embeddings
 
 THREADS = 1  # of BLAS: more of them wait for each other longer than a message takes
 DIMENSIONS = 512
@@ -26,12 +27,12 @@ class UniversalSentenceEncoder:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._turns = Turns()  # the number of BLAS threads is one of the process
+        self._semaphore = FairSemaphore()  # the number of BLAS threads is one of the process
 
     @property
     def waiting(self) -> int:
         """How many threads wait for their turn."""
-        return self._turns.waiting
+        return self._semaphore.waiting
 
     @classmethod
     @cache
@@ -53,7 +54,7 @@ class UniversalSentenceEncoder:
         """A question waits for a few passages of the documents of others, not for all of them."""
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for part in _slices(texts):
-            with self._turns.turn():
+            with self._semaphore:
                 vectors[part] = self._model.encode([_encodable(text) for text in texts[part]])
         return vectors
 

@@ -15,7 +15,7 @@ MAX_PAGES = 10_000
 _Key = tuple[str, int, str, bool]
 
 
-class Refusals:
+class FailedRewriteCache:
     """Safe to share between threads."""
 
     def __init__(self) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from foxing.encoder.errors import CodecError
 from foxing.encoder.remote.address import Address, redact
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import Embeddings, EndpointOptions
+
+from .embedder import Embeddings, EndpointOptions
 
 BATCH = 64  # texts in a request
 

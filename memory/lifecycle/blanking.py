@@ -23,6 +23,7 @@ from foxing.encoder import (
 )
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
+from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
@@ -30,7 +31,6 @@ from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import character_loss, missing_share
 from foxing.memory.pages.preview import kept_characters
 from foxing.memory.pages.view import draw_page
-from foxing.memory.recall.assemble import PageDraft
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns

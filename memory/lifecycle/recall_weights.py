@@ -8,17 +8,15 @@ from threading import Lock
 
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.models import MessageInfo, RecalledImages, RecalledMessage, RecallResult
-from foxing.memory.recall.query import RecallQuery
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, rehearsals
-from foxing.memory.text.times.window import split_query
 
 MAX_WAITING = 10_000  # messages whose counts wait to be written; others are not counted until they are
 
 log = logging.getLogger(__name__)
 
 
-class RehearsalRecorder:
+class RecallWeights:
     """The rehearsals of a memory. Safe to share between threads.
 
     The first match of an answer is rehearsed once, the second by half, the third by a third and so on: what comes far
@@ -37,9 +35,9 @@ class RehearsalRecorder:
         """Counts the matches of an answer. One to a time window alone has none, and neighbours do not count."""
         self.record_keys(bank, (span.message_id for span in result.spans if span.score is not None), now)
 
-    def record_images(self, bank: str, query: RecallQuery, result: RecalledImages, now: datetime) -> None:
-        """The same of an answer with page images."""
-        if split_query(query.query or "", now, query.timezone)[0].strip():
+    def record_images(self, bank: str, words: str, result: RecalledImages, now: datetime) -> None:
+        """The same of an answer with page images. `words`: what was asked for without the times said in it."""
+        if words.strip():
             shown = [key for image in result.images for key in image.message_ids]
             self.record_keys(bank, [*shown, *(span.message_id for span in result.open_spans)], now)
 

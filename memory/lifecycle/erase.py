@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
-from foxing.memory.recall.indexing import PageChanges, PreparedTerms, Reindexer
+from foxing.memory.index.indexing import PageChanges, PreparedTerms, Reindexer
 from foxing.memory.reports import ErasureReport, PageErased
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.api.middleware import route_of
 from foxing.api.settings import InvalidSettings, Settings
-from foxing.memory.telemetry.steps import Step, watch
+from foxing.memory.telemetry import Step, watch
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

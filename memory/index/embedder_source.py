@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from foxing.memory.errors import EmbedderError
-from foxing.memory.recall.embedding import ENDPOINT, NONE, Embedder, Embeddings, EndpointOptions
 
-from .registry import open_embedder
+from .embedder import ENDPOINT, NONE, Embedder, Embeddings, EndpointOptions
+from .embedders import open_embedder
 
 PAUSE_S = 10.0  # after a failure, in which recall does not wait for the embedder
 MAX_CHARS = 4000  # of a text that are embedded

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
+from foxing.memory.pages.assembler import MessageAssembler, PageDraft, StoredMessages
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.message_parts import RememberedMessage
 from foxing.memory.storage.database import Database
@@ -24,9 +25,8 @@ from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
-from .assemble import MessageAssembler, PageDraft, StoredMessages
 from .hybrid import HybridSearch
-from .semantic.vectors import MessageCodes, spoken
+from .vectors import MessageCodes, spoken
 
 _WORD = re.compile(r"\S+")
 #: What a term of a number or an identifier holds, and no other does.

@@ -1,1 +1,0 @@
-"""Traces of what the service and the workers do, by OpenTelemetry."""

@@ -1,1 +1,0 @@
-"""Erasing messages, threads and banks for good."""

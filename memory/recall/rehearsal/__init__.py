@@ -1,1 +1,0 @@
-"""Rehearsal: what recall finds is worth more, and fades later."""

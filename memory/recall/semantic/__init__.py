@@ -1,1 +1,0 @@
-"""Semantic search: embedders, the codes of embeddings in the database, and the search over them."""

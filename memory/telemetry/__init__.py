@@ -1,1 +1,0 @@
-"""What a memory tells those who watch how it works."""
