@@ -13,7 +13,7 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import Closed, TimeTravelForbidden
-from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
+from foxing.memory.values.base import MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics

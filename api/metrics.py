@@ -10,9 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
-from foxing.memory.models import RecallResult, StoreResult
-from foxing.memory.reports import AgeReport, SealReport
 from foxing.memory.telemetry import Step
+from foxing.memory.values.messages import StoreResult
+from foxing.memory.values.recall import RecallResult
+from foxing.memory.values.reports import AgeReport, SealReport
 from foxing.renderer import FoxingError
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST

@@ -1,20 +1,18 @@
-"""Request bodies. Responses are the values of `foxing.memory.models`."""
+"""Request bodies. Responses are the values of `foxing.memory.values`."""
 
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, FailFast, Field, JsonValue
 from pydantic.config import JsonDict
 
-from foxing.memory.context.blocks import ContentFormat
-from foxing.memory.context.values import MAX_BUDGET, MAX_GIVEN, Show
 from foxing.memory.ingest.validate import MAX_MESSAGES
-from foxing.memory.metadata import Scalar
-from foxing.memory.models import Fidelity, Limit, NewMessage
-from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
-from foxing.memory.recall.query import MAX_QUERY_CHARS
-from foxing.memory.records.values import MAX_WRITES, Prefix, RecordKey, RecordWrite
-from foxing.memory.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
-from foxing.memory.values import INTEGRAL, Input
+from foxing.memory.values.base import INTEGRAL, MAX_CURSOR_CHARS, Input, Limit
+from foxing.memory.values.context import MAX_BUDGET, MAX_GIVEN, ContentFormat, Show
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.metadata import Scalar
+from foxing.memory.values.recall import MAX_QUERY_CHARS, Fidelity
+from foxing.memory.values.records import MAX_WRITES, Prefix, RecordKey, RecordWrite
+from foxing.memory.values.reports import MAX_PREVIEWED_PAGES, PREVIEWED_PAGES
 
 #: Fields of `RecallRequest` that format 'images' does not support.
 FORMAT_TEXT_ONLY = ("max_tokens", "neighbours", "fidelity")

@@ -19,8 +19,8 @@ from foxing.api.settings import load_settings
 from foxing.encoder import Codec, load_codec
 from foxing.encoder.bench import PageSet, first_pages, load_texts, measure, named_file
 from foxing.memory import Memory
-from foxing.memory.models import BankBytes
-from foxing.memory.policy import Policy, Step
+from foxing.memory.values.banks import BankBytes
+from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import Entry, FoxingError
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_rows, write_json
@@ -105,7 +105,7 @@ def _seal(memory: Memory, bank: str) -> float:
 
 def _age_to(memory: Memory, bank: str, tier: str) -> float:
     """Seconds that ageing all pages to `tier` takes."""
-    step = Step.model_validate({"after": timedelta(seconds=1), "tier": tier})
+    step = PolicyStep.model_validate({"after": timedelta(seconds=1), "tier": tier})
     memory.set_policy(bank, Policy(steps=(step,), undo_window=NO_UNDO))
     now = memory.now() + AGE
     start = perf_counter()

@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import fmean
 
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.memory.models import NewMessage
 from foxing.memory.text.terms import query_terms, terms
+from foxing.memory.values.messages import NewMessage
 
 from .bm25 import Bm25, plain_words, take_within
 from .locomo import Conversation, read_locomo

@@ -11,10 +11,10 @@ from statistics import fmean
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory import Memory
-from foxing.memory.models import NewMessage, RecalledMessage
-from foxing.memory.policy import Policy
 from foxing.memory.recall.answer import header
 from foxing.memory.text.terms import query_terms, terms
+from foxing.memory.values.messages import NewMessage, RecalledMessage
+from foxing.memory.values.policy import Policy
 
 from .bm25 import Bm25, plain_words, take_within
 from .command_line import Advance

@@ -11,7 +11,7 @@ from typing import Any
 
 from foxing.memory.errors import InvalidInput
 from foxing.memory.ingest.importers.locomo import locomo_messages
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from typing import Any
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import DEFAULT_EMBEDDER, NONE
 from foxing.memory.index.embedders import open_embedder
-from foxing.memory.models import NewMessage
-from foxing.memory.policy import Policy, Step
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, show_rows, write_json
@@ -34,7 +34,7 @@ BETWEEN_MESSAGES = timedelta(minutes=7)
 MESSAGES_PER_THREAD = 200
 MESSAGES_PER_STORE = 2000
 QUESTIONS = 40
-SMALL_ONLY = Policy(steps=(Step(after=timedelta(days=1), tier="small"),), age_from="message")
+SMALL_ONLY = Policy(steps=(PolicyStep(after=timedelta(days=1), tier="small"),), age_from="message")
 
 _SUBJECTS = (
     "The courier|My neighbour|The night shift|Our tester|A customer|The vendor|Somebody from sales|The old server"

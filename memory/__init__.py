@@ -1,6 +1,8 @@
 """Long-context optical memory: banks of messages that are sealed onto pages, age, and are recalled."""
 
-from .context.values import ContextRequest, ContextResult
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .errors import (
     Closed,
     Conflict,
@@ -24,42 +26,15 @@ from .errors import (
     TokensDamaged,
     Unreadable,
 )
-from .memory import Memory
-from .models import (
-    AgeingForecast,
-    AgeingStep,
-    BankBytes,
-    BankInfo,
-    Banks,
-    LeftOut,
-    MessageInfo,
-    MessageOnPage,
-    NewMessage,
-    PageInfo,
-    PageReading,
-    Pages,
-    RecalledImage,
-    RecalledImages,
-    RecalledMessage,
-    RecallResult,
-    StoreResult,
-    TierStatistics,
-)
-from .options import MemoryOptions
-from .parts import FunctionCall, TextPart, ToolCall, ToolResult
-from .policy import Policy, Step
-from .recall.query import RecallQuery
-from .records.store import RecordStore
-from .records.values import (
-    FoundRecords,
-    Namespaces,
-    Record,
-    RecordChange,
-    RecordChanges,
-    Records,
-    RecordSearch,
-)
-from .reports import (
+from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.context import ContextRequest, ContextResult
+from .values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from .values.pages import MessageOnPage, PageInfo, PageReading, Pages
+from .values.parts import FunctionCall, TextPart, ToolCall, ToolResult
+from .values.policy import AgeingForecast, AgeingStep, Policy, PolicyStep
+from .values.recall import LeftOut, RecalledImage, RecalledImages, RecallQuery, RecallResult
+from .values.records import FoundRecords, Namespaces, Record, RecordChange, RecordChanges, Records, RecordSearch
+from .values.reports import (
     AgeReport,
     EmbeddingReport,
     ErasureReport,
@@ -77,7 +52,26 @@ from .reports import (
     UndoReport,
     WordCount,
 )
-from .storage.database import DatabaseOptions
+
+if TYPE_CHECKING:
+    from .memory import Memory
+    from .options import MemoryOptions
+    from .records.store import RecordStore
+    from .storage.database import DatabaseOptions
+else:
+    _MODULES = {
+        "DatabaseOptions": "storage.database",
+        "Memory": "memory",
+        "MemoryOptions": "options",
+        "RecordStore": "records.store",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Imports what a memory in process needs on first use: a client of a service needs the values alone."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return vars(import_module(f".{_MODULES[name]}", __name__))[name]
+
 
 __all__ = [
     "AgeReport",
@@ -125,6 +119,7 @@ __all__ = [
     "PageRestored",
     "Pages",
     "Policy",
+    "PolicyStep",
     "PoolError",
     "ReaderFailed",
     "RecallQuery",
@@ -142,7 +137,6 @@ __all__ = [
     "RerankerError",
     "SealReport",
     "SearchIndexError",
-    "Step",
     "StorageError",
     "StoreResult",
     "TextPart",

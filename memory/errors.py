@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from foxing.renderer import FoxingError
+from foxing.renderer.errors import FoxingError
 
 
 class MemoryFault(FoxingError):

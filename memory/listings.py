@@ -9,14 +9,15 @@ from foxing.renderer import tier_rank
 from .errors import InvalidCursor, InvalidInput
 from .index.search_index import SearchIndex
 from .ingest.validate import check_bank_name
-from .models import BankBytes, BankInfo, Banks, PageInfo, Pages, TierStatistics
 from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
-from .recall.query import check_limit
 from .storage.database import Database
 from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import directories
+from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.pages import PageInfo, Pages
+from .values.recall import check_limit
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:

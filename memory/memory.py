@@ -12,7 +12,6 @@ from .bulk.work import BulkWork
 from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
-from .context.values import ContextRequest, ContextResult
 from .errors import InvalidInput
 from .index.indexing import Reindexer
 from .ingest.calls import StoreCall
@@ -28,30 +27,25 @@ from .lifecycle.recall_weights import RecallWeights
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
 from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
-from .models import (
-    BankInfo,
-    Banks,
-    MessageInfo,
-    NewMessage,
-    PageInfo,
-    PageReading,
-    Pages,
-    RecalledImages,
-    RecalledMessage,
-    RecallResult,
-    StoreResult,
-)
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
-from .policy import Policy
 from .recall.images import ImageRecaller
-from .recall.query import ImageQueryFields, RecallQuery, TextQueryFields
 from .recall.search import Recaller
 from .records.store import RecordStore
-from .reports import (
+from .storage.database import DatabaseOptions, open_database
+from .storage.repositories import banks
+from .text.times import parse_since
+from .text.times.window import split_query
+from .values.banks import BankInfo, Banks
+from .values.context import ContextRequest, ContextResult
+from .values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from .values.pages import PageInfo, PageReading, Pages
+from .values.policy import Policy
+from .values.recall import ImageQueryFields, RecalledImages, RecallQuery, RecallResult, TextQueryFields
+from .values.reports import (
     MAX_PREVIEWED_PAGES,
     PREVIEWED_PAGES,
     AgeReport,
@@ -61,10 +55,6 @@ from .reports import (
     SealReport,
     TickReport,
 )
-from .storage.database import DatabaseOptions, open_database
-from .storage.repositories import banks
-from .text.times import parse_since
-from .text.times.window import split_query
 
 Progress = Callable[[int, int], None]
 

@@ -1,77 +1,17 @@
-"""Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text."""
+"""Page rendering: typesetting messages onto a grid of cells, drawing the grid, and transcribing cells to text.
 
-from .atlas import Atlas, load_atlas
-from .breaks import Edge, cut_run, uncut
-from .confusables import Confusables, script_of
-from .errors import FoxingError, LayoutError, RenderError
-from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
-from .page import (
-    BLANK,
-    GAP_MARK,
-    MARKS,
-    NEWLINE_MARK,
-    PADDING,
-    RESERVED,
-    WIDE_TAIL,
-    Cells,
-    Page,
-    Span,
-    edges_of,
-    grid_text,
-    shown_cells,
-    shown_text,
-)
-from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
-from .raster import rasterize, render
-from .repertoire import Repertoire
-from .transcription import Transcription, transcribe, transcribe_spans
-from .typeset import Entry, Typesetter, code_points, escape, remaining
+What it exports is imported on first use: errors and names of tiers need neither numpy nor Pillow.
+"""
 
-__all__ = [
-    "BLANK",
-    "DENSE_PAGE",
-    "GAP_MARK",
-    "MARKS",
-    "NEWLINE_MARK",
-    "PADDING",
-    "PRINTED_PAGE",
-    "RESERVED",
-    "TIERS",
-    "TIER_SIDES_PX",
-    "TOKEN_SIDE_PX",
-    "WIDE_TAIL",
-    "Atlas",
-    "BrokenPlugin",
-    "Cells",
-    "Confusables",
-    "Edge",
-    "Entry",
-    "FoxingError",
-    "LayoutError",
-    "Page",
-    "PageLayout",
-    "Plugin",
-    "PluginError",
-    "Plugins",
-    "RenderError",
-    "Repertoire",
-    "Span",
-    "Transcription",
-    "Typesetter",
-    "code_points",
-    "cut_run",
-    "edges_of",
-    "escape",
-    "grid_text",
-    "load_atlas",
-    "rasterize",
-    "remaining",
-    "render",
-    "script_of",
-    "shown_cells",
-    "shown_text",
-    "tier_rank",
-    "transcribe",
-    "transcribe_spans",
-    "uncut",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .exports import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        exports = import_module(".exports", __name__)
+        if name not in ("__all__", *exports.__all__):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return vars(exports)[name]

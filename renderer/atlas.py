@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import RenderError
+from .layout import GLYPH_HEIGHT_PX
 
 ATLAS_PATH = Path(__file__).parent / "data" / "unifont.npz"
 
-GLYPH_WIDTH_PX = 8  # of a narrow glyph, or half of a full-width one
-GLYPH_HEIGHT_PX = 16
 _TABLE_SIZE = 0x110000 + 1
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from .atlas import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX
 from .errors import LayoutError
 
+GLYPH_WIDTH_PX = 8  # of a narrow glyph of Unifont, or half of a full-width one
+GLYPH_HEIGHT_PX = 16
 MAX_SIDE_PX = 8192  # of a page before it is scaled to a tier
 
 #: Side of the square that one vision token covers in a tier's image, in px.

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from .atlas import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, load_atlas
+from .atlas import load_atlas
 from .errors import RenderError
+from .layout import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX
 from .page import BLANK, WIDE_TAIL, Cells
 
 FONT_PATH = Path(__file__).parent / "data" / "DejaVuSansMono.ttf"

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .atlas import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, load_atlas
+from .atlas import load_atlas
 from .errors import RenderError
-from .layout import DENSE_PAGE, TOKEN_SIDE_PX, PageLayout
+from .layout import DENSE_PAGE, GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, TOKEN_SIDE_PX, PageLayout
 from .outline import draw_outlines
 from .page import BLANK, WIDE_TAIL, Cells
 

@@ -23,7 +23,7 @@ from foxing.api.settings import ENV_PREFIX, Settings, load_settings
 from foxing.api.settings.names import NOT_SETTINGS, environment_name
 from foxing.encoder import CODECS
 from foxing.encoder.plugin import options_of
-from foxing.memory.policy import Policy
+from foxing.memory.values.policy import Policy
 from foxing.renderer.plugins import OWN_PACKAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, input_file, is_stream
 
 if TYPE_CHECKING:
-    from foxing.memory.models import RecalledMessage
+    from foxing.memory.values.messages import RecalledMessage
 
 
 class Format(StrEnum):

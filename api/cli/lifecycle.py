@@ -14,7 +14,7 @@ from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 from .streams import STDIN, is_stream
 
 if TYPE_CHECKING:
-    from foxing.memory.reports import AgeReport, UndoReport
+    from foxing.memory.values.reports import AgeReport, UndoReport
 
 
 def seal(

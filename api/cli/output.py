@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from foxing.memory.models import AgeingForecast, UncertainRun
+    from foxing.memory.values.messages import UncertainRun
+    from foxing.memory.values.policy import AgeingForecast
 
 #: Characters that control a terminal instead of being shown: control characters and bidirectional formatting.
 _UNSAFE = {

@@ -12,8 +12,8 @@ from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, printable, underlined
 
 if TYPE_CHECKING:
-    from foxing.memory.metadata import Scalar
-    from foxing.memory.models import RecalledMessage
+    from foxing.memory.values.messages import RecalledMessage
+    from foxing.memory.values.metadata import Scalar
 
 _REASONS = {
     "max_tokens": "over --max-tokens",

@@ -9,7 +9,7 @@ from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import AgeRequest, SealRequest, UndoRequest
-from foxing.memory.reports import AgeReport, SealReport, UndoReport
+from foxing.memory.values.reports import AgeReport, SealReport, UndoReport
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["ageing"], dependencies=[Security(bearer)])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Security
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.memory.models import BankInfo, Banks
-from foxing.memory.reports import ErasureReport
+from foxing.memory.values.banks import BankInfo, Banks
+from foxing.memory.values.reports import ErasureReport
 
 router = APIRouter(prefix="/v1/banks", tags=["banks"], dependencies=[Security(bearer)])
 

@@ -9,7 +9,7 @@ from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import ContextBody
-from foxing.memory.context.values import ContextRequest, ContextResult
+from foxing.memory.values.context import ContextRequest, ContextResult
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
 

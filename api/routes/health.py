@@ -10,7 +10,7 @@ from foxing.api.metrics import METRICS_MEDIA_TYPE
 from foxing.api.openapi import examples
 from foxing.api.openapi.docs_page import reference_page
 from foxing.api.openapi.document import bearer, json_response, problem_responses
-from foxing.memory.values import Value
+from foxing.memory.values.base import Value
 
 router = APIRouter(tags=["service"])
 

@@ -8,8 +8,8 @@ from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.memory.models import MessageInfo
-from foxing.memory.reports import ErasureReport
+from foxing.memory.values.messages import MessageInfo
+from foxing.memory.values.reports import ErasureReport
 
 router = APIRouter(
     route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Response, Security
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, binary_response, json_response, v1_problem_responses
-from foxing.memory.models import PageInfo, PageReading, Pages, Tier
-from foxing.memory.reports import PagePreview
+from foxing.memory.values.base import Tier
+from foxing.memory.values.pages import PageInfo, PageReading, Pages
+from foxing.memory.values.reports import PagePreview
 
 router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"], dependencies=[Security(bearer)])
 

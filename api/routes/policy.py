@@ -8,7 +8,7 @@ from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.memory.policy import Policy
+from foxing.memory.values.policy import Policy
 
 router = APIRouter(
     route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)]

@@ -10,8 +10,8 @@ from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, v1_problem_responses
 from foxing.api.schemas import FORMAT_TEXT_ONLY, RecallRequest
 from foxing.memory.errors import InvalidInput
-from foxing.memory.metadata import Scalar
-from foxing.memory.models import RecalledImages, RecallResult
+from foxing.memory.values.metadata import Scalar
+from foxing.memory.values.recall import RecalledImages, RecallResult
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
 

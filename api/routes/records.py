@@ -9,7 +9,7 @@ from foxing.api.dependencies import BankPath, IdempotencyKey, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import NamespaceList, RecordKeys, RecordWrites
-from foxing.memory.records.values import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
+from foxing.memory.values.records import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
 
 router = APIRouter(
     route_class=BodyRoute, prefix="/v1/banks/{bank}/records", tags=["records"], dependencies=[Security(bearer)]

@@ -11,7 +11,7 @@ from foxing.api.dependencies import BankPath, IdempotencyKey, Service, ServiceDe
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
 from foxing.api.schemas import StoreRequest
-from foxing.memory.models import StoreResult
+from foxing.memory.values.messages import StoreResult
 
 
 class StoreRoute(BodyRoute):

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from foxing.memory import Memory
 from foxing.memory.ingest.calls import StoreCall
-from foxing.memory.models import NewMessage, StoreResult
+from foxing.memory.values.messages import NewMessage, StoreResult
 
 GATHER_S = 0.005  # that calls wait for others to be stored with
 GATHERED = 64  # calls that are stored together

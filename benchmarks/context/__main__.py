@@ -26,11 +26,10 @@ from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.sheets import DrawnSheet
-from foxing.memory.context.values import SHOWN, Show
-from foxing.memory.models import RecallResult
 from foxing.memory.pages.sheets import SheetSetter
-from foxing.memory.recall.query import RecallQuery
 from foxing.memory.recall.search import Recaller
+from foxing.memory.values.context import SHOWN, Show
+from foxing.memory.values.recall import RecallQuery, RecallResult
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Reader, Readers
 

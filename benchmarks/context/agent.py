@@ -23,7 +23,7 @@ from benchmarks.command_line import Advance, add_json_option, at_least, progress
 from foxing.encoder.bench.documents import read_messages
 from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.transcript import line_tokens
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Readers
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.locomo import Conversation, Question
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 #: Chats that are longer than their size says have a shorter version, which the questions were checked against. It is
 #: spelled like that.

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.locomo import Conversation, Question
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 _SESSION = re.compile(r"session_(\d+)")
 _TIME = "%d.%m.%Y, %H:%M:%S"

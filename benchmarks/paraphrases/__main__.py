@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.command_line import add_json_option, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import NONE, USE
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 
 QUESTIONS = 300

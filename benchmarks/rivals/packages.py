@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .extensions import NotInstalled, sqlite_with_extensions
 from .opening import import_mem0, langgraph_index, open_mem0

@@ -9,9 +9,9 @@ from benchmarks.bm25 import Bm25, take_within
 from benchmarks.evidence import BUDGET_TOKENS, OPEN, message_cost, span_texts
 from foxing.memory import Memory
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
-from foxing.memory.policy import Policy
 from foxing.memory.text.terms import query_terms, terms
+from foxing.memory.values.messages import NewMessage
+from foxing.memory.values.policy import Policy
 
 LIMIT = 200  # messages that a system is asked for; more never fit the budget
 

@@ -18,7 +18,7 @@ from foxing.encoder.bench import named_file
 from foxing.encoder.bench.documents import entries, read_messages
 from foxing.memory import Memory
 from foxing.memory.options import MemoryOptions
-from foxing.memory.policy import Policy, Step
+from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import FoxingError
 
 from .parts import FileParts, file_parts
@@ -68,7 +68,7 @@ def measure(group: str, banks: Mapping[str, Sequence[Mapping[str, Any]]]) -> Ite
 
 
 def _age(memory: Memory, banks: Mapping[str, object], tier: str) -> None:
-    step = Step.model_validate({"after": timedelta(seconds=1), "tier": tier})
+    step = PolicyStep.model_validate({"after": timedelta(seconds=1), "tier": tier})
     for name in banks:
         memory.set_policy(name, Policy(steps=(step,), undo_window=timedelta(0)))
         memory.age(name, now=memory.now() + AGE)

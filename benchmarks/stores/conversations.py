@@ -8,7 +8,7 @@ from benchmarks.datasets.dataset import find_datasets
 from benchmarks.evidence import CATEGORIES
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 
 @dataclass(frozen=True)

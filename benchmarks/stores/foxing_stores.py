@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .store import Place
 

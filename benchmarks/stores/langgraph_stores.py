@@ -9,7 +9,7 @@ from benchmarks.rivals.opening import langgraph_index
 from benchmarks.rivals.system import said
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .foxing_stores import database
 from .store import Place, Store

@@ -12,7 +12,7 @@ from itertools import islice
 from statistics import fmean, median
 
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .conversations import Talk
 from .disk import room, vacuum

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 SQLITE, POSTGRESQL, FOLDER = "sqlite", "postgresql", "folder"
 

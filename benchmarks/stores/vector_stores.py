@@ -8,7 +8,7 @@ from benchmarks.rivals.extensions import NotInstalled
 from benchmarks.rivals.opening import import_mem0, open_mem0
 from benchmarks.rivals.system import said
 from foxing.memory.index.embedder import Embedder
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .store import Place, Store
 

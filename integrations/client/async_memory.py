@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         StoreResult,
         UndoReport,
     )
-    from foxing.memory.recall.query import ImageQueryFields, TextQueryFields
     from foxing.memory.records.store import RecordStore
+    from foxing.memory.values.recall import ImageQueryFields, TextQueryFields
 
 P = ParamSpec("P")
 R = TypeVar("R")

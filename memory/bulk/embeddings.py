@@ -11,7 +11,7 @@ from foxing.memory.index.vectors import MessageCodes
 from foxing.memory.ingest.calls import StoreCall
 from foxing.memory.ingest.importers import ImportSource
 from foxing.memory.ingest.store import MessageStore
-from foxing.memory.models import NewMessage, StoreResult
+from foxing.memory.values.messages import NewMessage, StoreResult
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from foxing.memory.ingest.store import MessageStore
 from foxing.memory.lifecycle.age import AgeBatch, Ager
 from foxing.memory.lifecycle.changes import BatchOutcome
 from foxing.memory.lifecycle.reencode import ReencodeBatch, Reencoder
-from foxing.memory.reports import AgeReport, ReencodingReport
+from foxing.memory.values.reports import AgeReport, ReencodingReport
 
 from .embeddings import EmbedBatch, EmbeddedBatch, EmbeddedStorage, FileReader
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from foxing.memory.errors import InvalidPolicy
-from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import references, rows
 from foxing.memory.storage.schema_objects import unknown_objects
+from foxing.memory.values.policy import Policy
 
 from .problem import EXAMPLES, Problem, in_bank
 

@@ -19,13 +19,13 @@ from foxing.memory.lifecycle.leases import REMOTE_LEASE
 from foxing.memory.lifecycle.plan import next_due
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
-from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import open_messages, schedule, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import leases, rows
 from foxing.memory.storage.repositories.integrity.rows import WastebasketRow
 from foxing.memory.storage.repositories.schedule import JobKind
+from foxing.memory.values.policy import Policy
 from foxing.renderer import PageLayout
 
 from .problem import Problem, in_bank, in_one

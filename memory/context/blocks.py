@@ -4,12 +4,10 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 from pydantic import JsonValue
 
-#: Whose request bodies the content is for; "blocks" is for none of them.
-ContentFormat = Literal["anthropic", "openai", "gemini", "blocks"]
+from foxing.memory.values.context import ContentFormat
 
 
 @dataclass(frozen=True)

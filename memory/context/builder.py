@@ -9,15 +9,16 @@ from typing import NamedTuple
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.errors import InvalidInput
 from foxing.memory.lifecycle.recall_weights import RecallWeights
-from foxing.memory.models import RecalledMessage
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.sheets import SheetSetter
-from foxing.memory.recall.query import MAX_LIMIT, RecallQuery
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.recall import MAX_LIMIT, RecallQuery
 from foxing.renderer.readers import Reader, Readers
 
 from .blocks import Block, ImageBlock, TextBlock, written
@@ -25,7 +26,6 @@ from .limits import ImageLimits
 from .plan import Match, Offer, Plan, Planner, match_worths
 from .sheets import DrawnSheet
 from .transcript import headed, headed_tokens, line_tokens
-from .values import ContextRequest, ContextResult
 
 #: Messages that are given exactly as long as they take no more than this share of the budget where something is asked.
 LAST_MESSAGES, MOST_SHARE = 10, 0.75

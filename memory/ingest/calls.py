@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foxing.memory.index.vectors import MessageCodes
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from foxing.memory.pages.content import PageState
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
-from foxing.memory.policy import Policy
-from foxing.memory.reports import SealReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 from foxing.memory.telemetry import step
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.reports import SealReport
 from foxing.renderer import Cells, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts

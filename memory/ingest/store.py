@@ -15,8 +15,6 @@ from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
-from foxing.memory.models import NewMessage, StoreResult
-from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
@@ -24,6 +22,8 @@ from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
 from foxing.memory.telemetry import StepInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
+from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.policy import Policy
 from foxing.renderer import TIERS
 
 from .calls import StoreCall

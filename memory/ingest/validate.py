@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 MAX_MESSAGES = 10_000  # in one call
 CLOCK_SKEW = timedelta(minutes=5)  # how far in the future a message may be: clocks differ

@@ -10,12 +10,12 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec
-from foxing.memory.policy import LONGEST, Policy
-from foxing.memory.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import step
+from foxing.memory.values.policy import LONGEST, Policy
+from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.renderer import TIERS, tier_rank
 
 from .changes import BatchOutcome, Change, DiscardTimes

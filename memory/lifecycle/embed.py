@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from foxing.memory.index.embedder import NONE, Embedder
 from foxing.memory.index.indexing import Reindexer
 from foxing.memory.index.vectors import MessageVectors
-from foxing.memory.reports import EmbeddingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
+from foxing.memory.values.reports import EmbeddingReport
 
 BATCH = 64  # messages, written in one transaction
 BATCH_PASSAGES = 512  # of them together, unless one message has more: embedding these takes half a second

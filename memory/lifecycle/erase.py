@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
 from foxing.memory.index.indexing import PageChanges, PreparedTerms, Reindexer
-from foxing.memory.reports import ErasureReport, PageErased
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes, wastebasket
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow, SpanRow
+from foxing.memory.values.reports import ErasureReport, PageErased
 
 from .blanking import BlankedPage, PageBlanker, PageChanged
 

@@ -8,8 +8,8 @@ from foxing.memory.clock import aware_utc
 from foxing.memory.index.indexing import Reindexer
 from foxing.memory.lifecycle.undo import Undoer
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.reports import ErasureReport, UndoReport
 from foxing.memory.text.times import parse_since
+from foxing.memory.values.reports import ErasureReport, UndoReport
 
 from .blanking import PageBlanker
 from .erase import Eraser

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from foxing.memory.clock import later
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
-from foxing.memory.policy import Policy
-from foxing.memory.reports import PageLeft
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, open_messages, schedule, wastebasket
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.reports import PageLeft
 
 from .age import Ager, Progress
 from .embed import MessageEmbedder

@@ -14,11 +14,11 @@ from threading import Event, Thread
 
 from foxing.memory.clock import utc_now
 from foxing.memory.errors import Closed, NotFound, StorageError
-from foxing.memory.reports import PageLeft, TickReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
 from foxing.memory.telemetry import step
+from foxing.memory.values.reports import PageLeft, TickReport
 from foxing.renderer import FoxingError
 
 from .job_runner import JobResult, JobRunner

@@ -7,9 +7,10 @@ from datetime import datetime
 from threading import Lock
 
 from foxing.memory.errors import Closed, NotFound, StorageError
-from foxing.memory.models import MessageInfo, RecalledImages, RecalledMessage, RecallResult
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, rehearsals
+from foxing.memory.values.messages import MessageInfo, RecalledMessage
+from foxing.memory.values.recall import RecalledImages, RecallResult
 
 MAX_WAITING = 10_000  # messages whose counts wait to be written; others are not counted until they are
 

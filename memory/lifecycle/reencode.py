@@ -21,10 +21,10 @@ from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone
-from foxing.memory.reports import PageLeft, PageReencoded, ReencodingReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
+from foxing.memory.values.reports import PageLeft, PageReencoded, ReencodingReport
 from foxing.renderer import PageLayout, tier_rank
 
 from .changes import BatchOutcome, Change

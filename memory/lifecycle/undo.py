@@ -14,7 +14,6 @@ from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
-from foxing.memory.reports import PageLeft, PageRestored, UndoReport
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import (
@@ -26,6 +25,7 @@ from foxing.memory.storage.repositories.pages import (
     TypesetColumns,
 )
 from foxing.memory.storage.repositories.wastebasket import DroppedPage, DroppedParts, Entry
+from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
 from foxing.renderer import PageLayout
 
 from .leases import lease_pages

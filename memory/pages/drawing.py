@@ -18,12 +18,12 @@ from foxing.encoder import (
     VisionTokens,
     misread_cells,
 )
-from foxing.memory.reports import WordCounts
 from foxing.memory.salience import keeping, rare_in_bank, rehearsed
 from foxing.memory.storage.repositories import messages, pages, rehearsals
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
+from foxing.memory.values.reports import WordCounts
 from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
 from foxing.renderer.ink import FadedText
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.memory.errors import ReaderFailed, Unreadable
-from foxing.memory.models import RecalledMessage, UncertainRun
-from foxing.memory.parts import Part, TextPart
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
-from foxing.memory.text.parts import parse_parts
 from foxing.memory.text.passages import Passage
+from foxing.memory.values.messages import RecalledMessage, UncertainRun
+from foxing.memory.values.part_text import parse_parts
+from foxing.memory.values.parts import Part, TextPart
 from foxing.renderer import Edge, PageLayout, cut_run, edges_of, tier_rank
 
 from .content import PageState

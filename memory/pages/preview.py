@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.bench.word_classes import WordClass, classify, words_of
-from foxing.memory.reports import WordCount, WordCounts
+from foxing.memory.values.reports import WordCount, WordCounts
 from foxing.renderer import code_points
 from foxing.renderer.ink import FadedText, languages_of
 

@@ -22,12 +22,12 @@ from foxing.encoder import (
     without_confidence,
 )
 from foxing.memory.errors import Forgotten, InvalidInput, ReaderFailed, TokensDamaged, Unreadable
-from foxing.memory.models import Line, MessageOnPage, PageReading
-from foxing.memory.reports import FadedMessage, PagePreview
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow, SpanRow
+from foxing.memory.values.pages import Line, MessageOnPage, PageReading
+from foxing.memory.values.reports import FadedMessage, PagePreview
 from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, tier_rank
 
 from .content import PageState, unpack_tokens

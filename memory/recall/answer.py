@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
-from foxing.memory.models import RecalledMessage
+from foxing.memory.values.messages import RecalledMessage
 
 from .candidates import Candidate
 

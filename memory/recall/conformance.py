@@ -15,10 +15,10 @@ import numpy as np
 
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.index.search_index import Hit, SearchIndex, SearchQuery
-from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
+from foxing.memory.values.policy import Policy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _numbers = count()

@@ -11,8 +11,8 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from foxing.memory.errors import InvalidCursor
+from foxing.memory.values.base import MAX_CURSOR_CHARS
 
-MAX_CURSOR_CHARS = 1 << 20  # that of a ranked answer grows by some 4 characters with each message given
 MAX_INTEGER = (1 << 63) - 1  # of a database column
 
 _INVALID = "this cursor is invalid; pass next_cursor as you received it, or leave it out"

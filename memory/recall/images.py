@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from foxing.memory.errors import InvalidInput, Unreadable
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import QueryEmbedding
-from foxing.memory.models import LeftOut, RecalledImage, RecalledImages, RecalledMessage
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.message_parts import recalled_message
@@ -20,10 +19,12 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageRow, SpanRow
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.recall import NATIVE_READER, LeftOut, RecalledImage, RecalledImages, RecallQuery
 from foxing.renderer.readers import Reader, Readers
 
 from .candidates import Candidate, Candidates, candidates
-from .query import NATIVE_READER, RecallQuery, ResolvedQuery, resolve
+from .query import ResolvedQuery, resolve
 
 
 @dataclass

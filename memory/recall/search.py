@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from foxing.memory.errors import NotFound
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import QueryEmbedding
-from foxing.memory.models import LeftOut, LeftOutReason, RecalledMessage, RecallResult
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.storage.database import Database
@@ -20,10 +19,12 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import step
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.recall import MAX_LIMIT, LeftOut, LeftOutReason, RecallQuery, RecallResult
 
 from .answer import Answer, header
 from .candidates import Candidate, Candidates, candidates
-from .query import MAX_LIMIT, RecallQuery, ResolvedQuery, resolve
+from .query import ResolvedQuery, resolve
 from .reranking.source import CANDIDATES, RerankerSource
 from .spans import Shown, SpanReader
 

@@ -6,11 +6,11 @@ A message is read once for all of its passages that match: putting a million cha
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from foxing.memory.models import RecalledMessage
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message, recalled_passage
 from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.text.passages import split_passages
+from foxing.memory.values.messages import RecalledMessage
 
 from .candidates import Candidate
 

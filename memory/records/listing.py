@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import InvalidCursor
 from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
-from foxing.memory.recall.query import check_limit
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import RecordRow, Within
+from foxing.memory.values.recall import check_limit
+from foxing.memory.values.records import Condition, Namespaces, Record, Records, RecordSearch
 
 from .matching import Match, meets, ranked
-from .values import Condition, Namespaces, Record, Records, RecordSearch
 
 _SCANNED = 500  # records read at once to find those that meet conditions
 

@@ -10,8 +10,7 @@ from pydantic import JsonValue
 from foxing.memory.index.bm25 import K1, B, inverse_frequency
 from foxing.memory.storage.repositories.records import RecordRow
 from foxing.memory.text.terms import query_terms, terms
-
-from .values import Condition
+from foxing.memory.values.records import Condition
 
 
 class Match(NamedTuple):

@@ -14,14 +14,12 @@ from foxing.memory.clock import later
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
 from foxing.memory.ingest.validate import check_bank_name, first_error
-from foxing.memory.policy import Policy
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
 from foxing.memory.storage.repositories.records import RecordRow, Within
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
-
-from .listing import SearchFields, list_namespaces, record_of, search_records
-from .values import (
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.records import (
     MAX_WRITES,
     FoundRecords,
     Namespaces,
@@ -31,6 +29,8 @@ from .values import (
     RecordSearch,
     RecordWrite,
 )
+
+from .listing import SearchFields, list_namespaces, record_of, search_records
 from .writer import RecordWriter
 
 _WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])

@@ -11,8 +11,7 @@ from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
-
-from .values import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
+from foxing.memory.values.records import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
 
 
 class RecordWriter:

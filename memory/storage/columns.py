@@ -32,7 +32,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import NullType, TypeEngine
 
 from foxing.memory.errors import StorageError
-from foxing.memory.values import AgeFrom
+from foxing.memory.values.policy import AgeFrom
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, literal, select
 
-from foxing.memory.metadata import Scalar
+from foxing.memory.values.metadata import Scalar
 
 from . import columns, schema
 from .directory import PageDirectory

@@ -19,20 +19,13 @@ from foxing.api.schemas import (
     StoreRequest,
     UndoRequest,
 )
-from foxing.memory.models import (
-    BankInfo,
-    Banks,
-    PageInfo,
-    PageReading,
-    Pages,
-    RecalledImages,
-    RecalledMessage,
-    RecallResult,
-    StoreResult,
-)
-from foxing.memory.policy import Policy
-from foxing.memory.records.values import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
-from foxing.memory.reports import AgeReport, ErasureReport, SealReport, UndoReport
+from foxing.memory.values.banks import BankInfo, Banks
+from foxing.memory.values.messages import RecalledMessage, StoreResult
+from foxing.memory.values.pages import PageInfo, PageReading, Pages
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.recall import RecalledImages, RecallResult
+from foxing.memory.values.records import FoundRecords, Namespaces, RecordChanges, Records, RecordSearch
+from foxing.memory.values.reports import AgeReport, ErasureReport, SealReport, UndoReport
 
 PATHS = {
     "/v1/banks": {"get"},

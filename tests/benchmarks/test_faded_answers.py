@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.faded_answers import main, measure_faded_answers
 from foxing.memory import Memory
-from foxing.memory.models import RecalledMessage
+from foxing.memory.values.messages import RecalledMessage
 
 
 def test_words_of_answers_are_looked_for_at_each_tier(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

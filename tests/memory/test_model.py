@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from foxing.encoder import Codec, load_codec
 from foxing.memory import Conflict, Memory, NewMessage
-from foxing.memory.policy import Policy, Step
+from foxing.memory.values.policy import Policy, PolicyStep
 
 pytestmark = pytest.mark.both_databases
 
@@ -19,7 +19,7 @@ START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
 BANKS = ("ana", "bo")
 #: The tiers that hold a short page whole, so that the model knows what is left: everything.
-POLICY = Policy(steps=(Step(after=7 * DAY, tier="small"),), seal_after=20 * DAY, undo_window=2 * DAY)
+POLICY = Policy(steps=(PolicyStep(after=7 * DAY, tier="small"),), seal_after=20 * DAY, undo_window=2 * DAY)
 EXAMPLES, STEPS = 6, 40
 
 texts = st.sampled_from(

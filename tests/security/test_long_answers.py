@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.recall import candidates, search, spans
-from foxing.memory.recall.query import RecallQuery
 from foxing.memory.storage.repositories import messages
+from foxing.memory.values.recall import RecallQuery
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NUMBER = 12

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from foxing.memory import Memory, NewMessage, Policy, Step
+from foxing.memory import Memory, NewMessage, Policy, PolicyStep
 
 from .texts import chat
 
@@ -19,7 +19,7 @@ def make_sealed_bank(database: str | Path) -> None:
     with Memory(database, clock=lambda: STARTS_AT + 3 * DAY) as memory:
         memory.store(BANK, [*chat(110, STARTS_AT), WHOLE])
         memory.seal(BANK)
-        memory.set_policy(BANK, Policy(steps=(Step(after=DAY, tier="micro"),)))
+        memory.set_policy(BANK, Policy(steps=(PolicyStep(after=DAY, tier="micro"),)))
 
 
 def make_faded_bank(database: str | Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.parts import Part, TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 
 
 def content_of(fields: Mapping[str, Any]) -> str | tuple[Part, ...]:

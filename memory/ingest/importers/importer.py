@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.models import AgeingForecast, NewMessage, StoreResult
 from foxing.memory.text.times import zone_of
-from foxing.memory.values import Value
+from foxing.memory.values.base import Value
+from foxing.memory.values.messages import NewMessage, StoreResult
+from foxing.memory.values.policy import AgeingForecast
 
 from .jsonl import read_jsonl
 from .locomo import is_locomo, read_locomo

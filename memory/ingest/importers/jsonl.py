@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime
 from foxing.memory.ingest.validate import first_error
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .content import content_of
 from .source import ImportedMessage, NamedFile, parse_json, read_lines

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 from .source import ImportedMessage, NamedFile, parse_json, read_document
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.models import NewMessage
+from foxing.memory.values.messages import NewMessage
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

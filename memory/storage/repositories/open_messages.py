@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.values import AgeFrom
+from foxing.memory.values.policy import AgeFrom
 
 from .messages import Message, open_message, select_open
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.upsert import Upsert, insert_for, insert_into
-from foxing.memory.values import AgeFrom
+from foxing.memory.values.policy import AgeFrom
 
 _c = schema.schedule.c
 

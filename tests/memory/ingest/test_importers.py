@@ -15,7 +15,7 @@ import pytest
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.ingest.importers import ImportReport, import_file, source
-from foxing.memory.parts import TextPart, ToolCall, ToolResult
+from foxing.memory.values.parts import TextPart, ToolCall, ToolResult
 
 NOW = datetime(2026, 6, 17, 12, tzinfo=UTC)
 TALK = {

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from foxing.memory import Forgotten, InvalidPolicy, Memory, NotFound, Policy, Step
+from foxing.memory import Forgotten, InvalidPolicy, Memory, NotFound, Policy, PolicyStep
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -235,7 +235,7 @@ def test_contradictory_policies_are_rejected(memory: Memory) -> None:
     with pytest.raises(InvalidPolicy, match="ascend"):
         memory.set_policy("ana", {"steps": [{"after": "P7D", "tier": "small"}, {"after": "P7D", "tier": "tiny"}]})
     assert memory.policy("ana") == Policy()
-    week = Step(after=timedelta(days=7), tier="small")
+    week = PolicyStep(after=timedelta(days=7), tier="small")
     assert memory.set_policy("ana", Policy(steps=(week,))) == memory.policy("ana")
     with pytest.raises(InvalidPolicy):
         memory.set_policy("nobody", {"keep_text": "sometimes"})

@@ -11,7 +11,7 @@ import pytest
 from support.search_doubles import indexed_terms
 from support.texts import NAMES, RARE, chat
 
-from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, RecalledMessage, Step
+from foxing.memory import Forgotten, InvalidInput, Memory, NewMessage, Policy, PolicyStep, RecalledMessage
 from foxing.memory.text.terms import terms
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ def left(faded: Memory) -> dict[str, RecalledMessage]:
 def age(memory: Memory, *tiers: str, keep_text: str = "fresh") -> dict[str, RecalledMessage]:
     """The messages after their page has moved to each tier in turn."""
     for tier in tiers:
-        memory.set_policy("ana", Policy(steps=(Step(after=DAY, tier=tier),), keep_text=keep_text))
+        memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier=tier),), keep_text=keep_text))
         assert memory.age("ana", now=START + 400 * DAY).unreadable == []
     return {span.message_id: span for span in memory.export("ana")}
 
@@ -157,7 +157,7 @@ def test_kept_text_does_not_fade_until_it_is_dropped(memory: Memory) -> None:
 
 def test_a_dry_run_and_a_preview_say_what_fades(memory: Memory) -> None:
     page = memory.pages("ana").pages[0]
-    memory.set_policy("ana", Policy(steps=(Step(after=DAY, tier="micro"),)))
+    memory.set_policy("ana", Policy(steps=(PolicyStep(after=DAY, tier="micro"),)))
     move = memory.age("ana", now=START + 400 * DAY, dry_run=True).moved[0]
     preview = memory.preview_page("ana", page.id, "micro")
     assert (preview.from_tier, preview.to_tier) == ("base", "micro")

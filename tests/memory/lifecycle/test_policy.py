@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidPolicy
-from foxing.memory.policy import Policy, Step
+from foxing.memory.values.policy import Policy, PolicyStep
 from foxing.renderer import TIERS
 
 EVERY_TIER = dict.fromkeys(TIERS)
@@ -65,8 +65,8 @@ def test_policy_round_trips_with_iso_8601_durations() -> None:
     }
     policy = Policy.parse(fields)
     assert policy.steps == (
-        Step(after=timedelta(seconds=10), tier="base"),
-        Step(after=timedelta(days=1, hours=12), tier="micro"),
+        PolicyStep(after=timedelta(seconds=10), tier="base"),
+        PolicyStep(after=timedelta(days=1, hours=12), tier="micro"),
     )
     assert (policy.seal_after, policy.undo_window) == (timedelta(0), timedelta(days=14))
     assert json.loads(policy.model_dump_json())["steps"][0] == {"after": "PT10S", "tier": "base"}

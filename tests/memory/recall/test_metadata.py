@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from foxing.memory import Conflict, InvalidCursor, InvalidInput, Memory
-from foxing.memory.metadata import MAX_METADATA_BYTES
 from foxing.memory.storage.message_filter import MessageFilter
+from foxing.memory.values.metadata import MAX_METADATA_BYTES
 
 pytestmark = pytest.mark.both_databases
 

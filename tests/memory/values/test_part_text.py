@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foxing.memory import NewMessage
-from foxing.memory.parts import Part, TextPart, ToolCall, ToolResult
-from foxing.memory.text.parts import parse_parts, render_parts
+from foxing.memory.values.part_text import parse_parts, render_parts
+from foxing.memory.values.parts import Part, TextPart, ToolCall, ToolResult
 from foxing.renderer import Entry, Typesetter
 
 EXAMPLE: list[Part] = [

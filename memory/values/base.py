@@ -4,11 +4,8 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
-
-#: What ages count from: when the last message came into the bank or was said, or only when it was said.
-AgeFrom = Literal["arrival", "message"]
 
 
 class Value(BaseModel):
@@ -40,3 +37,10 @@ def _check_integer(value: Any) -> Any:
 
 #: JSON has one type for all numbers, so that 5.0 is an integer.
 INTEGRAL = BeforeValidator(_check_integer)
+
+Tier = Literal["large", "base", "small", "tiny", "micro"]
+#: How many entries of a list to return.
+Limit = Annotated[int, Field(ge=1, le=500), INTEGRAL]
+#: Of ids and names; checked where messages are stored.
+Name = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": r"^[^\x00-\x1f]*$"})]
+MAX_CURSOR_CHARS = 1 << 20  # that of a ranked answer grows by some 4 characters with each message given

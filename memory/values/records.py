@@ -7,9 +7,8 @@ from pydantic import AfterValidator, Field, JsonValue, Strict
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.models import Limit
-from foxing.memory.recall.cursors import MAX_CURSOR_CHARS
-from foxing.memory.values import INTEGRAL, Input, Value
+
+from .base import INTEGRAL, MAX_CURSOR_CHARS, Input, Limit, Value
 
 MAX_RECORD_BYTES = 1 << 20  # 1 MiB, as compact JSON in UTF-8
 MAX_LABELS = 20

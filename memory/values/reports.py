@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from .models import AgeingForecast, Tier
-from .values import Value
+from .base import Tier, Value
+from .policy import AgeingForecast
 
 PREVIEWED_PAGES = 8  # of a dry run, by default
 MAX_PREVIEWED_PAGES = 100

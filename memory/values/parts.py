@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from .compact_json import compact_json
+from foxing.memory.compact_json import compact_json
 
 _NO_IMAGES = "images are not stored yet; leave the part out, or say in a text part what the image shows"
 

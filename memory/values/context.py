@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.recall.query import MAX_QUERY_CHARS
-from foxing.memory.values import Value
 
-from .blocks import ContentFormat
+from .base import Value
+from .recall import MAX_QUERY_CHARS
 
+#: Whose request bodies the content is for; "blocks" is for none of them.
+ContentFormat = Literal["anthropic", "openai", "gemini", "blocks"]
 MAX_BUDGET = 1_000_000
 MAX_GIVEN = 10_000  # messages of the prompt
 #: What recall found is shown as: whichever shows more for a billed token, or one of them alone.

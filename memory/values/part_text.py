@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.parts import ImagePart, Part, TextPart, ToolCall, ToolResult
+
+from .parts import ImagePart, Part, TextPart, ToolCall, ToolResult
 
 #: Of the marks that were tried, the ones that the native codec misreads least.
 TEXT_MARK = "◇"

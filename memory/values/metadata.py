@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, JsonValue
 from pydantic_core import PydanticCustomError
 
-from .compact_json import compact_json
-from .errors import InvalidInput
+from foxing.memory.compact_json import compact_json
+from foxing.memory.errors import InvalidInput
 
 MAX_METADATA_BYTES = 2_048  # as compact JSON in UTF-8
 

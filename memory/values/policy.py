@@ -8,7 +8,7 @@ its last message or from their arrival in the bank, whichever is later. What age
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -21,13 +21,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from foxing.renderer import TIERS, tier_rank
+from foxing.memory.clock import later
+from foxing.memory.errors import InvalidPolicy
+from foxing.renderer.layout import TIERS, tier_rank
 
-from .clock import later
-from .errors import InvalidPolicy
-from .models import AgeingForecast, AgeingStep, Tier
-from .values import AgeFrom, Input
+from .base import Input, Tier, Value
 
+#: What ages count from: when the last message came into the bank or was said, or only when it was said.
+AgeFrom = Literal["arrival", "message"]
 LONGEST = timedelta(days=36_525)  # 100 years
 #: In the schema; years, months and weeks are taken as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
@@ -57,22 +58,41 @@ Duration = Annotated[
 ]
 
 
-class Step(Input):
+class PolicyStep(Input):
     """A page is held at `tier` from age `after` on."""
 
     after: Duration = Field(description="Age of the page, in ISO 8601; see `age_from`.", examples=["P7D"])
     tier: Tier = Field(description="The tier from that age on.", examples=["small"])
 
 
+class AgeingStep(Value):
+    """A step to a lower tier."""
+
+    tier: Tier = Field(description="The tier.")
+    at: datetime = Field(description="From when on.")
+
+
+class AgeingForecast(Value):
+    """What the policy of a bank will do to messages, or to a page, and when."""
+
+    exact: bool = Field(description="Whether their exact text is kept.")
+    exact_until: datetime | None = Field(
+        description="Until when at least, if it is; null if it always is, by the present policy."
+    )
+    steps: list[AgeingStep] = Field(
+        description="The tiers that they will be held at, each from when on at the earliest."
+    )
+
+
 class Policy(Input):
     """An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept."""
 
     fresh: Tier = Field("base", description="The tier of a page when it is sealed.")
-    steps: Annotated[tuple[Step, ...], Strict(False)] = Field(
+    steps: Annotated[tuple[PolicyStep, ...], Strict(False)] = Field(
         (
-            Step(after=timedelta(days=7), tier="small"),
-            Step(after=timedelta(days=30), tier="tiny"),
-            Step(after=timedelta(days=365), tier="micro"),
+            PolicyStep(after=timedelta(days=7), tier="small"),
+            PolicyStep(after=timedelta(days=30), tier="tiny"),
+            PolicyStep(after=timedelta(days=365), tier="micro"),
         ),
         max_length=len(TIERS) - 1,
         description="Steps to lower tiers, in ascending order of age.",
