@@ -58,3 +58,14 @@ def test_a_bank_that_another_process_creates_meanwhile_is_used(
         bank = banks.get_or_create(connection, "ana", CREATED, {})
     database.close()
     assert bank.policy == Policy().model_dump(mode="json")
+
+
+def test_an_unknown_bank_is_told_apart_from_a_misspelled_one(database_url: str) -> None:
+    with Memory(database_url) as memory:
+        for name in ("agent-7", "agent-eight", "notes.of.ana", *(f"customer-{number}" for number in range(300))):
+            memory.set_policy(name, {})
+        for wrong, meant in (("agnet-7", "agent-7"), ("agent7", "agent-7"), ("notes.of.Anna", "notes.of.ana")):
+            with pytest.raises(NotFound, match=f"there is no bank '{wrong}'; did you mean '{meant}'"):
+                memory.recall(wrong, "hello")
+        with pytest.raises(NotFound, match="there is no bank 'workshop'; a bank is created with its first message"):
+            memory.bank("workshop")

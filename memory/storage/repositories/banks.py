@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -20,6 +21,8 @@ from .sealed import directories, keys
 _c = schema.banks.c
 
 ERASED = "this bank was erased meanwhile"
+HINTED = 100  # names before and after an unknown one that are compared with it
+ALIKE = 0.75  # share of two names that is the same
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,18 @@ def get(connection: Connection, name: str) -> Bank:
     """The bank called `name`. Raises `NotFound`."""
     bank = find(connection, name)
     if bank is None:
-        raise NotFound(f"there is no bank '{name}'; a bank is created with its first message or its policy")
+        similar = _similar(connection, name)
+        hint = f"did you mean '{similar}'?" if similar else "a bank is created with its first message or its policy"
+        raise NotFound(f"there is no bank '{name}'; {hint}")
     return bank
+
+
+def _similar(connection: Connection, name: str) -> str | None:
+    """The name of a bank that `name` may be a misspelling of, among those that are next to it in alphabetical order."""
+    following = select(_c.name).where(_c.name > name).order_by(_c.name).limit(HINTED)
+    preceding = select(_c.name).where(_c.name < name).order_by(_c.name.desc()).limit(HINTED)
+    names = {other.lower(): other for other in (*connection.scalars(following), *connection.scalars(preceding))}
+    return next((names[other] for other in get_close_matches(name.lower(), names, n=1, cutoff=ALIKE)), None)
 
 
 def get_or_create(connection: Connection, name: str, now: datetime, policy: dict[str, Any]) -> Bank:
