@@ -20,6 +20,7 @@ METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 #: Seconds. The targets are 10 ms for storing and 300 ms for a recall from a cold page.
 LATENCY_BUCKETS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
+OPEN = "open"  # in the place of a tier, of messages that are on no page yet
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -57,6 +58,15 @@ class MemoryMetrics:
         self.recalled_spans = Counter(
             "foxing_recalled_spans_total", "Spans returned by recalls, by source.", ("source",), registry=registry
         )
+        self.recalled_characters = Counter(
+            "foxing_recalled_characters_total", "Characters of these spans.", ("tier",), registry=registry
+        )
+        self.flagged_characters = Counter(
+            "foxing_flagged_characters_total",
+            "Of these characters, those flagged as uncertain.",
+            ("tier",),
+            registry=registry,
+        )
         self.decode_queue = Gauge("foxing_decode_queue_pages", "Pages waiting to be decoded.", registry=registry)
 
     def record_store(self, result: StoreResult) -> None:
@@ -67,6 +77,10 @@ class MemoryMetrics:
         self.recalls.labels("text").inc()
         for source, count in Tally(span.source for span in result.spans).items():
             self.recalled_spans.labels(source).inc(count)
+        for span in result.spans:
+            tier = span.tier or OPEN
+            self.recalled_characters.labels(tier).inc(len(span.text))
+            self.flagged_characters.labels(tier).inc(sum(stop - start for start, stop, _ in span.uncertain))
 
     def record_image_recall(self) -> None:
         self.recalls.labels("images").inc()

@@ -1,6 +1,9 @@
 """Readiness and metrics."""
 
+from pathlib import Path
+
 import httpx
+from support.faded import BANK, make_faded_bank
 from support.service import BANK_PATH, check_problem, metric_samples, ok, serve
 
 from foxing.api.metrics import Metrics
@@ -37,6 +40,20 @@ def test_requests_and_messages_are_counted(client: httpx.Client) -> None:
     assert samples["foxing_http_requests_total{method=GET,route=/v1/banks/{bank},status=404}"] == 1
     assert samples["foxing_http_requests_total{method=GET,route=unmatched,status=404}"] == 1
     assert sum(value for name, value in samples.items() if "requests_total{method=OTHER" in name) == 1
+
+
+def test_characters_that_may_be_misread_are_counted_by_tier(tmp_path: Path) -> None:
+    make_faded_bank(tmp_path / "bank.db")
+    with serve(database_url=f"sqlite:///{tmp_path / 'bank.db'}") as client:
+        client.post(f"/v1/banks/{BANK}/messages", json={"messages": [{"role": "user", "content": "open still"}]})
+        spans = ok(client.post(f"/v1/banks/{BANK}/recall", json={"limit": 500}))["spans"]
+        samples = metric_samples(client)
+    faded = [span for span in spans if span["tier"] == "micro"]
+    flagged = sum(stop - start for span in faded for start, stop, _ in span["uncertain"])
+    assert samples["foxing_recalled_characters_total{tier=micro}"] == sum(len(span["text"]) for span in faded)
+    assert samples["foxing_flagged_characters_total{tier=micro}"] == flagged > 0
+    assert samples["foxing_recalled_characters_total{tier=open}"] == len("open still")
+    assert samples["foxing_flagged_characters_total{tier=open}"] == 0
 
 
 def test_each_application_has_its_own_metrics() -> None:
