@@ -2,13 +2,13 @@
 
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
-from foxing.renderer import Page, render
+from foxing.renderer import Page, Progress, render
 
 from .bench import accuracy
 from .capabilities import capabilities_of
@@ -66,7 +66,7 @@ class CodecCheck:
         return asdict(self)
 
 
-def check_codec(codec: Codec, progress: Callable[[int, int], None] | None = None) -> CodecCheck:
+def check_codec(codec: Codec, progress: Progress | None = None) -> CodecCheck:
     """Encodes and decodes a page at each tier. `progress` gets tiers done and tiers in total. Raises `CodecError`."""
     checks: list[TierCheck] = []
     for check in _check_tiers(codec):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from foxing.encoder import Codec, VisionTokens
+from foxing.renderer import Progress
 
 from .bulk.work import BulkWork
 from .clock import aware_utc, utc_now
@@ -55,8 +56,6 @@ from .values.reports import (
     SealReport,
     TickReport,
 )
-
-Progress = Callable[[int, int], None]
 
 
 class Memory(Forgetting):

@@ -22,6 +22,7 @@ from .page import (
     shown_text,
 )
 from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
+from .progress import Progress
 from .raster import rasterize, render
 from .repertoire import Repertoire
 from .transcription import Transcription, transcribe, transcribe_spans
@@ -53,6 +54,7 @@ __all__ = [
     "Plugin",
     "PluginError",
     "Plugins",
+    "Progress",
     "RenderError",
     "Repertoire",
     "Span",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
+from foxing.renderer import Progress
 
 Check = Callable[[Codec], None]
-Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ConformanceResult:
     failure: str | None
 
 
-def check_conformance(codec: Codec, checks: Sequence[Check], progress: Advance) -> list[ConformanceResult]:
+def check_conformance(codec: Codec, checks: Sequence[Check], progress: Progress) -> list[ConformanceResult]:
     """The result of each of `checks`, those of `foxing.encoder.conformance`. No failure is raised."""
     results: list[ConformanceResult] = []
     for check in checks:

@@ -1,6 +1,6 @@
 """How pages in several languages are read at each tier, cell by cell."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -12,9 +12,8 @@ from foxing.encoder.bench import PageSet, accuracy
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.fading import DrawnPage, PageDrawer
 from foxing.encoder.ink import ink_page
-from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page, grid_text, transcribe
+from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page, Progress, grid_text, transcribe
 
-Advance = Callable[[int, int], None]
 #: A message is right from this similarity on, as 1 − Levenshtein distance / longer length.
 RIGHT = 0.9
 #: Share of a page's characters that may be misread for it to lose its text by ageing.
@@ -54,7 +53,7 @@ class Readings:
     cells: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]]]
 
 
-def measure_readings(codec: Codec, texts: Mapping[str, PageSet], tiers: list[str], progress: Advance) -> Readings:
+def measure_readings(codec: Codec, texts: Mapping[str, PageSet], tiers: list[str], progress: Progress) -> Readings:
     """Draws, encodes and decodes the pages of each language at each of `tiers`. Raises `CodecError`."""
     result = Readings([], {tier: [] for tier in tiers})
     work = [(language, tier) for language in texts for tier in tiers]

@@ -10,6 +10,7 @@ from foxing.encoder.conformance import CHECKS
 from foxing.encoder.contract import Codec
 from foxing.encoder.diagnostics import CodecCheck, check_codec
 from foxing.encoder.thresholds import Calibration
+from foxing.renderer import Progress
 
 from .checks import Check, ConformanceResult, check_conformance
 from .prompts import PromptResult, run_prompts
@@ -19,7 +20,7 @@ from .speed import BatchSpeed, measure_batches
 from .thresholds import calibrate
 
 #: (what is going on) → the function that gets steps done and steps in total.
-Stage = Callable[[str], Callable[[int, int], None]]
+Stage = Callable[[str], Progress]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
-from foxing.renderer import render
+from foxing.renderer import Progress, render
 
 SHIFT_PX = 40  # between the pages of a batch, which are otherwise alike
 PEAK_SIZE = {"cuda": 8192, "cpu": 1024}  # of the matrices whose product measures the peak
@@ -41,9 +41,7 @@ class BatchSpeed:
     failure: str | None = None
 
 
-def measure_batches(
-    codec: Codec, tiers: Sequence[str], sizes: Sequence[int], progress: Callable[[int, int], None]
-) -> list[BatchSpeed]:
+def measure_batches(codec: Codec, tiers: Sequence[str], sizes: Sequence[int], progress: Progress) -> list[BatchSpeed]:
     """Every batch size at every tier, until one fails. A device without enough memory fails by itself."""
     results: list[BatchSpeed] = []
     peak = _peak_flops(codec)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foxing.encoder.contract import Codec
-from foxing.renderer import GAP_MARK, RESERVED, WIDE_TAIL, Page, Typesetter, load_atlas, render
+from foxing.renderer import GAP_MARK, RESERVED, WIDE_TAIL, Page, Progress, Typesetter, load_atlas, render
 from foxing.renderer.repertoire import NARROW, WIDE, full_repertoire
 
 from .documents import entries
@@ -103,9 +103,7 @@ class _Outcome(NamedTuple):
     flagged: bool
 
 
-def measure_characters(
-    codec: Codec, tiers: Sequence[str], progress: Callable[[int, int], None] | None = None
-) -> list[CharacterRow]:
+def measure_characters(codec: Codec, tiers: Sequence[str], progress: Progress | None = None) -> list[CharacterRow]:
     """A row for each kind in the codec's repertoire and each of `tiers`. `progress` gets tiers done and tiers in total.
     Raises `CodecError`."""
     characters = readable_characters(codec)

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from foxing.encoder.capabilities import QuantizableCodec
 from foxing.encoder.contract import Codec
-from foxing.renderer import grid_text, render
+from foxing.renderer import Progress, grid_text, render
 
 from .baselines import Baseline, BaselineRow, compare
 from .corpus import PageSet, first_pages
@@ -16,7 +16,6 @@ from .measurement import AGEING_TIERS, CONDITIONS_TIER, measure, measure_ageing
 from .rows import BenchRow
 
 #: Called with steps done and steps in total.
-Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def warm_up(codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str]) -
         measure(codec, texts, tier, "")
 
 
-def run_plan(plan: Sequence[BenchStep], progress: Advance) -> list[BenchRow]:
+def run_plan(plan: Sequence[BenchStep], progress: Progress) -> list[BenchRow]:
     """The rows of all steps."""
     total = sum(step.rows for step in plan)
     rows: list[BenchRow] = []
@@ -92,7 +91,7 @@ def compare_with(
     groups: Mapping[str, PageSet],
     tiers: Sequence[str],
     pages: int,
-    progress: Advance,
+    progress: Progress,
 ) -> tuple[list[BaselineRow], list[SkippedBaseline]]:
     """Each engine on the first `pages` of each group at each tier, and the groups that an engine cannot read."""
     rows: list[BaselineRow] = []
@@ -111,7 +110,7 @@ def compare_with(
 
 
 def storage_of(
-    codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Advance
+    codec: QuantizableCodec, groups: Mapping[str, PageSet], tiers: Sequence[str], progress: Progress
 ) -> list[StorageRow]:
     """The effect of each storage dtype at each tier, measured on the first page of each group."""
     pages = [texts.pages[0] for texts in groups.values()]

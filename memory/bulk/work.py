@@ -17,10 +17,9 @@ from foxing.memory.lifecycle.age import AgeBatch, Ager
 from foxing.memory.lifecycle.changes import BatchOutcome
 from foxing.memory.lifecycle.reencode import ReencodeBatch, Reencoder
 from foxing.memory.values.reports import AgeReport, ReencodingReport
+from foxing.renderer import Progress
 
 from .embeddings import EmbedBatch, EmbeddedBatch, EmbeddedStorage, FileReader
-
-Progress = Callable[[int, int], None]
 
 _Batch = TypeVar("_Batch")
 _Result = TypeVar("_Result")

@@ -1,6 +1,6 @@
 """Checking a database from end to end, while others use it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from foxing.memory.codec_source import CodecSource
@@ -11,6 +11,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import rows
+from foxing.renderer import Progress
 
 from . import tables, work
 from .blobs import check_blobs, check_orphans
@@ -27,7 +28,6 @@ _PAGES_AT_ONCE = 128
 _MESSAGES_AT_ONCE = 1_000
 
 #: Called with pages and messages looked at, and how many there are.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

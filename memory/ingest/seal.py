@@ -1,7 +1,7 @@
 """Sealing: open messages become pages, typeset and encoded at the fresh tier."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -22,15 +22,13 @@ from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewPa
 from foxing.memory.telemetry import step
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import SealReport
-from foxing.renderer import Cells, Typesetter, render
+from foxing.renderer import Cells, Progress, Typesetter, render
 
 from .drafts import Draft, cells_taken, sealed_parts, typeset_drafts
 
 PAGES_AT_ONCE = 8  # typeset, encoded and written together, while no messages on them are being erased
 FEWEST_AT_ONCE = 2  # after conflicts, until the call ends: one page alone takes nearly as long to encode
 ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
-
-Progress = Callable[[int, int], None]  # messages sealed, messages in all
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import step
 from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
-from foxing.renderer import TIERS, tier_rank
+from foxing.renderer import Progress, TIERS, tier_rank
 
 from .changes import BatchOutcome, Change, DiscardTimes
 from .plan import Move, plan
@@ -24,8 +24,6 @@ from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 _FORECASTS = 500  # of pages that are not due, in a dry run
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 from foxing.memory.values.reports import EmbeddingReport
+from foxing.renderer import Progress
 
 BATCH = 64  # messages, written in one transaction
 BATCH_PASSAGES = 512  # of them together, unless one message has more: embedding these takes half a second
 NEWER = 10_000  # messages that are looked through for those that came after others
 ATTEMPTS = 5  # while other processes change the pages of a batch
-
-Progress = Callable[[int, int], None]  # messages embedded, messages in all
 
 #: Of a bank, from a message on: the ids of the next messages, and how many there are in all.
 _Lister = Callable[[Connection, int, int], tuple[list[int], int]]

@@ -6,7 +6,7 @@ done anew. A thread goes some messages at a time, so that erasing it again compl
 in one transaction.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from foxing.memory.storage.repositories import banks, embeddings, idempotency, m
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow, SpanRow
 from foxing.memory.values.reports import ErasureReport, PageErased
+from foxing.renderer import Progress
 
 from .blanking import BlankedPage, PageBlanker, PageChanged
 
@@ -27,8 +28,6 @@ from .blanking import BlankedPage, PageBlanker, PageChanged
 BATCH = 16
 ATTEMPTS = 20  # while other processes change the pages
 MESSAGES_AT_ONCE = 20_000  # that are removed from the index together when a bank is erased
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

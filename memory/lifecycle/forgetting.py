@@ -1,7 +1,6 @@
 """Undo and erasure, as methods of a memory."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from datetime import datetime
 
 from foxing.memory.clock import aware_utc
@@ -10,6 +9,7 @@ from foxing.memory.lifecycle.undo import Undoer
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.text.times import parse_since
 from foxing.memory.values.reports import ErasureReport, UndoReport
+from foxing.renderer import Progress
 
 from .blanking import PageBlanker
 from .erase import Eraser
@@ -36,7 +36,7 @@ class Forgetting(ABC):
         page: str | None = None,
         now: str | datetime | None = None,
         timezone: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> UndoReport:
         """Brings back what ageing dropped, as it was, of a bank or of a `page`, and pins the pages, so that they do not
         age again before they are unpinned. Only what is within its undo window at `now` can be brought back.
@@ -58,9 +58,7 @@ class Forgetting(ABC):
         """
         return self._eraser.erase_message(bank, message_id, self.now())
 
-    def erase_thread(
-        self, bank: str, thread: str, *, progress: Callable[[int, int], None] | None = None
-    ) -> ErasureReport:
+    def erase_thread(self, bank: str, thread: str, *, progress: Progress | None = None) -> ErasureReport:
         """Erases all messages of a thread for good, as `erase_message` does; those stored meanwhile stay. Erasing it
         again completes what was interrupted. `progress` counts messages.
 

@@ -15,8 +15,9 @@ from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import PageLeft
+from foxing.renderer import Progress
 
-from .age import Ager, Progress
+from .age import Ager
 from .embed import MessageEmbedder
 from .plan import next_due
 

@@ -25,15 +25,13 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.values.reports import PageLeft, PageReencoded, ReencodingReport
-from foxing.renderer import PageLayout, tier_rank
+from foxing.renderer import PageLayout, Progress, tier_rank
 
 from .changes import BatchOutcome, Change
 from .relayout import PageRelayout, RelayoutRequest, undo_reasons
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 64  # pages surveyed together
-
-Progress = Callable[[int, int], None]
 
 
 class TokenKind(NamedTuple):

@@ -1,6 +1,6 @@
 """Undo: pages as they were before ageing changed them, from what the wastebasket still holds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
@@ -26,12 +26,10 @@ from foxing.memory.storage.repositories.pages import (
 )
 from foxing.memory.storage.repositories.wastebasket import DroppedPage, DroppedParts, Entry
 from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
-from foxing.renderer import PageLayout
+from foxing.renderer import PageLayout, Progress
 
 from .leases import lease_pages
 from .rewrite import ATTEMPTS, BATCH
-
-Progress = Callable[[int, int], None]
 
 
 class RestoredColumns(TypesetColumns):

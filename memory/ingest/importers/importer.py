@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import islice
@@ -16,6 +16,7 @@ from foxing.memory.text.times import zone_of
 from foxing.memory.values.base import Value
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import AgeingForecast
+from foxing.renderer import Progress
 
 from .jsonl import read_jsonl
 from .locomo import is_locomo, read_locomo
@@ -23,8 +24,6 @@ from .source import ImportedMessage, NamedFile, path_of, read_lines
 
 FORMATS = ("auto", "jsonl", "locomo")
 MESSAGES_AT_ONCE = 500  # stored together, all or none
-
-Progress = Callable[[int, int], None]  # bytes read, bytes in all
 
 
 class ImportReport(Value):

@@ -7,12 +7,13 @@ from sqlalchemy import inspect
 from foxing.memory.errors import DatabaseTooNew
 from foxing.memory.storage.database import Database, known_revisions
 from foxing.memory.storage.secrets import new_blob_folder
+from foxing.renderer import Progress
 
 from . import postgresql, sqlite
 from .blobs import UsedBlobs, file_beside, held_blobs, restored_blobs, write_blobs
 from .files import whole_files
 from .postgresql import Programs
-from .values import Backup, BackupError, Progress
+from .values import Backup, BackupError
 
 _SHOWN = 3  # tables that are in the way
 _MAGICS = {"sqlite": sqlite.MAGIC, "postgresql": postgresql.MAGIC}

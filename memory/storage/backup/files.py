@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .values import BackupError, Progress
+from foxing.renderer import Progress
+
+from .values import BackupError
 
 _MODE = 0o600
 _COPIED_AT_ONCE = 1 << 20  # bytes

@@ -8,9 +8,10 @@ from typing import cast
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.schema_objects import SQLITE_OBJECTS, SchemaObject, acting, unknown
+from foxing.renderer import Progress
 
 from .files import copy, whole_file
-from .values import BackupError, Progress
+from .values import BackupError
 
 MAGIC = b"SQLite format 3\0"
 _PAGES_AT_ONCE = 2048  # copied between two calls of `progress`

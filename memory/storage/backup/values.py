@@ -1,13 +1,11 @@
 """A backup, and what making one may report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from foxing.memory.errors import StorageError
 
 #: Called with (done, total), in pages of a SQLite file or bytes of a copy; not called by PostgreSQL's programs.
-Progress = Callable[[int, int], None]
 
 
 class BackupError(StorageError):
