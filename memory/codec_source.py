@@ -1,10 +1,10 @@
-"""Where a memory gets its codecs: the present one, and those that wrote older pages."""
+"""Where a memory gets its codecs: the current one, and those that wrote older pages."""
 
 from collections.abc import Mapping
 
 from foxing.encoder import Codec, CodecError, CodecOptions, GivenOptions, find_codec, load_codec
 
-#: Options of the present codec, or those of several codecs by their names.
+#: Options of the current codec, or those of several codecs by their names.
 OptionsOfCodecs = CodecOptions | Mapping[str, GivenOptions]
 
 
@@ -12,25 +12,29 @@ class CodecSource:
     """Loads codecs when they are first needed; a loaded one is shared within the process."""
 
     def __init__(self, codec: str | Codec, device: str = "auto", options: OptionsOfCodecs | None = None) -> None:
-        """`codec`: the present codec or its name; `device`: "auto", "cpu" or "cuda"."""
+        """`codec`: the current codec or its name; `device`: "auto", "cpu" or "cuda"."""
         self._codec = codec
         self._device = device
         self._options = options
+        self._loaded: dict[str, Codec] = {}
 
     @property
     def name(self) -> str:
         """Name of the codec that writes pages, which need not be loaded."""
         return self._codec if isinstance(self._codec, str) else self._codec.name
 
-    def present(self) -> Codec:
+    def current(self) -> Codec:
         """The codec that writes pages. Raises `CodecError`."""
         return self.named(self._codec) if isinstance(self._codec, str) else self._codec
 
     def named(self, name: str) -> Codec:
         """The codec called `name`. Raises `CodecError`."""
-        return load_codec(name, self._device, self._options_of(name))
+        codec = self._loaded.get(name)
+        if codec is None:
+            codec = self._loaded[name] = load_codec(name, self._device, self._options_of(name))
+        return codec
 
-    def shipped(self, name: str) -> Codec:
+    def bundled(self, name: str) -> Codec:
         """The codec called `name` if its weights come with its package; any other is a large model that reading a page
         must not load by itself. Raises `CodecError`."""
         if not find_codec(name).value.shipped:

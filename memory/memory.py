@@ -20,13 +20,15 @@ from .ingest.seal import Sealer
 from .ingest.store import MessageStore
 from .ingest.validate import check_bank_name
 from .lifecycle.age import Ager
+from .lifecycle.blanking import PageBlanker
 from .lifecycle.embed import MessageEmbedder
-from .lifecycle.forgetting import Forgetting
+from .lifecycle.erase import Eraser
 from .lifecycle.job_runner import JobRunner
 from .lifecycle.jobs import JobQueue
 from .lifecycle.recall_weights import RecallWeights
 from .lifecycle.reencode import Reencoder
 from .lifecycle.rewrite import Rewriter
+from .lifecycle.undo import Undoer
 from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
@@ -51,14 +53,16 @@ from .values.reports import (
     PREVIEWED_PAGES,
     AgeReport,
     EmbeddingReport,
+    ErasureReport,
     PagePreview,
     ReencodingReport,
     SealReport,
     TickReport,
+    UndoReport,
 )
 
 
-class Memory(Forgetting):
+class Memory:
     """A long-context optical memory in one database. Safe to share between threads.
 
     Every method that names a bank raises `NotFound` if there is no such bank, except `store` and `set_policy`, which
@@ -90,18 +94,21 @@ class Memory(Forgetting):
         search, reranking = (options := options or MemoryOptions()).search(), options.reranking()
         self._index, self._vectors = search.index, search.vectors
         self._database = open_database(database)
-        decoder = PageDecoder(self._codecs.present, self._codecs.shipped, cache_bytes=options.page_cache_bytes)
+        decoder = PageDecoder(self._codecs.current, self._codecs.bundled, cache_bytes=options.page_cache_bytes)
         self._decoder, assembler = decoder, MessageAssembler(decoder)
         reindexer = Reindexer(self._database, search, assembler)
         self._store = MessageStore(self._database, search, options.max_message_bytes)
         self._sealer = Sealer(self._database, decoder, reindexer)
         self._ager = Ager(self._database, Rewriter(self._database, decoder, reindexer))
-        super().__init__(decoder, decoder.reaching(self._codecs.named), reindexer)
+        of_any_codec = decoder.with_codecs(self._codecs.named)
+        self._undoer = Undoer(self._database, decoder, reindexer)
+        blanker = PageBlanker(self._database, of_any_codec, self._index.document_frequencies)
+        self._eraser = Eraser(self._database, blanker, reindexer)
         self._embedder = MessageEmbedder(self._database, reindexer)
         runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
         self._rehearsals = RecallWeights(self._database, enabled=options.rehearsal)
         self._jobs = JobQueue(self._database, runner, self._codecs.name, self._rehearsals)
-        self._reencoder = Reencoder(self._database, decoder.reaching(self._codecs.named), search)
+        self._reencoder = Reencoder(self._database, of_any_codec, search)
         self._recaller = Recaller(self._database, search, assembler, reranking)
         self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
         self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
@@ -129,7 +136,7 @@ class Memory(Forgetting):
     @property
     def codec(self) -> Codec:
         """The present codec, loaded. Raises `CodecError` if it cannot be loaded."""
-        return self._codecs.present()
+        return self._codecs.current()
 
     @property
     def queue_depth(self) -> int:
@@ -290,6 +297,48 @@ class Memory(Forgetting):
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
         """
         return self._jobs.tick(self.now(now))
+
+    def undo(
+        self,
+        bank: str,
+        *,
+        since: str | datetime | None = None,
+        page: str | None = None,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        progress: Progress | None = None,
+    ) -> UndoReport:
+        """Brings back what ageing dropped, as it was, of a bank or of a `page`, and pins the pages, so that they do not
+        age again before they are unpinned. Only what is within its undo window at `now` can be brought back.
+
+        `since`: only what was dropped then or later: a time, or words such as “2 hours ago”. Of several versions, the
+        first one after that is restored. Undoing again does nothing. `progress` counts pages. Raises `NotFound`,
+        `InvalidTime`, and `Forgotten` for a `page` of which all that was dropped has been purged.
+        """
+        at = self.now(now, timezone)
+        start = parse_since(since, at, timezone) if isinstance(since, str) else since and aware_utc(since)
+        return self._undoer.undo(bank, at, since=start, page_key=page, progress=progress)
+
+    def erase_message(self, bank: str, message_id: str) -> ErasureReport:
+        """Erases a message for good: from its pages at every tier, the wastebasket, the index, and every other table.
+
+        What else is on its pages stays and reads as before; sharper versions of these pages go, so that ageing that
+        concerns them can no longer be undone. If the process is killed, the message is whole or gone. Raises
+        `NotFound`, and `Unreadable` if a page with other messages cannot be read.
+        """
+        return self._eraser.erase_message(bank, message_id, self.now())
+
+    def erase_thread(self, bank: str, thread: str, *, progress: Progress | None = None) -> ErasureReport:
+        """Erases all messages of a thread for good, as `erase_message` does; those stored meanwhile stay. Erasing it
+        again completes what was interrupted. `progress` counts messages.
+
+        Raises `NotFound`, and `Unreadable` if some pages cannot be read, after everything else is erased.
+        """
+        return self._eraser.erase_thread(bank, thread, self.now(), progress=progress)
+
+    def erase_bank(self, bank: str) -> ErasureReport:
+        """Erases a bank for good with everything in it, records included, in one transaction. Raises `NotFound`."""
+        return self._eraser.erase_bank(bank)
 
     def reencode(self, bank: str, *, dry_run: bool = False, progress: Progress | None = None) -> ReencodingReport:
         """Rewrites every page that another codec or other weights wrote, pinned pages included, with the present ones.

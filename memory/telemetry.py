@@ -3,15 +3,21 @@
 A step has a name and figures, names of banks and ids of pages; never anything of what was said.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import wraps
 from threading import Lock
+from typing import Concatenate, ParamSpec, TypeVar
 
 Value = str | int | float | bool | Sequence[str]
 
 MOST_IDS = 64  # of a list in a step
+
+_P = ParamSpec("_P")
+_Owner = TypeVar("_Owner")
+_Report = TypeVar("_Report")
 
 
 @dataclass
@@ -58,6 +64,30 @@ def step(name: str, **attributes: Value) -> Iterator[Step]:
         for watcher in _watchers:
             stack.enter_context(watcher(taken))
         yield taken
+
+
+def step_of_bank(
+    name: str, figures: Callable[[_Report], Mapping[str, Value]]
+) -> Callable[
+    [Callable[Concatenate[_Owner, str, _P], _Report]],
+    Callable[Concatenate[_Owner, str, _P], _Report],
+]:
+    """Decorator of a method whose first argument is the name of a bank: each call is a step, which notes the bank and
+    the `figures` of what the method returns."""
+
+    def decorate(
+        method: Callable[Concatenate[_Owner, str, _P], _Report],
+    ) -> Callable[Concatenate[_Owner, str, _P], _Report]:
+        @wraps(method)
+        def call(owner: _Owner, bank_name: str, /, *args: _P.args, **kwargs: _P.kwargs) -> _Report:
+            with step(name, bank=bank_name) as taken:
+                report = method(owner, bank_name, *args, **kwargs)
+                taken.note(**figures(report))
+            return report
+
+        return call
+
+    return decorate
 
 
 class StepInContext:

@@ -144,7 +144,7 @@ class _LongBank:
                 self.erased[key] = self.held.pop(key)
             words = [word for key in keys for word in self.erased[key]]
             with asking.paused():
-                database.erase_log()  # as the clock does, once no reader needs it
+                database.purge_deleted()  # as the clock does, once no reader needs it
                 with database.read() as connection:
                     self._count_rows(connection, bank_id, ids, words)
                     now = b"".join(_blobs(connection, page_ids))

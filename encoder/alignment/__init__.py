@@ -1,7 +1,7 @@
 """Alignment of a model's text with the grid of the page: by where the image has ink, or line by line; and what of it is
 known to be misread."""
 
-from .belief import UNREAD_BELOW, believed, without_front_matter, without_markup
+from .belief import UNREAD_BELOW, mask_untrusted, without_front_matter, without_markup
 from .lines import place_lines
 from .misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
@@ -13,9 +13,9 @@ __all__ = [
     "UNREAD_BELOW",
     "Confidence",
     "Ink",
-    "believed",
     "ink_of",
     "known_misread",
+    "mask_untrusted",
     "misread_cells",
     "misread_of",
     "pack_ink",

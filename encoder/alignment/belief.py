@@ -1,4 +1,4 @@
-"""What of a model's text is to be believed, and what of it is no text of the page."""
+"""What of a model's text can be trusted, and what of it is no text of the page."""
 
 import re
 
@@ -18,7 +18,7 @@ FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[^\n]*\n)*?---[ \t]*(?:\n|\Z)")
 MARKUP = re.compile(r"<\|/?(?:ref|grounding)\|>|<\|det\|>[^<]*<\|/det\|>")
 
 
-def believed(text: str, sure: Confidence, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Confidence]:
+def mask_untrusted(text: str, sure: Confidence, looped: npt.NDArray[np.bool_] | None = None) -> tuple[str, Confidence]:
     """`text` with everything that cannot be trusted replaced by `UNREADABLE`, and the confidence of each character.
 
     Untrusted are endless repetitions (`looped`: bool[len(text)]), the whole text if the model was guessing, and what

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL.Image import Image, Resampling, fromarray, new
 from PIL.ImageFilter import MaxFilter
 
-from foxing.encoder.alignment import BLANK_CONFIDENCE, believed, ink_of, place_on_ink, without_markup
+from foxing.encoder.alignment import BLANK_CONFIDENCE, ink_of, mask_untrusted, place_on_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
@@ -205,7 +205,7 @@ class EndpointCodec:
             text = completion.text
             confidence = np.full(len(text), self.options.default_confidence, dtype=np.float32)
         else:
-            text, confidence = believed(completion.text, completion.sure)
+            text, confidence = mask_untrusted(completion.text, completion.sure)
         text, confidence = without_markup(text, confidence)
         if not text.strip():
             raise ReadFailed(f"{self.endpoint.url} returned positions but no text; check the option 'prompt'")

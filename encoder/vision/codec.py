@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from foxing.encoder.alignment import (
-    believed,
     ink_of,
+    mask_untrusted,
     pack_ink,
     place_lines,
     place_on_ink,
@@ -186,10 +186,10 @@ class VisionCodec:
 
     def _reading(self, tokens: VisionTokens, generation: Generation) -> Reading:
         """What the model wrote, in the cells that have ink; tokens without a map of them are placed line by line."""
-        believed_text = believed(generation.text, generation.confidence, generation.looped)
+        trusted = mask_untrusted(generation.text, generation.confidence, generation.looped)
         if self.model.front_matter:
-            believed_text = without_front_matter(*believed_text)
-        text, confidence = without_markup(*believed_text)
+            trusted = without_front_matter(*trusted)
+        text, confidence = without_markup(*trusted)
         if tokens.ink:
             cells, sure = place_on_ink(text, confidence, unpack_ink(tokens.ink, self.layout))
         else:

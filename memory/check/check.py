@@ -78,8 +78,8 @@ class DatabaseCheck:
     def __init__(self, database: Database, codecs: CodecSource, search: HybridSearch) -> None:
         self._database = database
         self._codecs = codecs
-        self._decoder = PageDecoder(codecs.present, codecs.shipped)
-        self._afresh = PageDecoder(codecs.present, codecs.shipped, cache_bytes=0)
+        self._decoder = PageDecoder(codecs.current, codecs.bundled)
+        self._afresh = PageDecoder(codecs.current, codecs.bundled, cache_bytes=0)
         self._index = IndexChecks(database, search, MessageAssembler(self._decoder))
 
     def run(self, options: CheckOptions | None = None) -> CheckReport:
@@ -92,7 +92,7 @@ class DatabaseCheck:
         self._check_tables(run, sealed, revision)
         with self._database.read() as connection:
             counts = rows.count_all(connection)
-        self._codecs.present()
+        self._codecs.current()
         decoding = DecodingCheck(self._decoder, self._afresh, _step(counts.pages, SAMPLED_PAGES, options))
         step = _step(counts.messages, SAMPLED_MESSAGES, options)
         progress = _Progress(counts.pages + counts.messages, options.progress)

@@ -80,7 +80,7 @@ def _due_times(
     oldest = open_messages.oldest(connection, bank_id, policy.age_from)
     return {
         "seal": None if oldest is None else later(oldest, policy.seal_after),
-        "age": next_due(schedule.groups_to_age(connection, bank_id, policy.age_from), policy, codecs.present().tiers),
+        "age": next_due(schedule.groups_to_age(connection, bank_id, policy.age_from), policy, codecs.current().tiers),
         "purge": wastebasket.next_purge(connection, bank_id),
     }
 

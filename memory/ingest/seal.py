@@ -19,7 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import Value, step, step_of_bank
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import SealReport
 from foxing.renderer import Cells, Progress, Typesetter, render
@@ -61,6 +61,10 @@ class _Conflict:
     sealed: bool = False
 
 
+def _figures(report: SealReport) -> dict[str, Value]:
+    return {"pages": report.pages, "messages": report.messages}
+
+
 class Sealer:
     """Seals the open messages of banks."""
 
@@ -73,6 +77,7 @@ class Sealer:
     def codec(self) -> Codec:
         return self.decoder.load()
 
+    @step_of_bank("seal", _figures)
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
         """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
 
@@ -80,12 +85,6 @@ class Sealer:
         these are encoded again, without them, and fewer pages are encoded at once. If another process seals the same
         bank, they are typeset again from what is still open. Raises `NotFound`, `CodecError`.
         """
-        with step("seal", bank=bank_name) as taken:
-            report = self._seal(bank_name, now, everything=everything, progress=progress)
-            taken.note(pages=report.pages, messages=report.messages)
-        return report
-
-    def _seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None) -> SealReport:
         page_keys: list[str] = []
         sealed = conflicts = 0
         with self.database.read() as connection:

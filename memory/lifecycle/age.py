@@ -13,10 +13,10 @@ from foxing.encoder import Codec
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, wastebasket
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import Value, step_of_bank
 from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
-from foxing.renderer import Progress, TIERS, tier_rank
+from foxing.renderer import TIERS, Progress, tier_rank
 
 from .changes import BatchOutcome, Change, DiscardTimes
 from .plan import Move, plan
@@ -90,6 +90,11 @@ class _Due:
     expired: int
 
 
+def _figures(report: AgeReport) -> dict[str, Value]:
+    pages = [move.page_id for move in report.moved]
+    return {"pages": pages, "moved": len(pages), "purged": report.purged}
+
+
 class Ager:
     """Ages the pages of banks."""
 
@@ -117,6 +122,7 @@ class Ager:
         ahead = self._ahead(due, {move.page.id for move in due.moves})
         return self._report(now, result, purged=purged, dry_run=True).model_copy(update={"ahead": ahead})
 
+    @step_of_bank("age", _figures)
     def age(
         self,
         bank_name: str,
@@ -133,20 +139,6 @@ class Ager:
         they do, and batches that they have begun are left to them. `work`: what carries out the batches by `move`, in
         place of this process.
         """
-        with step("age", bank=bank_name) as taken:
-            report = self._age(bank_name, now, progress, shared=shared, work=work)
-            taken.note(pages=[move.page_id for move in report.moved], moved=len(report.moved), purged=report.purged)
-        return report
-
-    def move(self, batch: AgeBatch) -> BatchOutcome:
-        """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
-        changes = self._changes(batch.moves)
-        outcome = self.rewriter.run(batch.bank_id, changes, batch.now, discard=batch.discard, owner=batch.owner)
-        return BatchOutcome.of(outcome)
-
-    def _age(
-        self, bank_name: str, now: datetime, progress: Progress | None, *, shared: bool, work: AgeWork | None
-    ) -> AgeReport:
         due = self._survey(bank_name, now)
         moves, result = due.moves, _Result(unreadable=due.impossible)
         if shared and moves:
@@ -166,6 +158,12 @@ class Ager:
         if result.moved:  # with an undo window of nothing
             purged += self._purge(due.bank_id, now)
         return self._report(now, result, purged=purged, dry_run=False)
+
+    def move(self, batch: AgeBatch) -> BatchOutcome:
+        """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
+        changes = self._changes(batch.moves)
+        outcome = self.rewriter.run(batch.bank_id, changes, batch.now, discard=batch.discard, owner=batch.owner)
+        return BatchOutcome.of(outcome)
 
     def is_large(self, bank_name: str, now: datetime) -> bool:
         """Whether more pages of a bank are due than one batch. Their rows are read up to there."""
@@ -204,7 +202,7 @@ class Ager:
         with self.database.write() as connection:
             banks.lock(connection, bank_id)
             purged = wastebasket.purge(connection, bank_id, now)
-        self.database.erase_log()
+        self.database.purge_deleted()
         return purged
 
     def _survey(self, bank_name: str, now: datetime) -> _Due:

@@ -139,7 +139,7 @@ class Eraser:
                 self.reindexer.index.remove(connection, bank.id, ids)
                 number, after = number + len(ids), ids[-1]
             banks.delete(connection, bank.id)
-        erased = self.database.erase_log()
+        erased = self.database.purge_deleted()
         return ErasureReport(
             bank=bank_name, messages=number, pages=[], bytes_before=size, bytes_after=0, log_erased=erased
         )
@@ -209,7 +209,7 @@ class Eraser:
 
     def _report(self, bank_name: str, result: _Result) -> ErasureReport:
         """Raises what kept some messages from being erased."""
-        erased = self.database.erase_log()
+        erased = self.database.purge_deleted()
         if result.left is not None:
             raise type(result.left)(
                 f"{result.messages} messages were erased, but not all of them: {result.left}; "

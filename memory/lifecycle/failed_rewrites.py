@@ -19,18 +19,18 @@ class FailedRewriteCache:
     """Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._pages: LRUCache[_Key, tuple[datetime, str]] = LRUCache(MAX_PAGES)
+        self._failed: LRUCache[_Key, tuple[datetime, str]] = LRUCache(MAX_PAGES)
         self._lock = Lock()
 
     def reason(self, change: Change, now: datetime) -> str | None:
         """Why the page is to be left as it is at `now`; None if it may be tried."""
         with self._lock:
-            refused = self._pages.get(_key(change))
-        return refused[1] if refused is not None and abs(now - refused[0]) < LEFT_FOR else None
+            failed = self._failed.get(_key(change))
+        return failed[1] if failed is not None and abs(now - failed[0]) < LEFT_FOR else None
 
     def add(self, change: Change, now: datetime, reason: str) -> None:
         with self._lock:
-            self._pages[_key(change)] = now, reason
+            self._failed[_key(change)] = now, reason
 
 
 def _key(change: Change) -> _Key:

@@ -1,4 +1,4 @@
-"""The work of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
+"""The jobs of one bank: sealing, ageing, purging or embedding what is due, and when it is next due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class JobRunner:
             banks.lock(connection, job.bank_id)
             purged = wastebasket.purge(connection, job.bank_id, now)
         if purged:
-            self._database.erase_log()
+            self._database.purge_deleted()
         return JobResult(job.bank, job.kind, purged=purged)
 
     def help(self, job: Job, now: datetime, progress: Progress | None = None) -> JobResult | None:
@@ -139,7 +139,7 @@ class JobRunner:
     def _next_ageing(self, connection: Connection, bank_id: int) -> DueTime:
         policy = Policy.parse(banks.by_id(connection, bank_id).policy)
         due_at = next_due(
-            schedule.groups_to_age(connection, bank_id, policy.age_from), policy, self._codecs.present().tiers
+            schedule.groups_to_age(connection, bank_id, policy.age_from), policy, self._codecs.current().tiers
         )
         return DueTime(due_at, codec=self._codecs.name)
 

@@ -68,7 +68,7 @@ class JobQueue:
         are not looked at. Records that have expired are deleted, what was purged while the log could not be erased is
         erased from it now, and what recall has found is counted."""
         self._rehearsals.write()
-        self._database.erase_waiting_log()
+        self._database.purge_waiting()
         with self._database.read() as connection:
             due = jobs.is_due(connection, now, self._codec)
             expired = records.has_expired(connection, now)
@@ -84,7 +84,7 @@ class JobQueue:
         while more:
             with self._database.write() as connection:
                 more = records.delete_expired(connection, now) > 0
-        self._database.erase_log()
+        self._database.purge_deleted()
 
     def length(self) -> QueueLength:
         """How many jobs wait, run, and wait after a failure."""

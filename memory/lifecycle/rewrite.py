@@ -105,7 +105,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
-        self._refusals = FailedRewriteCache()
+        self._failed = FailedRewriteCache()
 
     @property
     def codec(self) -> Codec:
@@ -170,7 +170,7 @@ class Rewriter:
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
         """The pages after their changes, not yet written."""
-        refused = {c.page.id: why for c in changes if (why := self._refusals.reason(c, now)) and not c.faithful}
+        refused = {c.page.id: why for c in changes if (why := self._failed.reason(c, now)) and not c.faithful}
         refused |= {c.page.id: reasons.MISSING for c in changes if not c.faithful and _lacks(contents[c.page.id])}
         changes = [change for change in changes if change.page.id not in refused]
         possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
@@ -188,7 +188,7 @@ class Rewriter:
             if isinstance(checked, Left):
                 left[draft.change.page.id] = checked.reason
                 if checked.lasts:
-                    self._refusals.add(draft.change, now, checked.reason)
+                    self._failed.add(draft.change, now, checked.reason)
             else:
                 done.append(checked)
         return RewriteOutcome(done, left)

@@ -88,13 +88,15 @@ class PageDecoder:
         monotonic clock. `cache_bytes`: how many bytes of pages that were read are kept in memory."""
         self.load = load
         self._others = others
+        self._codecs: dict[str, Codec] = {}
         failed: MutableMapping[_CacheKey, ReaderFailed] = TTLCache(MAX_FAILED, FAILED_FOR_S, timer=seconds)
         self._shared = _Shared(DecodeQueue(load), _page_cache(cache_bytes), cache_bytes, failed)
 
-    def reaching(self, others: Callable[[str], Codec]) -> Self:
+    def with_codecs(self, others: Callable[[str], Codec]) -> Self:
         """This decoder with access to the codecs that `others` returns; queues and caches are the same."""
         view = copy(self)
         view._others = others
+        view._codecs = {}
         return view
 
     @property
@@ -166,6 +168,12 @@ class PageDecoder:
 
     def codec_named(self, name: str) -> Codec:
         """The codec called `name`. Raises `TokensError` if it is not available."""
+        codec = self._codecs.get(name)
+        if codec is None:
+            codec = self._codecs[name] = self._find_codec(name)
+        return codec
+
+    def _find_codec(self, name: str) -> Codec:
         codec = self.load()
         if codec.name == name:
             return codec

@@ -18,7 +18,7 @@ from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import Value, step, step_of_bank
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import MAX_LIMIT, LeftOut, LeftOutReason, RecallQuery, RecallResult
 
@@ -60,6 +60,10 @@ class _Found:
         return [Shown(match, self.neighbours.get(match.document, ())) for match in self.matches]
 
 
+def _figures(result: RecallResult) -> dict[str, Value]:
+    return {"spans": len(result.spans), "pages": sorted({i for span in result.spans for i in span.page_ids})}
+
+
 class Recaller:
     """Answers recall queries with text."""
 
@@ -72,14 +76,9 @@ class Recaller:
         self.reranker = reranker
         self._semaphore = FairSemaphore(SEARCHES)
 
+    @step_of_bank("recall", _figures)
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
-        with step("recall", bank=bank_name) as taken:
-            result = self._recall(bank_name, query, now)
-            taken.note(spans=len(result.spans), pages=sorted({i for span in result.spans for i in span.page_ids}))
-        return result
-
-    def _recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         with step("embed", messages=0):
             question = self.search.embed_query(query.query or "", now, query.timezone)
         wide = query

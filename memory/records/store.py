@@ -79,7 +79,7 @@ class RecordStore:
                 answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
                 idempotency.save_answer(connection, found.id, idempotency_key, answer, now)
         if any(change.deleted for change in result.changes):
-            self._database.erase_log_later()
+            self._database.purge_later()
         return result
 
     def get(

@@ -71,7 +71,7 @@ class Database:
         #: Where large blobs go; None if that is the database.
         self.blobs = options.blobs
         self._closed = False
-        self._log_waits = False
+        self._purge_waits = False
         self._semaphore = FairSemaphore()
         _opened.add(self)
 
@@ -208,13 +208,13 @@ class Database:
             connection.rollback()
             return revision
 
-    def erase_log(self) -> bool:
+    def purge_deleted(self) -> bool:
         """Empties SQLite's write-ahead log, which still holds what was deleted; False if a transaction of another
-        connection needs it, in which case `erase_waiting_log` tries again. Other databases have none. Blobs in object
+        connection needs it, in which case `purge_waiting` tries again. Other databases have none. Blobs in object
         storage that nothing uses any more are deleted as well, under the same condition."""
         given_up = None if self.blobs is None else give_up_unused(self)
         erased = self._empty_log() and (given_up is None or delete_given_up(self, given_up))
-        self._log_waits = not erased
+        self._purge_waits = not erased
         return erased
 
     def _empty_log(self) -> bool:
@@ -228,14 +228,14 @@ class Database:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._options.busy_timeout_s * 1000)}")
         return not busy
 
-    def erase_log_later(self) -> None:
+    def purge_later(self) -> None:
         """Has the clock empty the log, where what was just deleted need not be erased before the answer."""
-        self._log_waits = True
+        self._purge_waits = True
 
-    def erase_waiting_log(self) -> bool:
+    def purge_waiting(self) -> bool:
         """Empties the log if the last attempt failed, or if it was put off; False if this one fails, too."""
-        waits = self._log_waits or (self.blobs is not None and has_unused(self))
-        return self.erase_log() if waits else True
+        waits = self._purge_waits or (self.blobs is not None and has_unused(self))
+        return self.purge_deleted() if waits else True
 
     def ping(self) -> None:
         """Raises `StorageError` if the database does not respond."""

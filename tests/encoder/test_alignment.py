@@ -11,8 +11,8 @@ from foxing.encoder import TokensError
 from foxing.encoder.alignment import (
     MISFIT,
     UNREAD_BELOW,
-    believed,
     ink_of,
+    mask_untrusted,
     pack_ink,
     place_lines,
     place_on_ink,
@@ -240,7 +240,7 @@ def test_surplus_lines_cost_blank_lines_first_and_then_confidence() -> None:
 
 
 def reading(text: str, confidence: float = 0.9, looped: npt.NDArray[np.bool_] | None = None) -> Reading:
-    return Reading("small", *place_lines(*believed(*text_of(text, confidence), looped), 0.8, GRID), 0.8)
+    return Reading("small", *place_lines(*mask_untrusted(*text_of(text, confidence), looped), 0.8, GRID), 0.8)
 
 
 def test_repetitions_are_unreadable_and_may_make_the_page_unread() -> None:
@@ -268,7 +268,7 @@ def test_characters_that_the_model_calls_unreadable_have_no_confidence() -> None
 def test_a_guessed_text_is_unreadable_on_ink_too() -> None:
     page, ink = page_and_ink(WORDS * 5, "large", PRINTED_PAGE)
     text = "\n".join(lines_of(page))
-    cells, sure = place_on_ink(*believed(*text_of(text, UNREAD_BELOW - 0.05)), ink)
+    cells, sure = place_on_ink(*mask_untrusted(*text_of(text, UNREAD_BELOW - 0.05)), ink)
     assert (cells[ink] == UNREADABLE).all()
     assert (sure[ink] == 0).all()
 

@@ -96,7 +96,7 @@ def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin
     install_plugin(CODECS, "sized", CodecPlugin("sized", "For tests.", load, Options, shipped=True))
     both = {"native": {}, "sized": {"size": 2}}
     CodecSource("native", "cpu", both).named("sized")
-    CodecSource("sized", "cpu", Options(size=3)).present()
+    CodecSource("sized", "cpu", Options(size=3)).current()
     CodecSource("sized", "cpu", Options(size=4)).named("native")
     assert [options.size for options in given] == [2, 3]
     wrong = {"sized": {"size": "many"}}

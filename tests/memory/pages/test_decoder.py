@@ -221,7 +221,7 @@ def test_the_queue_depth_counts_pages_of_other_codecs(codec: HookedCodec) -> Non
     page = sample_page(codec, 2)
     tokens = replace(codec.encode([render(page.cells, codec.layout, "tiny")], "tiny")[0], codec="other")
     decoder = PageDecoder(lambda: codec)
-    reencoding = decoder.reaching(lambda name: other)
+    reencoding = decoder.with_codecs(lambda name: other)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(reencoding.read_tokens, [tokens])
         wait_until(lambda: other.batches == [1])

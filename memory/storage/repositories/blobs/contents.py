@@ -2,7 +2,7 @@
 
 A blob is named by the digest of its content and is stored once for a bank, however often it is used. It is uploaded
 within the transaction that refers to it: if that is rolled back, the object is an orphan, which a sweep removes. A blob
-that nothing uses any more stays until `Database.erase_log` has deleted the object.
+that nothing uses any more stays until `Database.purge_deleted` has deleted the object.
 """
 
 import hashlib

@@ -153,7 +153,7 @@ def test_what_another_process_gives_up_meanwhile_waits_for_its_own_readers(
                 assert not memory.erase_bank("bo").log_erased
 
         listen(eraser.engine, "after_cursor_execute", give_up_another)
-        assert eraser.erase_log()
+        assert eraser.purge_deleted()
 
         assert seen
         assert 0 < len(storage.files()) < len(before)
