@@ -192,9 +192,15 @@ class Database:
         ).naming("database_url")
 
     def _known_revision(self) -> str | None:
-        """The schema revision; None if the database is empty. Raises `DatabaseTooNew`."""
+        """The schema revision; None if the database is empty. Raises `DatabaseTooNew`, or `StorageError` if it is of a
+        version that no migration begins with."""
         current = self.revision()
         if current is not None and current not in known_revisions():
+            if current < min(known_revisions()):
+                raise StorageError(
+                    f"{self.display_url} is of a version before the first release (schema {current}), from which "
+                    "nothing upgrades; export its banks with that version, and import them here"
+                )
             raise DatabaseTooNew(
                 f"{self.display_url} was written by a newer version of Foxing (schema {current}); "
                 "upgrade foxing, or restore a backup made before the upgrade"

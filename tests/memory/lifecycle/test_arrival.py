@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import text
 
 from foxing.memory import InvalidInput, Memory, Policy
 from foxing.memory.ingest.importers import import_file
-from foxing.memory.storage.database import Database, alembic_config
 
 pytestmark = pytest.mark.both_databases
 
@@ -228,20 +225,6 @@ def test_an_idempotent_answer_says_the_same_again(memory: Memory, clock: Clock) 
     first = memory.store("ana", history(2), idempotency_key="k")
     clock.now += timedelta(hours=1)
     assert memory.store("ana", history(2), idempotency_key="k") == first
-
-
-def test_pages_from_before_count_from_their_sealing(database_url: str, clock: Clock) -> None:
-    with Memory(database_url, clock=clock) as memory:
-        memory.store("ana", history(3))
-        memory.seal("ana")
-    database, config = Database(database_url), alembic_config()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "2026_11_27_0015")
-        assert "arrived_at" not in set(connection.execute(text("SELECT * FROM pages")).keys())
-    database.close()
-    with Memory(database_url, clock=clock) as memory:
-        assert [page.arrived_at for page in memory.pages("ana").pages] == [TODAY]
 
 
 def test_the_default_counts_from_arrival() -> None:

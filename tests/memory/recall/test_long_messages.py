@@ -1,24 +1,18 @@
 """Banks of long messages, whose postings fill several segments of the index."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 
-import numpy as np
 import pytest
-from alembic import command
-from sqlalchemy import Connection
-from support.operations.checks import check, examples, problems
+from support.operations.checks import check, examples
 
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.index import packed_index
 from foxing.memory.index.packed_index import PackedIndex
-from foxing.memory.index.postings import Array, Postings
-from foxing.memory.storage.database import Database, alembic_config
-from foxing.memory.storage.repositories.postings import Segment
-from foxing.memory.text.passages import message_of
+from foxing.memory.storage.database import Database
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -139,53 +133,3 @@ def test_postings_of_passages_that_are_gone_are_passed_over(bank: Bank, database
     for query in ({"limit": 20}, {"limit": 1, "neighbours": 1}):
         found = bank.memory.recall("ana", "apple pie", **query).spans
         assert sorted((span.message_id, span.passage) for span in found) == [("apple", None), ("plum", None)]
-
-
-def _parted(found: Array) -> Iterator[Postings]:
-    """As segments were cut before: between passages."""
-    found = found[np.argsort(found["document"], kind="stable")]
-    edges = np.append(np.flatnonzero(np.diff(found["document"], prepend=-1)), len(found))
-    first, last = 0, len(edges) - 1
-    while first < last:
-        full = int(np.searchsorted(edges, edges[first] + packed_index.SEGMENT_POSTINGS))
-        stop = min(first + packed_index.SEGMENT, full, last)
-        yield Postings.of(found[edges[first] : edges[stop]])
-        first = stop
-
-
-class _FirstSegmentOnly(PackedIndex):
-    """As postings were replaced before: in the first segment that holds the message."""
-
-    def _holding(
-        self, connection: Connection, bank_id: int, message_ids: Collection[int]
-    ) -> list[tuple[Segment, Postings]]:
-        left, found = set(message_ids), []
-        for segment, held in super()._holding(connection, bank_id, message_ids):
-            inside = left & set(message_of(held.documents).tolist())
-            if inside:
-                found.append((segment, held))
-                left -= inside
-        return found
-
-
-@pytest.mark.both_databases
-@pytest.mark.parametrize("seed", [1, 3])
-def test_an_upgrade_mends_messages_that_lie_in_several_segments(
-    database_url: str, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as before:
-        before.setattr(packed_index, "_in_segments", _parted)
-        bank = Bank(database_url, seed, MemoryOptions(search_index=_FirstSegmentOnly()))
-        steps = (bank.store, bank.store, bank.seal, bank.age, bank.undo, bank.erase)
-        for _ in range(16):
-            bank.random.choice(steps)()
-        bank.memory.close()
-    assert problems(check(database_url, embedder="none"))["postings"] == 1
-    config = alembic_config()
-    with Database(database_url) as database, database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "2026_11_28_0016")
-    bank.memory = Memory(database_url, clock=lambda: bank.now)
-    bank.check()
-    assert examples(check(database_url, embedder="none")) == []
-    bank.memory.close()

@@ -7,22 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 
 from foxing.memory import DatabaseOptions, DatabaseTooNew, Memory, NoDatabase, StorageError
-from foxing.memory.storage.database import Database, alembic_config
-from foxing.memory.storage.schema import metadata
-
-
-def test_migrated_database_matches_the_schema(database_path: Path) -> None:
-    database = Database(database_path)
-    database.migrate()
-    with database.engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
-    database.close()
-    assert differences == []
 
 
 def test_migrating_again_keeps_the_rows(database_path: Path) -> None:
@@ -30,20 +16,6 @@ def test_migrating_again_keeps_the_rows(database_path: Path) -> None:
         memory.store("ana", [{"role": "user", "content": "hello", "id": "m"}])
     with Memory(database_path) as memory:
         assert memory.message("ana", "m").text == "hello"
-
-
-def test_downgrade_drops_every_table(database_path: Path) -> None:
-    database = Database(database_path)
-    database.migrate()
-    config = alembic_config()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-    database.close()
-    with sqlite3.connect(database_path) as connection:
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    connection.close()
-    assert names - {"sqlite_sequence"} == {"alembic_version"}  # which SQLite keeps
 
 
 def test_a_database_that_must_exist_is_not_created(tmp_path: Path) -> None:

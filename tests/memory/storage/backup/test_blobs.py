@@ -7,7 +7,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from alembic import command
 from support.databases import execute
 from support.operations.backups import made, restored
 from support.operations.blobs import DAY, START, Storage, fill, messages, said
@@ -15,7 +14,7 @@ from support.operations.blobs import DAY, START, Storage, fill, messages, said
 from foxing.memory import Memory, MemoryOptions, StorageError
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
-from foxing.memory.storage.database import Database, alembic_config
+from foxing.memory.storage.database import Database
 
 pytestmark = pytest.mark.both_databases
 PLAIN = MemoryOptions(embedder="none")
@@ -227,19 +226,6 @@ def test_what_is_wrong_with_a_backup_is_said_before_anything_is_restored(
     restored(storage.options(url), backup, programs)
     with Memory(storage.options(url), options=PLAIN) as copy:
         assert copy.bank("ana").messages == 24
-
-
-def test_a_backup_of_a_version_without_blobs_is_restored(
-    storage: Storage, tmp_path: Path, elsewhere: Callable[[], str], programs: Programs
-) -> None:
-    config, old = alembic_config(), elsewhere()
-    with Database(old) as database, database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "2026_11_26_0007")
-    made(storage.options(old), tmp_path / "foxing.backup", programs)
-    url = elsewhere()
-    assert restored(storage.options(url), tmp_path / "foxing.backup", programs).revision == "2026_11_26_0007"
-    assert [path.name for path in tmp_path.glob("foxing.backup*")] == ["foxing.backup"]
 
 
 def test_a_backup_without_blobs_is_one_file(

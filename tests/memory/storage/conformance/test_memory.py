@@ -3,11 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from alembic import command
-from support.databases import store_whole_texts
 
 from foxing.memory import Memory
-from foxing.memory.storage.database import Database, alembic_config
 
 from .conftest import NOW, ODD_TEXT
 
@@ -36,28 +33,3 @@ def test_a_bank_lives_through_its_whole_life(database_url: str) -> None:
         bank = memory.bank("ana")
         assert (bank.messages, bank.open_messages, bank.pages, bank.bytes.wastebasket) == (21, 0, 1, 0)
         assert len(list(memory.export("ana"))) == 21
-
-
-def test_rows_of_every_table_survive_an_upgrade(database_url: str) -> None:
-    """From the first schema, with open messages, a fresh page, an aged one and what it dropped."""
-    with Memory(database_url, clock=lambda: NOW + DAY) as memory:
-        for day, name in ((0, "old"), (9, "fresh"), (10, "open")):
-            at = NOW - 10 * DAY + day * DAY
-            text = f"The {name} crate, see https://x.example/{name}?no=7, is late."
-            memory.store("ana", [{"id": name, "role": "user", "content": text, "created_at": at}], idempotency_key=name)
-            if name != "open":
-                memory.seal("ana")
-        assert len(memory.age("ana").moved) == 1
-        store_whole_texts(database_url, memory)
-        before = list(memory.export("ana"))
-    database = Database(database_url)
-    config = alembic_config()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "2026_11_25_0001")
-    database.close()
-    with Memory(database_url, clock=lambda: NOW + DAY) as memory:
-        after = list(memory.export("ana"))
-        assert [span.source for span in after] == ["decoded", "text", "open"]
-        assert [(span.message_id, span.text) for span in after] == [(span.message_id, span.text) for span in before]
-        assert memory.tick(now=NOW + 9 * DAY).purged == 1

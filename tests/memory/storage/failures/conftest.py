@@ -4,16 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from alembic import command
 
 from foxing.memory import Memory
-from foxing.memory.storage.database import Database, alembic_config
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 #: When all pages are due for `micro`.
 LATER = START + timedelta(days=400)
 BANK = "ana"
-BEFORE_PACKED = "2026_11_27_0011"
 
 Fill = Callable[[Memory, range], None]
 Check = Callable[[Memory, int], None]
@@ -57,17 +54,3 @@ def check_whole() -> Check:
             assert (tokens.tier, tokens.count) == (page.tier, page.vision_tokens)
 
     return check
-
-
-@pytest.fixture
-def downgrade() -> Callable[[str], str]:
-    """Takes a database back to the schema before messages were packed by the page; returns its revision."""
-
-    def downgrade(url: str) -> str:
-        config = alembic_config()
-        with Database(url) as database, database.write() as connection:
-            config.attributes["connection"] = connection
-            command.downgrade(config, BEFORE_PACKED)
-        return BEFORE_PACKED
-
-    return downgrade

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import make_url
 from support.command_line import Foxing
 from support.databases import PostgresServer, execute
+from support.migrations import add_later_migration
 from support.operations.failures import SmallDisk, full_sqlite, small_disk
 from support.service import check_problem, ok, serve
 
@@ -149,19 +150,19 @@ def test_the_service_and_the_command_line_say_so(
 
 
 def test_a_migration_on_a_full_disk_changes_nothing(
-    database_path: Path, store: Fill, check_whole: Check, downgrade: Callable[[str], str]
+    database_path: Path, store: Fill, check_whole: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{database_path}"
     with Memory(url) as memory:
         store(memory, range(MESSAGES))
         memory.seal("ana")
-    downgrade(url)
+    add_later_migration(monkeypatch, tmp_path / "later")
     with closing(sqlite3.connect(database_path)) as connection:
         connection.execute("VACUUM")
     with full_sqlite(database_path, 0):
         document = Foxing(url).failure("db", "upgrade")
         assert FULL in document["detail"]
-    assert execute(url, "SELECT count(*) FROM messages") == [(MESSAGES,)]
+    assert execute(url, "SELECT sum(messages) FROM pages") == [(MESSAGES,)]
     Foxing(url).json("db", "upgrade")
     with Memory(url) as memory:
         check_whole(memory, MESSAGES)
