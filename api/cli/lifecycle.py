@@ -201,13 +201,22 @@ def policy(
         Path | None,
         typer.Option("--set", help="JSON file with the new policy; - is standard input.", show_default=False),
     ] = None,
+    pause_for: Annotated[
+        str | None,
+        typer.Option(
+            help="Duration for which no page of the bank ages, in ISO 8601, such as P1D; PT0S ends a pause.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show or set the ageing policy of a bank."""
     state = state_of(context)
     fields = None if set_from is None else _read_policy(set_from)
-    with state.memory(create=fields is not None) as memory:
+    with state.memory(create=set_from is not None) as memory:
         current = memory.policy(bank) if fields is None else memory.set_policy(bank, fields)
+        if pause_for is not None:
+            current = memory.set_policy(bank, current.paused(pause_for, memory.now()))
     if state.as_json:
         write_json(current)
     else:

@@ -252,6 +252,7 @@ POLICY: Json = {
     "seal_after": "P30D",
     "undo_window": "P7D",
     "age_from": "arrival",
+    "paused_until": None,
 }
 
 SEAL_REQUEST: Json = {}

@@ -39,6 +39,8 @@ def plan(rows: Iterable[PageRow], policy: Policy, now: datetime, tiers: Mapping[
 
     Pinned pages stay, and no page moves up. `tiers`: those of the codec; steps to other tiers are skipped.
     """
+    if policy.unpaused(now) > now:
+        return []
     policy = policy.served_by(tiers)
     moves = []
     for page in rows:
@@ -62,7 +64,7 @@ def next_due(groups: Iterable[PageGroup], policy: Policy, tiers: Mapping[str, Ti
         )
         first = next(changes, None)
         if first is not None:
-            times.append(later(group.start, first))
+            times.append(policy.unpaused(later(group.start, first)))
     return min(times, default=None)
 
 

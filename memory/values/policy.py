@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     Strict,
+    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -25,7 +26,7 @@ from foxing.memory.clock import later
 from foxing.memory.errors import InvalidPolicy
 from foxing.renderer.layout import TIERS, tier_rank
 
-from .base import Input, Tier, Value
+from .base import Input, Moment, Tier, Value
 
 #: What ages count from: when the last message came into the bank or was said, or only when it was said.
 AgeFrom = Literal["arrival", "message"]
@@ -56,6 +57,9 @@ Duration = Annotated[
     BeforeValidator(_check_duration),
     PlainSerializer(_iso, when_used="json"),
 ]
+
+
+_DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
 
 class PolicyStep(Input):
@@ -112,6 +116,11 @@ class Policy(Input):
         "came into the bank if that is later, so that history that is imported today is sharp today; 'message': the "
         "last message, as if the memory had been there.",
     )
+    paused_until: Moment | None = Field(
+        None,
+        description="No page ages before this time; null: ageing is not paused. Ages go on counting, messages are "
+        "sealed, and what undo could restore is purged as ever.",
+    )
 
     @field_validator("keep_text")
     @classmethod
@@ -135,6 +144,18 @@ class Policy(Input):
         """What the age of a page or a message counts from."""
         return max(said_at, arrived_at) if self.age_from == "arrival" else said_at
 
+    def unpaused(self, at: datetime) -> datetime:
+        """`at`, or the end of the pause of ageing if that is later."""
+        return at if self.paused_until is None else max(at, self.paused_until)
+
+    def paused(self, duration: str, now: datetime) -> Self:
+        """The policy with ageing paused for a `duration` in ISO 8601 from `now` on. Raises `InvalidPolicy`."""
+        try:
+            pause = _DURATION.validate_python(duration)
+        except ValidationError as error:
+            raise InvalidPolicy(f"'{duration}' is not a duration from 0 to 100 years in ISO 8601, as P1D is") from error
+        return self.model_copy(update={"paused_until": later(now, pause) if pause else None})
+
     def forecast(
         self, start: datetime, available: Mapping[str, object], *, tier: str | None = None, exact: bool = True
     ) -> AgeingForecast:
@@ -142,9 +163,9 @@ class Policy(Input):
         codec. `tier`: where it is now; None if it is not sealed yet. `exact`: whether its exact text is kept."""
         policy = self.served_by(available)
         steps = [step for step in policy.steps if tier is None or tier_rank(step.tier) > tier_rank(tier)]
-        ahead = [AgeingStep(tier=step.tier, at=later(start, step.after)) for step in steps]
+        ahead = [AgeingStep(tier=step.tier, at=self.unpaused(later(start, step.after))) for step in steps]
         drops = (step.at for step in ahead if not policy.keeps_text(step.tier))
-        first_drop = next(drops, None) if policy.keeps_text(policy.fresh) else start
+        first_drop = next(drops, None) if policy.keeps_text(policy.fresh) else self.unpaused(start)
         return AgeingForecast(exact=exact, exact_until=first_drop if exact else None, steps=ahead)
 
     def tier_at(self, age: timedelta, available: Mapping[str, object]) -> str:

@@ -199,6 +199,18 @@ def test_errors_are_reported_as_problems(foxing: Foxing, file: Path, arguments: 
     assert foxing.failure(*arguments)["type"] == f"urn:foxing:problem:{slug}"
 
 
+def test_ageing_of_a_bank_is_paused_and_goes_on(foxing: Foxing, file: Path) -> None:
+    foxing.text("import", str(file), "--bank", "b")
+    before = foxing.json("policy", "--bank", "b")
+    assert before["paused_until"] is None
+    paused = foxing.json("policy", "--bank", "b", "--pause-for", "P1D")
+    assert paused == {**before, "paused_until": paused["paused_until"]}
+    pause = datetime.fromisoformat(paused["paused_until"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < pause <= timedelta(days=1)
+    assert foxing.json("policy", "--bank", "b", "--pause-for", "PT0S") == before
+    assert "ISO 8601" in foxing.failure("policy", "--bank", "b", "--pause-for", "a day")["detail"]
+
+
 def test_policy_is_shown_and_set(foxing: Foxing, file: Path, tmp_path: Path) -> None:
     foxing.text("import", str(file), "--bank", "b")
     shown = json.loads(foxing.text("policy", "--bank", "b"))

@@ -56,6 +56,29 @@ def test_sealing_fills_pages_and_crops_the_last(memory: Memory) -> None:
     ]
 
 
+def test_a_pause_delays_ageing_until_it_ends(database_url: str) -> None:
+    now = START + DAY
+    with Memory(database_url, clock=lambda: now) as memory:
+        memory.store("ana", conversation(20))
+        memory.seal("ana")
+        memory.tick()
+        now = START + 6 * DAY
+        until = now + 3 * DAY
+        memory.set_policy("ana", memory.policy("ana").paused("P3D", now))
+        assert memory.policy("ana").paused_until == until
+        now = until - timedelta(seconds=1)
+        assert memory.tick().moved_pages == 0
+        preview = memory.age("ana", dry_run=True)
+        assert preview.moved == []
+        assert preview.ahead[0].steps[0].at == preview.ahead[0].exact_until == until
+        new = memory.store("ana", [{"role": "user", "content": "today", "created_at": now - 8 * DAY}]).ageing
+        assert new is not None
+        assert new.exact_until == until
+        now = until
+        assert memory.tick().moved_pages == 1
+        assert memory.pages("ana").pages[0].tier == "small"
+
+
 def test_a_page_is_grouped_by_thread(memory: Memory) -> None:
     both = zip(conversation(20, "one"), conversation(20, "two"), strict=True)
     memory.store("ana", [message for pair in both for message in pair])
