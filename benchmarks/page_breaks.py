@@ -2,7 +2,7 @@
 
 python -m benchmarks.page_breaks --data FOLDER [--pages N] [--tiers small tiny micro]
 
-Every group of FOLDER (files of JSON Lines of messages) is set on the dense page, on the printed page and on the sheets
+Every group of FOLDER (files of JSON Lines of messages) is set on the dense page, on the printed page and on the images
 of every reader that sees images. Each cut is looked at by rules that know only the characters beside it and nothing of
 the breaker's. The room is compared with that of the same messages cut wherever the page is full. With `--pages`, so
 many dense pages of each group are also encoded both ways, and faded to each tier, where the words that stand on a part
@@ -26,7 +26,7 @@ from foxing.encoder.bench.documents import entries, full_pages, read_messages
 from foxing.encoder.bench.drawing import TierDrawer
 from foxing.encoder.bench.word_classes import words_of
 from foxing.renderer import PRINTED_PAGE, Entry, Page, PageLayout, Typesetter, render, transcribe, typeset
-from foxing.renderer.readers import Readers, sheet_layout
+from foxing.renderer.readers import Readers, reader_layout
 
 #: Share of a page that a run without blanks must take to be cut anywhere.
 LONG = 1 / 4
@@ -147,9 +147,9 @@ def words_never_said(pages: Sequence[Page], readings: Sequence[Reading], message
 
 
 def layouts(codec: Codec) -> dict[str, tuple[PageLayout, Typesetter]]:
-    """The dense page, the printed page, and the sheet of each reader, by name; readers with the same one share it."""
+    """The dense page, the printed page, and the image of each reader, by name; readers with the same one share it."""
     found = {"dense": codec.layout, "printed": PRINTED_PAGE}
-    found |= {name: sheet_layout(reader) for name, reader in Readers().items() if reader.sees}
+    found |= {name: reader_layout(reader) for name, reader in Readers().items() if reader.sees}
     names: dict[PageLayout, list[str]] = {}
     for name, layout in found.items():
         names.setdefault(layout, []).append(name)

@@ -4,6 +4,7 @@ Importing this package does not import torch; `load_codec` does.
 """
 
 from .alignment.misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
+from .annotation import AnnotatedMessage, AnnotatedPage, Refinement, annotate_page, annotate_reading
 from .capabilities import (
     BlankableCodec,
     Capabilities,
@@ -18,9 +19,8 @@ from .capabilities import (
     capabilities_of,
 )
 from .contract import UNREAD_SHARE, UNREADABLE, Codec, Reading, TierSpec, can_draw_for, expected_bytes, token_grid
+from .drawing import DrawnPage, FadedLayout, PageDrawer, is_cut
 from .errors import CodecError, ReadFailed, TokensError
-from .fading import DrawnPage, PageDrawer, SetAgain, is_cut
-from .ink import InkedMessage, InkedPage, Refinement, ink_page, ink_reading
 from .native.plugin import NativeOptions
 from .plugin import CODECS, CodecOptions, CodecPlugin, Dependencies, GivenOptions, RequiredOption
 from .registry import find_codec, load_codec
@@ -32,6 +32,8 @@ __all__ = [
     "CODECS",
     "UNREADABLE",
     "UNREAD_SHARE",
+    "AnnotatedMessage",
+    "AnnotatedPage",
     "BlankableCodec",
     "Capabilities",
     "Codec",
@@ -44,9 +46,8 @@ __all__ = [
     "DescribableCodec",
     "DownscalableCodec",
     "DrawnPage",
+    "FadedLayout",
     "GivenOptions",
-    "InkedMessage",
-    "InkedPage",
     "NativeOptions",
     "PageDrawer",
     "PromptableCodec",
@@ -59,18 +60,17 @@ __all__ = [
     "RemoteUsage",
     "RequiredOption",
     "ServerOptions",
-    "SetAgain",
     "StorageEffect",
     "TierSpec",
     "TokensError",
     "VisionOptions",
     "VisionTokens",
+    "annotate_page",
+    "annotate_reading",
     "can_draw_for",
     "capabilities_of",
     "expected_bytes",
     "find_codec",
-    "ink_page",
-    "ink_reading",
     "is_cut",
     "known_misread",
     "load_codec",

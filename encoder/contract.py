@@ -61,7 +61,7 @@ class TierSpec:
 
     @property
     def fades(self) -> bool:
-        """Whether a page may hold more than this tier does, so that its ink fades."""
+        """Whether a page may hold more than this tier does, so that some of it fades."""
         return self.streamed or self.text_tokens is not None
 
     @property
@@ -90,7 +90,7 @@ class Reading:
 
     @property
     def gap(self) -> npt.NDArray[np.bool_]:
-        """bool[rows, columns]: the cells where ink has faded."""
+        """bool[rows, columns]: the cells where something has faded."""
         gap: npt.NDArray[np.bool_] = self.cells == ord(GAP_MARK)
         return gap
 

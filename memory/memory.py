@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from foxing.encoder import Codec, VisionTokens
+from foxing.memory.values.base import aware_utc
 from foxing.renderer import Progress
+from foxing.renderer.clock import utc_now
 
 from .bulk.work import BulkWork
-from .clock import aware_utc, utc_now
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .errors import InvalidInput
@@ -233,7 +234,7 @@ class Memory:
         self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
     ) -> RecalledImages:
         """Images of the pages that hold the messages that answer `query`, each page once: as it is held for the reader
-        "native", or laid out for another, on as many sheets as show a match.
+        "native", or laid out for another, on as many images as show a match.
 
         `fields`: `since`, `until`, `now`, `timezone`, `thread`, `limit`, `cursor` and `reader`, see `RecallQuery`;
         `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as

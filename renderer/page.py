@@ -30,7 +30,7 @@ THREAD_MARK = "◆"
 #: At the end of the header of a message that goes on on a later page, in place of a blank. It is read well at every
 #: tier, as is `MESSAGE_MARK`, of which there are two where a message begins on an earlier page.
 GOES_ON_MARK = ">"
-#: Where ink has faded: what stood here is gone. Marks right after one another are one gap.
+#: Where something has faded: what stood here is gone. Marks right after one another are one gap.
 GAP_MARK = "⋯"
 
 #: Cells of a header that consists of marks, at most; others have more.

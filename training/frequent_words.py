@@ -14,8 +14,8 @@ from typing import Any
 
 from foxing.encoder.bench.documents import read_messages
 from foxing.renderer import FoxingError
-from foxing.renderer.ink import plain, words_of
-from foxing.renderer.ink.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING, stem
+from foxing.renderer.fading import plain, words_of
+from foxing.renderer.fading.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING, stem
 
 #: Bytes of a list, at most.
 BYTES = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import zstandard
 
-from foxing.encoder import Codec, PageDrawer, ink_page
+from foxing.encoder import Codec, PageDrawer, annotate_page
 from foxing.encoder.bench.comparison import WordComparison, compare_message
 from foxing.encoder.bench.word_classes import WordClass
 from foxing.encoder.bench.word_lists import ENGLISH
@@ -106,9 +106,9 @@ def write_page(page: Page, messages: Mapping[str, Entry], codec: Codec, output: 
     `messages`: those on the page, by id. Returns the files. Raises `InvalidInput` if one cannot be written.
     """
     files: list[Path] = []
-    drawer, inked = PageDrawer(codec), ink_page(page, messages)
+    drawer, annotated = PageDrawer(codec), annotate_page(page, messages)
     for tier in sorted(codec.tiers, key=tier_rank):
-        drawn = drawer.draw([inked], tier)[0]
+        drawn = drawer.draw([annotated], tier)[0]
         reading = drawn.reading or codec.decode([drawn.tokens])[0]
         rows = (shown_text(row).rstrip() for row in reading.cells[: len(drawn.cells)])
         picture, text = output / f"page-{tier}.png", output / f"page-{tier}.txt"

@@ -25,8 +25,8 @@ from benchmarks.command_line import Advance, add_json_option, at_least, progress
 from benchmarks.evidence import CATEGORIES, OPEN, found_share, store_at
 from benchmarks.locomo import Conversation, Question, read_locomo
 from foxing.memory import ContextRequest, Memory
-from foxing.memory.context.sheets import DrawnSheet
-from foxing.memory.pages.sheets import SheetSetter
+from foxing.memory.context.prompt_images import PromptImage
+from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
 from foxing.memory.values.context import SHOWN, Show
 from foxing.memory.values.recall import RecallQuery, RecallResult
@@ -34,12 +34,12 @@ from foxing.renderer import FoxingError
 from foxing.renderer.readers import Reader, Readers
 
 from .plot import plot
-from .reading import ENGINES, SheetReader
+from .reading import ENGINES, PageImageReader
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 QUESTIONS = 190  # every fourth of LoCoMo dev
 NEW_THREAD = "a new thread"
-SHEET_BYTES = 1 << 30  # of sheets that stay drawn: those of a conversation for all readers
+IMAGE_BYTES = 1 << 30  # of images that stay drawn: those of a conversation for all readers
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def measure(
     memory: Memory, conversations: Sequence[Conversation], options: argparse.Namespace, progress: Advance
 ) -> list[ContextRow]:
     """A row for each reader, budget and way of showing. `options`: as parsed. Raises `FoxingError`."""
-    engine = None if options.engine is None else SheetReader(memory, ENGINES[options.engine]())
+    engine = None if options.engine is None else PageImageReader(memory, ENGINES[options.engine]())
     stored = [_store(memory, n, conversation, options.tier) for n, conversation in enumerate(conversations)]
     asked = _spread(
         [(each, q) for each in stored for q in each.conversation.questions if q.category in CATEGORIES],
@@ -117,7 +117,7 @@ def _prepare(memory: Memory) -> None:
     """Lets all readers share what is recalled for a question, and all ways of showing it what it is shown on."""
     builder = memory._context
     builder.recaller = _RecallOnce(builder.recaller)
-    builder._sheets = _SheetsOnce(builder.database, builder.assembler.decoder, DrawnSheet.of, SHEET_BYTES)
+    builder._reader_pages = _ReaderPagesOnce(builder.database, builder.assembler.decoder, PromptImage.of, IMAGE_BYTES)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
@@ -145,16 +145,16 @@ class _RecallOnce(Recaller):
         return self._answers[key]
 
 
-class _SheetsOnce(SheetSetter[DrawnSheet]):
+class _ReaderPagesOnce(ReaderPages[PromptImage]):
     """Looks pages up once for all ways of showing them, since nothing changes them."""
 
     _last: tuple[Sequence[int], Reader] | None = None
-    _found: Sequence[DrawnSheet] = ()
+    _found: Sequence[PromptImage] = ()
 
-    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[DrawnSheet]:
-        """See `SheetSetter.sheets`."""
+    def images(self, page_ids: Sequence[int], reader: Reader) -> list[PromptImage]:
+        """See `ReaderPages.images`."""
         if self._last != (page_ids, reader):
-            self._last, self._found = (page_ids, reader), super().sheets(page_ids, reader)
+            self._last, self._found = (page_ids, reader), super().images(page_ids, reader)
         return list(self._found)
 
 
@@ -174,7 +174,7 @@ def _spread(asked: Sequence[tuple[_Stored, Question]], count: int) -> list[tuple
 
 
 def _answered(
-    memory: Memory, asked: tuple[_Stored, Question], request: ContextRequest, engine: SheetReader | None
+    memory: Memory, asked: tuple[_Stored, Question], request: ContextRequest, engine: PageImageReader | None
 ) -> _Answered:
     """What is shown for one question."""
     stored, question = asked

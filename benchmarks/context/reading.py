@@ -1,4 +1,4 @@
-"""Page images really read: what an OCR engine makes of the rows of a sheet that show a message, at the sheet's size."""
+"""Page images really read: what an OCR engine makes of the rows that show a message, at the size of the image."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from rapidfuzz.fuzz import partial_ratio_alignment
 
 from foxing.encoder.bench.baselines import Baseline, RapidOcr, Tesseract
 from foxing.memory import Memory
-from foxing.memory.pages.sheets import PageSheet, SheetSetter
+from foxing.memory.pages.reader_pages import ReaderPage, ReaderPages
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.renderer.readers import Reader, margin_px
 
@@ -25,7 +25,7 @@ PAPER = 255
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a sheet shows a message."""
+    """Where a page image shows a message."""
 
     #: What it shows of the message's text.
     text: str
@@ -35,13 +35,13 @@ class _Place:
     row_px: int
 
 
-class SheetReader:
+class PageImageReader:
     """Reads messages from page images with an OCR engine, each once."""
 
     def __init__(self, memory: Memory, engine: Baseline) -> None:
         self._memory = memory
         self._engine = engine
-        self._sheets: SheetSetter[PageSheet] = SheetSetter(memory._database, memory._decoder, lambda sheet: sheet)
+        self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(memory._database, memory._decoder, lambda page: page)
         #: Base64 of an image → key of a message → where it is.
         self._places: dict[str, dict[str, _Place]] = {}
         self._read: dict[tuple[str, str], str] = {}
@@ -56,24 +56,24 @@ class SheetReader:
         return " ".join(self._words(image, key) for image in wanted)
 
     def _learn(self, bank: str, reader: Reader) -> None:
-        """Notes where each message of a bank stands on the sheets for a reader."""
+        """Notes where each message of a bank stands on the images for a reader."""
         with self._memory._database.read() as connection:
             bank_id = banks.get(connection, bank).id
             keys = [message.message_id for message in self._memory.export(bank)]
             found = messages.by_keys(connection, bank_id, keys)
             spans = pages.spans_of_messages(connection, bank_id, [message.id for message in found.values()])
             ids = list(dict.fromkeys(span.page_id for parts in spans.values() for span in parts))
-        for placed in self._sheets.sheets(ids, reader):
-            layout = placed.sheet.page.layout
+        for placed in self._reader_pages.images(ids, reader):
+            layout = placed.image.page.layout
             _, above = margin_px(layout)
-            self._places[base64.b64encode(placed.sheet.png).decode()] = {
+            self._places[base64.b64encode(placed.image.png).decode()] = {
                 key: _Place(
                     part.content,
                     above + span.start // layout.columns * layout.cell_height_px,
                     above + (max(span.start, span.stop - 1) // layout.columns + 1) * layout.cell_height_px,
                     layout.cell_height_px,
                 )
-                for key, part, span in zip(placed.keys, placed.parts, placed.sheet.page.spans, strict=True)
+                for key, part, span in zip(placed.keys, placed.parts, placed.image.page.spans, strict=True)
             }
 
     def _words(self, image: str, key: str) -> str:

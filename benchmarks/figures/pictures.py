@@ -10,10 +10,10 @@ from PIL import Image
 
 from benchmarks.context.plot import plot as plot_context
 from foxing.api.demo.conversation import demo_conversation
-from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, ink_page, load_codec
+from foxing.encoder import Codec, PageDrawer, Reading, VisionTokens, annotate_page, load_codec
 from foxing.encoder.bench.comparison import kept_of_messages
 from foxing.encoder.bench.plot import plot_classes, plot_curve
-from foxing.memory.ingest.worth import worth_in_bank
+from foxing.memory.ingest.salience import salience_in_bank
 from foxing.renderer import BLANK, DENSE_PAGE, Cells, Entry, Page, Typesetter, render
 
 from .document import Figures
@@ -60,30 +60,30 @@ def draw_tiers(path: Path) -> None:
     width = 2 * part[0] + GAP_PX
     overview = _overview(shown, width)
     step = CELL_PX[1] + part[1] + GAP_PX
-    sheet = Image.new("L", (width, overview.height + GAP_PX + step * len(shown) - GAP_PX), PAPER)
-    sheet.paste(overview, (0, 0))
+    picture = Image.new("L", (width, overview.height + GAP_PX + step * len(shown) - GAP_PX), PAPER)
+    picture.paste(overview, (0, 0))
     for number, page in enumerate(shown):
         top, right = overview.height + GAP_PX + number * step, part[0] + GAP_PX
-        sheet.paste(_text(f"{page.tier}, enlarged"), (0, top))
-        sheet.paste(_text(f"read at {page.tier}: {page.kept:.0%} of the text"), (right, top))
-        sheet.paste(_enlarged(page).resize(part, Image.Resampling.NEAREST), (0, top + CELL_PX[1]))
-        sheet.paste(_as_text(page.reading.cells), (right, top + CELL_PX[1]))
-    sheet.save(path, optimize=True)
+        picture.paste(_text(f"{page.tier}, enlarged"), (0, top))
+        picture.paste(_text(f"read at {page.tier}: {page.kept:.0%} of the text"), (right, top))
+        picture.paste(_enlarged(page).resize(part, Image.Resampling.NEAREST), (0, top + CELL_PX[1]))
+        picture.paste(_as_text(page.reading.cells), (right, top + CELL_PX[1]))
+    picture.save(path, optimize=True)
 
 
 def _overview(shown: Sequence[_ShownPage], width: int) -> Image.Image:
     """The whole pages side by side, each below its tier and its size."""
     side = (width - GAP_PX * (len(shown) - 1)) // len(shown)
-    sheet = Image.new("L", (width, 2 * CELL_PX[1] + side), PAPER)
+    picture = Image.new("L", (width, 2 * CELL_PX[1] + side), PAPER)
     for number, page in enumerate(shown):
         left = number * (side + GAP_PX)
-        sheet.paste(_text(f"{page.tier}: {page.page.rows_used} rows"), (left, 0))
-        sheet.paste(_text(f"{page.tokens.count} tokens, {len(page.tokens.data):,} B"), (left, CELL_PX[1]))
+        picture.paste(_text(f"{page.tier}: {page.page.rows_used} rows"), (left, 0))
+        picture.paste(_text(f"{page.tokens.count} tokens, {len(page.tokens.data):,} B"), (left, CELL_PX[1]))
         image = render(page.page.cells, page.page.layout, page.tier)
-        sheet.paste(FRAME, (left, 2 * CELL_PX[1], left + side, 2 * CELL_PX[1] + side * image.height // image.width))
+        picture.paste(FRAME, (left, 2 * CELL_PX[1], left + side, 2 * CELL_PX[1] + side * image.height // image.width))
         box = (side - 2, side * image.height // image.width - 2)
-        sheet.paste(image.resize(box, Image.Resampling.LANCZOS), (left + 1, 2 * CELL_PX[1] + 1))
-    return sheet
+        picture.paste(image.resize(box, Image.Resampling.LANCZOS), (left + 1, 2 * CELL_PX[1] + 1))
+    return picture
 
 
 def _enlarged(shown: _ShownPage) -> Image.Image:
@@ -110,12 +110,12 @@ def _text(line: str) -> Image.Image:
 def _aged_pages(codec: Codec, entries: Sequence[Entry]) -> list[_ShownPage]:
     """The first page of `entries` at each of `SHOWN_TIERS`, drawn as in a bank of them."""
     page = Typesetter(codec.layout, codec.repertoire).page(entries)
-    inked = ink_page(page, {entry.message_id: entry for entry in entries})
-    texts = [message.entry.content for message in inked.messages]
-    inked = replace(inked, refinements=worth_in_bank(entry.content for entry in entries)(texts))
+    annotated = annotate_page(page, {entry.message_id: entry for entry in entries})
+    texts = [message.entry.content for message in annotated.messages]
+    annotated = replace(annotated, refinements=salience_in_bank(entry.content for entry in entries)(texts))
     shown = []
     for tier in SHOWN_TIERS:
-        (drawn,) = PageDrawer(codec).draw([inked], tier)
+        (drawn,) = PageDrawer(codec).draw([annotated], tier)
         reading = drawn.reading or codec.decode([drawn.tokens])[0]
         set_page = page if drawn.faded is None else drawn.faded.page
         shown.append(_ShownPage(tier, set_page, drawn.tokens, reading, kept_of_messages([page], [set_page], [reading])))

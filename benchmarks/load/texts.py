@@ -3,7 +3,7 @@
 from functools import cache
 from random import Random
 
-from foxing.renderer.ink.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING
+from foxing.renderer.fading.frequencies import FREQUENT_WORDS_PATH, LINES_PER_HALVING
 
 CHARACTERS = 200
 

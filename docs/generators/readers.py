@@ -1,6 +1,6 @@
 """The page of readers, from `foxing.renderer.readers`."""
 
-from foxing.renderer.readers import Reader, packaged_readers, sheet_layout, sheet_px
+from foxing.renderer.readers import Reader, image_px, packaged_readers, reader_layout
 from foxing.renderer.readers.reader import LEGIBLE_FROM
 
 from .markdown import table
@@ -10,15 +10,14 @@ HEAD = f"""\
 # Readers
 
 A reader is a model that may look at page images. It decides in what type and shape pages are laid out for it
-(*sheets*), and its provider's formula says what an image costs. `foxing render FILE… --reader NAME` draws any text for
-one.
+and its provider's formula says what an image costs. `foxing render FILE… --reader NAME` draws any text for one.
 
-A sheet has the smallest type of which the reader is known to read at least {LEGIBLE_FROM:.0%} of texts exactly; type
-that nobody measured is taken to be read, and the table says so. Of all shapes that the reader sees without scaling them
-down, the one that holds the most cells for a token is used; a full-width character takes two cells. Around the text is
-a margin of one cell, which is part of the image and of what is billed, and rows end between words where these fit in a
+A page image has the smallest type of which the reader is known to read at least {LEGIBLE_FROM:.0%} of texts exactly;
+type that nobody measured is taken to be read, and the table says so. Of all shapes that the reader sees without scaling
+them down, the one that holds the most cells for a token is used; a full-width character takes two cells. Around the text
+is a margin of one cell, which is part of the image and of what is billed, and rows end between words where these fit in a
 row, which leaves a few cells of each row blank. Only the dense page of our own codec uses every cell. English has about
-4.3 characters for a text token, so that a sheet saves tokens only where a token holds more cells than that.
+4.3 characters for a text token, so that a page image saves tokens only where a token holds more cells than that.
 """
 SOURCES_HEAD = """\
 ## Sources
@@ -54,7 +53,7 @@ Billing and limits are those of `--base`; limits that matter may be added to it:
 kept in `ours.journal`, so that a run that was interrupted resumes; the profile is written to `ours.toml`, a table as
 above. A size is used if at least 95 % of the sentences were read exactly.
 """
-COLUMNS = ("name", "reader", "type, px", "read exactly", "full sheet, px", "tokens", "cells a token", "bills")
+COLUMNS = ("name", "reader", "type, px", "read exactly", "full page image, px", "tokens", "cells a token", "bills")
 FORMULAS = (
     ("`patches`", "`side`, `max_side_px`, `max_patches`, `multiplier`", "⌈width/side⌉ · ⌈height/side⌉ · multiplier"),
     ("`tiles`", "`fit_px`, `short_side_px`, `tile_px`, `base`, `per_tile`", "base + per_tile · tiles"),
@@ -77,10 +76,10 @@ def readers_page() -> str:
 
 
 def _row(reader: Reader) -> list[str]:
-    layout, cell = sheet_layout(reader), reader.legible
+    layout, cell = reader_layout(reader), reader.legible
     assert cell is not None
     assert reader.billing is not None
-    width, height = sheet_px(layout, layout.rows)
+    width, height = image_px(layout, layout.rows)
     tokens = reader.billing.tokens(width, height)
     exact = "not measured" if cell.exact is None else f"{cell.exact:.1%}"
     shape = f"{width:,} × {height:,}"

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.alignment import misread_cells
+from foxing.encoder.annotation import annotate_page
 from foxing.encoder.bench import PageSet, accuracy
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.fading import DrawnPage, PageDrawer
-from foxing.encoder.ink import ink_page
+from foxing.encoder.drawing import DrawnPage, PageDrawer
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Page, Progress, grid_text, transcribe
 
 #: A message is right from this similarity on, as 1 − Levenshtein distance / longer length.
@@ -65,7 +65,7 @@ def measure_readings(codec: Codec, texts: Mapping[str, PageSet], tiers: list[str
 
 def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Readings) -> LanguageReading:
     messages = {message.message_id: message for message in pages.messages}
-    drawn = PageDrawer(codec).draw([ink_page(page, messages) for page in pages.pages], tier)
+    drawn = PageDrawer(codec).draw([annotate_page(page, messages) for page in pages.pages], tier)
     begun = perf_counter()
     readings = codec.decode([page.tokens for page in drawn])
     seconds = perf_counter() - begun

@@ -9,7 +9,7 @@ from foxing.encoder.bench import PageSet
 from foxing.encoder.conformance import CHECKS
 from foxing.encoder.contract import Codec
 from foxing.encoder.diagnostics import CodecCheck, check_codec
-from foxing.encoder.thresholds import Calibration
+from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.renderer import Progress
 
 from .checks import Check, ConformanceResult, check_conformance
@@ -48,7 +48,7 @@ class FullCheck:
     first: CodecCheck
     conformance: Sequence[ConformanceResult]
     readings: Sequence[LanguageReading]
-    calibration: Calibration
+    calibration: FlagThresholds
     prompts: Sequence[PromptResult]
     speed: Sequence[BatchSpeed]
     served: Sequence[ServedResult]

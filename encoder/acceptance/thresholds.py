@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec
-from foxing.encoder.thresholds import Calibration, TierThreshold
+from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
 
 from .readings import Readings
 
@@ -21,7 +21,7 @@ CANDIDATES = np.concatenate([np.round(np.arange(0.02, 1.0, 0.01), 2), [0.995, 0.
 Compared = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
 
 
-def calibrate(codec: Codec, readings: Readings) -> Calibration:
+def calibrate(codec: Codec, readings: Readings) -> FlagThresholds:
     """The lowest threshold of each tier that keeps silent errors below `SILENT_ERRORS` with 95 % certainty, chosen on
     every other page and measured on the rest. Tiers with fewer than `LEAST_CHARACTERS` are left out."""
     tiers = {tier: _calibrate(pages) for tier, pages in readings.cells.items()}
@@ -29,7 +29,7 @@ def calibrate(codec: Codec, readings: Readings) -> Calibration:
     describable = capabilities_of(codec).describable
     runs_on = {} if describable is None else describable.runs_on()
     model = runs_on.get("model", "") if "endpoint" in runs_on else ""  # its weights are those of no model
-    return Calibration(codec.name, codec.weights, found, model)
+    return FlagThresholds(codec.name, codec.weights, found, model)
 
 
 def _calibrate(pages: Sequence[Compared]) -> TierThreshold | None:

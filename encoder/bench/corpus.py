@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from foxing.encoder.annotation import Refinement
 from foxing.encoder.contract import Codec
 from foxing.encoder.errors import CodecError
-from foxing.encoder.ink import Refinement
 from foxing.renderer import Entry, Page, Typesetter
 
 from .documents import entries, full_pages, read_messages
@@ -37,7 +37,7 @@ class PageSet:
     messages: list[Entry] = field(default_factory=list)
     #: The "lang" of the first document, which decides the classes of words.
     language: str = UNKNOWN_LANGUAGE
-    #: The texts of the messages of a page → what changes the worth of their words where the page fades. None: nothing.
+    #: The texts of the messages of a page → what changes the salience of their words. None: nothing.
     refine: Callable[[Sequence[str]], Sequence[Refinement]] | None = None
 
 

@@ -7,10 +7,10 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageFilter
 
+from foxing.encoder.annotation import AnnotatedPage, Refinement, annotate_page, annotate_reading
 from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.fading import DrawnPage, PageDrawer
-from foxing.encoder.ink import InkedPage, Refinement, ink_page, ink_reading
+from foxing.encoder.drawing import DrawnPage, PageDrawer
 from foxing.renderer import Cells, Entry, Page, transcribe, transcribe_spans
 
 from .corpus import PageSet
@@ -54,23 +54,25 @@ class TierDrawer:
         whole = DrawnPages(pages, [page.cells for page in pages])
         if self._drawer is None:
             return whole
-        return self._draw(self._drawer, whole, [ink_page(page, self._messages) for page in pages], tier)
+        return self._draw(self._drawer, whole, [annotate_page(page, self._messages) for page in pages], tier)
 
     def draw_read(self, drawn: DrawnPages, readings: Sequence[Reading], tier: str) -> DrawnPages:
         """The pages at `tier`, drawn from what was read of them as they were `drawn` before. Raises `CodecError`."""
         pairs = list(zip(drawn.pages, readings, strict=True))
         if self._drawer is None:
             return DrawnPages([replace(page, cells=reading.cells) for page, reading in pairs], drawn.truth)
-        inked = [ink_reading(page, reading, self._messages) for page, reading in pairs]
-        return self._draw(self._drawer, drawn, inked, tier)
+        annotated = [annotate_reading(page, reading, self._messages) for page, reading in pairs]
+        return self._draw(self._drawer, drawn, annotated, tier)
 
-    def _draw(self, drawer: PageDrawer, before: DrawnPages, inked: Sequence[InkedPage], tier: str) -> DrawnPages:
-        inked = [replace(page, refinements=self._refinements(number)) for number, page in enumerate(inked)]
+    def _draw(
+        self, drawer: PageDrawer, before: DrawnPages, annotated: Sequence[AnnotatedPage], tier: str
+    ) -> DrawnPages:
+        annotated = [replace(page, refinements=self._refinements(number)) for number, page in enumerate(annotated)]
         drawn: list[DrawnPage] = []
-        for start in range(0, len(inked), BATCH_PAGES):
-            drawn += drawer.draw(inked[start : start + BATCH_PAGES], tier)
+        for start in range(0, len(annotated), BATCH_PAGES):
+            drawn += drawer.draw(annotated[start : start + BATCH_PAGES], tier)
         pages = [_page(page, new) for page, new in zip(before.pages, drawn, strict=True)]
-        return DrawnPages(pages, [_truth(*each) for each in zip(before.truth, inked, drawn, strict=True)])
+        return DrawnPages(pages, [_truth(*each) for each in zip(before.truth, annotated, drawn, strict=True)])
 
     def _refinements(self, number: int) -> Sequence[Refinement]:
         if self.texts.refine is None:
@@ -82,16 +84,16 @@ def _page(before: Page, drawn: DrawnPage) -> Page:
     return drawn.faded.page if drawn.faded is not None else replace(before, cells=drawn.cells)
 
 
-def _truth(before: Cells, inked: InkedPage, drawn: DrawnPage) -> Cells:
-    """What the cells of a page would hold if nothing had been misread. `before`: the same of `inked.cells`."""
+def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
+    """What the cells of a page would hold if nothing had been misread. `before`: the same of `annotated.cells`."""
     if drawn.faded is None:
         return before
     truth = drawn.cells.copy()
-    flat, was_read, was_meant = truth.reshape(-1), inked.cells.reshape(-1), before.reshape(-1)
-    for message, span, left in zip(inked.messages, drawn.faded.page.spans, drawn.faded.texts, strict=True):
+    flat, was_read, was_meant = truth.reshape(-1), annotated.cells.reshape(-1), before.reshape(-1)
+    for message, span, left in zip(annotated.messages, drawn.faded.page.spans, drawn.faded.texts, strict=True):
         if span.start == span.stop or message.start == message.stop:
             continue
-        read = transcribe(flat[span.start : span.stop].copy(), layout=inked.layout, start=span.start)
+        read = transcribe(flat[span.start : span.stop].copy(), layout=annotated.layout, start=span.start)
         cells, source = span.start + read.cell, message.start + message.cell[left.origin]
         misread = (flat[cells] == was_read[source]) & (was_read[source] != was_meant[source])
         flat[cells[misread]] = was_meant[source[misread]]

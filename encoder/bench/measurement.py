@@ -11,7 +11,7 @@ from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder.contract import Codec, Reading
-from foxing.encoder.fading import PageDrawer
+from foxing.encoder.drawing import PageDrawer
 from foxing.encoder.tokens import VisionTokens
 from foxing.renderer import Page, grid_text, render
 

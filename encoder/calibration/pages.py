@@ -10,7 +10,7 @@ from hashlib import sha256
 from foxing.encoder.bench.word_lists import english_words
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Entry, Typesetter
-from foxing.renderer.readers import Reader, Sheet, Type, sheet_layout, sheet_of
+from foxing.renderer.readers import PageImage, Reader, Type, page_image, reader_layout
 
 #: Cells of the default grid, in px, smallest first.
 CELLS = ((5, 10), (6, 12), (7, 14), (8, 16), (9, 18), (10, 20), (12, 24), (14, 28), (16, 32), (20, 40))
@@ -30,7 +30,7 @@ class SamplePage:
     cell: Type
     #: Its number among those of this cell, from 0.
     number: int
-    sheet: Sheet
+    image: PageImage
     #: What stands on it.
     text: str
     #: The sentences of `text` that hold no identifier, and the identifiers.
@@ -40,7 +40,7 @@ class SamplePage:
     @property
     def key(self) -> str:
         """Identifies the image."""
-        return sha256(self.sheet.png).hexdigest()[:24]
+        return sha256(self.image.png).hexdigest()[:24]
 
     @property
     def text_tokens(self) -> int:
@@ -61,7 +61,7 @@ def sample_pages(
 
 def _pages(reader: Reader, cell: Type, count: int, rows: int | None) -> Iterator[SamplePage]:
     tried = Reader.model_validate({**reader.model_dump(), "type": (cell.model_dump(),)})
-    layout = sheet_layout(tried)
+    layout = reader_layout(tried)
     layout = replace(layout, rows=min(layout.rows, rows or layout.rows))
     for number in range(count):
         said = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
@@ -69,7 +69,7 @@ def _pages(reader: Reader, cell: Type, count: int, rows: int | None) -> Iterator
         page = Typesetter(layout).page([Entry("", "", text, _NO_TIME, header=False)])
         stop = page.spans[0].char_stop
         sentences, identifiers = _places(said, stop)
-        yield SamplePage(cell, number, sheet_of(page, tried), text[:stop], sentences, identifiers)
+        yield SamplePage(cell, number, page_image(page, tried), text[:stop], sentences, identifiers)
 
 
 def _sentences(seed: str, characters: int) -> Iterator[str]:

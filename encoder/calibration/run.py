@@ -74,7 +74,7 @@ class CellResult:
 Advance = Callable[[int, int, Cost], None]
 
 
-class Calibration:
+class ReaderCurve:
     """Sample pages, the endpoint that reads them, and the journal of its answers."""
 
     def __init__(self, pages: Sequence[SamplePage], journal: Journal, prices: Prices) -> None:
@@ -97,7 +97,7 @@ class Calibration:
         return self._cost(self.left, [most_tokens(page) for page in self.left])
 
     def _cost(self, pages: Sequence[SamplePage], written: Iterable[int]) -> Cost:
-        prompt = sum(page.sheet.tokens + self._prompt_tokens for page in pages)
+        prompt = sum(page.image.tokens + self._prompt_tokens for page in pages)
         completion = sum(written)
         return Cost(len(pages), prompt, completion, self.prices.of(prompt, completion))
 
@@ -109,7 +109,7 @@ class Calibration:
         left = self.left
         for done, page in enumerate(left):
             advance(len(self.pages) - len(left) + done, len(self.pages), spent)
-            body = merged(request_body(api, endpoint.options.model, page.sheet.png, most_tokens(page)), extra)
+            body = merged(request_body(api, endpoint.options.model, page.image.png, most_tokens(page)), extra)
             answer = endpoint.ask(call_of(api), body)
             self.journal.add(page.key, answer)
             spent = self._with(spent, page, answer)
@@ -118,7 +118,7 @@ class Calibration:
 
     def _with(self, spent: Cost, page: SamplePage, answer: Answer) -> Cost:
         """`spent` and an answer; tokens that the endpoint does not report are counted here."""
-        prompt = answer.prompt_tokens or page.sheet.tokens + self._prompt_tokens
+        prompt = answer.prompt_tokens or page.image.tokens + self._prompt_tokens
         completion = answer.completion_tokens or count_text_tokens(answer.text)
         return Cost(
             spent.requests + 1,
@@ -155,7 +155,7 @@ class Calibration:
             cell,
             len(pages),
             sum(scores, Score()),
-            fmean(page.sheet.tokens for page in pages),
+            fmean(page.image.tokens for page in pages),
             fmean(reported) if reported else None,
             fmean(page.text_tokens for page in pages),
         )

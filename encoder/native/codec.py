@@ -15,7 +15,7 @@ from foxing.encoder.errors import CodecError
 from foxing.encoder.tokens import STREAM, VisionTokens
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, WIDE_TAIL, Cells, Repertoire
 
-from .calibration import WITH_CONFIDENCE, Calibration
+from .confidence_scaling import WITH_CONFIDENCE, ConfidenceScaling
 from .decoder import NAME, TokenDecoder
 from .runner import NetworkRunner, to_pixels
 from .weights import WEIGHTS_PATH, load_weights, weights_digest
@@ -29,11 +29,11 @@ class NativeCodec:
     name = NAME
     layout = DENSE_PAGE
 
-    def __init__(self, runner: NetworkRunner, weights: str, calibration: Calibration | None = None) -> None:
+    def __init__(self, runner: NetworkRunner, weights: str, calibration: ConfidenceScaling | None = None) -> None:
         """`weights`: digest of the weights file."""
         self.runner = runner
         self.weights = weights
-        self.calibration = calibration or Calibration()
+        self.calibration = calibration or ConfidenceScaling()
         self.repertoire: Repertoire | None = runner.charset.repertoire
         self.context_rows: int | None = None
         dims = runner.model.dims
@@ -57,7 +57,7 @@ class NativeCodec:
         chosen = pick_device(device)
         model, charset, prior, info = load_weights(path)
         model.eval().requires_grad_(False).to(chosen)
-        return cls(NetworkRunner(model, charset, prior), weights_digest(path), Calibration.from_info(info))
+        return cls(NetworkRunner(model, charset, prior), weights_digest(path), ConfidenceScaling.from_info(info))
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""

@@ -11,8 +11,8 @@ from foxing.encoder.errors import TokensError
 from foxing.encoder.tokens import STREAM, VisionTokens
 from foxing.renderer import DENSE_PAGE, GAP_MARK, NEWLINE_MARK, Cells
 
-from .calibration import Calibration
 from .charset import Charset
+from .confidence_scaling import ConfidenceScaling
 from .entropy.alphabet import Alphabet, SymbolGrid
 from .entropy.confidence import CERTAIN_FROM
 from .entropy.kernel import Kernel
@@ -68,7 +68,7 @@ class PageStreams:
 class TokenDecoder:
     """Decodes the vision tokens of one set of weights. Safe to share between threads."""
 
-    def __init__(self, streams: PageStreams, weights: str, calibration: Calibration, dims: NativeDims) -> None:
+    def __init__(self, streams: PageStreams, weights: str, calibration: ConfidenceScaling, dims: NativeDims) -> None:
         """`weights`: their digest."""
         self.streams = streams
         self.weights = weights

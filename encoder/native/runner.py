@@ -13,8 +13,8 @@ from torch import Tensor
 
 from foxing.renderer import DENSE_PAGE, TOKEN_SIDE_PX, Cells
 
-from .calibration import Calibration
 from .charset import Charset
+from .confidence_scaling import ConfidenceScaling
 from .decoder import PageStreams
 from .entropy.alphabet import COLUMNS, SymbolGrid, Symbols
 from .entropy.tables import PriorTables
@@ -76,7 +76,7 @@ class NetworkRunner:
         fields = ((part.symbols, part.rare, part.cells, part.confidence) for part in parts)
         return RecognizedPages(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
-    def encode(self, pixels: Tensor, tier: str, room: int, calibration: Calibration) -> list[bytes]:
+    def encode(self, pixels: Tensor, tier: str, room: int, calibration: ConfidenceScaling) -> list[bytes]:
         """The stream of each page, cut if it takes more than `room` bytes. `pixels`: as for `recognize`."""
         temperature, certain_from = calibration.temperature(tier), calibration.certain_from(tier)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from foxing.encoder.errors import CodecError
 
-from .calibration import CalibrationInfo
 from .charset import Charset
+from .confidence_scaling import ConfidenceScalingInfo
 from .entropy.tables import PriorTables
 from .model import NativeModel
 from .network.dims import NativeDims
@@ -24,7 +24,7 @@ PRIOR = "prior."  # begins the names of the prior's tables
 DIGEST_CHARACTERS = 12  # of the sha256 that names the weights in vision tokens
 
 
-class WeightsInfo(CalibrationInfo, total=False):
+class WeightsInfo(ConfidenceScalingInfo, total=False):
     """What training and calibration record in a weights file."""
 
     #: Steps of training.

@@ -15,7 +15,7 @@ from foxing.encoder.alignment import BLANK_CONFIDENCE, ink_of, mask_untrusted, p
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
-from foxing.encoder.thresholds import Calibration
+from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.encoder.tokens import PNG, VisionTokens, png_bytes
 from foxing.renderer import (
     BLANK,
@@ -80,7 +80,7 @@ class EndpointCodec:
         """A codec for the server in `options`, which is not contacted yet. Raises `CodecError`."""
         codec = cls(options, Endpoint(options, timing))
         if options.calibration is not None:
-            calibration = Calibration.read(options.calibration.expanduser())
+            calibration = FlagThresholds.read(options.calibration.expanduser())
             codec.flag(calibration.thresholds_for(codec.name, codec.weights, options.model))
         return codec
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from pydantic import Field
 
 from foxing.encoder.contract import Codec
+from foxing.encoder.flag_thresholds import FlagThresholds
 from foxing.encoder.plugin import CodecOptions, CodecPlugin, Dependencies
 from foxing.encoder.remote.options import ServerOptions
 from foxing.encoder.remote.plugin import DEPENDENCIES as SERVER_DEPENDENCIES
-from foxing.encoder.thresholds import Calibration
 from foxing.renderer import PageLayout
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _open(model_class: "type[VisionModel]", device: str, options: VisionOptions,
         codec = RemoteVisionCodec(loaded, weights, endpoint, **settings)
     codec.timeout_s = options.timeout_s
     if options.calibration is not None:
-        codec.flag(Calibration.read(options.calibration.expanduser()).thresholds_for(codec.name, weights))
+        codec.flag(FlagThresholds.read(options.calibration.expanduser()).thresholds_for(codec.name, weights))
     return codec
 
 

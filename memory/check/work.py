@@ -9,7 +9,6 @@ import zstandard
 from sqlalchemy import Connection
 
 from foxing.encoder import TokensError
-from foxing.memory.clock import later
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.errors import InvalidPolicy, TokensDamaged
 from foxing.memory.lifecycle.jobs import LEASE as JOB_LEASE
@@ -27,6 +26,7 @@ from foxing.memory.storage.repositories.integrity.rows import WastebasketRow
 from foxing.memory.storage.repositories.schedule import JobKind
 from foxing.memory.values.policy import Policy
 from foxing.renderer import PageLayout
+from foxing.renderer.clock import later
 
 from .problem import Problem, in_bank, in_one
 

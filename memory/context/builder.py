@@ -11,7 +11,7 @@ from foxing.memory.errors import InvalidInput
 from foxing.memory.lifecycle.recall_weights import RecallWeights
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import recalled_message
-from foxing.memory.pages.sheets import SheetSetter
+from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
@@ -23,8 +23,8 @@ from foxing.renderer.readers import Reader, Readers
 
 from .blocks import Block, ImageBlock, TextBlock, written
 from .limits import ImageLimits
-from .plan import Match, Offer, Plan, Planner, match_worths
-from .sheets import DrawnSheet
+from .plan import Match, Offer, Plan, Planner, match_values
+from .prompt_images import PromptImage
 from .transcript import headed, headed_tokens, line_tokens
 
 #: Messages that are given exactly as long as they take no more than this share of the budget where something is asked.
@@ -39,7 +39,7 @@ STRIDE = 5
 STEPS, LEAST_STEP = 16, 32
 #: Matches that recall is asked for: more where the budget holds more.
 MATCHES, TOKENS_PER_MATCH = 40, 32
-#: Pages of which sheets are drawn.
+#: Pages of which images are drawn.
 PAGES = 24
 RECALLED = "What was said earlier, from memory (times in UTC; ⋯ is what has faded):"
 RECENT = "The last messages:"
@@ -59,12 +59,12 @@ class _Recalled:
     """What recall found, and how it can be shown."""
 
     spans: Sequence[RecalledMessage] = ()
-    sheets: Sequence[DrawnSheet] = ()
-    #: For each of `spans`: the sheets that show it together.
+    images: Sequence[PromptImage] = ()
+    #: For each of `spans`: the images that show it together.
     shown_by: Sequence[frozenset[int]] = ()
-    #: For each of `sheets`: the messages on it that are none of `spans`; of one shown in part, its share.
+    #: For each of `images`: the messages on it that are none of `spans`; of one shown in part, its share.
     beside: Sequence[float] = ()
-    #: Those that a sheet shows in part, whole, by number. Those that stand as text anyway are not among them.
+    #: Those that a page image shows in part, whole, by number. Those that stand as text anyway are not among them.
     whole: Mapping[int, RecalledMessage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -85,7 +85,7 @@ class ContextBuilder:
         self.assembler = assembler
         self.readers = readers
         self.rehearsals = rehearsals
-        self._sheets = SheetSetter(database, assembler.decoder, DrawnSheet.of)
+        self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
         """See `Memory.context`. `now`: the time that words are relative to."""
@@ -100,7 +100,7 @@ class ContextBuilder:
                 self.rehearsals.record_keys(bank, _given(recalled, plan), now)
                 return result
             # tokens of lines do not quite add up: the last match goes
-            plan = Plan(plan.texts - {max(plan.texts)}, plan.sheets, plan.tokens)
+            plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)
 
     def _recent(self, bank: str, request: ContextRequest) -> list[RecalledMessage]:
         """The last messages that are given exactly. Raises `InvalidInput` as `_recent` does."""
@@ -146,11 +146,11 @@ class ContextBuilder:
                 parts = pages.spans_of_messages(connection, bank_id, list(numbers.values()))
             ids = [numbers[span.message_id] for span in spans if span.message_id in numbers]
             wanted = list(dict.fromkeys(part.page_id for i in ids for part in parts.get(i, ())))[:PAGES]
-            recalled.sheets = self._sheets.sheets(wanted, reader)
-            recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.sheets) for s in spans]
+            recalled.images = self._reader_pages.images(wanted, reader)
+            recalled.shown_by = [_shown_by(numbers.get(s.message_id), parts, wanted, recalled.images) for s in spans]
             matching = set(ids)
-            recalled.beside = [_others(sheet, matching) for sheet in recalled.sheets]
-            whole = self._whole(bank_id, {number for sheet in recalled.sheets for number in sheet.placed.in_part})
+            recalled.beside = [_others(image, matching) for image in recalled.images]
+            whole = self._whole(bank_id, {number for image in recalled.images for number in image.placed.in_part})
             recalled.whole = {
                 number: message
                 for number, message in whole.items()
@@ -171,17 +171,17 @@ def _shown_by(
     number: int | None,
     parts: Mapping[int, Sequence[pages.SpanRow]],
     wanted: Sequence[int],
-    sheets: Sequence[DrawnSheet],
+    images: Sequence[PromptImage],
 ) -> frozenset[int]:
-    """The sheets that show a message together; none if a page of it was not drawn."""
+    """The images that show a message together; none if a page of it was not drawn."""
     if number is None or not parts.get(number) or any(part.page_id not in wanted for part in parts[number]):
         return frozenset()
-    return frozenset(place for place, sheet in enumerate(sheets) if number in sheet.placed.shares)
+    return frozenset(place for place, image in enumerate(images) if number in image.placed.shares)
 
 
-def _others(sheet: DrawnSheet, matching: Container[int]) -> float:
-    """How many messages a sheet shows that are not among those `matching`."""
-    return sum(share for number, share in sheet.placed.shares.items() if number not in matching)
+def _others(image: PromptImage, matching: Container[int]) -> float:
+    """How many messages a page image shows that are not among those `matching`."""
+    return sum(share for number, share in image.placed.shares.items() if number not in matching)
 
 
 def _recent(latest: Sequence[_Last], request: ContextRequest) -> list[RecalledMessage]:
@@ -221,41 +221,41 @@ def _plan(recalled: _Recalled, room: int, request: ContextRequest, reader: Reade
     """The plan of what recall found, within the room and within what the provider takes; notes say what that left
     out."""
     places: Sequence[frozenset[int]] = recalled.shown_by or [frozenset()] * len(recalled.spans)
-    worths = match_worths([span.score for span in recalled.spans])
+    values = match_values([span.score for span in recalled.spans])
     matches = [
-        Match(line_tokens(span), worth, sheets)
-        for span, worth, sheets in zip(recalled.spans, worths, places, strict=True)
+        Match(line_tokens(span), value, images)
+        for span, value, images in zip(recalled.spans, values, places, strict=True)
     ]
-    whole = [sum(map(line_tokens, _whole_beside([sheet], recalled))) for sheet in recalled.sheets]
+    whole = [sum(map(line_tokens, _whole_beside([image], recalled))) for image in recalled.images]
     offers = [
-        Offer(sheet.tokens(keepsakes=request.keepsakes) + text, sheet.text_tokens + text, beside)
-        for sheet, text, beside in zip(recalled.sheets, whole, recalled.beside, strict=True)
+        Offer(image.tokens(keepsakes=request.keepsakes) + text, image.text_tokens + text, beside)
+        for image, text, beside in zip(recalled.images, whole, recalled.beside, strict=True)
     ]
-    limits = ImageLimits(reader, recalled.sheets)
+    limits = ImageLimits(reader, recalled.images)
     while True:
         allowed = [
             replace(offer, tokens=room + 1) if n in limits.too_large else offer for n, offer in enumerate(offers)
         ]
         planner = Planner(matches, allowed, max(0, room), limits.most)
         plan = {"best": planner.best, "text": planner.text, "images": planner.images}[request.show]()
-        if limits.admit(plan.sheets):
+        if limits.admit(plan.images):
             recalled.notes += limits.notes
             if matches and not plan.tokens:
                 recalled.notes.append(_too_small(matches, room))
             return plan
 
 
-def _whole_beside(sheets: Sequence[DrawnSheet], recalled: _Recalled) -> list[RecalledMessage]:
-    """The messages that `sheets` show in part, whole."""
+def _whole_beside(images: Sequence[PromptImage], recalled: _Recalled) -> list[RecalledMessage]:
+    """The messages that `images` show in part, whole."""
     in_part = dict.fromkeys(
-        number for sheet in sheets for number in sheet.placed.shares if number in sheet.placed.in_part
+        number for image in images for number in image.placed.shares if number in image.placed.in_part
     )
     return [recalled.whole[number] for number in in_part if number in recalled.whole]
 
 
 def _given(recalled: _Recalled, plan: Plan) -> list[str]:
     """Ids of the matches that the content of a plan shows, best first."""
-    shown = [bool(sheets) and sheets <= plan.sheets for sheets in recalled.shown_by] or [False] * len(recalled.spans)
+    shown = [bool(images) and images <= plan.images for images in recalled.shown_by] or [False] * len(recalled.spans)
     return [span.message_id for n, span in enumerate(recalled.spans) if n in plan.texts or shown[n]]
 
 
@@ -273,13 +273,13 @@ def _result(
 ) -> ContextResult:
     """The content of a plan: page images, then matches and what the images show in part, each in time order, then the
     last messages."""
-    sheets = [recalled.sheets[place] for place in sorted(plan.sheets)]
-    whole = {message.message_id: message for message in _whole_beside(sheets, recalled)}
+    images = [recalled.images[place] for place in sorted(plan.images)]
+    whole = {message.message_id: message for message in _whole_beside(images, recalled)}
     found = [recalled.spans[n] for n in plan.texts if recalled.spans[n].message_id not in whole]
     matches = sorted([*found, *whole.values()], key=lambda span: (span.created_at, span.message_id))
     blocks: list[Block] = []
-    for drawn in sheets:
-        image = ImageBlock(drawn.sheet.png, drawn.sheet.width_px, drawn.sheet.height_px, drawn.sheet.tokens)
+    for drawn in images:
+        image = ImageBlock(drawn.image.png, drawn.image.width_px, drawn.image.height_px, drawn.image.tokens)
         blocks += [TextBlock(drawn.said(keepsakes=request.keepsakes)), image]
     if matches:
         blocks.append(TextBlock(headed(RECALLED, matches)))
@@ -287,15 +287,15 @@ def _result(
     if recent:
         blocks.append(TextBlock(headed(RECENT, recent)))
     texts = sum(headed_tokens(head, said) for head, said in ((RECALLED, matches), (RECENT, recent)) if said)
-    images = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in sheets)
+    shown_tokens = sum(drawn.tokens(keepsakes=request.keepsakes) for drawn in images)
     as_text = [message.message_id for message in (*matches, *recent)]
     return ContextResult(
         content=written(blocks, request.form or reader.provider),
         stable_blocks=stable,
-        billed_tokens=texts + images,
-        text_tokens_instead=texts + sum(drawn.text_tokens for drawn in sheets),
-        message_ids=list(dict.fromkeys([*(key for drawn in sheets for key in drawn.placed.keys), *as_text])),
-        in_part=list(dict.fromkeys(key for drawn in sheets for key in drawn.placed.keys_of(drawn.placed.in_part))),
+        billed_tokens=texts + shown_tokens,
+        text_tokens_instead=texts + sum(drawn.text_tokens for drawn in images),
+        message_ids=list(dict.fromkeys([*(key for drawn in images for key in drawn.placed.keys), *as_text])),
+        in_part=list(dict.fromkeys(key for drawn in images for key in drawn.placed.keys_of(drawn.placed.in_part))),
         reader=reader.name,
         formula="; ".join(filter(None, (reader.formula, TEXT_FORMULA))),
         notes=recalled.notes,

@@ -10,7 +10,6 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from foxing.memory.clock import later
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict, InvalidInput, MemoryFault
 from foxing.memory.index.hybrid import HybridSearch
@@ -25,6 +24,7 @@ from foxing.memory.text.terms import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import Policy
 from foxing.renderer import TIERS
+from foxing.renderer.clock import later
 
 from .calls import StoreCall
 from .group_commit import GroupCommit

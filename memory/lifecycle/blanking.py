@@ -36,7 +36,7 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns
 from foxing.memory.storage.repositories.wastebasket import DroppedParts
 from foxing.renderer import BLANK, GAP_MARK, PageLayout, code_points
-from foxing.renderer.ink import FadedText
+from foxing.renderer.fading import FadedText
 
 
 @dataclass(frozen=True)

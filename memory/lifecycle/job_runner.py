@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from foxing.memory.clock import later
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
 from foxing.memory.storage.database import Database
@@ -16,6 +15,7 @@ from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKin
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import PageLeft
 from foxing.renderer import Progress
+from foxing.renderer.clock import later
 
 from .age import Ager
 from .embed import MessageEmbedder

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
-from foxing.memory.clock import utc_now
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
@@ -20,6 +19,7 @@ from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueL
 from foxing.memory.telemetry import step
 from foxing.memory.values.reports import PageLeft, TickReport
 from foxing.renderer import FoxingError
+from foxing.renderer.clock import utc_now
 
 from .job_runner import JobResult, JobRunner
 from .recall_weights import RecallWeights

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from foxing.encoder import TierSpec
-from foxing.memory.clock import later
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.values.policy import Policy
 from foxing.renderer import tier_rank
+from foxing.renderer.clock import later
 
 
 @dataclass(frozen=True)

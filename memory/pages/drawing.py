@@ -9,23 +9,23 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from foxing.encoder import (
+    AnnotatedMessage,
+    AnnotatedPage,
     DrawnPage,
-    InkedMessage,
-    InkedPage,
+    FadedLayout,
     PageDrawer,
     Reading,
-    SetAgain,
     VisionTokens,
     misread_cells,
 )
-from foxing.memory.salience import keeping, rare_in_bank, rehearsed
+from foxing.memory.salience import by_rarity, by_recall_weight, fade_last
 from foxing.memory.storage.repositories import messages, pages, rehearsals
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
 from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
-from foxing.renderer.ink import FadedText
+from foxing.renderer.fading import FadedText
 
 from .content import PageState
 from .preview import word_counts
@@ -132,19 +132,19 @@ def _texts(
     return [splice(state, layout, span, keepsakes) for span in spans]
 
 
-def _inked(page: StoredPage) -> InkedPage:
-    inked = []
+def _inked(page: StoredPage) -> AnnotatedPage:
+    annotated = []
     for span, text in zip(page.spans, page.texts, strict=True):
         message = page.messages[span.message_id]
         entry = Entry(str(message.id), message.role, "", message.created_at, message.thread, message.name)
-        inked.append(InkedMessage.of(entry, span, text.transcription, _edges(page, span)))
+        annotated.append(AnnotatedMessage.of(entry, span, text.transcription, _edges(page, span)))
     cells = page.state.cells[: page.row.rows_used]
     refinements = (
-        rare_in_bank(page.frequencies),
-        rehearsed([page.rehearsals.get(span.message_id, 0.0) for span in page.spans]),
-        keeping([text.keepsakes for text in page.texts]),
+        by_rarity(page.frequencies),
+        by_recall_weight([page.rehearsals.get(span.message_id, 0.0) for span in page.spans]),
+        fade_last([text.keepsakes for text in page.texts]),
     )
-    return InkedPage(PageLayout.from_dict(page.row.layout), cells, inked, refinements)
+    return AnnotatedPage(PageLayout.from_dict(page.row.layout), cells, annotated, refinements)
 
 
 def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
@@ -168,7 +168,7 @@ def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
     return either(state.confidence[: len(drawn)] == 0, np.zeros(drawn.shape, dtype=bool))
 
 
-def _misread_left(page: StoredPage, faded: SetAgain) -> Flags:
+def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
     """The same of a page that was set again."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
     read = transcribe_spans(faded.page)
@@ -178,7 +178,7 @@ def _misread_left(page: StoredPage, faded: SetAgain) -> Flags:
     return misread.reshape(faded.page.cells.shape)
 
 
-def _parts(page: StoredPage, faded: SetAgain) -> PageParts:
+def _parts(page: StoredPage, faded: FadedLayout) -> PageParts:
     spans: list[NewSpan] = [
         {
             "ordinal": old.ordinal,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from foxing.encoder.bench.word_classes import WordClass, classify, words_of
 from foxing.memory.values.reports import WordCount, WordCounts
 from foxing.renderer import code_points
-from foxing.renderer.ink import FadedText, languages_of
+from foxing.renderer.fading import FadedText, languages_of
 
 
 def word_counts(texts: Sequence[str], left: Sequence[FadedText] | None) -> WordCounts:

@@ -13,7 +13,7 @@ from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.message_parts import recalled_message
-from foxing.memory.pages.sheets import PageSheet, SheetSetter
+from foxing.memory.pages.reader_pages import ReaderPage, ReaderPages
 from foxing.memory.pages.view import draw_page, encode_png
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
@@ -32,7 +32,7 @@ class _Answer:
     """Images and open messages collected up to a limit."""
 
     limit: int
-    #: page id, or place of a sheet → ids of the matching messages on it, in the order of the answer
+    #: page id, or place of a page image → ids of the matching messages on it, in the order of the answer
     message_ids: dict[int, list[str]] = field(default_factory=dict)
     open_matches: list[Candidate] = field(default_factory=list)
     #: matches that were added
@@ -41,7 +41,7 @@ class _Answer:
     full: bool = False
 
     def add(self, candidate: Candidate, page_ids: Sequence[int]) -> bool:
-        """Adds a match and the pages or sheets that hold it; False if that would exceed the limit. The first match is
+        """Adds a match and the pages or images that hold it; False if that would exceed the limit. The first match is
         always added."""
         message = candidate.message
         shown = len(self.message_ids) + len(self.open_matches)
@@ -99,7 +99,7 @@ class ImageRecaller:
         self.search = search
         self.assembler = assembler
         self.readers = readers
-        self._sheets: SheetSetter[PageSheet] = SheetSetter(database, assembler.decoder, lambda sheet: sheet)
+        self._reader_pages: ReaderPages[ReaderPage] = ReaderPages(database, assembler.decoder, lambda page: page)
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
@@ -146,18 +146,18 @@ class ImageRecaller:
         return _Shown(found.answer, images, unreadable)
 
     def _laid_out(self, found: _Found, reader: Reader) -> _Shown:
-        """The answer as far as the limit admits its sheets, with an image of each sheet that shows a match."""
-        sheets = self._sheets.sheets(list(found.answer.message_ids), reader)
+        """The answer as far as the limit admits its images, with an image of each image that shows a match."""
+        images = self._reader_pages.images(list(found.answer.message_ids), reader)
         answer = _Answer(found.answer.limit, full=found.answer.full)
         unreadable: list[str] = []
         for candidate in found.answer.added:
-            shown = [place for place, sheet in enumerate(sheets) if candidate.message.id in sheet.shares]
+            shown = [place for place, image in enumerate(images) if candidate.message.id in image.shares]
             if not answer.add(candidate, shown):
                 break
             if not shown and not candidate.message.open:
                 unreadable.append(candidate.message.key)
-        images = [(_sheet_image(sheets[n], keys), sheets[n].in_part) for n, keys in answer.message_ids.items()]
-        return _Shown(answer, images, unreadable)
+        recalled = [(_recalled_image(images[n], keys), images[n].in_part) for n, keys in answer.message_ids.items()]
+        return _Shown(answer, recalled, unreadable)
 
     def _find(
         self, connection: Connection, bank_name: str, query: RecallQuery, now: datetime, question: QueryEmbedding
@@ -224,17 +224,17 @@ def _image(
     return shown, begins_before.keys() | goes_on.keys()
 
 
-def _sheet_image(placed: PageSheet, keys: Sequence[str]) -> RecalledImage:
-    """A sheet of a page. `keys`: ids of the matches on it."""
-    sheet = placed.sheet
+def _recalled_image(placed: ReaderPage, keys: Sequence[str]) -> RecalledImage:
+    """A page image of a page. `keys`: ids of the matches on it."""
+    image = placed.image
     return RecalledImage.model_validate(
         {
             "page_id": placed.page.key,
             "tier": placed.page.tier,
-            "data": base64.b64encode(sheet.png).decode(),
-            "width": sheet.width_px,
-            "height": sheet.height_px,
-            "tokens": sheet.tokens,
+            "data": base64.b64encode(image.png).decode(),
+            "width": image.width_px,
+            "height": image.height_px,
+            "tokens": image.tokens,
             "message_ids": list(keys),
             "begins_before": placed.keys_of(placed.begins_before),
             "goes_on": placed.keys_of(placed.goes_on),

@@ -10,7 +10,6 @@ from typing import Any, TypeVar, Unpack
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
-from foxing.memory.clock import later
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
 from foxing.memory.ingest.validate import check_bank_name, first_error
@@ -29,6 +28,7 @@ from foxing.memory.values.records import (
     RecordSearch,
     RecordWrite,
 )
+from foxing.renderer.clock import later
 
 from .listing import SearchFields, list_namespaces, record_of, search_records
 from .writer import RecordWriter

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from foxing.memory.clock import later
 from foxing.memory.compact_json import compact_json
 from foxing.memory.errors import Conflict
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import NewRecord, RecordRow, Within
 from foxing.memory.values.records import ClearRecords, DeleteRecord, PutRecord, RecordChange, RecordWrite
+from foxing.renderer.clock import later
 
 
 class RecordWriter:

@@ -1,11 +1,13 @@
 """Bases of all values that a memory takes and returns."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
+
+from foxing.memory.errors import InvalidTime
 
 
 class Value(BaseModel):
@@ -29,6 +31,16 @@ def _check_moment(value: Any) -> Any:
 _YEAR = re.compile(r"\d{4}-")
 #: A time with an offset: aware, or text in RFC 3339. Numbers are no times.
 Moment = Annotated[AwareDatetime, Strict(False), BeforeValidator(_check_moment)]
+
+
+def aware_utc(now: datetime) -> datetime:
+    """`now` in UTC. Raises `InvalidTime` if it is naive or outside the years 1 to 9999."""
+    if now.tzinfo is None:
+        raise InvalidTime("now has no timezone; write it like 2026-03-02T09:15:00+01:00")
+    try:
+        return now.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidTime("now lies outside the years 1 to 9999 in UTC") from error
 
 
 def _check_integer(value: Any) -> Any:

@@ -22,8 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.clock import later
 from foxing.memory.errors import InvalidPolicy
+from foxing.renderer.clock import later
 from foxing.renderer.layout import TIERS, tier_rank
 
 from .base import Input, Moment, Tier, Value

@@ -7,8 +7,8 @@ from typing import Literal, TypedDict, Unpack
 
 from pydantic import Field
 
-from foxing.memory.clock import aware_utc
 from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import aware_utc
 
 from .base import Tier, Value
 from .messages import RecalledMessage

@@ -1,26 +1,26 @@
 """Readers of page images: what they can read, what they bill, and pages laid out for them."""
 
 from .billing import Billing, Crops, Flat, Modes, Patches, Tiles
+from .page_images import PageImage, image_px, margin_px, page_image, page_images, reader_layout
 from .reader import Reader, ReaderProfileError, Readers, Type, UnknownReader, packaged_readers
-from .sheets import Sheet, margin_px, set_sheets, sheet_layout, sheet_of, sheet_px
 
 __all__ = [
     "Billing",
     "Crops",
     "Flat",
     "Modes",
+    "PageImage",
     "Patches",
     "Reader",
     "ReaderProfileError",
     "Readers",
-    "Sheet",
     "Tiles",
     "Type",
     "UnknownReader",
+    "image_px",
     "margin_px",
     "packaged_readers",
-    "set_sheets",
-    "sheet_layout",
-    "sheet_of",
-    "sheet_px",
+    "page_image",
+    "page_images",
+    "reader_layout",
 ]

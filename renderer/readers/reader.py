@@ -88,7 +88,7 @@ class Reader(_Profile):
     #: Prices of a million tokens, as `foxing calibrate` shows them; None: not known.
     prompt_price: Annotated[float, Field(ge=0)] | None = None
     completion_price: Annotated[float, Field(ge=0)] | None = None
-    #: Whether it reads the dense page of our own codec, which uses every cell. Sheets of others have a margin, and rows
+    #: Whether it reads the dense page of our own codec, which uses every cell. Those of others have a margin, and rows
     #: that end with words.
     dense: bool = False
     #: What it was tried with.

@@ -101,7 +101,7 @@ class SteppingClock:
                 return cls.fromtimestamp(time.time(), tz) + clock.shift
 
         for name, module in list(sys.modules.items()):
-            asks = name.startswith(("apscheduler.", "foxing.api.scheduler", "foxing.memory.clock"))
+            asks = name.startswith(("apscheduler.", "foxing.api.scheduler", "foxing.renderer.clock"))
             if asks and getattr(module, "datetime", None) is datetime:
                 monkeypatch.setattr(module, "datetime", Stepped)
 

@@ -14,7 +14,7 @@ from foxing.encoder.acceptance import LANGUAGES, Plan, Readings, calibrate, full
 from foxing.encoder.acceptance.readings import measure_readings
 from foxing.encoder.bench import texts_of
 from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
-from foxing.encoder.thresholds import Calibration, TierThreshold
+from foxing.encoder.flag_thresholds import FlagThresholds, TierThreshold
 from foxing.encoder.vision.codec import VisionCodec
 from training.tiny_reader.pages import PageGenerator
 
@@ -80,7 +80,7 @@ def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path
 
     file = tmp_path / "calibration.json"
     check.calibration.write(file)
-    assert Calibration.read(file) == check.calibration
+    assert FlagThresholds.read(file) == check.calibration
     options = {"model": str(TINY_READER), "calibration": str(file), "batch_tokens": 9_999}
     calibrated = load_codec("deepseek-ocr", "cpu", options)
     assert calibrated.tiers["tiny"].flag_below == threshold.flag_below
@@ -111,7 +111,7 @@ def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) 
     options = {"url": "http://127.0.0.1:9/v1", "model": "a-model"}
     file = tmp_path / "calibration.json"
     calibrate(load_codec("remote", options=options), Readings([], {"base": [cells(0.7), cells(0.7)]})).write(file)
-    assert Calibration.read(file).model == "a-model"
+    assert FlagThresholds.read(file).model == "a-model"
     calibrated = load_codec("remote", options={**options, "calibration": str(file)})
     assert {tier: spec.flag_below for tier, spec in calibrated.tiers.items() if tier in ("base", "small")} == {
         "base": 0.7,
@@ -134,16 +134,16 @@ def test_another_file_is_no_calibration(tmp_path: Path, text: str, message: str)
     file = tmp_path / "calibration.json"
     file.write_text(text)
     with pytest.raises(CodecError, match=message):
-        Calibration.read(file)
+        FlagThresholds.read(file)
 
 
 def test_a_threshold_is_a_probability(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
-    Calibration("c", "w", {"base": TierThreshold(1.5, 2000, 0.0, 0.0)}).write(file)
+    FlagThresholds("c", "w", {"base": TierThreshold(1.5, 2000, 0.0, 0.0)}).write(file)
     with pytest.raises(CodecError, match="not a probability"):
-        Calibration.read(file)
+        FlagThresholds.read(file)
     with pytest.raises(CodecError, match="cannot be written"):
-        Calibration("c", "w", {}).write(tmp_path / "missing" / "calibration.json")
+        FlagThresholds("c", "w", {}).write(tmp_path / "missing" / "calibration.json")
 
 
 def test_sample_texts_fill_pages_in_every_language() -> None:

@@ -12,7 +12,16 @@ import pytest
 from support.hooked_codec import HookedCodec
 from support.texts import NAMES, chat
 
-from foxing.encoder import DrawnPage, InkedPage, PageDrawer, Reading, TierSpec, VisionTokens, ink_page, load_codec
+from foxing.encoder import (
+    AnnotatedPage,
+    DrawnPage,
+    PageDrawer,
+    Reading,
+    TierSpec,
+    VisionTokens,
+    annotate_page,
+    load_codec,
+)
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import Cells, Entry, Page, Typesetter, code_points, grid_text, render, transcribe
 
@@ -36,11 +45,11 @@ class WordyCodec(HookedCodec):
 
 
 @cache
-def page(messages: int = 110) -> tuple[Page, InkedPage]:
+def page(messages: int = 110) -> tuple[Page, AnnotatedPage]:
     codec = load_codec("native", "cpu")
     entries = [Entry(str(m.id), m.role, m.text, START) for m in chat(messages, START)]
     typeset = Typesetter(codec.layout, codec.repertoire).page(entries)
-    return typeset, ink_page(typeset, {entry.message_id: entry for entry in entries})
+    return typeset, annotate_page(typeset, {entry.message_id: entry for entry in entries})
 
 
 def draw(codec: HookedCodec, tier: str, messages: int = 110) -> DrawnPage:
@@ -75,7 +84,7 @@ def test_words_with_soft_hyphens_and_joiners_stay(tier: str, most: int) -> None:
     codec = load_codec("native", "cpu")
     entries = [Entry(str(number), "user", text, START) for number, text in enumerate(texts)]
     typeset = Typesetter(codec.layout, codec.repertoire).page(entries)
-    drawn = PageDrawer(codec).draw([ink_page(typeset, {entry.message_id: entry for entry in entries})], tier)[0]
+    drawn = PageDrawer(codec).draw([annotate_page(typeset, {entry.message_id: entry for entry in entries})], tier)[0]
     assert len(typeset.spans) == len(texts)
     left = texts if drawn.faded is None else [text.text for text in drawn.faded.texts]
     assert sum(a != b for a, b in zip(left, texts, strict=True)) <= most
@@ -98,9 +107,11 @@ def test_what_does_not_fit_fades_until_it_does() -> None:
 
 def test_several_pages_are_drawn_as_each_would_be_alone() -> None:
     codec = CostedCodec()
-    inked = [page()[1], page(40)[1]]
-    together = PageDrawer(codec).draw(inked, "micro")
-    assert [drawn.tokens for drawn in together] == [PageDrawer(codec).draw([one], "micro")[0].tokens for one in inked]
+    annotated = [page()[1], page(40)[1]]
+    together = PageDrawer(codec).draw(annotated, "micro")
+    assert [drawn.tokens for drawn in together] == [
+        PageDrawer(codec).draw([one], "micro")[0].tokens for one in annotated
+    ]
     assert PageDrawer(codec).draw([], "micro") == []
 
 
@@ -160,13 +171,13 @@ def test_a_page_that_never_reads_as_it_was_drawn_is_given_up() -> None:
 
 
 def test_words_that_may_be_misread_already_fade_first() -> None:
-    inked = page()[1]
-    message = inked.messages[0]
+    annotated = page()[1]
+    message = annotated.messages[0]
     doubtful = np.zeros(len(message.entry.content), dtype=bool)
     place = message.entry.content.index("Hiroshi")
     doubtful[place] = True
-    unsure = replace(inked, messages=[replace(message, doubtful=doubtful), *inked.messages[1:]])
-    sure, doubted = (PageDrawer(CostedCodec()).draw([each], "micro")[0] for each in (inked, unsure))
+    unsure = replace(annotated, messages=[replace(message, doubtful=doubtful), *annotated.messages[1:]])
+    sure, doubted = (PageDrawer(CostedCodec()).draw([each], "micro")[0] for each in (annotated, unsure))
     assert "Hiroshi" in texts_on(sure)[0]
     assert "Hiroshi" not in texts_on(doubted)[0]
 
@@ -180,6 +191,6 @@ def test_a_codec_without_costs_has_room_for_text_tokens() -> None:
 
 def test_a_page_without_messages_is_drawn_as_it_is() -> None:
     cells = page()[0].cells
-    drawn = PageDrawer(CostedCodec()).draw([InkedPage(page()[0].layout, cells, [])], "micro")[0]
+    drawn = PageDrawer(CostedCodec()).draw([AnnotatedPage(page()[0].layout, cells, [])], "micro")[0]
     assert drawn.faded is None
     assert len(drawn.tokens.data) <= 1200

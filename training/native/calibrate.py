@@ -26,8 +26,8 @@ from foxing.encoder.bench import calibration_error, development
 from foxing.encoder.bench.corpus import DEVELOPMENT_PAGES
 from foxing.encoder.bench.documents import entries, full_pages, read_messages
 from foxing.encoder.errors import CodecError
-from foxing.encoder.native.calibration import Calibration
 from foxing.encoder.native.codec import batch_equal
+from foxing.encoder.native.confidence_scaling import ConfidenceScaling
 from foxing.encoder.native.entropy.alphabet import SymbolGrid
 from foxing.encoder.native.entropy.confidence import CERTAIN_FROM, LEVEL_BOUNDS, LEVEL_CONFIDENCE, quantize
 from foxing.encoder.native.entropy.tables import PriorTables
@@ -129,7 +129,7 @@ def _stream_bytes(runner: NetworkRunner, pages: Sequence[ReadPage], bound: float
     return sum(len(runner.streams.write(page.grid, page.confidence, UNLIMITED, bound)) for page in pages)
 
 
-def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None) -> Calibration:
+def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None) -> ConfidenceScaling:
     """Calibrates `weights` on the files in `data`, writes `output` and returns the calibration. `prior`: a file of
     `training.native.prior` that replaces the prior in `weights`. Raises `CodecError`."""
     loaded = load_weights(weights)
@@ -139,10 +139,10 @@ def calibrate(data: Path, weights: Path, output: Path, prior: Path | None = None
     model.dims = replace(model.dims, tiers=NativeDims().tiers)
     model.half().float().eval().requires_grad_(False)
     runner = NetworkRunner(model, loaded.charset, loaded.prior)
-    result = Calibration({}, {}, {})
+    result = ConfidenceScaling({}, {}, {})
     for tier, pages in _development_pages(data, PageFader(loaded.prior, loaded.charset), model.dims).items():
         measured = _calibrate_tier(runner, pages, tier)
-        result = Calibration(
+        result = ConfidenceScaling(
             {**result.temperatures, tier: measured.temperature},
             {**result.thresholds, tier: measured.flag_below},
             {**result.certainties, tier: measured.certain_from},

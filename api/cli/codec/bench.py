@@ -178,11 +178,11 @@ def _text_groups(codec: "Codec", files: Sequence[tuple[str | None, Path]], limit
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":
-    """`groups` that have pages, and `pages` pages of identifiers, with what their words are worth in a bank of each
+    """`groups` that have pages, and `pages` pages of identifiers, with the salience of their words in a bank of each
     group. Raises `CodecError` if no page is left."""
     from foxing.encoder import CodecError
     from foxing.encoder.bench import identifier_texts
-    from foxing.memory.ingest.worth import worth_in_bank
+    from foxing.memory.ingest.salience import salience_in_bank
 
     if pages:
         groups = {**groups, "identifiers": identifier_texts(codec, pages)}
@@ -190,5 +190,5 @@ def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) 
     if not groups:
         raise CodecError("no page is left to measure; give longer texts or a smaller --skip")
     for group in groups.values():
-        group.refine = worth_in_bank(message.content for message in group.messages)
+        group.refine = salience_in_bank(message.content for message in group.messages)
     return groups

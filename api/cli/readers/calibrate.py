@@ -24,7 +24,7 @@ from .curve import check_plot, curve_rows, plot_curve, show_curve
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from foxing.encoder.calibration.run import Calibration, Cost
+    from foxing.encoder.calibration.run import Cost, ReaderCurve
     from foxing.renderer.readers import Reader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
@@ -99,7 +99,7 @@ def calibrate(
     """
     from foxing.encoder.calibration.journal import Journal
     from foxing.encoder.calibration.pages import CELLS, sample_pages
-    from foxing.encoder.calibration.run import Calibration, Prices
+    from foxing.encoder.calibration.run import Prices, ReaderCurve
 
     state = state_of(context)
     if plot is not None:
@@ -117,7 +117,7 @@ def calibrate(
     endpoint = _endpoint(options, chosen, state.settings().reader_api_key)
     asked = {"reader": reader, "model": model, "url": endpoint.url, "api": chosen}
     cells = [_size(each) for each in cell] if cell else list(CELLS)
-    calibration = Calibration(
+    calibration = ReaderCurve(
         sample_pages(known, sorted(set(cells)), pages, rows),
         Journal(journal or Path(f"{_file_name(reader)}.journal"), asked),
         prices,
@@ -241,7 +241,7 @@ def _endpoint(options: Mapping[str, Any], api: Any, secret: "SecretStr | None") 
         raise InvalidInput(f"the option '{'.'.join(map(str, first['loc']))}' is invalid: {first['msg']}") from error
 
 
-def _announced(calibration: "Calibration", reader: "Reader") -> dict[str, Any]:
+def _announced(calibration: "ReaderCurve", reader: "Reader") -> dict[str, Any]:
     return {
         "pages": len(calibration.pages),
         "answered": len(calibration.pages) - len(calibration.left),
@@ -251,7 +251,7 @@ def _announced(calibration: "Calibration", reader: "Reader") -> dict[str, Any]:
     }
 
 
-def _announcement(calibration: "Calibration", reader: "Reader") -> str:
+def _announcement(calibration: "ReaderCurve", reader: "Reader") -> str:
     done = len(calibration.pages) - len(calibration.left)
     known = f", {done:,} of them answered already" if done else ""
     return (
@@ -265,8 +265,8 @@ def _in_words(cost: "Cost") -> str:
     return f"{cost.prompt_tokens:,} + {cost.completion_tokens:,} tokens{price}"
 
 
-def _run(state: State, calibration: "Calibration", endpoint: Any, api: Any, fields: dict[str, Any]) -> "Cost":
-    """Asks for the pages that are left, showing what has been spent. Raises what `Calibration.run` raises; where the
+def _run(state: State, calibration: "ReaderCurve", endpoint: Any, api: Any, fields: dict[str, Any]) -> "Cost":
+    """Asks for the pages that are left, showing what has been spent. Raises what `ReaderCurve.run` raises; where the
     endpoint does not answer as its API does, that says which API was spoken, and how to choose the other."""
     from foxing.encoder.errors import ReadFailed
 
@@ -292,7 +292,7 @@ def _run(state: State, calibration: "Calibration", endpoint: Any, api: Any, fiel
         endpoint.close()
 
 
-def _write(output: Path, calibration: "Calibration", known: "Reader", named: tuple[str, Any, str]) -> "Reader":
+def _write(output: Path, calibration: "ReaderCurve", known: "Reader", named: tuple[str, Any, str]) -> "Reader":
     """Writes the profile. Returns it. Raises `InvalidInput` if it cannot be written, with what has been measured kept
     in the journal."""
     from foxing.encoder.calibration.profile import measured_reader, profile_table

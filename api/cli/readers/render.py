@@ -94,22 +94,22 @@ def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> It
     """Fields of the manifest and the PNG of each image of a text."""
     from foxing.encoder.text_tokens import count_text_tokens
     from foxing.renderer import Entry
-    from foxing.renderer.readers import set_sheets
+    from foxing.renderer.readers import page_images
 
     name = "stdin" if is_stream(file) else file.name
     entry = Entry(name, "", text, _NO_TIME, header=False)
-    for number, sheet in enumerate(set_sheets([entry], reader, newline.value), 1):
-        start, stop = sheet.page.spans[0].char_start, sheet.page.spans[0].char_stop
+    for number, image in enumerate(page_images([entry], reader, newline.value), 1):
+        start, stop = image.page.spans[0].char_start, image.page.spans[0].char_stop
         fields = {
             "file": f"{name}.{number}.png",
             "source": name,
             "characters": [start, stop],
-            "width": sheet.width_px,
-            "height": sheet.height_px,
-            "tokens": sheet.tokens,
+            "width": image.width_px,
+            "height": image.height_px,
+            "tokens": image.tokens,
             "text_tokens": count_text_tokens(text[start:stop]),
         }
-        yield fields, sheet.png
+        yield fields, image.png
 
 
 def _manifest(reader: "Reader", images: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
-from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.upsert import insert_into
+from foxing.renderer.clock import LONGEST_AHEAD
 
 from .schedule import AT_ONCE, KINDS, JobKind
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from sqlalchemy import Connection, func, or_, select
 
-from foxing.memory.clock import LONGEST_AHEAD
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.directory import PageDirectory, Place
 from foxing.memory.storage.ids import with_id
+from foxing.renderer.clock import LONGEST_AHEAD
 
 from . import messages, schedule
 from .batches import batched

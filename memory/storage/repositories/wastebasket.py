@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import zstandard
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from foxing.memory.clock import later
 from foxing.memory.storage import schema
 from foxing.memory.storage.ids import retire
+from foxing.renderer.clock import later
 
 from . import pages, schedule
 from .batches import batched

@@ -142,7 +142,7 @@ def arguments(endpoint: Endpoint, *more: str, cells: list[tuple[int, int]] = CEL
 
 def truths(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> dict[bytes, SamplePage]:
     """PNG → the page."""
-    return {page.sheet.png: page for page in sample_pages(reader, cells, pages, None)}
+    return {page.image.png: page for page in sample_pages(reader, cells, pages, None)}
 
 
 def perfect(reader: Reader, cells: list[tuple[int, int]], pages: int = 1) -> Read:
@@ -175,7 +175,7 @@ def test_the_curve_of_an_ocr_engine_is_found(
     found = foxing.json(*arguments(serve(tesseract), "--rows", "12", "--plot", str(tmp_path / "curve.svg")))
     measured = [row["exact"] for row in found["curve"]]
     others = [page for page in sample_pages(settings, CELLS, 2, 12) if page.number == 1]
-    own = [score(page, tesseract(Image.open(BytesIO(page.sheet.png)).convert("L"))).exact for page in others]
+    own = [score(page, tesseract(Image.open(BytesIO(page.image.png)).convert("L"))).exact for page in others]
     assert np.abs(np.array(measured) - np.array(own)).max() < 0.35
     assert measured[0] < measured[-1] > 0.8
     assert (tmp_path / "curve.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")

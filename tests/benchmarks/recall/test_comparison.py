@@ -18,7 +18,7 @@ from benchmarks.rivals.extensions import NotInstalled
 from benchmarks.rivals.packages import PACKAGES
 from benchmarks.rivals.system import Embeddings, Ranking
 from foxing.memory import Memory, MemoryOptions, NewMessage
-from foxing.memory.clock import utc_now
+from foxing.renderer.clock import utc_now
 
 MISSING = ("mem0", "langgraph.store.memory", "langgraph.store.sqlite")
 MESSAGES = [

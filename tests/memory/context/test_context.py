@@ -21,7 +21,7 @@ from foxing.renderer.readers import Readers, UnknownReader
 BANK = "agent"
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NOW = START + timedelta(days=30)
-#: Sees a whole sheet for next to nothing, so that images always pay.
+#: Sees a whole page image for next to nothing, so that images always pay.
 CHEAP: dict[str, Any] = {
     "title": "Cheap",
     "provider": "anthropic",
@@ -128,7 +128,7 @@ def test_messages_that_images_show_in_part_are_named(memory: Memory) -> None:
     pictures = build(memory, "cheap", 600, QUESTION, show="images", thread="no such thread")
     assert images(pictures)
     assert set(pictures.in_part) < set(pictures.message_ids)
-    assert pictures.in_part  # a sheet of this reader ends in the middle of a message
+    assert pictures.in_part  # a page image of this reader ends in the middle of a message
     texts = [block["text"] for block in pictures.content if block["type"] == "text"]
     for key in pictures.in_part:
         assert memory.message(BANK, key).text in texts[-1], "the whole message stands beside the image"

@@ -14,7 +14,7 @@ from foxing.memory.ingest.keepsakes import find_keepsakes
 from foxing.memory.pages.drawing import _kept
 from foxing.memory.pages.splice import SplicedText
 from foxing.renderer import Transcription
-from foxing.renderer.ink import FadedText
+from foxing.renderer.fading import FadedText
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 DUE = (("base", 0), ("small", 8), ("tiny", 31), ("micro", 366))

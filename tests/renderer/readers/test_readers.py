@@ -1,4 +1,4 @@
-"""Readers: those that come with Foxing, those that are added, and sheets laid out for them."""
+"""Readers: those that come with Foxing, those that are added, and images laid out for them."""
 
 import re
 from dataclasses import replace
@@ -20,10 +20,10 @@ from foxing.renderer.readers import (
     Readers,
     Type,
     UnknownReader,
+    image_px,
     packaged_readers,
-    set_sheets,
-    sheet_layout,
-    sheet_px,
+    page_images,
+    reader_layout,
 )
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
@@ -85,38 +85,38 @@ def test_type_that_is_read_badly_is_not_used() -> None:
     blind = Readers({"ours": PROFILE | {"type": [small]}})["ours"]
     assert not blind.sees
     with pytest.raises(ReaderProfileError, match="looks at no images"):
-        sheet_layout(blind)
+        reader_layout(blind)
 
 
 def test_type_for_which_no_image_is_large_enough_is_refused() -> None:
     reader = Readers({"ours": PROFILE | {"type": [{"width_px": 200, "height_px": 200}]}})["ours"]
     with pytest.raises(ReaderProfileError, match="no image of its type"):
-        sheet_layout(reader)
+        reader_layout(reader)
 
 
 @pytest.mark.parametrize("reader", SEEING, ids=lambda reader: reader.name)
-def test_sheets_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None:
+def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None:
     assert reader.limits is not None
     assert reader.billing is not None
-    sheets = set_sheets(entries(200), reader)
+    images = page_images(entries(200), reader)
     texts: dict[str, str] = {}
-    for sheet in sheets:
-        size = sheet.width_px, sheet.height_px
+    for image in images:
+        size = image.width_px, image.height_px
         assert reader.billing.seen(*size) == size
-        assert sheet.tokens == reader.billing.tokens(*size)
+        assert image.tokens == reader.billing.tokens(*size)
         assert max(size) <= reader.limits.max_side_px
-        assert len(sheet.png) <= reader.limits.max_image_bytes
-        image = Image.open(BytesIO(sheet.png))
-        assert image.size == size
-        assert np.array_equal(_within_margin(image, reader), rasterize(sheet.page.cells, sheet.page.layout))
-        for span, part in zip(sheet.page.spans, transcribe_spans(sheet.page), strict=True):
+        assert len(image.png) <= reader.limits.max_image_bytes
+        png = Image.open(BytesIO(image.png))
+        assert png.size == size
+        assert np.array_equal(_within_margin(png, reader), rasterize(image.page.cells, image.page.layout))
+        for span, part in zip(image.page.spans, transcribe_spans(image.page), strict=True):
             texts[span.message_id] = texts.get(span.message_id, "") + part.text
     assert texts == {entry.message_id: entry.content for entry in entries(200)}
-    assert [sheet.png for sheet in set_sheets(entries(200), reader)] == [sheet.png for sheet in sheets]
+    assert [image.png for image in page_images(entries(200), reader)] == [image.png for image in images]
 
 
 def _within_margin(image: Image.Image, reader: Reader) -> npt.NDArray[np.uint8]:
-    """The pixels of a sheet without its margin of one cell, which is blank; the last column is its right side."""
+    """The pixels of a page image without its margin of one cell, which is blank; the last column is its right side."""
     pixels, cell = np.asarray(image), reader.legible
     assert cell is not None
     if reader.dense:
@@ -134,20 +134,20 @@ JAPANESE = "電池の試験は「寒い部屋」で予定より長くかかっ�
 
 
 @pytest.mark.parametrize("reader", SEEING, ids=lambda reader: reader.name)
-def test_sheets_have_no_fillers_unless_our_codec_reads_them(reader: Reader) -> None:
+def test_images_have_no_fillers_unless_our_codec_reads_them(reader: Reader) -> None:
     said = Entry("1", "user", f"{KOREAN} API를 씁니다. {JAPANESE}", AT, name="Mina")
-    shown = "".join(sheet.page.text for sheet in set_sheets([said], reader))
+    shown = "".join(image.page.text for image in page_images([said], reader))
     assert (FILLER_MARK in shown) == reader.dense == (reader.name == "native")
 
 
 @pytest.mark.parametrize("reader", [reader for reader in SEEING if not reader.dense], ids=lambda reader: reader.name)
-def test_rows_of_sheets_end_between_words(reader: Reader) -> None:
+def test_rows_of_images_end_between_words(reader: Reader) -> None:
     said = f"{entries(1)[0].content}, though 192.43 kg of https://example.com/orders?id=4f9a1c7e are late. {KOREAN} "
-    sheets = set_sheets([Entry("1", "user", said * 9, AT)], reader)
-    rows = [grid_text(row) for sheet in sheets for row in sheet.page.cells]
+    images = page_images([Entry("1", "user", said * 9, AT)], reader)
+    rows = [grid_text(row) for image in images for row in image.page.cells]
     assert " ".join(rows).split()[3:] == (said * 9).split()
-    japanese = set_sheets([Entry("1", "user", JAPANESE * 9, AT)], reader)
-    ends = [grid_text(row) for sheet in japanese for row in sheet.page.cells]
+    japanese = page_images([Entry("1", "user", JAPANESE * 9, AT)], reader)
+    ends = [grid_text(row) for image in japanese for row in image.page.cells]
     assert not any(row.startswith(tuple("。、」ー")) for row in ends)
     assert not any(row.endswith("「") for row in ends)
     assert not any(re.search("[0-9a-f]$", row) and re.match("[0-9a-f月日]", after) for row, after in pairwise(ends))
@@ -155,12 +155,12 @@ def test_rows_of_sheets_end_between_words(reader: Reader) -> None:
 
 def test_no_other_shape_holds_much_more_for_a_token() -> None:
     for reader in SEEING:
-        layout, cell = sheet_layout(reader), reader.legible
+        layout, cell = reader_layout(reader), reader.legible
         assert reader.billing is not None
         assert cell is not None
-        share = layout.ink_columns * layout.rows / reader.billing.tokens(*sheet_px(layout, layout.rows))
+        share = layout.ink_columns * layout.rows / reader.billing.tokens(*image_px(layout, layout.rows))
         for side in (400, 768, 1000, 1280, 1500):
             shape = replace(layout, columns=side // cell.width_px // 2 * 2, rows=side // cell.height_px)
-            other = sheet_px(shape, shape.rows)
+            other = image_px(shape, shape.rows)
             if reader.billing.seen(*other) == other:
                 assert shape.ink_columns * shape.rows / reader.billing.tokens(*other) <= 1.011 * share

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from foxing.encoder import ink_page
+from foxing.encoder import annotate_page
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.weights import load_weights
 from foxing.renderer import Entry, Page, Typesetter
-from foxing.renderer.ink import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
+from foxing.renderer.fading import WrittenMessage, bits_alone, fade, plain, text_salience, word_bits, words_of
 
 #: Shares of its bytes that a training page fades to: what `tiny` and `micro` hold of a full page of text that the prior
 #: has not seen. In bytes, the pages it was trained on take half as much and would hardly fade.
@@ -35,7 +35,7 @@ class PageFader:
         """What is left of `page` in `room` bytes. `messages`: those on it, by id."""
         costs = self._streams.cost(page.cells).reshape(-1)
         written = []
-        for message in ink_page(page, messages).messages:
+        for message in annotate_page(page, messages).messages:
             words = words_of(message.entry.content, message.entry.gaps)
             bits = word_bits(words, message.cell, costs[message.start : message.stop])
             written.append(WrittenMessage(message.entry, words, bits))

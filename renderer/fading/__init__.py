@@ -1,10 +1,10 @@
-"""Ink: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
+"""Fading: which words of messages stay on a page that holds less than all of them, and what is left of the messages."""
 
 from .bits import BITS_PER_CELL, CellCosts, bits_alone, word_bits
-from .fading import BYTES_PER_BIT, FadedPage, Size, WrittenMessage, fade
+from .fade import BYTES_PER_BIT, FadedPage, Size, WrittenMessage, fade
+from .faded_text import FadedText, faded
 from .languages import languages_of
-from .salience import Salience, Worth, plain, text_salience
-from .text import FadedText, faded
+from .salience import Salience, SalienceScorer, plain, text_salience
 from .words import Word, is_punctuation, words_of
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "FadedPage",
     "FadedText",
     "Salience",
+    "SalienceScorer",
     "Size",
     "Word",
-    "Worth",
     "WrittenMessage",
     "bits_alone",
     "fade",

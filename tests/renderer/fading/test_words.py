@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from support.texts import texts
 
-from foxing.renderer.ink import is_punctuation, words_of
+from foxing.renderer.fading import is_punctuation, words_of
 
 
 def units(text: str) -> list[str]:

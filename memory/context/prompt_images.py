@@ -1,4 +1,4 @@
-"""Sheets as a prompt shows them: with a line that says what stands on the image, and its identifiers as text."""
+"""Page images as a prompt shows them: with a line that says what stands on the image, and its identifiers as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from typing import NamedTuple, Self
 
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.memory.ingest.keepsakes import Rank, find_keepsakes
-from foxing.memory.pages.sheets import PageSheet
-from foxing.renderer.readers import Sheet
+from foxing.memory.pages.reader_pages import ReaderPage
+from foxing.renderer.readers import PageImage
 
 from .transcript import line, minute
 
 
 @dataclass(frozen=True)
-class DrawnSheet:
-    """A sheet of a page, and the text beside it."""
+class PromptImage:
+    """A page image of a page, and the text beside it."""
 
-    placed: PageSheet
+    placed: ReaderPage
     #: What is said before the image: which messages it shows.
     label: str
     #: Their identifiers, which are easily misread; empty if there are none.
@@ -27,8 +27,8 @@ class DrawnSheet:
     text_tokens: int
 
     @classmethod
-    def of(cls, placed: PageSheet) -> Self:
-        """The sheet with what is said before it."""
+    def of(cls, placed: ReaderPage) -> Self:
+        """The image with what is said before it."""
         parts = placed.parts
         whole = [part for part in parts if int(part.message_id) not in placed.in_part]
         lines = (line(_Part(part.role, part.name, part.created_at, part.content)) for part in whole)
@@ -41,9 +41,9 @@ class DrawnSheet:
         )
 
     @property
-    def sheet(self) -> Sheet:
+    def image(self) -> PageImage:
         """The image."""
-        return self.placed.sheet
+        return self.placed.image
 
     def said(self, *, keepsakes: bool) -> str:
         """What is said before the image. `keepsakes`: whether with the identifiers."""
@@ -51,7 +51,7 @@ class DrawnSheet:
 
     def tokens(self, *, keepsakes: bool) -> int:
         """What the reader bills for the image and what is said before it."""
-        return self.sheet.tokens + (self._said_tokens if keepsakes else self._label_tokens)
+        return self.image.tokens + (self._said_tokens if keepsakes else self._label_tokens)
 
     @cached_property
     def _said_tokens(self) -> int:
@@ -63,7 +63,7 @@ class DrawnSheet:
 
 
 class _Part(NamedTuple):
-    """The part of a message on a sheet."""
+    """The part of a message on a page image."""
 
     role: str
     name: str | None
@@ -72,7 +72,7 @@ class _Part(NamedTuple):
     kept_percent: int = 100
 
 
-def _cut(placed: PageSheet) -> str:
+def _cut(placed: ReaderPage) -> str:
     """What is said of the messages that an image shows in part."""
     said = []
     for part in placed.parts:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.texts import texts
 
 from foxing.renderer import Entry, PageLayout, Typesetter, transcribe
-from foxing.renderer.ink import Word, faded, words_of
+from foxing.renderer.fading import Word, faded, words_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foxing.renderer import DENSE_PAGE, Cells, Entry, PageLayout, Typesetter, transcribe
-from foxing.renderer.ink import CellCosts, bits_alone, word_bits, words_of
+from foxing.renderer.fading import CellCosts, bits_alone, word_bits, words_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from foxing.renderer import Entry
-from foxing.renderer.ink import WrittenMessage, plain, text_salience, words_of
-from foxing.renderer.ink.languages import LANGUAGES, languages_of
-from foxing.renderer.ink.salience import CONTENT, FACT, FUNCTION_WORD, PUNCTUATION
+from foxing.renderer.fading import WrittenMessage, plain, text_salience, words_of
+from foxing.renderer.fading.languages import LANGUAGES, languages_of
+from foxing.renderer.fading.salience import CONTENT, FACT, FUNCTION_WORD, PUNCTUATION
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -23,8 +23,8 @@ def written(*contents: str, role: str = "user") -> list[WrittenMessage]:
 def ranks(text: str) -> dict[str, int]:
     """The rank of each word of a message."""
     (message,) = written(text)
-    (worth,) = text_salience([message])
-    return {text[word.start : word.stop]: int(rank) for word, rank in zip(message.words, worth, strict=True)}
+    (salience,) = text_salience([message])
+    return {text[word.start : word.stop]: int(rank) for word, rank in zip(message.words, salience, strict=True)}
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_capitals_tell_no_names_where_they_are_grammar_or_shouting() -> None:
 
 def test_rare_words_are_worth_more() -> None:
     messages = written("a kestrel and a window need the time")
-    worth = dict(zip((1, 4, 5, 7), text_salience(messages)[0][[1, 4, 5, 7]], strict=True))
-    kestrel, window, need, time = worth.values()
+    salience = dict(zip((1, 4, 5, 7), text_salience(messages)[0][[1, 4, 5, 7]], strict=True))
+    kestrel, window, need, time = salience.values()
     assert FACT > kestrel > window > max(need, time) > CONTENT
 
 
@@ -123,9 +123,9 @@ def test_what_a_tool_prints_again_is_worth_less_than_what_is_new() -> None:
 
 
 def test_a_key_is_no_identifier_and_its_value_is() -> None:
-    (worth,) = text_salience(written('{"user_id": "mia_garcia_4516", "item_id": 7602931732}', role="tool"))
+    (salience,) = text_salience(written('{"user_id": "mia_garcia_4516", "item_id": 7602931732}', role="tool"))
     words = [word for word in ("user_id", "mia_garcia_4516", "item_id", "7602931732")]
-    facts = [value >= FACT for value in worth if value >= 1]
+    facts = [value >= FACT for value in salience if value >= 1]
     assert dict(zip(words, facts, strict=True)) == {words[0]: False, words[1]: True, words[2]: False, words[3]: True}
 
 
@@ -134,7 +134,7 @@ def test_any_fact_that_a_user_said_stays_before_those_that_are_printed() -> None
     (said,) = text_salience(written("It costs 38000000 won."))
     (answered,) = text_salience(written("It costs 7 won.", role="assistant"))
     (printed,) = text_salience(written('{"cost": 7}', role="assistant"))
-    number = [worth[worth >= FACT][0] - FACT for worth in (said, answered, printed)]
+    number = [salience[salience >= FACT][0] - FACT for salience in (said, answered, printed)]
     assert number[0] / bits > number[2] / 5
     assert number[0] > number[1] > number[2]
 
@@ -143,8 +143,8 @@ def test_users_before_tools_and_facts_before_small_talk() -> None:
     (said,), (printed,) = (text_salience(written("kestrel over 7 roofs", role=role)) for role in ("user", "tool"))
     assert (said[[0, 2, 3]] > printed[[0, 2, 3]]).all()
     assert printed[2] >= FACT
-    (worth,) = text_salience(written("Hello. We saw kestrels. Bob saw 3 kestrels."))
-    assert worth[9] > worth[4]
+    (salience,) = text_salience(written("Hello. We saw kestrels. Bob saw 3 kestrels."))
+    assert salience[9] > salience[4]
 
 
 def test_plain_words() -> None:

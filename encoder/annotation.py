@@ -20,7 +20,7 @@ from foxing.renderer import (
     transcribe,
     transcribe_spans,
 )
-from foxing.renderer.ink import Worth, WrittenMessage
+from foxing.renderer.fading import Salience, WrittenMessage
 from foxing.renderer.page import BARE_HEADER
 
 from .contract import Reading
@@ -31,10 +31,10 @@ DOUBTFUL_BELOW = 0.5
 
 Flags = npt.NDArray[np.bool_]
 #: Salience of the words of the messages of a page, float64[words] each → the same, changed; see `fade`.
-Refinement = Callable[[Sequence[WrittenMessage], Sequence[Worth]], list[Worth]]
+Refinement = Callable[[Sequence[WrittenMessage], Sequence[Salience]], list[Salience]]
 
 
-class InkedSpan(Protocol):
+class MessageCells(Protocol):
     """Where a message stands on a page: the first cell of its header, and the cells of its content, half open."""
 
     @property
@@ -48,7 +48,7 @@ class InkedSpan(Protocol):
 
 
 @dataclass(frozen=True)
-class InkedMessage:
+class AnnotatedMessage:
     """A message, or the part of it that a page holds, as far as it is known."""
 
     entry: Entry
@@ -61,7 +61,7 @@ class InkedMessage:
     doubtful: Flags
 
     @classmethod
-    def of(cls, entry: Entry, span: InkedSpan, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
+    def of(cls, entry: Entry, span: MessageCells, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
         """The part of the message `entry` in `span`, of which `read` is known; its cells count from the start of the
         span. `edges`: how the part begins and ends."""
         gaps = frozenset(read.gaps.tolist())
@@ -74,41 +74,41 @@ class InkedMessage:
 
 
 @dataclass(frozen=True)
-class InkedPage:
+class AnnotatedPage:
     """A page, and what is known of the messages on it."""
 
     layout: PageLayout
     #: uint32[rows, columns].
     cells: Cells
     #: In their order on the page.
-    messages: Sequence[InkedMessage]
-    #: Change what its words are worth by their text, one after the other.
+    messages: Sequence[AnnotatedMessage]
+    #: Change the salience of its words, one after the other.
     refinements: Sequence[Refinement] = ()
 
 
-def ink_page(page: Page, messages: Mapping[str, Entry]) -> InkedPage:
+def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
     """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
     pairs = zip(page.spans, transcribe_spans(page), strict=True)
-    inked = [InkedMessage.of(messages[span.message_id], span, read, _edges(page, span)) for span, read in pairs]
-    return InkedPage(page.layout, page.cells, inked)
+    annotated = [AnnotatedMessage.of(messages[span.message_id], span, read, _edges(page, span)) for span, read in pairs]
+    return AnnotatedPage(page.layout, page.cells, annotated)
 
 
-def ink_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> InkedPage:
+def annotate_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> AnnotatedPage:
     """A page of which no more is known than what was read of it. `page`: as it was drawn, with the spans of all its
     messages; `messages`: those on it by id; the reading has their text."""
     cells, confidence = like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
     confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
-    inked = []
+    annotated = []
     for span in page.spans:
         run = slice(span.start, span.stop)
         read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
         if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
             read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
-        inked.append(InkedMessage.of(messages[span.message_id], span, read, _edges(page, span)))
-    return InkedPage(page.layout, cells, inked)
+        annotated.append(AnnotatedMessage.of(messages[span.message_id], span, read, _edges(page, span)))
+    return AnnotatedPage(page.layout, cells, annotated)
 
 
-def _edges(page: Page, span: InkedSpan) -> tuple[Edge, Edge]:
+def _edges(page: Page, span: MessageCells) -> tuple[Edge, Edge]:
     return edges_of(page.cells.reshape(-1)[span.header_start : span.start])
 
 

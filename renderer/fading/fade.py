@@ -1,4 +1,4 @@
-"""Fading: the choice of the words that stay on a page, so that what is left, set again, fits."""
+"""Fading: the choice of the words that stay on a page, so that what is left, laid out again, fits."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from foxing.renderer.breaks import Edge, uncut
 from foxing.renderer.typeset import Entry
 
-from .text import FadedText, faded
+from .faded_text import FadedText, faded
 from .words import Word, is_punctuation
 
 #: Bytes that entries take, typeset on one page and encoded; more than any room if one page cannot hold them.
@@ -80,18 +80,18 @@ def fade(
     the `bytes_per_bit` of the page.
     """
     entries = [message.entry for message in messages]
-    ink = _Ink(messages, salience)
+    order = _WordOrder(messages, salience)
     least = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
-    headed = any(entry.header for entry in entries) and not ink.cut.any()
+    headed = any(entry.header for entry in entries) and not order.cut.any()
     if least <= room and headed and (whole := size(entries)) <= room:
         every = [np.ones(len(message.words), bool) for message in messages]
-        return FadedPage(tuple(entries), tuple(ink.texts(every)), tuple(every), whole, bytes_per_bit)
-    level, taken = _largest(ink, room, size, bytes_per_bit)
-    kept, scale = ink.kept(level), taken / max(ink.guess(level), 1.0)
-    return FadedPage(tuple(ink.entries(kept)), tuple(ink.texts(kept)), tuple(kept), taken, scale)
+        return FadedPage(tuple(entries), tuple(order.texts(every)), tuple(every), whole, bytes_per_bit)
+    level, taken = _largest(order, room, size, bytes_per_bit)
+    kept, scale = order.kept(level), taken / max(order.guess(level), 1.0)
+    return FadedPage(tuple(order.entries(kept)), tuple(order.texts(kept)), tuple(kept), taken, scale)
 
 
-class _Ink:
+class _WordOrder:
     """The words of a page in the order in which they stay, and levels: how many of them do."""
 
     def __init__(self, messages: Sequence[WrittenMessage], salience: Sequence[npt.NDArray[np.float64]]) -> None:
@@ -102,9 +102,9 @@ class _Ink:
         #: bool[words]: those that a page break may have cut.
         self.cut = np.concatenate([np.zeros(0, dtype=bool), *map(_cut_words, messages)])
         bits = np.concatenate([np.zeros(0), *(message.bits for message in messages)])
-        worth = np.concatenate([np.zeros(0), *salience])
-        rank, total = np.floor(worth), len(worth)
-        order = np.lexsort((np.arange(total), -(worth - rank) / (bits + GAP_BITS), -rank))
+        values = np.concatenate([np.zeros(0), *salience])
+        rank, total = np.floor(values), len(values)
+        order = np.lexsort((np.arange(total), -(values - rank) / (bits + GAP_BITS), -rank))
         #: int64[words]: how many words stay before each does.
         self.place = np.empty(total, dtype=np.int64)
         self.place[order] = np.arange(total)
@@ -187,18 +187,18 @@ def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArra
     return result
 
 
-def _largest(ink: _Ink, room: int, size: Size, scale: float) -> tuple[int, int]:
+def _largest(order: _WordOrder, room: int, size: Size, scale: float) -> tuple[int, int]:
     """A level that takes at most `room` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
     highest; the lowest level if none does. `scale`: bytes that a bit of a guess is taken for at first."""
-    low, high = 0, len(ink.levels)
+    low, high = 0, len(order.levels)
     taken: dict[int, int] = {}
-    guesses = [ink.guess(level) for level in range(high)]
+    guesses = [order.guess(level) for level in range(high)]
     narrowed = True
     while high - low > 1 or low not in taken:
         width = high - low
         level = bisect_right(guesses, _AIM * room / scale, low, high) - 1 if narrowed else (low + high) // 2
         level = max(low + (low in taken), min(level, high - 1))
-        taken[level] = size(ink.entries(ink.kept(level)))
+        taken[level] = size(order.entries(order.kept(level)))
         scale = taken[level] / max(guesses[level], 1.0)
         if _ENOUGH * room <= taken[level] <= room:
             return level, taken[level]

@@ -1,5 +1,4 @@
-"""Calibration of the native codec: how its confidences are scaled, from which a cell is certain, and below which a
-character is flagged."""
+"""Scaling of the native codec's confidences: from which a cell is certain, and below which a character is flagged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ DEFAULT_FLAG_BELOW = 0.8
 WITH_CONFIDENCE = {"tiny": (0.985, 1.0), "micro": (1.075, 1.45)}
 
 
-class CalibrationInfo(TypedDict, total=False):
-    """A `Calibration` as stored in the weights file."""
+class ConfidenceScalingInfo(TypedDict, total=False):
+    """A `ConfidenceScaling` as stored in the weights file."""
 
     temperature: Mapping[str, float]
     certain_from: Mapping[str, float]
@@ -23,7 +22,7 @@ class CalibrationInfo(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ConfidenceScaling:
     """Measured values by tier. Where one was not measured, a default applies."""
 
     #: The encoder's logits are divided by this before they become confidences.
@@ -43,11 +42,11 @@ class Calibration:
         return self.certainties.get(tier, CERTAIN_FROM)
 
     @classmethod
-    def from_info(cls, info: CalibrationInfo) -> "Calibration":
-        """The calibration stored in a weights file."""
+    def from_info(cls, info: ConfidenceScalingInfo) -> "ConfidenceScaling":
+        """The values stored in a weights file."""
         return cls(info.get("temperature", {}), info.get("flag_below", {}), info.get("certain_from", {}))
 
-    def to_info(self) -> CalibrationInfo:
+    def to_info(self) -> ConfidenceScalingInfo:
         """The inverse of `from_info`."""
         return {
             "temperature": self.temperatures,

@@ -1,4 +1,4 @@
-"""Sheets of pages: what the memory holds of a page, laid out for a reader. Set once until the page changes."""
+"""Page images of pages: what the memory holds of a page, laid out for a reader. Set once until the page changes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,32 +14,32 @@ from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow
 from foxing.renderer import Entry
-from foxing.renderer.readers import Reader, Sheet, set_sheets
+from foxing.renderer.readers import PageImage, Reader, page_images
 
 from .content import StoredContents
 from .decoder import PageDecoder
 from .message_parts import read_part
 from .spans import part_edges
 
-#: Bytes of sheets that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
+#: Bytes of images that stay set and drawn, and what a cell of one takes: its character, and its part of the PNG.
 CACHE_BYTES, BYTES_PER_CELL = 64 << 20, 20
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class PageSheet:
-    """A sheet of a page, and the messages on it."""
+class ReaderPage:
+    """A page image of a page, and the messages on it."""
 
     page: PageRow
-    sheet: Sheet
+    image: PageImage
     #: The messages on it, in their order, each with the part of its text that it shows.
     parts: Sequence[Entry]
     #: Ids of these messages, and how much of each it shows: 1 is all.
     shares: Mapping[int, float]
     #: Keys of these messages, in the same order.
     keys: tuple[str, ...]
-    #: Ids of those that begin on an earlier sheet or page, and of those that go on on a later one.
+    #: Ids of those that begin on an earlier image or page, and of those that go on on a later one.
     begins_before: frozenset[int] = frozenset()
     goes_on: frozenset[int] = frozenset()
 
@@ -73,17 +73,17 @@ class _Stored:
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
 
 
-class SheetSetter(Generic[T]):
-    """Sets the sheets of pages for readers, and keeps what is made of them. Safe to share between threads."""
+class ReaderPages(Generic[T]):
+    """Sets the images of pages for readers, and keeps what is made of them. Safe to share between threads."""
 
     def __init__(
         self,
         database: Database,
         decoder: PageDecoder,
-        make: Callable[[PageSheet], T],
+        make: Callable[[ReaderPage], T],
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        """`make`: what is kept of a sheet."""
+        """`make`: what is kept of a page image."""
         self.database = database
         self.decoder = decoder
         self._make = make
@@ -92,8 +92,8 @@ class SheetSetter(Generic[T]):
         self._size = 0
         self._lock = Lock()
 
-    def sheets(self, page_ids: Sequence[int], reader: Reader) -> list[T]:
-        """The sheets of the pages, in the order of the pages' times. A page that cannot be read has none, nor does one
+    def images(self, page_ids: Sequence[int], reader: Reader) -> list[T]:
+        """The images of the pages, in the order of the pages' times. A page that cannot be read has none, nor does one
         that is gone."""
         with self.database.read() as connection:
             rows = sorted(pages.by_ids(connection, page_ids).values(), key=lambda row: (row.last_at, row.id))
@@ -102,12 +102,12 @@ class SheetSetter(Generic[T]):
         new = self._set(stored, reader)
         for row in stored.rows.values():
             found[row.id] = self._keep(row, reader, new.get(row.id, []))
-        return [sheet for row in rows for sheet in found[row.id] or ()]
+        return [image for row in rows for image in found[row.id] or ()]
 
-    def _set(self, stored: _Stored, reader: Reader) -> dict[int, list[PageSheet]]:
-        """Page id → its sheets."""
+    def _set(self, stored: _Stored, reader: Reader) -> dict[int, list[ReaderPage]]:
+        """Page id → its images."""
         states = self.decoder.read(list(stored.rows.values()), stored.contents)
-        result: dict[int, list[PageSheet]] = {}
+        result: dict[int, list[ReaderPage]] = {}
         for page_id, row in stored.rows.items():
             state = states[page_id]
             if isinstance(state, Unreadable):
@@ -123,8 +123,8 @@ class SheetSetter(Generic[T]):
                 entries.append(_OnPage(entry, message.key, share))
             if entries:
                 by_id = {each.entry.message_id: each for each in entries}
-                sheets = set_sheets([each.entry for each in entries], reader)
-                result[page_id] = [_page_sheet(row, sheet, by_id) for sheet in sheets]
+                images = page_images([each.entry for each in entries], reader)
+                result[page_id] = [_reader_page(row, image, by_id) for image in images]
         return result
 
     def _cached(self, row: PageRow, reader: Reader) -> list[T] | None:
@@ -135,10 +135,10 @@ class SheetSetter(Generic[T]):
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def _keep(self, row: PageRow, reader: Reader, sheets: Sequence[PageSheet]) -> list[T]:
-        """What is made of `sheets`, kept in place of those that were used least lately."""
-        made = list(map(self._make, sheets))
-        size = sum(sheet.sheet.page.cells.size for sheet in sheets) * BYTES_PER_CELL
+    def _keep(self, row: PageRow, reader: Reader, images: Sequence[ReaderPage]) -> list[T]:
+        """What is made of `images`, kept in place of those that were used least lately."""
+        made = list(map(self._make, images))
+        size = sum(each.image.page.cells.size for each in images) * BYTES_PER_CELL
         with self._lock:
             key = (row.id, row.version, reader)
             self._size += size - self._kept.pop(key, ([], 0))[1]
@@ -161,12 +161,12 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
     )
 
 
-def _page_sheet(row: PageRow, sheet: Sheet, by_id: Mapping[str, _OnPage]) -> PageSheet:
-    """The sheet with the messages on it. `by_id`: the messages of the page."""
-    shown = [by_id[span.message_id] for span in sheet.page.spans]
+def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -> ReaderPage:
+    """The image with the messages on it. `by_id`: the messages of the page."""
+    shown = [by_id[span.message_id] for span in image.page.spans]
     parts = [
         replace(each.entry, content=each.entry.content[span.char_start : span.char_stop], gaps=frozenset())
-        for each, span in zip(shown, sheet.page.spans, strict=True)
+        for each, span in zip(shown, image.page.spans, strict=True)
     ]
     shares = {
         int(part.message_id): each.share * (len(part.content) / len(each.entry.content) if part.content else 1.0)
@@ -174,8 +174,8 @@ def _page_sheet(row: PageRow, sheet: Sheet, by_id: Mapping[str, _OnPage]) -> Pag
     }
     edges = [
         (each.entry.begin or span.char_start > 0, each.entry.end or span.char_stop < len(each.entry.content))
-        for each, span in zip(shown, sheet.page.spans, strict=True)
+        for each, span in zip(shown, image.page.spans, strict=True)
     ]
     begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
     goes_on = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)
-    return PageSheet(row, sheet, parts, shares, tuple(each.key for each in shown), begins_before, goes_on)
+    return ReaderPage(row, image, parts, shares, tuple(each.key for each in shown), begins_before, goes_on)

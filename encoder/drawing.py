@@ -1,6 +1,6 @@
 """Drawing pages at a tier of a codec: what the tier does not hold, or what does not read as it was drawn, fades.
 
-A page of a codec with costs is set again until its tokens fit and every word on it reads as it is drawn, so that
+A page of a codec with costs is laid out again until its tokens fit and every word on it reads as it is drawn, so that
 nothing is read that was never there. A page of another codec fades to the text tokens that the tier is read well at.
 """
 
@@ -26,14 +26,14 @@ from foxing.renderer import (
     render,
     transcribe,
 )
-from foxing.renderer.ink import (
+from foxing.renderer.fading import (
     BITS_PER_CELL,
     BYTES_PER_BIT,
     CellCosts,
     FadedPage,
     FadedText,
     Salience,
-    Worth,
+    SalienceScorer,
     WrittenMessage,
     bits_alone,
     fade,
@@ -44,10 +44,10 @@ from foxing.renderer.ink import (
     words_of,
 )
 
-from .blots import blot, write_other_marks
+from .annotation import AnnotatedPage, Flags, like
 from .capabilities import CostableCodec, capabilities_of
 from .contract import Codec, Reading, TierSpec
-from .ink import Flags, InkedPage, like
+from .gap_cells import write_gaps, write_other_marks
 from .text_tokens import count_text_tokens
 from .tokens import VisionTokens
 
@@ -58,14 +58,15 @@ REFILLS = 1
 #: Share of a tier's room that a faded page is to take, at first by the costs of its cells alone, then by what its last
 #: tokens took for them.
 AIM = 0.985
-#: Share of the room that a faded page takes at least; one that takes less is set again with more.
+#: Share of the room that a faded page takes at least; one that takes less is laid out again with more.
 LEAST = 0.95
-#: In as many attempts before the page is given up, all words that are misread are blotted out, even if it is cut then.
+#: In as many attempts before the page is given up, gaps replace all words that are misread, even if
+#: it is cut then.
 LAST_ATTEMPTS = 3
-#: Words are blotted out as long as the page is expected to take no more than this share of the room.
+#: Gaps replace words as long as the page is expected to take no more than this share of the room.
 FULL = 0.98
-#: Bytes of each, beside the costs of its cells: what stands around it is read with less confidence.
-BLOT_BYTES = 4
+#: Bytes of each such gap, beside the costs of its cells: what stands around it is read with less confidence.
+GAP_BYTES = 4
 #: A character is often misread where it is in this share of its places on a page, and in more than one.
 OFTEN = 0.3
 #: Characters beside a word that are a part of it as far as misreading goes: a blank.
@@ -75,7 +76,7 @@ WORKERS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
-class SetAgain:
+class FadedLayout:
     """A page of which something has faded."""
 
     #: Its spans are those of all messages, in order; one of which nothing is left has no cells.
@@ -94,7 +95,7 @@ class DrawnPage:
     #: What the tokens read as, where it is known already.
     reading: Reading | None
     #: None if the page is drawn as it was.
-    faded: SetAgain | None
+    faded: FadedLayout | None
 
 
 class PageDrawer:
@@ -105,7 +106,7 @@ class PageDrawer:
         self._costable = capabilities_of(codec).costable
         self._typesetter = Typesetter(codec.layout, codec.repertoire)
 
-    def draw(self, pages: Sequence[InkedPage], tier: str) -> list[DrawnPage]:
+    def draw(self, pages: Sequence[AnnotatedPage], tier: str) -> list[DrawnPage]:
         """Each page at `tier`, with its tokens. Raises `CodecError`."""
         fader = _Fader(self.codec.tiers[tier], self._costable, self._typesetter)
         drawn: dict[int, DrawnPage] = {}
@@ -116,7 +117,7 @@ class PageDrawer:
                 encoded = self.codec.encode(images, tier)
                 read = self.codec.decode(encoded) if self._costable is not None else [None] * len(encoded)
                 for (number, draft), tokens, reading in zip(drafts.items(), encoded, read, strict=True):
-                    drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.set_again())
+                    drawn[number] = DrawnPage(draft.cells, tokens, reading, draft.layout())
                 if attempt == ATTEMPTS - 1:
                     break
                 correct = partial(fader.correct, attempt=attempt)
@@ -131,7 +132,7 @@ class PageDrawer:
 class _Draft:
     """A page on its way to a tier."""
 
-    page: InkedPage
+    page: AnnotatedPage
     #: What is drawn.
     cells: Cells
     #: Bits of each of `cells`.
@@ -139,7 +140,7 @@ class _Draft:
     #: The messages, without the words that did not read as they were drawn.
     messages: list[WrittenMessage]
     #: Salience of their words.
-    worth: list[Worth]
+    salience: list[Salience]
     #: Character of a message → the character of the page's message that it is, as `FadedText.origin`.
     origins: list[npt.NDArray[np.int64]]
     #: What it may take by its costs.
@@ -149,8 +150,8 @@ class _Draft:
     spans: Sequence[Span] = ()
     #: Whether it was given more room once.
     grown: bool = False
-    #: bool[words] for each message: those that were blotted out where they stood.
-    blotted: list[Flags] = field(default_factory=list)
+    #: bool[words] for each message: those that were written over with gaps where they stood.
+    gapped: list[Flags] = field(default_factory=list)
     #: The cells of the page whose size was asked for last, and their bits.
     tried: tuple[Cells, CellCosts] | None = None
 
@@ -159,13 +160,13 @@ class _Draft:
         """Whether words have faded for want of room."""
         return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
 
-    def set_again(self) -> SetAgain | None:
-        """The page as it was set again; None if it is drawn as it was."""
+    def layout(self) -> FadedLayout | None:
+        """The page as it was laid out again; None if it is drawn as it was."""
         if self.faded is None:
             return None
         pairs = zip(self.faded.texts, self.origins, strict=True)
         texts = [replace(text, origin=origin[text.origin]) for text, origin in pairs]
-        return SetAgain(Page(self.page.layout, self.cells, tuple(self.spans)), texts)
+        return FadedLayout(Page(self.page.layout, self.cells, tuple(self.spans)), texts)
 
 
 class _Fader:
@@ -178,7 +179,7 @@ class _Fader:
         #: In bytes, or in text tokens; None if nothing has to fade.
         self.room = spec.bytes_per_page if costable is not None else spec.text_tokens
 
-    def draft(self, page: InkedPage) -> _Draft:
+    def draft(self, page: AnnotatedPage) -> _Draft:
         """The page as it is drawn first: as it was if it fits."""
         costs = self._costs(page.cells)
         messages = []
@@ -194,8 +195,8 @@ class _Fader:
         return draft
 
     def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, attempt: int) -> bool:
-        """Sets the page again if it does not fit, leaves much room, or does not read as it was drawn; False if all is
-        well. `attempt`: how often it was drawn before."""
+        """Lays the page out again if it does not fit, leaves much room, or does not read as it was drawn; False if
+        all is well. `attempt`: how often it was drawn before."""
         if self.room is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
@@ -212,19 +213,19 @@ class _Fader:
             draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
         if not (cut or spare or misread):
             return False
-        if (last or not (cut or refill)) and self._blot_out(draft, wrong, marks, 0 if last else used):
+        if (last or not (cut or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
             return True
-        self._set_worth(draft)
+        self._score(draft)
         if not refill and draft.faded is not None:
             wrong = [flags | ~kept for flags, kept in zip(wrong, draft.faded.kept, strict=True)]
-        _remove(draft, [flags | gone for flags, gone in zip(wrong, draft.blotted or wrong, strict=True)])
-        draft.blotted = []
+        _remove(draft, [flags | gone for flags, gone in zip(wrong, draft.gapped or wrong, strict=True)])
+        draft.gapped = []
         if draft.short:
             draft.messages = [replace(m, entry=replace(m.entry, header=False)) for m in draft.messages]
         self._fade(draft)
         return True
 
-    def _blot_out(self, draft: _Draft, wrong: Sequence[Flags], marks: npt.NDArray[np.int64], used: int) -> bool:
+    def _write_gaps(self, draft: _Draft, wrong: Sequence[Flags], marks: npt.NDArray[np.int64], used: int) -> bool:
         """Writes gaps over the words that are `wrong`, and others over the `marks` that are misread, so that nothing
         else moves and reads otherwise than before; False if the page might not fit then. `marks`: cells; `used`: the
         bytes of its tokens so far."""
@@ -236,49 +237,49 @@ class _Fader:
             run, drawn = (each.reshape(-1)[span.start : span.stop] for each in (cells, draft.cells))
             before = transcribe(drawn, layout=draft.page.layout, start=span.start)
             bad = [w for w, flag in zip(draft.messages[number].words, words, strict=True) if flag]
-            blot(run, before, texts[number], bad)
+            write_gaps(run, before, texts[number], bad)
             if (run != drawn).any():
                 after = transcribe(run, layout=draft.page.layout, start=span.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
         costs = self._costs(cells)
-        blots = sum(map(np.count_nonzero, wrong))
-        if used * float(costs.sum() / draft.costs.sum()) + BLOT_BYTES * blots > FULL * self.room:
+        gaps = sum(map(np.count_nonzero, wrong))
+        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > FULL * self.room:
             return False
         draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
-        draft.blotted = [a | b for a, b in zip(draft.blotted or wrong, wrong, strict=True)]
+        draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
         return True
 
     def _fade(self, draft: _Draft) -> None:
-        """Sets the page again with what fits."""
-        self._set_worth(draft)
+        """Lays the page out again with what fits."""
+        self._score(draft)
         scale = BYTES_PER_BIT if draft.faded is None else draft.faded.bytes_per_bit
-        draft.faded = fade(draft.messages, draft.worth, draft.aim, partial(self._size, draft), scale)
+        draft.faded = fade(draft.messages, draft.salience, draft.aim, partial(self._size, draft), scale)
         page = self.typesetter.page(draft.faded.entries)
         if draft.tried is None or not np.array_equal(draft.tried[0], page.cells):
             draft.tried = page.cells, self._costs(page.cells)
         draft.cells, draft.costs = draft.tried
         draft.spans = _all_spans(page, [message.entry for message in draft.messages], draft.faded.texts)
 
-    def _set_worth(self, draft: _Draft) -> None:
+    def _score(self, draft: _Draft) -> None:
         """Works out the salience of the words of the page, once: before any is taken out. A word that may be misread is
-        worth less than any other."""
-        if draft.worth:
+        less salient than any other."""
+        if draft.salience:
             return
         texts = [message.entry.content for message in draft.messages]
-        salience: Salience = text_salience
+        scorer: SalienceScorer = text_salience
         if self.costable is not None:
             listed = (plain(t[w.start : w.stop]) for t, m in zip(texts, draft.messages, strict=True) for w in m.words)
             alone = bits_alone(dict.fromkeys(listed), self.typesetter, self._costs)
-            salience = partial(text_salience, bits_alone=alone)
-        worth = salience(draft.messages)
-        for refined in draft.page.refinements:
-            worth = refined(draft.messages, worth)
-        for message, inked, worths in zip(draft.messages, draft.page.messages, worth, strict=True):
-            doubt = np.concatenate([[0], np.cumsum(inked.doubtful)])
+            scorer = partial(text_salience, bits_alone=alone)
+        salience = scorer(draft.messages)
+        for refine in draft.page.refinements:
+            salience = refine(draft.messages, salience)
+        for message, annotated, scores in zip(draft.messages, draft.page.messages, salience, strict=True):
+            doubt = np.concatenate([[0], np.cumsum(annotated.doubtful)])
             doubtful = [number for number, word in enumerate(message.words) if doubt[word.stop] > doubt[word.start]]
-            worths[doubtful] %= 1
-        draft.worth = worth
+            scores[doubtful] %= 1
+        draft.salience = salience
 
     def _costs(self, cells: Cells) -> CellCosts:
         if self.costable is None:
@@ -342,8 +343,8 @@ def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list
         return flags
     for number, message in enumerate(draft.messages):
         if draft.faded is None:
-            inked = draft.page.messages[number]
-            start, stop, cell = inked.start, inked.stop, inked.cell
+            annotated = draft.page.messages[number]
+            start, stop, cell = annotated.start, annotated.stop, annotated.cell
             origin = np.arange(len(message.entry.content))
         else:
             span, origin = draft.spans[number], draft.faded.texts[number].origin
@@ -384,5 +385,5 @@ def _remove(draft: _Draft, gone: Sequence[Flags]) -> None:
         left = faded(entry.content, message.words, kept, entry.gaps, goes_on=entry.end != Edge.WHOLE)
         written = replace(entry, content=left.text, gaps=left.gaps)
         draft.messages[number] = WrittenMessage(written, words_of(left.text, left.gaps), message.bits[kept])
-        draft.worth[number] = draft.worth[number][kept]
+        draft.salience[number] = draft.salience[number][kept]
         draft.origins[number] = draft.origins[number][left.origin]

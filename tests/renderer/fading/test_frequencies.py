@@ -2,7 +2,7 @@
 
 import pytest
 
-from foxing.renderer.ink.frequencies import FREQUENT_WORDS_PATH, frequencies_of, stem
+from foxing.renderer.fading.frequencies import FREQUENT_WORDS_PATH, frequencies_of, stem
 
 
 def test_the_rarer_a_word_is_the_higher_its_rarity() -> None:

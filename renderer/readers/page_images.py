@@ -1,4 +1,4 @@
-"""Sheets: pages laid out for a reader, in the type that it reads and in the shape that holds the most for a token."""
+"""Page images for a reader, in the type that it reads and in the shape that holds the most for a token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from .reader import Reader, ReaderProfileError
 Newline = Literal["mark", "break"]
 #: Longest row. Readers lose their place in longer ones.
 MAX_COLUMNS = 160
-#: Blank cells around the text of a sheet that is not dense. On the right it is the last column, where no ink is.
+#: Blank cells around the text of a page image that is not dense. On the right it is the last column, where no ink is.
 MARGIN_CELLS = 1
 #: Of PNG. The highest level takes eight times as long and saves three bytes in a hundred.
 COMPRESSION = 6
@@ -29,7 +29,7 @@ NEARLY = 0.99
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PageImage:
     """A page image for a reader."""
 
     page: Page
@@ -50,9 +50,9 @@ class Sheet:
         return buffer.getvalue()
 
 
-def sheet_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
-    """The layout of a full sheet: as many cells as the reader sees for a token without scaling the image down. Raises
-    `ReaderProfileError` for a reader that sees no images."""
+def reader_layout(reader: Reader, newline: Newline = "mark") -> PageLayout:
+    """The layout of a full page image: as many cells as the reader sees for a token without scaling the image down.
+    Raises `ReaderProfileError` for a reader that sees no images."""
     if not reader.sees:
         raise ReaderProfileError(f"the reader '{reader.name}' looks at no images; give it text")
     return replace(_best_layout(reader), newline=newline)
@@ -77,7 +77,7 @@ def _best_layout(reader: Reader) -> PageLayout:
     for columns in range(8, most + 1, 2) if reader.dense else range(9, most + 1):
         layout = replace(base, columns=columns)
         for rows in range(1, limits.max_side_px // cell.height_px + 1):
-            size = sheet_px(layout, rows)
+            size = image_px(layout, rows)
             if max(size) <= limits.max_side_px and billing.seen(*size) == size:
                 cells = layout.ink_columns * rows
                 shapes.append((cells / billing.tokens(*size), cells, columns, rows))
@@ -88,27 +88,27 @@ def _best_layout(reader: Reader) -> PageLayout:
     return replace(base, columns=columns, rows=rows)
 
 
-def sheet_px(layout: PageLayout, rows: int) -> tuple[int, int]:
-    """Width and height in px of a sheet of `rows` rows, with its margin."""
+def image_px(layout: PageLayout, rows: int) -> tuple[int, int]:
+    """Width and height in px of a page image of `rows` rows, with its margin."""
     left, above = margin_px(layout)
     return layout.columns * layout.cell_width_px + left, rows * layout.cell_height_px + 2 * above
 
 
 def margin_px(layout: PageLayout) -> tuple[int, int]:
-    """Px of paper to the left of the cells of a sheet, and above them; there is as much below."""
+    """Px of paper to the left of the cells of a page image, and above them; there is as much below."""
     cells = 0 if layout.wrap == "cells" else MARGIN_CELLS
     return cells * layout.cell_width_px, cells * layout.cell_height_px
 
 
-def set_sheets(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[Sheet]:
-    """`entries` on as many sheets as they need, who and when in the layout. Raises `ReaderProfileError` for a reader
+def page_images(entries: Sequence[Entry], reader: Reader, newline: Newline = "mark") -> list[PageImage]:
+    """`entries` on as many images as they need, who and when in the layout. Raises `ReaderProfileError` for a reader
     that sees no images, `RenderError` for naive times."""
-    layout = sheet_layout(reader, newline)
-    return [sheet_of(page, reader) for page in Typesetter(layout).pages(entries)]
+    layout = reader_layout(reader, newline)
+    return [page_image(page, reader) for page in Typesetter(layout).pages(entries)]
 
 
-def sheet_of(page: Page, reader: Reader) -> Sheet:
-    """The sheet of a page of `sheet_layout(reader)`, cropped to the rows it uses."""
+def page_image(page: Page, reader: Reader) -> PageImage:
+    """The image of a page of `reader_layout(reader)`, cropped to the rows it uses."""
     assert reader.billing is not None
-    width, height = sheet_px(page.layout, page.rows_used)
-    return Sheet(page, width, height, reader.billing.tokens(width, height))
+    width, height = image_px(page.layout, page.rows_used)
+    return PageImage(page, width, height, reader.billing.tokens(width, height))

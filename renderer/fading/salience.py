@@ -9,15 +9,16 @@ import numpy.typing as npt
 
 from foxing.renderer.scripts import is_unspaced
 
-from .fading import WrittenMessage
+from .fade import WrittenMessage
 from .frequencies import frequencies_of
 from .languages import AMBIGUOUS_MONTHS, DAYS, MONTHS, languages_of
 from .words import is_punctuation
 
-Worth = npt.NDArray[np.float64]
+#: Salience of the words of a message: float64[words], at least 0; see `fade` for what it means.
+Salience = npt.NDArray[np.float64]
 _Flags = npt.NDArray[np.bool_]
-#: Salience of the words of a page: float64[words] for each message, at least 0; see `fade` for what it means.
-Salience = Callable[[Sequence[WrittenMessage]], list[Worth]]
+#: Messages of a page → the salience of their words.
+SalienceScorer = Callable[[Sequence[WrittenMessage]], list[Salience]]
 
 #: Ranks of words. Only the whole number counts between ranks.
 PUNCTUATION, FUNCTION_WORD, CONTENT, FACT = 0, 1, 2, 3
@@ -39,9 +40,9 @@ _SHOUTED = 0.6, 6
 _FIRST_SENTENCE, _WITH_FACTS = 1.1, 1.1
 #: How much a word that says what is counted or negated is worth at least.
 _EXPLAINING = 0.3
-_ROLE_WORTH = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
+_ROLE_SALIENCE = {"user": 1.0, "assistant": 1.0, "tool": 0.6, "system": 0.8}
 #: The same of facts, of which those that a user said stay while any other can go.
-_FACT_WORTH = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
+_FACT_SALIENCE = {"user": 0.9, "assistant": 0.09, "system": 0.09, "tool": 0.009}
 #: What begins a message that a machine wrote for a machine, whoever sent it.
 _MACHINE = re.compile(r"\A\s*[{\[]\s*[\"'{\[]")
 #: How much less a fact is worth that a tool prints again.
@@ -64,7 +65,7 @@ _IDENTIFIER = re.compile(
 )
 
 
-def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float] | None = None) -> list[Worth]:
+def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, float] | None = None) -> list[Salience]:
     """The salience of the words of a page by its text alone.
 
     Numbers, dates, names, negations and identifiers are worth most; then words that are rare in their language;
@@ -72,7 +73,7 @@ def text_salience(messages: Sequence[WrittenMessage], bits_alone: Mapping[str, f
     sentence, which say how rare it is; others are judged by their length and by how often they are on the page.
     """
     page = _PageText(messages, bits_alone or {})
-    return [page.worth(message) for message in page.texts]
+    return [page.salience(message) for message in page.texts]
 
 
 def plain(word: str) -> str:
@@ -89,7 +90,7 @@ class _MessageText:
         self.text, self.words = text, message.words
         role = "tool" if _MACHINE.match(text) else message.entry.role
         #: Whose words they are worth as.
-        self.speaker = role if role in _ROLE_WORTH else "user" if role != "developer" else "system"
+        self.speaker = role if role in _ROLE_SALIENCE else "user" if role != "developer" else "system"
         self.units = [text[word.start : word.stop] for word in message.words]
         self.plain = [plain(unit) for unit in self.units]
         self.punctuation = [is_punctuation(unit) for unit in self.units]
@@ -148,25 +149,25 @@ class _PageText:
         self.names = frozenset(text.plain[i] for text, i in inside if text.capital(i))
         self.names -= {text.plain[i] for text, i in inside if not text.capital(i)}
 
-    def worth(self, text: _MessageText) -> Worth:
+    def salience(self, text: _MessageText) -> Salience:
         """float64[words of `text`]: their salience."""
         negated = self._negated(text)
         facts = self._facts(text, negated)
         explaining = self._explaining(text, facts, negated)
         with_facts = {text.sentence[i] for i in np.flatnonzero(facts).tolist()}
-        role = _ROLE_WORTH[text.speaker]
-        worth = np.zeros(len(text.words))
+        role = _ROLE_SALIENCE[text.speaker]
+        salience = np.zeros(len(text.words))
         for i, word in enumerate(text.plain):
             if facts[i]:
-                worth[i] = FACT + _FACT_WORTH[text.speaker] * (_REPEATED if self._is_repeated(text, i) else 1.0)
+                salience[i] = FACT + _FACT_SALIENCE[text.speaker] * (_REPEATED if self._is_repeated(text, i) else 1.0)
             elif self._is_function_word(text.units[i], word):
-                worth[i] = FUNCTION_WORD + 0.5 * role
+                salience[i] = FUNCTION_WORD + 0.5 * role
             elif not text.punctuation[i]:
                 share = max(self.rarity(word), _EXPLAINING * explaining[i]) * role
                 share *= _FIRST_SENTENCE if text.sentence[i] == 1 else 1.0
                 share *= _WITH_FACTS if text.sentence[i] in with_facts else 1.0
-                worth[i] = CONTENT + min(_MOST, share)
-        return worth
+                salience[i] = CONTENT + min(_MOST, share)
+        return salience
 
     def _is_repeated(self, text: _MessageText, number: int) -> bool:
         """Whether a tool printed a word that is on the page before."""

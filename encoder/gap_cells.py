@@ -1,4 +1,4 @@
-"""Gaps written over what is drawn, in place: nothing else moves."""
+"""Cells of a drawn page that gaps replace, in place: nothing else moves."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.renderer import BLANK, GAP_MARK, Cells, Transcription
-from foxing.renderer.ink import FadedText, Word
+from foxing.renderer.fading import FadedText, Word
 from foxing.renderer.page import FILLER_MARK
 
 
-def blot(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
+def write_gaps(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:
     """Writes gaps over `words` in the cells of a message, in place. `read`: what `run` says; `text`: its origin."""
     if not words:
         return

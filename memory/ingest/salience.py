@@ -1,23 +1,23 @@
-"""What words are worth on the pages of a bank that is not stored: for the codec bench, whose pages fade as in one."""
+"""Salience of words on the pages of a bank that is not stored: for the codec bench, whose pages fade as in one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from foxing.encoder import Refinement
-from foxing.memory.salience import keeping, rare_in_bank
+from foxing.memory.salience import by_rarity, fade_last
 from foxing.memory.text.terms import terms
-from foxing.renderer.ink import Worth, WrittenMessage
+from foxing.renderer.fading import Salience, WrittenMessage
 
 from .keepsakes import find_keepsakes, within_budget
 
 
-def worth_in_bank(messages: Iterable[str]) -> Callable[[Sequence[str]], Sequence[Refinement]]:
-    """The texts of the messages of a page → what changes the worth of their words in a bank of `messages`, as it does
-    when the pages of a bank age."""
+def salience_in_bank(messages: Iterable[str]) -> Callable[[Sequence[str]], Sequence[Refinement]]:
+    """The texts of the messages of a page → what changes the salience of their words in a bank of `messages`, as when
+    its pages age."""
     frequencies = Counter(term for text in messages for term in terms(text))
 
     def refine(page: Sequence[str]) -> Sequence[Refinement]:
-        return rare_in_bank(frequencies), _keeping_texts(_keepsakes(page))
+        return by_rarity(frequencies), _fade_texts_last(_keepsakes(page))
 
     return refine
 
@@ -29,12 +29,12 @@ def _keepsakes(page: Sequence[str]) -> frozenset[str]:
     return frozenset(text[keepsake.start : keepsake.stop] for keepsake in found)
 
 
-def _keeping_texts(kept: frozenset[str]) -> Refinement:
+def _fade_texts_last(kept: frozenset[str]) -> Refinement:
     """Words of keepsakes whose text is one of `kept` fade after all others."""
 
-    def refined(messages: Sequence[WrittenMessage], worth: Sequence[Worth]) -> list[Worth]:
+    def refine(messages: Sequence[WrittenMessage], salience: Sequence[Salience]) -> list[Salience]:
         texts = [message.entry.content for message in messages]
         ranges = [[(k.start, k.stop) for k in find_keepsakes(text) if text[k.start : k.stop] in kept] for text in texts]
-        return keeping(ranges)(messages, worth)
+        return fade_last(ranges)(messages, salience)
 
-    return refined
+    return refine

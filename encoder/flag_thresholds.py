@@ -27,7 +27,7 @@ class TierThreshold:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class FlagThresholds:
     """Thresholds of the tiers of a codec with certain weights."""
 
     codec: str
@@ -47,7 +47,7 @@ class Calibration:
             raise CodecError(f"{path} cannot be written ({error}); choose another file") from error
 
     @classmethod
-    def read(cls, path: Path) -> "Calibration":
+    def read(cls, path: Path) -> "FlagThresholds":
         """The contents of a file. Raises `CodecError`."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
