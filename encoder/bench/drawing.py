@@ -1,4 +1,4 @@
-"""Pages as a tier shows them: with what is left of their ink, and on degraded images."""
+"""Pages as a tier shows them: with what is left of their text, and on degraded images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
