@@ -10,7 +10,8 @@ HEAD = f"""\
 # Readers
 
 A reader is a model that may look at page images. It decides in what type and shape pages are laid out for it
-and its provider's formula says what an image costs. `foxing render FILE… --reader NAME` draws any text for one.
+and its provider's formula says what an image costs. `foxing render FILE… --reader NAME` draws any text for
+one.
 
 A page image has the smallest type of which the reader is known to read at least {LEGIBLE_FROM:.0%} of texts exactly;
 type that nobody measured is taken to be read, and the table says so. Of all shapes that the reader sees without scaling
@@ -18,7 +19,10 @@ them down, the one that holds the most cells for a token is used; a full-width c
 text is a margin of one cell, which is part of the image and of what is billed, and rows end between words where these
 fit in a row, which leaves a few cells of each row blank. Only the dense page of our own codec uses every cell. English
 has about 4.3 characters for a text token, so that a page image saves tokens only where a token holds more cells than
-that. """ SOURCES_HEAD = """\ ## Sources
+that.
+"""
+SOURCES_HEAD = """\
+## Sources
 
 Formulas change. Each is tested with the examples that its provider published or that others measured, and has a date.
 """
