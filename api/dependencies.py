@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from threading import Event
 from typing import Annotated, ParamSpec, TypeVar
@@ -13,11 +14,10 @@ from fastapi import Depends, Header, Path, Query, Request
 
 from foxing.memory import Memory
 from foxing.memory.errors import Closed, TimeTravelForbidden
-from foxing.memory.values.base import MAX_CURSOR_CHARS
+from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics
-from .schemas import CURSOR
 from .service.readiness import Readiness
 from .service.store_queue import StoreQueue
 from .settings import Settings
@@ -91,7 +91,7 @@ class Service:
         """Raises what makes the service unable to serve, if anything does."""
         await self._readiness.check()
 
-    def check_now(self, now: str | None) -> None:
+    def check_now(self, now: str | datetime | None) -> None:
         """Raises `TimeTravelForbidden` if a request sets the time and the settings do not allow it."""
         if now is not None and not self.settings.time_travel:
             raise TimeTravelForbidden(
@@ -114,7 +114,7 @@ BankPath = Annotated[str, Path(description="Name of the bank.", examples=["agent
 PagePath = Annotated[str, Path(description="Id of the page.", json_schema_extra={"pattern": "^[0-9a-f]{32}$"})]
 CursorQuery = Annotated[
     str | None,
-    Query(description="The `next_cursor` of the previous response.", max_length=MAX_CURSOR_CHARS, pattern=CURSOR),
+    Query(description="The `next_cursor` of the previous answer.", max_length=MAX_CURSOR_CHARS, pattern=CURSOR),
 ]
 LimitQuery = Annotated[int, Query(ge=1, le=500, description="Maximum number of entries.")]
 IdempotencyKey = Annotated[

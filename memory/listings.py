@@ -16,8 +16,8 @@ from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
 from .storage.repositories.sealed import directories
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
+from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
-from .values.recall import check_limit
 
 
 def list_pages(database: Database, bank: str, *, limit: int, cursor: str | None, tier: str | None) -> Pages:
@@ -55,7 +55,7 @@ def _bank_after(cursor: str) -> str:
     try:
         return check_bank_name(name)
     except InvalidInput as error:
-        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out") from error
+        raise InvalidCursor(INVALID_CURSOR) from error
 
 
 def page_info(database: Database, bank: str, page_id: str) -> PageInfo:

@@ -225,7 +225,7 @@ class Memory:
         `fidelity`, see `RecallQuery`; they replace the fields of a `RecallQuery` given as `query`. Raises `NotFound`,
         `InvalidTime`, `InvalidCursor`, `InvalidInput`.
         """
-        built = RecallQuery.build(query, **fields)
+        built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
         self._rehearsals.record(bank, result, now)
         return result
@@ -240,7 +240,7 @@ class Memory:
         `max_tokens`, `neighbours` and `fidelity` do not apply. Open messages are on no page yet and are returned as
         text. Raises as `recall` does, and `UnknownReader`.
         """
-        built = RecallQuery.build(query, **fields)
+        built = RecallQuery.build(query, **fields).for_format("images")
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
         words, _ = split_query(built.query or "", now, built.timezone)
         self._rehearsals.record_images(bank, words, result, now)

@@ -8,7 +8,6 @@ from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
-from foxing.api.schemas import ContextBody
 from foxing.memory.values.context import ContextRequest, ContextResult
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}", tags=["recall"], dependencies=[Security(bearer)])
@@ -29,22 +28,10 @@ _REQUESTS = {
     },
 )
 async def context(
-    bank: BankPath, service: ServiceDep, body: Annotated[ContextBody, Body(openapi_examples=_REQUESTS)]
+    bank: BankPath, service: ServiceDep, body: Annotated[ContextRequest, Body(openapi_examples=_REQUESTS)]
 ) -> ContextResult:
     """The last messages exactly, and what recall finds, as text or page image, whichever shows more for a billed token
     at the size that the reader is known to read. An image never costs more than its text, and the content never more
     than the budget. Stable blocks come first, so that prompt caches hold."""
     service.check_now(body.now)
-    request = ContextRequest(
-        body.reader,
-        body.budget,
-        query=body.query,
-        messages=body.messages,
-        thread=body.thread,
-        now=body.now,
-        timezone=body.timezone,
-        form=body.form,
-        keepsakes=body.keepsakes,
-        show=body.show,
-    )
-    return await service.run_codec(service.memory.context, bank, request)
+    return await service.run_codec(service.memory.context, bank, body)

@@ -13,11 +13,11 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from cachetools import LRUCache
 
@@ -28,7 +28,7 @@ from foxing.memory import ContextRequest, Memory
 from foxing.memory.context.prompt_images import PromptImage
 from foxing.memory.pages.reader_pages import ReaderPages
 from foxing.memory.recall.search import Recaller
-from foxing.memory.values.context import SHOWN, Show
+from foxing.memory.values.context import Show
 from foxing.memory.values.recall import RecallQuery, RecallResult
 from foxing.renderer import FoxingError
 from foxing.renderer.readers import Reader, Readers
@@ -127,7 +127,7 @@ def _cases(options: argparse.Namespace) -> Iterator[tuple[str, int, Show]]:
 
 def _request(reader: str, budget: int, show: Show) -> ContextRequest:
     """What is asked for each question, which is added."""
-    return ContextRequest(reader, budget, thread=NEW_THREAD, form="blocks", show=show)
+    return ContextRequest(reader=reader, budget=budget, thread=NEW_THREAD, form="blocks", show=show)
 
 
 class _RecallOnce(Recaller):
@@ -159,7 +159,7 @@ class _ReaderPagesOnce(ReaderPages[PromptImage]):
 
 
 def _ways(reader: str) -> Sequence[Show]:
-    return SHOWN if Readers()[reader].sees else ("text",)
+    return get_args(Show) if Readers()[reader].sees else ("text",)
 
 
 def _store(memory: Memory, number: int, conversation: Conversation, tier: str) -> _Stored:
@@ -178,7 +178,7 @@ def _answered(
 ) -> _Answered:
     """What is shown for one question."""
     stored, question = asked
-    answer = memory.context(stored.bank, replace(request, query=question.text))
+    answer = memory.context(stored.bank, request.model_copy(update={"query": question.text}))
     originals = {str(message.id): message.text for message in stored.conversation.messages}
     shown = {key: stored.held[key] for key in answer.message_ids}
     images = [str(block["data"]) for block in answer.content if block["type"] == "image"]

@@ -143,7 +143,9 @@ def _row(memory: Memory, messages: Sequence[NewMessage], reader: str, keepsakes:
     everything = sum(map(line_tokens, memory.export(BANK)))
     inside, billed, images, kept = [], [], [], []
     for fact in facts:
-        request = ContextRequest(reader, BUDGET, fact.question, thread=THREAD, form="blocks", keepsakes=keepsakes)
+        request = ContextRequest(
+            reader=reader, budget=BUDGET, query=fact.question, thread=THREAD, form="blocks", keepsakes=keepsakes
+        )
         answer = memory.context(BANK, request)
         texts = "\n".join(str(block["text"]) for block in answer.content if block["type"] == "text")
         pictures = sum(block["type"] == "image" for block in answer.content)

@@ -48,12 +48,13 @@ def measure(memory: Memory, options: argparse.Namespace, progress: Advance) -> I
     """A row for each reader. `options`: as parsed. Raises `FoxingError`."""
     messages, random = memory.bank(BANK).messages, Random(SEED)
     questions = [texts.query(random) for _ in range(options.questions)]
-    memory.context(BANK, ContextRequest("text", options.budget, "is anybody there?"))  # loads code and weights
+    warming = ContextRequest(reader="text", budget=options.budget, query="is anybody there?")
+    memory.context(BANK, warming)  # loads code and weights
     for number, reader in enumerate(options.readers):
         progress(number, len(options.readers))
         first, cached, images = [], [], 0
         for question in questions:
-            request = ContextRequest(reader, options.budget, question, form="blocks")
+            request = ContextRequest(reader=reader, budget=options.budget, query=question, form="blocks")
             first.append(_timed(memory, request)[0])
             elapsed_ms, shown = _timed(memory, request)
             cached.append(elapsed_ms)

@@ -16,9 +16,10 @@ from foxing.memory.recall.search import Recaller
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
+from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.context import ContextRequest, ContextResult
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import MAX_LIMIT, RecallQuery
+from foxing.memory.values.recall import RecallQuery
 from foxing.renderer.readers import Reader, Readers
 
 from .blocks import Block, ImageBlock, TextBlock, written
@@ -131,7 +132,7 @@ class ContextBuilder:
         if question is None:
             return _Recalled(notes=[NOTHING_ASKED] if request.messages else [])
         limit = min(MAX_LIMIT, MATCHES + request.budget // TOKENS_PER_MATCH)
-        query = RecallQuery(question, timezone=request.timezone, limit=limit)
+        query = RecallQuery(query=question, timezone=request.timezone, limit=limit)
         answer = self.recaller.recall(bank, query, now)
         spans = [
             span

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from foxing.memory.errors import InvalidInput, InvalidTime, MessageTooLarge
 from foxing.memory.values.messages import NewMessage
 
@@ -63,23 +61,10 @@ def validate_message(message: NewMessage | Mapping[str, Any], index: int, now: d
     return valid
 
 
-def first_error(error: ValidationError) -> tuple[str, str]:
-    """Type and sentence of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    return first["type"], f"{field}: {first['msg']}" if field else first["msg"]
-
-
 def _parse(fields: Mapping[str, Any], index: int) -> NewMessage:
     if not isinstance(fields, Mapping):
         raise InvalidInput(f"a message must be an object, such as {_EXAMPLE}, not {_kind(fields)}", index=index)
-    try:
-        return NewMessage.model_validate(dict(fields))
-    except ValidationError as error:
-        kind, reason = first_error(error)
-        if kind.startswith(("timezone", "datetime")):
-            raise InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index) from error
-        raise InvalidInput(reason, index=index) from error
+    return NewMessage.from_fields(fields, index)
 
 
 def _check_text(text: str, field: str, index: int, *, controls: bool) -> None:

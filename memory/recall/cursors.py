@@ -11,11 +11,9 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from foxing.memory.errors import InvalidCursor
-from foxing.memory.values.base import MAX_CURSOR_CHARS
+from foxing.memory.values.base import INVALID_CURSOR, MAX_CURSOR_CHARS
 
 MAX_INTEGER = (1 << 63) - 1  # of a database column
-
-_INVALID = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
 #: Where a list continues: JSON values whose meaning depends on the list.
 Position = Sequence[Any]
@@ -91,7 +89,7 @@ def decode_cursor(cursor: str, fingerprint: str) -> Position:
         if not isinstance(fields, list) or len(fields) < 2:
             raise ValueError
     except (ValueError, RecursionError, binascii.Error) as error:
-        raise InvalidCursor(_INVALID) from error
+        raise InvalidCursor(INVALID_CURSOR) from error
     if fields[0] != fingerprint:
         raise InvalidCursor("this cursor belongs to another query; repeat that query, or leave the cursor out")
     return fields[1:]
@@ -103,7 +101,7 @@ def time_position(position: Position) -> TimePosition:
         at, item_id = datetime.fromisoformat(position[0]), position[1]
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, IndexError, TypeError, OverflowError) as error:
-        raise InvalidCursor(_INVALID) from error
+        raise InvalidCursor(INVALID_CURSOR) from error
     return TimePosition(at, _natural(item_id), _ids(position[2]) if len(position) > 2 else ())
 
 
@@ -111,28 +109,28 @@ def id_ranges(position: Position) -> IdRanges:
     """Raises `InvalidCursor`."""
     edges = _ids(position[0])
     if len(position) != 1 or len(edges) % 2:
-        raise InvalidCursor(_INVALID)
+        raise InvalidCursor(INVALID_CURSOR)
     return IdRanges(edges[::2], edges[1::2])
 
 
 def rank_position(position: Position) -> RankPosition:
     """Raises `InvalidCursor`."""
     if len(position) != 2:
-        raise InvalidCursor(_INVALID)
+        raise InvalidCursor(INVALID_CURSOR)
     return RankPosition(_natural(position[0]), frozenset(_ids(position[1])))
 
 
 def window_bounds(position: Position) -> tuple[datetime | None, datetime | None]:
     """The time window that a position begins with. Raises `InvalidCursor`."""
     if len(position) < 2:
-        raise InvalidCursor(_INVALID)
+        raise InvalidCursor(INVALID_CURSOR)
     since, until = (None if bound is None else time_position([bound, 0]).at for bound in position[:2])
     return since, until
 
 
 def _natural(number: Any) -> int:
     if type(number) is not int or not 0 <= number <= MAX_INTEGER:
-        raise InvalidCursor(_INVALID)
+        raise InvalidCursor(INVALID_CURSOR)
     return number
 
 
@@ -145,5 +143,5 @@ def _gaps(ids: Collection[int]) -> list[int]:
 def _ids(gaps: Any) -> list[int]:
     """The ids of `_gaps`. Raises `InvalidCursor`."""
     if not isinstance(gaps, list):
-        raise InvalidCursor(_INVALID)
+        raise InvalidCursor(INVALID_CURSOR)
     return [_natural(number) for number in accumulate(map(_natural, gaps))]

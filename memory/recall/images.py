@@ -103,9 +103,7 @@ class ImageRecaller:
 
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecalledImages:
         """See `Memory.recall_images`. `now`: the time that words are relative to."""
-        if query.max_tokens is not None or query.verbatim or query.neighbours:
-            raise InvalidInput("max_tokens, neighbours and fidelity apply to text; leave them out to recall images")
-        reader = None if query.reader == NATIVE_READER else self._reader(query.reader)
+        reader = None if query.reader in (None, NATIVE_READER) else self._reader(query.reader)
         question = self.search.embed_query(query.query or "", now, query.timezone)
         with self.database.read() as connection:
             found = self._find(connection, bank_name, query, now, question)

@@ -19,8 +19,9 @@ from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
 from foxing.memory.telemetry import Value, step, step_of_bank
+from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.messages import RecalledMessage
-from foxing.memory.values.recall import MAX_LIMIT, LeftOut, LeftOutReason, RecallQuery, RecallResult
+from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
 
 from .answer import Answer, header
 from .candidates import Candidate, Candidates, candidates
@@ -83,7 +84,7 @@ class Recaller:
             question = self.search.embed_query(query.query or "", now, query.timezone)
         wide = query
         if self.reranker.enabled:
-            wide = replace(query, limit=max(query.limit, CANDIDATES), neighbours=0)
+            wide = query.model_copy(update={"limit": max(query.limit, CANDIDATES), "neighbours": 0})
         with step("search"), self._semaphore, self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:

@@ -12,7 +12,7 @@ from foxing.memory.errors import InvalidCursor
 from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_cursor
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import RecordRow, Within
-from foxing.memory.values.recall import check_limit
+from foxing.memory.values.base import INVALID_CURSOR, check_limit
 from foxing.memory.values.records import Condition, Namespaces, Record, Records, RecordSearch
 
 from .matching import Match, meets, ranked
@@ -108,7 +108,7 @@ def list_namespaces(connection: Connection, within: Within, limit: int, cursor: 
     if cursor is not None:
         after = decode_cursor(cursor, name)[0]
         if not isinstance(after, str):
-            raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out")
+            raise InvalidCursor(INVALID_CURSOR)
     found = records.namespaces(connection, within, after, limit + 1)
     shown = found[:limit]
     following = encode_cursor(name, [shown[-1]]) if len(found) > limit else None
@@ -124,5 +124,5 @@ def _fingerprint(within: Within, search: RecordSearch) -> str:
 def _integer(position: Sequence[Any]) -> int:
     value = position[0]
     if type(value) is not int or not 0 <= value <= MAX_INTEGER:
-        raise InvalidCursor("this cursor is invalid; pass next_cursor as you received it, or leave it out")
+        raise InvalidCursor(INVALID_CURSOR)
     return value

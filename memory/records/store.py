@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
-from foxing.memory.ingest.validate import check_bank_name, first_error
+from foxing.memory.ingest.validate import check_bank_name
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
 from foxing.memory.storage.repositories.records import RecordRow, Within
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest
+from foxing.memory.values.base import first_error
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.records import (
     MAX_WRITES,
@@ -106,10 +107,7 @@ class RecordStore:
         `fields`: those of a `RecordSearch`, which they replace. Raises `NotFound`, `InvalidInput`, `InvalidCursor`.
         """
         given = (search or RecordSearch()).model_dump() | fields
-        try:
-            valid = RecordSearch.model_validate(given)
-        except ValidationError as error:
-            raise InvalidInput(first_error(error)[1]) from error
+        valid = RecordSearch.from_fields(given)
         now = self._now()
         with self._database.write() if valid.refresh_ttl else self._database.read() as connection:
             bank_id = banks.get(connection, bank).id
@@ -126,10 +124,7 @@ class RecordStore:
     ) -> Namespaces:
         """The namespaces that hold records and begin with `prefix`. `limit`: 1 to 500. Raises `NotFound`,
         `InvalidInput`, `InvalidCursor`."""
-        try:
-            labels = RecordSearch.model_validate({"namespace": list(prefix)}).namespace
-        except ValidationError as error:
-            raise InvalidInput(first_error(error)[1]) from error
+        labels = RecordSearch.from_fields({"namespace": list(prefix)}).namespace
         with self._database.read() as connection:
             within = Within(banks.get(connection, bank).id, labels, False, self._now())
             return list_namespaces(connection, within, limit, cursor)

@@ -1,13 +1,26 @@
 """Bases of all values that a memory takes and returns."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
-from foxing.memory.errors import InvalidTime
+from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
+
+INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
 
 class Value(BaseModel):
@@ -20,6 +33,27 @@ class Input(Value):
     """Base of what callers give: strict, so that 0 is no boolean, "5" no number and a number no time."""
 
     model_config = ConfigDict(strict=True)
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any], index: int | None = None) -> Self:
+        """The input of these fields. Raises `InvalidInput`, `InvalidTime`, `InvalidCursor`. `index`: the position of a
+        message in its call."""
+        try:
+            return cls.model_validate(dict(fields))
+        except ValidationError as error:
+            kind, reason = first_error(error)
+            if reason.startswith("cursor:"):
+                raise InvalidCursor(INVALID_CURSOR) from error
+            if kind.startswith(("timezone", "datetime")):
+                raise InvalidTime(f"{reason}; write it like 2026-03-02T09:15:00+01:00", index=index) from error
+            raise InvalidInput(reason, index=index) from error
+
+
+def first_error(error: ValidationError) -> tuple[str, str]:
+    """Type and sentence of the first error: `("missing", "content.parts.0.tool_call.name: Field required")`."""
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    return first["type"], f"{field}: {first['msg']}" if field else first["msg"]
 
 
 def _check_moment(value: Any) -> Any:
@@ -43,6 +77,30 @@ def aware_utc(now: datetime) -> datetime:
         raise InvalidTime("now lies outside the years 1 to 9999 in UTC") from error
 
 
+#: A time, RFC 3339, a date, or words such as “3 weeks ago”, which are read where the zone and the present are known.
+When = Annotated[str | datetime, WithJsonSchema({"type": "string"})]
+
+
+def _check_now(now: str | datetime) -> str | datetime:
+    return aware_utc(now) if isinstance(now, datetime) else now
+
+
+#: The same in the place of the present, which has a timezone.
+Now = Annotated[
+    Annotated[When, AfterValidator(_check_now)] | None,
+    Field(
+        description="Time to use as the current time: an RFC 3339 time, or a date or words such as “yesterday”, which "
+        "stand for the start of that day. Over HTTP only in a dry run, or if the "
+        "settings of the service allow it."
+    ),
+]
+#: IANA name or offset.
+Timezone = Annotated[
+    str | None,
+    Field(description="Time zone that dates and words are read in, for example 'Europe/Berlin'. Default: UTC."),
+]
+
+
 def _check_integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -51,8 +109,22 @@ def _check_integer(value: Any) -> Any:
 INTEGRAL = BeforeValidator(_check_integer)
 
 Tier = Literal["large", "base", "small", "tiny", "micro"]
+MAX_LIMIT = 500
 #: How many entries of a list to return.
-Limit = Annotated[int, Field(ge=1, le=500), INTEGRAL]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]
+
+
+def check_limit(limit: int) -> None:
+    """Raises `InvalidInput` unless `limit` is 1 to `MAX_LIMIT`."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit is 1 to {MAX_LIMIT}, not {limit}")
+
+
 #: Of ids and names; checked where messages are stored.
 Name = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": r"^[^\x00-\x1f]*$"})]
 MAX_CURSOR_CHARS = 1 << 20  # that of a ranked answer grows by some 4 characters with each message given
+CURSOR = "^[A-Za-z0-9_-]*=*$"
+Cursor = Annotated[
+    Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR)] | None,
+    Field(description="The `next_cursor` of the previous answer."),
+]

@@ -1,15 +1,11 @@
 """A request for context, and the answer to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, Strict
 
-from foxing.memory.errors import InvalidInput
-
-from .base import Value
+from .base import INTEGRAL, Input, Now, Timezone, Value
 from .recall import MAX_QUERY_CHARS
 
 #: Whose request bodies the content is for; "blocks" is for none of them.
@@ -18,49 +14,47 @@ MAX_BUDGET = 1_000_000
 MAX_GIVEN = 10_000  # messages of the prompt
 #: What recall found is shown as: whichever shows more for a billed token, or one of them alone.
 Show = Literal["best", "text", "images"]
-SHOWN: tuple[Show, ...] = ("best", "text", "images")
-FORMATS: tuple[ContentFormat, ...] = ("anthropic", "openai", "gemini", "blocks")
 
 
-@dataclass(frozen=True)
-class ContextRequest:
-    """What is asked for. Raises `InvalidInput` for values that cannot be met."""
+class ContextRequest(Input):
+    """A model that will read the content, what it may cost, and what is asked."""
 
-    #: name of the model that will read the content
-    reader: str
-    #: tokens that the content may cost, as the reader bills
-    budget: int
-    #: what to recall; by default the text of the last user message of `messages`
-    query: str | None = None
-    #: what the prompt holds already, as the provider's messages, oldest first; none of it is repeated
-    messages: Sequence[Mapping[str, Any]] | None = None
-    #: the thread whose last messages are given exactly; recall looks at all threads
-    thread: str | None = None
-    #: time that words in the query are relative to
-    now: str | datetime | None = None
-    #: IANA name or offset that times are read in
-    timezone: str | None = None
-    #: whose request bodies the content is for; by default those of the reader's provider
-    form: ContentFormat | None = None
-    #: whether identifiers stand as text beside the image that shows them
-    keepsakes: bool = True
-    #: what recall found is shown as: text or page image, whichever shows more for a token, or one of them alone
-    show: Show = "best"
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    def __post_init__(self) -> None:
-        for name, text in (("reader", self.reader), ("query", self.query), ("thread", self.thread)):
-            if not isinstance(text, str) and (text is not None or name == "reader"):
-                raise InvalidInput(f"{name} is a text, not {type(text).__name__}")
-        if type(self.budget) is not int or not 1 <= self.budget <= MAX_BUDGET:
-            raise InvalidInput(f"budget is 1 to {MAX_BUDGET:,} tokens, not {self.budget}")
-        if self.query is not None and len(self.query) > MAX_QUERY_CHARS:
-            raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
-        if len(self.messages or ()) > MAX_GIVEN:
-            raise InvalidInput(f"a prompt has at most {MAX_GIVEN:,} messages here; leave out the oldest")
-        if self.show not in SHOWN:
-            raise InvalidInput(f"what is recalled is shown as one of {', '.join(SHOWN)}, not '{self.show}'")
-        if self.form is not None and self.form not in FORMATS:
-            raise InvalidInput(f"the form of the content is one of {', '.join(FORMATS)}, not '{self.form}'")
+    reader: str = Field(
+        max_length=200, description="Name of the reader, such as 'claude', 'gpt-6', 'gemini-3' or 'text'."
+    )
+    budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), INTEGRAL] = Field(
+        description="Tokens that the content may cost, as the reader bills."
+    )
+    query: str | None = Field(
+        None,
+        max_length=MAX_QUERY_CHARS,
+        description="What to recall; by default the text of the last user message of `messages`.",
+    )
+    messages: Annotated[tuple[dict[str, JsonValue], ...], Strict(False)] | None = Field(
+        None,
+        max_length=MAX_GIVEN,
+        description="What the prompt holds already, as the provider's messages, oldest first; none of it is repeated.",
+    )
+    thread: str | None = Field(
+        None,
+        max_length=200,
+        description="The thread whose last messages are given exactly; recall looks at all threads. Default: any.",
+    )
+    now: Now = None
+    timezone: Timezone = None
+    form: ContentFormat | None = Field(
+        None,
+        alias="as",
+        description="Whose request bodies the content is for; blocks: none of them. Default: the reader's provider.",
+    )
+    keepsakes: bool = Field(True, description="Whether identifiers stand as text beside the image that shows them.")
+    show: Show = Field(
+        "best",
+        description="What recall found is shown as text or page image, whichever shows more for a billed token, or as "
+        "one of them alone.",
+    )
 
     @property
     def question(self) -> str | None:
@@ -76,10 +70,8 @@ class ContextRequest:
         return frozenset(text for _, text in map(_said, self.messages or ()) if text)
 
 
-def _said(message: Mapping[str, Any]) -> tuple[str, str]:
+def _said(message: Mapping[str, JsonValue]) -> tuple[str, str]:
     """Role and text of a provider's message: its content as a string, or the texts of its parts."""
-    if not isinstance(message, Mapping):
-        raise InvalidInput(f"messages are objects with a role and a content, not {type(message).__name__}")
     content = message.get("content", message.get("parts"))
     if isinstance(content, str):
         return str(message.get("role", "")), content

@@ -1,14 +1,12 @@
 """Metadata of messages: a small JSON object, and the values that recall compares it with."""
 
 from collections.abc import Mapping
-from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, JsonValue
+from pydantic import AfterValidator, JsonValue, Strict, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
-from foxing.memory.errors import InvalidInput
 
 MAX_METADATA_BYTES = 2_048  # as compact JSON in UTF-8
 
@@ -39,17 +37,19 @@ def _reason_against(metadata: dict[str, JsonValue]) -> str | None:
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)]
 
 
-def check_filter(wanted: Mapping[str, Scalar]) -> None:
-    """Raises `InvalidInput` unless `wanted` maps keys of metadata to values that they can be compared with."""
+def _check_filter(wanted: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in wanted.items():
-        if not isinstance(key, str):
-            raise InvalidInput(f"metadata: a key is a string, not {key!r}")
         if value is not None and not isinstance(value, (str, int, float)):
-            raise InvalidInput(
-                f"metadata: '{key}' is compared with a {type(value).__name__}; give a string, number, boolean or null"
-            )
-        if isinstance(value, float) and not isfinite(value):
-            raise InvalidInput(f"metadata: '{key}' is compared with {value}; give a finite number")
-    reason = _reason_against(dict(wanted))
-    if reason is not None:
-        raise InvalidInput(f"metadata: {reason}")
+            kind = type(value).__name__
+            reason = f"'{key}' is compared with a {kind}; give a string, number, boolean or null"
+            raise PydanticCustomError("metadata", "{reason}", {"reason": reason})
+    return _check_metadata(dict(wanted))
+
+
+#: Members that the metadata of a message must have, with equal values.
+MetadataFilter = Annotated[
+    dict[str, Any],
+    Strict(False),
+    AfterValidator(_check_filter),
+    WithJsonSchema(TypeAdapter(dict[str, Scalar]).json_schema()),
+]

@@ -1,26 +1,106 @@
 """What is recalled."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypedDict, Unpack
+from typing import Annotated, Literal, Self, TypedDict, Unpack
 
 from pydantic import Field
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.base import aware_utc
 
-from .base import Tier, Value
+from .base import INTEGRAL, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
 from .messages import RecalledMessage
-from .metadata import Scalar, check_filter
+from .metadata import MetadataFilter, Scalar
 
 Fidelity = Literal["remembered", "verbatim"]
+Format = Literal["text", "images"]
 LeftOutReason = Literal["max_tokens", "not_verbatim", "unreadable"]
-MAX_LIMIT = 500
-MAX_NEIGHBOURS = 5
 MAX_QUERY_CHARS = 10_000
 #: The reader that is shown pages as they are held; others have them laid out.
 NATIVE_READER = "native"
+
+
+@dataclass(frozen=True)
+class OnlyFor:
+    """Marks a field of a `RecallQuery` that applies to one format alone."""
+
+    format: Format
+
+
+class RecallQuery(Input):
+    """What to recall: messages that answer a query, those of a time window in time order, or both."""
+
+    query: str | None = Field(
+        None,
+        max_length=MAX_QUERY_CHARS,
+        description="Question or search terms. Messages of a time mentioned in it rank higher; `since` and `until` "
+        "exclude. Without a query, or with a time alone, the whole time window is recalled.",
+    )
+    since: When | None = Field(
+        None, description="Start of the time window: an RFC 3339 time, a date, or words such as “3 weeks ago”."
+    )
+    until: When | None = Field(None, description="End of the time window, in the same form.")
+    now: Now = None
+    timezone: Timezone = None
+    thread: str | None = Field(None, description="Restricts recall to this thread.")
+    metadata: MetadataFilter | None = Field(
+        None,
+        description="Restricts recall to messages whose metadata has these members, with equal values. Null matches "
+        "only a null that is there.",
+    )
+    limit: Limit = Field(20, description="Maximum number of spans or images.")
+    cursor: Cursor = None
+    max_tokens: Annotated[int | None, OnlyFor("text"), INTEGRAL] = Field(
+        None,
+        ge=1,
+        description="Maximum number of text tokens in all spans together, each with who spoke and when. What does not "
+        "fit is passed over.",
+    )
+    neighbours: Annotated[int, OnlyFor("text"), INTEGRAL] = Field(
+        0,
+        ge=0,
+        le=5,
+        description="How many messages before and after each match in its thread to return with it, marked with "
+        "`neighbour_of`. Those outside the time window, or without the metadata asked for, are left out.",
+    )
+    fidelity: Annotated[Fidelity, OnlyFor("text")] = Field(
+        "remembered",
+        description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
+    )
+    reader: Annotated[str | None, OnlyFor("images")] = Field(
+        None,
+        description="Model that will look at the images, for which they are laid out and in whose tokens they are "
+        f"billed; for images only. Default: '{NATIVE_READER}', which is shown pages as they are held.",
+    )
+
+    @classmethod
+    def build(cls, query: "str | RecallQuery | None", **fields: Unpack["AnyQueryFields"]) -> "RecallQuery":
+        """A query from its words and fields, or an existing one with some fields replaced. Raises `InvalidInput`, and
+        `InvalidTime` for a naive `now`. Times, timezone and cursor are checked when the query is run."""
+        unknown = fields.keys() - cls.model_fields.keys()
+        if unknown:
+            raise TypeError(f"there is no field {' and '.join(sorted(unknown))} of a recall")
+        if not isinstance(query, RecallQuery):
+            return cls.from_fields({"query": query, **fields})
+        return cls.from_fields(query.model_dump(exclude_unset=True) | fields) if fields else query
+
+    def for_format(self, format: Format) -> Self:
+        """The query itself. Raises `InvalidInput` if it has a field that applies to another format alone."""
+        other: Format = "text" if format == "images" else "images"
+        given = [name for name in fields_only_for(other) if name in self.model_fields_set]
+        if given:
+            raise InvalidInput(f"{' and '.join(given)} apply to {other}; leave them out to recall {format}")
+        return self
+
+    @property
+    def verbatim(self) -> bool:
+        return self.fidelity == "verbatim"
+
+
+def fields_only_for(format: Format) -> list[str]:
+    """Fields of a `RecallQuery` that apply to this format alone."""
+    return [name for name, field in RecallQuery.model_fields.items() if OnlyFor(format) in field.metadata]
 
 
 class QueryFields(TypedDict, total=False):
@@ -47,78 +127,11 @@ class TextQueryFields(QueryFields, total=False):
 class ImageQueryFields(QueryFields, total=False):
     """Fields of a `RecallQuery` for page images, as keyword arguments."""
 
-    reader: str
+    reader: str | None
 
 
 class AnyQueryFields(TextQueryFields, ImageQueryFields, total=False):
     """All fields of a `RecallQuery` but the query itself, as keyword arguments."""
-
-
-@dataclass(frozen=True)
-class RecallQuery:
-    """What to recall.
-
-    Raises `InvalidInput` for a field out of range and `InvalidTime` for a naive `now`. Times, timezone and cursor are
-    checked when the query is run.
-    """
-
-    #: words to search for; without any, the time window is listed in time order. A time in the words, as in "what did
-    #: we decide 3 weeks ago?", ranks messages of that time higher and excludes none; alone, it is the time window,
-    #: and a date such as 2026-03-04 on which nothing was said is searched for as it is written
-    query: str | None = None
-    #: start of the time window, inclusive: a time, RFC 3339, or words such as "3 weeks ago" or "지난달"
-    since: str | datetime | None = None
-    #: end of the time window, exclusive, in the same forms; a period such as "last week" is included as a whole
-    until: str | datetime | None = None
-    #: time that words are relative to, in the same forms, of a period its start; the memory's clock by default
-    now: str | datetime | None = None
-    #: IANA name or offset for times without one; UTC by default
-    timezone: str | None = None
-    #: restricts the answer to one thread
-    thread: str | None = None
-    #: members that the metadata of a message must have, with equal values; null matches only a null that is there
-    metadata: Mapping[str, Scalar] | None = None
-    #: maximum number of messages, or of images and open messages together, 1 to 500
-    limit: int = 20
-    #: `next_cursor` of the previous answer to the same query
-    cursor: str | None = None
-    #: maximum number of text tokens of all spans together, each with who spoke and when; for text only
-    max_tokens: int | None = None
-    #: number of messages before and after each match in its thread to return with it, 0 to 5; for text only
-    neighbours: int = 0
-    #: "remembered" for the best that the memory holds, "verbatim" for text that is kept exactly; for text only
-    fidelity: Fidelity = "remembered"
-    #: model that the page images are laid out for, "native" for pages as they are held; for images only
-    reader: str = NATIVE_READER
-
-    def __post_init__(self) -> None:
-        if self.query is not None and len(self.query) > MAX_QUERY_CHARS:
-            raise InvalidInput(f"a query has at most {MAX_QUERY_CHARS:,} characters")
-        if self.fidelity not in ("remembered", "verbatim"):
-            raise InvalidInput(f"fidelity is 'remembered' or 'verbatim', not '{self.fidelity}'")
-        if isinstance(self.now, datetime):
-            aware_utc(self.now)
-        check_limit(self.limit)
-        check_filter(self.metadata or {})
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise InvalidInput("max_tokens is at least 1")
-        if not 0 <= self.neighbours <= MAX_NEIGHBOURS:
-            raise InvalidInput(f"neighbours is 0 to {MAX_NEIGHBOURS}, not {self.neighbours}")
-
-    @classmethod
-    def build(cls, query: "str | RecallQuery | None", **fields: Unpack[AnyQueryFields]) -> "RecallQuery":
-        """A query from its words and fields, or an existing one with some fields replaced."""
-        return replace(query, **fields) if isinstance(query, RecallQuery) else cls(query, **fields)
-
-    @property
-    def verbatim(self) -> bool:
-        return self.fidelity == "verbatim"
-
-
-def check_limit(limit: int) -> None:
-    """Raises `InvalidInput` unless `limit` is 1 to `MAX_LIMIT`."""
-    if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidInput(f"limit is 1 to {MAX_LIMIT}, not {limit}")
 
 
 class LeftOut(Value):

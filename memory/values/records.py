@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
 
-from .base import INTEGRAL, MAX_CURSOR_CHARS, Input, Limit, Value
+from .base import INTEGRAL, Cursor, Input, Limit, Value
 
 MAX_RECORD_BYTES = 1 << 20  # 1 MiB, as compact JSON in UTF-8
 MAX_LABELS = 20
@@ -191,10 +191,5 @@ class RecordSearch(Input):
     offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), INTEGRAL] = Field(
         0, description="How many records to pass over first."
     )
-    cursor: str | None = Field(
-        None,
-        max_length=MAX_CURSOR_CHARS,
-        pattern="^[A-Za-z0-9_-]*=*$",
-        description="The `next_cursor` of the previous answer, to the same search.",
-    )
+    cursor: Cursor = None
     refresh_ttl: bool = Field(False, description="Whether the records found live for their `ttl_s` from now on.")

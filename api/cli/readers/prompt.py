@@ -1,7 +1,6 @@
 """`context`: the next prompt for a reader."""
 
 import base64
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,11 +53,13 @@ def context(
     refuse_stream("--images", images)
     state = state_of(ctx)
     asker = state.timezone(timezone)
-    request = ContextRequest(reader, budget, query, thread=thread, now=now, timezone=asker.name, keepsakes=keepsakes)
+    request = ContextRequest(
+        reader=reader, budget=budget, query=query, thread=thread, now=now, timezone=asker.name, keepsakes=keepsakes
+    )
     with state.memory() as memory:
-        result = plain = memory.context(bank, replace(request, form="blocks"))
+        result = plain = memory.context(bank, request.model_copy(update={"form": "blocks"}))
         if as_json:
-            result = memory.context(bank, replace(request, form=None if form is None else form.value))
+            result = memory.context(bank, request.model_copy(update={"form": form and form.value}))
 
     def show(console: Console) -> None:
         for block in plain.content:

@@ -121,6 +121,8 @@ def context(bank: str, reader: str, budget: int, **fields: Unpack[ContextFields]
     def in_process(memory: Any) -> Any:
         from foxing.memory import ContextRequest
 
-        return memory.context(bank, ContextRequest(reader, budget, **values)).model_dump(mode="json")
+        return memory.context(
+            bank, ContextRequest.from_fields({"reader": reader, "budget": budget, **values})
+        ).model_dump(mode="json")
 
     return Call(Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S), reading(Context), in_process)

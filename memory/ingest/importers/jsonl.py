@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidInput, InvalidTime
-from foxing.memory.ingest.validate import first_error
+from foxing.memory.values.base import first_error
 from foxing.memory.values.messages import NewMessage
 
 from .content import content_of

@@ -17,7 +17,7 @@ async def use(path: Path) -> None:
         assert [span.message_id for span in (await memory.recall("ana", "Titan")).spans] == ["m"]
         assert [message.text async for message in memory.export("ana")] == [SAID["content"]]
         assert (await memory.message("ana", "m")).thread == "titan"
-        shown = await memory.context("ana", ContextRequest("text", 500, query="Titan"))
+        shown = await memory.context("ana", ContextRequest(reader="text", budget=500, query="Titan"))
         assert "Titan" in str(shown.content)
         (page,) = (await memory.seal("ana")).pages
         assert [each.id for each in (await memory.pages("ana")).pages] == [page]

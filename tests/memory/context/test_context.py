@@ -69,7 +69,10 @@ def memory(sealed: Path, database_path: Path) -> Iterator[Memory]:
 
 
 def build(memory: Memory, reader: str, budget: int, query: str | None = None, **fields: Any) -> ContextResult:
-    return memory.context(BANK, ContextRequest(reader, budget, query, **({"form": "blocks"} | fields)))
+    return memory.context(
+        BANK,
+        ContextRequest.from_fields({"reader": reader, "budget": budget, "query": query, "form": "blocks"} | fields),
+    )
 
 
 def texts(result: ContextResult) -> str:
@@ -271,20 +274,20 @@ def test_what_cannot_be_built_is_refused(memory: Memory) -> None:
         build(memory, "cluade", 100)
     with pytest.raises(InvalidInput, match="does not hold the last message"):
         build(memory, "text", 5)
-    with pytest.raises(InvalidInput, match="budget is 1 to"):
+    with pytest.raises(InvalidInput, match="budget: Input should be"):
         build(memory, "text", 0)
-    with pytest.raises(InvalidInput, match="at most 10,000 characters"):
+    with pytest.raises(InvalidInput, match="at most 10000 characters"):
         build(memory, "text", 100, "x" * 10_001)
-    with pytest.raises(InvalidInput, match="query is a text, not int"):
+    with pytest.raises(InvalidInput, match="query: Input should be a valid string"):
         build(memory, "text", 100, 5)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="reader is a text, not NoneType"):
+    with pytest.raises(InvalidInput, match="reader: Input should be a valid string"):
         build(memory, None, 100)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="one of anthropic"):
+    with pytest.raises(InvalidInput, match="'anthropic', 'openai'"):
         build(memory, "text", 100, form="cohere")
-    with pytest.raises(InvalidInput, match="messages are objects"):
+    with pytest.raises(InvalidInput, match=r"messages\.0: Input should be a valid dict"):
         build(memory, "text", 100, messages=["hello"])
     with pytest.raises(NotFound):
-        memory.context("none", ContextRequest("text", 100))
+        memory.context("none", ContextRequest(reader="text", budget=100))
 
 
 def test_a_budget_that_holds_nothing_of_what_was_found_is_noted(memory: Memory) -> None:
@@ -308,6 +311,6 @@ def test_the_stable_part_is_that_of_every_reader(memory: Memory, reader: str) ->
 
 def test_an_empty_bank_has_no_content(memory: Memory) -> None:
     memory.set_policy("empty", {"steps": []})
-    result = memory.context("empty", ContextRequest("claude", 100, "anything?"))
+    result = memory.context("empty", ContextRequest(reader="claude", budget=100, query="anything?"))
     assert result.content == []
     assert result.billed_tokens == result.text_tokens_instead == 0

@@ -89,7 +89,7 @@ def test_a_verbatim_answer_has_exact_neighbours(memory: Memory) -> None:
 
 @pytest.mark.parametrize("number", [-1, 6])
 def test_the_number_of_neighbours_is_checked(memory: Memory, number: int) -> None:
-    with pytest.raises(InvalidInput, match="neighbours is 0 to 5"):
+    with pytest.raises(InvalidInput, match="neighbours: Input should be"):
         memory.recall("ana", "Lisbon", neighbours=number)
 
 
