@@ -45,7 +45,7 @@ def _options(settings: Settings, embed_later: bool) -> MemoryOptions:
         reranker=settings.reranker,
         reranker_endpoint=settings.reranker_endpoint,
         reranker_timeout_s=settings.reranker_timeout_s,
-        rehearsal=settings.rehearsal,
+        recall_weights=settings.recall_weights,
         readers=Readers(settings.readers),
     )
 

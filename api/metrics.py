@@ -92,9 +92,7 @@ class AgeingMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.sealed = Counter("foxing_pages_sealed_total", "Pages sealed.", ("trigger",), registry=registry)
         self.aged = Counter("foxing_pages_aged_total", "Pages moved to a lower tier.", ("trigger",), registry=registry)
-        self.purged = Counter(
-            "foxing_wastebasket_purged_total", "Wastebasket entries purged.", ("trigger",), registry=registry
-        )
+        self.purged = Counter("foxing_trash_purged_total", "Trash entries purged.", ("trigger",), registry=registry)
         self.ticks = Counter("foxing_ticks_total", "Ageing ticks completed.", registry=registry)
         self.tick_failures = Counter(
             "foxing_tick_failures_total", "Ageing ticks that failed as a whole.", registry=registry

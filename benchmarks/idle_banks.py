@@ -20,7 +20,7 @@ from foxing.memory import Memory
 from foxing.memory.index.postings import Postings
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.text.passages import document_key
 
 from .command_line import Advance, add_json_option, at_least, progress_bar, show_fields, write_json
@@ -41,7 +41,7 @@ _MESSAGES = frozenset({"message_id", "first_message", "last_message"})
 @dataclass(frozen=True)
 class IdleTick:
     """Milliseconds of ticks with nothing to do, on SQLite. Every bank holds aged, sealed and open messages, and a
-    wastebasket."""
+    trash."""
 
     banks: int
     pages: int
@@ -105,7 +105,7 @@ def copy_bank(place: Path | str, number: int, progress: Advance | None = None) -
         if connection.execute(select(func.count()).select_from(schema.message_keys)).scalar_one():
             raise ValueError("messages of a bank that is copied must not have ids of their own")
         rows_per_bank = {table.name: _highest_id(connection, table) for table in tables}
-        newest = select(func.max(schema.message_runs.c.last_message))
+        newest = select(func.max(schema.message_ranges.c.last_message))
         rows_per_bank["messages"] = max(rows_per_bank["messages"], connection.execute(newest).scalar() or 0)
         copied = 1
         while copied < number:  # doubles
@@ -162,14 +162,14 @@ def _copy_rows(connection: Connection, table: Table, rows_per_bank: Mapping[str,
 def _shift_packed(connection: Connection, rows_per_bank: Mapping[str, int], copy: int, copied: int) -> None:
     """Gives the packed rows of one copy, of the bank `copied` before it, the ids of its messages and threads."""
     messages, threads = rows_per_bank["messages"] * copied, rows_per_bank["threads"] * copied
-    directories, segments = schema.page_directories, schema.posting_segments
+    manifests, segments = schema.page_manifests, schema.posting_segments
     pages = rows_per_bank["pages"]
-    of_copy = directories.c.page_id.between(pages * copy + 1, pages * (copy + 1))
-    for page_id, packed in connection.execute(select(directories.c.page_id, directories.c.directory).where(of_copy)):
-        held = PageDirectory.unpack(packed)
+    of_copy = manifests.c.page_id.between(pages * copy + 1, pages * (copy + 1))
+    for page_id, packed in connection.execute(select(manifests.c.page_id, manifests.c.manifest).where(of_copy)):
+        held = PageManifest.unpack(packed)
         shifted = replace(held, ids=held.ids + messages, threads=held.threads + threads).pack()
-        values = {"stamp": secrets.randbits(62), "directory": shifted}
-        connection.execute(directories.update().where(directories.c.page_id == page_id).values(**values))
+        values = {"stamp": secrets.randbits(62), "manifest": shifted}
+        connection.execute(manifests.update().where(manifests.c.page_id == page_id).values(**values))
     of_bank = segments.c.bank_id == copy + 1
     for segment_id, packed in connection.execute(select(segments.c.id, segments.c.postings).where(of_bank)):
         found = Postings.unpack(packed)

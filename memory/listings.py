@@ -11,10 +11,10 @@ from .index.search_index import SearchIndex
 from .ingest.validate import check_bank_name
 from .recall.cursors import IdRanges, decode_cursor, encode_cursor, id_ranges
 from .storage.database import Database
-from .storage.repositories import banks, embeddings, pages, records, rehearsals, sizes
+from .storage.repositories import banks, embeddings, pages, recall_weights, records, sizes
 from .storage.repositories.banks import Bank
 from .storage.repositories.pages import KeepsakeTotals, PageRow
-from .storage.repositories.sealed import directories
+from .storage.repositories.sealed import manifests
 from .values.banks import BankBytes, BankInfo, Banks, TierStatistics
 from .values.base import INVALID_CURSOR, check_limit
 from .values.pages import PageInfo, Pages
@@ -124,9 +124,9 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
         + sizes.page_metadata_bytes(connection, bank.id)
         + sizes.thread_bytes(connection, bank.id)
         + sizes.idempotency_bytes(connection, bank.id)
-        + rehearsals.total_bytes(connection, bank.id),
+        + recall_weights.total_bytes(connection, bank.id),
         "records": records.total_bytes(connection, bank.id),
-        "wastebasket": sizes.wastebasket_bytes(connection, bank.id),
+        "trash": sizes.trash_bytes(connection, bank.id),
     }
     return BankInfo(
         id=bank.name,
@@ -147,7 +147,7 @@ def bank_info(connection: Connection, bank: Bank, index: SearchIndex) -> BankInf
 
 def _threads_of(connection: Connection, page_ids: Collection[int]) -> dict[int, list[str]]:
     """Page id → names of the threads on it, in their order on the page."""
-    found = directories.get(connection, page_ids)
-    ordered = {page_id: list(dict.fromkeys(directory.threads.tolist())) for page_id, directory in found.items()}
+    found = manifests.get(connection, page_ids)
+    ordered = {page_id: list(dict.fromkeys(manifest.threads.tolist())) for page_id, manifest in found.items()}
     names = banks.thread_names(connection, {i for ids in ordered.values() for i in ids})
     return {page_id: [names[i] for i in ids] for page_id, ids in ordered.items() if ids}

@@ -107,12 +107,12 @@ class Memory:
         self._eraser = Eraser(self._database, blanker, reindexer)
         self._embedder = MessageEmbedder(self._database, reindexer)
         runner = JobRunner(self._database, self._codecs, self._sealer, self._ager, self._embedder)
-        self._rehearsals = RecallWeights(self._database, enabled=options.rehearsal)
-        self._jobs = JobQueue(self._database, runner, self._codecs.name, self._rehearsals)
+        self._recall_weights = RecallWeights(self._database, enabled=options.recall_weights)
+        self._jobs = JobQueue(self._database, runner, self._codecs.name, self._recall_weights)
         self._reencoder = Reencoder(self._database, of_any_codec, search)
         self._recaller = Recaller(self._database, search, assembler, reranking)
         self._image_recaller = ImageRecaller(self._database, search, assembler, options.readers)
-        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._rehearsals)
+        self._context = ContextBuilder(self._database, self._recaller, assembler, options.readers, self._recall_weights)
         self._viewer = PageViewer(self._database, decoder, self._index.document_frequencies, clock)
 
     def __enter__(self) -> Self:
@@ -124,7 +124,7 @@ class Memory:
     def close(self) -> None:
         """Closes the memory: every call that needs the database raises `Closed` from then on, calls that are running
         finish or raise it, and nothing is left half done. Closing again has no effect."""
-        self._rehearsals.write()
+        self._recall_weights.write()
         self._database.close()
         self._vectors.source.close()
         self._recaller.reranker.close()
@@ -152,7 +152,7 @@ class Memory:
     @cached_property
     def bulk(self) -> BulkWork:
         """Ageing, reencoding and importing by a pool of workers."""
-        return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._rehearsals.write)
+        return BulkWork(self._ager, self._reencoder, self._store, self.now, before=self._recall_weights.write)
 
     @cached_property
     def records(self) -> RecordStore:
@@ -204,7 +204,7 @@ class Memory:
 
     def message(self, bank: str, message_id: str) -> MessageInfo:
         """One message as remembered, and how much it was recalled. Raises `NotFound`."""
-        return self._rehearsals.info(bank, self._recaller.message(bank, message_id), self.now())
+        return self._recall_weights.info(bank, self._recaller.message(bank, message_id), self.now())
 
     def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
@@ -227,7 +227,7 @@ class Memory:
         """
         built = RecallQuery.build(query, **fields).for_format("text")
         result = self._recaller.recall(bank, built, now := self.now(built.now, built.timezone))
-        self._rehearsals.record(bank, result, now)
+        self._recall_weights.record(bank, result, now)
         return result
 
     def recall_images(
@@ -243,7 +243,7 @@ class Memory:
         built = RecallQuery.build(query, **fields).for_format("images")
         result = self._image_recaller.recall(bank, built, now := self.now(built.now, built.timezone))
         words, _ = split_query(built.query or "", now, built.timezone)
-        self._rehearsals.record_images(bank, words, result, now)
+        self._recall_weights.record_images(bank, words, result, now)
         return result
 
     def context(self, bank: str, request: ContextRequest) -> ContextResult:
@@ -277,7 +277,7 @@ class Memory:
         preview: int = PREVIEWED_PAGES,
         progress: Progress | None = None,
     ) -> AgeReport:
-        """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the wastebasket
+        """Moves the pages of a bank to the tiers that the policy sets for their age, and purges from the trash
         what is past the undo window. `progress` counts pages.
 
         `now`, `timezone`: see `now`. `dry_run`: writes nothing, and reports what would happen, how much it would save,
@@ -285,7 +285,7 @@ class Memory:
         `NotFound`, `InvalidTime`, `InvalidInput`, `CodecError`.
         """
         at = self.now(now, timezone)
-        self._rehearsals.write()
+        self._recall_weights.write()
         if not dry_run:
             return self._ager.age(bank, at, progress=progress)
         if not 0 <= preview <= MAX_PREVIEWED_PAGES:
@@ -293,7 +293,7 @@ class Memory:
         return self._ager.dry_run(bank, at, preview)
 
     def tick(self, *, now: str | datetime | None = None) -> TickReport:
-        """Does what is due in all banks: seals full pages and old messages, ages pages, purges the wastebasket.
+        """Does what is due in all banks: seals full pages and old messages, ages pages, purges the trash.
 
         If the work in a bank fails, the report says so and the next tick tries again; other banks are not affected.
         """
@@ -321,7 +321,7 @@ class Memory:
         return self._undoer.undo(bank, at, since=start, page_key=page, progress=progress)
 
     def erase_message(self, bank: str, message_id: str) -> ErasureReport:
-        """Erases a message for good: from its pages at every tier, the wastebasket, the index, and every other table.
+        """Erases a message for good: from its pages at every tier, the trash, the index, and every other table.
 
         What else is on its pages stays and reads as before; sharper versions of these pages go, so that ageing that
         concerns them can no longer be undone. If the process is killed, the message is whole or gone. Raises

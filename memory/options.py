@@ -43,7 +43,7 @@ class MemoryOptions:
     #: Seconds that recall waits for the reranker before it goes on without.
     reranker_timeout_s: float = TIMEOUT_S
     #: Whether what recall finds fades later.
-    rehearsal: bool = True
+    recall_weights: bool = True
     #: Models that context is built for.
     readers: Readers = field(default_factory=Readers)
 

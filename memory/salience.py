@@ -33,11 +33,11 @@ def fade_last(ranges: Sequence[Sequence[tuple[int, int]]]) -> Refinement:
 
 
 def by_recall_weight(strengths: Sequence[float]) -> Refinement:
-    """Words of messages that recall has found are worth more than others of their rank: a quarter more after one
-    rehearsal, twice as much after fifteen. Ranks stay as they are, so that no negation of one message fades for an
-    adjective of another.
+    """Words of messages that recall has found are worth more than others of their rank: a quarter more when
+    it found them once, twice as much after fifteen times. Ranks stay as they are, so that no negation of one message
+    fades for an adjective of another.
 
-    `strengths`: how many rehearsals of the present each message is worth, at least 0.
+    `strengths`: recall weight of each message, at least 0.
     """
     factors = 1 + _PER_DOUBLING * np.log2(1 + np.array(strengths, dtype=np.float64))
 

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `foxing.memory.storage.database` passes in."""
+"""MessageRanges migrations on the connection that `foxing.memory.storage.database` passes in."""
 
 from alembic import context
 

@@ -82,7 +82,7 @@ def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
     console.print(
         f"{asker.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
-        f"{report.purged} wastebasket entries {purged}",
+        f"{report.purged} trash entries {purged}",
         soft_wrap=True,
     )
     for page in report.unreadable:

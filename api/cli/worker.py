@@ -63,6 +63,6 @@ def worker(
 def _show(console: Console, report: "TickReport") -> None:
     console.print(
         f"{report.sealed_pages} pages sealed, {report.moved_pages} moved to a lower tier, "
-        f"{report.purged} wastebasket entries purged, {len(report.failed_banks)} banks failed, "
+        f"{report.purged} trash entries purged, {len(report.failed_banks)} banks failed, "
         f"{sum(map(len, report.unreadable.values()))} pages unreadable and left as they are"
     )

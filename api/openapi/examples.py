@@ -97,7 +97,7 @@ SPAN: Json = {
     "score": 7.31,
 }
 MESSAGE: Json = {**SPAN, "score": None}
-MESSAGE_INFO: Json = {**MESSAGE, "rehearsal": 1.5}
+MESSAGE_INFO: Json = {**MESSAGE, "recall_weight": 1.5}
 RECALL_REQUEST: Json = {
     "query": "what did we decide about project Titan?",
     "since": "3 weeks ago",
@@ -233,7 +233,7 @@ BANK_INFO: Json = {
         "keepsakes": 4096,
         "metadata": 73728,
         "records": 0,
-        "wastebasket": 0,
+        "trash": 0,
         "total": 233720,
     },
     "first_at": "2025-03-01T08:00:00Z",

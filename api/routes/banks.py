@@ -32,7 +32,7 @@ async def list_banks(service: ServiceDep, limit: LimitQuery = 50, cursor: Cursor
 )
 async def get_bank(bank: BankPath, service: ServiceDep) -> BankInfo:
     """The number of messages, threads and pages by tier, and the bytes taken by tokens, text, index, keepsakes,
-    metadata and wastebasket."""
+    metadata and trash."""
     return await service.run(service.memory.bank, bank)
 
 

@@ -43,6 +43,6 @@ async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceD
 )
 async def erase_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
     """Erases a message for good: its cells are blanked and its pages encoded again at their tiers, sharper versions of
-    these pages go from the wastebasket, and its words, embedding and identifiers from the index. Other messages on the
+    these pages go from the trash, and its words, embedding and identifiers from the index. Other messages on the
     pages read as before; ageing that concerns these pages can no longer be undone."""
     return await service.run_codec(service.memory.erase_message, bank, message_id)

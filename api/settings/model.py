@@ -78,9 +78,9 @@ class Settings(BaseSettings):
         le=60,
         description="Seconds that recall waits for the reranker before it goes on without.",
     )
-    rehearsal: bool = Field(
+    recall_weights: bool = Field(
         default=True,
-        description="Whether messages that recall finds count as rehearsed, so that they fade later. What was counted "
+        description="Whether messages that recall finds get a recall weight, so that they fade later. What was counted "
         "before keeps its effect, which halves every 90 days.",
     )
     reader_api_key: SecretStr | None = Field(

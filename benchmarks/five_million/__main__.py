@@ -85,7 +85,7 @@ def measure(path: Path, talk: Talk, embedder: str, progress: Advance) -> tuple[S
         vision_tokens=sum(tier.vision_tokens for tier in info.tiers.values()),
         pages={name: tier.pages for name, tier in info.tiers.items()},
         bytes=parts,
-        bytes_without_embeddings=parts["total"] - parts["embeddings"] - parts["wastebasket"],
+        bytes_without_embeddings=parts["total"] - parts["embeddings"] - parts["trash"],
         seconds={name: round(value, 1) for name, value in seconds.items()},
     )
     return scale, [_ask(path, options, name, facts, now) for name, facts in _by_age(talk.facts, now).items() if facts]

@@ -42,8 +42,8 @@ class Costs:
     recall_s: float
     #: tier → bytes of a message that the database holds for good: tokens, index, embedding, metadata
     bytes_per_message: dict[str, float]
-    #: of a message in the wastebasket until the undo window has passed
-    wastebasket_bytes_per_message: float
+    #: of a message in the trash until the undo window has passed
+    trash_bytes_per_message: float
     #: seconds by the clock of jobs that age one page of one bank, in ascending order
     job_s: list[float] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ def measure_costs(folder: Path, messages: int, jobs: int, progress: Advance | No
         age_s_per_page=ageing,
         recall_s=round(recalling.seconds / 20, 5),
         bytes_per_message=sizes,
-        wastebasket_bytes_per_message=round(dropped, 1),
+        trash_bytes_per_message=round(dropped, 1),
         job_s=measure_jobs(folder, jobs),
     )
 
@@ -112,7 +112,7 @@ class _Report:
 def _age(
     memory: Memory, start: datetime, pages: int, messages: int, report: _Report
 ) -> tuple[dict[str, float], dict[str, float], float]:
-    """Bytes of a message and seconds of a page by tier, and the most bytes of a message in the wastebasket."""
+    """Bytes of a message and seconds of a page by tier, and the most bytes of a message in the trash."""
     sizes = {"base": _kept(memory, messages)}
     seconds: dict[str, float] = {}
     dropped = 0.0
@@ -120,7 +120,7 @@ def _age(
         with _processor_time() as ageing:
             moved = len(memory.age(BANK, now=start + age).moved)
         seconds[tier] = round(ageing.seconds / max(1, moved), 5)
-        dropped = max(dropped, memory.bank(BANK).bytes.wastebasket / messages)
+        dropped = max(dropped, memory.bank(BANK).bytes.trash / messages)
         sizes[tier] = _kept(memory, messages)
         report.step()
     return sizes, seconds, dropped
@@ -128,7 +128,7 @@ def _age(
 
 def _kept(memory: Memory, messages: int) -> float:
     held = memory.bank(BANK).bytes
-    return round((held.total - held.wastebasket) / messages, 1)
+    return round((held.total - held.trash) / messages, 1)
 
 
 def _service_s(folder: Path, requests: int = 300) -> float:

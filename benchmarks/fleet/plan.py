@@ -108,6 +108,6 @@ def _storage_tb(costs: Costs, use: Use) -> float:
         "tiny": max(0.0, min(days, YEAR_DAYS) - 30) * size["tiny"],
         "micro": max(0.0, days - YEAR_DAYS) * size["micro"],
         # each step drops something, which waits for a week
-        "wastebasket": 3 * 7 * costs.wastebasket_bytes_per_message,
+        "trash": 3 * 7 * costs.trash_bytes_per_message,
     }
     return use.messages_per_day * sum(held.values()) * use.copies / 1e12

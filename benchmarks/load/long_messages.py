@@ -294,8 +294,8 @@ def _word(number: int) -> str:
 
 
 def _blobs(connection: Connection, page_ids: Collection[int]) -> list[bytes]:
-    """The tokens and texts of pages, and of those in the wastebasket."""
-    contents, basket = schema.page_contents.c, schema.wastebasket.c
+    """The tokens and texts of pages, and of those in the trash."""
+    contents, basket = schema.page_contents.c, schema.trash.c
     rows = [
         *connection.execute(select(contents.tokens, contents.text).where(contents.page_id.in_(page_ids))),
         *connection.execute(select(basket.tokens, basket.text).where(basket.page_id.in_(page_ids))),

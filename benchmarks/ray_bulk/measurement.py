@@ -46,7 +46,7 @@ class RayBulk:
     aged_once: int
     #: with any other version
     aged_otherwise: int
-    #: entries of the wastebasket, one for each ageing that was written, and the pages that they are of
+    #: entries of the trash, one for each ageing that was written, and the pages that they are of
     dropped: int
     dropped_pages: int
     #: leases on pages at the end
@@ -183,10 +183,10 @@ def _rate(seen: Sequence[tuple[float, int]]) -> float:
 
 
 def _count(database: Database) -> _Counts:
-    page, wastebasket = schema.pages.c, schema.wastebasket.c
+    page, trash = schema.pages.c, schema.trash.c
     with database.read() as connection:
         versions = {v: n for v, n in connection.execute(select(page.version, func.count()).group_by(page.version))}
-        dropped = connection.execute(select(func.count(), func.count(func.distinct(wastebasket.page_id)))).one()
+        dropped = connection.execute(select(func.count(), func.count(func.distinct(trash.page_id)))).one()
         leases = connection.scalar(select(func.count()).where(page.lease_until.is_not(None))) or 0
     return _Counts(sum(versions.values()), versions.get(2, 0), versions.get(1, 0), *dropped, leases)
 

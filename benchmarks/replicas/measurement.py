@@ -35,7 +35,7 @@ class Replicas:
     aged_once: int
     #: with any other version
     aged_otherwise: int
-    #: entries of the wastebasket, one for each ageing that was written, and the pages that they are of
+    #: entries of the trash, one for each ageing that was written, and the pages that they are of
     dropped: int
     dropped_pages: int
     #: moved pages that the processes report in their logs, in all, and how many of the processes report any
@@ -144,10 +144,10 @@ def _wait_for_jobs(database: Database) -> None:
 
 
 def _count(database: Database) -> _Counts:
-    page, wastebasket, job = schema.pages.c, schema.wastebasket.c, schema.jobs.c
+    page, trash, job = schema.pages.c, schema.trash.c, schema.jobs.c
     with database.read() as connection:
         versions = {v: n for v, n in connection.execute(select(page.version, func.count()).group_by(page.version))}
-        dropped = connection.execute(select(func.count(), func.count(func.distinct(wastebasket.page_id)))).one()
+        dropped = connection.execute(select(func.count(), func.count(func.distinct(trash.page_id)))).one()
         leased = [
             connection.scalar(select(func.count()).where(column.is_not(None))) or 0
             for column in (page.lease_until, job.lease_until)

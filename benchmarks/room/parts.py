@@ -18,7 +18,7 @@ class FileParts:
     index: int
     embeddings: int
     keepsakes: int
-    wastebasket: int
+    trash: int
     #: Messages, pages, threads and all that finds them.
     metadata: int
     #: The whole file.
@@ -50,6 +50,6 @@ def _parts(connection: sqlite3.Connection, total: int) -> FileParts:
     text_part = contents * text // max(1, text + tokens)
     index = sum(taken.pop(name, 0) for name in _INDEX)
     embeddings = sum(taken.pop(name, 0) for name in _EMBEDDINGS)
-    keepsakes, wastebasket = taken.pop("keepsakes", 0), taken.pop("wastebasket", 0)
-    rest = total - contents - index - embeddings - keepsakes - wastebasket
-    return FileParts(contents - text_part, text_part, index, embeddings, keepsakes, wastebasket, rest, total)
+    keepsakes, trash = taken.pop("keepsakes", 0), taken.pop("trash", 0)
+    rest = total - contents - index - embeddings - keepsakes - trash
+    return FileParts(contents - text_part, text_part, index, embeddings, keepsakes, trash, rest, total)

@@ -115,7 +115,7 @@ class Message:
     #: Which part of a long message the text is: start and stop in characters; None for a whole message.
     passage: tuple[int, int] | None = None
     #: How often recall has found it; None where it was not asked for by its id.
-    rehearsal: float | None = None
+    recall_weight: float | None = None
 
     @property
     def kept_percent(self) -> int:

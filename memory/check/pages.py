@@ -11,11 +11,11 @@ from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
-from foxing.memory.storage.directory import PageDirectory, Place
+from foxing.memory.storage.manifest import PageManifest, Place
 from foxing.memory.storage.message_filter import instant
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow
-from foxing.memory.storage.repositories.sealed import directories
+from foxing.memory.storage.repositories.sealed import manifests
 from foxing.renderer import PageLayout
 
 from .problem import Problem
@@ -31,8 +31,8 @@ class PageBatch:
     bank: str
     rows: Sequence[PageRow]
     contents: StoredContents
-    #: Page id → directory, for those that can be read.
-    directories: Mapping[int, PageDirectory]
+    #: Page id → manifest, for those that can be read.
+    manifests: Mapping[int, PageManifest]
     keepsakes: Mapping[int, Sequence[KeepsakeRow]]
 
     @classmethod
@@ -44,7 +44,7 @@ class PageBatch:
             survey.bank,
             rows,
             pages.contents(connection, ids),
-            directories.get(connection, set(ids) - survey.unreadable),
+            manifests.get(connection, set(ids) - survey.unreadable),
             pages.keepsakes_of(connection, ids),
         )
 
@@ -111,31 +111,31 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
 def check_places(batch: PageBatch) -> Iterator[Problem]:
     """That the places of messages are on the page, one after the other, and within what was said."""
     for page in batch.rows:
-        directory = batch.directories.get(page.id)
-        wrong = None if directory is None else _place_fault(page, directory)
+        manifest = batch.manifests.get(page.id)
+        wrong = None if manifest is None else _place_fault(page, manifest)
         if wrong is not None:
             yield Problem(f"{batch.name(page)}: {wrong}; {_RESTORE}")
 
 
-def _place_fault(page: PageRow, directory: PageDirectory) -> str | None:
+def _place_fault(page: PageRow, manifest: PageManifest) -> str | None:
     cells = page.rows_used * PageLayout.from_dict(page.layout).columns
-    for place in directory.places:
+    for place in manifest.places:
         if not 0 <= place.header_start <= place.start <= place.stop <= cells:
             return f"cells {place.header_start}, {place.start} to {place.stop} are not on it, which has {cells}"
-        chars = int(directory.chars[directory.place_of[place.message_id]])
+        chars = int(manifest.chars[manifest.place_of[place.message_id]])
         if not 0 <= place.char_start <= place.char_stop <= chars:
             return f"characters {place.char_start} to {place.char_stop} of a message of {chars}"
-    overlap = any(b.header_start < a.stop for a, b in pairwise(directory.places))
+    overlap = any(b.header_start < a.stop for a, b in pairwise(manifest.places))
     return "the places of two messages overlap" if overlap else None
 
 
 def check_figures(batch: PageBatch) -> Iterator[Problem]:
     """That its number of messages and its times are those of its messages."""
     for page in batch.rows:
-        directory = batch.directories.get(page.id)
-        if directory is None:
+        manifest = batch.manifests.get(page.id)
+        if manifest is None:
             continue
-        number, times = len(directory), directory.times
+        number, times = len(manifest), manifest.times
         if number != page.messages:
             yield Problem(f"{batch.name(page)} says {page.messages} messages, and has {number}; {_RESTORE}")
         elif number and (instant(int(times.min())), instant(int(times.max()))) != (page.first_at, page.last_at):
@@ -145,11 +145,11 @@ def check_figures(batch: PageBatch) -> Iterator[Problem]:
 def check_keepsakes(batch: PageBatch) -> Iterator[Problem]:
     """That every keepsake stands in a place of its message."""
     for page in batch.rows:
-        directory = batch.directories.get(page.id)
-        if directory is None:
+        manifest = batch.manifests.get(page.id)
+        if manifest is None:
             continue
         places: dict[int, list[Place]] = {}
-        for place in directory.places:
+        for place in manifest.places:
             places.setdefault(place.message_id, []).append(place)
         for item in batch.keepsakes.get(page.id, []):
             inside = any(s.start <= item.start < item.stop <= s.stop for s in places.get(item.message_id, []))

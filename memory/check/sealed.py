@@ -1,4 +1,4 @@
-"""Checks of what finds sealed messages: the directories of pages, runs, keys, and the ids that are given next."""
+"""Checks of what finds sealed messages: the manifests of pages, ranges, keys, and the ids that are given next."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.directory import Numbers, PageDirectory
+from foxing.memory.storage.manifest import Numbers, PageManifest
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import sealed
-from foxing.memory.storage.repositories.integrity.sealed import DirectoryRow, KeyRow
-from foxing.memory.storage.repositories.sealed import keys, runs
+from foxing.memory.storage.repositories.integrity.sealed import KeyRow, ManifestRow
+from foxing.memory.storage.repositories.sealed import keys, ranges
 
 from .problem import Problem, in_bank, in_one
 
@@ -27,7 +27,7 @@ _NAMED = 5  # pages that a problem names
 
 @dataclass(frozen=True)
 class BankSurvey:
-    """The messages of a bank as its open messages and the directories of its pages had them at one moment."""
+    """The messages of a bank as its open messages and the manifests of its pages had them at one moment."""
 
     bank_id: int
     bank: str
@@ -36,9 +36,9 @@ class BankSurvey:
     ids: Numbers
     #: int64[k, 2], hash and message of every id that a caller chose
     keys: Numbers
-    #: Pages whose directories cannot be used.
+    #: Pages whose manifests cannot be used.
     unreadable: frozenset[int]
-    #: Runs on these pages, first and last message: they cannot be looked up.
+    #: MessageRanges on these pages, first and last message: they cannot be looked up.
     hidden: Sequence[tuple[int, int]]
     #: Check → what is wrong.
     problems: Mapping[str, Sequence[Problem]]
@@ -68,14 +68,14 @@ class _Survey:
 
     bank: Bank
     threads: npt.NDArray[np.int64]
-    run_counts: Mapping[int, int]
+    range_counts: Mapping[int, int]
     pages: int = 0
     ids: list[Numbers] = field(default_factory=list)
     keys: list[tuple[int, int]] = field(default_factory=list)
     lacking: dict[str, int] = field(default_factory=dict)
     unreadable: set[int] = field(default_factory=set)
     damage: list[Problem] = field(default_factory=list)
-    #: Pages whose runs do not fit.
+    #: Pages whose ranges do not fit.
     unfit: list[str] = field(default_factory=list)
 
     def add_keys(self, connection: Connection, found: Mapping[int, str | None]) -> None:
@@ -83,54 +83,54 @@ class _Survey:
         self.keys += [(keys.hash_of(self.bank.id, key), message_id) for key, message_id in chosen.items()]
         self.lacking |= keys.lacking(connection, self.bank.id, chosen)
 
-    def add_pages(self, connection: Connection, rows: Sequence[DirectoryRow]) -> None:
-        readable: dict[DirectoryRow, PageDirectory] = {}
+    def add_pages(self, connection: Connection, rows: Sequence[ManifestRow]) -> None:
+        readable: dict[ManifestRow, PageManifest] = {}
         for row in rows:
-            directory = row.unpack()
-            if directory is not None and np.isin(directory.threads, self.threads).all():
-                readable[row] = directory
+            manifest = row.unpack()
+            if manifest is not None and np.isin(manifest.threads, self.threads).all():
+                readable[row] = manifest
                 continue
             self.unreadable.add(row.page_id)
-            reason = "is damaged" if directory is None else "names a thread that the bank does not have"
+            reason = "is damaged" if manifest is None else "names a thread that the bank does not have"
             reason = "is missing" if row.packed is None else reason
             self.damage.append(
-                Problem(f"the directory of page {row.page} of bank {self.bank.name} {reason}; {_RESTORE}")
+                Problem(f"the manifest of page {row.page} of bank {self.bank.name} {reason}; {_RESTORE}")
             )
         self.pages += len(rows)
-        self.ids += [directory.ids for directory in readable.values()]
-        for directory in readable.values():
-            self.add_keys(connection, dict(zip(directory.ids.tolist(), directory.keys, strict=True)))
+        self.ids += [manifest.ids for manifest in readable.values()]
+        for manifest in readable.values():
+            self.add_keys(connection, dict(zip(manifest.ids.tolist(), manifest.keys, strict=True)))
         if readable:
             self._add_unfit(connection, readable)
 
-    def _add_unfit(self, connection: Connection, readable: Mapping[DirectoryRow, PageDirectory]) -> None:
+    def _add_unfit(self, connection: Connection, readable: Mapping[ManifestRow, PageManifest]) -> None:
         """Notes the pages whose messages would not be found, or be found elsewhere."""
-        ids = np.unique(np.concatenate([directory.ids for directory in readable.values()]))
-        found = runs.of_messages(connection, self.bank.id, ids.tolist())
+        ids = np.unique(np.concatenate([manifest.ids for manifest in readable.values()]))
+        found = ranges.of_messages(connection, self.bank.id, ids.tolist())
         low, high = (int(ids[0]), int(ids[-1])) if len(ids) else (0, 0)
-        of_pages = sealed.runs_between(connection, self.bank.id, [row.page_id for row in readable], low, high)
-        for row, directory in readable.items():
-            number = self.run_counts.get(row.page_id, 0)
-            if not _fits(row.page_id, directory, of_pages.get(row.page_id, []), number, found):
+        of_pages = sealed.ranges_between(connection, self.bank.id, [row.page_id for row in readable], low, high)
+        for row, manifest in readable.items():
+            number = self.range_counts.get(row.page_id, 0)
+            if not _fits(row.page_id, manifest, of_pages.get(row.page_id, []), number, found):
                 self.unfit.append(row.page)
 
 
 def _fits(
     page_id: int,
-    directory: PageDirectory,
-    of_page: Sequence[runs.Run],
+    manifest: PageManifest,
+    of_page: Sequence[ranges.MessageRange],
     number: int,
-    found: Mapping[int, Sequence[runs.Run]],
+    found: Mapping[int, Sequence[ranges.MessageRange]],
 ) -> bool:
-    """Whether the runs of a page are those of its directory. `of_page`: its runs that begin near its messages;
-    `number`: of all its runs; `found`: message → the runs that it is found by."""
+    """Whether the ranges of a page are those of its manifest. `of_page`: its ranges that begin near its messages;
+    `number`: of all its ranges; `found`: message → the ranges that it is found by."""
     ends = {end for run in of_page for end in (run.first, run.last)}
-    if len(of_page) != number or not ends <= directory.place_of.keys():
+    if len(of_page) != number or not ends <= manifest.place_of.keys():
         return False
-    begun = np.unique(directory.cells[directory.cells[:, 4] == 0, 0])
+    begun = np.unique(manifest.cells[manifest.cells[:, 4] == 0, 0])
     if sum(run.messages for run in of_page) != len(begun):
         return False
-    there = zip(directory.ids.tolist(), directory.threads.tolist(), strict=True)
+    there = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
     return all(
         any(run.page_id == page_id and run.thread_id == thread for run in found.get(message_id, ()))
         for message_id, thread in there
@@ -149,20 +149,20 @@ class SealedChecks:
     @property
     def note(self) -> str | None:
         """Why keys without a message are not looked for, if they are not."""
-        return None if self._complete else "some directories cannot be read: keys without a message were not looked for"
+        return None if self._complete else "some manifests cannot be read: keys without a message were not looked for"
 
     def survey(self, bank: Bank) -> BankSurvey:
-        """Reads all directories of a bank, at one moment."""
+        """Reads all manifests of a bank, at one moment."""
         with self._database.read() as connection:
             threads = np.array(sealed.thread_ids(connection, bank.id), np.int64)
-            gathered = _Survey(bank, threads, sealed.run_counts(connection, bank.id))
+            gathered = _Survey(bank, threads, sealed.range_counts(connection, bank.id))
             still_open = sealed.open_keys(connection, bank.id)
             gathered.ids.append(np.fromiter(still_open, np.int64))
             gathered.add_keys(connection, still_open)
-            rows = sealed.directories(connection, bank.id)
+            rows = sealed.manifests(connection, bank.id)
             while part := list(islice(rows, _PAGES_AT_ONCE)):
                 gathered.add_pages(connection, part)
-            unreadable = sealed.runs_of_pages(connection, bank.id, gathered.unreadable)
+            unreadable = sealed.ranges_of_pages(connection, bank.id, gathered.unreadable)
         result = BankSurvey(
             bank.id,
             bank.name,
@@ -172,8 +172,8 @@ class SealedChecks:
             frozenset(gathered.unreadable),
             [(run.first, run.last) for run in unreadable],
             {
-                "page-directories": gathered.damage,
-                "message-runs": list(self._unfit(gathered)),
+                "page-manifests": gathered.damage,
+                "message-ranges": list(self._unfit(gathered)),
                 "message-keys": list(self._lacking(gathered)),
             },
         )
@@ -187,9 +187,9 @@ class SealedChecks:
             pages = ", ".join(gathered.unfit[:_NAMED]) + (", …" if len(gathered.unfit) > _NAMED else "")
             bank = gathered.bank
             yield Problem(
-                f"messages on {len(gathered.unfit)} pages of bank {bank.name} would not be found there ({pages}): runs "
-                "do not fit directories",
-                in_bank(self._database, bank.id, partial(sealed.rebuild_runs, bank_id=bank.id)),
+                f"messages on {len(gathered.unfit)} pages of bank {bank.name} would not be found there ({pages}): "
+                "ranges do not fit manifests",
+                in_bank(self._database, bank.id, partial(sealed.rebuild_ranges, bank_id=bank.id)),
             )
 
     def _lacking(self, gathered: _Survey) -> Iterator[Problem]:
@@ -200,13 +200,13 @@ class SealedChecks:
                 in_bank(self._database, bank_id, lambda c: keys.add(c, bank_id, keys.lacking(c, bank_id, lacking))),
             )
 
-    def foreign_runs(self) -> Iterator[Problem]:
-        """Runs of a page of another bank. Its own bank gets them back when runs are compared with directories."""
+    def foreign_ranges(self) -> Iterator[Problem]:
+        """Ranges of a page of another bank. Its own bank gets them back when ranges are compared with manifests."""
         with self._database.read() as connection:
-            number = sealed.count_foreign_runs(connection)
+            number = sealed.count_foreign_ranges(connection)
         if number:
             yield Problem(
-                f"{number} runs are of a page of another bank", in_one(self._database, sealed.delete_foreign_runs)
+                f"{number} ranges are of a page of another bank", in_one(self._database, sealed.delete_foreign_ranges)
             )
 
     def lost_keys(self) -> Iterator[Problem]:
@@ -251,19 +251,19 @@ class SealedChecks:
                 in_one(self._database, partial(sealed.raise_next_message_id, message_id=self._newest)),
             )
 
-    def rehearsals(self, survey: BankSurvey) -> Iterator[Problem]:
+    def recall_weights(self, survey: BankSurvey) -> Iterator[Problem]:
         """Rehearsals of messages that do not exist."""
         after = 0
         while True:
             with self._database.read() as connection:
-                found = sealed.rehearsed_after(connection, survey.bank_id, after, 4096)
+                found = sealed.weights_after(connection, survey.bank_id, after, 4096)
                 lost = survey.missing(connection, found)
             if not found:
                 return
             after = found[-1]
             if lost:
-                remove = partial(sealed.delete_rehearsals, bank_id=survey.bank_id, ids=lost)
+                remove = partial(sealed.delete_recall_weights, bank_id=survey.bank_id, ids=lost)
                 yield Problem(
-                    f"{len(lost)} rehearsals of bank {survey.bank} are of messages that do not exist",
+                    f"{len(lost)} recall weights of bank {survey.bank} are of messages that do not exist",
                     in_bank(self._database, survey.bank_id, remove),
                 )

@@ -1,4 +1,4 @@
-"""Checks of the work that time brings: leases, jobs, the schedule and the wastebasket."""
+"""Checks of the work that time brings: leases, jobs, the schedule and the trash."""
 
 import json
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from foxing.memory.lifecycle.plan import next_due
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import open_messages, schedule, wastebasket
+from foxing.memory.storage.repositories import open_messages, schedule, trash
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import leases, rows
-from foxing.memory.storage.repositories.integrity.rows import WastebasketRow
+from foxing.memory.storage.repositories.integrity.rows import TrashRow
 from foxing.memory.storage.repositories.schedule import JobKind
 from foxing.memory.values.policy import Policy
 from foxing.renderer import PageLayout
@@ -81,7 +81,7 @@ def _due_times(
     return {
         "seal": None if oldest is None else later(oldest, policy.seal_after),
         "age": next_due(schedule.groups_to_age(connection, bank_id, policy.age_from), policy, codecs.current().tiers),
-        "purge": wastebasket.next_purge(connection, bank_id),
+        "purge": trash.next_purge(connection, bank_id),
     }
 
 
@@ -94,12 +94,12 @@ def _is_late(connection: Connection, bank_id: int, kind: JobKind, at: datetime, 
     return row.due_at is None or row.due_at > at
 
 
-def check_wastebasket(database: Database, bank: Bank) -> Iterator[tuple[int, list[Problem]]]:
+def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Problem]]]:
     """What could not be restored although its undo window has not passed; entries looked at, and what is wrong."""
     after = 0
     while True:
         with database.read() as connection:
-            found = rows.wastebasket_after(connection, bank.id, after, 128)
+            found = rows.trash_after(connection, bank.id, after, 128)
         if not found:
             return
         after = found[-1].id
@@ -107,14 +107,14 @@ def check_wastebasket(database: Database, bank: Bank) -> Iterator[tuple[int, lis
         yield (
             len(found),
             [
-                Problem(f"the wastebasket of bank {bank.name}, page {entry.page} at version {entry.version}: {fault}")
+                Problem(f"the trash of bank {bank.name}, page {entry.page} at version {entry.version}: {fault}")
                 for entry, fault in faults
                 if fault is not None
             ],
         )
 
 
-def _entry_fault(entry: WastebasketRow) -> str | None:
+def _entry_fault(entry: TrashRow) -> str | None:
     if entry.purge_at < entry.dropped_at:
         return f"it is purged before it is dropped; {_RESTORE}"
     # sealing a page drops its text from that same version; every other step makes a new one

@@ -79,13 +79,13 @@ class ContextBuilder:
         recaller: Recaller,
         assembler: MessageAssembler,
         readers: Readers,
-        rehearsals: RecallWeights,
+        recall_weights: RecallWeights,
     ) -> None:
         self.database = database
         self.recaller = recaller
         self.assembler = assembler
         self.readers = readers
-        self.rehearsals = rehearsals
+        self.recall_weights = recall_weights
         self._reader_pages = ReaderPages(database, assembler.decoder, PromptImage.of)
 
     def build(self, bank: str, request: ContextRequest, now: datetime) -> ContextResult:
@@ -98,7 +98,7 @@ class ContextBuilder:
         while True:
             result = _result(request, reader, recalled, plan, recent)
             if result.billed_tokens <= request.budget or not plan.texts:
-                self.rehearsals.record_keys(bank, _given(recalled, plan), now)
+                self.recall_weights.record_keys(bank, _given(recalled, plan), now)
                 return result
             # tokens of lines do not quite add up: the last match goes
             plan = Plan(plan.texts - {max(plan.texts)}, plan.images, plan.tokens)

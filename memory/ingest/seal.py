@@ -16,7 +16,7 @@ from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, open_messages, pages, wastebasket
+from foxing.memory.storage.repositories import banks, messages, open_messages, pages, trash
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 from foxing.memory.telemetry import Value, step, step_of_bank
@@ -152,7 +152,7 @@ class Sealer:
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
         page_drafts = [sealed.page_draft(number) for number, sealed in enumerate(sealed_pages)]
         terms = self.reindexer.prepare(bank.id, PageChanges(sealed=faded, drafts=page_drafts))
-        purge_at = wastebasket.purge_time(now, policy.undo_window)
+        purge_at = trash.purge_time(now, policy.undo_window)
         with self.database.write() as connection:
             banks.lock(connection, bank.id)
             erased = open_messages.missing(connection, {message.id for draft in drafts for message in draft.messages})
@@ -251,12 +251,12 @@ def _reads_right(cells: Cells, reading: Reading) -> bool:
 
 
 def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> PageRow:
-    """Inserts a page; a text that the policy does not keep goes into the wastebasket until `purge_at`."""
+    """Inserts a page; a text that the policy does not keep goes into the trash until `purge_at`."""
     text = sealed.text if sealed.reading is None else None
     blob = sealed.tokens.to_bytes()
     parts = NewParts(sealed.spans, sealed.keepsakes, sealed.draft.messages)
     page = pages.insert(connection, sealed.values, PageContent(blob, text), parts)
     if sealed.reading is not None:
-        dropped = wastebasket.DroppedPage(tokens=None, text=sealed.text)
-        wastebasket.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)
+        dropped = trash.DroppedPage(tokens=None, text=sealed.text)
+        trash.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)
     return page

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import Value, step_of_bank
 from foxing.memory.values.policy import LONGEST, Policy
@@ -86,7 +86,7 @@ class _Due:
     moves: list[Move]
     #: page key → why a move that is due is not possible
     impossible: dict[str, str]
-    #: entries of the wastebasket whose undo window has passed
+    #: entries of the trash whose undo window has passed
     expired: int
 
 
@@ -132,7 +132,7 @@ class Ager:
         shared: bool = False,
         work: AgeWork | None = None,
     ) -> AgeReport:
-        """Moves the pages of a bank that are due, and purges the wastebasket.
+        """Moves the pages of a bank that are due, and purges the trash.
 
         If the process is killed, every page is intact at one tier, and the next call does what is left. A page that
         cannot be read stays as it is. `shared`: whether others are doing the same; then it begins somewhere else than
@@ -144,7 +144,7 @@ class Ager:
         if shared and moves:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
-        discard = DiscardTimes(now, wastebasket.purge_time(now, due.policy.undo_window))
+        discard = DiscardTimes(now, trash.purge_time(now, due.policy.undo_window))
         parts = [moves[start : start + BATCH] for start in range(0, len(moves), BATCH)]
         batches = [AgeBatch(due.bank_id, part, now, discard, uuid4().hex) for part in parts]
         done = 0
@@ -201,7 +201,7 @@ class Ager:
     def _purge(self, bank_id: int, now: datetime) -> int:
         with self.database.write() as connection:
             banks.lock(connection, bank_id)
-            purged = wastebasket.purge(connection, bank_id, now)
+            purged = trash.purge(connection, bank_id, now)
         self.database.purge_deleted()
         return purged
 
@@ -210,7 +210,7 @@ class Ager:
             bank = banks.get(connection, bank_name)
             policy = Policy.parse(bank.policy)
             moves = list(self._due(connection, bank.id, policy, now))
-            expired = wastebasket.count_expired(connection, bank.id, now)
+            expired = trash.count_expired(connection, bank.id, now)
         impossible = {m.page.key: self.rewriter.layout_reason() for m in moves if not self._is_possible(m)}
         return _Due(bank.id, policy, [move for move in moves if self._is_possible(move)], impossible, expired)
 

@@ -34,7 +34,7 @@ from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns
-from foxing.memory.storage.repositories.wastebasket import DroppedParts
+from foxing.memory.storage.repositories.trash import DroppedParts
 from foxing.renderer import BLANK, GAP_MARK, PageLayout, code_points
 from foxing.renderer.fading import FadedText
 

@@ -128,7 +128,7 @@ class BatchOutcome:
 
 @dataclass(frozen=True)
 class DiscardTimes:
-    """When old tokens and texts are moved to the wastebasket, and when they are purged from it."""
+    """When old tokens and texts are moved to the trash, and when they are purged from it."""
 
     dropped_at: datetime
     purge_at: datetime

@@ -1,4 +1,4 @@
-"""Erasing messages, threads and banks for good: from pages at every tier, the wastebasket, the index, and all rows.
+"""Erasing messages, threads and banks for good: from pages at every tier, the trash, the index, and all rows.
 
 A message goes in one transaction, with all the pages that it stands on, so that it is whole or gone whenever the
 process is killed. The pages are encoded before that transaction begins; if anything about them changes meanwhile, it is
@@ -16,7 +16,7 @@ from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConfli
 from foxing.memory.index.indexing import PageChanges, PreparedTerms, Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes, wastebasket
+from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes, trash
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow, SpanRow
 from foxing.memory.values.reports import ErasureReport, PageErased
@@ -243,12 +243,12 @@ def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterat
 
 def _write_pages(connection: Connection, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
     """Writes the pages without the messages; those with no other messages are deleted. Sharper versions of them go from
-    the wastebasket."""
+    the trash."""
     for page in found.pages.values():
         new = blanked.get(page.id)
         if new is None:
-            wastebasket.delete_page(connection, page)
+            trash.delete_page(connection, page)
             continue
         pages.swap(connection, page, tokens=new.blob, text=new.text, values=new.columns())
-        wastebasket.empty(connection, page)
+        trash.empty(connection, page)
         pages.replace_parts(connection, page, NewParts(new.parts.spans, new.parts.keepsakes))

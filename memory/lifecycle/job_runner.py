@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from foxing.memory.codec_source import CodecSource
 from foxing.memory.ingest.seal import Sealer
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, open_messages, schedule, wastebasket
+from foxing.memory.storage.repositories import banks, open_messages, schedule, trash
 from foxing.memory.storage.repositories.jobs import Job
 from foxing.memory.storage.repositories.schedule import AT_ONCE, DueTime, JobKind
 from foxing.memory.values.policy import Policy
@@ -73,7 +73,7 @@ class JobRunner:
             return JobResult(job.bank, job.kind)
         with self._database.write() as connection:
             banks.lock(connection, job.bank_id)
-            purged = wastebasket.purge(connection, job.bank_id, now)
+            purged = trash.purge(connection, job.bank_id, now)
         if purged:
             self._database.purge_deleted()
         return JobResult(job.bank, job.kind, purged=purged)
@@ -145,4 +145,4 @@ class JobRunner:
 
 
 def _next_purge(connection: Connection, bank_id: int) -> DueTime:
-    return DueTime(wastebasket.next_purge(connection, bank_id))
+    return DueTime(trash.next_purge(connection, bank_id))

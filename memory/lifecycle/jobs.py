@@ -52,22 +52,22 @@ class JobQueue:
         database: Database,
         runner: JobRunner,
         codec: str,
-        rehearsals: RecallWeights,
+        recall_weights: RecallWeights,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`codec`: name of the present codec. `rehearsals`: of which the clock writes what was counted. `clock`: real
+        """`codec`: name of the present codec. `recall_weights`: the clock writes what they have counted. `clock`: real
         time, for leases and pauses; what is due is asked for the time that a call is given."""
         self._database = database
         self._runner = runner
         self._codec = codec
-        self._rehearsals = rehearsals
+        self._recall_weights = recall_weights
         self._clock = clock
 
     def fill(self, now: datetime) -> int:
         """Adds a job for everything that is due at `now` and has none; returns how many. Banks in which nothing is due
         are not looked at. Records that have expired are deleted, what was purged while the log could not be erased is
         erased from it now, and what recall has found is counted."""
-        self._rehearsals.write()
+        self._recall_weights.write()
         self._database.purge_waiting()
         with self._database.read() as connection:
             due = jobs.is_due(connection, now, self._codec)

@@ -43,5 +43,5 @@ def other_layout(codec: str) -> str:
 
 
 def restorable(until: datetime) -> str:
-    """The wastebasket holds a version that ageing dropped, which fits only the page as it is."""
+    """The trash holds a version that ageing dropped, which fits only the page as it is."""
     return f"what ageing dropped from this page can be restored until {until.isoformat()}; reencode it after that"

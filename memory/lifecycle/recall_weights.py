@@ -8,7 +8,7 @@ from threading import Lock
 
 from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, rehearsals
+from foxing.memory.storage.repositories import banks, messages, recall_weights
 from foxing.memory.values.messages import MessageInfo, RecalledMessage
 from foxing.memory.values.recall import RecalledImages, RecallResult
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class RecallWeights:
-    """The rehearsals of a memory. Safe to share between threads.
+    """The recall weights of a memory. Safe to share between threads.
 
-    The first match of an answer is rehearsed once, the second by half, the third by a third and so on: what comes far
+    The first match of an answer counts 1, the second 1/2, the third 1/3 and so on: what comes far
     down in an answer was seldom what was asked for. Counts that were not written are lost when the process is killed.
     """
 
@@ -46,7 +46,7 @@ class RecallWeights:
         """Counts matches, best first, by the keys of their messages; a key that comes again does not count."""
         if not self._enabled:
             return
-        weight = rehearsals.weight_at(now)
+        weight = recall_weights.weight_at(now)
         with self._lock:
             for rank, key in enumerate(dict.fromkeys(keys), 1):
                 message = (bank, key)
@@ -54,16 +54,16 @@ class RecallWeights:
                     self._waiting[message] = self._waiting.get(message, 0.0) + weight / rank
 
     def info(self, bank: str, message: RecalledMessage, now: datetime) -> MessageInfo:
-        """A message with how much it was rehearsed, what waits to be written included."""
+        """A message with its recall weight, what waits to be written included."""
         with self._lock:
             waiting = self._waiting.get((bank, message.message_id), 0.0)
-        strength = waiting / rehearsals.weight_at(now)
+        strength = waiting / recall_weights.weight_at(now)
         with self._database.read() as connection:
             found = banks.find(connection, bank)
             if found is not None:
                 ids = [row.id for row in messages.by_keys(connection, found.id, [message.message_id]).values()]
-                strength += sum(rehearsals.strengths(connection, found.id, ids, now).values())
-        return MessageInfo.model_validate({**dict(message), "rehearsal": round(strength, 3)})
+                strength += sum(recall_weights.strengths(connection, found.id, ids, now).values())
+        return MessageInfo.model_validate({**dict(message), "recall_weight": round(strength, 3)})
 
     def write(self) -> int:
         """Writes what has been counted since the last call; for how many messages. What cannot be written now, as in a
@@ -84,12 +84,12 @@ class RecallWeights:
                 ):  # so that two processes do not wait for each other
                     with suppress(NotFound):  # the bank was erased
                         banks.lock(connection, bank_id)  # so that none of the messages is erased meanwhile
-                        written += rehearsals.add(connection, bank_id, keys)
+                        written += recall_weights.add(connection, bank_id, keys)
                 return written
         except Closed:
             return 0
         except StorageError as error:
-            log.info("rehearsals wait to be written: %s", error)
+            log.info("recall_weights wait to be written: %s", error)
             self._put_back(waiting)
             return 0
 

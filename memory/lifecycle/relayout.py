@@ -25,7 +25,7 @@ from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from foxing.memory.pages.spans import span_rows
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, pages, wastebasket
+from foxing.memory.storage.repositories import banks, messages, pages, trash
 from foxing.memory.storage.repositories.pages import NewPage, NewParts, PageContent, PageRow, TypesetColumns
 from foxing.renderer import Cells, PageLayout, Typesetter, render
 
@@ -149,7 +149,7 @@ class PageRelayout:
     ) -> RelayoutOutcome:
         """Typesets, encodes and swaps pages of one bank.
 
-        A page stays as it is if it cannot be read, would lose characters, or has a version in the wastebasket at `now`,
+        A page stays as it is if it cannot be read, would lose characters, or has a version in the trash at `now`,
         which could be restored only into the page as it is. `owner`: see `lease_pages`.
         """
         rows = [page for page, _ in requests]
@@ -294,17 +294,17 @@ def _replace(connection: Connection, item: _Replacement) -> None:
     """Writes the new pages in place of a page, whose id the first of them takes."""
     page, (first, *others) = item.page, item.new
     pages.swap(connection, page, tokens=first.tokens.to_bytes(), text=first.text, values=first.values)
-    wastebasket.empty(connection, page)  # its undo window has passed, and it fits only the page as it was
+    trash.empty(connection, page)  # its undo window has passed, and it fits only the page as it was
     pages.replace_parts(connection, page, first.parts)
     added = [
         pages.insert(connection, item.row(new), PageContent(new.tokens.to_bytes(), new.text), new.parts)
         for new in others
     ]
     if added:  # messages of the page went to others
-        pages.replace_runs(connection, page.bank_id, [page.id, *(new.id for new in added)])
+        pages.replace_ranges(connection, page.bank_id, [page.id, *(new.id for new in added)])
 
 
 def undo_reasons(connection: Connection, page_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """Page id → why the page must wait, for the pages that have a version in the wastebasket at `now`."""
-    waiting = wastebasket.latest_purge(connection, page_ids, now)
+    """Page id → why the page must wait, for the pages that have a version in the trash at `now`."""
+    waiting = trash.latest_purge(connection, page_ids, now)
     return {page_id: reasons.restorable(until) for page_id, until in waiting.items()}

@@ -42,7 +42,7 @@ from foxing.memory.pages.fidelity import (
 from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
 from foxing.memory.telemetry import step
 from foxing.renderer import Cells, PageLayout, tier_rank
@@ -123,7 +123,7 @@ class Rewriter:
     ) -> RewriteOutcome:
         """Carries out changes to pages of one bank as of `now`; a page that cannot be read stays as it is.
 
-        `discard`: when old tokens and texts go to the wastebasket (None: they are deleted). `pinned`: whether to change
+        `discard`: when old tokens and texts go to the trash (None: they are deleted). `pinned`: whether to change
         pinned pages as well. `owner`: see `lease_pages`.
         """
         rows = [change.page for change in changes]
@@ -246,17 +246,17 @@ class Rewriter:
     def _write(
         self, connection: Connection, item: RewrittenPage, old: PageContent, discard: DiscardTimes | None
     ) -> None:
-        """Writes a page; what it had before goes to the wastebasket, if there is a time for that."""
+        """Writes a page; what it had before goes to the trash, if there is a time for that."""
         page = item.change.page
         if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns()):
             return
         if discard is not None:
-            dropped = wastebasket.DroppedPage(
+            dropped = trash.DroppedPage(
                 tokens=old.tokens if item.blob is not None else None,
                 text=old.text if item.text != old.text else None,
-                parts=None if item.parts is None else wastebasket.pack_parts(connection, page),
+                parts=None if item.parts is None else trash.pack_parts(connection, page),
             )
-            wastebasket.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)
+            trash.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)
         if item.parts is not None:
             pages.replace_parts(connection, page, NewParts(item.parts.spans, item.parts.keepsakes))
 

@@ -1,4 +1,4 @@
-"""Undo: pages as they were before ageing changed them, from what the wastebasket still holds."""
+"""Undo: pages as they were before ageing changed them, from what the trash still holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, pages, wastebasket
+from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import (
     KeepsakeRow,
     NewParts,
@@ -24,7 +24,7 @@ from foxing.memory.storage.repositories.pages import (
     SpanRow,
     TypesetColumns,
 )
-from foxing.memory.storage.repositories.wastebasket import DroppedPage, DroppedParts, Entry
+from foxing.memory.storage.repositories.trash import DroppedPage, DroppedParts, Entry
 from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
@@ -43,7 +43,7 @@ class _Before:
     """A page as it was before ageing changed it, as far as it can be restored."""
 
     page: PageRow
-    #: what is taken out of the wastebasket, the first that was dropped first
+    #: what is taken out of the trash, the first that was dropped first
     entries: Sequence[Entry]
     blob: bytes
     tokens: VisionTokens
@@ -134,7 +134,7 @@ class Undoer:
         with self.database.read() as connection:
             bank = banks.get(connection, bank_name)
             page = None if page_key is None else pages.get(connection, bank.id, page_key)
-            found = wastebasket.entries(connection, bank.id, None if page is None else page.id)
+            found = trash.entries(connection, bank.id, None if page is None else page.id)
         chains = {i: chain for i, entries in found.items() if (chain := _restorable(entries, now, since))}
         result, ids = _Result(), sorted(chains)
         for start in range(0, len(ids), BATCH):
@@ -143,7 +143,7 @@ class Undoer:
             if progress is not None:
                 progress(min(start + BATCH, len(ids)), len(ids))
         with self.database.read() as connection:
-            purged = wastebasket.without_way_back(connection, bank.id, now)
+            purged = trash.without_way_back(connection, bank.id, now)
         if page is not None:
             purged = [key for key in purged if key == page.key]
             if purged and not chains:
@@ -172,8 +172,8 @@ class Undoer:
         """The pages as they were, and page key → why one is left as it is."""
         ids = [row.id for row in rows]
         with self.database.read() as connection:
-            now = {row.id: wastebasket.parts_of(connection, row) for row in rows}
-            dropped = wastebasket.dropped(connection, [entry.id for i in ids for entry in chains[i]])
+            now = {row.id: trash.parts_of(connection, row) for row in rows}
+            dropped = trash.dropped(connection, [entry.id for i in ids for entry in chains[i]])
         unpacked: list[tuple[PageRow, DroppedPage, VisionTokens]] = []
         left: dict[str, str] = {}
         for row in rows:
@@ -194,7 +194,7 @@ class Undoer:
             except (CodecError, TokensDamaged) as error:
                 left[row.key] = str(error)
                 continue
-            parts = now[row.id] if first.parts is None else wastebasket.unpack_parts(first.parts)
+            parts = now[row.id] if first.parts is None else trash.unpack_parts(first.parts)
             blob = first.tokens or b""
             before.append(_Before(row, chain, blob, tokens, first.text, parts, state, confidence))
         return before, left
@@ -256,11 +256,11 @@ def _is_read(text: bytes | None) -> bool:
 
 
 def _write(connection: Connection, item: _Before) -> None:
-    """Writes a page as it was, and takes what it was restored from out of the wastebasket."""
+    """Writes a page as it was, and takes what it was restored from out of the trash."""
     page = item.page
     if pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns()):
         pages.replace_parts(connection, page, NewParts(item.parts.spans, item.parts.keepsakes))
-        wastebasket.remove(connection, [entry.id for entry in item.entries])
+        trash.remove(connection, [entry.id for entry in item.entries])
 
 
 def _report(now: datetime, result: _Result, purged: Sequence[str]) -> UndoReport:

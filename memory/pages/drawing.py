@@ -19,7 +19,7 @@ from foxing.encoder import (
     misread_cells,
 )
 from foxing.memory.salience import by_rarity, by_recall_weight, fade_last
-from foxing.memory.storage.repositories import messages, pages, rehearsals
+from foxing.memory.storage.repositories import messages, pages, recall_weights
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
 from foxing.memory.text.terms import terms
@@ -52,8 +52,8 @@ class StoredPage:
     texts: Sequence[SplicedText]
     #: index term → how many messages of the bank hold it, for those of the page
     frequencies: Mapping[str, int]
-    #: message id → how many rehearsals of the present it is worth, for those that recall has found
-    rehearsals: Mapping[int, float]
+    #: message id → its recall weight, for those that recall has found
+    recall_weights: Mapping[int, float]
 
 
 def fetch_stored_pages(
@@ -64,7 +64,7 @@ def fetch_stored_pages(
     now: datetime,
 ) -> list[StoredPage]:
     """The pages of `rows`, all of one bank, with the messages on them. `states`: page id → what has been read of it;
-    `frequencies`: of the bank's index; `now`: the present, in which rehearsals have lost some of their worth."""
+    `frequencies`: of the bank's index; `now`: the present, in which recall weights have lost some of what they were."""
     ids = [row.id for row in rows]
     spans = pages.spans_of_pages(connection, ids)
     known = messages.on_pages(connection, ids)
@@ -72,7 +72,7 @@ def fetch_stored_pages(
     texts = {row.id: _texts(row, states[row.id], spans.get(row.id, []), keepsakes.get(row.id, [])) for row in rows}
     wanted = {term for parts in texts.values() for part in parts for term in terms(part.transcription.text)}
     held = frequencies(connection, rows[0].bank_id, sorted(wanted)) if rows else {}
-    found = rehearsals.strengths(connection, rows[0].bank_id, known, now) if rows else {}
+    found = recall_weights.strengths(connection, rows[0].bank_id, known, now) if rows else {}
     return [
         StoredPage(
             row, states[row.id], spans.get(row.id, []), known, keepsakes.get(row.id, []), texts[row.id], held, found
@@ -141,7 +141,7 @@ def _inked(page: StoredPage) -> AnnotatedPage:
     cells = page.state.cells[: page.row.rows_used]
     refinements = (
         by_rarity(page.frequencies),
-        by_recall_weight([page.rehearsals.get(span.message_id, 0.0) for span in page.spans]),
+        by_recall_weight([page.recall_weights.get(span.message_id, 0.0) for span in page.spans]),
         fade_last([text.keepsakes for text in page.texts]),
     )
     return AnnotatedPage(PageLayout.from_dict(page.row.layout), cells, annotated, refinements)

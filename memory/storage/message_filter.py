@@ -1,4 +1,4 @@
-"""Which messages of a bank count, in SQL over open messages, and over the directories of pages."""
+"""Which messages of a bank count, in SQL over open messages, and over the manifests of pages."""
 
 import json
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from sqlalchemy import ColumnElement, literal, select
 from foxing.memory.values.metadata import Scalar
 
 from . import columns, schema
-from .directory import PageDirectory
+from .manifest import PageManifest
 
 _c = schema.messages.c
 _p = schema.pages.c
-_r = schema.message_runs.c
+_r = schema.message_ranges.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(time: datetime) -> int:
-    """Microseconds since 1970, as in `directory.SealedMessage`."""
+    """Microseconds since 1970, as in `manifest.SealedMessage`."""
     return (time - _EPOCH) // _MICROSECOND
 
 
@@ -71,17 +71,17 @@ class MessageFilter:
             conditions.append(_p.id.in_(of_thread))
         return conditions
 
-    def admitted(self, directory: PageDirectory) -> npt.NDArray[np.bool_]:
+    def admitted(self, manifest: PageManifest) -> npt.NDArray[np.bool_]:
         """bool[n]: which messages of a page the filter lets through."""
-        result = np.ones(len(directory), dtype=bool)
+        result = np.ones(len(manifest), dtype=bool)
         if self.since is not None:
-            result &= directory.times >= microseconds(self.since)
+            result &= manifest.times >= microseconds(self.since)
         if self.until is not None:
-            result &= directory.times < microseconds(self.until)
+            result &= manifest.times < microseconds(self.until)
         if self.thread_id is not None:
-            result &= directory.threads == self.thread_id
+            result &= manifest.threads == self.thread_id
         if self.metadata:
-            result &= [self._has_metadata(directory.metadata.get(number)) for number in range(len(directory))]
+            result &= [self._has_metadata(manifest.metadata.get(number)) for number in range(len(manifest))]
         return result
 
     def _has_metadata(self, packed: str | None) -> bool:

@@ -49,9 +49,9 @@ banks = Table(
     Column("embeddings_version", Integer, nullable=False, server_default=text("0")),
     #: Incremented by every record that is stored, whose version it becomes.
     Column("records_version", Key, nullable=False, server_default=text("0")),
-    #: Incremented when runs of a new page are added, and when other runs are, or are removed: see `sealed.bank_runs`.
-    Column("runs_added", BigInteger, nullable=False, server_default=text("0")),
-    Column("runs_changed", BigInteger, nullable=False, server_default=text("0")),
+    #: Incremented when ranges of a new page are added, and when others are added or removed: `sealed.bank_ranges`.
+    Column("ranges_added", BigInteger, nullable=False, server_default=text("0")),
+    Column("ranges_changed", BigInteger, nullable=False, server_default=text("0")),
     #: Whose it is; null if it is nobody's. PostgreSQL sets it, and keeps other owners from all rows of the bank, see
     #: `engines.DatabaseOptions.owner`.
     Column("owner", String(200)),
@@ -84,7 +84,7 @@ threads = Table(
     UniqueConstraint("bank_id", "name"),
 )
 
-#: Messages that are not sealed to their end. What is sealed is in the directories of pages.
+#: Messages that are not sealed to their end. What is sealed is in the manifests of pages.
 messages = Table(
     "messages",
     metadata,
@@ -182,19 +182,19 @@ blobs = Table(
     Index("ix_blobs_uses", "uses"),
 )
 
-#: The messages of a page and their places on it; see `storage.directory`.
-page_directories = Table(
-    "page_directories",
+#: The messages of a page and their places on it; see `storage.manifest`.
+page_manifests = Table(
+    "page_manifests",
     metadata,
     Column("page_id", ForeignKey("pages.id"), primary_key=True),
     #: A new random number with every change: what is known of other stamps must be read again.
     Column("stamp", BigInteger, nullable=False),
-    Column("directory", LargeBinary, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
 )
 
-#: Which page holds a message; see `repositories.sealed.runs`.
-message_runs = Table(
-    "message_runs",
+#: Which page holds a message; see `repositories.sealed.ranges`.
+message_ranges = Table(
+    "message_ranges",
     metadata,
     Column("bank_id", Key, primary_key=True),
     Column("first_message", BigInteger, primary_key=True),
@@ -203,7 +203,7 @@ message_runs = Table(
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     #: How many of them begin on the page.
     Column("messages", Integer, nullable=False),
-    Index("ix_message_runs_thread_id", "thread_id", "first_message"),
+    Index("ix_message_ranges_thread_id", "thread_id", "first_message"),
     sqlite_with_rowid=False,
 )
 
@@ -265,9 +265,9 @@ embeddings = Table(
     sqlite_with_rowid=False,
 )
 
-#: How much each message was recalled; see `repositories.rehearsals`.
-rehearsals = Table(
-    "rehearsals",
+#: How much each message was recalled; see `repositories.recall_weights`.
+recall_weights = Table(
+    "recall_weights",
     metadata,
     Column("bank_id", Key, primary_key=True),
     Column("message_id", BigInteger, primary_key=True, autoincrement=False),
@@ -276,8 +276,8 @@ rehearsals = Table(
 )
 
 #: What ageing dropped, out of reach of recall, until the undo window has passed.
-wastebasket = Table(
-    "wastebasket",
+trash = Table(
+    "trash",
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
@@ -286,11 +286,11 @@ wastebasket = Table(
     Column("tier", String(10), nullable=False),
     Column("tokens", LargeBinary),
     Column("text", LargeBinary),
-    #: Where messages and keepsakes stood on the page, if it was set again; see `repositories.wastebasket.pack_parts`.
+    #: Where messages and keepsakes stood on the page, if it was set again; see `repositories.trash.pack_parts`.
     Column("parts", LargeBinary),
     Column("dropped_at", UtcDateTime, nullable=False),
     Column("purge_at", UtcDateTime, nullable=False),
-    Index("ix_wastebasket_bank_id_purge_at", "bank_id", "purge_at"),
+    Index("ix_trash_bank_id_purge_at", "bank_id", "purge_at"),
 )
 
 #: Answers to writes with an idempotency key, given again to the same request.

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from .directory import PageDirectory, PageMessages
+from .manifest import PageManifest, PageMessages
 
 _KEY = "foxing.snapshot"
 
@@ -16,10 +16,10 @@ class Snapshot:
 
     def __init__(self) -> None:
         #: by page id
-        self.directories: dict[int, PageDirectory] = {}
+        self.manifests: dict[int, PageManifest] = {}
         self.messages: dict[int, PageMessages] = {}
-        #: bank id → its `BankRuns`
-        self.runs: dict[int, Any] = {}
+        #: bank id → its `BankRanges`
+        self.ranges: dict[int, Any] = {}
 
 
 @contextmanager

@@ -23,9 +23,9 @@ class BankBytes(Value):
     index: int = Field(description="Index terms.")
     embeddings: int = Field(description="Embeddings of messages.")
     keepsakes: int = Field(description="Exact identifiers kept as text.")
-    metadata: int = Field(description="Everything else: messages, rehearsals, pages, threads, idempotency keys.")
+    metadata: int = Field(description="Everything else: messages, recall weights, pages, threads, idempotency keys.")
     records: int = Field(description="Records of agent frameworks.")
-    wastebasket: int = Field(description="What ageing dropped and undo can restore.")
+    trash: int = Field(description="What ageing dropped and undo can restore.")
     total: int = Field(description="All of these together.")
 
 

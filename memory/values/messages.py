@@ -137,7 +137,7 @@ class RecalledMessage(Value):
 class MessageInfo(RecalledMessage):
     """A message as remembered, and how much it was recalled."""
 
-    rehearsal: float = Field(
+    recall_weight: float = Field(
         description="How often recall has found it: 1 where it came first, 1/2 where it came second and so on, each "
         "worth half after 90 days. The words of what is recalled often and lately fade later."
     )

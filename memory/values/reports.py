@@ -91,7 +91,7 @@ class PageForecast(AgeingForecast):
 
 class AgeReport(Value):
     """What ageing did, or would do in a dry run. Bytes are those of vision tokens and kept text, without the
-    wastebasket."""
+    trash."""
 
     now: datetime = Field(description="The time that ages were counted to.")
     dry_run: bool = Field(description="Whether nothing was written.")
@@ -101,7 +101,7 @@ class AgeReport(Value):
     unreadable: list[PageLeft] = Field(
         description="Pages that were due and left unchanged: damaged, not readable now, or laid out for another codec."
     )
-    purged: int = Field(description="Entries of the wastebasket deleted because their undo window had passed.")
+    purged: int = Field(description="Entries of the trash deleted because their undo window had passed.")
     ahead: list[PageForecast] = Field(
         [],
         description="In a dry run, what happens later to pages that are not due, the next first; at most 500. Pinned "
@@ -129,7 +129,7 @@ class PageRestored(Value):
 
 
 class UndoReport(Value):
-    """What undo brought back. Bytes are those of vision tokens and kept text, without the wastebasket."""
+    """What undo brought back. Bytes are those of vision tokens and kept text, without the trash."""
 
     now: datetime = Field(description="The time at which undo windows were looked at.")
     restored: list[PageRestored] = Field(description="Pages that are as they were before ageing changed them.")
@@ -225,7 +225,7 @@ class TickReport(Value):
     now: datetime = Field(description="The time that ages were counted to.")
     sealed_pages: int = Field(description="New pages.")
     moved_pages: int = Field(description="Pages that moved to a lower tier.")
-    purged: int = Field(description="Entries of wastebaskets deleted because their undo window had passed.")
+    purged: int = Field(description="Entries of trash deleted because their undo window had passed.")
     failed_banks: dict[str, str] = Field(description="Bank → why its work failed; the next tick tries it again.")
     unreadable: dict[str, list[PageLeft]] = Field(
         description="Bank → pages that were due and left unchanged; the next tick tries them again."

@@ -25,10 +25,10 @@ OWNER = "nullif(current_setting('foxing.owner', true), '')"
 #: Tables whose rows say whose they are: all others follow their bank or page.
 OWNED = ("banks", "message_keys", "blobs")
 OF_BANK = (
-    *("threads", "messages", "pages", "message_runs", "recent_postings", "posting_segments", "embeddings"),
-    *("rehearsals", "wastebasket", "idempotency_keys", "records", "schedule", "jobs"),
+    *("threads", "messages", "pages", "message_ranges", "recent_postings", "posting_segments", "embeddings"),
+    *("recall_weights", "trash", "idempotency_keys", "records", "schedule", "jobs"),
 )
-OF_PAGE = ("page_contents", "page_directories", "keepsakes")
+OF_PAGE = ("page_contents", "page_manifests", "keepsakes")
 
 
 def user_text(chars: int) -> sa.types.TypeEngine[str]:
@@ -74,8 +74,8 @@ def create_tables() -> None:
         sa.Column("seal_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("embeddings_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("records_version", KEY, server_default=sa.text("0"), nullable=False),
-        sa.Column("runs_added", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("runs_changed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("ranges_added", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("ranges_changed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("owner", sa.String(200)),
         sa.PrimaryKeyConstraint("id", name="pk_banks"),
         sa.UniqueConstraint("name", name="uq_banks_name"),
@@ -115,11 +115,11 @@ def create_tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "rehearsals",
+        "recall_weights",
         sa.Column("bank_id", KEY, nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.Column("weight", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("bank_id", "message_id", name="pk_rehearsals"),
+        sa.PrimaryKeyConstraint("bank_id", "message_id", name="pk_recall_weights"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -268,19 +268,19 @@ def create_tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "message_runs",
+        "message_ranges",
         sa.Column("bank_id", KEY, nullable=False),
         sa.Column("first_message", sa.BigInteger(), nullable=False),
         sa.Column("page_id", KEY, nullable=False),
         sa.Column("last_message", sa.BigInteger(), nullable=False),
         sa.Column("thread_id", KEY, nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_message_runs_page_id"),
-        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name="fk_message_runs_thread_id"),
-        sa.PrimaryKeyConstraint("bank_id", "first_message", "page_id", name="pk_message_runs"),
+        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_message_ranges_page_id"),
+        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name="fk_message_ranges_thread_id"),
+        sa.PrimaryKeyConstraint("bank_id", "first_message", "page_id", name="pk_message_ranges"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_message_runs_thread_id", "message_runs", ["thread_id", "first_message"])
+    op.create_index("ix_message_ranges_thread_id", "message_ranges", ["thread_id", "first_message"])
     op.create_table(
         "messages",
         sa.Column("id", KEY, nullable=False),
@@ -314,15 +314,15 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("page_id", name="pk_page_contents"),
     )
     op.create_table(
-        "page_directories",
+        "page_manifests",
         sa.Column("page_id", KEY, nullable=False),
         sa.Column("stamp", sa.BigInteger(), nullable=False),
-        sa.Column("directory", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_page_directories_page_id"),
-        sa.PrimaryKeyConstraint("page_id", name="pk_page_directories"),
+        sa.Column("manifest", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_page_manifests_page_id"),
+        sa.PrimaryKeyConstraint("page_id", name="pk_page_manifests"),
     )
     op.create_table(
-        "wastebasket",
+        "trash",
         sa.Column("id", KEY, nullable=False),
         sa.Column("bank_id", KEY, nullable=False),
         sa.Column("page_id", KEY, nullable=False),
@@ -333,9 +333,9 @@ def create_tables() -> None:
         sa.Column("parts", sa.LargeBinary()),
         sa.Column("dropped_at", TIME, nullable=False),
         sa.Column("purge_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(["bank_id"], ["banks.id"], name="fk_wastebasket_bank_id"),
-        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_wastebasket_page_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_wastebasket"),
+        sa.ForeignKeyConstraint(["bank_id"], ["banks.id"], name="fk_trash_bank_id"),
+        sa.ForeignKeyConstraint(["page_id"], ["pages.id"], name="fk_trash_page_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_trash"),
     )
-    op.create_index("ix_wastebasket_bank_id_purge_at", "wastebasket", ["bank_id", "purge_at"])
-    op.create_index("ix_wastebasket_page_id", "wastebasket", ["page_id"])
+    op.create_index("ix_trash_bank_id_purge_at", "trash", ["bank_id", "purge_at"])
+    op.create_index("ix_trash_page_id", "trash", ["page_id"])

@@ -243,14 +243,14 @@ def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-def test_settings_of_the_reranker_and_of_rehearsal_reach_the_memory(tmp_path: Path) -> None:
+def test_settings_of_the_reranker_and_of_recall_weights_reach_the_memory(tmp_path: Path) -> None:
     chosen = {
         "database_url": str(tmp_path / "foxing.db"),
         "reranker": "endpoint",
         "reranker_url": "http://127.0.0.1:9/v1",
         "reranker_model": "bge",
         "reranker_api_key": "correct-horse",
-        "rehearsal": False,
+        "recall_weights": False,
     }
     settings = load_settings(chosen)
     assert settings.reranker_endpoint == RerankEndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
@@ -258,7 +258,7 @@ def test_settings_of_the_reranker_and_of_rehearsal_reach_the_memory(tmp_path: Pa
     with open_memory(settings) as memory:
         memory.store("ana", [{"id": "tea", "role": "user", "content": "Mina prefers tea."}])
         assert "not reranked: the reranker 'endpoint:bge'" in memory.recall("ana", "tea").notes[0]
-        assert memory.message("ana", "tea").rehearsal == 0
+        assert memory.message("ana", "tea").recall_weight == 0
     with pytest.raises(RerankerError, match="address") as caught:
         open_memory(load_settings({**chosen, "reranker_url": None}))
     assert explained(caught.value).endswith("(setting FOXING_RERANKER_URL)")

@@ -15,7 +15,7 @@ import pytest
 
 from foxing.encoder import VisionTokens, load_codec
 from foxing.memory import Memory, Policy
-from foxing.memory.storage.directory import PageDirectory, PageMessages, Place, SealedMessage
+from foxing.memory.storage.manifest import PageManifest, PageMessages, Place, SealedMessage
 from foxing.renderer import Entry, Typesetter, render
 
 FILES = Path(__file__).parent
@@ -43,7 +43,7 @@ def test_vision_tokens_of_an_earlier_commit_are_read(tier: str) -> None:
 
 def test_the_manifest_of_an_earlier_commit_is_read() -> None:
     packed = (FILES / "manifest.bin").read_bytes()
-    manifest = PageDirectory.unpack(packed)
+    manifest = PageManifest.unpack(packed)
     assert manifest.messages == MESSAGES
     assert manifest.places == PLACES
     assert PageMessages.unpack(packed).several_passages == {9: 3}
@@ -106,7 +106,7 @@ def main() -> None:
         page = Typesetter(codec.layout, codec.repertoire).page([Entry("m", "user", TEXT, NOW, "t")])
         (tokens,) = codec.encode([render(page.cells, page.layout, tier)], tier)
         (FILES / f"tokens-{tier}.bin").write_bytes(tokens.to_bytes())
-    (FILES / "manifest.bin").write_bytes(PageDirectory.of(MESSAGES, PLACES).pack())
+    (FILES / "manifest.bin").write_bytes(PageManifest.of(MESSAGES, PLACES).pack())
     with Memory(sys.argv[1], clock=lambda: NOW) as memory:
         fill(memory)
         first = answers(memory, dict.fromkeys(("window", "ranked", "pages", "banks")))

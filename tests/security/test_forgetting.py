@@ -19,7 +19,7 @@ from foxing.api.settings import load_settings
 from foxing.memory import Memory
 from foxing.memory.errors import Conflict, StorageError
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -66,8 +66,8 @@ def digests(database: Path) -> list[bytes]:
     """Those of all messages; of sealed ones the first bytes, or nothing."""
     with closing(sqlite3.connect(database)) as connection:
         found = [bytes(row[0]) for row in connection.execute("SELECT digest FROM messages")]
-        packed = [bytes(row[0]) for row in connection.execute("SELECT directory FROM page_directories")]
-    return found + [message.digest for blob in packed for message in PageDirectory.unpack(blob).messages]
+        packed = [bytes(row[0]) for row in connection.execute("SELECT directory FROM page_manifests")]
+    return found + [message.digest for blob in packed for message in PageManifest.unpack(blob).messages]
 
 
 def test_nothing_is_left_of_what_is_purged(memory: Memory, database_path: Path) -> None:

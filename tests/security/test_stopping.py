@@ -144,4 +144,4 @@ def test_ageing_purges_before_it_ages(memory: Memory, codec: HookedCodec) -> Non
     codec.before_encode = fail
     with pytest.raises(RuntimeError):
         memory.age("ana", now=START + 31 * DAY)
-    assert memory.bank("ana").bytes.wastebasket == 0
+    assert memory.bank("ana").bytes.trash == 0

@@ -125,7 +125,7 @@ class StoredPage:
 @dataclass(frozen=True)
 class SampleBank:
     """A bank that the other weights wrote: a page at `tiny` and one at `small` without their text, a pinned one with
-    it, an open page, and in the wastebasket what ageing dropped last."""
+    it, an open page, and in the trash what ageing dropped last."""
 
     database: Path
     codec: NativeCodec
@@ -165,12 +165,12 @@ class SampleBank:
         tables = (
             "pages",
             "page_contents",
-            "page_directories",
+            "page_manifests",
             "keepsakes",
             "messages",
             "recent_postings",
             "posting_segments",
-            "wastebasket",
+            "trash",
         )
         return {table: self.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 

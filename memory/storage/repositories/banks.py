@@ -16,7 +16,7 @@ from foxing.memory.storage.upsert import insert_into
 from . import schedule
 from .batches import batched
 from .blobs import contents as blobs
-from .sealed import directories, keys
+from .sealed import keys, manifests
 
 _c = schema.banks.c
 
@@ -128,8 +128,8 @@ def delete(connection: Connection, bank_id: int) -> None:
     retire(connection, schema.pages, [highest or 0])
     retire(connection, schema.banks, [bank_id])
     of_bank = select(pages.id).where(pages.bank_id == bank_id)
-    for _, directory in directories.of_pages(connection, connection.execute(of_bank).scalars()):
-        keys.remove_of(connection, directory.ids.tolist())
+    for _, manifest in manifests.of_pages(connection, connection.execute(of_bank).scalars()):
+        keys.remove_of(connection, manifest.ids.tolist())
     still_open = select(schema.messages.c.id).where(schema.messages.c.bank_id == bank_id)
     keys.remove_of(connection, list(connection.execute(still_open).scalars()))
     blobs.release_bank(connection, bank_id)
@@ -143,9 +143,9 @@ def delete(connection: Connection, bank_id: int) -> None:
 
 def delete_empty_threads(connection: Connection, bank_id: int, names: Iterable[str]) -> None:
     """Deletes those of the threads that no message belongs to any more."""
-    c, messages, runs = schema.threads.c, schema.messages.c, schema.message_runs.c
+    c, messages, ranges = schema.threads.c, schema.messages.c, schema.message_ranges.c
     still_open = select(messages.id).where(messages.thread_id == c.id).exists()
-    sealed = select(runs.page_id).where(runs.thread_id == c.id).exists()
+    sealed = select(ranges.page_id).where(ranges.thread_id == c.id).exists()
     for part in batched(sorted(set(names))):
         empty = (c.bank_id == bank_id, c.name.in_(part), ~still_open, ~sealed)
         connection.execute(schema.threads.delete().where(*empty))

@@ -1,4 +1,4 @@
-"""Messages: who said what and when. Open ones are rows with their exact text; sealed ones are in the directories of
+"""Messages: who said what and when. Open ones are rows with their exact text; sealed ones are in the manifests of
 pages. Everything here finds both."""
 
 import json
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Select, and_, func, or_, select, text
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import SealedMessage
+from foxing.memory.storage.manifest import SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, instant, microseconds
 from foxing.memory.storage.secrets import message_digest
 
 from . import banks
-from .sealed import directories, keys, lookup, runs
+from .sealed import keys, lookup, manifests, ranges
 
 _c = schema.messages.c
 MAX_CHARS = 8 << 20  # of the messages that are read at once for an answer
@@ -134,7 +134,7 @@ def _sealed(connection: Connection, found: Iterable[SealedMessage]) -> list[Mess
 
 
 def sealed_form(connection: Connection, message: Message) -> SealedMessage:
-    """A message as the directory of a page has it."""
+    """A message as the manifest of a page has it."""
     return SealedMessage(
         message.id,
         None if message.key == keys.generated(connection, message.id) else message.key,
@@ -180,12 +180,12 @@ def lengths(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[
     query = select(_c.id, _c.chars).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
     result = {message_id: chars for message_id, chars in connection.execute(query)}
     located = lookup.locate(connection, bank_id, set(ids) - result.keys())
-    return result | {i: int(place.directory.chars[place.number]) for i, place in located.items()}
+    return result | {i: int(place.manifest.chars[place.number]) for i, place in located.items()}
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
     """Id → message, for the messages that these pages hold. All count as sealed."""
-    found = directories.get(connection, page_ids).values()
+    found = manifests.get(connection, page_ids).values()
     return {message.id: message for message in _sealed(connection, (m for d in found for m in d.messages))}
 
 
@@ -289,7 +289,7 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
 def count(connection: Connection, bank_id: int) -> int:
     """How many messages a bank has."""
     begun = select(func.count()).where(_c.bank_id == bank_id, _c.sealed_chars == 0)
-    return runs.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
+    return ranges.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
 
 
 def admitted(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
@@ -306,9 +306,9 @@ def admitted(connection: Connection, bank_id: int, ids: Collection[int], within:
         if within.admits_all:
             result.add(message_id)
             continue
-        if id(place.directory) not in passing:
-            passing[id(place.directory)] = within.admitted(place.directory)
-        if passing[id(place.directory)][place.number]:
+        if id(place.manifest) not in passing:
+            passing[id(place.manifest)] = within.admitted(place.manifest)
+        if passing[id(place.manifest)][place.number]:
             result.add(message_id)
     return result
 
@@ -320,7 +320,7 @@ def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[in
     query = select(_c.id, _c.created_at).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
     result = {message_id: at for message_id, at in connection.execute(query)}
     located = lookup.locate(connection, bank_id, set(ids) - result.keys())
-    return result | {i: instant(int(place.directory.times[place.number])) for i, place in located.items()}
+    return result | {i: instant(int(place.manifest.times[place.number])) for i, place in located.items()}
 
 
 def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
@@ -331,29 +331,29 @@ def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -
     still_open = {message_id: passages for message_id, passages in connection.execute(query).all()}
     wanted = set(ids) - still_open.keys()
     result = {i: passages for i, passages in still_open.items() if passages > 1}
-    for page in directories.messages_on(connection, runs.pages_of(connection, bank_id, wanted)).values():
+    for page in manifests.messages_on(connection, ranges.pages_of(connection, bank_id, wanted)).values():
         result |= {i: passages for i, passages in page.several_passages.items() if i in wanted}
     return result
 
 
 def newest_id(connection: Connection, bank_id: int) -> int:
     """An id that no message of the bank exceeds; messages of the bank that are stored later do."""
-    newest = connection.execute(select(func.max(_c.id), runs.last_message(bank_id))).one()
+    newest = connection.execute(select(func.max(_c.id), ranges.last_message(bank_id))).one()
     return max(value or 0 for value in newest)
 
 
 def thread_size(connection: Connection, thread_id: int) -> int:
     """How many messages a thread has."""
     begun = select(func.count()).where(_c.thread_id == thread_id, _c.sealed_chars == 0)
-    return runs.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
+    return ranges.thread_size(connection, thread_id) + int(connection.execute(begun).scalar_one())
 
 
 def delete(connection: Connection, bank_id: int, found: Collection[Message]) -> None:
-    """Deletes messages that no page and no index holds any more, with their rehearsals."""
+    """Deletes messages that no page and no index holds any more, with their recall weights."""
     ids = sorted(message.id for message in found)
-    rehearsals = schema.rehearsals
-    of_bank = (rehearsals.c.bank_id == bank_id, columns.among(rehearsals.c.message_id, ids))
-    connection.execute(rehearsals.delete().where(*of_bank))
+    recall_weights = schema.recall_weights
+    of_bank = (recall_weights.c.bank_id == bank_id, columns.among(recall_weights.c.message_id, ids))
+    connection.execute(recall_weights.delete().where(*of_bank))
     connection.execute(schema.messages.delete().where(columns.among(_c.id, ids)))
     keys.remove(connection, bank_id, [(message.key, message.id) for message in found])
 

@@ -50,7 +50,7 @@ def missing(connection: Connection, message_ids: Collection[int]) -> frozenset[i
 
 
 def mark_sealed(connection: Connection, parts: Sequence[SealedPart]) -> None:
-    """Records how much of each message is sealed; a complete one, which the directories of its pages hold, is no longer
+    """Records how much of each message is sealed; a complete one, which the manifests of its pages hold, is no longer
     open and loses its exact text."""
     complete = [part.message_id for part in parts if part.complete]
     partial = [{"key_id": part.message_id, "sealed": part.chars} for part in parts if not part.complete]

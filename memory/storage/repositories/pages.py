@@ -9,15 +9,15 @@ from sqlalchemy import Connection, func, or_, select
 
 from foxing.memory.errors import NotFound
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import PageDirectory, Place
 from foxing.memory.storage.ids import with_id
+from foxing.memory.storage.manifest import PageManifest, Place
 from foxing.renderer.clock import LONGEST_AHEAD
 
 from . import messages, schedule
 from .batches import batched
 from .blobs import contents as blobs
 from .messages import Message
-from .sealed import directories, runs
+from .sealed import manifests, ranges
 
 _c = schema.pages.c
 
@@ -231,34 +231,34 @@ def insert(connection: Connection, values: NewPage, content: PageContent, parts:
     page = get(connection, values["bank_id"], values["key"])
     tokens, text = blobs.put(connection, page.bank_id, content)
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
-    directory = _directory(connection, parts)
-    directories.insert(connection, page.id, directory)
-    runs.add(connection, page.bank_id, page.id, directory)
+    manifest = _manifest(connection, parts)
+    manifests.insert(connection, page.id, manifest)
+    ranges.add(connection, page.bank_id, page.id, manifest)
     _insert_keepsakes(connection, page.id, parts.keepsakes)
     return page
 
 
 def replace_parts(connection: Connection, page: PageRow, parts: NewParts) -> None:
     """Replaces the places of messages and the keepsakes of a page. Messages that it has already need not be given."""
-    before = directories.get(connection, [page.id])[page.id]
-    directory = _directory(connection, parts, before)
-    directories.update(connection, page.id, directory)
-    if set(directory.ids.tolist()) != set(before.ids.tolist()):
-        runs.remove(connection, page.bank_id, page.id, before)
-        runs.put(connection, page.bank_id, {page.id: directory})
+    before = manifests.get(connection, [page.id])[page.id]
+    manifest = _manifest(connection, parts, before)
+    manifests.update(connection, page.id, manifest)
+    if set(manifest.ids.tolist()) != set(before.ids.tolist()):
+        ranges.remove(connection, page.bank_id, page.id, before)
+        ranges.put(connection, page.bank_id, {page.id: manifest})
     connection.execute(schema.keepsakes.delete().where(schema.keepsakes.c.page_id == page.id))
     _insert_keepsakes(connection, page.id, parts.keepsakes)
 
 
-def replace_runs(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
+def replace_ranges(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
     """Works out anew which messages follow one another on these pages, between which messages were moved."""
-    found = directories.get(connection, page_ids)
-    for page_id, directory in found.items():
-        runs.remove(connection, bank_id, page_id, directory)
-    runs.put(connection, bank_id, found)
+    found = manifests.get(connection, page_ids)
+    for page_id, manifest in found.items():
+        ranges.remove(connection, bank_id, page_id, manifest)
+    ranges.put(connection, bank_id, found)
 
 
-def _directory(connection: Connection, parts: NewParts, before: PageDirectory | None = None) -> PageDirectory:
+def _manifest(connection: Connection, parts: NewParts, before: PageManifest | None = None) -> PageManifest:
     known = {message.id: message for message in (() if before is None else before.messages)}
     known |= {message.id: messages.sealed_form(connection, message) for message in parts.messages}
     places = [
@@ -267,7 +267,7 @@ def _directory(connection: Connection, parts: NewParts, before: PageDirectory | 
         )
         for span in sorted(parts.spans, key=lambda span: span["ordinal"])
     ]
-    return PageDirectory.of(known.values(), places)
+    return PageManifest.of(known.values(), places)
 
 
 def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[NewKeepsake]) -> None:
@@ -342,33 +342,33 @@ def set_pinned(connection: Connection, page: PageRow, pinned: bool) -> None:
 
 def spans_of_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Page id → its spans in the order of their cells."""
-    found = directories.get(connection, page_ids)
-    return {page_id: _spans(page_id, directory) for page_id, directory in found.items() if len(directory)}
+    found = manifests.get(connection, page_ids)
+    return {page_id: _spans(page_id, manifest) for page_id, manifest in found.items() if len(manifest)}
 
 
 def spans_of_messages(connection: Connection, bank_id: int, message_ids: Collection[int]) -> dict[int, list[SpanRow]]:
     """Message id → its spans in the order of its text."""
-    places = runs.of_messages(connection, bank_id, message_ids)
-    on_pages = directories.get(connection, {run.page_id for of_one in places.values() for run in of_one})
+    places = ranges.of_messages(connection, bank_id, message_ids)
+    on_pages = manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})
     result: dict[int, list[SpanRow]] = {}
-    for page_id, directory in on_pages.items():
-        wanted = {i for i in places.keys() & directory.place_of.keys()}
-        for span in _spans(page_id, directory, wanted):
+    for page_id, manifest in on_pages.items():
+        wanted = {i for i in places.keys() & manifest.place_of.keys()}
+        for span in _spans(page_id, manifest, wanted):
             result.setdefault(span.message_id, []).append(span)
     for spans in result.values():
         spans.sort(key=lambda span: (span.char_start, span.page_id, span.ordinal))
     return result
 
 
-def _spans(page_id: int, directory: PageDirectory, of: Collection[int] | None = None) -> list[SpanRow]:
+def _spans(page_id: int, manifest: PageManifest, of: Collection[int] | None = None) -> list[SpanRow]:
     """The spans of a page, or those of some of its messages."""
-    numbered = enumerate(directory.places)
+    numbered = enumerate(manifest.places)
     return [SpanRow(page_id, ordinal, *place) for ordinal, place in numbered if of is None or place.message_id in of]
 
 
 def kept_exactly(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Ids of those of the messages that are only on pages with kept text."""
-    places = runs.of_messages(connection, bank_id, message_ids)
+    places = ranges.of_messages(connection, bank_id, message_ids)
     rows = by_ids(connection, sorted({run.page_id for of_one in places.values() for run in of_one}))
     return {i for i, of_one in places.items() if all(rows[run.page_id].text_kept for run in of_one)}
 

@@ -12,7 +12,7 @@ from . import messages
 
 #: Bytes of a row besides its texts and blobs, with its entries in the indexes.
 PAGE_ROW_BYTES = 340
-DIRECTORY_ROW_BYTES = 20
+MANIFEST_ROW_BYTES = 20
 RUN_ROW_BYTES = 40
 KEY_ROW_BYTES = 15
 KEEPSAKE_ROW_BYTES = 16
@@ -84,17 +84,17 @@ def message_totals(connection: Connection, bank_id: int) -> MessageTotals:
 
 def page_metadata_bytes(connection: Connection, bank_id: int) -> int:
     """Pages, the messages on them and what finds these, without tokens and text."""
-    pages, stored, runs = schema.pages.c, schema.page_directories.c, schema.message_runs.c
+    pages, stored, ranges = schema.pages.c, schema.page_manifests.c, schema.message_ranges.c
     of_pages = (
-        select(func.count(), func.coalesce(func.sum(func.length(stored.directory)), 0))
-        .join_from(schema.pages, schema.page_directories, stored.page_id == pages.id)
+        select(func.count(), func.coalesce(func.sum(func.length(stored.manifest)), 0))
+        .join_from(schema.pages, schema.page_manifests, stored.page_id == pages.id)
         .where(pages.bank_id == bank_id)
     )
     page_count, size = connection.execute(of_pages).one()
-    run_count, sealed = connection.execute(
-        select(func.count(), func.coalesce(func.sum(runs.messages), 0)).where(runs.bank_id == bank_id)
+    range_count, sealed = connection.execute(
+        select(func.count(), func.coalesce(func.sum(ranges.messages), 0)).where(ranges.bank_id == bank_id)
     ).one()
-    rows = int(page_count) * (PAGE_ROW_BYTES + DIRECTORY_ROW_BYTES) + int(run_count) * RUN_ROW_BYTES
+    rows = int(page_count) * (PAGE_ROW_BYTES + MANIFEST_ROW_BYTES) + int(range_count) * RUN_ROW_BYTES
     return int(size) + rows + int(sealed) * KEY_ROW_BYTES
 
 
@@ -123,9 +123,9 @@ def idempotency_bytes(connection: Connection, bank_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def wastebasket_bytes(connection: Connection, bank_id: int) -> int:
-    """Tokens, texts and places in the wastebasket."""
-    c = schema.wastebasket.c
+def trash_bytes(connection: Connection, bank_id: int) -> int:
+    """Tokens, texts and places in the trash."""
+    c = schema.trash.c
     lengths = [func.coalesce(func.length(column), 0) for column in (c.tokens, c.text, c.parts)]
     size = lengths[0] + lengths[1] + lengths[2]
     query = select(func.coalesce(func.sum(size), 0)).where(c.bank_id == bank_id)

@@ -59,7 +59,7 @@ def test_a_worker_goes_on_when_the_wall_clock_steps(database_url: str, tmp_path:
                 lambda: (
                     not execute(
                         database_url,
-                        "SELECT 1 FROM wastebasket JOIN banks ON banks.id = bank_id WHERE name IN ('before', 'after')",
+                        "SELECT 1 FROM trash JOIN banks ON banks.id = bank_id WHERE name IN ('before', 'after')",
                     )
                 ),
                 "purged",

@@ -21,7 +21,7 @@ COSTS = Costs(
     age_s_per_page={"small": 0.1, "tiny": 0.2, "micro": 0.3},
     recall_s=0.02,
     bytes_per_message={"base": 300.0, "small": 200.0, "tiny": 180.0, "micro": 150.0},
-    wastebasket_bytes_per_message=100.0,
+    trash_bytes_per_message=100.0,
     job_s=[0.1, 0.1, 0.2],
 )
 
@@ -60,7 +60,7 @@ def test_the_plan_grows_with_the_messages_and_says_what_for() -> None:
     assert one.age_cores == {"small": 97, "tiny": 193, "micro": 290}
     assert one.worker_cores == 97 + 97 + 193 + 290
     assert one.shards == 500
-    # a week at 300 bytes, 23 days at 200, 335 at 180 and two years at 150, and three weeks of 100 in the wastebasket
+    # a week at 300 bytes, 23 days at 200, 335 at 180 and two years at 150, and three weeks of 100 in the trash
     assert one.storage_tb == pytest.approx(3 * (7 * 300 + 23 * 200 + 335 * 180 + 730 * 150 + 21 * 100) / 1000, abs=0.1)
     for name in ("api_cores", "worker_cores", "storage_tb", "core_dollars_per_month"):
         assert getattr(two, name) == pytest.approx(2 * getattr(one, name), rel=0.02)

@@ -24,10 +24,10 @@ WRONG = (
     "DELETE FROM schedule WHERE kind = 'purge'",
     "DELETE FROM posting_segments WHERE bank_id = (SELECT min(id) FROM banks)",
     "DELETE FROM embeddings WHERE bank_id = (SELECT min(id) FROM banks)",
-    "DELETE FROM message_runs WHERE bank_id = (SELECT max(id) FROM banks)",
+    "DELETE FROM message_ranges WHERE bank_id = (SELECT max(id) FROM banks)",
     "DELETE FROM message_keys WHERE message_id = (SELECT min(message_id) FROM message_keys)",
     "INSERT INTO message_keys (hash, message_id) VALUES (5, 770000)",
-    "INSERT INTO rehearsals (bank_id, message_id, weight) SELECT min(id), 770000, 1.0 FROM banks",
+    "INSERT INTO recall_weights (bank_id, message_id, weight) SELECT min(id), 770000, 1.0 FROM banks",
 )
 GIVEN_AGAIN = {
     True: "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'messages'",
@@ -39,10 +39,10 @@ SAID = {
     "schedule",
     "terms",
     "codes",
-    "message-runs",
+    "message-ranges",
     "message-keys",
     "message-ids",
-    "rehearsals",
+    "recall-weights",
 }
 
 
@@ -107,5 +107,5 @@ def test_a_text_that_sealing_has_dropped_is_no_problem(database_url: str) -> Non
         memory.set_policy("ana", Policy(keep_text="until:large"))
         memory.store("ana", [{"role": "user", "content": "The delivery is late again."}])
         memory.seal("ana")
-    assert execute(database_url, "SELECT count(*) FROM wastebasket") == [(1,)]
+    assert execute(database_url, "SELECT count(*) FROM trash") == [(1,)]
     assert examples(check(database_url, embedder="none")) == []

@@ -12,7 +12,7 @@ from support.operations.checks import check, examples, problems
 
 from foxing.encoder import VisionTokens
 from foxing.memory.check.report import CheckReport
-from foxing.memory.storage.directory import PageDirectory, Place
+from foxing.memory.storage.manifest import PageManifest, Place
 
 LATE = "9000-01-01 00:00:00.000000"
 
@@ -40,22 +40,22 @@ def tokens(check: str, said: str, page: int, change: Callable[[bytes], bytes]) -
     return Damage(check, said, damage)
 
 
-def directory(check: str, said: str, page: int, change: Callable[[bytes], bytes]) -> Damage:
-    """Another directory of a page."""
+def manifest(check: str, said: str, page: int, change: Callable[[bytes], bytes]) -> Damage:
+    """Another manifest of a page."""
 
     def damage(url: str) -> None:
-        ((old,),) = execute(url, "SELECT directory FROM page_directories WHERE page_id = :page", page=page)
-        statement = "UPDATE page_directories SET directory = :new, stamp = stamp + 1 WHERE page_id = :page"
+        ((old,),) = execute(url, "SELECT manifest FROM page_manifests WHERE page_id = :page", page=page)
+        statement = "UPDATE page_manifests SET manifest = :new, stamp = stamp + 1 WHERE page_id = :page"
         execute(url, statement, new=change(bytes(old)), page=page)
 
     return Damage(check, said, damage)
 
 
 def with_cell(place: int, field: str, number: int) -> Callable[[bytes], bytes]:
-    """A directory with another number in one of its places."""
+    """A manifest with another number in one of its places."""
 
     def changed(packed: bytes) -> bytes:
-        old = PageDirectory.unpack(packed)
+        old = PageManifest.unpack(packed)
         cells = old.cells.copy()
         cells[place, Place._fields.index(field)] = number
         return replace(old, cells=cells).pack()
@@ -64,7 +64,7 @@ def with_cell(place: int, field: str, number: int) -> Callable[[bytes], bytes]:
 
 
 def of_another_thread(packed: bytes) -> bytes:
-    old = PageDirectory.unpack(packed)
+    old = PageManifest.unpack(packed)
     return replace(old, threads=old.threads + 70).pack()
 
 
@@ -95,34 +95,32 @@ LOST = {
         sql("page-tokens", ", 1, ", "UPDATE pages SET vision_tokens = 1 WHERE id = 3"),
         tokens("page-weights", "written by weights 000000000000", 4, of_other_weights),
         sql("page-keepsakes", "outside its message", "UPDATE keepsakes SET stop = stop + 9000"),
-        sql("wastebasket", "version 99", "UPDATE wastebasket SET version = 99 WHERE id = 1"),
-        sql(
-            "wastebasket", "before it is dropped", "UPDATE wastebasket SET purge_at = dropped_at, dropped_at = purge_at"
-        ),
+        sql("trash", "version 99", "UPDATE trash SET version = 99 WHERE id = 1"),
+        sql("trash", "before it is dropped", "UPDATE trash SET purge_at = dropped_at, dropped_at = purge_at"),
     ),
     "what tokens hold, and texts": (
         tokens("page-weights", "'lost'", 1, of_another_codec),
         tokens("page-decoding", "does not decode", 2, garbled),
         sql("page-text", "7 bytes of text", "UPDATE pages SET text_bytes = 7 WHERE id = 3"),
-        directory("page-places", "overlap", 4, with_cell(1, "header_start", 0)),
+        manifest("page-places", "overlap", 4, with_cell(1, "header_start", 0)),
         sql("message-text", "digest", "UPDATE messages SET content = replace(content, 'tea', 'ink')"),
         sql("policy", "bank bo", """UPDATE banks SET policy = '{"fresh": "crisp"}' WHERE name = 'bo'"""),
         sql("records", "not JSON", "UPDATE records SET value = '{'"),
-        sql("wastebasket", "damaged", "UPDATE wastebasket SET tokens = :tokens WHERE id = 2", tokens=b"FXV\x02 no"),
+        sql("trash", "damaged", "UPDATE trash SET tokens = :tokens WHERE id = 2", tokens=b"FXV\x02 no"),
     ),
     "places and numbers": (
-        directory("page-places", "100000", 1, with_cell(2, "stop", 100_000)),
+        manifest("page-places", "100000", 1, with_cell(2, "stop", 100_000)),
         sql("page-figures", "9 messages", "UPDATE pages SET messages = 9 WHERE id = 2"),
         sql("page-figures", "other times", "UPDATE pages SET first_at = last_at WHERE id = 3"),
-        directory("message-places", "one after the other", 4, with_cell(0, "char_start", 1)),
+        manifest("message-places", "one after the other", 4, with_cell(0, "char_start", 1)),
         sql("message-text", "characters in place of", "UPDATE messages SET chars = chars + 1 WHERE id = 18"),
         sql("banks-apart", "thread of another", "UPDATE messages SET bank_id = 3 - bank_id, key = 'x' WHERE id = 17"),
         sql("embedders", "0 numbers", "UPDATE embedders SET dimensions = 0"),
     ),
-    "directories": (
-        directory("page-directories", "is damaged", 1, flipped),
-        sql("page-directories", "is missing", "DELETE FROM page_directories WHERE page_id = 2"),
-        directory("page-directories", "names a thread", 3, of_another_thread),
+    "manifests": (
+        manifest("page-manifests", "is damaged", 1, flipped),
+        sql("page-manifests", "is missing", "DELETE FROM page_manifests WHERE page_id = 2"),
+        manifest("page-manifests", "names a thread", 3, of_another_thread),
     ),
     "messages that are open and sealed": (
         sql(
@@ -130,7 +128,7 @@ LOST = {
             "open from character 0 on",
             "INSERT INTO messages (id, bank_id, key, thread_id, role, created_at, arrived_at, content, digest, chars)"
             " SELECT min(first_message), bank_id, '0-0', thread_id, 'user', '2026-01-05 08:00:00.000000', "
-            "'2026-01-05 08:00:00.000000', 'tea', x'', 3 FROM message_runs WHERE bank_id = 1",
+            "'2026-01-05 08:00:00.000000', 'tea', x'', 3 FROM message_ranges WHERE bank_id = 1",
         ),
     ),
 }
@@ -151,7 +149,7 @@ REPAIRABLE = {
             "UPDATE jobs SET state = 'running' WHERE kind = 'seal' AND bank_id = 1",
         ),
         sql("jobs", "'polish'", "UPDATE jobs SET kind = 'polish' WHERE kind = 'seal' AND bank_id = 2"),
-        sql("jobs", "runs after 9000", f"UPDATE jobs SET run_after = '{LATE}' WHERE kind = 'purge'"),
+        sql("jobs", "ranges after 9000", f"UPDATE jobs SET run_after = '{LATE}' WHERE kind = 'purge'"),
         sql("schedule", "bank ana", "DELETE FROM schedule WHERE bank_id = 1"),
         sql("schedule", "bank bo", f"UPDATE schedule SET due_at = '{LATE}' WHERE bank_id = 2"),
         sql("records", "not given", "UPDATE records SET version = version + 5"),
@@ -163,19 +161,23 @@ REPAIRABLE = {
         sql("codes", "message '395-0' of bank ana", "UPDATE embeddings SET code = zeroblob(32) WHERE message_id = 7"),
         sql("codes", "of bank bo", "DELETE FROM embeddings WHERE bank_id = 2"),
     ),
-    "runs, keys and ids": (
-        sql("message-runs", "of bank ana", "DELETE FROM message_runs WHERE bank_id = 1"),
-        sql("message-runs", "of bank bo", "UPDATE message_runs SET last_message = last_message + 1 WHERE bank_id = 2"),
+    "ranges, keys and ids": (
+        sql("message-ranges", "of bank ana", "DELETE FROM message_ranges WHERE bank_id = 1"),
+        sql(
+            "message-ranges",
+            "of bank bo",
+            "UPDATE message_ranges SET last_message = 1 + last_message WHERE bank_id = 2",
+        ),
         sql("message-keys", "3 messages of bank ana", "DELETE FROM message_keys WHERE message_id IN (1, 3, 17)"),
         sql("message-keys", "of no message", "INSERT INTO message_keys (hash, message_id) VALUES (5, 3), (6, 7700)"),
         sql("message-ids", "would get id 3", "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'messages'"),
     ),
-    "runs of another bank": (
-        sql("message-runs", "page of another bank", "UPDATE message_runs SET bank_id = 3 - bank_id"),
+    "ranges of another bank": (
+        sql("message-ranges", "page of another bank", "UPDATE message_ranges SET bank_id = 3 - bank_id"),
     ),
-    "threads and counts of runs": (
-        sql("message-runs", "of bank ana", "UPDATE message_runs SET messages = messages + 1 WHERE bank_id = 1"),
-        sql("message-runs", "of bank bo", "UPDATE message_runs SET thread_id = 3 - thread_id WHERE bank_id = 2"),
+    "threads and counts of ranges": (
+        sql("message-ranges", "of bank ana", "UPDATE message_ranges SET messages = messages + 1 WHERE bank_id = 1"),
+        sql("message-ranges", "of bank bo", "UPDATE message_ranges SET thread_id = 3 - thread_id WHERE bank_id = 2"),
     ),
     "what is known of messages that do not exist": (
         sql(
@@ -185,7 +187,11 @@ REPAIRABLE = {
             "FROM embeddings WHERE bank_id = 2 AND message_id < 9",
         ),
         sql("codes", "bank bo are of", "UPDATE embeddings SET message_id = 7700 WHERE message_id = 18"),
-        sql("rehearsals", "1 rehearsals of bank ana", "INSERT INTO rehearsals VALUES (1, 7700, 1.0), (1, 5, 1.0)"),
+        sql(
+            "recall-weights",
+            "1 recall weights of bank ana",
+            "INSERT INTO recall_weights VALUES (1, 7700, 1.0), (1, 5, 1.0)",
+        ),
         sql("postings", "1 messages", "INSERT INTO recent_postings VALUES (1, 7700, x'')"),
     ),
     "postings of another bank": (
@@ -199,15 +205,15 @@ REPAIRABLE = {
 }
 
 ORPHANS = {
-    "page_directories": "DELETE FROM pages WHERE id = 1",
-    "message_runs": "UPDATE message_runs SET bank_id = 77 WHERE bank_id = 1",
+    "page_manifests": "DELETE FROM pages WHERE id = 1",
+    "message_ranges": "UPDATE message_ranges SET bank_id = 77 WHERE bank_id = 1",
     "messages": "UPDATE messages SET thread_id = 77 WHERE id = 18",
     "jobs": "UPDATE jobs SET bank_id = 77 WHERE bank_id = 1",
     "schedule": "INSERT INTO schedule (bank_id, kind, due_at) VALUES (77, 'age', '2026-01-01 00:00:00.000000')",
-    "rehearsals": "INSERT INTO rehearsals (bank_id, message_id, weight) VALUES (77, 7700, 1.0)",
+    "recall_weights": "INSERT INTO recall_weights (bank_id, message_id, weight) VALUES (77, 7700, 1.0)",
     "recent_postings": "INSERT INTO recent_postings (bank_id, message_id, entries) VALUES (77, 7700, x'')",
 }
-BELONG_TO_PAGES = {"page_directories", "messages"}
+BELONG_TO_PAGES = {"page_manifests", "messages"}
 
 
 def said_by(report: CheckReport, name: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from support.operations.checks import check, examples, options
 
 from foxing.encoder import VisionTokens
 from foxing.memory import Memory
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 #: What is said of a page, by its number.
@@ -75,9 +75,9 @@ def test_damaged_exact_text_is_named(verified: str) -> None:
     set_text(verified, 5, correcting(99_999_999))
     change_tokens(verified, 6, garbled)
     ((packed,),) = execute(
-        verified, "SELECT directory FROM page_directories WHERE page_id = :page", page=row_id(verified, 7)
+        verified, "SELECT manifest FROM page_manifests WHERE page_id = :page", page=row_id(verified, 7)
     )
-    set_text(verified, 7, correcting(PageDirectory.unpack(bytes(packed)).places[0].start))
+    set_text(verified, 7, correcting(PageManifest.unpack(bytes(packed)).places[0].start))
     keys = {row.id: row.key for row in execute(verified, "SELECT id, key FROM pages")}
     found = [example for example in examples(check(verified)) if "the index has" not in example]
     for page, said in SAID.items():

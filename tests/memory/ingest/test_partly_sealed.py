@@ -32,7 +32,9 @@ def test_partly_sealed_message_is_exact_until_its_last_part_is_sealed(memory: Me
         memory.age("ana", now=now)
         message = memory.message("ana", "long")
         assert (message.text, message.source) == (LONG["content"], "open")
-        assert [{**dict(span), "rehearsal": message.rehearsal} for span in memory.export("ana")] == [dict(message)]
+        assert [{**dict(span), "recall_weight": message.recall_weight} for span in memory.export("ana")] == [
+            dict(message)
+        ]
         assert memory.store("ana", [LONG]).duplicates == 1
         assert memory.bank("ana").bytes.text >= len(WORDS * 300)
         assert indexed_terms(database_url, terms(WORDS))["long"] == set(terms(WORDS))
@@ -90,11 +92,11 @@ def test_page_that_its_tier_does_not_hold_keeps_its_text_until_it_fades(memory: 
         assert after.get(span.message_id, set()) <= readable(span.text, span.uncertain)
     assert sum(map(len, after.values())) < sum(map(len, before.values()))
 
-    # its exact text is in the wastebasket until the undo window ends
+    # its exact text is in the trash until the undo window ends
     assert memory.bank("ana").bytes.text == 0
-    assert memory.bank("ana").bytes.wastebasket > 0
+    assert memory.bank("ana").bytes.trash > 0
     assert memory.age("ana", now=START + 9 * DAY).purged == 1
-    assert memory.bank("ana").bytes.wastebasket == 0
+    assert memory.bank("ana").bytes.trash == 0
 
 
 def test_higher_fresh_tier_drops_no_text_from_fresh_pages(memory: Memory) -> None:
@@ -134,7 +136,7 @@ def test_sizes_are_in_bytes(memory: Memory) -> None:
     assert memory.bank("bo").bytes.metadata > memory.bank("cy").bytes.metadata + 2 * 200
     for name in ("ana", "bo", "cy"):
         held = memory.bank(name).bytes
-        assert held.total == (held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.wastebasket)
+        assert held.total == (held.tokens + held.text + held.index + held.keepsakes + held.metadata + held.trash)
 
 
 def test_ageing_at_the_latest_possible_time(memory: Memory) -> None:

@@ -199,16 +199,16 @@ def test_a_policy_that_stops_keeping_text_drops_it_at_the_next_ageing(memory: Me
 
 
 @pytest.mark.both_databases
-def test_the_wastebasket_holds_what_was_dropped_until_the_undo_window_has_passed(memory: Memory) -> None:
+def test_the_trash_holds_what_was_dropped_until_the_undo_window_has_passed(memory: Memory) -> None:
     memory.store("ana", conversation(40))
     memory.seal("ana")
     held = memory.bank("ana").bytes
     memory.age("ana", now=START + 10 * DAY)
-    assert memory.bank("ana").bytes.wastebasket == held.tokens + held.text
+    assert memory.bank("ana").bytes.trash == held.tokens + held.text
 
     assert memory.age("ana", now=START + 16 * DAY).purged == 0
     assert memory.age("ana", now=START + 18 * DAY).purged == 1
-    assert memory.bank("ana").bytes.wastebasket == 0
+    assert memory.bank("ana").bytes.trash == 0
 
 
 def test_tiers_sharper_than_the_page_are_forgotten(memory: Memory) -> None:

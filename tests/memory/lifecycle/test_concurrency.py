@@ -233,7 +233,7 @@ def test_a_page_pinned_while_it_is_being_aged_stays(database_url: str) -> None:
 
         assert (report.moved, report.busy) == ([], [page])
         assert (memory.page("ana", page).tier, memory.page("ana", page).text_kept) == ("base", True)
-        assert memory.bank("ana").bytes.wastebasket == 0
+        assert memory.bank("ana").bytes.trash == 0
         assert memory.age("ana", now=START + 10 * DAY).busy == []
         memory.unpin("ana", page)
         assert len(memory.age("ana", now=START + 10 * DAY).moved) == 1
@@ -340,7 +340,7 @@ def test_many_workers_and_schedulers_age_each_page_once(database_url: str, monke
             for scheduler in schedulers:
                 scheduler.result()
         assert sum(moved) == 18
-        dropped = execute(database_url, "SELECT page_id FROM wastebasket")
+        dropped = execute(database_url, "SELECT page_id FROM trash")
         assert len(set(dropped)) == len(dropped) == 18
         assert execute(database_url, "SELECT DISTINCT version, tier FROM pages") == [(2, "small")]
 

@@ -194,10 +194,8 @@ def test_an_image_of_a_lower_tier_shows_the_page_as_it_would_be(memory: Memory) 
     assert memory.read_page("ana", page).messages == reading.messages
 
 
-def test_the_wastebasket_knows_where_the_messages_stood(memory: Memory, database_path: Path) -> None:
+def test_the_trash_knows_where_the_messages_stood(memory: Memory, database_path: Path) -> None:
     age(memory, "small", "micro")
     with closing(connect(database_path)) as connection:
-        rows = connection.execute(
-            "SELECT tier, parts IS NOT NULL, text IS NOT NULL FROM wastebasket ORDER BY id"
-        ).fetchall()
+        rows = connection.execute("SELECT tier, parts IS NOT NULL, text IS NOT NULL FROM trash ORDER BY id").fetchall()
     assert rows == [("base", 0, 1), ("small", 1, 0)]

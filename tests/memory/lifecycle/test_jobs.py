@@ -240,7 +240,7 @@ def test_an_idle_worker_helps_with_a_bank_of_many_pages(database_url: str, monke
             helped.set()
             assert owned.result() == JobResult("ana", "age", moved_pages=2)
         assert {page.tier for page in helper.pages("ana").pages} == {"small"}
-        moved = execute(database_url, "SELECT page_id, version FROM wastebasket ORDER BY page_id")
+        moved = execute(database_url, "SELECT page_id, version FROM trash ORDER BY page_id")
         assert len({page for page, _ in moved}) == len(moved) == 10
         assert execute(database_url, "SELECT DISTINCT version FROM pages") == [(2,)]
         assert helper.jobs.length() == EMPTY

@@ -34,7 +34,7 @@ def test_a_dry_run_reports_pages_and_bytes_and_writes_nothing(bank: SampleBank, 
     assert {page.confidence_after for page in planned.reencoded} == {None}
 
 
-def test_tiers_spans_keepsakes_and_the_wastebasket_stay(bank: SampleBank, memory: Memory) -> None:
+def test_tiers_spans_keepsakes_and_the_trash_stay(bank: SampleBank, memory: Memory) -> None:
     pages = memory.pages(BANK).pages
     rows = bank.rows()
     steps: list[tuple[int, int]] = []
@@ -52,7 +52,7 @@ def test_tiers_spans_keepsakes_and_the_wastebasket_stay(bank: SampleBank, memory
         assert memory.page_tokens(BANK, new.id).count == new.vision_tokens
         if not new.text_kept:
             assert new.confidence == memory.read_page(BANK, new.id).confidence
-    for table in ("page_directories", "keepsakes", "wastebasket"):
+    for table in ("page_manifests", "keepsakes", "trash"):
         assert bank.rows()[table] == rows[table], table
 
 

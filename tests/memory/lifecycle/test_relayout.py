@@ -18,7 +18,7 @@ from support.plugins import InstallPlugin
 from foxing.encoder import CODECS, CodecOptions, CodecPlugin, Dependencies, Reading, TierSpec, TokensError, VisionTokens
 from foxing.encoder.contract import UNREADABLE
 from foxing.memory import Memory, TokensDamaged
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 from foxing.renderer import BLANK, PRINTED_PAGE, TOKEN_SIDE_PX, Cells, Repertoire, render
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -135,12 +135,12 @@ class Bank:
         tables = (
             "pages",
             "page_contents",
-            "page_directories",
+            "page_manifests",
             "keepsakes",
             "messages",
             "recent_postings",
             "posting_segments",
-            "wastebasket",
+            "trash",
         )
         return {table: execute(self.url, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables}
 
@@ -203,11 +203,11 @@ def test_a_message_split_by_a_page_break_keeps_its_keepsakes(bank: Bank) -> None
     memory.reencode(BANK)
     rows = bank.rows()
     parts: dict[int, list[tuple[int, int]]] = {}
-    directories = [PageDirectory.unpack(bytes(row[2])) for row in rows["page_directories"]]
-    for place in (place for directory in directories for place in directory.places):
+    manifests = [PageManifest.unpack(bytes(row[2])) for row in rows["page_manifests"]]
+    for place in (place for manifest in manifests for place in manifest.places):
         parts.setdefault(place.message_id, []).append((place.char_start, place.char_stop))
     assert any(len(found) > 1 for found in parts.values()), "no page ends in the middle of a message"
-    lengths = {message.id: message.chars for directory in directories for message in directory.messages}
+    lengths = {message.id: message.chars for manifest in manifests for message in manifest.messages}
     for message, found in parts.items():
         edges = sorted(found)
         assert (edges[0][0], edges[-1][1]) == (0, lengths[message])
@@ -297,10 +297,10 @@ def test_a_page_stays_while_a_dropped_version_can_be_restored(bank: Bank) -> Non
     memory = bank.open(Printed())
     (left,) = memory.reencode(BANK).unreadable
     assert f"can be restored until {(bank.now + 7 * DAY).isoformat()}" in left.reason
-    assert bank.rows()["wastebasket"]
+    assert bank.rows()["trash"]
     bank.now += 8 * DAY
     assert len(memory.reencode(BANK).reencoded) == 1
-    assert bank.rows()["wastebasket"] == []
+    assert bank.rows()["trash"] == []
 
 
 def test_a_tier_that_the_codec_lacks_becomes_the_next_sharper_one(bank: Bank) -> None:

@@ -23,10 +23,10 @@ from foxing.memory.storage.repositories import (
     open_messages,
     pages,
     postings,
+    recall_weights,
     records,
-    rehearsals,
     schedule,
-    wastebasket,
+    trash,
 )
 
 ROLE = "tenant"
@@ -81,7 +81,7 @@ def filled(url: str) -> str:
     execute(url, f"INSERT INTO embeddings (bank_id, message_id, embedder_id, code) VALUES ({bank}, 1, 1, '\\x01')")
     blob = f"'00-00', '\\x00', {bank}, 1, 1, 'ana'"
     execute(url, f"INSERT INTO blobs (name, digest, bank, size, uses, owner) VALUES ({blob})")
-    execute(url, f"INSERT INTO rehearsals VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
+    execute(url, f"INSERT INTO recall_weights VALUES ({bank}, 1, 1) ON CONFLICT DO NOTHING")
     execute(
         url,
         "INSERT INTO jobs (bank_id, kind, state, run_after, created_at) "
@@ -154,13 +154,13 @@ def test_repositories_find_nothing_of_another_owner(filled: str) -> None:
         "open messages": lambda connection: open_messages.count(connection, bank),
         "pages": lambda connection: pages.by_ids(connection, on),
         "contents": lambda connection: pages.contents(connection, on),
-        "directories": lambda connection: messages.on_pages(connection, on),
+        "manifests": lambda connection: messages.on_pages(connection, on),
         "keepsakes": lambda connection: pages.keepsakes_of(connection, on),
         "recent postings": lambda connection: postings.recent(connection, bank),
         "postings": lambda connection: postings.segments(connection, bank),
         "embeddings": lambda connection: embeddings.codes_after(connection, bank, 1, 0),
-        "rehearsals": lambda connection: rehearsals.strengths(connection, bank, ids, now),
-        "wastebasket": lambda connection: wastebasket.entries(connection, bank),
+        "recall_weights": lambda connection: recall_weights.strengths(connection, bank, ids, now),
+        "trash": lambda connection: trash.entries(connection, bank),
         "answers": lambda connection: idempotency.find_answer(connection, bank, "once", now - timedelta(days=999)),
         "records": lambda connection: list(records.every(connection, records.Within(bank, (), False, now))),
         "schedule": lambda connection: schedule.find(connection, bank, "seal"),

@@ -26,7 +26,7 @@ def options(embedder: str | Embedder | None = None) -> MemoryOptions:
 
 
 def fill(url: str) -> None:
-    """Two banks with pages at several tiers, open messages, a wastebasket, records, and a job that waits."""
+    """Two banks with pages at several tiers, open messages, a trash, records, and a job that waits."""
     clock = START
     with Memory(url, clock=lambda: clock, options=options()) as memory:
         for day in (0, 395, 402):

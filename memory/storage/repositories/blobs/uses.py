@@ -29,7 +29,7 @@ def all_uses(connection: Connection) -> list[BlobUse]:
     """Every blob that is known or referred to."""
     counted: Counter[str] = Counter()
     found: dict[str, tuple[BlobReference, int, str]] = {}
-    p, kept, dropped = schema.pages.c, schema.page_contents, schema.wastebasket
+    p, kept, dropped = schema.pages.c, schema.page_contents, schema.trash
     for table, columns in (
         (kept, (kept.c.tokens, kept.c.text)),
         (dropped, (dropped.c.tokens, dropped.c.text, dropped.c.parts)),

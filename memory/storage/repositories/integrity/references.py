@@ -11,8 +11,8 @@ from foxing.memory.storage import schema
 _UNENFORCED = (
     (schema.recent_postings, "bank_id", schema.banks),
     (schema.embeddings, "bank_id", schema.banks),
-    (schema.rehearsals, "bank_id", schema.banks),
-    (schema.message_runs, "bank_id", schema.banks),
+    (schema.recall_weights, "bank_id", schema.banks),
+    (schema.message_ranges, "bank_id", schema.banks),
 )
 #: Tables whose rows can be made again, or say nothing without what they refer to.
 _EXPENDABLE = frozenset(
@@ -20,8 +20,8 @@ _EXPENDABLE = frozenset(
         "recent_postings",
         "posting_segments",
         "embeddings",
-        "rehearsals",
-        "message_runs",
+        "recall_weights",
+        "message_ranges",
         "schedule",
         "jobs",
         "idempotency_keys",
@@ -85,15 +85,15 @@ class Stray(NamedTuple):
 
 def strays(connection: Connection) -> Iterator[Stray]:
     """What crosses from one bank to another, where there is any."""
-    messages, threads, pages, wastebasket = schema.messages, schema.threads, schema.pages, schema.wastebasket
+    messages, threads, pages, trash = schema.messages, schema.threads, schema.pages, schema.trash
     crossing = {
         "messages in a thread of another bank": (
             messages.join(threads, threads.c.id == messages.c.thread_id),
             messages.c.bank_id != threads.c.bank_id,
         ),
-        "wastebasket entries of a page of another bank": (
-            wastebasket.join(pages, pages.c.id == wastebasket.c.page_id),
-            wastebasket.c.bank_id != pages.c.bank_id,
+        "trash entries of a page of another bank": (
+            trash.join(pages, pages.c.id == trash.c.page_id),
+            trash.c.bank_id != pages.c.bank_id,
         ),
     }
     for what, (joined, differs) in crossing.items():

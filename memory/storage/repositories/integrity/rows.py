@@ -12,8 +12,8 @@ from foxing.memory.storage.repositories.batches import batched
 from foxing.memory.storage.repositories.blobs import contents as blobs
 
 
-class WastebasketRow(NamedTuple):
-    """An entry of the wastebasket, with the page that it is of."""
+class TrashRow(NamedTuple):
+    """An entry of the trash, with the page that it is of."""
 
     id: int
     page: str
@@ -59,7 +59,7 @@ def count_all(connection: Connection) -> Counts:
     queries = (
         select(func.count()).select_from(schema.pages),
         select(func.count()).where(c.sealed_chars == 0),  # one that is sealed in part begins on a page
-        select(func.coalesce(func.sum(schema.message_runs.c.messages), 0)),
+        select(func.coalesce(func.sum(schema.message_ranges.c.messages), 0)),
     )
     number, still_open, sealed = (int(connection.execute(query).scalar_one()) for query in queries)
     return Counts(number, still_open + sealed)
@@ -73,14 +73,14 @@ def file_damage(connection: Connection, most: int) -> list[str]:
     return [str(line) for line in found if line != "ok"]
 
 
-def wastebasket_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[WastebasketRow]:
+def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[TrashRow]:
     """Up to `limit` entries of a bank with a higher id."""
-    w, p = schema.wastebasket.c, schema.pages.c
-    columns = (w.version, w.tier, w.tokens, w.text, w.parts, w.dropped_at, w.purge_at)  # as `WastebasketRow` has them
+    w, p = schema.trash.c, schema.pages.c
+    columns = (w.version, w.tier, w.tokens, w.text, w.parts, w.dropped_at, w.purge_at)  # as `TrashRow` has them
     query = select(w.id, p.key, p.version.label("page_version"), p.layout, *columns)
-    query = query.join_from(schema.wastebasket, schema.pages, p.id == w.page_id)
+    query = query.join_from(schema.trash, schema.pages, p.id == w.page_id)
     query = query.where(w.bank_id == bank_id, w.id > entry_id).order_by(w.id).limit(limit)
-    found = [WastebasketRow(*row) for row in connection.execute(query)]
+    found = [TrashRow(*row) for row in connection.execute(query)]
     held = blobs.get(connection, [(bank_id, item) for row in found for item in (row.tokens, row.text, row.parts)])
     parts = [held[start : start + 3] for start in range(0, len(held), 3)]
     return [

@@ -1,4 +1,4 @@
-"""What is stored of sealed messages as it stands: directories, runs, keys, and the ids that are given next."""
+"""What is stored of sealed messages as it stands: manifests, ranges, keys, and the ids that are given next."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -6,19 +6,19 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import DirectoryDamaged, PageDirectory
+from foxing.memory.storage.manifest import ManifestDamaged, PageManifest
 from foxing.memory.storage.repositories.batches import batched
-from foxing.memory.storage.repositories.sealed import lookup, runs
+from foxing.memory.storage.repositories.sealed import lookup, ranges
 
 _p = schema.pages.c
-_d = schema.page_directories.c
-_r = schema.message_runs.c
+_d = schema.page_manifests.c
+_r = schema.message_ranges.c
 _k = schema.message_keys.c
 _m = schema.messages.c
 
 
-class DirectoryRow(NamedTuple):
-    """The directory of a page as it is stored."""
+class ManifestRow(NamedTuple):
+    """The manifest of a page as it is stored."""
 
     page_id: int
     #: The page's id as callers know it.
@@ -26,27 +26,25 @@ class DirectoryRow(NamedTuple):
     #: None if there is no such row.
     packed: bytes | None
 
-    def unpack(self) -> PageDirectory | None:
-        """The directory; None if it is missing or damaged."""
+    def unpack(self) -> PageManifest | None:
+        """The manifest; None if it is missing or damaged."""
         try:
-            return None if self.packed is None else PageDirectory.unpack(self.packed)
-        except DirectoryDamaged:
+            return None if self.packed is None else PageManifest.unpack(self.packed)
+        except ManifestDamaged:
             return None
 
 
-def directories_after(connection: Connection, bank_id: int, page_id: int, limit: int) -> list[DirectoryRow]:
-    """The directories of up to `limit` pages of a bank with a higher id."""
-    query = select(_p.id, _p.key, _d.directory).outerjoin_from(
-        schema.pages, schema.page_directories, _d.page_id == _p.id
-    )
+def manifests_after(connection: Connection, bank_id: int, page_id: int, limit: int) -> list[ManifestRow]:
+    """The manifests of up to `limit` pages of a bank with a higher id."""
+    query = select(_p.id, _p.key, _d.manifest).outerjoin_from(schema.pages, schema.page_manifests, _d.page_id == _p.id)
     query = query.where(_p.bank_id == bank_id, _p.id > page_id).order_by(_p.id).limit(limit)
-    return [DirectoryRow(*row) for row in connection.execute(query)]
+    return [ManifestRow(*row) for row in connection.execute(query)]
 
 
-def directories(connection: Connection, bank_id: int) -> Iterator[DirectoryRow]:
-    """The directories of all pages of a bank."""
+def manifests(connection: Connection, bank_id: int) -> Iterator[ManifestRow]:
+    """The manifests of all pages of a bank."""
     after = 0
-    while found := directories_after(connection, bank_id, after, 64):
+    while found := manifests_after(connection, bank_id, after, 64):
         yield from found
         after = found[-1].page_id
 
@@ -63,57 +61,57 @@ def open_keys(connection: Connection, bank_id: int) -> dict[int, str | None]:
     return {message_id: key for message_id, key in connection.execute(query)}
 
 
-def run_counts(connection: Connection, bank_id: int) -> dict[int, int]:
-    """Page id → how many runs it has in a bank."""
+def range_counts(connection: Connection, bank_id: int) -> dict[int, int]:
+    """Page id → how many ranges it has in a bank."""
     query = select(_r.page_id, func.count()).where(_r.bank_id == bank_id).group_by(_r.page_id)
     return {page_id: number for page_id, number in connection.execute(query)}
 
 
-def runs_between(
+def ranges_between(
     connection: Connection, bank_id: int, page_ids: Sequence[int], low: int, high: int
-) -> dict[int, list[runs.Run]]:
-    """Page id → its runs that begin with messages from `low` to `high`."""
+) -> dict[int, list[ranges.MessageRange]]:
+    """Page id → its ranges that begin with messages from `low` to `high`."""
     query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
     query = query.where(_r.bank_id == bank_id, _r.first_message >= low, _r.first_message <= high)
-    result: dict[int, list[runs.Run]] = {}
+    result: dict[int, list[ranges.MessageRange]] = {}
     for row in connection.execute(query.where(columns.among(_r.page_id, page_ids))):
-        result.setdefault(row.page_id, []).append(runs.Run(*row))
+        result.setdefault(row.page_id, []).append(ranges.MessageRange(*row))
     return result
 
 
-def runs_of_pages(connection: Connection, bank_id: int, page_ids: Collection[int]) -> list[runs.Run]:
-    """All runs of pages of a bank. Every run of the bank is looked at."""
+def ranges_of_pages(connection: Connection, bank_id: int, page_ids: Collection[int]) -> list[ranges.MessageRange]:
+    """All ranges of pages of a bank. Every run of the bank is looked at."""
     query = select(_r.first_message, _r.last_message, _r.page_id, _r.thread_id, _r.messages)
     found = connection.execute(query.where(_r.bank_id == bank_id, columns.among(_r.page_id, sorted(page_ids))))
-    return [runs.Run(*row) for row in found]
+    return [ranges.MessageRange(*row) for row in found]
 
 
-def rebuild_runs(connection: Connection, bank_id: int) -> None:
-    """Works out anew the runs of all pages of a bank whose directories can be read."""
-    found = {row.page_id: row.unpack() for row in directories(connection, bank_id)}
-    readable = {page_id: directory for page_id, directory in found.items() if directory is not None}
+def rebuild_ranges(connection: Connection, bank_id: int) -> None:
+    """Works out anew the ranges of all pages of a bank whose manifests can be read."""
+    found = {row.page_id: row.unpack() for row in manifests(connection, bank_id)}
+    readable = {page_id: manifest for page_id, manifest in found.items() if manifest is not None}
     for part in batched(sorted(readable)):
-        connection.execute(schema.message_runs.delete().where(_r.page_id.in_(part)))
-    runs.put(connection, bank_id, readable)
+        connection.execute(schema.message_ranges.delete().where(_r.page_id.in_(part)))
+    ranges.put(connection, bank_id, readable)
 
 
-def count_foreign_runs(connection: Connection) -> int:
-    """How many runs are of a page of another bank."""
+def count_foreign_ranges(connection: Connection) -> int:
+    """How many ranges are of a page of another bank."""
     return int(connection.execute(select(func.count()).where(_foreign())).scalar_one())
 
 
-def delete_foreign_runs(connection: Connection) -> bool:
-    """Deletes the runs that are of a page of another bank; whether there were any."""
-    deleted = connection.execute(schema.message_runs.delete().where(_foreign())).rowcount > 0
+def delete_foreign_ranges(connection: Connection) -> bool:
+    """Deletes the ranges that are of a page of another bank; whether there were any."""
+    deleted = connection.execute(schema.message_ranges.delete().where(_foreign())).rowcount > 0
     if deleted:
-        changed = schema.banks.c.runs_changed
+        changed = schema.banks.c.ranges_changed
         connection.execute(schema.banks.update().values({changed: changed + 1}))
     return deleted
 
 
 def _foreign() -> ColumnElement[bool]:
     page = select(_p.id).where(_p.id == _r.page_id, _p.bank_id != _r.bank_id)
-    return page.correlate(schema.message_runs).exists()
+    return page.correlate(schema.message_ranges).exists()
 
 
 class KeyRow(NamedTuple):
@@ -173,13 +171,15 @@ def raise_next_message_id(connection: Connection, message_id: int) -> bool:
     return True
 
 
-def rehearsed_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
+def weights_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:
     """Up to `limit` messages of a bank with a higher id that were recalled."""
-    c = schema.rehearsals.c
+    c = schema.recall_weights.c
     query = select(c.message_id).where(c.bank_id == bank_id, c.message_id > message_id)
     return list(connection.execute(query.order_by(c.message_id).limit(limit)).scalars())
 
 
-def delete_rehearsals(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
-    c = schema.rehearsals.c
-    connection.execute(schema.rehearsals.delete().where(c.bank_id == bank_id, columns.among(c.message_id, sorted(ids))))
+def delete_recall_weights(connection: Connection, bank_id: int, ids: Collection[int]) -> None:
+    c = schema.recall_weights.c
+    connection.execute(
+        schema.recall_weights.delete().where(c.bank_id == bank_id, columns.among(c.message_id, sorted(ids)))
+    )

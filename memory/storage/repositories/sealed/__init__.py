@@ -1,1 +1,1 @@
-"""Sealed messages: they are stored by the page, in its directory, and found through narrow tables."""
+"""Sealed messages: they are stored by the page, in its manifest, and found through narrow tables."""

@@ -1,4 +1,4 @@
-"""What a process remembers of a database: directories and runs that were read, and its secret."""
+"""What a process remembers of a database: manifests and ranges that were read, and its secret."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -8,33 +8,33 @@ from weakref import WeakKeyDictionary
 from cachetools import LRUCache
 from sqlalchemy import Connection, Pool
 
-from foxing.memory.storage.directory import PageDirectory, PageMessages
+from foxing.memory.storage.manifest import PageManifest, PageMessages
 from foxing.memory.storage.secrets import digest_key
 
 if TYPE_CHECKING:
-    from .bank_runs import BankRuns
+    from .bank_ranges import BankRanges
 
-DIRECTORY_CACHE_BYTES = 32 << 20
+MANIFEST_CACHE_BYTES = 32 << 20
 MESSAGES_CACHE_BYTES = 32 << 20  # of pages with some 60 messages each: of more than a million
-RUNS_CACHE_BYTES = 64 << 20  # a bank whose messages are all in other threads than those beside them has a run for each
+RANGES_CACHE_BYTES = 64 << 20  # a bank whose messages are each in another thread than the last has a range for each
 
 
-class RunsCache:
-    """The runs of banks. Safe to share between threads."""
+class RangesCache:
+    """The ranges of banks. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._held: LRUCache[int, BankRuns] = LRUCache(RUNS_CACHE_BYTES, getsizeof=lambda held: held.memory_bytes)
+        self._held: LRUCache[int, BankRanges] = LRUCache(RANGES_CACHE_BYTES, getsizeof=lambda held: held.memory_bytes)
 
-    def get(self, bank_id: int) -> "BankRuns | None":
+    def get(self, bank_id: int) -> "BankRanges | None":
         with self._lock:
             return self._held.get(bank_id)
 
-    def put(self, bank_id: int, runs: "BankRuns") -> None:
-        """Keeps the runs of a bank, if there is room for them."""
+    def put(self, bank_id: int, ranges: "BankRanges") -> None:
+        """Keeps the ranges of a bank, if there is room for them."""
         with self._lock:
-            if runs.memory_bytes <= RUNS_CACHE_BYTES:
-                self._held[bank_id] = runs
+            if ranges.memory_bytes <= RANGES_CACHE_BYTES:
+                self._held[bank_id] = ranges
 
 
 class _Sized(Protocol):
@@ -46,7 +46,7 @@ T = TypeVar("T", bound=_Sized)
 
 
 class StampedCache(Generic[T]):
-    """What was read of pages, each with the stamp of its directory. Safe to share between threads."""
+    """What was read of pages, each with the stamp of its manifest. Safe to share between threads."""
 
     def __init__(self, most_bytes: int) -> None:
         self._lock = Lock()
@@ -71,8 +71,8 @@ class DatabaseCache:
 
     def __init__(self) -> None:
         self._secret: bytes | None = None
-        self.runs = RunsCache()
-        self.directories = StampedCache[PageDirectory](DIRECTORY_CACHE_BYTES)
+        self.ranges = RangesCache()
+        self.manifests = StampedCache[PageManifest](MANIFEST_CACHE_BYTES)
         self.messages = StampedCache[PageMessages](MESSAGES_CACHE_BYTES)
 
     def secret(self, connection: Connection) -> bytes:

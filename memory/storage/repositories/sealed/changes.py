@@ -1,4 +1,4 @@
-"""Changes to what directories hold of messages. A message on several pages is changed on each."""
+"""Changes to what manifests hold of messages. A message on several pages is changed on each."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -7,13 +7,13 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 
-from . import directories, runs
+from . import manifests, ranges
 
 _m = schema.messages.c
 _p = schema.pages.c
-_w = schema.wastebasket.c
+_w = schema.trash.c
 
 
 def set_passages(connection: Connection, bank_id: int, passages: Mapping[int, int]) -> None:
@@ -23,25 +23,25 @@ def set_passages(connection: Connection, bank_id: int, passages: Mapping[int, in
         return
     update = schema.messages.update().where(_m.id == bindparam("key_id"))
     connection.execute(update.values(passages=bindparam("number")), values)
-    for page_id, directory in _directories_of(connection, bank_id, passages).items():
-        column = directory.passages.copy()
-        for message_id in passages.keys() & directory.place_of.keys():
-            column[directory.place_of[message_id]] = passages[message_id]
-        directories.update(connection, page_id, replace(directory, passages=column))
+    for page_id, manifest in _manifests_of(connection, bank_id, passages).items():
+        column = manifest.passages.copy()
+        for message_id in passages.keys() & manifest.place_of.keys():
+            column[manifest.place_of[message_id]] = passages[message_id]
+        manifests.update(connection, page_id, replace(manifest, passages=column))
 
 
 def forget_digests(connection: Connection, bank_id: int, page_ids: Sequence[int]) -> None:
     """Empties the digests of the messages on these pages whose text is kept nowhere: neither with a page nor in the
-    wastebasket. A short text could be found by trying."""
-    on_them = directories.get(connection, page_ids)
-    ids = {int(i) for directory in on_them.values() for i in directory.ids[directory.has_digest]}
-    places = runs.of_messages(connection, bank_id, ids)
+    trash. A short text could be found by trying."""
+    on_them = manifests.get(connection, page_ids)
+    ids = {int(i) for manifest in on_them.values() for i in manifest.ids[manifest.has_digest]}
+    places = ranges.of_messages(connection, bank_id, ids)
     exact = _exact(connection, {run.page_id for of_one in places.values() for run in of_one})
     still_open = set(connection.execute(select(_m.id).where(columns.among(_m.id, sorted(ids)))).scalars())
     gone = {i for i, of_one in places.items() if exact.isdisjoint(run.page_id for run in of_one)} - still_open
-    for page_id, directory in _directories_of(connection, bank_id, gone).items():
-        keeps = directory.has_digest & ~np.isin(directory.ids, sorted(gone))
-        directories.update(connection, page_id, replace(directory, has_digest=keeps))
+    for page_id, manifest in _manifests_of(connection, bank_id, gone).items():
+        keeps = manifest.has_digest & ~np.isin(manifest.ids, sorted(gone))
+        manifests.update(connection, page_id, replace(manifest, has_digest=keeps))
 
 
 def _exact(connection: Connection, page_ids: Collection[int]) -> set[int]:
@@ -52,7 +52,7 @@ def _exact(connection: Connection, page_ids: Collection[int]) -> set[int]:
     return {*connection.execute(kept).scalars(), *connection.execute(restorable).scalars()}
 
 
-def _directories_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, PageDirectory]:
-    """Page id → directory, for the pages that hold any of the messages."""
-    places = runs.of_messages(connection, bank_id, ids)
-    return directories.get(connection, {run.page_id for of_one in places.values() for run in of_one})
+def _manifests_of(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, PageManifest]:
+    """Page id → manifest, for the pages that hold any of the messages."""
+    places = ranges.of_messages(connection, bank_id, ids)
+    return manifests.get(connection, {run.page_id for of_one in places.values() for run in of_one})

@@ -10,36 +10,36 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
-from foxing.memory.storage.directory import PageDirectory, SealedMessage
+from foxing.memory.storage.manifest import PageManifest, SealedMessage
 from foxing.memory.storage.message_filter import MessageFilter, microseconds
 
-from . import directories, runs
+from . import manifests, ranges
 
 _p = schema.pages.c
-_AT_ONCE = 32  # pages whose directories are read together
+_AT_ONCE = 32  # pages whose manifests are read together
 
 
 class Located(NamedTuple):
-    """Where a message is: its number in a directory."""
+    """Where a message is: its number in a manifest."""
 
-    directory: PageDirectory
+    manifest: PageManifest
     number: int
 
     @property
     def message(self) -> SealedMessage:
-        return self.directory.message(self.number)
+        return self.manifest.message(self.number)
 
 
 def locate(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, Located]:
     """Message id → where it is, for messages on pages; if several pages hold it, on one of them."""
-    found = runs.of_messages(connection, bank_id, ids)
-    known = directories.get(connection, {run.page_id for of_one in found.values() for run in of_one})
+    found = ranges.of_messages(connection, bank_id, ids)
+    known = manifests.get(connection, {run.page_id for of_one in found.values() for run in of_one})
     result: dict[int, Located] = {}
     for message_id, of_one in found.items():
         for run in of_one:
-            directory = known.get(run.page_id)
-            if directory is not None and message_id in directory.place_of:
-                result[message_id] = Located(directory, directory.place_of[message_id])
+            manifest = known.get(run.page_id)
+            if manifest is not None and message_id in manifest.place_of:
+                result[message_id] = Located(manifest, manifest.place_of[message_id])
     return result
 
 
@@ -47,8 +47,8 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> s
     """Ids of the sealed messages of a bank that the filter lets through."""
     query = select(_p.id).where(_p.bank_id == bank_id, *within.page_conditions())
     result: set[int] = set()
-    for _, directory in directories.of_pages(connection, connection.execute(query).scalars()):
-        result.update(directory.ids[within.admitted(directory)].tolist())
+    for _, manifest in manifests.of_pages(connection, connection.execute(query).scalars()):
+        result.update(manifest.ids[within.admitted(manifest)].tolist())
     return result
 
 
@@ -56,8 +56,8 @@ def ids_after(connection: Connection, bank_id: int, message_id: int, limit: int)
     """Ids of up to `limit` sealed messages of a bank above `message_id`, ascending."""
     result: set[int] = set()
     after = message_id
-    while len(result) < limit and (found := runs.after(connection, bank_id, after, limit)):
-        known = directories.get(connection, {run.page_id for run in found})
+    while len(result) < limit and (found := ranges.after(connection, bank_id, after, limit)):
+        known = manifests.get(connection, {run.page_id for run in found})
         for run in found:
             ids = known[run.page_id].ids if run.page_id in known else np.zeros(0, np.int64)
             result.update(ids[(ids >= max(run.first, message_id + 1)) & (ids <= run.last)].tolist())
@@ -92,8 +92,8 @@ def _in_order(
         part = begins[start : start + _AT_ONCE]
         found = [
             item
-            for _, directory in directories.of_pages(connection, [page_id for page_id, _ in part])
-            for item in _admitted(directory, within)
+            for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
+            for item in _admitted(manifest, within)
             if beyond is None or item[:2] > beyond
         ]
         waiting = list(merge(waiting, sorted(found, key=_time_and_id), key=_time_and_id))
@@ -106,9 +106,9 @@ def _in_order(
         waiting = waiting[ready:]
 
 
-def _admitted(directory: PageDirectory, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:
-    for number in np.flatnonzero(within.admitted(directory)).tolist():
-        yield int(directory.times[number]), int(directory.ids[number]), Located(directory, number)
+def _admitted(manifest: PageManifest, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:
+    for number in np.flatnonzero(within.admitted(manifest)).tolist():
+        yield int(manifest.times[number]), int(manifest.ids[number]), Located(manifest, number)
 
 
 def _time_and_id(item: tuple[int, int, Located]) -> tuple[int, int]:
@@ -125,12 +125,12 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
         best = sorted((item[:2] for item in found.values()), reverse=True)[limit - 1 : limit]
         if best and best[0][0] > ends:
             break
-        for _, directory in directories.of_pages(connection, [row.id for row in rows[start : start + _AT_ONCE]]):
-            found |= {item[1]: item for item in _admitted(directory, within)}
+        for _, manifest in manifests.of_pages(connection, [row.id for row in rows[start : start + _AT_ONCE]]):
+            found |= {item[1]: item for item in _admitted(manifest, within)}
     newest = sorted(found.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> set[int]:
     """Ids of the messages that are on these pages, whole or in part."""
-    return {int(i) for directory in directories.get(connection, page_ids).values() for i in directory.ids}
+    return {int(i) for manifest in manifests.get(connection, page_ids).values() for i in manifest.ids}

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import PageMessages
+from foxing.memory.storage.manifest import PageMessages
 
-from . import bank_runs, directories
-from .bank_runs import Numbers
+from . import bank_ranges, manifests
+from .bank_ranges import Numbers
 
 _c = schema.messages.c
 
@@ -47,7 +47,7 @@ class Surroundings:
 
 def around(connection: Connection, bank_id: int, ids: Collection[int], reach: int) -> Surroundings:
     """The up to `reach` messages before each of the messages and after it in its thread, in the order they were stored
-    in. For transactions that write nothing, see `bank_runs.of_bank`."""
+    in. For transactions that write nothing, see `bank_ranges.of_bank`."""
     if not ids:
         return Surroundings(np.zeros((0, 1 + 2 * reach), dtype=np.int64), {})
     return _Search(connection, bank_id, reach).around(np.unique(np.array(list(ids), dtype=np.int64)))
@@ -59,9 +59,9 @@ class _Search:
     def __init__(self, connection: Connection, bank_id: int, reach: int) -> None:
         self.connection = connection
         self.reach = reach
-        self.runs = bank_runs.of_bank(connection, bank_id)
+        self.ranges = bank_ranges.of_bank(connection, bank_id)
         self.pages: dict[int, PageMessages] = {}
-        #: of all messages on these pages, ascending; a page without a directory, which `foxing db check` reports, has
+        #: of all messages on these pages, ascending; a page without a manifest, which `foxing db check` reports, has
         #: none
         self.ids: Numbers = np.zeros(0, dtype=np.int64)
         self.open: set[int] = set()
@@ -85,10 +85,10 @@ class _Search:
         """The row of an open message, with `near` the open ones around it."""
         self.open |= {message_id, *near}
         before = [i for i in near if i < message_id]
-        if len(before) < self.reach or min(before) < self.runs.last_message(thread):
-            beside = self.runs.around(thread, message_id, self.reach)
+        if len(before) < self.reach or min(before) < self.ranges.last_message(thread):
+            beside = self.ranges.around(thread, message_id, self.reach)
             self._read(beside)
-            ids, _ = self.runs.messages_of(beside, self.ids)
+            ids, _ = self.ranges.messages_of(beside, self.ids)
             ids = ids[ids != message_id]  # a part of it may be sealed
             place = int(ids.searchsorted(message_id))
             near = near + ids[max(0, place - self.reach) : place + self.reach].tolist()
@@ -96,26 +96,26 @@ class _Search:
 
     def _sealed(self, wanted: Numbers) -> "_Sealed":
         """Sealed messages, with what is sealed around them."""
-        places = self.runs.find(wanted)
+        places = self.ranges.find(wanted)
         wanted, places = wanted[places >= 0], places[places >= 0]
         used = np.unique(places)
         self._read(used)
-        more = self.runs.beside(np.unique(places[self._at_edge(wanted, places)]), self.reach)
+        more = self.ranges.beside(np.unique(places[self._at_edge(wanted, places)]), self.reach)
         self._read(more)
-        return _windows(*self.runs.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
+        return _windows(*self.ranges.messages_of(np.union1d(used, more), self.ids), wanted, self.reach)
 
     def _at_edge(self, wanted: Numbers, places: Numbers) -> npt.NDArray[np.bool_]:
-        """bool[n], which of the messages are so near to an end of their runs that others are beside them."""
+        """bool[n], which of the messages are so near to an end of their ranges that others are beside them."""
         at, first, last = (
-            self.ids.searchsorted(values) for values in (wanted, self.runs.first[places], self.runs.last[places])
+            self.ids.searchsorted(values) for values in (wanted, self.ranges.first[places], self.ranges.last[places])
         )
         return (at - first < self.reach) | (last - at < self.reach)
 
     def _read(self, places: Numbers) -> None:
-        """Reads which messages are in these runs."""
-        missing = set(self.runs.page[places].tolist()) - self.pages.keys()
+        """Reads which messages are in these ranges."""
+        missing = set(self.ranges.page[places].tolist()) - self.pages.keys()
         if missing:
-            read = directories.messages_on(self.connection, missing)
+            read = manifests.messages_on(self.connection, missing)
             self.pages |= read
             ids = np.concatenate([self.ids, *(page.ids for page in read.values())])
             ids.sort(kind="stable")  # quick, for what is ordered in parts

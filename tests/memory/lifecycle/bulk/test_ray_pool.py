@@ -79,7 +79,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(
         assert killed
         assert os.getpid() not in pids(workers)
         assert execute(database_url, "SELECT DISTINCT version, tier FROM pages") == [(2, "small")]
-        assert execute(database_url, "SELECT count(*), count(DISTINCT page_id) FROM wastebasket") == [(16, 16)]
+        assert execute(database_url, "SELECT count(*), count(DISTINCT page_id) FROM trash") == [(16, 16)]
         assert execute(database_url, "SELECT count(*) FROM pages WHERE lease_until IS NOT NULL") == [(0,)]
         assert [message.message_id for message in memory.export("ana")] == [str(number) for number in range(16)]
 

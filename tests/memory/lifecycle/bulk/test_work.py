@@ -57,7 +57,7 @@ def test_a_page_whose_worker_was_killed_after_writing_it_is_aged_once(
         assert report.vision_tokens_after == sum(page.vision_tokens for page in pages)
         assert seen == [(2, 7), (4, 7), (6, 7), (7, 7)]
         assert execute(database_url, "SELECT DISTINCT version, tier, lease_owner FROM pages") == [(2, "small", None)]
-        assert execute(database_url, "SELECT count(*), count(DISTINCT page_id) FROM wastebasket") == [(7, 7)]
+        assert execute(database_url, "SELECT count(*), count(DISTINCT page_id) FROM trash") == [(7, 7)]
         assert memory.bulk.age("ana", ForgetfulPool(memory)).moved == []
 
 

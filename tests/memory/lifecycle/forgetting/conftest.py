@@ -41,7 +41,7 @@ def messages(numbers: Sequence[int], thread: str = "main") -> list[dict[str, Any
 def stored(url: str) -> dict[str, list[Any]]:
     """What the database holds of messages and pages, without who wrote it when."""
     result: dict[str, list[Any]] = {}
-    for table in ("pages", "page_contents", "page_directories", "message_runs", "keepsakes", "messages", "embeddings"):
+    for table in ("pages", "page_contents", "page_manifests", "message_ranges", "keepsakes", "messages", "embeddings"):
         rows = [dict(row._mapping) for row in execute(url, f"SELECT * FROM {table} ORDER BY 1, 2")]
         kept = [{name: value for name, value in row.items() if name not in BOOKKEEPING} for row in rows]
         result[table] = [{n: bytes(v) if isinstance(v, memoryview) else v for n, v in row.items()} for row in kept]

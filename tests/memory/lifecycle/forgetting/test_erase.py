@@ -71,7 +71,7 @@ def check_erasure(memory: Memory, database_url: str, keep_text: str) -> None:
     assert {page.tier for page in memory.pages("ana").pages} == set(AGES)
     before, old = others(memory, "ana"), blobs(database_url)
     rows = {*in_rows(database_url, memory, WORDS)}
-    assert rows >= {"page_contents.tokens", "wastebasket.tokens", "keepsakes.text", "messages.content", "postings"}
+    assert rows >= {"page_contents.tokens", "trash.tokens", "keepsakes.text", "messages.content", "postings"}
     assert {*in_answers(memory, "ana", WORDS)} == {"export", "recall", *(f"page {tier}" for tier in AGES)}
 
     reports = [memory.erase_message("ana", key) for key in secrets]
@@ -176,7 +176,7 @@ def test_another_process_gives_nothing_back(memory: Memory, database_url: str) -
 
 def test_ids_are_never_given_again(memory: Memory, database_url: str) -> None:
     def highest() -> list[int]:
-        queries = ("max(id) FROM banks", "max(last_message) FROM message_runs", "max(id) FROM pages")
+        queries = ("max(id) FROM banks", "max(last_message) FROM message_ranges", "max(id) FROM pages")
         return [execute(database_url, f"SELECT {query}")[0][0] or 0 for query in queries]
 
     memory.store("ana", [{"id": "1", "role": "user", "content": "one"}])
@@ -224,10 +224,10 @@ def test_a_page_that_cannot_be_read_keeps_its_messages(memory: Memory, database_
     micro = memory.pages("ana", tier="micro").pages[0]
     where = "page_id = (SELECT id FROM pages WHERE key = :key)"
     execute(database_url, f"UPDATE page_contents SET tokens = :blob WHERE {where}", blob=b"damaged", key=micro.id)
-    before = execute(database_url, "SELECT * FROM page_directories")
+    before = execute(database_url, "SELECT * FROM page_manifests")
     with pytest.raises(Unreadable, match=micro.id):
         memory.erase_message("ana", secrets[0])
-    assert execute(database_url, "SELECT * FROM page_directories") == before
+    assert execute(database_url, "SELECT * FROM page_manifests") == before
     with pytest.raises(Unreadable, match=f"4 messages were erased.*{micro.id}"):
         memory.erase_thread("ana", "secret")
     assert [span.message_id for span in memory.export("ana") if span.thread == "secret"] == [secrets[0]]

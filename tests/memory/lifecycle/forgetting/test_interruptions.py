@@ -122,7 +122,7 @@ def test_a_bank_that_is_erased_while_a_worker_is_at_it_stays_erased(database_url
             todo.append(kind)
             report = memory.tick(now=START + 40 * DAY)
             assert (report.failed_banks, report.sealed_pages, report.moved_pages) == ({}, 0, 0)
-        for table in ("banks", "messages", "pages", "wastebasket", "jobs", "schedule"):
+        for table in ("banks", "messages", "pages", "trash", "jobs", "schedule"):
             assert execute(database_url, f"SELECT count(*) FROM {table}")[0][0] == 0
 
 

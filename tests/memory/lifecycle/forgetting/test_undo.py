@@ -24,7 +24,7 @@ def test_undo_brings_back_every_byte(memory: Memory, database_url: str) -> None:
     faded = stored(database_url)
     assert all(
         faded[table] != before[table]
-        for table in ("page_contents", "page_directories", "keepsakes", "postings", "embeddings")
+        for table in ("page_contents", "page_manifests", "keepsakes", "postings", "embeddings")
     )
 
     report = memory.undo("ana", now=START + 401 * DAY)
@@ -38,7 +38,7 @@ def test_undo_brings_back_every_byte(memory: Memory, database_url: str) -> None:
     assert (report.bytes_after, report.vision_tokens_after) == (page_bytes(database_url), page.vision_tokens)
     assert report.bytes_before == restored.bytes_before < restored.bytes_after
     assert (report.purged, report.busy, report.unreadable) == ([], [], [])
-    assert execute(database_url, "SELECT count(*) FROM wastebasket")[0][0] == 0
+    assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 0
     assert memory.recall("ana", f"crate {7 * PAGEFUL}").spans[0].text == said(PAGEFUL)
 
 
@@ -92,7 +92,7 @@ def test_what_is_purged_is_said_and_the_rest_comes_back(memory: Memory, database
 
     restored = {
         **stored(database_url),
-        "page_directories": small["page_directories"],
+        "page_manifests": small["page_manifests"],
     }  # digests of what is purged are gone
     assert restored == small
     assert ([p.to_tier for p in report.restored], report.purged) == (["small"], [page.id])
@@ -111,7 +111,7 @@ def test_a_window_that_ends_earlier_for_what_was_dropped_later(memory: Memory, d
     age(memory, 8)  # can be restored until day 508
     memory.set_policy("ana", {"undo_window": "P1D"})
     age(memory, 400, 410)  # words fade, and the places of the others before that are purged
-    assert execute(database_url, "SELECT count(*) FROM wastebasket")[0][0] == 1
+    assert execute(database_url, "SELECT count(*) FROM trash")[0][0] == 1
     assert [page.to_tier for page in memory.undo("ana", now=START + 411 * DAY).restored] == ["base"]
     assert stored(database_url) == before
 
@@ -132,7 +132,7 @@ def test_a_damaged_version_is_left_and_reported(memory: Memory, database_url: st
     memory.store("ana", messages(range(COUNT)))
     memory.seal("ana")
     age(memory, 8)
-    execute(database_url, "UPDATE wastebasket SET tokens = :blob", blob=b"damaged")
+    execute(database_url, "UPDATE trash SET tokens = :blob", blob=b"damaged")
     before = stored(database_url)
     report = memory.undo("ana", now=START + 9 * DAY)
     assert (len(report.unreadable), report.restored) == (1, [])

@@ -14,8 +14,8 @@ from foxing.memory import Memory, NotFound
 from foxing.memory.index.postings import term_hash
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
 from foxing.memory.storage import schema
-from foxing.memory.storage.directory import PageDirectory
-from foxing.memory.storage.repositories.wastebasket import unpack_parts
+from foxing.memory.storage.manifest import PageManifest
+from foxing.memory.storage.repositories.trash import unpack_parts
 from foxing.memory.text.terms import terms
 from foxing.renderer import grid_text
 
@@ -26,10 +26,10 @@ PIECE = 24  # bytes of a blob that are looked for; a database may have cut it
 
 
 def blobs(url: str) -> list[bytes]:
-    """The tokens, texts and places of all pages, and those in the wastebasket."""
+    """The tokens, texts and places of all pages, and those in the trash."""
     rows = [
         *execute(url, "SELECT tokens, text FROM page_contents"),
-        *execute(url, "SELECT tokens, text, parts FROM wastebasket"),
+        *execute(url, "SELECT tokens, text, parts FROM trash"),
     ]
     return [bytes(value) for row in rows for value in row if value is not None]
 
@@ -57,8 +57,8 @@ def _readable(memory: Memory, column: str, value: Any) -> str:
             return grid_text(memory.codec.decode([VisionTokens.from_bytes(blob)])[0].cells)
     if column == "text":
         return grid_text(unpack_text(blob, COLUMNS)) if stands_alone(blob) else _differing(blob)
-    if column == "directory":
-        return str(PageDirectory.unpack(blob).messages)
+    if column == "manifest":
+        return str(PageManifest.unpack(blob).messages)
     if column == "parts":
         return str(unpack_parts(blob))
     return blob.decode("utf-8", "replace")
@@ -102,7 +102,7 @@ def _files(url: str) -> Iterator[tuple[str, bytes]]:
         for statement in ("ANALYZE", "VACUUM FULL", "CHECKPOINT"):  # statistics hold values as well
             connection.execute(text(statement))
         folder, number = connection.execute(
-            text("SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()")
+            text("SELECT current_setting('data_manifest'), oid FROM pg_database WHERE datname = current_database()")
         ).one()
     engine.dispose()
     for path in sorted((Path(folder) / "base" / str(number)).iterdir()):

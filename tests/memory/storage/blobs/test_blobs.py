@@ -48,7 +48,7 @@ def test_a_memory_answers_the_same_wherever_its_blobs_are(
         assert len(storage.files()) == len(uses(database_url)) > 3
         assert [m.text for m in memory.export("ana")] == [m.text for m in beside.export("ana")]
         ours, theirs = memory.bank("ana"), beside.bank("ana")
-        assert ours.bytes.wastebasket == theirs.bytes.wastebasket
+        assert ours.bytes.trash == theirs.bytes.trash
         assert ours.tiers == theirs.tiers
 
 
@@ -87,7 +87,7 @@ def test_what_is_erased_is_gone_from_the_storage(memory: Memory, database_url: s
     assert "Harbour Road 21," not in memory.read_page("ana", page.id).text
     kept = {BlobReference.read(blob).name for blob in _all_blobs(database_url) if BlobReference.read(blob)}  # type: ignore[union-attr]
     assert {path.name for path in storage.files()} == kept
-    assert len(set(before) - set(storage.contents())) >= 2  # its tokens, and what the wastebasket had
+    assert len(set(before) - set(storage.contents())) >= 2  # its tokens, and what the trash had
     memory.erase_bank("ana")
     assert storage.files() == []
 
@@ -95,7 +95,7 @@ def test_what_is_erased_is_gone_from_the_storage(memory: Memory, database_url: s
 def _all_blobs(url: str) -> list[bytes]:
     rows = [
         *execute(url, "SELECT tokens, text FROM page_contents"),
-        *execute(url, "SELECT tokens, text, parts FROM wastebasket"),
+        *execute(url, "SELECT tokens, text, parts FROM trash"),
     ]
     return [bytes(value) for row in rows for value in row if value is not None]
 
@@ -107,7 +107,7 @@ def test_what_is_purged_is_gone_from_the_storage(memory: Memory, database_url: s
 
     memory.tick(now=START + 30 * DAY)
 
-    assert execute(database_url, "SELECT count(*) FROM wastebasket") == [(0,)]
+    assert execute(database_url, "SELECT count(*) FROM trash") == [(0,)]
     assert len(storage.files()) == 3
     assert uses(database_url) == [1, 1, 1]
     assert [m.message_id for m in memory.export("ana")] == [str(n) for n in range(24)]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from foxing.memory import NotFound
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, idempotency, wastebasket
+from foxing.memory.storage.repositories import banks, idempotency, trash
 from foxing.memory.storage.repositories.idempotency import SavedAnswer
 
 from .conftest import NOW, ODD_TEXT, POLICY, insert_messages, insert_page, new_page
@@ -119,8 +119,8 @@ def test_a_deleted_bank_leaves_no_row_in_any_table(database: Database, bank_id: 
         other = banks.get_or_create(connection, "bo", NOW, POLICY).id
         for bank, key in ((bank_id, "p"), (other, "q")):
             page = insert_page(connection, new_page(bank, key), insert_messages(connection, bank, "one"), keepsake="k")
-            dropped = wastebasket.DroppedPage(tokens=b"t", text=None)
-            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
+            dropped = trash.DroppedPage(tokens=b"t", text=None)
+            trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
             idempotency.save_answer(connection, bank, "k", SavedAnswer(b"d".ljust(16), {"ids": []}), NOW)
         before = _rows(connection)
         banks.delete(connection, bank_id)

@@ -31,5 +31,5 @@ def test_a_bank_lives_through_its_whole_life(database_url: str) -> None:
         assert memory.recall("ana", "delivery").spans[0].source == "decoded"
         assert memory.tick(now=NOW + 39 * DAY).purged == 1
         bank = memory.bank("ana")
-        assert (bank.messages, bank.open_messages, bank.pages, bank.bytes.wastebasket) == (21, 0, 1, 0)
+        assert (bank.messages, bank.open_messages, bank.pages, bank.bytes.trash) == (21, 0, 1, 0)
         assert len(list(memory.export("ana"))) == 21

@@ -1,4 +1,4 @@
-"""Pages with their contents, spans and keepsakes, and the wastebasket."""
+"""Pages with their contents, spans and keepsakes, and the trash."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from foxing.memory import NotFound
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import pages, schedule, sizes, wastebasket
+from foxing.memory.storage.repositories import pages, schedule, sizes, trash
 from foxing.memory.storage.repositories.pages import EncodedColumns, NewParts
 from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.storage.repositories.sealed import lookup
@@ -112,21 +112,21 @@ def test_groups_to_age_leave_pinned_pages_out(database: Database, bank_id: int) 
         assert sorted(groups) == [PageGroup("base", False, NOW + 9 * DAY), PageGroup("base", True, NOW + DAY)]
 
 
-def test_the_wastebasket_is_purged_in_time(database: Database, bank_id: int) -> None:
+def test_the_trash_is_purged_in_time(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
-        assert wastebasket.next_purge(connection, bank_id) is None
+        assert trash.next_purge(connection, bank_id) is None
         for days in (1, 2):
-            dropped = wastebasket.DroppedPage(tokens=b"to\0", text=None, parts=b"p" if days == 2 else None)
-            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + timedelta(days=days))
+            dropped = trash.DroppedPage(tokens=b"to\0", text=None, parts=b"p" if days == 2 else None)
+            trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + timedelta(days=days))
     with database.write() as connection:
-        assert wastebasket.next_purge(connection, bank_id) == NOW + DAY
-        assert wastebasket.latest_purge(connection, [page.id], NOW) == {page.id: NOW + 2 * DAY}
-        assert sizes.wastebasket_bytes(connection, bank_id) == 7
-        assert wastebasket.count_expired(connection, bank_id, NOW + DAY) == 1
-        assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
-        wastebasket.empty(connection, page)
-        assert wastebasket.next_purge(connection, bank_id) is None
+        assert trash.next_purge(connection, bank_id) == NOW + DAY
+        assert trash.latest_purge(connection, [page.id], NOW) == {page.id: NOW + 2 * DAY}
+        assert sizes.trash_bytes(connection, bank_id) == 7
+        assert trash.count_expired(connection, bank_id, NOW + DAY) == 1
+        assert trash.purge(connection, bank_id, NOW + DAY) == 1
+        trash.empty(connection, page)
+        assert trash.next_purge(connection, bank_id) is None
 
 
 def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id: int) -> None:
@@ -134,20 +134,20 @@ def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id
         ids = insert_messages(connection, bank_id, "one")
         page = insert_page(connection, new_page(bank_id, "p", text_bytes=0), ids, keepsake=ODD_TEXT)
         other = insert_page(connection, new_page(bank_id, "q", text_bytes=0, day=1), ids)
-        parts = wastebasket.pack_parts(connection, page)
-        assert wastebasket.unpack_parts(parts) == wastebasket.parts_of(connection, page)
-        dropped = wastebasket.DroppedPage(tokens=b"to\0", text=None, parts=parts)
-        wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + DAY)
+        parts = trash.pack_parts(connection, page)
+        assert trash.unpack_parts(parts) == trash.parts_of(connection, page)
+        dropped = trash.DroppedPage(tokens=b"to\0", text=None, parts=parts)
+        trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + DAY)
     with database.write() as connection:
-        [entry] = wastebasket.entries(connection, bank_id)[page.id]
+        [entry] = trash.entries(connection, bank_id)[page.id]
         assert (entry.tier, entry.version, entry.dropped_at, entry.purge_at) == ("base", 1, NOW, NOW + DAY)
-        assert wastebasket.entries(connection, bank_id, other.id) == {}
-        assert wastebasket.without_way_back(connection, bank_id, NOW) == ["q"]
-        assert wastebasket.without_way_back(connection, bank_id, NOW + DAY) == ["p", "q"]
-        held = wastebasket.dropped(connection, [entry.id, entry.id + 1])[entry.id]
+        assert trash.entries(connection, bank_id, other.id) == {}
+        assert trash.without_way_back(connection, bank_id, NOW) == ["q"]
+        assert trash.without_way_back(connection, bank_id, NOW + DAY) == ["p", "q"]
+        held = trash.dropped(connection, [entry.id, entry.id + 1])[entry.id]
         assert (bytes(held.tokens or b""), held.text, bytes(held.parts or b"")) == (b"to\0", None, parts)
-        wastebasket.remove(connection, [entry.id])
-        assert wastebasket.entries(connection, bank_id) == {}
+        trash.remove(connection, [entry.id])
+        assert trash.entries(connection, bank_id) == {}
 
 
 def test_what_is_purged_before_something_older_is_kept_for_it(database: Database, bank_id: int) -> None:
@@ -156,14 +156,14 @@ def test_what_is_purged_before_something_older_is_kept_for_it(database: Database
     with database.write() as connection:
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
         for text, tokens, parts, days in steps:
-            dropped = wastebasket.DroppedPage(tokens=tokens, text=text, parts=parts)
-            wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + days * DAY)
-        assert wastebasket.purge(connection, bank_id, NOW + DAY) == 1
-        first, third = wastebasket.entries(connection, bank_id)[page.id]
-        held = wastebasket.dropped(connection, [first.id, third.id])
+            dropped = trash.DroppedPage(tokens=tokens, text=text, parts=parts)
+            trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + days * DAY)
+        assert trash.purge(connection, bank_id, NOW + DAY) == 1
+        first, third = trash.entries(connection, bank_id)[page.id]
+        held = trash.dropped(connection, [first.id, third.id])
         assert [*map(_plain, held[first.id])] == [b"two", b"text", None]
-        assert wastebasket.purge(connection, bank_id, NOW + 8 * DAY) == 1
-        held = wastebasket.dropped(connection, [first.id])
+        assert trash.purge(connection, bank_id, NOW + 8 * DAY) == 1
+        held = trash.dropped(connection, [first.id])
         assert [*map(_plain, held[first.id])] == [b"two", b"text", b"places"]
 
 
@@ -175,10 +175,10 @@ def test_a_deleted_page_leaves_nothing_and_its_id_does_not_return(database: Data
     with database.write() as connection:
         ids = insert_messages(connection, bank_id, "one")
         page = insert_page(connection, new_page(bank_id, "p"), ids, keepsake="k")
-        dropped = wastebasket.DroppedPage(tokens=b"t", text=None)
-        wastebasket.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
-        wastebasket.delete_page(connection, page)
-        assert wastebasket.entries(connection, bank_id) == {}
+        dropped = trash.DroppedPage(tokens=b"t", text=None)
+        trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW)
+        trash.delete_page(connection, page)
+        assert trash.entries(connection, bank_id) == {}
         assert pages.spans_of_pages(connection, [page.id]) == {}
         assert pages.keepsakes_of(connection, [page.id]) == {}
         assert pages.contents(connection, [page.id]) == {}

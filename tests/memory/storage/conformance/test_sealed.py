@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages, wastebasket
+from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages, trash
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import NewParts, NewSpan
@@ -187,7 +187,7 @@ def test_what_is_held_of_a_bank_follows_its_pages(database: Database, bank_id: i
         assert len(neighbours.around(earlier, bank_id, ids, 2).rows) == len(ids)
         with database.write() as connection:
             page = pages.get(connection, bank_id, "p10")
-            wastebasket.delete_page(connection, page)
+            trash.delete_page(connection, page)
         left = ids[:10] + ids[19:]  # the last message of a page is open, too
         check_neighbours(database, bank_id, left)
         assert len(neighbours.around(earlier, bank_id, ids, 2).rows) == len(ids)

@@ -1,4 +1,4 @@
-"""The wastebasket: what ageing dropped, until the undo window has passed."""
+"""The trash: what ageing dropped, until the undo window has passed."""
 
 import json
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from . import pages, schedule
 from .batches import batched
 from .blobs import contents as blobs
 from .pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
-from .sealed import changes, directories, runs
+from .sealed import changes, manifests, ranges
 
-_c = schema.wastebasket.c
+_c = schema.trash.c
 _ZSTD_LEVEL = 19
 
 
@@ -97,7 +97,7 @@ def _keepsake(values: Sequence[Any]) -> NewKeepsake:
 def drop(
     connection: Connection, page: PageRow, dropped: DroppedPage, *, dropped_at: datetime, purge_at: datetime
 ) -> None:
-    """Puts what is `dropped` of `page`, as it was at its version, into the wastebasket."""
+    """Puts what is `dropped` of `page`, as it was at its version, into the trash."""
     stored = DroppedPage(*blobs.put(connection, page.bank_id, dropped))
     values = {
         "bank_id": page.bank_id,
@@ -108,7 +108,7 @@ def drop(
         "dropped_at": dropped_at,
         "purge_at": purge_at,
     }
-    connection.execute(schema.wastebasket.insert().values(values))
+    connection.execute(schema.trash.insert().values(values))
     schedule.bring_forward(connection, page.bank_id, "purge", purge_at)
 
 
@@ -168,20 +168,20 @@ def without_way_back(connection: Connection, bank_id: int, now: datetime) -> lis
 
 
 def delete_page(connection: Connection, page: PageRow) -> None:
-    """Deletes a page for good, with what the wastebasket holds of it."""
+    """Deletes a page for good, with what the trash holds of it."""
     retire(connection, schema.pages, [page.id])
-    for page_id, directory in directories.get(connection, [page.id]).items():
-        runs.remove(connection, page.bank_id, page_id, directory)
+    for page_id, manifest in manifests.get(connection, [page.id]).items():
+        ranges.remove(connection, page.bank_id, page_id, manifest)
     contents = schema.page_contents.c
     blobs.release(connection, [contents.tokens, contents.text], contents.page_id == page.id)
     _delete(connection, _c.page_id == page.id)
-    for table in (schema.keepsakes, schema.page_directories, schema.page_contents):
+    for table in (schema.keepsakes, schema.page_manifests, schema.page_contents):
         connection.execute(table.delete().where(table.c.page_id == page.id))
     connection.execute(schema.pages.delete().where(schema.pages.c.id == page.id))
 
 
 def empty(connection: Connection, page: PageRow) -> None:
-    """Deletes everything of a page from the wastebasket, whether or not its undo window has passed."""
+    """Deletes everything of a page from the trash, whether or not its undo window has passed."""
     _delete(connection, _c.page_id == page.id)
     changes.forget_digests(connection, page.bank_id, [page.id])
 
@@ -199,7 +199,7 @@ def purge(connection: Connection, bank_id: int, now: datetime) -> int:
 def _delete(connection: Connection, where: ColumnElement[bool]) -> int:
     """Deletes entries; returns how many."""
     blobs.release(connection, [_c.tokens, _c.text, _c.parts], where)
-    return connection.execute(schema.wastebasket.delete().where(where)).rowcount
+    return connection.execute(schema.trash.delete().where(where)).rowcount
 
 
 def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: datetime) -> None:
@@ -207,7 +207,7 @@ def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: dateti
     them, as after a policy with a shorter undo window: what one did not drop, the page had until the next."""
     for ids in batched(page_ids):
         staying = connection.scalars(select(_c.page_id).where(_c.page_id.in_(ids), _c.purge_at > now)).all()
-        query = select(schema.wastebasket).where(_c.page_id.in_(staying)).order_by(_c.page_id, _c.id.desc())
+        query = select(schema.trash).where(_c.page_id.in_(staying)).order_by(_c.page_id, _c.id.desc())
         needed: dict[int, dict[str, bytes | None]] = {}
         for row in connection.execute(query).all():
             later_one = needed.get(row.page_id, {})
@@ -216,7 +216,7 @@ def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: dateti
             if row.purge_at > now:
                 if merged != own:
                     blobs.retain(connection, (value for name, value in merged.items() if own[name] is None))
-                    connection.execute(schema.wastebasket.update().where(_c.id == row.id).values(**merged))
+                    connection.execute(schema.trash.update().where(_c.id == row.id).values(**merged))
                 needed.pop(row.page_id, None)
             else:
                 needed[row.page_id] = merged
@@ -224,7 +224,7 @@ def _keep_for_older(connection: Connection, page_ids: Sequence[int], now: dateti
 
 def count_expired(connection: Connection, bank_id: int, now: datetime) -> int:
     """Entries of a bank whose undo window has passed."""
-    query = select(func.count()).select_from(schema.wastebasket).where(_c.bank_id == bank_id, _c.purge_at <= now)
+    query = select(func.count()).select_from(schema.trash).where(_c.bank_id == bank_id, _c.purge_at <= now)
     return connection.execute(query).scalar_one()
 
 

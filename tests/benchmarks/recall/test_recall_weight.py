@@ -1,16 +1,16 @@
-"""The benchmark of rehearsal."""
+"""The benchmark of recall weights."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.rehearsal.__main__ import main
+from benchmarks.recall_weight.__main__ import main
 
 
 def test_what_is_asked_before_is_measured(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--locomo", str(locomo_file), "--times", "0", "2", "--json"])
-    never, twice = json.loads(capsys.readouterr().out)["rehearsal"]
+    never, twice = json.loads(capsys.readouterr().out)["recall_weight"]
     assert (never["times"], twice["times"]) == (0, 2)
     assert never["words"] == twice["words"] > 0
     assert never["other_words"] == 0

@@ -1,4 +1,4 @@
-"""The runs of a bank as a process holds them in memory, to find in one step where many messages are."""
+"""The ranges of a bank as a process holds them in memory, to find in one step where many messages are."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,19 +12,19 @@ from foxing.memory.storage import columns, schema, snapshot
 
 from .cache import cache_of
 
-_AT_ONCE = 50_000  # runs that are read together
+_AT_ONCE = 50_000  # ranges that are read together
 _b = schema.banks.c
-_c = schema.message_runs.c
+_c = schema.message_ranges.c
 
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class BankRuns:
-    """The runs of a bank by thread and message, see `runs.Run`: of those that begin with the same message, which
-    several pages hold, the one on whose page it begins."""
+class BankRanges:
+    """The ranges of a bank by thread and message, see `ranges.MessageRange`: of those that begin with the same
+    message, which several pages hold, the one on whose page it begins."""
 
-    #: `banks.runs_added` and `banks.runs_changed`
+    #: `banks.ranges_added` and `banks.ranges_changed`
     version: tuple[int, int]
     #: int64[n] each
     first: Numbers
@@ -32,7 +32,7 @@ class BankRuns:
     page: Numbers
     thread: Numbers
     messages: Numbers
-    #: int64[m, 5], the other runs that begin with the same messages
+    #: int64[m, 5], the other ranges that begin with the same messages
     repeated: Numbers
     #: int64[n] each, their places in the order of messages, and their first messages in that order
     _by_message: Numbers = field(repr=False)
@@ -66,7 +66,7 @@ class BankRuns:
         return 1_000 + 7 * self.first.nbytes + self.repeated.nbytes
 
     def of_messages(self, ids: Numbers) -> dict[int, list[list[int]]]:
-        """Message id → the rows of the runs that it is in, for those that are in any. `ids`: ascending."""
+        """Message id → the rows of the ranges that it is in, for those that are in any. `ids`: ascending."""
         places = self.find(ids)
         ids, places = ids[places >= 0], places[places >= 0]
         result = {i: [row] for i, row in zip(ids.tolist(), self._rows(places).tolist(), strict=True)}
@@ -82,7 +82,7 @@ class BankRuns:
         return np.where((self.first[places] <= ids) & (ids <= self.last[places]), places, -1)
 
     def beside(self, places: Numbers, reach: int) -> Numbers:
-        """The runs before these and after them in their threads that hold `reach` messages on either side."""
+        """The ranges before these and after them in their threads that hold `reach` messages on either side."""
         found = [np.zeros(0, dtype=np.int64)]
         for step in (-1, 1):
             following, reached = places, np.zeros(len(places), dtype=np.int64)
@@ -96,7 +96,7 @@ class BankRuns:
         return np.setdiff1d(np.concatenate(found), places)
 
     def around(self, thread_id: int, message_id: int, reach: int) -> Numbers:
-        """The runs of a thread with the `reach` messages before a message that is not sealed, and those after."""
+        """The ranges of a thread with the `reach` messages before a message that is not sealed, and those after."""
         start, stop = np.searchsorted(self.thread, [thread_id, thread_id + 1]).tolist()
         place = start + int(np.searchsorted(self.first[start:stop], message_id))
         ends = np.array([i for i in (place - 1, place) if start <= i < stop], dtype=np.int64)
@@ -108,7 +108,7 @@ class BankRuns:
         return int(self.last[stop - 1]) if stop and self.thread[stop - 1] == thread_id else 0
 
     def messages_of(self, places: Numbers, ids: Numbers) -> tuple[Numbers, Numbers]:
-        """int64[m] each, the ids of the messages of these runs, by thread and id, and their threads. `ids`: of all
+        """int64[m] each, the ids of the messages of these ranges, by thread and id, and their threads. `ids`: of all
         messages on their pages, ascending."""
         places = np.sort(places)
         start = np.searchsorted(ids, self.first[places])
@@ -118,46 +118,46 @@ class BankRuns:
         return ids[within], np.repeat(self.thread[places], lengths)
 
 
-def of_bank(connection: Connection, bank_id: int) -> BankRuns:
-    """The runs of a bank. They are kept: only for transactions that write nothing, for what these see is committed."""
+def of_bank(connection: Connection, bank_id: int) -> BankRanges:
+    """The ranges of a bank. They are kept; only for transactions that write nothing, which see what is committed."""
     read = snapshot.of(connection)
     assert read is not None
-    held: BankRuns | None = read.runs.get(bank_id)
+    held: BankRanges | None = read.ranges.get(bank_id)
     if held is None:
-        held = read.runs[bank_id] = _current(connection, bank_id)
+        held = read.ranges[bank_id] = _current(connection, bank_id)
     return held
 
 
-def known(connection: Connection, bank_id: int) -> BankRuns | None:
-    """The runs of a bank if the present transaction has asked for them."""
+def known(connection: Connection, bank_id: int) -> BankRanges | None:
+    """The ranges of a bank if the present transaction has asked for them."""
     read = snapshot.of(connection)
-    return None if read is None else read.runs.get(bank_id)
+    return None if read is None else read.ranges.get(bank_id)
 
 
-def _current(connection: Connection, bank_id: int) -> BankRuns:
+def _current(connection: Connection, bank_id: int) -> BankRanges:
     row = connection.execute(_version(), {"bank": bank_id}).first()
     version = (0, 0) if row is None else (int(row[0]), int(row[1]))
     cache = cache_of(connection)
-    held = cache.runs.get(bank_id)
+    held = cache.ranges.get(bank_id)
     if held is not None and held.version == version:
         return held
     if held is not None and held.version[1] == version[1] and held.version[0] < version[0]:
         known_rows = held.rows
         added = _read(connection, bank_id, int(known_rows[:, 2].max(initial=0)))
-        read = BankRuns.of(version, np.concatenate([known_rows, added]))
+        read = BankRanges.of(version, np.concatenate([known_rows, added]))
     else:
-        read = BankRuns.of(version, _read(connection, bank_id, 0))
-    cache.runs.put(bank_id, read)
+        read = BankRanges.of(version, _read(connection, bank_id, 0))
+    cache.ranges.put(bank_id, read)
     return read
 
 
 def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
-    """int64[n, 5], the runs of a bank on pages after one, see `BankRuns.of`."""
+    """int64[n, 5], the ranges of a bank on pages after one, see `BankRanges.of`."""
     found = [np.zeros((0, 5), dtype=np.int64)]
     after = {"message": -1, "page": -1}
     while True:
         parameters = {"bank": bank_id, "after_page": after_page, **after, "limit": _AT_ONCE}
-        rows = columns.fetch_numbers(connection, _runs(), parameters)
+        rows = columns.fetch_numbers(connection, _ranges(), parameters)
         if not rows:
             return np.concatenate(found)
         part = np.array([tuple(row) for row in rows], dtype=np.int64)
@@ -170,12 +170,12 @@ def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
 
 @cache
 def _version() -> Select[Any]:
-    return select(_b.runs_added, _b.runs_changed).where(_b.id == bindparam("bank", type_=BigInteger))
+    return select(_b.ranges_added, _b.ranges_changed).where(_b.id == bindparam("bank", type_=BigInteger))
 
 
 @cache
-def _runs() -> Select[Any]:
-    """Up to `limit` runs of the `bank` after the `message` and `page`, on pages after `after_page`."""
+def _ranges() -> Select[Any]:
+    """Up to `limit` ranges of the `bank` after the `message` and `page`, on pages after `after_page`."""
     message, page, after_page = (bindparam(name, type_=BigInteger) for name in ("message", "page", "after_page"))
     query = select(_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
     beyond = or_(_c.first_message > message, (_c.first_message == message) & (_c.page_id > page))

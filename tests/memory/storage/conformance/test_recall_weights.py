@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import rehearsals
-from foxing.memory.storage.repositories.rehearsals import HALF_LIFE
+from foxing.memory.storage.repositories import recall_weights
+from foxing.memory.storage.repositories.recall_weights import HALF_LIFE
 
 from .conftest import NOW, insert_messages
 
@@ -14,19 +14,19 @@ from .conftest import NOW, insert_messages
 def test_weights_add_up_and_lose_half_of_their_worth(database: Database, bank_id: int) -> None:
     with database.write() as connection:
         first, second, third = insert_messages(connection, bank_id, "a", "b\0", "c")
-        one = rehearsals.weight_at(NOW)
-        assert rehearsals.add(connection, bank_id, {"a": one, "b\0": one / 2, "nobody": one}) == 2
+        one = recall_weights.weight_at(NOW)
+        assert recall_weights.add(connection, bank_id, {"a": one, "b\0": one / 2, "nobody": one}) == 2
     with database.write() as connection:
-        assert rehearsals.add(connection, bank_id, {"a": 2 * rehearsals.weight_at(NOW + HALF_LIFE)}) == 1
-        assert rehearsals.add(connection, bank_id, {}) == 0
+        assert recall_weights.add(connection, bank_id, {"a": 2 * recall_weights.weight_at(NOW + HALF_LIFE)}) == 1
+        assert recall_weights.add(connection, bank_id, {}) == 0
     with database.read() as connection:
         ids = [first, second, third]
-        now = rehearsals.strengths(connection, bank_id, ids, NOW + HALF_LIFE)
-        later = rehearsals.strengths(connection, bank_id, ids, NOW + 2 * HALF_LIFE)
+        now = recall_weights.strengths(connection, bank_id, ids, NOW + HALF_LIFE)
+        later = recall_weights.strengths(connection, bank_id, ids, NOW + 2 * HALF_LIFE)
         assert now == pytest.approx({first: 2.5, second: 0.25})
         assert later == pytest.approx({first: 1.25, second: 0.125})
-        assert rehearsals.total_bytes(connection, bank_id) == 2 * rehearsals.ROW_BYTES
-        assert rehearsals.total_bytes(connection, bank_id + 1) == 0
+        assert recall_weights.total_bytes(connection, bank_id) == 2 * recall_weights.ROW_BYTES
+        assert recall_weights.total_bytes(connection, bank_id + 1) == 0
 
 
 def test_weights_of_all_times_can_be_held(database: Database, bank_id: int) -> None:
@@ -34,6 +34,6 @@ def test_weights_of_all_times_can_be_held(database: Database, bank_id: int) -> N
         (message_id,) = insert_messages(connection, bank_id, "a")
         for years in (-2020, -300, 0, 300, 7900):
             at = NOW + timedelta(days=365 * years) if years > -2020 else NOW.replace(year=1)
-            rehearsals.add(connection, bank_id, {"a": rehearsals.weight_at(at)})
-        held = rehearsals.strengths(connection, bank_id, [message_id], NOW + timedelta(days=365 * 7900))
+            recall_weights.add(connection, bank_id, {"a": recall_weights.weight_at(at)})
+        held = recall_weights.strengths(connection, bank_id, [message_id], NOW + timedelta(days=365 * 7900))
         assert held[message_id] == pytest.approx(2)  # of the two farthest ones, which count as one time

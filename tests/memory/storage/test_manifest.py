@@ -1,4 +1,4 @@
-"""The directory of a page: what is packed comes back, and damage is noticed."""
+"""The manifest of a page: what is packed comes back, and damage is noticed."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foxing.memory.errors import StorageError
-from foxing.memory.storage.directory import DIGEST_BYTES, PageDirectory, PageMessages, Place, SealedMessage
+from foxing.memory.storage.manifest import DIGEST_BYTES, PageManifest, PageMessages, Place, SealedMessage
 
 TEXTS = st.text(max_size=12)
 
@@ -48,16 +48,16 @@ def pages(draw: st.DrawFn) -> tuple[list[SealedMessage], list[Place]]:
 @settings(max_examples=150, deadline=None)
 def test_a_directory_comes_back_as_it_was_packed(page: tuple[list[SealedMessage], list[Place]]) -> None:
     messages, places = page
-    packed = PageDirectory.of(messages, places).pack()
-    directory, on_page = PageDirectory.unpack(packed), PageMessages.unpack(packed)
-    assert directory.messages == messages
+    packed = PageManifest.of(messages, places).pack()
+    manifest, on_page = PageManifest.unpack(packed), PageMessages.unpack(packed)
+    assert manifest.messages == messages
     assert on_page.ids.tolist() == sorted(message.id for message in messages)
     assert on_page.several_passages == {message.id: message.passages for message in messages if message.passages > 1}
-    assert directory.places == places
-    assert all(directory.message(directory.place_of[message.id]) == message for message in messages)
+    assert manifest.places == places
+    assert all(manifest.message(manifest.place_of[message.id]) == message for message in messages)
 
 
-def sample() -> PageDirectory:
+def sample() -> PageManifest:
     messages, places, at = [], [], 0
     for number in range(80):
         chars, key = 60 + number * 7 % 90, None if number % 2 else f"D{number // 20}:{number % 20}"
@@ -66,28 +66,28 @@ def sample() -> PageDirectory:
         messages.append(SealedMessage(500 + number, key, 3, *who, when, chars, 0, 1, b"digest", None))
         places.append(Place(500 + number, at, at + 22, at + 22 + chars, 0, chars))
         at += 22 + chars
-    return PageDirectory.of(messages, places)
+    return PageManifest.of(messages, places)
 
 
 def test_a_message_of_a_page_takes_few_bytes() -> None:
-    directory = sample()
-    without_digests = replace(directory, has_digest=np.zeros(len(directory), dtype=bool))
-    assert len(directory.pack()) < 12 * len(directory)
-    assert len(without_digests.pack()) < 6 * len(directory)
+    manifest = sample()
+    without_digests = replace(manifest, has_digest=np.zeros(len(manifest), dtype=bool))
+    assert len(manifest.pack()) < 12 * len(manifest)
+    assert len(without_digests.pack()) < 6 * len(manifest)
 
 
 @pytest.mark.parametrize("place", [3, 7, 40, -1])
 def test_damage_is_noticed(place: int) -> None:
     packed = bytearray(sample().pack())
     packed[place] ^= 1
-    for kind in (PageDirectory, PageMessages):
+    for kind in (PageManifest, PageMessages):
         with pytest.raises(StorageError, match="damaged"):
             kind.unpack(bytes(packed))
     with pytest.raises(StorageError, match="damaged"):
-        PageDirectory.unpack(b"")
+        PageManifest.unpack(b"")
 
 
 def test_a_directory_of_another_version_is_called_so() -> None:
     packed = sample().pack()
     with pytest.raises(StorageError, match="another version of foxing"):
-        PageDirectory.unpack(b"\1" + packed[1:])
+        PageManifest.unpack(b"\1" + packed[1:])

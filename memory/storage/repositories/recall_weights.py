@@ -1,7 +1,7 @@
 """How often and how lately each message was recalled.
 
-A rehearsal counts half for every `HALF_LIFE` that has passed since. The sum is stored as it would be at `EPOCH`, when
-each counted 2 to the half-lives until it happened: so adding a rehearsal changes nothing of those before it, and any
+A recall counts half for every `HALF_LIFE` that has passed since. The sum is stored as it would be at `EPOCH`, when
+each counted 2 to the half-lives until it happened: so adding a recall changes nothing of those before it, and any
 number of processes add in any order.
 """
 
@@ -22,11 +22,11 @@ EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 FARTHEST = 900.0
 ROW_BYTES = 16
 
-_c = schema.rehearsals.c
+_c = schema.recall_weights.c
 
 
 def weight_at(time: datetime) -> float:
-    """What a rehearsal at `time` counts at `EPOCH`."""
+    """What a recall at `time` counts at `EPOCH`."""
     return float(2.0 ** max(-FARTHEST, min((time - EPOCH) / HALF_LIFE, FARTHEST)))
 
 
@@ -35,7 +35,7 @@ def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> i
     found = messages.by_keys(connection, bank_id, list(weights))
     ids = {message.id: weights[key] for key, message in found.items()}
     if ids:
-        statement = insert_into(connection, schema.rehearsals)
+        statement = insert_into(connection, schema.recall_weights)
         statement = statement.on_conflict_do_update(
             index_elements=["bank_id", "message_id"], set_={"weight": _c.weight + statement.excluded.weight}
         )
@@ -46,7 +46,7 @@ def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> i
 
 
 def strengths(connection: Connection, bank_id: int, message_ids: Collection[int], now: datetime) -> dict[int, float]:
-    """Message id → how many rehearsals at `now` it is worth, for those that have any."""
+    """Message id → its recall weight at `now`, for those that have one."""
     result: dict[int, float] = {}
     for part in batched(list(message_ids)):
         query = select(_c.message_id, _c.weight).where(_c.bank_id == bank_id, _c.message_id.in_(part))

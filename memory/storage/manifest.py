@@ -1,4 +1,4 @@
-"""The directory of a page: who said which of its messages when, and which cells hold them, packed into few bytes."""
+"""The manifest of a page: who said which of its messages when, and which cells hold them, packed into few bytes."""
 
 import json
 import lzma
@@ -64,12 +64,12 @@ class Place(NamedTuple):
     char_stop: int
 
 
-class DirectoryDamaged(StorageError):
+class ManifestDamaged(StorageError):
     """What is stored of a page's messages cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
-class PageDirectory:
+class PageManifest:
     """The messages of a page and their places on it, as columns."""
 
     #: int64[n] each, of the messages in the order of their first places
@@ -92,8 +92,8 @@ class PageDirectory:
     cells: Numbers
 
     @classmethod
-    def of(cls, messages: Iterable[SealedMessage], places: Sequence[Place]) -> "PageDirectory":
-        """The directory of these places and of those of `messages` that have one."""
+    def of(cls, messages: Iterable[SealedMessage], places: Sequence[Place]) -> "PageManifest":
+        """The manifest of these places and of those of `messages` that have one."""
         known = {message.id: message for message in messages}
         order = {message_id: number for number, message_id in enumerate(dict.fromkeys(p.message_id for p in places))}
         found = [known[message_id] for message_id in order]
@@ -159,7 +159,7 @@ class PageDirectory:
         return 1_000 + 260 * len(self) + 250 * len(self.cells) + sum(map(len, self.metadata.values()))
 
     def pack(self) -> bytes:
-        """The directory in few bytes, with a checksum."""
+        """The manifest in few bytes, with a checksum."""
         columns, unit, wide = self._columns()
         numbers = [_planes(column) for column in columns]
         counts = [len(self), len(self.cells), unit, wide, int(self.has_digest.sum())]
@@ -203,15 +203,15 @@ class PageDirectory:
         )
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "PageDirectory":
-        """The directory of `pack`. Raises `DirectoryDamaged`."""
+    def unpack(cls, packed: bytes) -> "PageManifest":
+        """The manifest of `pack`. Raises `ManifestDamaged`."""
         try:
             return cls._unpack(packed)
         except _INVALID as error:
-            raise DirectoryDamaged(_DAMAGED) from error
+            raise ManifestDamaged(_DAMAGED) from error
 
     @classmethod
-    def _unpack(cls, packed: bytes) -> "PageDirectory":
+    def _unpack(cls, packed: bytes) -> "PageManifest":
         read = _Packed(packed)
         n, digested, unit = read.messages, read.digested, read.unit
         ids, threads, times, chars, parts, passages, roles, names, digest, *places = map(read.column, range(_COLUMNS))
@@ -247,13 +247,13 @@ class PageMessages(NamedTuple):
 
     @classmethod
     def unpack(cls, packed: bytes) -> "PageMessages":
-        """The messages of `PageDirectory.pack`, in a quarter of the time that the whole directory takes. Raises
-        `DirectoryDamaged`."""
+        """The messages of `PageManifest.pack`, in a quarter of the time that the whole manifest takes. Raises
+        `ManifestDamaged`."""
         try:
             read = _Packed(packed)
             ids, passages = _sums(read.column(_IDS)), read.column(_PASSAGES) + 1
         except _INVALID as error:
-            raise DirectoryDamaged(_DAMAGED) from error
+            raise ManifestDamaged(_DAMAGED) from error
         several = np.flatnonzero(passages > 1)
         return cls(np.sort(ids), dict(zip(ids[several].tolist(), passages[several].tolist(), strict=True)))
 
@@ -267,20 +267,20 @@ _COLUMNS = 15
 _IDS, _PASSAGES = 0, 5  # their columns
 _HEAD = 5 + _COLUMNS  # counts, and the widths of the columns
 _OTHER_VERSION = (
-    "the directory of a page was written by another version of foxing; export the bank with that, and import it here"
+    "the manifest of a page was written by another version of foxing; export the bank with that, and import it here"
 )
-_DAMAGED = "the directory of a page is damaged; restore the database from a backup"
+_DAMAGED = "the manifest of a page is damaged; restore the database from a backup"
 _INVALID = (lzma.LZMAError, ValueError, IndexError, TypeError)
 
 
 class _Packed:
-    """The parts of a packed directory. Raises one of `_INVALID`, or `DirectoryDamaged` for another format."""
+    """The parts of a packed manifest. Raises one of `_INVALID`, or `ManifestDamaged` for another format."""
 
     def __init__(self, packed: bytes) -> None:
         if zlib.crc32(packed[5:]) != int.from_bytes(packed[1:5], "little"):
             raise ValueError
         if packed[0] != _FORMAT:
-            raise DirectoryDamaged(_OTHER_VERSION)
+            raise ManifestDamaged(_OTHER_VERSION)
         end = 9 + int.from_bytes(packed[5:9], "little")
         self.digests = packed[end:]
         self._body = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(packed[9:end])
@@ -300,7 +300,7 @@ class _Packed:
 
 
 def _places(chars: Numbers, columns: Sequence[Numbers], wide: bool) -> Numbers:
-    """int64[m, 6], see `PageDirectory.cells`, of the last columns of `PageDirectory._columns`."""
+    """int64[m, 6], see `PageManifest.cells`, of the last columns of `PageManifest._columns`."""
     which, header, start, cells, first, rest = columns
     which = _signed(which) + np.arange(len(which))
     char_stop = chars[which] - _signed(rest)

@@ -56,7 +56,7 @@ def memory(opened: Callable[..., Memory]) -> Iterator[Memory]:
 
 
 def recalled(memory: Memory, *ids: str) -> list[float]:
-    return [memory.message("ana", key).rehearsal for key in ids]
+    return [memory.message("ana", key).recall_weight for key in ids]
 
 
 @pytest.mark.parametrize(("words", "often"), [("gardener lavender", "garden"), ("carpenter shelves", "workshop")])
@@ -84,7 +84,7 @@ def test_the_first_match_counts_most(memory: Memory) -> None:
     assert recalled(memory, "garden", "workshop") == [1, 0.5]
 
 
-def test_a_rehearsal_is_worth_half_after_ninety_days(memory: Memory, clock: Clock) -> None:
+def test_a_recall_is_worth_half_after_ninety_days(memory: Memory, clock: Clock) -> None:
     for _ in range(4):
         memory.recall("ana", "lavender")
     memory.tick()
@@ -133,7 +133,7 @@ def test_counts_outlive_the_process_that_closes_the_memory(memory: Memory, opene
 def test_a_setting_turns_counting_off(memory: Memory, opened: Callable[..., Memory]) -> None:
     memory.recall("ana", "lavender")
     memory.close()
-    with opened(rehearsal=False) as off:
+    with opened(recall_weights=False) as off:
         off.recall("ana", "lavender")
         assert recalled(off, "garden") == [1]
 
@@ -191,7 +191,7 @@ def test_banks_and_embeddings_keep_counts_apart(opened: Callable[..., Memory]) -
         memory.recall("ana", "lavender beside the fence", limit=1)
         memory.tick()
         assert recalled(memory, "garden") == [1]
-        assert memory.message("ben", "garden").rehearsal == 0
+        assert memory.message("ben", "garden").recall_weight == 0
         with pytest.raises(NotFound):
             memory.message("ana", "nobody")
 

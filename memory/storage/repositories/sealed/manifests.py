@@ -1,4 +1,4 @@
-"""The directories of pages."""
+"""The manifests of pages."""
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -8,26 +8,26 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, select
 
 from foxing.memory.storage import columns, schema, snapshot
-from foxing.memory.storage.directory import PageDirectory, PageMessages
+from foxing.memory.storage.manifest import PageManifest, PageMessages
 
 from .cache import StampedCache, cache_of
 
-_KNOWN = 1_000  # directories that a transaction remembers, as many as a search needs
-_c = schema.page_directories.c
+_KNOWN = 1_000  # manifests that a transaction remembers, as many as a search needs
+_c = schema.page_manifests.c
 
-Read = TypeVar("Read", PageDirectory, PageMessages)
+Read = TypeVar("Read", PageManifest, PageMessages)
 
 
-def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageDirectory]:
-    """Page id → directory, for the pages that exist. Raises `DirectoryDamaged`."""
+def get(connection: Connection, page_ids: Collection[int]) -> dict[int, PageManifest]:
+    """Page id → manifest, for the pages that exist. Raises `ManifestDamaged`."""
     read = snapshot.of(connection)
-    cache = cache_of(connection).directories
-    return _find(connection, page_ids, {} if read is None else read.directories, cache, PageDirectory.unpack)
+    cache = cache_of(connection).manifests
+    return _find(connection, page_ids, {} if read is None else read.manifests, cache, PageManifest.unpack)
 
 
 def messages_on(connection: Connection, page_ids: Collection[int]) -> dict[int, PageMessages]:
     """Page id → which messages are on it, for the pages that exist: quicker than `get` where that is enough. Raises
-    `DirectoryDamaged`."""
+    `ManifestDamaged`."""
     read = snapshot.of(connection)
     cache = cache_of(connection).messages
     return _find(connection, page_ids, {} if read is None else read.messages, cache, PageMessages.unpack)
@@ -57,8 +57,8 @@ def _read(
     found = cache.get(stamps)
     missing = sorted(stamps.keys() - found.keys())
     if missing:
-        packed = connection.execute(select(_c.page_id, _c.directory).where(columns.among(_c.page_id, missing))).all()
-        read = {page_id: unpack(directory) for page_id, directory in packed}
+        packed = connection.execute(select(_c.page_id, _c.manifest).where(columns.among(_c.page_id, missing))).all()
+        read = {page_id: unpack(manifest) for page_id, manifest in packed}
         cache.put(stamps, read)
         found |= read
     return {page_id: found[page_id] for page_id in stamps}
@@ -71,26 +71,26 @@ def _stamps() -> Select[Any]:
     return select(_c.page_id, _c.stamp).where(wanted)
 
 
-def insert(connection: Connection, page_id: int, directory: PageDirectory) -> None:
-    """Stores the directory of a new page."""
-    connection.execute(schema.page_directories.insert().values(page_id=page_id, **_values(directory)))
+def insert(connection: Connection, page_id: int, manifest: PageManifest) -> None:
+    """Stores the manifest of a new page."""
+    connection.execute(schema.page_manifests.insert().values(page_id=page_id, **_values(manifest)))
 
 
-def update(connection: Connection, page_id: int, directory: PageDirectory) -> None:
-    """Replaces the directory of a page."""
-    connection.execute(schema.page_directories.update().where(_c.page_id == page_id).values(**_values(directory)))
+def update(connection: Connection, page_id: int, manifest: PageManifest) -> None:
+    """Replaces the manifest of a page."""
+    connection.execute(schema.page_manifests.update().where(_c.page_id == page_id).values(**_values(manifest)))
 
 
 def delete(connection: Connection, page_ids: Sequence[int]) -> None:
-    connection.execute(schema.page_directories.delete().where(columns.among(_c.page_id, page_ids)))
+    connection.execute(schema.page_manifests.delete().where(columns.among(_c.page_id, page_ids)))
 
 
-def _values(directory: PageDirectory) -> dict[str, int | bytes]:
-    return {"stamp": secrets.randbits(62), "directory": directory.pack()}
+def _values(manifest: PageManifest) -> dict[str, int | bytes]:
+    return {"stamp": secrets.randbits(62), "manifest": manifest.pack()}
 
 
-def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[int, PageDirectory]]:
-    """Pages with their directories, `_AT_ONCE` of which are read together, in the order given."""
+def of_pages(connection: Connection, page_ids: Iterable[int]) -> Iterable[tuple[int, PageManifest]]:
+    """Pages with their manifests, `_AT_ONCE` of which are read together, in the order given."""
     ids = list(page_ids)
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]

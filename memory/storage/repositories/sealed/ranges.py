@@ -1,6 +1,6 @@
-"""Runs: messages that follow one another in their bank, in one thread and on one page. They say where a message is.
+"""Ranges: messages that follow one another in their bank, in one thread and on one page. They say where a message is.
 
-Runs of a bank do not overlap, but for a message that several pages hold in parts: it is a run by itself on each.
+Ranges of a bank do not overlap, but for a message that several pages hold in parts: it is a range by itself on each.
 """
 
 from bisect import bisect_right
@@ -12,16 +12,16 @@ import numpy as np
 from sqlalchemy import BigInteger, Column, Connection, ScalarSelect, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.directory import PageDirectory
+from foxing.memory.storage.manifest import PageManifest
 
-from . import bank_runs
+from . import bank_ranges
 
-_c = schema.message_runs.c
+_c = schema.message_ranges.c
 _m = schema.messages.c
 _b = schema.banks.c
 
 
-class Run(NamedTuple):
+class MessageRange(NamedTuple):
     """Messages of a bank with ids from `first` to `last`: all that there are, in one thread and on one page."""
 
     first: int
@@ -35,24 +35,24 @@ class Run(NamedTuple):
 _columns = (_c.first_message, _c.last_message, _c.page_id, _c.thread_id, _c.messages)
 
 
-def add(connection: Connection, bank_id: int, page_id: int, directory: PageDirectory) -> None:
-    """Stores the runs of a new page, whose id is above those of all others of its bank: the bank is locked."""
-    _insert(connection, bank_id, {page_id: directory})
-    _count(connection, bank_id, _b.runs_added)
+def add(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
+    """Stores the ranges of a new page, whose id is above those of all others of its bank: the bank is locked."""
+    _insert(connection, bank_id, {page_id: manifest})
+    _count(connection, bank_id, _b.ranges_added)
 
 
-def put(connection: Connection, bank_id: int, directories: Mapping[int, PageDirectory]) -> None:
-    """Stores the runs of pages, which have none: page id → directory."""
-    _insert(connection, bank_id, directories)
-    _count(connection, bank_id, _b.runs_changed)
+def put(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest]) -> None:
+    """Stores the ranges of pages, which have none: page id → manifest."""
+    _insert(connection, bank_id, manifests)
+    _count(connection, bank_id, _b.ranges_changed)
 
 
 def _count(connection: Connection, bank_id: int, changes: Column[int]) -> None:
     connection.execute(schema.banks.update().where(_b.id == bank_id).values({changes: changes + 1}))
 
 
-def _insert(connection: Connection, bank_id: int, directories: Mapping[int, PageDirectory]) -> None:
-    on_them = {int(i) for directory in directories.values() for i in directory.ids}
+def _insert(connection: Connection, bank_id: int, manifests: Mapping[int, PageManifest]) -> None:
+    on_them = {int(i) for manifest in manifests.values() for i in manifest.ids}
     if not on_them:
         return
     others = sorted(on_them | _between(connection, bank_id, min(on_them), max(on_them)))
@@ -65,33 +65,33 @@ def _insert(connection: Connection, bank_id: int, directories: Mapping[int, Page
             "thread_id": run.thread_id,
             "messages": run.messages,
         }
-        for page_id, directory in directories.items()
-        for run in _runs(page_id, directory, others)
+        for page_id, manifest in manifests.items()
+        for run in _ranges(page_id, manifest, others)
     ]
-    connection.execute(schema.message_runs.insert(), rows)
+    connection.execute(schema.message_ranges.insert(), rows)
 
 
-def remove(connection: Connection, bank_id: int, page_id: int, directory: PageDirectory) -> None:
-    """Removes the runs of a page with that directory."""
-    if len(directory):
-        first, last = int(directory.ids.min()), int(directory.ids.max())
+def remove(connection: Connection, bank_id: int, page_id: int, manifest: PageManifest) -> None:
+    """Removes the ranges of a page with that manifest."""
+    if len(manifest):
+        first, last = int(manifest.ids.min()), int(manifest.ids.max())
         of_page = (_c.bank_id == bank_id, _c.first_message >= first, _c.first_message <= last, _c.page_id == page_id)
-        connection.execute(schema.message_runs.delete().where(*of_page))
-        _count(connection, bank_id, _b.runs_changed)
+        connection.execute(schema.message_ranges.delete().where(*of_page))
+        _count(connection, bank_id, _b.ranges_changed)
 
 
 def _between(connection: Connection, bank_id: int, low: int, high: int) -> set[int]:
-    """Ids of open messages between two, and of those with which runs begin."""
+    """Ids of open messages between two, and of those with which ranges begin."""
     still_open = select(_m.id).where(_m.bank_id == bank_id, _m.id > low, _m.id < high)
     begin = select(_c.first_message).where(_c.bank_id == bank_id, _c.first_message > low, _c.first_message < high)
     return {*connection.execute(still_open).scalars(), *connection.execute(begin).scalars()}
 
 
-def _runs(page_id: int, directory: PageDirectory, known: Sequence[int]) -> Iterator[Run]:
-    """The runs of the messages of a page. `known`: ids of these and of other messages of the bank, ascending."""
-    order = np.argsort(directory.ids)
-    ids, threads = directory.ids[order].tolist(), directory.threads[order].tolist()
-    whole, begun = (values[order].tolist() for values in _extent(directory))
+def _ranges(page_id: int, manifest: PageManifest, known: Sequence[int]) -> Iterator[MessageRange]:
+    """The ranges of the messages of a page. `known`: ids of these and of other messages of the bank, ascending."""
+    order = np.argsort(manifest.ids)
+    ids, threads = manifest.ids[order].tolist(), manifest.threads[order].tolist()
+    whole, begun = (values[order].tolist() for values in _extent(manifest))
     first = 0
     for place in range(1, len(ids) + 1):
         if (
@@ -100,28 +100,28 @@ def _runs(page_id: int, directory: PageDirectory, known: Sequence[int]) -> Itera
             or not (whole[place] and whole[place - 1])
             or known[bisect_right(known, ids[place - 1])] != ids[place]
         ):
-            yield Run(ids[first], ids[place - 1], page_id, threads[first], sum(begun[first:place]))
+            yield MessageRange(ids[first], ids[place - 1], page_id, threads[first], sum(begun[first:place]))
             first = place
 
 
-def _extent(directory: PageDirectory) -> tuple[Any, Any]:
+def _extent(manifest: PageManifest) -> tuple[Any, Any]:
     """bool[n] each: whether the page holds all characters of a message, and whether it holds the first."""
-    which, start, stop = directory.cells[:, 0], directory.cells[:, 4], directory.cells[:, 5]
-    held = np.bincount(which, weights=stop - start, minlength=len(directory)).astype(np.int64)
-    begun = np.bincount(which, weights=start == 0, minlength=len(directory)) > 0
-    return held == directory.chars, begun
+    which, start, stop = manifest.cells[:, 0], manifest.cells[:, 4], manifest.cells[:, 5]
+    held = np.bincount(which, weights=stop - start, minlength=len(manifest)).astype(np.int64)
+    begun = np.bincount(which, weights=start == 0, minlength=len(manifest)) > 0
+    return held == manifest.chars, begun
 
 
-def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[Run]]:
-    """Message id → the runs that it is in, for messages on pages: several if several pages hold it."""
+def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dict[int, list[MessageRange]]:
+    """Message id → the ranges that it is in, for messages on pages: several if several pages hold it."""
     values = sorted(set(ids))
     if not values:
         return {}
-    held = bank_runs.known(connection, bank_id)
+    held = bank_ranges.known(connection, bank_id)
     if held is not None:
         rows = held.of_messages(np.array(values, dtype=np.int64))
-        return {i: [Run._make(row) for row in of_one] for i, of_one in rows.items()}
-    # in one statement SQLite would look for each of the ids in each of the runs
+        return {i: [MessageRange._make(row) for row in of_one] for i, of_one in rows.items()}
+    # in one statement SQLite would look for each of the ids in each of the ranges
     firsts = columns.fetch_numbers(connection, _lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
     return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
@@ -132,14 +132,14 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
     values = sorted(set(ids))
     if not values:
         return set()
-    distinct = _lookup(connection.dialect.name, only_runs=True)
+    distinct = _lookup(connection.dialect.name, only_ranges=True)
     firsts = columns.fetch_numbers(connection, distinct, {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
     return {run.page_id for found in known.values() for run in found}
 
 
 @cache
-def _lookup(dialect: str, *, only_runs: bool = False) -> Select[Any]:
+def _lookup(dialect: str, *, only_ranges: bool = False) -> Select[Any]:
     """Of the messages `ids` of the `bank`: the id, and the first message of the run that it is in if it is in any.
     Building the statement takes longer than executing it."""
     wanted = columns.id_table(dialect, bindparam("ids", type_=columns.IdList))
@@ -148,15 +148,15 @@ def _lookup(dialect: str, *, only_runs: bool = False) -> Select[Any]:
     )
     newest = newest.order_by(_c.first_message.desc()).limit(1)
     first = newest.correlate(wanted.table).scalar_subquery()
-    return select(first).select_from(wanted.table).distinct() if only_runs else select(wanted, first)
+    return select(first).select_from(wanted.table).distinct() if only_ranges else select(wanted, first)
 
 
-def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[Run]:
-    """Up to `limit` runs with messages above `message_id`, in their order."""
+def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[MessageRange]:
+    """Up to `limit` ranges with messages above `message_id`, in their order."""
     of_bank = select(*_columns).where(_c.bank_id == bank_id)
     begun = of_bank.where(_c.first_message <= message_id).order_by(_c.first_message.desc()).limit(1)
     rest = of_bank.where(_c.first_message > message_id).order_by(_c.first_message, _c.page_id).limit(limit)
-    found = [Run(*row) for query in (begun, rest) for row in connection.execute(query)]
+    found = [MessageRange(*row) for query in (begun, rest) for row in connection.execute(query)]
     return [run for run in found if run.last > message_id][:limit]
 
 
@@ -165,18 +165,18 @@ def pages_of_thread(connection: Connection, thread_id: int) -> set[int]:
     return set(connection.execute(select(_c.page_id).where(_c.thread_id == thread_id).distinct()).scalars())
 
 
-def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[Run]]:
-    """First message → the runs that begin with it."""
-    known: dict[int, list[Run]] = {}
+def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
+    """First message → the ranges that begin with it."""
+    known: dict[int, list[MessageRange]] = {}
     for row in columns.fetch_numbers(connection, _that_begin(), {"firsts": sorted(firsts), "bank": bank_id}):
-        run = Run._make(row)
+        run = MessageRange._make(row)
         known.setdefault(run.first, []).append(run)
     return known
 
 
 @cache
 def _that_begin() -> Select[Any]:
-    """The runs of the `bank` that begin with the messages `firsts`."""
+    """The ranges of the `bank` that begin with the messages `firsts`."""
     wanted = columns.is_among(_c.first_message, bindparam("firsts", type_=columns.IdList))
     return select(*_columns).where(_c.bank_id == bindparam("bank", type_=BigInteger), wanted)
 

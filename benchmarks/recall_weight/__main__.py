@@ -1,6 +1,6 @@
 """Whether what was asked for before fades later: LoCoMo's answers at `micro`, every second question asked before.
 
-python -m benchmarks.rehearsal --locomo locomo_dev.json.gz --times 0 1 4 16
+python -m benchmarks.recall_weight --locomo locomo_dev.json.gz --times 0 1 4 16
 """
 
 import argparse
@@ -36,7 +36,7 @@ class RehearsedAnswers:
     characters_kept: float
 
 
-def measure_rehearsal(
+def measure_recall_weight(
     memory: Memory, conversations: Sequence[Conversation], times: int, progress: Advance | None = None
 ) -> RehearsedAnswers:
     """Stores each conversation as a bank, asks every second question `times` times, and ages it to `TIER`."""
@@ -73,7 +73,7 @@ def measure_rehearsal(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.rehearsal",
+        prog="python -m benchmarks.recall_weight",
         description=f"Measure how many words of LoCoMo's answers are in their evidence at {TIER}, where every second "
         "question was asked before.",
     )
@@ -95,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         try:
             conversations = read_locomo(options.locomo)
-            rows = [asdict(measure_rehearsal(memory, conversations, times, progress)) for times in options.times]
+            rows = [asdict(measure_recall_weight(memory, conversations, times, progress)) for times in options.times]
         except FoxingError as error:
             sys.exit(f"error: {error}")
     if options.as_json:
-        write_json({"rehearsal": rows})
+        write_json({"recall_weight": rows})
     else:
         show_rows(rows)
 
