@@ -3,8 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,11 +14,10 @@ from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.text.terms import query_terms
 from foxing.memory.text.times.window import Window, parse_since, parse_until, split_query, zone_of
-from foxing.memory.values.metadata import Scalar
 from foxing.memory.values.recall import RecallQuery
 
 from .cursors import Position, decode_cursor, encode_cursor, window_bounds
-from .preference import TimePreference
+from .ranking import TimePreference
 
 #: A date as identifiers are written.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -31,14 +29,10 @@ class ResolvedQuery:
 
     #: index term → its count in the query; empty to list the time window
     terms: dict[str, int]
-    #: the time window, half open, in UTC
-    window: Window
-    #: restricts the answer to one thread
-    thread_id: int | None
+    #: which messages may be in the answer
+    filter: MessageFilter
     #: identifies the bank and the query in cursors, so that the cursor of another one is rejected
     fingerprint: str
-    #: members that the metadata must have
-    metadata: Mapping[str, Scalar] = field(default_factory=dict)
     #: time that the query says, if it also has words
     preference: TimePreference | None = None
     #: where the answer continues; None to begin
@@ -48,58 +42,54 @@ class ResolvedQuery:
         """A cursor for `position`. It holds the window and the preference, so that later pages do not move with the
         clock."""
         preferred = Window(None, None) if self.preference is None else self.preference.window
-        bounds = (self.window.since, self.window.until, preferred.since, preferred.until)
+        bounds = (self.filter.since, self.filter.until, preferred.since, preferred.until)
         return encode_cursor(self.fingerprint, [*(b and b.isoformat() for b in bounds), *position])
-
-    @property
-    def filter(self) -> MessageFilter:
-        """The messages that the window, the thread and the metadata let through."""
-        return MessageFilter(self.window.since, self.window.until, self.thread_id, self.metadata)
 
 
 def resolve(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> ResolvedQuery | None:
     """`query` resolved against `bank` at `now`; None if it names a thread that does not exist. Raises `InvalidTime`,
     `InvalidCursor`."""
-    window = _given_window(query, now)
+    within = _filter(connection, bank, query, now)
+    if within is None:
+        return None
     words, said = split_query(query.query, now, query.timezone) if query.query else ("", None)
-    if window.since is not None and window.until is not None and window.since >= window.until:
+    terms = dict(query_terms(words)) if words.strip() else {}
+    fingerprint = _fingerprint(bank, query)
+    position = None
+    if query.cursor:
+        window, said, position = _positioned(decode_cursor(query.cursor, fingerprint))
+        within = replace(within, since=window.since, until=window.until)
+        if said is not None and not terms:
+            terms = dict(query_terms(query.query or ""))
+    elif said is not None and not terms:  # a time alone asks for all that was said in it
+        listed = narrowed(within, said)
+        if _DATE.search(query.query or "") and not messages.window(connection, bank.id, listed, after=None, limit=1):
+            terms = dict(query_terms(query.query or ""))  # or, if nothing was said then, for who named the date
+        else:
+            within, said = listed, None
+    return ResolvedQuery(terms, within, fingerprint, None if said is None else TimePreference(said), position)
+
+
+def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetime) -> MessageFilter | None:
+    """The messages that the fields of `query` let through; None if it names a thread that does not exist."""
+    zone_of(query.timezone)
+    since = parse_since(query.since, now, query.timezone) if query.since is not None else None
+    until = parse_until(query.until, now, query.timezone) if query.until is not None else None
+    if since is not None and until is not None and since >= until:
         raise InvalidTime("since is not before until; there is no time between them")
     thread_id = None
     if query.thread is not None:
         thread_id = banks.find_thread(connection, bank.id, query.thread)
         if thread_id is None:
             return None
-    terms = dict(query_terms(words)) if words.strip() else {}
-    fingerprint = _fingerprint(bank, query)
-    position = None
-    if query.cursor:
-        position = decode_cursor(query.cursor, fingerprint)
-        window, said, position = _positioned(position)
-        if said is not None and not terms:
-            terms = dict(query_terms(query.query or ""))
-    elif said is not None and not terms:  # a time alone asks for all that was said in it
-        listed = _intersection(window, said)
-        within = MessageFilter(listed.since, listed.until, thread_id, query.metadata or {})
-        if _DATE.search(query.query or "") and not messages.window(connection, bank.id, within, after=None, limit=1):
-            terms = dict(query_terms(query.query or ""))  # or, if nothing was said then, for who named the date
-        else:
-            window, said = listed, None
-    preference = None if said is None else TimePreference(said)
-    return ResolvedQuery(terms, window, thread_id, fingerprint, dict(query.metadata or {}), preference, position)
+    return MessageFilter(since, until, thread_id, query.metadata or {})
 
 
 def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
     """`within`, and in `window`."""
-    both = _intersection(Window(within.since, within.until), window)
-    return replace(within, since=both.since, until=both.until)
-
-
-def _given_window(query: RecallQuery, now: datetime) -> Window:
-    """The window between `since` and `until`."""
-    zone_of(query.timezone)
-    since = parse_since(query.since, now, query.timezone) if query.since is not None else None
-    until = parse_until(query.until, now, query.timezone) if query.until is not None else None
-    return Window(since, until)
+    since = max(filter(None, (within.since, window.since)), default=None)
+    until = min(filter(None, (within.until, window.until)), default=None)
+    return replace(within, since=since, until=until)
 
 
 def _positioned(position: Position) -> tuple[Window, Window | None, Position]:
@@ -107,12 +97,6 @@ def _positioned(position: Position) -> tuple[Window, Window | None, Position]:
     window = Window(*window_bounds(position))
     preferred = Window(*window_bounds(position[2:]))
     return window, None if preferred == Window(None, None) else preferred, position[4:]
-
-
-def _intersection(one: Window, other: Window) -> Window:
-    since = max(filter(None, (one.since, other.since)), default=None)
-    until = min(filter(None, (one.until, other.until)), default=None)
-    return Window(since, until)
 
 
 def _fingerprint(bank: Bank, query: RecallQuery) -> str:

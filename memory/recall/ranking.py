@@ -5,20 +5,49 @@ does. So a message lends part of its score to those before and after it in its t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from foxing.memory.index.scores import Keys, Scores
 from foxing.memory.text.passages import document_key, message_of, passage_of
-
-from .preference import TimePreference
+from foxing.memory.text.times.window import Window
 
 SHARE = 0.4  # of its score that a passage lends to the next one; more finds more, but less of it first
 REACH = 3  # passages to either side; each further one gets less
 LENDERS = 400  # passages that lend, the best ones
+AFTERWARDS = timedelta(days=14)  # what happened is often told some days later
+AFTERWARDS_FACTOR = 0.95
+ELSEWHERE_FACTOR = 0.5
 
 _SHARES = np.array([SHARE * (1 - distance / REACH) for distance in range(REACH)])
+
+
+@dataclass(frozen=True)
+class TimePreference:
+    """A time said in a question: prefers the messages of that window, and those written up to `AFTERWARDS` after it."""
+
+    window: Window
+
+    @property
+    def reach(self) -> Window:
+        """The window with the time after it."""
+        return Window(self.window.since, self._stop)
+
+    def factor(self, at: datetime) -> float:
+        """What the score of a message written at `at` is multiplied by, at most 1."""
+        since, until = self.window.since, self.window.until
+        if (since is not None and at < since) or (self._stop is not None and at >= self._stop):
+            return ELSEWHERE_FACTOR
+        return 1.0 if until is None or at < until else AFTERWARDS_FACTOR
+
+    @property
+    def _stop(self) -> datetime | None:
+        until = self.window.until
+        if until is None:
+            return None
+        return until + min(AFTERWARDS, datetime.max.replace(tzinfo=UTC) - until)
 
 
 def lenders(scores: Scores) -> Scores:

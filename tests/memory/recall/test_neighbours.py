@@ -8,8 +8,7 @@ import pytest
 
 from foxing.memory import InvalidInput, Memory, RecallResult
 from foxing.memory.index.scores import Scores
-from foxing.memory.recall.preference import TimePreference
-from foxing.memory.recall.ranking import LENDERS, lend, lenders, ranked
+from foxing.memory.recall.ranking import LENDERS, TimePreference, lend, lenders, ranked
 from foxing.memory.text.passages import document_key, message_of
 from foxing.memory.text.times import Window
 
