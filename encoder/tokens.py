@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from safetensors.numpy import save as save_safetensors
 
-from foxing.renderer import TIER_SIDES_PX
+from foxing.renderer import all_tiers
 
 from .errors import TokensError
 
@@ -29,9 +29,8 @@ SCALED_NUMBERS = 128
 SCALE_BYTES = 4
 #: The dtype of tokens that are the page image itself: one PNG for all tokens, of variable length.
 PNG = "png"
-#: How a PNG begins, the chunks of a page image, and its longest side.
+#: How a PNG begins, and the chunks of a page image.
 PNG_SIGNATURE, PNG_CHUNKS = b"\x89PNG\r\n\x1a\n", frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-MAX_PNG_SIDE_PX = max(TIER_SIDES_PX.values())
 #: The dtype of tokens that are pieces of one stream of bytes, of variable length; the last piece may be shorter.
 STREAM = "stream"
 #: The code of each dtype in the header.
@@ -248,8 +247,9 @@ def _plain_png(data: bytes) -> bytes:
             raise ValueError("it is truncated or damaged")
         if kind == b"IHDR":
             width, height = (int.from_bytes(data[position + start : position + start + 4]) for start in (8, 12))
-            if not 0 < width <= MAX_PNG_SIDE_PX or not 0 < height <= MAX_PNG_SIDE_PX:
-                raise ValueError(f"it claims {width}×{height} px; a page has at most {MAX_PNG_SIDE_PX} px on a side")
+            most = max(tier.side_px for tier in all_tiers().values())
+            if not 0 < width <= most or not 0 < height <= most:
+                raise ValueError(f"it claims {width}×{height} px; a page has at most {most} px on a side")
         if kind in PNG_CHUNKS:
             parts.append(data[position:stop])
         position = stop

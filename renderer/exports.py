@@ -4,7 +4,7 @@ from .atlas import Atlas, load_atlas
 from .breaks import Edge, cut_run, uncut
 from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
-from .layout import DENSE_PAGE, PRINTED_PAGE, TIER_SIDES_PX, TIERS, TOKEN_SIDE_PX, PageLayout, tier_rank
+from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
 from .page import (
     BLANK,
     GAP_MARK,
@@ -25,6 +25,7 @@ from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render
 from .repertoire import Repertoire
+from .tiers import OWN_TIERS, TOKEN_SIDE_PX, Tier, all_tiers, tier_named, tier_rank
 from .transcription import Transcription, transcribe, transcribe_spans
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
@@ -34,11 +35,10 @@ __all__ = [
     "GAP_MARK",
     "MARKS",
     "NEWLINE_MARK",
+    "OWN_TIERS",
     "PADDING",
     "PRINTED_PAGE",
     "RESERVED",
-    "TIERS",
-    "TIER_SIDES_PX",
     "TOKEN_SIDE_PX",
     "WIDE_TAIL",
     "Atlas",
@@ -58,8 +58,10 @@ __all__ = [
     "RenderError",
     "Repertoire",
     "Span",
+    "Tier",
     "Transcription",
     "Typesetter",
+    "all_tiers",
     "code_points",
     "cut_run",
     "edges_of",
@@ -72,6 +74,7 @@ __all__ = [
     "script_of",
     "shown_cells",
     "shown_text",
+    "tier_named",
     "tier_rank",
     "transcribe",
     "transcribe_spans",

@@ -1,31 +1,15 @@
-"""Page geometry: the grid of cells, and the tiers at which a page is held."""
+"""Page geometry: the grid of cells, and its tokens at each tier."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from .errors import LayoutError
+from .tiers import TOKEN_SIDE_PX, tier_named
 
 GLYPH_WIDTH_PX = 8  # of a narrow glyph of Unifont, or half of a full-width one
 GLYPH_HEIGHT_PX = 16
 MAX_SIDE_PX = 8192  # of a page before it is scaled to a tier
-
-#: Side of the square that one vision token covers in a tier's image, in px.
-TOKEN_SIDE_PX = 64
-#: Side of a full page at each tier, in px, sharpest first. The first four are the modes of DeepSeek-OCR.
-TIER_SIDES_PX: Mapping[str, int] = MappingProxyType(
-    {"large": 1280, "base": 1024, "small": 640, "tiny": 512, "micro": 320}
-)
-#: The names of the tiers, sharpest first.
-TIERS: tuple[str, ...] = tuple(TIER_SIDES_PX)
-
-
-def tier_rank(tier: str) -> int:
-    """Position of `tier` in `TIERS`: 0 is the sharpest. Raises `LayoutError` for an unknown tier."""
-    if tier not in TIER_SIDES_PX:
-        raise LayoutError(f"unknown tier '{tier}'; use one of {', '.join(TIERS)}")
-    return TIERS.index(tier)
 
 
 @dataclass(frozen=True)
@@ -101,8 +85,7 @@ class PageLayout:
 
     def side_px(self, tier: str) -> int:
         """Side of a full page at `tier`, in px. Raises `LayoutError` for an unknown tier."""
-        tier_rank(tier)
-        return TIER_SIDES_PX[tier]
+        return tier_named(tier).side_px
 
     def rows_per_token(self, tier: str) -> int:
         """Grid rows that one row of vision tokens covers. Raises `LayoutError` if they do not divide evenly."""
@@ -122,7 +105,7 @@ class PageLayout:
         """Grid rows of the image of a page that uses `rows_used`: rounded up to whole token rows, at least one; all
         rows if pages are not cropped."""
         if not self.cropped:
-            tier_rank(tier)
+            tier_named(tier)
             return self.rows
         step = self.rows_per_token(tier)
         return min(self.rows, max(step, -(-rows_used // step) * step))

@@ -6,9 +6,10 @@ from PIL import Image
 
 from .atlas import load_atlas
 from .errors import RenderError
-from .layout import DENSE_PAGE, GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, TOKEN_SIDE_PX, PageLayout
+from .layout import DENSE_PAGE, GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, PageLayout
 from .outline import draw_outlines
 from .page import BLANK, WIDE_TAIL, Cells
+from .tiers import TOKEN_SIDE_PX
 
 #: Scales a page to a tier. Antialiased, and keeps more of thin strokes than a box filter.
 RESAMPLING = Image.Resampling.LANCZOS

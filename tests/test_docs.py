@@ -24,6 +24,7 @@ from foxing.api.settings.names import NOT_SETTINGS, environment_name
 from foxing.encoder import CODECS
 from foxing.encoder.plugin import options_of
 from foxing.memory.values.policy import Policy
+from foxing.renderer import DENSE_PAGE, OWN_TIERS
 from foxing.renderer.plugins import OWN_PACKAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -235,3 +236,11 @@ def test_the_functions_that_the_architecture_names_are_where_it_says() -> None:
         assert owner in defined, f"{path} has no {name}"
         if method:
             assert method in {node.name for node in defined[owner].body if isinstance(node, ast.FunctionDef)}, name
+
+
+def test_the_table_of_tiers_is_that_of_the_code() -> None:
+    concepts = (REPOSITORY / "docs" / "concepts.md").read_text(encoding="utf-8")
+    for tier in OWN_TIERS:
+        columns, rows = DENSE_PAGE.columns_per_token(tier.name), DENSE_PAGE.rows_per_token(tier.name)
+        cells = f"{columns} × {rows} = {columns * rows}"
+        assert f"| `{tier.name}` | {tier.side_px} px | {tier.tokens} | {cells} |" in concepts

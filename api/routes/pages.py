@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, Security
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
 from foxing.api.openapi import examples
 from foxing.api.openapi.document import bearer, binary_response, json_response, v1_problem_responses
-from foxing.memory.values.base import Tier
+from foxing.memory.values.base import KnownTier
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.reports import PagePreview
 
@@ -17,7 +17,7 @@ TOKENS_MEDIA_TYPE = "application/vnd.safetensors"
 PNG = "image/png"
 
 TierQuery = Annotated[
-    Tier | None,
+    KnownTier | None,
     Query(description="The tier that the page is held at (the default) or a lower one. Sharper tiers are forgotten."),
 ]
 
@@ -33,7 +33,7 @@ async def list_pages(
     service: ServiceDep,
     limit: LimitQuery = 50,
     cursor: CursorQuery = None,
-    tier: Annotated[Tier | None, Query(description="Restricts the list to pages held at this tier.")] = None,
+    tier: Annotated[KnownTier | None, Query(description="Restricts the list to pages held at this tier.")] = None,
 ) -> Pages:
     """The pages of a bank with their tiers, ages, sizes and confidence."""
     return await service.run(service.memory.pages, bank, limit=limit, cursor=cursor, tier=tier)
@@ -91,7 +91,7 @@ async def preview_page(
     page_id: PagePath,
     service: ServiceDep,
     tier: Annotated[
-        Tier | None, Query(description="A tier below the one that the page is held at; by default the next one.")
+        KnownTier | None, Query(description="A tier below the one that the page is held at; by default the next one.")
     ] = None,
 ) -> PagePreview:
     """The messages on a page before and after it moves to a lower tier, and how many words of each class stay. Nothing

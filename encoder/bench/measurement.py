@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.drawing import PageDrawer
 from foxing.encoder.tokens import VisionTokens
-from foxing.renderer import Page, grid_text, render
+from foxing.renderer import OWN_TIERS, Page, grid_text, render
 
 from .comparison import compare_pages, compare_words, count_characters, kept_of_messages
 from .corpus import PageSet
@@ -26,7 +26,7 @@ CALIBRATION_BINS = 15
 CLEAN = "clean"
 CONDITIONS_TIER = "small"  # at which degraded images are measured
 #: The tiers that a page passes through as it ages under the default policy.
-AGEING_TIERS = ("base", "small", "tiny", "micro")
+AGEING_TIERS = tuple(tier.name for tier in OWN_TIERS if tier.from_age is not None)
 
 
 @dataclass(frozen=True)

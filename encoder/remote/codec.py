@@ -21,11 +21,11 @@ from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
     PRINTED_PAGE,
-    TIERS,
     TOKEN_SIDE_PX,
     Cells,
     PageLayout,
     Repertoire,
+    all_tiers,
     code_points,
     render,
     tier_rank,
@@ -71,7 +71,9 @@ class EndpointCodec:
         self.options = options
         self.endpoint = endpoint
         self.layout = LAYOUTS[options.columns]
-        self.tiers: Mapping[str, TierSpec] = MappingProxyType({tier: _tier_spec(self.layout, tier) for tier in TIERS})
+        self.tiers: Mapping[str, TierSpec] = MappingProxyType(
+            {tier: _tier_spec(self.layout, tier) for tier in all_tiers()}
+        )
         self.weights = f"{PNG}-{self.layout.columns}x{self.layout.rows}"
         self._dispatcher = PageDispatcher(endpoint, self._check, self._read_page)
 

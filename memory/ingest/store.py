@@ -23,8 +23,8 @@ from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
 from foxing.memory.values.policy import Policy
-from foxing.renderer import TIERS
 from foxing.renderer.clock import later
+from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
@@ -294,7 +294,7 @@ class _BankWriter:
                 raise Conflict(f"the id '{key}' occurs twice in this call, with different messages; use another id")
         self._new += [(item, request.now) for item in new.values()]
         start = min((self._age_start(item, request.now) for item in new.values()), default=None)
-        ageing = None if start is None else self._policy.forecast(start, dict.fromkeys(TIERS))
+        ageing = None if start is None else self._policy.forecast(start, all_tiers())
         return StoreResult(ids=ids, stored=len(new), duplicates=len(ids) - len(new), ageing=ageing)
 
     @cached_property

@@ -16,7 +16,7 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.telemetry import Value, step_of_bank
 from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
-from foxing.renderer import TIERS, Progress, tier_rank
+from foxing.renderer import Progress, all_tiers, tier_rank
 
 from .changes import BatchOutcome, Change, DiscardTimes
 from .plan import Move, plan
@@ -253,7 +253,7 @@ class Ager:
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
         """The moves that the policy requires of a bank."""
         last = policy.served_by(self.codec.tiers).tier_at(LONGEST, self.codec.tiers)
-        unfinished = [tier for tier in TIERS if tier_rank(tier) < tier_rank(last)]
+        unfinished = [tier for tier in all_tiers() if tier_rank(tier) < tier_rank(last)]
         after = 0
         while rows := pages.ageing_candidates(connection, bank_id, unfinished, now, after, _PAGES_AT_ONCE):
             yield from plan(rows, policy, now, self.codec.tiers)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,13 +12,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     Strict,
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from foxing.memory.errors import InvalidCursor, InvalidInput, InvalidTime
+from foxing.renderer.tiers import all_tiers
 
 INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, or leave it out"
 
@@ -108,7 +111,25 @@ def _check_integer(value: Any) -> Any:
 #: JSON has one type for all numbers, so that 5.0 is an integer.
 INTEGRAL = BeforeValidator(_check_integer)
 
-Tier = Literal["large", "base", "small", "tiny", "micro"]
+
+class _TierNames:
+    """Lists the tiers in the JSON schema of their names."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": list(all_tiers())}
+
+
+def _check_tier(value: str) -> str:
+    known = all_tiers()
+    if value not in known:
+        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": ", ".join(known)})
+    return value
+
+
+#: The name of a tier, one of this package or of another.
+Tier = Annotated[str, _TierNames()]
+#: The name of a tier that is known here; callers give only these.
+KnownTier = Annotated[Tier, AfterValidator(_check_tier)]
 MAX_LIMIT = 500
 #: How many entries of a list to return.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]

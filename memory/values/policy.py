@@ -24,9 +24,9 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.errors import InvalidPolicy
 from foxing.renderer.clock import later
-from foxing.renderer.layout import TIERS, tier_rank
+from foxing.renderer.tiers import OWN_TIERS, all_tiers, tier_rank
 
-from .base import Input, Moment, Tier, Value
+from .base import Input, KnownTier, Moment, Tier, Value
 
 #: What ages count from: when the last message came into the bank or was said, or only when it was said.
 AgeFrom = Literal["arrival", "message"]
@@ -34,7 +34,6 @@ LONGEST = timedelta(days=36_525)  # 100 years
 #: In the schema; years, months and weeks are taken as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"
 _ISO_DURATION = re.compile(r"[+-]?P")
-_KEEP_TEXT = re.compile(rf"fresh|always|until:({'|'.join(TIERS)})")
 
 
 def _iso(duration: timedelta) -> str:
@@ -62,11 +61,23 @@ Duration = Annotated[
 _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
 
+#: The tier of a new page by default.
+_FRESH = next(tier.name for tier in OWN_TIERS if tier.from_age == timedelta(0))
+
+
+def _keep_text_choices() -> list[str]:
+    return ["fresh", "always", *(f"until:{tier}" for tier in all_tiers())]
+
+
+def _keep_text_schema(schema: dict[str, Any]) -> None:
+    schema["enum"] = _keep_text_choices()
+
+
 class PolicyStep(Input):
     """A page is held at `tier` from age `after` on."""
 
     after: Duration = Field(description="Age of the page, in ISO 8601; see `age_from`.", examples=["P7D"])
-    tier: Tier = Field(description="The tier from that age on.", examples=["small"])
+    tier: KnownTier = Field(description="The tier from that age on.", examples=["small"])
 
 
 class AgeingStep(Value):
@@ -91,14 +102,9 @@ class AgeingForecast(Value):
 class Policy(Input):
     """An ageing policy: steps to lower tiers, and how long text, open messages and dropped data are kept."""
 
-    fresh: Tier = Field("base", description="The tier of a page when it is sealed.")
+    fresh: KnownTier = Field(_FRESH, description="The tier of a page when it is sealed.")
     steps: Annotated[tuple[PolicyStep, ...], Strict(False)] = Field(
-        (
-            PolicyStep(after=timedelta(days=7), tier="small"),
-            PolicyStep(after=timedelta(days=30), tier="tiny"),
-            PolicyStep(after=timedelta(days=365), tier="micro"),
-        ),
-        max_length=len(TIERS) - 1,
+        tuple(PolicyStep(after=tier.from_age, tier=tier.name) for tier in OWN_TIERS if tier.from_age),
         description="Steps to lower tiers, in ascending order of age.",
     )
     keep_text: str = Field(
@@ -106,7 +112,7 @@ class Policy(Input):
         description="How long exact text is kept: 'fresh': until the page first ages; 'always'; 'until:<tier>': until "
         "the page reaches that tier.",
         examples=["fresh", "always", "until:tiny"],
-        json_schema_extra={"enum": ["fresh", "always", *(f"until:{tier}" for tier in TIERS)]},
+        json_schema_extra=_keep_text_schema,
     )
     seal_after: Duration = Field(timedelta(days=30), description="Age at which an open message is sealed.")
     undo_window: Duration = Field(timedelta(days=7), description="How long what ageing drops can be restored.")
@@ -125,7 +131,7 @@ class Policy(Input):
     @field_validator("keep_text")
     @classmethod
     def _known_keep_text(cls, value: str) -> str:
-        if not _KEEP_TEXT.fullmatch(value):
+        if value not in _keep_text_choices():
             raise ValueError(f"keep_text must be 'fresh', 'always' or 'until:<tier>', not '{value}'")
         return value
 

@@ -26,13 +26,13 @@ from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
     PRINTED_PAGE,
-    TIERS,
     WIDE_TAIL,
     Cells,
     Entry,
     Page,
     PageLayout,
     Typesetter,
+    all_tiers,
     grid_text,
     rasterize,
     render,
@@ -70,7 +70,7 @@ def drawn_ink(page: Page) -> npt.NDArray[np.bool_]:
     return np.asarray((cells < 255).any((1, 3)))
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 def test_the_ink_of_a_printed_page_is_exact_at_every_tier(tier: str) -> None:
     text = f"{WORDS} ▒▶◆ snake_case __init__ [x] |a|b| ~ ` ' . , ' {WORDS}\n\n████ 漢字と仮名。 _\n" * 4
     page, ink = page_and_ink(text, tier, PRINTED_PAGE)

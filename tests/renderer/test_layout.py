@@ -8,12 +8,12 @@ import pytest
 
 from foxing.renderer import (
     DENSE_PAGE,
+    OWN_TIERS,
     PRINTED_PAGE,
-    TIER_SIDES_PX,
-    TIERS,
     TOKEN_SIDE_PX,
     LayoutError,
     PageLayout,
+    all_tiers,
     tier_rank,
 )
 
@@ -37,13 +37,13 @@ def test_the_dense_page_at_each_tier(tier: str, side_px: int, tokens: int, cells
 
 
 def test_a_token_covers_an_even_number_of_columns() -> None:
-    assert all(DENSE_PAGE.columns_per_token(tier) % 2 == 0 for tier in TIERS)
+    assert all(DENSE_PAGE.columns_per_token(tier) % 2 == 0 for tier in all_tiers())
 
 
 def test_tiers_are_ordered_sharpest_first() -> None:
-    assert tuple(tier for tier, *_ in DENSE) == TIERS
-    assert sorted(TIERS, key=tier_rank) == list(TIERS)
-    sides = list(TIER_SIDES_PX.values())
+    assert tuple(tier for tier, *_ in DENSE) == tuple(all_tiers())
+    assert sorted(all_tiers(), key=tier_rank) == list(all_tiers())
+    sides = [tier.side_px for tier in OWN_TIERS]
     assert sides == sorted(sides, reverse=True)
 
 

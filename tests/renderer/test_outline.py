@@ -11,7 +11,6 @@ from PIL import Image
 from foxing.renderer import (
     BLANK,
     PRINTED_PAGE,
-    TIER_SIDES_PX,
     WIDE_TAIL,
     Cells,
     Entry,
@@ -22,6 +21,7 @@ from foxing.renderer import (
     load_atlas,
     rasterize,
     render,
+    tier_named,
 )
 from foxing.renderer.outline import FONT_PATH, OutlineGlyphs
 
@@ -92,7 +92,7 @@ def test_a_tail_without_a_full_width_character_is_blank() -> None:
 def test_a_printed_page_is_square_at_every_tier(tier: str) -> None:
     for text in ("One line.", "word " * 900):
         image = render(printed(text), PRINTED_PAGE, tier)
-        assert image.size == (TIER_SIDES_PX[tier], TIER_SIDES_PX[tier])
+        assert image.size == (tier_named(tier).side_px, tier_named(tier).side_px)
         assert image.mode == "L"
 
 

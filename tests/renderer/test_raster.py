@@ -11,8 +11,6 @@ from PIL import Image
 from foxing.renderer import (
     BLANK,
     DENSE_PAGE,
-    TIER_SIDES_PX,
-    TIERS,
     WIDE_TAIL,
     Cells,
     Entry,
@@ -20,10 +18,12 @@ from foxing.renderer import (
     PageLayout,
     RenderError,
     Typesetter,
+    all_tiers,
     code_points,
     load_atlas,
     rasterize,
     render,
+    tier_named,
 )
 
 # In Unifont's hexadecimal format: 16 rows from the top, the leftmost pixel in the high bit.
@@ -97,21 +97,21 @@ def test_a_misread_page_can_be_drawn() -> None:
         assert (pixels[:, 8 * column : 8 * column + 8] == 255).all(), column
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 def test_a_full_page_is_square_at_every_tier(tier: str) -> None:
     image = render(full_page(), DENSE_PAGE, tier)
     assert image.mode == "L"
-    assert image.size == (TIER_SIDES_PX[tier],) * 2
+    assert image.size == (tier_named(tier).side_px,) * 2
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 @pytest.mark.parametrize("rows_used", [1, 7, 31, 33, 79])
 def test_a_partly_filled_page_is_cropped_to_whole_token_rows(tier: str, rows_used: int) -> None:
     image = render(full_page()[:rows_used], DENSE_PAGE, tier)
     tokens = DENSE_PAGE.vision_tokens(rows_used, tier)
-    assert image.size == (TIER_SIDES_PX[tier], tokens // DENSE_PAGE.token_rows(tier) * 64)
+    assert image.size == (tier_named(tier).side_px, tokens // DENSE_PAGE.token_rows(tier) * 64)
     assert image.size[1] % 64 == 0
-    assert image.size[1] * 80 >= rows_used * TIER_SIDES_PX[tier]
+    assert image.size[1] * 80 >= rows_used * tier_named(tier).side_px
 
 
 def test_the_largest_tier_is_not_scaled() -> None:
@@ -119,7 +119,7 @@ def test_the_largest_tier_is_not_scaled() -> None:
     assert np.array_equal(np.asarray(render(cells, DENSE_PAGE, "large")), rasterize(cells))
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 def test_downsampling_keeps_the_mean_brightness(tier: str) -> None:
     cells = full_page()
     sharp, image = rasterize(cells), np.asarray(render(cells, DENSE_PAGE, tier))
@@ -133,11 +133,11 @@ def test_downsampling_is_antialiased() -> None:
 
 
 def test_blank_paper_is_white_at_every_tier() -> None:
-    for tier in TIERS:
+    for tier in all_tiers():
         assert (np.asarray(render(grid("", 160), DENSE_PAGE, tier)) == 255).all()
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 def test_a_crop_shows_what_the_full_page_shows(tier: str) -> None:
     """Except at the lower edge, where the filter reaches into the rows below."""
     cells, rows = full_page(), DENSE_PAGE.rows_per_token(tier)
@@ -146,7 +146,7 @@ def test_a_crop_shows_what_the_full_page_shows(tier: str) -> None:
     assert np.array_equal(part[:48], whole[:48])
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", all_tiers())
 def test_the_same_cells_give_the_same_bytes(tier: str) -> None:
     assert png(render(full_page(), DENSE_PAGE, tier)) == png(render(full_page(), DENSE_PAGE, tier))
 

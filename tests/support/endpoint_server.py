@@ -26,7 +26,7 @@ from foxing.encoder.bench.documents import entries
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.encoder.remote.requests import NGRAM
 from foxing.encoder.remote.retries import Timing
-from foxing.renderer import TIER_SIDES_PX, WIDE_TAIL, Page, Typesetter, grid_text, render
+from foxing.renderer import OWN_TIERS, WIDE_TAIL, Page, Typesetter, grid_text, render
 
 MODEL = "ocr-1"
 KEY = "correct-horse-battery"
@@ -56,7 +56,7 @@ class NativeModel:
 
     def read_ahead(self, images: Sequence[Image.Image]) -> None:
         """Reads images of one tier in one batch and keeps the answers."""
-        tier = next(name for name, side in TIER_SIDES_PX.items() if side == images[0].width)
+        tier = next(tier.name for tier in OWN_TIERS if tier.side_px == images[0].width)
         for image, reading in zip(images, self.codec.decode(self.codec.encode(images, tier)), strict=True):
             answer: Tokenized = []
             for row, sure in zip(reading.cells, reading.confidence, strict=True):

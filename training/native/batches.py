@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 
 def degrade(image: Image.Image, tier: str, generator: random.Random) -> Image.Image:
     """The page as a scanner might deliver it: shifted, blurred, noisy, faded or compressed."""
-    if generator.random() < SHIFTED[tier]:
+    if generator.random() < SHIFTED.get(tier, 0.5):
         dx, dy = generator.choice([-1.0, 0.0, 1.0]), generator.choice([-1.0, 0.0, 1.0])
         if generator.random() < 0.3:
             dx, dy = dx * generator.random(), dy * generator.random()

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from foxing.encoder.native.entropy.alphabet import COLUMNS
+from foxing.renderer import OWN_TIERS
 
 PAIRS = COLUMNS // 2  # 80 pairs of cells in a row
 
@@ -16,6 +17,10 @@ class TierDims:
     pair_px: int
     #: Vision tokens of a page, at most.
     tokens: int
+
+
+def _own_tiers() -> dict[str, TierDims]:
+    return {tier.name: TierDims(8 if tier.side_px <= 8 * PAIRS else 16, tier.tokens) for tier in OWN_TIERS}
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,7 @@ class NativeDims:
     #: Bytes of a vision token.
     token_bytes: int = 48
     #: The tiers, by name.
-    tiers: dict[str, TierDims] = field(
-        default_factory=lambda: {
-            "large": TierDims(16, 400),
-            "base": TierDims(16, 256),
-            "small": TierDims(8, 100),
-            "tiny": TierDims(8, 64),
-            "micro": TierDims(8, 25),
-        }
-    )
+    tiers: dict[str, TierDims] = field(default_factory=_own_tiers)
 
     def to_dict(self) -> dict[str, Any]:
         """The dimensions as JSON."""

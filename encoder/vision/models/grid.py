@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from foxing.encoder.errors import CodecError
-from foxing.renderer import TIER_SIDES_PX
+from foxing.renderer import all_tiers
 
 from .chat_template import ChatTemplate
 from .checkpoint import Checkpoint, load_network, load_tokenizer, parse_config, read_config, transformers
 from .model import PageFeatures, RepeatRule, VisionModel
 from .preprocessing import Preprocessing, read_preprocessing
 
-#: A printed page at `micro` has letters of 4 × 8 px, which none of these models reads.
-TIERS = {tier: side for tier, side in TIER_SIDES_PX.items() if tier != "micro"}
+#: Side in px below which the letters of a printed page are too small for these models: 4 × 8 px at 320.
+LEAST_SIDE_PX = 512
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,7 @@ class GridModel(VisionModel):
 def tier_sides(images: Preprocessing, step_px: int) -> dict[str, int]:
     """Side of the image in px by tier. Where the processor's limits leave two tiers the same side, the lower one has
     it."""
-    sides = {tier: images.side_px(side, step_px) for tier, side in TIERS.items()}
+    legible = [tier for tier in all_tiers().values() if tier.side_px >= LEAST_SIDE_PX]
+    sides = {tier.name: images.side_px(tier.side_px, step_px) for tier in legible}
     later = [*list(sides.values())[1:], 0]
     return {tier: side for (tier, side), lower in zip(sides.items(), later, strict=True) if side > lower}

@@ -15,7 +15,7 @@ from foxing.api.settings import load_settings
 from foxing.encoder import load_codec
 from foxing.encoder.remote.codec import EndpointCodec
 from foxing.memory import Memory, ReaderFailed
-from foxing.renderer import TIER_SIDES_PX, Entry, Typesetter, grid_text
+from foxing.renderer import Entry, Typesetter, all_tiers, grid_text
 
 START = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
@@ -220,7 +220,7 @@ def test_codec_check_reports_the_endpoint_and_the_accuracy(
     assert document["runs_on"]["model"] == MODEL
     assert {"foxing", "httpx", "python"} <= set(document["runs_on"])
     rows = document["tiers"]
-    assert [row["tier"] for row in rows] == list(TIER_SIDES_PX)
+    assert [row["tier"] for row in rows] == list(all_tiers())
     assert rows[0]["accuracy"] > 0.97
     assert [row["prompt_tokens"] for row in rows] == [300] * 5
     assert all(row["token_bytes"] > 1000 for row in rows)

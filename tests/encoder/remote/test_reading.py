@@ -32,7 +32,7 @@ from foxing.encoder import (
 from foxing.encoder import VisionTokens as Tokens
 from foxing.encoder.bench import accuracy
 from foxing.encoder.conformance import CHECKS, sample_page
-from foxing.renderer import TIER_SIDES_PX, render
+from foxing.renderer import all_tiers, render
 
 
 def faulty(tokens: Sequence[Tokens]) -> Callable[[bytes, int], str]:
@@ -219,7 +219,7 @@ def test_pages_of_another_grid_are_rejected_without_a_request(server: Server, lo
 def test_tesseract_behind_the_server_reads_printed_pages(served: Callable[[Model], Server], load: LoadCodec) -> None:
     server = served(TesseractModel())
     codec = load(server.url, columns=80)
-    assert list(codec.tiers) == list(TIER_SIDES_PX)
+    assert list(codec.tiers) == list(all_tiers())
     page = sample_page(codec, 6)
     reading = codec.decode(tokens_of(codec, [page], "large"))[0]
     assert accuracy(page.text, reading.text) > 0.9

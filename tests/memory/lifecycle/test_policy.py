@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from foxing.memory.errors import InvalidPolicy
 from foxing.memory.values.policy import Policy, PolicyStep
-from foxing.renderer import TIERS
+from foxing.renderer import all_tiers
 
-EVERY_TIER = dict.fromkeys(TIERS)
+EVERY_TIER = all_tiers()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_steps_to_tiers_that_the_codec_lacks_are_skipped() -> None:
     ("keep_text", "kept_at"),
     [
         ("fresh", {"base"}),
-        ("always", set(TIERS)),
+        ("always", set(all_tiers())),
         ("until:large", set()),
         ("until:small", {"large", "base"}),
         ("until:micro", {"large", "base", "small", "tiny"}),
@@ -52,7 +52,7 @@ def test_steps_to_tiers_that_the_codec_lacks_are_skipped() -> None:
 )
 def test_tiers_that_keep_exact_text(keep_text: str, kept_at: set[str]) -> None:
     policy = Policy(keep_text=keep_text)
-    assert {tier for tier in TIERS if policy.keeps_text(tier)} == kept_at
+    assert {tier for tier in all_tiers() if policy.keeps_text(tier)} == kept_at
 
 
 def test_policy_round_trips_with_iso_8601_durations() -> None:
