@@ -18,9 +18,9 @@ from foxing.memory.values.base import CURSOR, MAX_CURSOR_CHARS
 from foxing.renderer import FoxingError
 
 from .metrics import Metrics
-from .service.readiness import Readiness
-from .service.store_queue import StoreQueue
+from .readiness import Readiness
 from .settings import Settings
+from .store_queue import StoreQueue
 
 EMBEDDING_PAUSE_S = 0.05  # in which messages gather, to be embedded and written together
 

@@ -52,7 +52,7 @@ class PoolOptions:
         from foxing.api.memory_factory import open_memory
         from foxing.memory.bulk.ray_pool import ActorOptions, RayPool
         from foxing.memory.errors import PoolError
-        from foxing.memory.storage.engines import database_url
+        from foxing.memory.storage.options import database_url
 
         settings = state.settings()
         with RayPool(partial(open_memory, settings), ActorOptions(self.actors, self.gpus)) as pool:

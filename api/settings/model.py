@@ -10,7 +10,7 @@ from foxing.memory import DatabaseOptions
 from foxing.memory.index.embedder import EndpointOptions
 from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
-from foxing.memory.storage.engines import BLOBS_MIN_BYTES
+from foxing.memory.storage.options import BLOBS_MIN_BYTES
 from foxing.renderer.readers import ReaderProfileError, Readers
 
 from .codecs import CodecSettings, checked_codecs, with_plain_names

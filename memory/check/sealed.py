@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.manifest import Numbers, PageManifest
 from foxing.memory.storage.repositories import messages
 from foxing.memory.storage.repositories.banks import Bank
@@ -244,11 +245,11 @@ class SealedChecks:
     def next_id(self) -> Iterator[Problem]:
         """That no message gets an id that another has had; once all banks are surveyed."""
         with self._database.read() as connection:
-            following = sealed.next_message_id(connection)
+            following = dialect_of(connection).next_message_id(connection)
         if following <= self._newest:
             yield Problem(
                 f"the next message would get id {following}, and there is one with id {self._newest}",
-                in_one(self._database, partial(sealed.raise_next_message_id, message_id=self._newest)),
+                in_one(self._database, partial(_raise_next_id, above=self._newest)),
             )
 
     def recall_weights(self, survey: BankSurvey) -> Iterator[Problem]:
@@ -267,3 +268,12 @@ class SealedChecks:
                     f"{len(lost)} recall weights of bank {survey.bank} are of messages that do not exist",
                     in_bank(self._database, survey.bank_id, remove),
                 )
+
+
+def _raise_next_id(connection: Connection, above: int) -> bool:
+    """Has the next message get an id above this one; whether it would not have."""
+    dialect = dialect_of(connection)
+    if dialect.next_message_id(connection) > above:
+        return False
+    dialect.set_last_message_id(connection, above)
+    return True

@@ -6,6 +6,7 @@ from functools import partial
 
 from foxing.memory.errors import InvalidPolicy
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import references, rows
 from foxing.memory.storage.schema_objects import unknown_objects
@@ -19,7 +20,7 @@ _RESTORE = "restore a backup"
 def check_file(database: Database) -> Iterator[Problem]:
     """What SQLite finds wrong with its file."""
     with database.read() as connection:
-        damage = rows.file_damage(connection, EXAMPLES)
+        damage = dialect_of(connection).file_damage(connection, EXAMPLES)
     for line in damage:
         yield Problem(f"{line}; {_RESTORE}")
 

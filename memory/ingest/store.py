@@ -15,6 +15,7 @@ from foxing.memory.errors import Conflict, InvalidInput, MemoryFault
 from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import MessageCodes, joined, spoken
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
@@ -238,7 +239,8 @@ class _BankWriter:
         given = [item.key for item in items if item.key is not None]
         self._find_stored([item for item in items if item.key is None and item in self._ids])
         unknown = [item for item in items if item not in self._stored]
-        self._ids |= dict(zip(unknown, messages.reserve_ids(self._connection, len(unknown)), strict=True))
+        reserved = dialect_of(self._connection).reserve_message_ids(self._connection, len(unknown))
+        self._ids |= dict(zip(unknown, reserved, strict=True))
         known = messages.by_keys(self._connection, self._bank.id, given) if given else {}
         answers = [self._answer(request, known) for request in self._requests]
         if self._new:

@@ -16,6 +16,7 @@ import numpy as np
 from foxing.memory.index.embedder import Embedder
 from foxing.memory.index.search_index import Hit, SearchIndex, SearchQuery
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages
 from foxing.memory.values.policy import Policy
@@ -41,7 +42,7 @@ class IndexedBank:
         """Stores messages with the words of `texts`."""
         with self.database.write() as connection:
             first = len(self.ids)
-            new = messages.reserve_ids(connection, len(texts))
+            new = dialect_of(connection).reserve_message_ids(connection, len(texts))
             rows = [self._row(i, first + n, text, thread) for n, (i, text) in enumerate(zip(new, texts, strict=True))]
             messages.insert(connection, rows, self.id)
             self.index.add(connection, self.id, {i: [_terms(text)] for i, text in zip(new, texts, strict=True)})

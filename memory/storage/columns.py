@@ -1,9 +1,8 @@
 """Column types and functions that SQLite and PostgreSQL share."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,19 +10,14 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
-    Connection,
     DateTime,
     Dialect,
     Integer,
-    Select,
     String,
     Text,
     TypeDecorator,
     bindparam,
     case,
-    column,
-    func,
-    select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.compiler import compiles
@@ -46,8 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime reached the database")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return value.astimezone(UTC)  # SQLite's type leaves the time zone out
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -57,8 +50,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         read = super().result_processor(dialect, coltype)
-        if read is None or dialect.name != "sqlite":
-            return read
+        if read is None:
+            return None
 
         def checked(value: Any) -> datetime | None:
             try:
@@ -72,23 +65,24 @@ class UtcDateTime(TypeDecorator[datetime]):
 _ESCAPE = "\x10"  # data link escape: hardly ever in a text, and doubled where it is
 
 
-class UserText(TypeDecorator[str]):
-    """Text as users send it, NUL included. PostgreSQL cannot store NUL, so that it is escaped there, reversibly."""
+class EscapedText(TypeDecorator[str]):
+    """Text in PostgreSQL, which cannot store NUL, so that it is escaped, reversibly."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        # an escaped text may be longer than the text, so that only SQLite has the length, which it does not enforce
-        length = self.impl_instance.length if isinstance(self.impl_instance, String) else None
-        sqlite = dialect.name == "sqlite"
-        return String(length) if sqlite and length is not None else Text()
-
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value if value is None or dialect.name == "sqlite" else _escaped(value)
+        return None if value is None else _escaped(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return value if value is None or dialect.name == "sqlite" else _unescaped(value)
+        return None if value is None else _unescaped(value)
+
+
+def user_text(chars: int | None = None) -> TypeEngine[str]:
+    """Text as users send it, NUL included. An escaped text may be longer than the text, so that only SQLite has the
+    length, which it does not enforce."""
+    plain = Text() if chars is None else String(chars)
+    return plain.with_variant(EscapedText(), "postgresql")
 
 
 def _escaped(text: str) -> str:
@@ -101,20 +95,21 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.join(part.replace(_ESCAPE + "0", "\0") for part in text.split(2 * _ESCAPE))
 
 
-class JsonObject(TypeDecorator[dict[str, Any]]):
-    """A JSON object; None is SQL's null. PostgreSQL searches only JSONB, in whose strings NUL is escaped."""
+class EscapedJson(TypeDecorator[dict[str, Any]]):
+    """A JSON object in PostgreSQL, which searches only JSONB, in whose strings NUL is escaped."""
 
-    impl = JSON(none_as_null=True)
+    impl = JSONB(none_as_null=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(JSONB(none_as_null=True) if dialect.name == "postgresql" else self.impl_instance)
-
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> Any:
-        return value if dialect.name == "sqlite" else _with_strings(value, _escaped)
+        return _with_strings(value, _escaped)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return value if dialect.name == "sqlite" else _with_strings(value, _unescaped)
+        return _with_strings(value, _unescaped)
+
+
+#: A JSON object; None is SQL's null.
+JsonObject: TypeEngine[Any] = JSON(none_as_null=True).with_variant(EscapedJson(), "postgresql")
 
 
 def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
@@ -138,19 +133,19 @@ def _octet_length_in_sqlite(element: octet_length, compiler: SQLCompiler, **opti
     return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
 
 
-class IdList(TypeDecorator[Sequence[int]]):
-    """Ids as one parameter, whatever their number: an IN (…) with a parameter for each takes longer to build than to
-    answer."""
+class JsonIds(TypeDecorator[Sequence[int]]):
+    """Ids as JSON, which SQLite reads as a table."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(BigInteger()))
-
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
-        ids = list(value or ())
-        return json.dumps(ids) if dialect.name == "sqlite" else ids
+        return json.dumps(list(value or ()))
+
+
+#: Ids as one parameter, whatever their number: an IN (…) with a parameter for each takes longer to build than to
+#: answer.
+IdList: TypeEngine[Sequence[int]] = JsonIds().with_variant(ARRAY(BigInteger()), "postgresql")
 
 
 class is_among(GenericFunction[Any]):
@@ -176,13 +171,6 @@ def _is_among_in_postgresql(element: is_among, compiler: SQLCompiler, **options:
 def among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
     """The condition that a column is one of `ids`."""
     return is_among(column, bindparam(None, list(ids), IdList))
-
-
-def id_table(dialect: str, ids: ColumnElement[Any]) -> Any:
-    """The ids of an `IdList` as the column of a table, to join with."""
-    if dialect == "sqlite":
-        return func.json_each(ids).table_valued(column("value", BigInteger)).c.value
-    return func.unnest(ids).table_valued(column("value", BigInteger)).render_derived().c.value
 
 
 class json_contains(GenericFunction[bool]):
@@ -221,21 +209,3 @@ Key = BigInteger().with_variant(Integer(), "sqlite")
 
 #: Text without control characters that is compared byte by byte, whatever the language of the database.
 ByteOrdered = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def fetch_numbers(
-    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
-) -> Sequence[Sequence[Any]]:
-    """The rows of a query for whole numbers, in no order. From SQLite they come as one: for each row its driver gives
-    the interpreter's lock away, and gets it back behind all threads that compute. `query`: made once, and kept."""
-    if connection.dialect.name != "sqlite":
-        return connection.execute(query, parameters or {}).all()
-    rows: list[list[Any]] = json.loads(connection.execute(as_one_row(query), parameters or {}).scalar_one())
-    return rows
-
-
-@lru_cache(maxsize=64)  # building it takes as long as asking it
-def as_one_row(query: Select[Any]) -> Select[Any]:
-    """A query for all rows of another, as JSON."""
-    rows = query.subquery()
-    return select(func.json_group_array(func.json_array(*rows.c)))

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, text
 from foxing.memory.errors import Closed, ConnectionLost, DatabaseTooNew, NoDatabase, StorageError, WriteConflict
 
 from . import snapshot
+from .dialects import dialect_for
 from .driver_errors import explained_errors
-from .engines import DatabaseOptions, database_url, default_database, open_engine, shown
 from .fair_semaphore import FairSemaphore
+from .options import DatabaseOptions, database_url, default_database, shown
 from .repositories.blobs.erasure import delete_given_up, give_up_unused, has_unused
 
 __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "default_database"]
@@ -29,7 +30,7 @@ __all__ = ["Database", "DatabaseOptions", "alembic_config", "database_url", "def
 ERASE_WITHIN_MS = 200
 ATTEMPTS = 3  # of a transaction that may be repeated
 FORKED = "this memory was opened before the process was forked; open one in the new process, with Memory(…)"
-MIGRATION_LOCK = 0x666F78696E67  # "foxing": of PostgreSQL's advisory locks, the one of whoever migrates
+MIGRATION_LOCK = 0x666F78696E67  # "foxing": of the locks of a database, the one of whoever migrates
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -51,14 +52,13 @@ class Database:
         options = database if isinstance(database, DatabaseOptions) else DatabaseOptions(database)
         self._options = options
         self.url = database_url(options.database)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.dialect = dialect_for(self.url)
         self._process = os.getpid()
-        #: The file; None if it is not a file of SQLite.
-        self._file: str | None = None
-        if self.is_sqlite and self.url.database and not self.url.database.startswith((":memory:", "file:")):
-            self._file = os.path.realpath(self.url.database)
-            self._check_not_inherited()
-            file = Path(self.url.database)
+        #: None if it is not one file that is known by its path.
+        self.file = self.dialect.file_of(self.url)
+        if self.file is not None:
+            file = self.file
+            self._check_not_inherited(file)
             if not options.create and not file.exists():
                 raise self._missing()
             try:
@@ -67,7 +67,7 @@ class Database:
                 raise StorageError(
                     f"cannot create the folder {file.parent} ({error.strerror}); choose another"
                 ) from error
-        self.engine: Engine = open_engine(self.url, options)
+        self.engine: Engine = self.dialect.open_engine(self.url, options)
         #: Where large blobs go; None if that is the database.
         self.blobs = options.blobs
         self._closed = False
@@ -88,13 +88,16 @@ class Database:
         if os.getpid() != self._process:
             raise StorageError(FORKED)
 
-    def _check_not_inherited(self) -> None:
+    def _check_not_inherited(self, file: Path) -> None:
         """Raises `StorageError` if the file was open when this process was forked. SQLite, which counts the locks of a
         process on a file, would believe that it has those of the parent, and what is written here could be lost."""
+        path = os.path.realpath(file)
         for other in list(_opened):
-            if other._file == self._file and other._process != self._process:
+            if other._process == self._process or other.file is None:
+                continue
+            if os.path.realpath(other.file) == path:
                 raise StorageError(
-                    f"the file {self._file} was open when this process was forked, and SQLite cannot open it again "
+                    f"the file {path} was open when this process was forked, and SQLite cannot open it again "
                     "here; open it after the fork only, close it before, or start the process with 'spawn'"
                 )
 
@@ -107,24 +110,17 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A read-only transaction: one consistent snapshot, which no other transaction changes."""
         with self._connect(writing=False) as connection:
-            if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN")
-            else:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with snapshot.reading(connection):
-                yield connection
-            connection.rollback()
+            reading = self.dialect.begin_read(connection)
+            with snapshot.reading(reading):
+                yield reading
+            reading.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction, committed when the block ends and rolled back if it raises. In SQLite, which has one writer at
         a time, those of a process take turns in the order in which they came; in PostgreSQL they run at once."""
         with self._turn(), self._connect() as connection:
-            if self.is_sqlite:
-                # take the write lock now: a deferred transaction could fail to get it half way through
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.begin()  # else one without statements would end without a commit event
+            self.dialect.begin_write(connection)
             yield connection
             connection.commit()
 
@@ -148,7 +144,7 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         self.check_process()  # a thread that does not exist here may have had the turn
-        if not self.is_sqlite:
+        if not self.dialect.one_writer:
             yield
             return
         if not self._semaphore.acquire(self._options.busy_timeout_s):
@@ -168,10 +164,8 @@ class Database:
         if known is None and not self._options.create:
             raise self._missing()
         with self.write() as connection:
-            if not self.is_sqlite:  # several processes may start at once; SQLite has one writer anyway
-                for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
-                    connection.execute(text(f"SET LOCAL {limit} = 0"))
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            self.dialect.lift_time_limits(connection)
+            self.dialect.lock(connection, MIGRATION_LOCK)  # several processes may start at once
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -224,15 +218,8 @@ class Database:
         return erased
 
     def _empty_log(self) -> bool:
-        if not self.is_sqlite:
-            return True
         with self._connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {ERASE_WITHIN_MS}")
-            try:
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-            finally:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(self._options.busy_timeout_s * 1000)}")
-        return not busy
+            return self.dialect.empty_log(connection, ERASE_WITHIN_MS)
 
     def purge_later(self) -> None:
         """Has the clock empty the log, where what was just deleted need not be erased before the answer."""

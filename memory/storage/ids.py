@@ -5,16 +5,16 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
-from sqlalchemy.dialects import sqlite
 
 from . import schema
+from .dialects import dialect_of, insert_into
 
 _c = schema.retired_ids.c
 
 
 def next_id(connection: Connection, table: Table) -> int | None:
     """An id above those of all rows that `table` has or had; None where the database sees to that itself."""
-    if connection.dialect.name != "sqlite":
+    if not dialect_of(connection).reuses_ids:
         return None
     highest = select(func.coalesce(func.max(table.c.id), 0)).scalar_subquery()
     retired = select(func.coalesce(func.max(_c.id), 0)).where(_c.table_name == table.name).scalar_subquery()
@@ -30,9 +30,9 @@ def with_id(connection: Connection, table: Table, values: Mapping[str, Any]) -> 
 
 def retire(connection: Connection, table: Table, ids: Collection[int]) -> None:
     """Keeps the ids of rows that are about to be deleted from being given again."""
-    if connection.dialect.name != "sqlite" or not ids:
+    if not ids or not dialect_of(connection).reuses_ids:
         return
-    statement = sqlite.insert(schema.retired_ids).values(table_name=table.name, id=max(ids))
+    statement = insert_into(connection, schema.retired_ids).values(table_name=table.name, id=max(ids))
     values = {"id": statement.excluded.id}
     higher = statement.excluded.id > _c.id
     connection.execute(statement.on_conflict_do_update(index_elements=["table_name"], set_=values, where=higher))

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from .columns import ByteOrdered, JsonObject, Key, UserText, UtcDateTime
+from .columns import ByteOrdered, JsonObject, Key, UtcDateTime, user_text
 
 #: Table and column of what PostgreSQL has for its policies alone: nothing here reads or writes it.
 POLICY_COLUMNS = frozenset({("blobs", "owner"), ("message_keys", "owner")})
@@ -53,7 +53,7 @@ banks = Table(
     Column("ranges_added", BigInteger, nullable=False, server_default=text("0")),
     Column("ranges_changed", BigInteger, nullable=False, server_default=text("0")),
     #: Whose it is; null if it is nobody's. PostgreSQL sets it, and keeps other owners from all rows of the bank, see
-    #: `engines.DatabaseOptions.owner`.
+    #: `options.DatabaseOptions.owner`.
     Column("owner", String(200)),
 )
 
@@ -80,7 +80,7 @@ threads = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
-    Column("name", UserText(200), nullable=False),
+    Column("name", user_text(200), nullable=False),
     UniqueConstraint("bank_id", "name"),
 )
 
@@ -91,15 +91,15 @@ messages = Table(
     Column("id", Key, primary_key=True),
     Column("bank_id", ForeignKey("banks.id"), nullable=False),
     #: Its id as callers know it; null if it was generated, see `repositories.sealed.keys`.
-    Column("key", UserText(200)),
+    Column("key", user_text(200)),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("role", String(20), nullable=False),
-    Column("name", UserText(200)),
+    Column("name", user_text(200)),
     Column("created_at", UtcDateTime, nullable=False),
     #: When it came into the bank.
     Column("arrived_at", UtcDateTime, nullable=False),
     #: The exact text.
-    Column("content", UserText, nullable=False),
+    Column("content", user_text(), nullable=False),
     #: How many parts the content was given in; 0 if it is just a text, else the text is their rendering.
     Column("parts", Integer, nullable=False, server_default=text("0")),
     #: What the caller keeps with the message.
@@ -215,7 +215,7 @@ keepsakes = Table(
     Column("start", Integer, primary_key=True),
     Column("stop", Integer, nullable=False),
     Column("message_id", Key, nullable=False),
-    Column("text", UserText, nullable=False),
+    Column("text", user_text(), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -298,7 +298,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("bank_id", ForeignKey("banks.id"), primary_key=True),
-    Column("key", UserText(255), primary_key=True),
+    Column("key", user_text(255), primary_key=True),
     Column("digest", LargeBinary(16), nullable=False),
     Column("answer", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
@@ -316,7 +316,7 @@ records = Table(
     #: JSON as text: a database's own type of JSON would reorder members and round numbers.
     Column("value", Text, nullable=False),
     #: What a search by words looks at; null for all strings of the value.
-    Column("text", UserText),
+    Column("text", user_text()),
     #: The bank's `records_version` when the record was created, which orders records.
     Column("ordinal", Key, nullable=False),
     #: The same when it was last stored. Never used twice in a bank, not even for a record that was deleted.
@@ -361,7 +361,7 @@ jobs = Table(
     #: How often it was taken.
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     #: Why it failed the last time.
-    Column("last_error", UserText),
+    Column("last_error", user_text()),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("bank_id", "kind"),
     Index("ix_jobs_run_after", "run_after", "id"),

@@ -5,38 +5,16 @@ Triggers, views and rules run as part of ordinary statements, so that a file of 
 
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
 
 from alembic import command
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from . import schema
 from .database import alembic_config, known_revisions
+from .dialects import SchemaObject, dialect_of
 
-#: Selects all objects of a schema of SQLite, as `SchemaObject` has them.
-SQLITE_OBJECTS = "SELECT type, name, tbl_name, rootpage = 0 FROM sqlite_master"
 #: What SQLite makes by itself.
 _INTERNAL = {"sqlite_sequence", *(f"sqlite_stat{number}" for number in range(1, 5))}
-_POSTGRESQL_OBJECTS = (
-    "SELECT 'trigger', t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-    "WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace UNION ALL "
-    "SELECT 'rule', rulename, tablename FROM pg_rules WHERE schemaname = current_schema()"
-)
-
-
-class SchemaObject(NamedTuple):
-    """A table, an index, a trigger or a view."""
-
-    kind: str
-    name: str
-    table: str
-    #: Whether it has no place in the file, as a view or a virtual table.
-    virtual: bool = False
-
-    def __str__(self) -> str:
-        where = "" if self.name == self.table else f" on {self.table}"
-        return f"the {'virtual ' * (self.virtual and self.kind == 'table')}{self.kind} {self.name}{where}"
 
 
 def acting(found: Iterable[SchemaObject]) -> list[SchemaObject]:
@@ -46,8 +24,7 @@ def acting(found: Iterable[SchemaObject]) -> list[SchemaObject]:
 
 
 def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
-    """Those of a database of SQLite that are not in the schema of that revision; of one of a newer version, those that
-    are `acting`."""
+    """Those that are not in the schema of that revision; of a newer version, those that are `acting`."""
     if revision not in known_revisions():
         return acting(found)
     known = _known(revision)
@@ -55,12 +32,8 @@ def unknown(found: Iterable[SchemaObject], revision: str) -> list[SchemaObject]:
 
 
 def unknown_objects(connection: Connection, revision: str) -> list[SchemaObject]:
-    """Those of a database. Of PostgreSQL's, where other programs may have tables of their own: triggers and rules of
-    Foxing's tables."""
-    if connection.dialect.name == "sqlite":
-        return unknown([SchemaObject(*row) for row in connection.execute(text(SQLITE_OBJECTS))], revision)
-    found = (SchemaObject(*row) for row in connection.execute(text(_POSTGRESQL_OBJECTS)))
-    return [item for item in found if item.table in schema.metadata.tables]
+    """Those of a database."""
+    return unknown(dialect_of(connection).schema_objects(connection), revision)
 
 
 def _is_internal(item: SchemaObject) -> bool:
@@ -80,6 +53,6 @@ def _known(revision: str) -> frozenset[SchemaObject]:
             config = alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
-            return frozenset(SchemaObject(*row) for row in connection.execute(text(SQLITE_OBJECTS)))
+            return frozenset(dialect_of(connection).schema_objects(connection))
     finally:
         engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import schema
 
-from .upsert import insert_into
+from .dialects import insert_into
 
 DIGEST_BYTES = 16
 FOLDER_BYTES = 16

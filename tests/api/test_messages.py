@@ -13,7 +13,7 @@ import httpx
 import pytest
 from support.service import check_problem, ok, serve
 
-from foxing.api.service.store_queue import StoreQueue
+from foxing.api.store_queue import StoreQueue
 from foxing.memory import Conflict, Memory, MemoryOptions, NewMessage, StoreResult
 from foxing.memory.ingest.calls import StoreCall
 

@@ -11,14 +11,14 @@ from support.hooked_codec import HookedCodec
 from support.search_doubles import DictionaryIndex
 from support.service import BANK, BANK_PATH, LATER, NOW, ok, serve, store_conversation
 
-from foxing.api.service import readiness
+from foxing.api import readiness
 from foxing.api.settings import load_settings
 from foxing.memory import Memory, MemoryOptions, RecalledMessage
 from foxing.memory.index.search_index import Hit, SearchQuery
 from foxing.memory.pages.message_parts import RememberedMessage, recalled_message
 from foxing.memory.recall import spans
 from foxing.memory.recall.search import SEARCHES
-from foxing.memory.storage.engines import POSTGRESQL_POOL, SQLITE_POOL
+from foxing.memory.storage.dialects import POSTGRESQL, SQLITE
 from foxing.memory.storage.repositories.messages import Message
 
 RECALLS = 20  # more than there are threads with codec work
@@ -63,8 +63,8 @@ def test_the_service_stores_and_is_ready_while_every_codec_thread_waits(memory: 
 
 def test_there_are_more_database_connections_than_threads() -> None:
     settings = load_settings()
-    assert sum(SQLITE_POOL) > settings.threads + settings.codec_threads
-    assert sum(POSTGRESQL_POOL) > settings.codec_threads + 1  # threads that store share a transaction
+    assert sum(SQLITE.pool) > settings.threads + settings.codec_threads
+    assert sum(POSTGRESQL.pool) > settings.codec_threads + 1  # threads that store share a transaction
 
 
 def test_readiness_is_asked_once_a_second(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

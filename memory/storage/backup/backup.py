@@ -6,6 +6,7 @@ from sqlalchemy import inspect
 
 from foxing.memory.errors import DatabaseTooNew
 from foxing.memory.storage.database import Database, known_revisions
+from foxing.memory.storage.dialects import POSTGRESQL, SQLITE, Dialect
 from foxing.memory.storage.secrets import new_blob_folder
 from foxing.renderer import Progress
 
@@ -16,7 +17,7 @@ from .postgresql import Programs
 from .values import Backup, BackupError
 
 _SHOWN = 3  # tables that are in the way
-_MAGICS = {"sqlite": sqlite.MAGIC, "postgresql": postgresql.MAGIC}
+_MAGICS = {SQLITE: sqlite.MAGIC, POSTGRESQL: postgresql.MAGIC}
 
 
 def back_up(
@@ -39,13 +40,13 @@ def back_up(
         raise BackupError(f"{database.display_url} has no tables; there is nothing to back up")
     programs, beside = programs or Programs(), file_beside(path)
     with held_blobs(database), whole_files(beside, path) as (blobs, part):
-        if database.is_sqlite:
+        if database.dialect is SQLITE:
             revision = sqlite.back_up(database, part, progress)
         else:
             revision = postgresql.back_up(database, part, programs)
         write_blobs(database, _used_blobs(database, part, programs), blobs)
     size = path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
-    return Backup(path, database.url.get_backend_name(), revision, size)
+    return Backup(path, database.dialect.name, revision, size)
 
 
 def restore(
@@ -59,9 +60,9 @@ def restore(
     """
     path = path.expanduser().absolute()
     dialect = _dialect_of(path)
-    if dialect != database.url.get_backend_name():
+    if dialect is not database.dialect:
         raise BackupError(
-            f"{path} is a backup of {_name(dialect)}, and {database.display_url} is not; restore it into a database of "
+            f"{path} is a backup of {dialect.label}, and {database.display_url} is not; restore it into a database of "
             "the same kind, or move single banks with foxing export and foxing import"
         )
     _check_empty(database)
@@ -75,21 +76,21 @@ def restore(
     used = _used_blobs(database, path, programs)
     folder = new_blob_folder()  # never that of the source, which may use it still
     with restored_blobs(database, path, folder, used):
-        if database.is_sqlite:
+        if database.dialect is SQLITE:
             sqlite.restore(database, path, folder, accept, progress)
         else:
             postgresql.restore(database, path, folder, accept, programs)
-    return Backup(path, dialect, revisions[0], path.stat().st_size)
+    return Backup(path, dialect.name, revisions[0], path.stat().st_size)
 
 
 def _used_blobs(database: Database, path: Path, programs: Programs) -> UsedBlobs:
     """What a backup of a database of the kind of `database` uses."""
-    return sqlite.used_blobs(path) if database.is_sqlite else postgresql.used_blobs(path, programs)
+    return sqlite.used_blobs(path) if database.dialect is SQLITE else postgresql.used_blobs(path, programs)
 
 
 def _check_target(database: Database, path: Path, overwrite: bool) -> None:
     """Raises `BackupError` if a backup cannot or must not be written to `path`."""
-    source = sqlite.file_of(database) if database.is_sqlite else None
+    source = database.file
     if source is not None and not source.exists():
         raise BackupError(f"there is no database {source}; name the one to back up with --database")
     if not path.parent.is_dir():
@@ -105,7 +106,7 @@ def _check_target(database: Database, path: Path, overwrite: bool) -> None:
     _dialect_of(path)  # a slip must not replace something else
 
 
-def _dialect_of(path: Path) -> str:
+def _dialect_of(path: Path) -> Dialect:
     """The kind of database that a file is a backup of. Raises `BackupError`."""
     if path.exists() and not path.is_file():
         raise BackupError(f"{path} is not a file; name a file that foxing db backup has made")
@@ -118,7 +119,7 @@ def _dialect_of(path: Path) -> str:
         raise BackupError(
             f"cannot read {path} ({error.strerror}); name a file that foxing db backup has made"
         ) from error
-    dialect = next((name for name, magic in _MAGICS.items() if beginning.startswith(magic)), None)
+    dialect = next((kind for kind, magic in _MAGICS.items() if beginning.startswith(magic)), None)
     if dialect is None:
         raise BackupError(f"{path} is not a backup, or is damaged; name a file made by foxing db backup")
     if in_use:
@@ -127,7 +128,7 @@ def _dialect_of(path: Path) -> str:
 
 
 def _check_empty(database: Database) -> None:
-    file = sqlite.file_of(database) if database.is_sqlite else None
+    file = database.file
     if file is not None and not file.exists():
         return
     with database.read() as connection:
@@ -146,7 +147,3 @@ def _check_version(path: Path, revision: str) -> None:
             f"{path} was written by a newer version of Foxing (schema {revision}); upgrade foxing, or use an older "
             "backup"
         )
-
-
-def _name(dialect: str) -> str:
-    return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[dialect]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select
 
 from foxing.memory.errors import StorageError
 from foxing.memory.storage import schema
@@ -14,7 +14,6 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents
 from foxing.memory.storage.secrets import blob_folder, digest_key
 
-from . import sqlite
 from .values import BackupError
 
 _AT_ONCE = 64  # blobs read or written together
@@ -33,8 +32,7 @@ def held_blobs(database: Database) -> Iterator[None]:
     """No blob of the database that is in use when the block begins, or comes into use in it, is deleted meanwhile."""
     with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
         if inspect(held).has_table(schema.blobs.name):  # not of an older version
-            if not database.is_sqlite:
-                held.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            database.dialect.lift_time_limits(held)
             held.execute(select(schema.blobs.c.name).limit(1)).all()
         yield
 
@@ -112,7 +110,7 @@ def _upload(database: Database, file: Path, folder: str, names: Sequence[str], u
 def _is_empty(database: Database) -> bool:
     """Whether a restore that failed has left the database empty; False if that cannot be told, as where the connection
     was lost at the commit."""
-    file = sqlite.file_of(database) if database.is_sqlite else None
+    file = database.file
     try:
         return (file is not None and not file.exists()) or database.revision() is None
     except StorageError:

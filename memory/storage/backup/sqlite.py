@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import cast
 
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.schema_objects import SQLITE_OBJECTS, SchemaObject, acting, unknown
+from foxing.memory.storage.dialects import SchemaObject
+from foxing.memory.storage.dialects.sqlite import OBJECTS
+from foxing.memory.storage.schema_objects import acting, unknown
 from foxing.renderer import Progress
 
 from .files import copy, whole_file
@@ -16,12 +18,6 @@ from .values import BackupError
 MAGIC = b"SQLite format 3\0"
 _PAGES_AT_ONCE = 2048  # copied between two calls of `progress`
 _SHOWN = 3  # of what is wrong with a file
-
-
-def file_of(database: Database) -> Path | None:
-    """The file of a database; None if it is in memory, or given as a URI of SQLite."""
-    name = database.url.database
-    return None if not name or name.startswith((":memory:", "file:")) else Path(name)
 
 
 def back_up(database: Database, part: Path, progress: Progress | None) -> str:
@@ -41,7 +37,7 @@ def restore(
 ) -> None:
     """Makes the database of a copy, which is verified first, with its blobs in `folder`. `accept`: raises what speaks
     against the revision of its schema."""
-    target = file_of(database)
+    target = database.file
     if target is None:
         raise BackupError(f"{database.display_url} is not a file; name the path of a file to restore into")
     _check_place(target)
@@ -129,7 +125,7 @@ def _open(name: str) -> sqlite3.Connection:
 def _known_schema(connection: sqlite3.Connection) -> str:
     """The revision of the schema. Raises `BackupError` for objects that it does not have, none of which has been used
     then."""
-    found = [SchemaObject(*row) for row in connection.execute(SQLITE_OBJECTS)]
+    found = [SchemaObject(*row) for row in connection.execute(OBJECTS)]
     odd = acting(found)
     revision = "" if odd else _revision(connection)
     if odd := odd or unknown(found, revision):

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from foxing.memory.errors import Conflict, NotFound
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.dialects import insert_into
 from foxing.memory.storage.ids import retire, with_id
-from foxing.memory.storage.upsert import insert_into
 
 from . import schedule
 from .batches import batched

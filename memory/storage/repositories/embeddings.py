@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from foxing.memory.storage import schema
-from foxing.memory.storage.upsert import insert_into
+from foxing.memory.storage.dialects import insert_into
 
 from . import messages
 from .batches import batched

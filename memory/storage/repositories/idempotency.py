@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import schema
-from foxing.memory.storage.upsert import insert_into
+from foxing.memory.storage.dialects import insert_into
 
 from .batches import batched
 

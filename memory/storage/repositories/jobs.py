@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.upsert import insert_into
+from foxing.memory.storage.dialects import dialect_of, insert_into
 from foxing.renderer.clock import LONGEST_AHEAD
 
 from .schedule import AT_ONCE, KINDS, JobKind
@@ -125,8 +125,8 @@ def take(
     `retry_at_once`: whether failed jobs are taken before their pause has passed. `after_id`: jobs up to this id stay,
     and the order is that of the ids.
     """
-    if connection.dialect.name != "sqlite":  # two that take at once do not see that the other takes from the same bank
-        connection.execute(select(func.pg_advisory_xact_lock(TAKE_LOCK)))
+    # two that take at once do not see that the other takes from the same bank
+    dialect_of(connection).lock(connection, TAKE_LOCK)
     others = schema.jobs.alias()
     busy = select(others.c.id).where(
         others.c.bank_id == _c.bank_id,

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypedDict
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, Select, and_, func, or_, select, text
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
@@ -189,18 +189,8 @@ def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Mes
     return {message.id: message for message in _sealed(connection, (m for d in found for m in d.messages))}
 
 
-def reserve_ids(connection: Connection, number: int) -> list[int]:
-    """Ids for messages that are about to be inserted, ascending. No other message has had one of them."""
-    if connection.dialect.name == "sqlite":  # whose one writer this transaction is
-        sequence = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        last = int(connection.execute(sequence).scalar() or 0)
-        return list(range(last + 1, last + 1 + number))
-    sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
-    return sorted(connection.execute(sequence, {"number": number}).scalars())
-
-
 def insert(connection: Connection, rows: Sequence[NewRow], bank_id: int) -> None:
-    """Inserts messages of one bank with ids of `reserve_ids`."""
+    """Inserts messages of one bank with ids of `Dialect.reserve_message_ids`."""
     connection.execute(schema.messages.insert(), [dict(row) for row in rows])
     keys.add(connection, bank_id, {row["key"]: row["id"] for row in rows if row["key"] is not None})
 

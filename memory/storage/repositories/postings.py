@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from foxing.memory.storage import schema
+from foxing.memory.storage.dialects import dialect_of
 
 from . import banks
 from .batches import batched
@@ -42,7 +43,7 @@ def lock(connection: Connection, bank_id: int) -> None:
 
 def add_recent(connection: Connection, bank_id: int, entries: Mapping[int, bytes]) -> int:
     """Stores the entries of new messages, message id → entries; returns how many messages are not packed then."""
-    if connection.dialect.name == "postgresql":  # one statement, which is one message to the server and back
+    if dialect_of(connection).has_server:  # one statement, which is one message there and back
         values = {"bank_id": bank_id, "ids": list(entries), "entries": list(entries.values())}
         return int(connection.execute(_ADD_AND_COUNT, values).scalar_one()) + len(entries)
     rows = [{"bank_id": bank_id, "message_id": i, "entries": data} for i, data in entries.items()]

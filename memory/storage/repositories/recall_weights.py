@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import schema
-from foxing.memory.storage.upsert import insert_into
+from foxing.memory.storage.dialects import insert_into
 
 from . import messages
 from .batches import batched

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Integer, bindparam, case, func, or_, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.upsert import Upsert, insert_for, insert_into
+from foxing.memory.storage.dialects import Dialect, Upsert, dialect_of, insert_into
 from foxing.memory.values.policy import AgeFrom
 
 _c = schema.schedule.c
@@ -73,15 +73,15 @@ def bring_forward(connection: Connection, bank_id: int, kind: JobKind, due_at: d
 def note_stored(connection: Connection, bank_id: int, chars: int, due_at: datetime) -> None:
     """Records that `chars` characters of open messages were stored, the oldest of which is to be sealed at `due_at`.
     Sealing is due at once where they may fill a page, and in a new bank, whose pages are of unknown size."""
-    statement = _note_stored(connection.dialect.name)
+    statement = _note_stored(dialect_of(connection))
     connection.execute(statement, {"bank": bank_id, "chars": chars, "seal_at": due_at})
 
 
 @cache
-def _note_stored(dialect: str) -> Upsert:
+def _note_stored(dialect: Dialect) -> Upsert:
     """The statement of `note_stored`, which every store executes: building it takes as long as executing it."""
     chars, seal_at = bindparam("chars", type_=Integer), bindparam("seal_at", type_=_c.due_at.type)
-    statement = insert_for(dialect, schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=AT_ONCE)
+    statement = dialect.insert(schema.schedule).values(bank_id=bindparam("bank"), kind="seal", due_at=AT_ONCE)
     left = _c.chars_left - chars
     earlier = case((or_(_c.due_at.is_(None), _c.due_at > seal_at), seal_at), else_=_c.due_at)
     values = {"chars_left": left, "due_at": case((left <= 0, AT_ONCE), else_=earlier)}

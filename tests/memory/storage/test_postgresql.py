@@ -16,8 +16,8 @@ from support.service import check_problem, serve
 
 from foxing.memory import DatabaseTooNew, Memory, StorageError
 from foxing.memory.errors import ConnectionLost, WriteConflict
-from foxing.memory.storage import engines
 from foxing.memory.storage.database import Database, DatabaseOptions, database_url
+from foxing.memory.storage.dialects import postgresql
 from foxing.memory.storage.repositories import banks, schedule
 
 MESSAGE = {"id": "m", "role": "user", "content": "We ship Titan on 14 March."}
@@ -95,7 +95,7 @@ def test_a_server_that_starts_again_is_waited_for(
 
     memory.store("ana", [MESSAGE])
     cut(url)
-    monkeypatch.setattr(engines, "IDLE_S", 0)
+    monkeypatch.setattr(postgresql, "IDLE_S", 0)
     with monkeypatch.context() as patch:
         patch.setattr(psycopg, "connect", refuse)
         with pytest.raises(StorageError, match="is starting up; try again"):
@@ -134,7 +134,7 @@ def test_a_database_of_a_newer_version_is_refused(postgres_server: PostgresServe
 
 def test_a_server_that_is_too_old_is_refused(url: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "OLDEST_SERVER", 990_000)
+        patch.setattr(postgresql, "OLDEST_SERVER", 990_000)
         with pytest.raises(StorageError, match=r"PostgreSQL \d+, which is too old; foxing needs 99"):
             Memory(url)
 
@@ -166,7 +166,7 @@ def test_connections_that_were_cut_while_nobody_used_them_are_replaced(
 ) -> None:
     memory.store("ana", [MESSAGE])
     cut(url)
-    monkeypatch.setattr(engines, "IDLE_S", 0)
+    monkeypatch.setattr(postgresql, "IDLE_S", 0)
     assert memory.message("ana", "m").text == MESSAGE["content"]
 
 

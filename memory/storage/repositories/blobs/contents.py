@@ -16,9 +16,9 @@ from foxing.memory.errors import StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference, MissingBlob
 from foxing.memory.storage.blobs.store import BlobStore
-from foxing.memory.storage.engines import BLOBS, BlobPlace
+from foxing.memory.storage.dialects import insert_into
+from foxing.memory.storage.options import BLOBS, BlobPlace
 from foxing.memory.storage.secrets import blob_folder, digest_key
-from foxing.memory.storage.upsert import insert_into
 
 _c = schema.blobs.c
 

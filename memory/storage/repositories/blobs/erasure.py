@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from foxing.memory.errors import StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import BlobReference
 from foxing.memory.storage.blobs.store import StoredObject
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.secrets import blob_folder
 
 from . import contents, uses
@@ -30,17 +31,9 @@ ORPHAN_AFTER = timedelta(hours=1)
 _c = schema.blobs.c
 log = logging.getLogger(__name__)
 
-_BARRIER = text("SELECT CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS xid) AS text)")
-_OLDER = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-    "AND backend_xmin IS NOT NULL AND age(backend_xmin) > age(CAST(CAST(:barrier AS text) AS xid))"
-)
-
 
 class Transactions(Protocol):
     """A `Database`."""
-
-    is_sqlite: bool
 
     def read(self) -> AbstractContextManager[Connection]: ...
 
@@ -58,7 +51,7 @@ class GivenUp:
     """Blobs that were given up, by any process, before a moment."""
 
     blobs: Sequence[BlobReference]
-    #: PostgreSQL: transactions that began before it may still see a use of them
+    #: Transactions that began before it may still see a use of them, see `Dialect.snapshot_barrier`.
     barrier: str | None
 
 
@@ -71,7 +64,7 @@ def give_up_unused(database: Transactions) -> GivenUp | None:
         unused = (_c.uses <= 0, _c.digest.is_not(None))
         connection.execute(schema.blobs.update().where(*unused).values(digest=None))
     with database.read() as connection:  # of one snapshot: what others give up after the barrier is not waited for
-        barrier = None if database.is_sqlite else connection.execute(_BARRIER).scalar_one()
+        barrier = dialect_of(connection).snapshot_barrier(connection)
         given_up = select(_c.name, _c.size).where(_c.digest.is_(None))
         return GivenUp([BlobReference.named(r.name, r.size) for r in connection.execute(given_up)], barrier)
 
@@ -99,7 +92,7 @@ def _snapshots_end(database: Transactions, barrier: str) -> bool:
     end = time.monotonic() + SNAPSHOTS_END_WITHIN_S
     while True:
         with database.read() as connection:
-            if not connection.execute(_OLDER, {"barrier": barrier}).scalar_one():
+            if not dialect_of(connection).is_older_running(connection, barrier):
                 return True
         if time.monotonic() > end:
             return False
@@ -111,22 +104,12 @@ def find_orphans(database: Transactions, clock: Callable[[], datetime] = lambda:
     was uploaded and not committed."""
     with database.read() as connection:
         folder, store = blob_folder_if_any(connection), contents.store_of(connection)
-    if folder is None:
-        return []
-    if _sees_a_part(database):
-        return []
+        if folder is None or dialect_of(connection).hides_rows(connection):  # whose objects look like orphans
+            return []
     before = clock() - ORPHAN_AFTER
     old = [item for item in store.objects(folder) if item.modified_at < before]
     with database.read() as connection:  # later than the list: what was committed meanwhile is known
         return _unknown(connection, folder, old)
-
-
-def _sees_a_part(database: Transactions) -> bool:
-    """Whether blobs of other owners are hidden, whose objects look like orphans."""
-    if database.is_sqlite:
-        return False
-    with database.read() as connection:
-        return bool(connection.execute(text("SELECT row_security_active('blobs')")).scalar_one())
 
 
 def blob_folder_if_any(connection: Connection) -> str | None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.blobs.reference import REFERENCE_BYTES, BlobReference
-from foxing.memory.storage.upsert import insert_into
+from foxing.memory.storage.dialects import insert_into
 
 _c = schema.blobs.c
 

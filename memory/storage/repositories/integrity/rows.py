@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy import text as sql
 
 from foxing.memory.storage import schema
 from foxing.memory.storage.repositories.batches import batched
@@ -63,14 +62,6 @@ def count_all(connection: Connection) -> Counts:
     )
     number, still_open, sealed = (int(connection.execute(query).scalar_one()) for query in queries)
     return Counts(number, still_open + sealed)
-
-
-def file_damage(connection: Connection, most: int) -> list[str]:
-    """What SQLite finds wrong with its file, up to `most` lines; PostgreSQL has programs for that."""
-    if connection.dialect.name != "sqlite":
-        return []
-    found = connection.execute(sql(f"PRAGMA integrity_check({most})")).scalars()
-    return [str(line) for line in found if line != "ok"]
 
 
 def trash_after(connection: Connection, bank_id: int, entry_id: int, limit: int) -> list[TrashRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.manifest import ManifestDamaged, PageManifest
@@ -145,30 +145,6 @@ def existing(connection: Connection, ids: Collection[int]) -> set[int]:
     for bank_id in connection.execute(near).scalars().all():
         result |= lookup.locate(connection, bank_id, set(ids) - result).keys()
     return result
-
-
-def next_message_id(connection: Connection) -> int:
-    """The lowest id that the next message may get."""
-    if connection.dialect.name == "sqlite":
-        sequence = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        return int(connection.execute(sequence).scalar() or 0) + 1
-    name = connection.execute(text("SELECT pg_get_serial_sequence('messages', 'id')")).scalar_one()
-    last, is_called = connection.execute(text(f"SELECT last_value, is_called FROM {name}")).one()
-    return int(last) + bool(is_called)
-
-
-def raise_next_message_id(connection: Connection, message_id: int) -> bool:
-    """Has the next message get an id above `message_id`; whether it would not have."""
-    if next_message_id(connection) > message_id:
-        return False
-    if connection.dialect.name == "sqlite":
-        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'messages'"))
-        insert = text("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', :seq)")
-        connection.execute(insert, {"seq": message_id})
-    else:
-        raise_it = text("SELECT setval(pg_get_serial_sequence('messages', 'id'), :seq)")
-        connection.execute(raise_it, {"seq": message_id})
-    return True
 
 
 def weights_after(connection: Connection, bank_id: int, message_id: int, limit: int) -> list[int]:

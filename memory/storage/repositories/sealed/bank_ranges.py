@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import BigInteger, Connection, Select, bindparam, or_, select
 
-from foxing.memory.storage import columns, schema, snapshot
+from foxing.memory.storage import schema, snapshot
+from foxing.memory.storage.dialects import dialect_of
 
 from .cache import cache_of
 
@@ -157,7 +158,7 @@ def _read(connection: Connection, bank_id: int, after_page: int) -> Numbers:
     after = {"message": -1, "page": -1}
     while True:
         parameters = {"bank": bank_id, "after_page": after_page, **after, "limit": _AT_ONCE}
-        rows = columns.fetch_numbers(connection, _ranges(), parameters)
+        rows = dialect_of(connection).fetch_numbers(connection, _ranges(), parameters)
         if not rows:
             return np.concatenate(found)
         part = np.array([tuple(row) for row in rows], dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, select
 
 from foxing.memory.storage import columns, schema, snapshot
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.manifest import PageManifest, PageMessages
 
 from .cache import StampedCache, cache_of
@@ -52,7 +53,7 @@ def _find(
 def _read(
     connection: Connection, page_ids: Sequence[int], cache: StampedCache[Read], unpack: Callable[[bytes], Read]
 ) -> dict[int, Read]:
-    rows = columns.fetch_numbers(connection, _stamps(), {"ids": page_ids})
+    rows = dialect_of(connection).fetch_numbers(connection, _stamps(), {"ids": page_ids})
     stamps = {page_id: stamp for page_id, stamp in rows}
     found = cache.get(stamps)
     missing = sorted(stamps.keys() - found.keys())

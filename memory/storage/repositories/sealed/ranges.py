@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import BigInteger, Column, Connection, ScalarSelect, Select, bindparam, func, select
 
 from foxing.memory.storage import columns, schema
+from foxing.memory.storage.dialects import Dialect, dialect_of
 from foxing.memory.storage.manifest import PageManifest
 
 from . import bank_ranges
@@ -121,8 +122,9 @@ def of_messages(connection: Connection, bank_id: int, ids: Iterable[int]) -> dic
     if held is not None:
         rows = held.of_messages(np.array(values, dtype=np.int64))
         return {i: [MessageRange._make(row) for row in of_one] for i, of_one in rows.items()}
+    dialect = dialect_of(connection)
     # in one statement SQLite would look for each of the ids in each of the ranges
-    firsts = columns.fetch_numbers(connection, _lookup(connection.dialect.name), {"ids": values, "bank": bank_id})
+    firsts = dialect.fetch_numbers(connection, _lookup(dialect), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for _, first in firsts if first is not None})
     return {i: found for i, first in firsts if (found := [run for run in known.get(first, ()) if run.last >= i])}
 
@@ -132,17 +134,17 @@ def pages_of(connection: Connection, bank_id: int, ids: Iterable[int]) -> set[in
     values = sorted(set(ids))
     if not values:
         return set()
-    distinct = _lookup(connection.dialect.name, only_ranges=True)
-    firsts = columns.fetch_numbers(connection, distinct, {"ids": values, "bank": bank_id})
+    dialect = dialect_of(connection)
+    firsts = dialect.fetch_numbers(connection, _lookup(dialect, only_ranges=True), {"ids": values, "bank": bank_id})
     known = _beginning(connection, bank_id, {first for (first,) in firsts if first is not None})
     return {run.page_id for found in known.values() for run in found}
 
 
 @cache
-def _lookup(dialect: str, *, only_ranges: bool = False) -> Select[Any]:
+def _lookup(dialect: Dialect, *, only_ranges: bool = False) -> Select[Any]:
     """Of the messages `ids` of the `bank`: the id, and the first message of the run that it is in if it is in any.
     Building the statement takes longer than executing it."""
-    wanted = columns.id_table(dialect, bindparam("ids", type_=columns.IdList))
+    wanted = dialect.id_table(bindparam("ids", type_=columns.IdList))
     newest = select(_c.first_message).where(
         _c.bank_id == bindparam("bank", type_=BigInteger), _c.first_message <= wanted
     )
@@ -168,7 +170,8 @@ def pages_of_thread(connection: Connection, thread_id: int) -> set[int]:
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
     """First message → the ranges that begin with it."""
     known: dict[int, list[MessageRange]] = {}
-    for row in columns.fetch_numbers(connection, _that_begin(), {"firsts": sorted(firsts), "bank": bank_id}):
+    parameters = {"firsts": sorted(firsts), "bank": bank_id}
+    for row in dialect_of(connection).fetch_numbers(connection, _that_begin(), parameters):
         run = MessageRange._make(row)
         known.setdefault(run.first, []).append(run)
     return known

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
+from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
 
@@ -50,7 +51,7 @@ def insert_messages(connection: Connection, bank_id: int, *keys: str) -> list[in
 
 def insert_rows(connection: Connection, bank_id: int, rows: Sequence[messages.NewRow]) -> list[int]:
     """Inserts messages; their ids."""
-    ids = messages.reserve_ids(connection, len(rows))
+    ids = dialect_of(connection).reserve_message_ids(connection, len(rows))
     messages.insert(connection, [{**row, "id": i} for row, i in zip(rows, ids, strict=True)], bank_id)
     return ids
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from foxing.memory import StorageError
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database, DatabaseOptions
+from foxing.memory.storage.dialects import SQLITE
 from foxing.memory.storage.repositories import banks, messages, open_messages
 
 from .conftest import NOW, POLICY, insert_messages
@@ -25,7 +26,7 @@ THREADS = 8
 def test_migrated_database_matches_the_schema(database: Database) -> None:
     with database.engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), schema.metadata)
-    of_policies = set() if database.is_sqlite else schema.POLICY_COLUMNS
+    of_policies = set() if database.dialect is SQLITE else schema.POLICY_COLUMNS
     surplus = [change for change in found if change[0] == "remove_column"]
     assert {(table, column.name) for _, _, table, column in surplus} == of_policies
     assert [change for change in found if change not in surplus] == []
@@ -62,7 +63,7 @@ def test_a_write_that_raises_leaves_nothing(database: Database, bank_id: int) ->
 
 
 def test_writing_in_a_read_transaction_is_refused_by_postgresql(database: Database) -> None:
-    if database.is_sqlite:
+    if database.dialect is SQLITE:
         pytest.skip("SQLite has no read-only transactions")
     with pytest.raises(Exception, match="read-only"), database.read() as connection:
         connection.execute(text("DELETE FROM banks"))
@@ -103,6 +104,7 @@ def test_creating_a_thread_that_another_writer_has_just_created_returns_it(datab
 CREATE = """
 import sys
 from datetime import UTC, datetime
+from foxing.memory.storage.dialects import SQLITE
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
 database = Database(sys.argv[1])

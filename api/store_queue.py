@@ -19,7 +19,8 @@ GATHERED_CHARS, GATHERED_MESSAGES = 20_000, 32  # at most, of a call that is sto
 
 class StoreQueue:
     """Calls that store a few messages gather while others are stored, and are handed to the memory together: a change
-    of threads for each takes as long as storing its message."""
+    of threads for each takes as long as storing its message. The memory's own batches (`GroupCommit`) begin where
+    threads are: between the two, each call is validated, indexed and embedded."""
 
     def __init__(self, memory: Memory, limiter: anyio.CapacityLimiter) -> None:
         self._memory = memory

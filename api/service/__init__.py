@@ -1,1 +1,0 @@
-"""What stands between the endpoints and the memory."""

@@ -1,0 +1,194 @@
+"""PostgreSQL: a server, many writers, and owners of banks."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from foxing.memory.errors import StorageError
+from foxing.memory.storage import schema
+from foxing.memory.storage.options import BLOBS, DatabaseOptions
+
+from .dialect import Dialect, SchemaObject
+
+#: The oldest that is supported, as libpq numbers it.
+OLDEST_SERVER = 140_000
+IDLE_S = 5.0  # after which a connection is tried before it is used: the server may have closed it meanwhile
+
+_OWNER = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
+_BARRIER = text("SELECT CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS xid) AS text)")
+_OLDER = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    "AND backend_xmin IS NOT NULL AND age(backend_xmin) > age(CAST(CAST(:barrier AS text) AS xid))"
+)
+_OBJECTS = text(
+    "SELECT 'trigger', t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    "WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace UNION ALL "
+    "SELECT 'rule', rulename, tablename FROM pg_rules WHERE schemaname = current_schema()"
+)
+
+
+class PostgreSQL(Dialect):
+    name = "postgresql"
+    label = "PostgreSQL"
+    pool = (20, 0)  # a server allows a hundred of all processes unless told otherwise; each takes a tenth of a second
+    one_writer = False
+    has_server = True
+    reuses_ids = False
+
+    def open_engine(self, url: URL, options: DatabaseOptions) -> Engine:
+        if options.owner is not None and not _OWNER.fullmatch(options.owner):
+            raise StorageError("an owner must have 1 to 200 characters out of letters, digits and . _ - : @").naming(
+                "database_owner"
+            )
+        if find_spec("psycopg") is None:
+            raise StorageError("PostgreSQL needs a driver; install it with: pip install 'foxing[postgresql]'")
+        engine = create_engine(
+            url,
+            connect_args=_arguments(url, options),
+            hide_parameters=True,  # they hold what users said
+            execution_options={BLOBS: options.blobs},
+            pool_size=self.pool[0] if options.pool_size is None else options.pool_size,
+            max_overflow=self.pool[1] if options.max_overflow is None else options.max_overflow,
+            pool_timeout=options.pool_timeout_s,
+            pool_use_lifo=True,  # under little load, few connections are used and none of them has been idle
+        )
+        event.listen(engine, "connect", _check_server, insert=True)  # before SQLAlchemy asks what it is
+        if options.owner is not None:
+            event.listen(engine, "connect", partial(_check_owner, options.owner))
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", _try_idle_connection)
+        return engine
+
+    def begin_read(self, connection: Connection) -> Connection:
+        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def begin_write(self, connection: Connection) -> None:
+        connection.begin()  # else one without statements would end without a commit event
+
+    def lock(self, connection: Connection, key: int) -> None:
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    def lift_time_limits(self, connection: Connection) -> None:
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
+
+    def insert(self, table: Table) -> postgresql.Insert:
+        return postgresql.insert(table)
+
+    def id_table(self, ids: ColumnElement[Any]) -> Any:
+        return func.unnest(ids).table_valued(column("value", BigInteger)).render_derived().c.value
+
+    def fetch_numbers(
+        self, connection: Connection, query: Select[Any], parameters: Mapping[str, Any]
+    ) -> Sequence[Sequence[Any]]:
+        return connection.execute(query, parameters).all()
+
+    def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
+        sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
+        return sorted(connection.execute(sequence, {"number": number}).scalars())
+
+    def next_message_id(self, connection: Connection) -> int:
+        name = connection.execute(text("SELECT pg_get_serial_sequence('messages', 'id')")).scalar_one()
+        last, is_called = connection.execute(text(f"SELECT last_value, is_called FROM {name}")).one()
+        return int(last) + bool(is_called)
+
+    def set_last_message_id(self, connection: Connection, message_id: int) -> None:
+        connection.execute(text("SELECT setval(pg_get_serial_sequence('messages', 'id'), :seq)"), {"seq": message_id})
+
+    def snapshot_barrier(self, connection: Connection) -> str | None:
+        return str(connection.execute(_BARRIER).scalar_one())
+
+    def is_older_running(self, connection: Connection, barrier: str) -> bool:
+        return bool(connection.execute(_OLDER, {"barrier": barrier}).scalar_one())
+
+    def hides_rows(self, connection: Connection) -> bool:
+        return bool(connection.execute(text("SELECT row_security_active('blobs')")).scalar_one())
+
+    def schema_objects(self, connection: Connection) -> list[SchemaObject]:
+        """Triggers and rules of Foxing's tables: other programs may have tables of their own."""
+        found = (SchemaObject(*row) for row in connection.execute(_OBJECTS))
+        return [item for item in found if item.table in schema.metadata.tables]
+
+
+def _arguments(url: URL, options: DatabaseOptions) -> dict[str, Any]:
+    """What libpq is told beside the URL, which takes precedence."""
+    settings: dict[str, str | int] = {
+        "timezone": "UTC",  # a server in another time zone could not return the earliest instants
+        "lock_timeout": round(options.busy_timeout_s * 1000),
+        "statement_timeout": round(options.statement_timeout_s * 1000),
+        "idle_in_transaction_session_timeout": round(options.idle_timeout_s * 1000),
+    }
+    if options.owner is not None:
+        settings["foxing.owner"] = options.owner
+    given = url.query.get("options", "")
+    ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    arguments = {
+        "options": " ".join((ours, *((given,) if isinstance(given, str) else given))).strip(),
+        "connect_timeout": max(2, round(options.connect_timeout_s)),  # libpq takes one for two
+        "application_name": "foxing",
+    }
+    return {name: value for name, value in arguments.items() if name == "options" or name not in url.query}
+
+
+def _check_server(connection: Any, _: ConnectionPoolEntry) -> None:
+    """Refuses a server that is too old, and a database that cannot hold every text."""
+    version = connection.info.server_version
+    if version < OLDEST_SERVER:
+        raise StorageError(
+            f"this is PostgreSQL {version // 10_000}, which is too old; foxing needs {OLDEST_SERVER // 10_000} or newer"
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StorageError(f"the encoding of this database is {encoding}; create one with ENCODING 'UTF8'")
+
+
+def _check_owner(owner: str, connection: Any, _: ConnectionPoolEntry) -> None:
+    """Refuses a connection that would reach the banks of other owners."""
+    secured = "SELECT row_security_active(to_regclass('banks')), current_setting('foxing.owner', true)"
+    active, present = connection.execute(secured).fetchone()
+    connection.rollback()
+    if present != owner:
+        raise StorageError(f"the owner {owner} is not set on this connection: a pooler must pass on 'options'")
+    if not active:
+        raise StorageError(
+            "row-level security does not apply to this role: it owns the tables or is a superuser, or there are no "
+            "tables yet. Run foxing db upgrade as the owner of the tables and without database_owner, and connect as "
+            "a role that has been granted the tables"
+        ).naming("database_owner")
+
+
+def _note_use(_: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["used_at"] = time.monotonic()
+
+
+def _try_idle_connection(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
+    """Has the pool open another connection in place of one that the server has closed while nobody used it."""
+    if time.monotonic() - entry.info.get("used_at", time.monotonic()) < IDLE_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:  # of a driver that is not imported here
+        raise DisconnectionError from error
