@@ -149,7 +149,7 @@ REPAIRABLE = {
             "UPDATE jobs SET state = 'running' WHERE kind = 'seal' AND bank_id = 1",
         ),
         sql("jobs", "'polish'", "UPDATE jobs SET kind = 'polish' WHERE kind = 'seal' AND bank_id = 2"),
-        sql("jobs", "ranges after 9000", f"UPDATE jobs SET run_after = '{LATE}' WHERE kind = 'purge'"),
+        sql("jobs", "runs after 9000", f"UPDATE jobs SET run_after = '{LATE}' WHERE kind = 'purge'"),
         sql("schedule", "bank ana", "DELETE FROM schedule WHERE bank_id = 1"),
         sql("schedule", "bank bo", f"UPDATE schedule SET due_at = '{LATE}' WHERE bank_id = 2"),
         sql("records", "not given", "UPDATE records SET version = version + 5"),
