@@ -82,7 +82,7 @@ def _filter(connection: Connection, bank: Bank, query: RecallQuery, now: datetim
         thread_id = banks.find_thread(connection, bank.id, query.thread)
         if thread_id is None:
             return None
-    return MessageFilter(since, until, thread_id, query.metadata or {})
+    return MessageFilter(since, until, thread_id, query.metadata or {}, frozenset(query.roles or ()))
 
 
 def narrowed(within: MessageFilter, window: Window) -> MessageFilter:
@@ -101,6 +101,8 @@ def _positioned(position: Position) -> tuple[Window, Window | None, Position]:
 
 def _fingerprint(bank: Bank, query: RecallQuery) -> str:
     wanted = sorted((query.metadata or {}).items())
-    fields = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
+    fields: list[object] = [bank.id, query.query, str(query.since), str(query.until), query.thread, wanted]
+    if query.roles:
+        fields.append(sorted(query.roles))
     plain = json.dumps(fields, ensure_ascii=False)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """Which messages of a bank count, in SQL over open messages, and over the manifests of pages."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -34,17 +34,20 @@ def instant(number: int) -> datetime:
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, or all."""
+    """Which messages of a bank count: those of a half-open time window, of a thread, with some metadata, of some roles,
+    or all."""
 
     since: datetime | None = None
     until: datetime | None = None
     thread_id: int | None = None
     #: Members that the metadata must have, with equal values.
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    #: Who may have said them; anybody if there are none.
+    roles: Collection[str] = frozenset()
 
     @property
     def admits_all(self) -> bool:
-        return self.since is None and self.until is None and self.thread_id is None and not self.metadata
+        return self == MessageFilter()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over open messages; empty if it lets everything through."""
@@ -57,6 +60,8 @@ class MessageFilter:
             conditions.append(_c.thread_id == self.thread_id)
         if self.metadata:
             conditions.append(columns.json_contains(_c.metadata, literal(dict(self.metadata), columns.JsonObject)))
+        if self.roles:
+            conditions.append(_c.role.in_(self.roles))
         return conditions
 
     def page_conditions(self) -> list[ColumnElement[bool]]:
@@ -82,6 +87,9 @@ class MessageFilter:
             result &= manifest.threads == self.thread_id
         if self.metadata:
             result &= [self._has_metadata(manifest.metadata.get(number)) for number in range(len(manifest))]
+        if self.roles:
+            wanted = [number for number, label in enumerate(manifest.labels) if label in self.roles]
+            result &= np.isin(manifest.roles, wanted)
         return result
 
     def _has_metadata(self, packed: str | None) -> bool:

@@ -1,16 +1,16 @@
 """What is recalled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self, TypedDict, Unpack
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from foxing.memory.errors import InvalidInput
 
 from .base import INTEGRAL, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
-from .messages import RecalledMessage
+from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
 
 Fidelity = Literal["remembered", "verbatim"]
@@ -49,6 +49,9 @@ class RecallQuery(Input):
         description="Restricts recall to messages whose metadata has these members, with equal values. Null matches "
         "only a null that is there.",
     )
+    roles: Annotated[tuple[Role, ...], Strict(False)] | None = Field(
+        None, min_length=1, max_length=20, description="Restricts recall to messages of these roles."
+    )
     limit: Limit = Field(20, description="Maximum number of spans or images.")
     cursor: Cursor = None
     max_tokens: Annotated[int | None, OnlyFor("text"), INTEGRAL] = Field(
@@ -62,7 +65,7 @@ class RecallQuery(Input):
         ge=0,
         le=5,
         description="How many messages before and after each match in its thread to return with it, marked with "
-        "`neighbour_of`. Those outside the time window, or without the metadata asked for, are left out.",
+        "`neighbour_of`. Those that the other fields exclude are left out.",
     )
     fidelity: Annotated[Fidelity, OnlyFor("text")] = Field(
         "remembered",
@@ -112,6 +115,7 @@ class QueryFields(TypedDict, total=False):
     timezone: str | None
     thread: str | None
     metadata: Mapping[str, Scalar] | None
+    roles: Sequence[Role] | None
     limit: int
     cursor: str | None
 
