@@ -21,7 +21,7 @@ from foxing.renderer import (
     transcribe_spans,
 )
 from foxing.renderer.fading import Salience, WrittenMessage
-from foxing.renderer.page import BARE_HEADER
+from foxing.renderer.marks import BARE_HEADER
 
 from .contract import Reading
 

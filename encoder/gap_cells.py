@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from foxing.renderer import BLANK, GAP_MARK, Cells, Transcription
 from foxing.renderer.fading import FadedText, Word
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 
 def write_gaps(run: Cells, read: Transcription, text: FadedText, words: Sequence[Word]) -> None:

@@ -16,17 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .atlas import load_atlas
-from .page import (
-    BLANK,
-    ESCAPE_CLOSE,
-    ESCAPE_OPEN,
-    FILLER_MARK,
-    MESSAGE_MARK,
-    NEWLINE_MARK,
-    THREAD_MARK,
-    WIDE_TAIL,
-    Cells,
-)
+from .marks import ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, MESSAGE_MARK, NEWLINE_MARK, THREAD_MARK
+from .page import BLANK, WIDE_TAIL, Cells
 
 #: Scripts whose letters are told apart by the rule. The first is the one of a word that nothing decides.
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")

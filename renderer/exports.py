@@ -5,22 +5,8 @@ from .breaks import Edge, cut_run, uncut
 from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
-from .page import (
-    BLANK,
-    GAP_MARK,
-    MARKS,
-    NEWLINE_MARK,
-    PADDING,
-    RESERVED,
-    WIDE_TAIL,
-    Cells,
-    Page,
-    Span,
-    edges_of,
-    grid_text,
-    shown_cells,
-    shown_text,
-)
+from .marks import GAP_MARK, MARKS, NEWLINE_MARK, RESERVED
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Span, edges_of, grid_text, shown_cells, shown_text
 from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render

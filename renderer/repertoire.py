@@ -8,7 +8,7 @@ import numpy.typing as npt
 from .atlas import load_atlas
 from .confusables import Confusables
 from .errors import RenderError
-from .page import MARKS, RESERVED
+from .marks import MARKS, RESERVED
 
 #: How a character is typeset: in one cell, in two, as an escape, or as a mark (newline and tab).
 NARROW, WIDE, ESCAPED, MARKED = 1, 2, 3, 4

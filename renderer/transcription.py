@@ -6,20 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .layout import DENSE_PAGE, PageLayout
-from .page import (
-    BLANK,
-    ESCAPE_CLOSE,
-    ESCAPE_OPEN,
-    FILLER_MARK,
-    GAP_MARK,
-    NEWLINE_MARK,
-    PADDING,
-    TAB_MARK,
-    WIDE_TAIL,
-    Cells,
-    Page,
-    begun_gaps,
-)
+from .marks import ESCAPE_CLOSE, ESCAPE_OPEN, FILLER_MARK, GAP_MARK, NEWLINE_MARK, TAB_MARK
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, begun_gaps
 
 _HEX_DIGITS = frozenset("0123456789ABCDEF")
 _MAX_ESCAPE_DIGITS = 6

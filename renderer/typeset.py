@@ -23,22 +23,17 @@ from .atlas import load_atlas
 from .breaks import CONTEXT, Edge, best_break, edge_at
 from .errors import RenderError
 from .layout import DENSE_PAGE, PageLayout
-from .page import (
-    BLANK,
+from .marks import (
     ESCAPE_CLOSE,
     ESCAPE_OPEN,
     FILLER_MARK,
     GOES_ON_MARK,
     MESSAGE_MARK,
     NEWLINE_MARK,
-    PADDING,
     TAB_MARK,
     THREAD_MARK,
-    WIDE_TAIL,
-    Cells,
-    Page,
-    Span,
 )
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Span
 from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 3  # a unit that ends the row; only inside this module

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, PageLayout, code_points, load_atlas
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 from .page_ink import MISFIT, Confidence
 

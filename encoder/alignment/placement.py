@@ -4,7 +4,7 @@ import numpy as np
 
 from foxing.encoder.contract import UNREADABLE
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, load_atlas
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 from .costs import EDIT, MATCH, problem_of
 from .dynamic import align

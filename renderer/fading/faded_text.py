@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foxing.renderer.page import GAP_MARK
+from foxing.renderer.marks import GAP_MARK
 from foxing.renderer.scripts import is_unspaced
 from foxing.renderer.typeset import Entry
 

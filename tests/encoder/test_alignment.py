@@ -38,7 +38,7 @@ from foxing.renderer import (
     render,
     transcribe,
 )
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 WORDS = "The delivery on 3 May is late by two days. 점심 먹자, said Dr. Keller; 17-24 pallets arrive before Whitsun."
 WIDE_CELLS = PageLayout(columns=80, rows=40)

@@ -23,7 +23,7 @@ from foxing.renderer import (
     remaining,
     transcribe,
 )
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 any_character = st.characters(exclude_categories=())  # including lone surrogates
 special_character = st.sampled_from("a \n\t¶⇥▒⟦⟧▶◆09AF한🙂\x00\x7f\ud800\u0301\U0010ffff")

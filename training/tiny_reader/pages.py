@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from foxing.renderer import BLANK, WIDE_TAIL, Cells, Entry, Page, PageLayout, Typesetter, render
-from foxing.renderer.page import MESSAGE_MARK, THREAD_MARK
+from foxing.renderer.marks import MESSAGE_MARK, THREAD_MARK
 
 #: Large cells with space between the rows: a token shows 4 of them at `tiny`, one at `base`. The weights were trained
 #: before there were marks of page breaks, and `ALPHABET` lacks one of them.

@@ -10,7 +10,7 @@ from support.hooked_codec import HookedCodec
 from foxing.encoder import Reading, VisionTokens
 from foxing.memory import Memory
 from foxing.renderer import GAP_MARK, WIDE_TAIL
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 #: Full-width characters after an odd number of narrow ones.

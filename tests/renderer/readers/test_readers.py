@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from foxing.renderer import Entry, grid_text, rasterize, transcribe_spans
-from foxing.renderer.page import FILLER_MARK
+from foxing.renderer.marks import FILLER_MARK
 from foxing.renderer.readers import (
     Reader,
     ReaderProfileError,
