@@ -5,6 +5,7 @@ from datetime import datetime
 
 from foxing.encoder.text_tokens import count_text_tokens, cut_to_tokens
 from foxing.memory.values.messages import RecalledMessage
+from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
@@ -30,6 +31,7 @@ class Answer:
     """Spans collected within a token budget."""
 
     max_tokens: int | None
+    gap_mark: str = GAP_MARK
     spans: list[RecalledMessage] = field(default_factory=list)
     text_tokens: int = 0
     #: document → match that did not fit, in the order of the answer
@@ -67,13 +69,15 @@ class Answer:
         header_tokens = _header_tokens(self.oversized)
         if header_tokens >= self.max_tokens:
             header_tokens = 0
-        self.spans = [_cut(self.oversized, self.max_tokens - header_tokens)]
+        self.spans = [_cut(self.oversized, self.max_tokens - header_tokens, len(self.gap_mark))]
         self.text_tokens = header_tokens + count_text_tokens(self.spans[0].text)
 
 
-def _cut(span: RecalledMessage, max_tokens: int) -> RecalledMessage:
-    """The beginning of a span, within `max_tokens` text tokens of its text; it is no longer in parts."""
+def _cut(span: RecalledMessage, max_tokens: int, mark_chars: int) -> RecalledMessage:
+    """The beginning of a span, within `max_tokens` text tokens of its text; it is no longer in parts. The mark
+    of a gap is not cut."""
     text = cut_to_tokens(span.text, max_tokens)
+    text = text[: next((gap for gap in span.gaps if gap < len(text) < gap + mark_chars), None)]
     runs = [(a, min(b, len(text)), p) for a, b, p in span.uncertain if a < len(text)]
     gaps = [place for place in span.gaps if place < len(text)]
     return span.model_copy(update={"text": text, "parts": None, "uncertain": runs, "gaps": gaps})

@@ -91,8 +91,8 @@ class Recaller:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)
         if self.reranker.enabled:
             found = self._reranked(found, query)
-        answer = Answer(query.max_tokens)
-        reader = SpanReader(self.assembler, found.stored, found.matches, self._semaphore)
+        answer = Answer(query.max_tokens, query.gap_mark)
+        reader = SpanReader(self.assembler, found.stored, found.matches, self._semaphore, query.gap_mark)
         for part in reader.parts(found.shown, READ_AHEAD if query.max_tokens is not None else MAX_LIMIT):
             if answer.full:  # nothing more is decoded
                 answer.waiting |= {item.match.document: item.match for item in part}

@@ -11,6 +11,7 @@ from foxing.memory.pages.message_parts import RememberedMessage, recalled_messag
 from foxing.memory.storage.fair_semaphore import FairSemaphore
 from foxing.memory.text.passages import split_passages
 from foxing.memory.values.messages import RecalledMessage
+from foxing.renderer.marks import GAP_MARK
 
 from .candidates import Candidate
 
@@ -33,10 +34,12 @@ class SpanReader:
         stored: StoredMessages,
         matches: Sequence[Candidate],
         semaphore: FairSemaphore,
+        gap_mark: str = GAP_MARK,
     ) -> None:
         self._assembler = assembler
         self._stored = stored
         self._semaphore = semaphore
+        self._gap_mark = gap_mark
         #: message id → its matches
         self._matches: dict[int, list[Candidate]] = {}
         for match in matches:
@@ -70,7 +73,8 @@ class SpanReader:
         with self._semaphore:
             remembered = self._assembler.assemble(self._stored, states, wanted)
             for message_id, one in new.items():
-                self._spans |= _spans_of(self._matches.get(message_id, [one]), remembered[message_id])
+                spans = _spans_of(self._matches.get(message_id, [one]), remembered[message_id])
+                self._spans |= {document: span.with_gap_mark(self._gap_mark) for document, span in spans.items()}
 
     def take(self, candidate: Candidate) -> RecalledMessage:
         """The span of a candidate that was read; it is not kept."""

@@ -1,12 +1,15 @@
 """Messages, as they are given to a memory and as it remembers them."""
 
 import math
+from bisect import bisect_left
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, FailFast, Field, JsonValue, Strict, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
+
+from foxing.renderer.marks import GAP_MARK
 
 from .base import Input, Moment, Name, Tier, Value
 from .metadata import Metadata
@@ -116,7 +119,8 @@ class RecalledMessage(Value):
     metadata: dict[str, JsonValue] = Field(description="What was stored with the message; empty if nothing was.")
     kept: float = Field(description="Share of its characters that the memory still holds, 0 to 1; 0 if unreadable.")
     gaps: list[int] = Field(
-        description="Offsets in `text` of the marks ⋯ where something has faded. A ⋯ elsewhere was said."
+        description="Offsets in `text` of the marks, ⋯ unless the query says otherwise, where something has faded. The "
+        "same characters elsewhere were said."
     )
     confidence: float = Field(description="Mean probability that a character is right, 0 to 1; gaps left out.")
     uncertain: list[UncertainRun] = Field(description="Runs that may be misread: start, stop, confidence.")
@@ -127,6 +131,24 @@ class RecalledMessage(Value):
     neighbour_of: str | None = Field(
         None, description="Id of the match that it was returned with, as a neighbour; null for a match."
     )
+
+    def with_gap_mark(self, mark: str) -> Self:
+        """The message with `mark` in place of each ⋯ in its text that stands for a gap. `passage` counts as before."""
+        if mark == GAP_MARK or not self.gaps:
+            return self
+        added = len(mark) - len(GAP_MARK)
+        starts = [0, *(gap + len(GAP_MARK) for gap in self.gaps)]
+        pieces = [self.text[start:gap] for start, gap in zip(starts, [*self.gaps, len(self.text)], strict=True)]
+        return self.model_copy(
+            update={
+                "text": mark.join(pieces),
+                "gaps": [gap + number * added for number, gap in enumerate(self.gaps)],
+                "uncertain": [
+                    (start + bisect_left(self.gaps, start) * added, stop + bisect_left(self.gaps, stop) * added, sure)
+                    for start, stop, sure in self.uncertain
+                ],
+            }
+        )
 
     @property
     def kept_percent(self) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, TypedDict, Unpack
 from pydantic import Field, Strict
 
 from foxing.memory.errors import InvalidInput
+from foxing.renderer.marks import GAP_MARK
 
 from .base import INTEGRAL, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
 from .messages import RecalledMessage, Role
@@ -71,6 +72,12 @@ class RecallQuery(Input):
         "remembered",
         description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
     )
+    gap_mark: Annotated[str, OnlyFor("text")] = Field(
+        GAP_MARK,
+        min_length=1,
+        max_length=20,
+        description="What stands in `text` where something has faded, such as “ … ” for a model.",
+    )
     reader: Annotated[str | None, OnlyFor("images")] = Field(
         None,
         description="Model that will look at the images, for which they are laid out and in whose tokens they are "
@@ -126,6 +133,7 @@ class TextQueryFields(QueryFields, total=False):
     max_tokens: int | None
     neighbours: int
     fidelity: Fidelity
+    gap_mark: str
 
 
 class ImageQueryFields(QueryFields, total=False):
