@@ -48,6 +48,8 @@ class _Found:
     matches: list[Candidate]
     #: document of a match → messages around it that are not matches themselves, in the order of their thread
     neighbours: Mapping[int, Sequence[Candidate]]
+    #: whether these are shown, not named
+    neighbour_text: bool
     #: matches whose exact text is not kept, though it was asked for
     inexact: list[Candidate]
     #: whether there are more matches
@@ -57,8 +59,13 @@ class _Found:
 
     @property
     def shown(self) -> list[Shown]:
-        """The matches, each with its neighbours."""
-        return [Shown(match, self.neighbours.get(match.document, ())) for match in self.matches]
+        """The matches, each with the neighbours that are shown."""
+        around = self.neighbours if self.neighbour_text else {}
+        return [Shown(match, around.get(match.document, ())) for match in self.matches]
+
+    def neighbour_ids(self, match: Candidate) -> list[str]:
+        """Of the neighbours of a match that are named."""
+        return [] if self.neighbour_text else [near.message.key for near in self.neighbours.get(match.document, ())]
 
 
 def _figures(result: RecallResult) -> dict[str, Value]:
@@ -99,7 +106,7 @@ class Recaller:
                 continue
             reader.read(part)
             for item in part:
-                _add(answer, item, reader, verbatim=query.verbatim)
+                _add(answer, item, reader, found.neighbour_ids(item.match), verbatim=query.verbatim)
         answer.cut_if_empty()
         return _result(found, answer, query.limit)
 
@@ -125,7 +132,7 @@ class Recaller:
             there = messages.by_ids(connection, found.bank_id, {match.message.id for match in matches})
             matches = [match for match in matches if match.message.id in there]  # others were erased meanwhile
             neighbours = _neighbours(connection, found.bank_id, matches, (query, found.query.filter))
-            stored = _stored(connection, found.bank_id, matches, neighbours)
+            stored = _stored(connection, found.bank_id, matches, neighbours if query.neighbour_text else {})
             return replace(found, matches=matches, neighbours=neighbours, stored=stored)
 
     def message(self, bank_name: str, key: str) -> RecalledMessage:
@@ -163,10 +170,11 @@ class Recaller:
         neighbours: Mapping[int, Sequence[Candidate]] = {}
         if query.neighbours and resolved.terms:
             neighbours = _neighbours(connection, bank.id, matches, (query, resolved.filter))
-        stored = _stored(connection, bank.id, matches, neighbours)
+        stored = _stored(connection, bank.id, matches, neighbours if query.neighbour_text else {})
         note = self.search.vectors.note(connection, bank.id, question)
         notes = [] if note is None else [note]
-        return _Found(bank.id, resolved, listed, stored, matches, neighbours, inexact, more, notes)
+        shown = query.neighbour_text
+        return _Found(bank.id, resolved, listed, stored, matches, neighbours, shown, inexact, more, notes)
 
 
 class AnswerLimits:
@@ -232,9 +240,11 @@ def _with_room(connection: Connection, bank_id: int, matches: Sequence[Candidate
     ]
 
 
-def _add(answer: Answer, item: Shown, reader: SpanReader, *, verbatim: bool) -> None:
+def _add(answer: Answer, item: Shown, reader: SpanReader, neighbour_ids: Sequence[str], *, verbatim: bool) -> None:
     """Adds a match, followed by its neighbours, to the answer."""
     span = reader.take(item.match)
+    if neighbour_ids:
+        span = span.model_copy(update={"neighbour_ids": neighbour_ids})
     neighbours = [(near, reader.take(near)) for near in item.neighbours]
     if verbatim and span.source == "decoded":  # its text is kept, but cannot be read
         answer.unreadable.append(item.match)

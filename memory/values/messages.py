@@ -131,6 +131,10 @@ class RecalledMessage(Value):
     neighbour_of: str | None = Field(
         None, description="Id of the match that it was returned with, as a neighbour; null for a match."
     )
+    neighbour_ids: list[str] = Field(
+        default_factory=list,
+        description="Ids of the messages around a match, the oldest first, if the query asks for them without text.",
+    )
 
     def with_gap_mark(self, mark: str) -> Self:
         """The message with `mark` in place of each ⋯ in its text that stands for a gap. `passage` counts as before."""

@@ -68,6 +68,11 @@ class RecallQuery(Input):
         description="How many messages before and after each match in its thread to return with it, marked with "
         "`neighbour_of`. Those that the other fields exclude are left out.",
     )
+    neighbour_text: Annotated[bool, OnlyFor("text")] = Field(
+        True,
+        description="Whether neighbours are returned as spans. Otherwise nothing of them is read, and each match names "
+        "them in its `neighbour_ids`.",
+    )
     fidelity: Annotated[Fidelity, OnlyFor("text")] = Field(
         "remembered",
         description="remembered: the best version that the memory holds; verbatim: only exact text that is still kept.",
@@ -132,6 +137,7 @@ class TextQueryFields(QueryFields, total=False):
 
     max_tokens: int | None
     neighbours: int
+    neighbour_text: bool
     fidelity: Fidelity
     gap_mark: str
 

@@ -57,6 +57,24 @@ def test_neighbours_come_with_their_match(memory: Memory, sealed: bool) -> None:
     assert memory.recall("ana", "Lisbon", limit=1, neighbours=0).spans == answer.spans[:1]
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_neighbours_can_be_named_without_their_text(memory: Memory, sealed: bool) -> None:
+    if sealed:
+        memory.seal("ana")
+    shown = memory.recall("ana", "Lisbon", limit=2, neighbours=2)
+    named = memory.recall("ana", "Lisbon", limit=2, neighbours=2, neighbour_text=False)
+    matches = [span for span in shown.spans if span.neighbour_of is None]
+    beside: dict[str, list[str]] = {match.message_id: [] for match in matches}
+    for span in shown.spans:
+        if span.neighbour_of is not None:
+            beside[span.neighbour_of].append(span.message_id)
+    assert beside == {"t2": ["t0", "t1", "t4"], "t3": ["t5"]}
+    assert {span.message_id: span.neighbour_ids for span in named.spans} == beside
+    assert [span.model_copy(update={"neighbour_ids": []}) for span in named.spans] == matches
+    assert named.text_tokens < shown.text_tokens
+    assert [memory.message("ana", key).text for key in named.spans[0].neighbour_ids] == [TALK[0], TALK[1], TALK[4]]
+
+
 def test_a_message_comes_once_beside_its_first_match(memory: Memory) -> None:
     answer = memory.recall("ana", "Lisbon aunt", limit=2, neighbours=1)
     assert [(span.message_id, span.neighbour_of) for span in answer.spans] == [
