@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from foxing.memory.pages.assembler import MessageAssembler, PageDraft, StoredMessages
-from foxing.memory.pages.content import PageState
+from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.message_parts import RememberedMessage
+from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
@@ -31,26 +31,6 @@ from .vectors import MessageCodes, spoken
 _WORD = re.compile(r"\S+")
 #: What a term of a number or an identifier holds, and no other does.
 _EXACT = re.compile(r"[0-9_@./:+-]")
-
-
-@dataclass(frozen=True)
-class PageChanges:
-    """What a transaction will change about pages, as far as the index is concerned."""
-
-    #: ids of open messages that will be sealed to their end, and whose words may be lost by that
-    sealed: Collection[int] = ()
-    #: ids of pages whose messages may lose words
-    faded: Collection[int] = ()
-    #: page id → what the page will read as
-    states: Mapping[int, PageState] = field(default_factory=dict)
-    #: pages that will be new
-    drafts: Sequence[PageDraft] = ()
-    #: ids of pages that the drafts replace
-    replaced: Collection[int] = ()
-    #: whether pages will have more than before, so that what was said is embedded as well
-    restored: bool = False
-    #: ids of messages that will be gone
-    erased: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -104,25 +84,41 @@ class Reindexer:
         self.vectors = search.vectors
         self.assembler = assembler
 
-    def prepare(self, bank_id: int, changes: PageChanges) -> PreparedTerms:
-        """The terms of the messages of a bank that `changes` affects, as they will be. Pages may be decoded.
+    def prepare(
+        self,
+        bank_id: int,
+        changes: Sequence[PageChange],
+        *,
+        sealed: Collection[int] = (),
+        erased: Collection[int] = (),
+        restored: bool = False,
+    ) -> PreparedTerms:
+        """The terms of the messages of a bank that `changes` of pages affect, as they will be. Pages may be decoded.
 
         Open messages keep their terms, because their text is exact, and so do messages of which a part could not be
-        read this time.
+        read this time. `sealed`: ids of open messages that will be sealed to their end, and whose words may be lost by
+        that; `erased`: of messages that will be gone. `restored`: whether pages will have more than before, so that
+        what was said is embedded as well.
         """
-        if not changes.sealed and not changes.faded:
+        states = {page.row.id: page.state for change in changes for page in change.after if page.state is not None}
+        faded = [
+            change.before.id
+            for change in changes
+            if change.before is not None
+            and any(_loses_words(page) or (restored and page.state) for page in change.after)
+        ]
+        if not sealed and not faded:
             return PreparedTerms(_Basis(bank_id, {}, {}, {}), {})
         with self.database.read() as connection:
-            ids = {*changes.sealed, *messages_on(connection, changes.faded)}.difference(changes.erased)
+            ids = {*sealed, *messages_on(connection, faded)}.difference(erased)
             found = messages.by_ids(connection, bank_id, ids)
-            affected = [message for message in found.values() if not message.open or message.id in changes.sealed]
+            affected = [message for message in found.values() if not message.open or message.id in sealed]
             stored = StoredMessages.fetch(connection, bank_id, affected)
         basis = _Basis.of(bank_id, found.values(), stored.spans, stored.pages)
-        known = {**changes.states, **{draft.row.id: draft.state for draft in changes.drafts}}
-        remembered = self.assembler.assemble(stored.with_pages(changes.drafts, changes.replaced), known)
+        remembered = self.assembler.assemble(stored.with_changes(changes), states)
         readable = {i: item for i, item in remembered.items() if not item.failed}
         counts, passages = _terms_of(readable, found)
-        changed = [i for i, item in readable.items() if changes.restored or not _is_as_said(item)]
+        changed = [i for i, item in readable.items() if restored or not _is_as_said(item)]
         codes = self.vectors.encode_now([remembered_speech(remembered[i], found[i].name) for i in changed])
         return PreparedTerms(basis, counts, passages, changed, codes)
 
@@ -167,6 +163,10 @@ class Reindexer:
         set_passages(connection, bank_id, prepared.passages)
         if prepared.changed or prepared.passages:
             self.vectors.replace(connection, bank_id, prepared.changed, prepared.codes)
+
+
+def _loses_words(page: ReadyPage) -> bool:
+    return page.state is not None and page.state.source != "text"
 
 
 def _terms_of(

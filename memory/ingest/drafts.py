@@ -8,7 +8,7 @@ import numpy as np
 from foxing.memory.pages.spans import keepsake_rows, span_rows
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan
+from foxing.memory.storage.repositories.pages import PageParts
 from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcribe_spans
 
 from .keepsakes import find_keepsakes, within_budget
@@ -40,12 +40,9 @@ class Draft:
         page = replace(self.page, cells=cells, spans=spans)
         return Draft(page, [message for message in self.messages if message.id not in erased])
 
-    def spans(self) -> list[NewSpan]:
-        return span_rows(self.page.spans)
-
-    def keepsakes(self) -> list[NewKeepsake]:
-        """The page's keepsakes, within its budget of characters."""
-        parts = transcribe_spans(self.page)
+    def parts(self, page_id: int) -> PageParts:
+        """What stands where on the page, with its keepsakes within their budget of characters."""
+        spans, parts = self.page.spans, transcribe_spans(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
         keepsakes = within_budget(keepsakes, max(SHORTEST, sum(len(part.text) for part in parts)))
@@ -56,7 +53,7 @@ class Draft:
             inside = [k for k in keepsakes if offset <= k.start and k.stop <= end]
             ranges.append([(k.start - offset, k.stop - offset) for k in inside])
             offset = end + 1
-        return keepsake_rows(self.page.spans, parts, ranges)
+        return PageParts(span_rows(page_id, spans), keepsake_rows(page_id, spans, parts, ranges))
 
 
 def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: int, *, everything: bool) -> list[Draft]:

@@ -5,20 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, VisionTokens, is_cut, known_misread, misread_cells, with_misread
-from foxing.memory.index.indexing import PageChanges, Reindexer
-from foxing.memory.pages.assembler import PageDraft
-from foxing.memory.pages.content import PageState
+from foxing.encoder import Codec, Reading, is_cut, known_misread, misread_cells, with_misread
+from foxing.memory.index.indexing import Reindexer
+from foxing.memory.lifecycle.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
+from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, messages, open_messages, pages, trash
+from foxing.memory.storage.repositories import banks, messages, open_messages, trash
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
+from foxing.memory.storage.repositories.pages import PageContent, PageRow, unsaved_id
 from foxing.memory.telemetry import Value, step, step_of_bank
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import SealReport
@@ -31,24 +32,11 @@ FEWEST_AT_ONCE = 2  # after conflicts, until the call ends: one page alone takes
 ATTEMPTS = 5  # to write a page, before giving way to whoever changes or seals the bank all the time
 
 
-@dataclass(frozen=True)
-class _SealedPage:
-    """A page ready to be written."""
+class _SealedPage(NamedTuple):
+    """A draft, and the page that it becomes."""
 
     draft: Draft
-    values: NewPage
-    tokens: VisionTokens
-    #: What is kept of its exact text beside the tokens.
-    text: bytes
-    #: What the tokens read as; None if the page keeps its text.
-    reading: Reading | None
-    spans: list[NewSpan]
-    keepsakes: list[NewKeepsake]
-
-    def page_draft(self, number: int) -> PageDraft:
-        """The page for the index, as draft `number` of its transaction."""
-        state = PageState.written(self.values["tier"], self.draft.page.cells, self.reading)
-        return PageDraft.of(number, self.values, self.spans, self.keepsakes, state)
+    change: PageChange
 
 
 @dataclass(frozen=True)
@@ -72,6 +60,7 @@ class Sealer:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self.writer = PageWriter(database, reindexer)
 
     @property
     def codec(self) -> Codec:
@@ -145,14 +134,14 @@ class Sealer:
         """Writes pages, all or none; their keys."""
         policy = self._policy(bank)
         drafts = [sealed.draft for sealed in sealed_pages]
+        changes = [sealed.change for sealed in sealed_pages]
         parts = sealed_parts(drafts)
         # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
         begun = {int(span.message_id) for draft in drafts for span in draft.page.spans if span.char_start}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
-        page_drafts = [sealed.page_draft(number) for number, sealed in enumerate(sealed_pages)]
-        terms = self.reindexer.prepare(bank.id, PageChanges(sealed=faded, drafts=page_drafts))
-        purge_at = trash.purge_time(now, policy.undo_window)
+        terms = self.reindexer.prepare(bank.id, changes, sealed=faded)
+        rules = WriteRules(DiscardTimes(now, trash.purge_time(now, policy.undo_window)))
         with self.database.write() as connection:
             banks.lock(connection, bank.id)
             erased = open_messages.missing(connection, {message.id for draft in drafts for message in draft.messages})
@@ -160,13 +149,14 @@ class Sealer:
                 return _Conflict(erased, banks.by_id(connection, bank.id).seal_version != bank.seal_version)
             if not banks.advance_seal_version(connection, bank):
                 return _Conflict(sealed=True)
-            written = [_insert(connection, sealed, now, purge_at) for sealed in sealed_pages]
+            self.writer.write(connection, bank.id, changes, terms, rules)
             open_messages.mark_sealed(connection, parts)
-            self.reindexer.write(connection, bank.id, terms)
             self.reindexer.index.compact(connection, bank.id)
-        for page, draft in zip(written, page_drafts, strict=True):
-            self.decoder.keep(page, draft.state)
-        return [page.key for page in written]
+        written = [page for change in changes for page in change.after]
+        for page in written:
+            if page.state is not None:
+                self.decoder.keep(page.row, page.state)
+        return [page.row.key for page in written]
 
     def _policy(self, bank: Bank) -> Policy:
         return Policy.parse(bank.policy).served_by(self.codec.tiers)
@@ -188,28 +178,40 @@ class Sealer:
                 page_tokens = with_misread(page_tokens, misread_cells(draft.page.cells, reading))
                 reading = known_misread(reading, page_tokens)
             text = pack_text(draft.page.cells, read if streamed else None)
-            times = [message.created_at for message in draft.messages]
-            values: NewPage = {
-                "key": uuid.uuid4().hex,
-                "bank_id": bank.id,
-                "tier": tier,
-                "codec": self.codec.name,
-                "layout": draft.page.layout.to_dict(),
-                "rows_used": draft.page.rows_used,
-                "sealed_at": now,
-                "first_at": min(times),
-                "last_at": max(times),
-                "arrived_at": max(message.arrived_at or now for message in draft.messages),
-                "messages": len(draft.messages),
-                "vision_tokens": page_tokens.count,
-                "token_bytes": len(page_tokens.to_bytes()),
-                "text_bytes": len(text) if reading is None else 0,
-                "text_kept": reading is None,
-                "confidence": 1.0 if reading is None else reading.mean_confidence,
-            }
-            spans, keepsakes = draft.spans(), draft.keepsakes()
-            sealed_pages.append(_SealedPage(draft, values, page_tokens, text, reading, spans, keepsakes))
+            row = _row(draft, bank, tier, now)
+            page = ReadyPage.of(
+                row,
+                page_tokens,
+                text if reading is None else None,
+                reading=reading,
+                cells=draft.page.cells,
+                parts=draft.parts(row.id),
+                added=draft.messages,
+            )
+            # a text that the policy does not keep goes into the trash
+            change = PageChange(None, [page], PageContent(page.content.tokens, text))
+            sealed_pages.append(_SealedPage(draft, change))
         return sealed_pages
+
+
+def _row(draft: Draft, bank: Bank, tier: str, now: datetime) -> PageRow:
+    """The row of a page that is not encoded yet."""
+    times = [message.created_at for message in draft.messages]
+    return PageRow(
+        id=unsaved_id(),
+        key=uuid.uuid4().hex,
+        bank_id=bank.id,
+        version=1,
+        tier=tier,
+        layout=draft.page.layout.to_dict(),
+        rows_used=draft.page.rows_used,
+        pinned=False,
+        sealed_at=now,
+        first_at=min(times),
+        last_at=max(times),
+        arrived_at=max(message.arrived_at or now for message in draft.messages),
+        messages=len(draft.messages),
+    )
 
 
 def _leading_drafts(pages: Sequence[_SealedPage | Draft]) -> list[Draft]:
@@ -248,15 +250,3 @@ def _reads_right(cells: Cells, reading: Reading) -> bool:
     """Whether the tokens of a page hold all of it, and hardly a character of it is misread."""
     misread = misread_share(cells, misread_cells(cells, reading))
     return misread <= MAX_MISREAD and not is_cut(cells, reading)
-
-
-def _insert(connection: Connection, sealed: _SealedPage, now: datetime, purge_at: datetime) -> PageRow:
-    """Inserts a page; a text that the policy does not keep goes into the trash until `purge_at`."""
-    text = sealed.text if sealed.reading is None else None
-    blob = sealed.tokens.to_bytes()
-    parts = NewParts(sealed.spans, sealed.keepsakes, sealed.draft.messages)
-    page = pages.insert(connection, sealed.values, PageContent(blob, text), parts)
-    if sealed.reading is not None:
-        dropped = trash.DroppedPage(tokens=None, text=sealed.text)
-        trash.drop(connection, page, dropped, dropped_at=now, purge_at=purge_at)
-    return page

@@ -18,7 +18,8 @@ from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.renderer import Progress, all_tiers, tier_rank
 
-from .changes import BatchOutcome, Change, DiscardTimes
+from .changes import BatchOutcome, Change
+from .page_writer import DiscardTimes
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
@@ -34,7 +35,7 @@ class AgeBatch:
     moves: Sequence[Move]
     now: datetime
     discard: DiscardTimes
-    #: who leases the pages; see `lease_pages`
+    #: who leases the pages; see `PageWriter.change`
     owner: str
 
 
@@ -162,7 +163,7 @@ class Ager:
     def move(self, batch: AgeBatch) -> BatchOutcome:
         """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
         changes = self._changes(batch.moves)
-        outcome = self.rewriter.run(batch.bank_id, changes, batch.now, discard=batch.discard, owner=batch.owner)
+        outcome = self.rewriter.run(changes, batch.now, discard=batch.discard, owner=batch.owner)
         return BatchOutcome.of(outcome)
 
     def is_large(self, bank_name: str, now: datetime) -> bool:
@@ -185,9 +186,7 @@ class Ager:
             rows = pages.by_ids(connection, [move.page.id for move in result.busy])
         found = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
         written = {
-            move.page.id: _Moved(move, r.vision_tokens, r.token_bytes + r.text_bytes)
-            for move, r in found
-            if _is_carried_out(move, r)
+            move.page.id: _Moved(move, r.vision_tokens, r.bytes) for move, r in found if _is_carried_out(move, r)
         }
         result.moved += written.values()
         result.busy = [move for move in result.busy if move.page.id not in written]
@@ -242,12 +241,13 @@ class Ager:
         for start in range(0, len(moves), BATCH):
             batch = moves[start : start + BATCH]
             outcome = self.rewriter.preview(self._changes(batch), now)
-            found |= outcome.unreadable
+            found |= outcome.pages.left
             by_id = {move.page.id: move for move in batch}
-            for item in outcome.done:
-                words = item.drawn.words if item.drawn is not None and item.drawn.before else None
-                size = item.token_bytes + item.text_bytes
-                found[item.change.page.id] = _Moved(by_id[item.change.page.id], item.vision_tokens, size, words)
+            for change in outcome.pages.changes:
+                page_id, row = change.page.id, change.after[0].row
+                drawn = outcome.drawn.get(page_id)
+                words = drawn.words if drawn is not None and drawn.before else None
+                found[page_id] = _Moved(by_id[page_id], row.vision_tokens, row.bytes, words)
         return found
 
     def _due(self, connection: Connection, bank_id: int, policy: Policy, now: datetime) -> Iterator[Move]:
@@ -283,7 +283,7 @@ class Ager:
             purged=purged,
             vision_tokens_before=sum(item.move.page.vision_tokens for item in result.moved),
             vision_tokens_after=sum(item.vision_tokens_after for item in result.moved),
-            bytes_before=sum(item.move.page.token_bytes + item.move.page.text_bytes for item in result.moved),
+            bytes_before=sum(item.move.page.bytes for item in result.moved),
             bytes_after=sum(item.bytes_after for item in result.moved),
         )
 
@@ -309,7 +309,7 @@ def _page_move(moved: _Moved) -> PageMove:
             "drops_text": move.drops_text,
             "vision_tokens_before": page.vision_tokens,
             "vision_tokens_after": moved.vision_tokens_after,
-            "bytes_before": page.token_bytes + page.text_bytes,
+            "bytes_before": page.bytes,
             "bytes_after": moved.bytes_after,
             "words": moved.words,
         }

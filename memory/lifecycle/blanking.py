@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,6 @@ from foxing.encoder import (
     PageDrawer,
     Reading,
     TokensError,
-    VisionTokens,
     can_draw_for,
     capabilities_of,
     known_misread,
@@ -23,71 +23,27 @@ from foxing.encoder import (
 )
 from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
-from foxing.memory.pages.assembler import PageDraft
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import character_loss, missing_share
 from foxing.memory.pages.preview import kept_characters
+from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
-from foxing.memory.storage.repositories.pages import KeepsakeRow, PageRow, SpanRow, TypesetColumns
-from foxing.memory.storage.repositories.trash import DroppedParts
+from foxing.memory.storage.repositories.pages import PageContent, PageParts, PageRow, SpanRow
 from foxing.renderer import BLANK, GAP_MARK, PageLayout, code_points
 from foxing.renderer.fading import FadedText
 
 
-@dataclass(frozen=True)
-class BlankedPage:
+class BlankedPage(NamedTuple):
     """A page without some of its messages, as it is to be written."""
 
-    #: as it is, but for the rows in use and the times of its messages
-    page: PageRow
-    tokens: VisionTokens
-    #: what is kept of its exact text, if it is kept
-    text: bytes | None
-    #: what the tokens read as; None while the text is kept, and where the other cells were left alone
-    reading: Reading | None
-    #: where the other messages and their keepsakes stand
-    parts: DroppedParts
+    change: PageChange
     #: share of the characters left on it that read otherwise than before, 0 to 1
-    changed: float = 0.0
-
-    @property
-    def blob(self) -> bytes:
-        return self.tokens.to_bytes()
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of tokens and kept text."""
-        return len(self.blob) + (0 if self.text is None else len(self.text))
-
-    def draft(self) -> PageDraft | None:
-        """The page for the index; None where no message on it can have lost a word."""
-        if self.reading is None:
-            return None
-        spans = [SpanRow(page_id=self.page.id, **span) for span in self.parts.spans]
-        keepsakes = [KeepsakeRow(page_id=self.page.id, **keepsake) for keepsake in self.parts.keepsakes]
-        return PageDraft(self.page, spans, keepsakes, PageState.of(self.reading))
-
-    def columns(self) -> TypesetColumns:
-        page = self.page
-        return {
-            "tier": page.tier,
-            "codec": self.tokens.codec,
-            "vision_tokens": self.tokens.count,
-            "token_bytes": len(self.blob),
-            "text_bytes": 0 if self.text is None else len(self.text),
-            "text_kept": self.text is not None,
-            "confidence": page.confidence if self.reading is None else self.reading.mean_confidence,
-            "layout": page.layout,
-            "rows_used": page.rows_used,
-            "first_at": page.first_at,
-            "last_at": page.last_at,
-            "messages": page.messages,
-        }
+    lost: float = 0.0
 
 
 class PageChanged(Exception):
@@ -102,14 +58,14 @@ class _Rest:
     before: PageRow
     #: the same without the messages that go
     page: PageRow
-    spans: list[SpanRow]
-    keepsakes: list[KeepsakeRow]
+    #: where the other messages and their keepsakes stand
+    parts: PageParts
+    stored: PageContent
     #: bool[rows in use, columns]: the cells that nothing is left in
     gone: npt.NDArray[np.bool_]
 
-    @property
-    def parts(self) -> DroppedParts:
-        return DroppedParts.of(self.page.rows_used, self.spans, self.keepsakes)
+    def becomes(self, page: ReadyPage, lost: float = 0.0) -> BlankedPage:
+        return BlankedPage(PageChange(self.before, [page], self.stored), lost)
 
     def state(self, state: PageState) -> PageState:
         """A copy of the page as it was read, without what goes."""
@@ -132,25 +88,25 @@ class PageBlanker:
 
     def blank(
         self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int], now: datetime
-    ) -> dict[int, BlankedPage]:
-        """Page id → the page of `rows`, all of one bank, without the messages `erased`; each has others on it.
+    ) -> list[BlankedPage]:
+        """The pages of `rows`, all of one bank, without the messages `erased`; each has others on it.
 
         What stays reads as before: exactly, or as the tokens of the page did. Where they cannot be made to read so, as
-        with a vision model, words become gaps or read otherwise, and `changed` says how much. Raises `Unreadable` for a
+        with a vision model, words become gaps or read otherwise, and `lost` says how much. Raises `Unreadable` for a
         page that cannot be read or encoded now, `CodecError`, and `PageChanged`.
         """
         for page in rows:
             if not can_draw_for(self.codec, PageLayout.from_dict(page.layout)) or page.tier not in self.codec.tiers:
                 raise TokensDamaged(f"page {page.key}: {reasons.other_layout(self.codec.name)}")
-        rests = self._rests(rows, erased)
-        done = list(self._cut_out(rests, contents))
-        rests = [rest for rest in rests if rest.page.id not in {page.page.id for page in done}]
+        rests = self._rests(rows, contents, erased)
+        done = list(self._cut_out(rests))
+        cut_out = {blanked.change.page.id for blanked in done}
+        rests = [rest for rest in rests if rest.page.id not in cut_out]
         states = self._states(rests, contents)
-        done += self._exact([rest for rest in rests if contents[rest.page.id].text is not None], states)
-        done += self._redrawn([rest for rest in rests if contents[rest.page.id].text is None], states, now)
-        return {page.page.id: page for page in done}
+        done += self._exact([rest for rest in rests if rest.stored.text is not None], states)
+        return [*done, *self._redrawn([rest for rest in rests if rest.stored.text is None], states, now)]
 
-    def _rests(self, rows: Sequence[PageRow], erased: Collection[int]) -> list[_Rest]:
+    def _rests(self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int]) -> list[_Rest]:
         """What is left of the pages."""
         ids = [row.id for row in rows]
         with self.database.read() as connection:
@@ -168,23 +124,23 @@ class PageBlanker:
             said = [times[i] for i in on_it if i in times] or [row.first_at, row.last_at]
             gone = _outside(left, PageLayout.from_dict(row.layout).columns)
             page = replace(row, rows_used=len(gone), first_at=min(said), last_at=max(said), messages=len(on_it))
-            rests.append(_Rest(row, page, left, kept, gone))
+            rests.append(_Rest(row, page, PageParts(left, kept), contents[row.id], gone))
         return rests
 
-    def _cut_out(self, rests: Sequence[_Rest], contents: StoredContents) -> Iterator[BlankedPage]:
+    def _cut_out(self, rests: Sequence[_Rest]) -> Iterator[BlankedPage]:
         """Those of the pages without kept text whose tokens are images, with the cells cut out of them."""
         codec = capabilities_of(self.codec).blankable
         for rest in rests if codec is not None else ():
-            tokens, text = contents[rest.page.id]
-            if codec is None or text is not None:
+            if codec is None or rest.stored.text is not None:
                 continue
             try:
-                before = unpack_tokens(tokens)
+                before = unpack_tokens(rest.stored.tokens)
                 [blanked] = codec.blank([before], [rest.gone])
                 misread = misread_of(before, rest.gone.shape) & ~rest.gone
             except TokensError:
                 continue  # damaged, or of another codec: reading the page reports which
-            yield BlankedPage(rest.page, with_misread(blanked, misread), None, None, rest.parts)
+            tokens = with_misread(blanked, misread)
+            yield rest.becomes(ReadyPage.of(rest.page, tokens, None, parts=rest.parts))
 
     def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
         """Page id → what is left of the page as it is read now. Raises `Unreadable`."""
@@ -194,7 +150,7 @@ class PageBlanker:
             page, state = rest.page, found[rest.page.id]
             if isinstance(state, Unreadable):
                 raise state
-            if contents[page.id].text is not None and state.source != "text":
+            if rest.stored.text is not None and state.source != "text":
                 raise TokensDamaged(f"page {page.key}: {reasons.DAMAGED_TEXT}")
             states[page.id] = rest.state(state)
         return states
@@ -209,7 +165,7 @@ class PageBlanker:
             read = self.decoder.read_tokens(encoded) if streamed else [None] * len(group)
             for rest, grid, tokens, reading in zip(group, grids, encoded, read, strict=True):
                 text = pack_text(grid, reading if isinstance(reading, Reading) else None)
-                yield BlankedPage(rest.page, tokens, text, None, rest.parts)
+                yield rest.becomes(ReadyPage.of(rest.page, tokens, text, parts=rest.parts))
 
     def _redrawn(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
         """Pages that are read from tokens, drawn as ageing draws them."""
@@ -218,10 +174,11 @@ class PageBlanker:
                 found = fetch_stored_pages(connection, [r.page for r in group], states, self.frequencies, now)
             stored = []
             for rest, page in zip(group, found, strict=True):
-                texts = [text for span, text in zip(page.spans, page.texts, strict=True) if span in rest.spans]
-                if len(texts) != len(rest.spans):
+                spans, keepsakes = rest.parts.spans, rest.parts.keepsakes
+                texts = [text for span, text in zip(page.spans, page.texts, strict=True) if span in spans]
+                if len(texts) != len(spans):
                     raise PageChanged
-                stored.append(replace(page, spans=rest.spans, keepsakes=rest.keepsakes, texts=texts))
+                stored.append(replace(page, spans=spans, keepsakes=keepsakes, texts=texts))
             drawn = redraw(PageDrawer(self.codec), stored, tier)
             readings = iter(self.decoder.read_tokens([item.tokens for item in drawn if item.reading is None]))
             for rest, item in zip(group, drawn, strict=True):
@@ -245,18 +202,17 @@ def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
 
 def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError, state: PageState) -> BlankedPage:
     """A page that was drawn again. Raises `Unreadable` if next to nothing of it can be read."""
-    page, parts = rest.page, drawn.parts
+    page = rest.page
     if not isinstance(reading, Reading):
         raise ReaderFailed(f"page {page.key} could not be read: {reading}") from reading
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
     tokens = with_misread(drawn.tokens, drawn.misread_in(reading))
     reading = known_misread(reading, tokens)
-    if parts is None:
-        return BlankedPage(page, tokens, None, reading, rest.parts, character_loss(state.cells, reading))
-    held = DroppedParts(parts.rows_used, parts.spans, parts.keepsakes)
-    changed = _lost_share(drawn.before, parts.texts)
-    return BlankedPage(replace(page, rows_used=parts.rows_used), tokens, None, reading, held, changed)
+    ready = ReadyPage.of(drawn.row(page), tokens, None, reading=reading, parts=drawn.parts or rest.parts)
+    if drawn.relaid is None:
+        return rest.becomes(ready, character_loss(state.cells, reading))
+    return rest.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))
 
 
 def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:

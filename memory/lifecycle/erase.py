@@ -13,16 +13,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
-from foxing.memory.index.indexing import PageChanges, PreparedTerms, Reindexer
+from foxing.memory.index.indexing import Reindexer
+from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
-from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes, trash
+from foxing.memory.storage.repositories import banks, embeddings, idempotency, messages, pages, sizes
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow, SpanRow
+from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanRow
 from foxing.memory.values.reports import ErasureReport, PageErased
 from foxing.renderer import Progress
 
 from .blanking import BlankedPage, PageBlanker, PageChanged
+from .page_writer import PageWriter, WriteRules
 
 #: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
 BATCH = 16
@@ -77,14 +79,15 @@ class _Result:
     #: why some messages are still there
     left: Unreadable | None = None
 
-    def add(self, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
+    def add(self, found: _Found, blanked: Sequence[BlankedPage]) -> None:
         self.messages += len(found.messages)
+        left = {item.change.page.id: item for item in blanked}
         for page in found.pages.values():
-            new = blanked.get(page.id)
-            self.bytes_before.setdefault(page.key, page.token_bytes + page.text_bytes)
-            self.bytes_after[page.key] = 0 if new is None else new.bytes
+            new = left.get(page.id)
+            self.bytes_before.setdefault(page.key, page.bytes)
+            self.bytes_after[page.key] = 0 if new is None else new.change.after[0].row.bytes
             before = self.pages[page.key].changed if page.key in self.pages else 0.0
-            changed = before if new is None else max(before, new.changed)
+            changed = before if new is None else max(before, new.lost)
             fields = {"page_id": page.key, "tier": page.tier, "deleted": new is None, "changed": round(changed, 4)}
             self.pages[page.key] = PageErased.model_validate(fields)
 
@@ -96,6 +99,7 @@ class Eraser:
         self.database = database
         self.blanker = blanker
         self.reindexer = reindexer
+        self.writer = PageWriter(database, reindexer)
 
     def erase_message(self, bank_name: str, key: str, now: datetime) -> ErasureReport:
         """See `Memory.erase_message`."""
@@ -171,32 +175,26 @@ class Eraser:
                 return
         raise StorageError("other processes keep changing the pages of these messages; erase them again")
 
-    def _blank(self, found: _Found, now: datetime) -> dict[int, BlankedPage]:
+    def _blank(self, found: _Found, now: datetime) -> list[BlankedPage]:
         """The pages that hold other messages as well, without these. Raises `PageChanged`."""
         rows = [found.pages[page_id] for page_id in found.shared]
-        return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else {}
+        return self.blanker.blank(rows, found.contents, found.messages.keys(), now) if rows else []
 
-    def _write(self, bank_id: int, found: _Found, blanked: Mapping[int, BlankedPage]) -> bool:
+    def _write(self, bank_id: int, found: _Found, blanked: Sequence[BlankedPage]) -> bool:
         """Writes the pages and deletes the messages; False, and nothing is done, if anything has changed meanwhile."""
-        terms = self._terms(bank_id, found, blanked)
+        changes = [item.change for item in blanked]
+        changes += [PageChange(page, []) for page in found.pages.values() if page.id not in found.shared]
+        terms = self.reindexer.prepare(bank_id, changes, erased=found.messages.keys())
         try:
             with self.database.write() as connection:
                 banks.lock(connection, bank_id)
                 current = found.is_current(connection, bank_id) and self.reindexer.is_current(connection, terms)
                 if current:
-                    _write_pages(connection, found, blanked)
-                    self.reindexer.write(connection, bank_id, terms)
+                    self.writer.write(connection, bank_id, changes, terms, WriteRules(empties_trash=True))
                     self._delete(connection, bank_id, found)
         except WriteConflict:
             return False
         return current
-
-    def _terms(self, bank_id: int, found: _Found, blanked: Mapping[int, BlankedPage]) -> PreparedTerms:
-        """The terms of the other messages on pages that were drawn again."""
-        drafts = [draft for page in blanked.values() if (draft := page.draft()) is not None]
-        ids = [draft.row.id for draft in drafts]
-        states = {draft.row.id: draft.state for draft in drafts}
-        return self.reindexer.prepare(bank_id, PageChanges((), ids, states, drafts, ids, erased=found.messages.keys()))
 
     def _delete(self, connection: Connection, bank_id: int, found: _Found) -> None:
         """Deletes all that is kept of messages beside their pages."""
@@ -239,16 +237,3 @@ def _parts(ids: Sequence[int], spans: Mapping[int, Sequence[SpanRow]]) -> Iterat
         on |= also
     if part:
         yield part
-
-
-def _write_pages(connection: Connection, found: _Found, blanked: Mapping[int, BlankedPage]) -> None:
-    """Writes the pages without the messages; those with no other messages are deleted. Sharper versions of them go from
-    the trash."""
-    for page in found.pages.values():
-        new = blanked.get(page.id)
-        if new is None:
-            trash.delete_page(connection, page)
-            continue
-        pages.swap(connection, page, tokens=new.blob, text=new.text, values=new.columns())
-        trash.empty(connection, page)
-        pages.replace_parts(connection, page, NewParts(new.parts.spans, new.parts.keepsakes))

@@ -64,7 +64,7 @@ class ReencodeBatch:
     bank_id: int
     pages: Sequence[StalePage]
     now: datetime
-    #: who leases the pages; see `lease_pages`
+    #: who leases the pages; see `PageWriter.change`
     owner: str
 
 
@@ -152,12 +152,11 @@ class Reencoder:
     def rewrite(self, batch: ReencodeBatch) -> BatchOutcome:
         """Reencodes a batch of pages. Done again after it was interrupted, it does what is left."""
         changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch.pages if not i.foreign]
-        rewritten = self.rewriter.run(batch.bank_id, changes, batch.now, pinned=True, owner=batch.owner)
+        rewritten = self.rewriter.run(changes, batch.now, pinned=True, owner=batch.owner)
         requests = [RelayoutRequest(item.page, item.tier) for item in batch.pages if item.foreign]
-        relaid = self.relayout.run(batch.bank_id, requests, batch.now, owner=batch.owner)
-        outcome = BatchOutcome.of(rewritten)
-        done = outcome.done | {item.page.id: item.written for item in relaid.done}
-        return BatchOutcome(done, outcome.left | relaid.left)
+        relaid = self.relayout.run(requests, batch.now, owner=batch.owner)
+        done, more = BatchOutcome.of(rewritten), BatchOutcome.of(relaid)
+        return BatchOutcome(done.done | more.done, done.left | more.left)
 
     def _in_turn(self, batches: Sequence[ReencodeBatch]) -> Iterator[tuple[ReencodeBatch, BatchOutcome]]:
         for batch in batches:

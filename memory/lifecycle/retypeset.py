@@ -7,10 +7,10 @@ import numpy as np
 
 from foxing.memory.pages.content import PageState
 from foxing.memory.pages.drawing import Flags
-from foxing.memory.pages.spans import Ranges, keepsake_rows, part_edges
+from foxing.memory.pages.spans import Ranges, keepsake_rows, part_edges, span_rows
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, SpanRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, SpanRow, unsaved_id
 from foxing.renderer import Cells, Entry, Page, PageLayout, Span, Transcription, Typesetter, transcribe_spans
 
 
@@ -36,10 +36,11 @@ class MessagePart:
 class RetypesetPage:
     """A page in the new layout."""
 
+    #: id of the page in whose place it comes, or one for a new page
+    page_id: int
     #: its spans count the characters of the whole messages
     page: Page
-    #: rows of the table `keepsakes`, without `page_id`
-    keepsakes: list[NewKeepsake]
+    parts: PageParts
     #: the message of each span
     messages: list[Message]
     #: bool[rows, columns]: the cells that show what is known to be misread
@@ -56,19 +57,21 @@ def message_part(state: PageState, layout: PageLayout, span: SpanRow, keepsakes:
 
 
 def retypeset(
-    typesetter: Typesetter, parts: Sequence[MessagePart], messages: Mapping[int, Message]
+    typesetter: Typesetter, page_id: int, parts: Sequence[MessagePart], messages: Mapping[int, Message]
 ) -> list[RetypesetPage]:
-    """The pages that `parts`, all of one page, fill in the layout of `typesetter`. `messages`: by id."""
+    """The pages that `parts`, all of the page with that id, fill in the layout of `typesetter`. `messages`: by id."""
     by_message = {str(part.span.message_id): part for part in parts}
-    result = []
+    result: list[RetypesetPage] = []
     for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
         kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.spans]
         read = transcribe_spans(page)
         spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.spans)
+        new_id = unsaved_id() if result else page_id
         result.append(
             RetypesetPage(
+                new_id,
                 replace(page, spans=spans),
-                keepsake_rows(page.spans, read, kept),
+                PageParts(span_rows(new_id, spans), keepsake_rows(new_id, page.spans, read, kept)),
                 [messages[int(span.message_id)] for span in page.spans],
                 _misread_cells(page, read, [by_message[span.message_id] for span in page.spans]),
             )

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
@@ -26,7 +24,7 @@ from foxing.encoder import (
     with_misread,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.index.indexing import PageChanges, Reindexer
+from foxing.memory.index.indexing import Reindexer
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import Flags, RedrawnPage, fetch_stored_pages, known_misread_cells, redraw
@@ -39,22 +37,22 @@ from foxing.memory.pages.fidelity import (
     missing_share,
     unreadable_share,
 )
+from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks, pages, trash
-from foxing.memory.storage.repositories.pages import NewParts, PageContent, PageRow
+from foxing.memory.storage.repositories import pages
+from foxing.memory.storage.repositories.pages import PageContent, PageRow
 from foxing.memory.telemetry import step
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
-from .changes import Change, DiscardTimes, RewriteOutcome, RewrittenPage
+from .changes import Change
 from .failed_rewrites import FailedRewriteCache
-from .leases import lease_pages
+from .page_writer import DiscardTimes, PageWriter, WriteRules
 from .reasons import Left
 
 BATCH = 16  # pages leased, encoded and swapped together
-ATTEMPTS = 5  # to write a batch while other processes change its messages
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,15 @@ class _Best:
     left: dict[int, str]
 
 
+@dataclass(frozen=True)
+class Rewritten:
+    """Pages after their changes, not yet written."""
+
+    pages: ChangedPages
+    #: page id → the page as it is drawn, for those that are drawn again
+    drawn: Mapping[int, RedrawnPage]
+
+
 class Rewriter:
     """Carries out changes in batches. If the process is killed, every page is intact, before or after its change."""
 
@@ -105,6 +112,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self.writer = PageWriter(database, reindexer)
         self._failed = FailedRewriteCache()
 
     @property
@@ -113,26 +121,25 @@ class Rewriter:
 
     def run(
         self,
-        bank_id: int,
         changes: Sequence[Change],
         now: datetime,
         *,
         discard: DiscardTimes | None = None,
         pinned: bool = False,
         owner: str | None = None,
-    ) -> RewriteOutcome:
+    ) -> ChangedPages:
         """Carries out changes to pages of one bank as of `now`; a page that cannot be read stays as it is.
 
-        `discard`: when old tokens and texts go to the trash (None: they are deleted). `pinned`: whether to change
-        pinned pages as well. `owner`: see `lease_pages`.
+        `discard`: when old tokens and texts go to the trash (None: they are deleted). `pinned`, `owner`: see
+        `PageWriter.change`.
         """
+        by_id = {change.page.id: change for change in changes}
+
+        def make(rows: Sequence[PageRow], contents: StoredContents) -> ChangedPages:
+            return self._rewrite([by_id[row.id] for row in rows], contents, now).pages
+
         rows = [change.page for change in changes]
-        with lease_pages(self.database, self.codec, rows, pinned=pinned, owner=owner) as leased:
-            changes = [change for change in changes if change.page.id in leased.ids]
-            if not changes:
-                return RewriteOutcome([], {})
-            rewritten = self._rewrite(changes, leased.contents, now)
-            return RewriteOutcome(self._swap(bank_id, rewritten.done, leased.contents, discard), rewritten.unreadable)
+        return self.writer.change(self.codec, rows, make, WriteRules(discard), pinned=pinned, owner=owner)
 
     def change(self, page: PageRow, tier: str, *, drops_text: bool) -> Change:
         """Moving a page to `tier`, or only dropping its text there.
@@ -144,7 +151,7 @@ class Rewriter:
         fades = drops_text and spec is not None and spec.fades and self.can_encode(page)
         return Change(page, tier, new_tokens=fades or tier != page.tier, drops_text=drops_text)
 
-    def preview(self, changes: Sequence[Change], now: datetime) -> RewriteOutcome:
+    def preview(self, changes: Sequence[Change], now: datetime) -> Rewritten:
         """The pages as they would be after their changes at `now`. Nothing is written."""
         with self.database.read() as connection:
             contents = pages.contents(connection, [change.page.id for change in changes])
@@ -168,7 +175,7 @@ class Rewriter:
         """Why a page for which `can_encode` is False is left as it is."""
         return reasons.other_layout(self.codec.name)
 
-    def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> RewriteOutcome:
+    def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> Rewritten:
         """The pages after their changes, not yet written."""
         refused = {c.page.id: why for c in changes if (why := self._failed.reason(c, now)) and not c.faithful}
         refused |= {c.page.id: reasons.MISSING for c in changes if not c.faithful and _lacks(contents[c.page.id])}
@@ -180,18 +187,18 @@ class Rewriter:
         drawn = self._draw(redrawn, best.states, contents, now)
         drafted = _drafts(possible, contents, best.states, drawn, downscaled)
         readings = self._readings(drafted.drafts)
-        done: list[RewrittenPage] = []
+        ready: list[PageChange] = []
         left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
         left |= best.left | drafted.left | refused
         for draft in drafted.drafts:
-            checked = self._check(draft, readings.get(draft.change.page.id))
+            checked = self._check(draft, contents, readings.get(draft.change.page.id))
             if isinstance(checked, Left):
                 left[draft.change.page.id] = checked.reason
                 if checked.lasts:
                     self._failed.add(draft.change, now, checked.reason)
             else:
-                done.append(checked)
-        return RewriteOutcome(done, left)
+                ready.append(checked)
+        return Rewritten(ChangedPages(ready, left), drawn)
 
     def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
         """Page id → what the tokens of a draft read as, for those where it is needed."""
@@ -205,7 +212,7 @@ class Rewriter:
         """Whether what new tokens read as decides what is kept of the exact text."""
         return draft.encoded and draft.text is not None and self.codec.tiers[draft.change.tier].streamed
 
-    def _check(self, draft: _Draft, read: Reading | CodecError | None) -> RewrittenPage | Left:
+    def _check(self, draft: _Draft, contents: StoredContents, read: Reading | CodecError | None) -> PageChange | Left:
         """The page as it is to be written, or why it is left as it is. `read`: of its tokens, if it is needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
         if isinstance(read, CodecError):
@@ -219,46 +226,13 @@ class Rewriter:
         if text is None and reading is not None and grid is not None:
             tokens = with_misread(tokens, _misread(draft, grid, reading))
             reading = known_misread(reading, tokens)
-        blob = tokens.to_bytes() if draft.encoded or tokens != draft.tokens else None
-        held = reading if text is None else None
-        return RewrittenPage(change, draft.drawn, blob, tokens.count, tokens.codec, text, held)
-
-    def _swap(
-        self, bank_id: int, rewritten: Sequence[RewrittenPage], contents: StoredContents, discard: DiscardTimes | None
-    ) -> list[RewrittenPage]:
-        """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
-        for _ in range(ATTEMPTS):
-            states = {item.change.page.id: PageState.of(item.reading) for item in rewritten if item.reading is not None}
-            drafts = [draft for item in rewritten if (draft := item.page_draft()) is not None]
-            replaced = [draft.row.id for draft in drafts]
-            terms = self.reindexer.prepare(bank_id, PageChanges((), states.keys(), states, drafts, replaced))
-            with self.database.write() as connection:
-                banks.lock(connection, bank_id)
-                changed = pages.changed(connection, [item.change.page for item in rewritten])
-                if not changed and self.reindexer.is_current(connection, terms):
-                    for item in rewritten:
-                        self._write(connection, item, contents[item.change.page.id], discard)
-                    self.reindexer.write(connection, bank_id, terms)
-                    return list(rewritten)
-            rewritten = [item for item in rewritten if item.change.page.id not in changed]
-        return []
-
-    def _write(
-        self, connection: Connection, item: RewrittenPage, old: PageContent, discard: DiscardTimes | None
-    ) -> None:
-        """Writes a page; what it had before goes to the trash, if there is a time for that."""
-        page = item.change.page
-        if not pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns()):
-            return
-        if discard is not None:
-            dropped = trash.DroppedPage(
-                tokens=old.tokens if item.blob is not None else None,
-                text=old.text if item.text != old.text else None,
-                parts=None if item.parts is None else trash.pack_parts(connection, page),
-            )
-            trash.drop(connection, page, dropped, dropped_at=discard.dropped_at, purge_at=discard.purge_at)
-        if item.parts is not None:
-            pages.replace_parts(connection, page, NewParts(item.parts.spans, item.parts.keepsakes))
+        stored = contents[change.page.id]
+        row, parts = replace(change.page, tier=change.tier), None
+        if draft.drawn is not None:
+            row, parts = draft.drawn.row(row), draft.drawn.parts
+        blob = stored.tokens if not draft.encoded and tokens == draft.tokens else None
+        page = ReadyPage.of(row, tokens, text, reading=reading if text is None else None, blob=blob, parts=parts)
+        return PageChange(change.page, [page], stored)
 
     def _best_states(self, changes: Sequence[Change], contents: StoredContents) -> _Best:
         """The best that the memory holds of each page: its kept text, else the reading of its tokens.

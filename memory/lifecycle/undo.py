@@ -5,101 +5,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
 
-from sqlalchemy import Connection
-
 from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
-from foxing.memory.index.indexing import PageChanges, Reindexer
-from foxing.memory.pages.assembler import PageDraft
-from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
+from foxing.memory.index.indexing import Reindexer
+from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
+from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
-from foxing.memory.storage.repositories.pages import (
-    KeepsakeRow,
-    NewParts,
-    PageContent,
-    PageRow,
-    SpanRow,
-    TypesetColumns,
-)
-from foxing.memory.storage.repositories.trash import DroppedPage, DroppedParts, Entry
+from foxing.memory.storage.repositories.pages import PageContent, PageRow
+from foxing.memory.storage.repositories.trash import DroppedPage, Entry
 from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
-from .leases import lease_pages
-from .rewrite import ATTEMPTS, BATCH
-
-
-class RestoredColumns(TypesetColumns):
-    """Columns that undo sets; see `PageRow`."""
-
-    pinned: bool
-
-
-@dataclass(frozen=True)
-class _Before:
-    """A page as it was before ageing changed it, as far as it can be restored."""
-
-    page: PageRow
-    #: what is taken out of the trash, the first that was dropped first
-    entries: Sequence[Entry]
-    blob: bytes
-    tokens: VisionTokens
-    text: bytes | None
-    parts: DroppedParts
-    #: what it reads as
-    state: PageState
-    #: mean confidence of that; 1 for exact text
-    confidence: float
-
-    @property
-    def draft(self) -> PageDraft:
-        """The page for the index."""
-        page = replace(self.page, tier=self.tier, rows_used=self.parts.rows_used)
-        spans = [SpanRow(page_id=page.id, **span) for span in self.parts.spans]
-        keepsakes = [KeepsakeRow(page_id=page.id, **keepsake) for keepsake in self.parts.keepsakes]
-        return PageDraft(page, spans, keepsakes, self.state)
-
-    @property
-    def tier(self) -> str:
-        return self.entries[0].tier
-
-    def columns(self) -> RestoredColumns:
-        page = self.page
-        return {
-            "tier": self.tier,
-            "codec": self.tokens.codec,
-            "vision_tokens": self.tokens.count,
-            "token_bytes": len(self.blob),
-            "text_bytes": 0 if self.text is None else len(self.text),
-            "text_kept": self.text is not None,
-            "confidence": self.confidence,
-            "layout": page.layout,
-            "rows_used": self.parts.rows_used,
-            "first_at": page.first_at,
-            "last_at": page.last_at,
-            "messages": page.messages,
-            "pinned": True,
-        }
-
-    def report(self) -> PageRestored:
-        page, text = self.page, 0 if self.text is None else len(self.text)
-        return PageRestored.model_validate(
-            {
-                "page_id": page.key,
-                "from_tier": page.tier,
-                "to_tier": self.tier,
-                "messages": page.messages,
-                "text_restored": self.text is not None and not page.text_kept,
-                "dropped_at": self.entries[0].dropped_at,
-                "vision_tokens_before": page.vision_tokens,
-                "vision_tokens_after": self.tokens.count,
-                "bytes_before": page.token_bytes + page.text_bytes,
-                "bytes_after": len(self.blob) + text,
-            }
-        )
+from .page_writer import PageWriter, WriteRules
+from .rewrite import BATCH
 
 
 @dataclass
@@ -118,7 +39,7 @@ class Undoer:
     def __init__(self, database: Database, decoder: PageDecoder, reindexer: Reindexer) -> None:
         self.database = database
         self.decoder = decoder
-        self.reindexer = reindexer
+        self.writer = PageWriter(database, reindexer)
 
     def undo(
         self,
@@ -139,7 +60,7 @@ class Undoer:
         result, ids = _Result(), sorted(chains)
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            self._restore(bank.id, {i: chains[i] for i in batch}, result)
+            self._restore({i: chains[i] for i in batch}, result)
             if progress is not None:
                 progress(min(start + BATCH, len(ids)), len(ids))
         with self.database.read() as connection:
@@ -152,72 +73,48 @@ class Undoer:
                 )
         return _report(now, result, purged)
 
-    def _restore(self, bank_id: int, chains: Mapping[int, Sequence[Entry]], result: _Result) -> None:
+    def _restore(self, chains: Mapping[int, Sequence[Entry]], result: _Result) -> None:
         """Restores some pages of a bank."""
         with self.database.read() as connection:
             rows = list(pages.by_ids(connection, sorted(chains)).values())
-        with lease_pages(self.database, self.decoder.load(), rows, pinned=True) as leased:
-            ready = [row for row in rows if row.id in leased.ids]
-            result.busy += [row.key for row in rows if row.id not in leased.ids]
-            before, left = self._before(ready, leased.contents, chains)
-            result.unreadable |= left
-            written = self._swap(bank_id, before)
-        result.restored += [item.report() for item in written]
-        done = {item.page.id for item in written}
-        result.busy += [item.page.key for item in before if item.page.id not in done]
+
+        def make(rows: Sequence[PageRow], contents: StoredContents) -> ChangedPages:
+            return self._before(rows, contents, chains)
+
+        changed = self.writer.change(self.decoder.load(), rows, make, WriteRules(restores=True))
+        result.restored += [_restored(change, chains[change.page.id][0]) for change in changed.changes]
+        done = {change.page.id for change in changed.changes}
+        result.unreadable |= {row.key: changed.left[row.id] for row in rows if row.id in changed.left}
+        result.busy += [row.key for row in rows if row.id not in done and row.id not in changed.left]
 
     def _before(
         self, rows: Sequence[PageRow], contents: StoredContents, chains: Mapping[int, Sequence[Entry]]
-    ) -> tuple[list[_Before], dict[str, str]]:
-        """The pages as they were, and page key → why one is left as it is."""
-        ids = [row.id for row in rows]
+    ) -> ChangedPages:
+        """The pages as they were before ageing changed them, as far as that can be restored."""
         with self.database.read() as connection:
-            now = {row.id: trash.parts_of(connection, row) for row in rows}
-            dropped = trash.dropped(connection, [entry.id for i in ids for entry in chains[i]])
+            dropped = trash.dropped(connection, [entry.id for row in rows for entry in chains[row.id]])
         unpacked: list[tuple[PageRow, DroppedPage, VisionTokens]] = []
-        left: dict[str, str] = {}
+        left: dict[int, str] = {}
         for row in rows:
             try:
                 first = _first(contents[row.id], [dropped[entry.id] for entry in chains[row.id]])
                 unpacked.append((row, first, unpack_tokens(first.tokens or b"")))
             except KeyError:
-                left[row.key] = "what ageing dropped from this page was purged meanwhile"
+                left[row.id] = "what ageing dropped from this page was purged meanwhile"
             except TokensError as error:
-                left[row.key] = str(error)
+                left[row.id] = str(error)
         readings = iter(self.decoder.read_tokens([tokens for _, first, tokens in unpacked if _is_read(first.text)]))
-        before = []
+        changes = []
         for row, first, tokens in unpacked:
             chain = chains[row.id]
             reading = next(readings) if _is_read(first.text) else None
             try:
-                state, confidence = _read(row, chain[0].tier, first.text, reading)
+                page = _restored_page(replace(row, tier=chain[0].tier, pinned=True), first, tokens, reading)
             except (CodecError, TokensDamaged) as error:
-                left[row.key] = str(error)
+                left[row.id] = str(error)
                 continue
-            parts = now[row.id] if first.parts is None else trash.unpack_parts(first.parts)
-            blob = first.tokens or b""
-            before.append(_Before(row, chain, blob, tokens, first.text, parts, state, confidence))
-        return before, left
-
-    def _swap(self, bank_id: int, before: Sequence[_Before]) -> Sequence[_Before]:
-        """Writes the pages that have not been changed meanwhile, and reindexes their messages."""
-        for _ in range(ATTEMPTS):
-            if not before:
-                break
-            drafts = [item.draft for item in before]
-            ids = [draft.row.id for draft in drafts]
-            states = {draft.row.id: draft.state for draft in drafts}
-            terms = self.reindexer.prepare(bank_id, PageChanges((), ids, states, drafts, ids, restored=True))
-            with self.database.write() as connection:
-                banks.lock(connection, bank_id)
-                changed = pages.changed(connection, [item.page for item in before])
-                if not changed and self.reindexer.is_current(connection, terms):
-                    for item in before:
-                        _write(connection, item)
-                    self.reindexer.write(connection, bank_id, terms)
-                    return before
-            before = [item for item in before if item.page.id not in changed]
-        return []
+            changes.append(PageChange(row, [page], contents[row.id], [entry.id for entry in chain]))
+        return ChangedPages(changes, left)
 
 
 def _restorable(entries: Sequence[Entry], now: datetime, since: datetime | None) -> Sequence[Entry]:
@@ -237,17 +134,20 @@ def _first(content: PageContent, dropped: Sequence[DroppedPage]) -> DroppedPage:
     return first
 
 
-def _read(
-    page: PageRow, tier: str, text: bytes | None, reading: Reading | CodecError | None
-) -> tuple[PageState, float]:
-    """What a page reads as, and the mean confidence. Raises `TokensDamaged`, `CodecError`."""
-    if _is_read(text) and not isinstance(reading, Reading):
-        raise reading or CodecError("its tokens were not read")
-    held = reading if isinstance(reading, Reading) else None
-    if text is not None:
-        return PageState.kept(tier, exact_cells(text, PageLayout.from_dict(page.layout).columns, held)), 1.0
-    assert held is not None
-    return PageState.of(held), held.mean_confidence
+def _restored_page(
+    row: PageRow, first: DroppedPage, tokens: VisionTokens, reading: Reading | CodecError | None
+) -> ReadyPage:
+    """A page as it was. `reading`: of its tokens, if it is read from them. Raises `TokensDamaged`, `CodecError`."""
+    if isinstance(reading, CodecError):
+        raise reading
+    parts = None
+    if first.parts is not None:
+        rows_used, parts = trash.unpack_parts(row.id, first.parts)
+        row = replace(row, rows_used=rows_used)
+    if first.text is None:
+        return ReadyPage.of(row, tokens, None, reading=reading, blob=first.tokens, parts=parts)
+    cells = exact_cells(first.text, PageLayout.from_dict(row.layout).columns, reading)
+    return ReadyPage.of(row, tokens, first.text, cells=cells, blob=first.tokens, parts=parts)
 
 
 def _is_read(text: bytes | None) -> bool:
@@ -255,12 +155,23 @@ def _is_read(text: bytes | None) -> bool:
     return text is None or not stands_alone(text)
 
 
-def _write(connection: Connection, item: _Before) -> None:
-    """Writes a page as it was, and takes what it was restored from out of the trash."""
-    page = item.page
-    if pages.swap(connection, page, tokens=item.blob, text=item.text, values=item.columns()):
-        pages.replace_parts(connection, page, NewParts(item.parts.spans, item.parts.keepsakes))
-        trash.remove(connection, [entry.id for entry in item.entries])
+def _restored(change: PageChange, first: Entry) -> PageRestored:
+    """`first`: the first thing that was dropped of what was restored."""
+    before, after = change.page, change.after[0].row
+    return PageRestored.model_validate(
+        {
+            "page_id": before.key,
+            "from_tier": before.tier,
+            "to_tier": after.tier,
+            "messages": before.messages,
+            "text_restored": after.text_kept and not before.text_kept,
+            "dropped_at": first.dropped_at,
+            "vision_tokens_before": before.vision_tokens,
+            "vision_tokens_after": after.vision_tokens,
+            "bytes_before": before.bytes,
+            "bytes_after": after.bytes,
+        }
+    )
 
 
 def _report(now: datetime, result: _Result, purged: Sequence[str]) -> UndoReport:

@@ -9,38 +9,11 @@ from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import PageState, StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.message_parts import RememberedMessage, join_parts, open_message, read_part
+from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.messages import Message, is_as_stored
-from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewPage, NewSpan, PageRow, SpanRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.storage.secrets import digest_key
-
-
-@dataclass(frozen=True)
-class PageDraft:
-    """A page that is about to be written, and what it will read as."""
-
-    row: PageRow
-    spans: Sequence[SpanRow]
-    keepsakes: Sequence[KeepsakeRow]
-    state: PageState
-
-    @classmethod
-    def of(
-        cls,
-        number: int,
-        values: NewPage,
-        spans: Sequence[NewSpan],
-        keepsakes: Sequence[NewKeepsake],
-        state: PageState,
-    ) -> "PageDraft":
-        """The draft of a page to insert. `number`: its place among the drafts of a transaction, from 0."""
-        row = pages.unsaved(values, number)
-        return cls(
-            row,
-            [SpanRow(page_id=row.id, **span) for span in spans],
-            [KeepsakeRow(page_id=row.id, **keepsake) for keepsake in keepsakes],
-            state,
-        )
 
 
 @dataclass(frozen=True)
@@ -76,23 +49,22 @@ class StoredMessages:
             {message.id for message, text in texts if not is_as_stored(message, text, key)},
         )
 
-    def with_pages(self, drafts: Sequence[PageDraft], in_place_of: Collection[int] = ()) -> "StoredMessages":
-        """The messages as they will be once `drafts` are written in place of the pages of those ids."""
+    def with_changes(self, changes: Sequence[PageChange]) -> "StoredMessages":
+        """The messages as they will be once the pages are changed."""
         wanted = {message.id for message in self.messages}
-        spans = {i: [s for s in parts if s.page_id not in in_place_of] for i, parts in self.spans.items()}
-        for draft in drafts:
-            for span in draft.spans:
+        replaced = {change.before.id for change in changes if change.before is not None and change.relaid}
+        spans = {i: [s for s in parts if s.page_id not in replaced] for i, parts in self.spans.items()}
+        rows, keepsakes = dict(self.pages), dict(self.keepsakes)
+        for page in (page for change in changes for page in change.relaid):
+            parts = page.parts or PageParts(())
+            rows[page.row.id], keepsakes[page.row.id] = page.row, parts.keepsakes
+            for span in parts.spans:
                 if span.message_id in wanted:
                     spans.setdefault(span.message_id, []).append(span)
-        for parts in spans.values():
-            parts.sort(key=lambda span: span.char_start)
-        return replace(
-            self,
-            messages=[replace(message, content=None) for message in self.messages],
-            spans=spans,
-            pages={**self.pages, **{draft.row.id: draft.row for draft in drafts}},
-            keepsakes={**self.keepsakes, **{draft.row.id: draft.keepsakes for draft in drafts}},
-        )
+        for of_message in spans.values():
+            of_message.sort(key=lambda span: span.char_start)
+        messages = [replace(message, content=None) for message in self.messages]
+        return replace(self, messages=messages, spans=spans, pages=rows, keepsakes=keepsakes)
 
 
 class MessageAssembler:

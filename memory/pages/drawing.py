@@ -1,7 +1,7 @@
 """Drawing stored pages at a tier: what does not fit fades, and spans and keepsakes move along."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -21,7 +21,7 @@ from foxing.encoder import (
 from foxing.memory.salience import by_rarity, by_recall_weight, fade_last
 from foxing.memory.storage.repositories import messages, pages, recall_weights
 from foxing.memory.storage.repositories.messages import Message
-from foxing.memory.storage.repositories.pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
 from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
@@ -82,12 +82,11 @@ def fetch_stored_pages(
 
 
 @dataclass(frozen=True)
-class PageParts:
-    """Where messages and keepsakes stand on a page that was set again."""
+class RelaidMessages:
+    """Where the messages stand on a page that was laid out again, since some of it has faded."""
 
     rows_used: int
-    spans: list[NewSpan]
-    keepsakes: list[NewKeepsake]
+    parts: PageParts
     #: what is left of the message of each span
     texts: Sequence[FadedText]
 
@@ -103,15 +102,24 @@ class RedrawnPage:
     reading: Reading | None
     #: the text of each message on it before
     before: Sequence[str]
-    #: None if it was not set again
-    parts: PageParts | None
+    #: None if it was not laid out again
+    relaid: RelaidMessages | None
     #: bool[rows, columns]: the cells that show what is known to be misread
     misread: Flags
 
     @property
     def words(self) -> WordCounts:
         """Words of its messages by class, and how many are left."""
-        return word_counts(self.before, None if self.parts is None else self.parts.texts)
+        return word_counts(self.before, None if self.relaid is None else self.relaid.texts)
+
+    @property
+    def parts(self) -> PageParts | None:
+        """What stands where on it, if it was laid out again."""
+        return None if self.relaid is None else self.relaid.parts
+
+    def row(self, page: PageRow) -> PageRow:
+        """The row of `page` when it is drawn like this."""
+        return page if self.relaid is None else replace(page, rows_used=self.relaid.rows_used)
 
     def misread_in(self, reading: Reading) -> Flags:
         """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than they are drawn,
@@ -148,10 +156,10 @@ def _inked(page: StoredPage) -> AnnotatedPage:
 
 
 def _redrawn(page: StoredPage, drawn: DrawnPage) -> RedrawnPage:
-    parts = None if drawn.faded is None else _parts(page, drawn.faded)
+    relaid = None if drawn.faded is None else _relaid(page, drawn.faded)
     before = [text.transcription.text for text in page.texts]
     misread = known_misread_cells(page.state, drawn.cells) if drawn.faded is None else _misread_left(page, drawn.faded)
-    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, parts, misread)
+    return RedrawnPage(drawn.cells, drawn.tokens, drawn.reading, before, relaid, misread)
 
 
 def either(one: Flags, other: Flags) -> Flags:
@@ -169,7 +177,7 @@ def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
 
 
 def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
-    """The same of a page that was set again."""
+    """The same of a page that was laid out again."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
     read = transcribe_spans(faded.page)
     for span, text, left, again in zip(faded.page.spans, page.texts, faded.texts, read, strict=True):
@@ -178,28 +186,20 @@ def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
     return misread.reshape(faded.page.cells.shape)
 
 
-def _parts(page: StoredPage, faded: FadedLayout) -> PageParts:
-    spans: list[NewSpan] = [
-        {
-            "ordinal": old.ordinal,
-            "message_id": old.message_id,
-            "header_start": new.header_start,
-            "start": new.start,
-            "stop": new.stop,
-            "char_start": old.char_start,
-            "char_stop": old.char_stop,
-        }
+def _relaid(page: StoredPage, faded: FadedLayout) -> RelaidMessages:
+    spans = [
+        old._replace(header_start=new.header_start, start=new.start, stop=new.stop)
         for old, new in zip(page.spans, faded.page.spans, strict=True)
     ]
     kept = [
         _kept(text, left, uncut(text.transcription.text, *_edges(page, span)))
         for span, text, left in zip(page.spans, page.texts, faded.texts, strict=True)
     ]
-    keepsakes = keepsake_rows(faded.page.spans, transcribe_spans(faded.page), [[*each] for each in kept])
+    read = transcribe_spans(faded.page)
+    rows = keepsake_rows(page.row.id, faded.page.spans, read, [[*each] for each in kept])
     exact = (text for each in kept for text in each.values())
-    for keepsake, text in zip(keepsakes, exact, strict=True):
-        keepsake["text"] = text
-    return PageParts(faded.page.rows_used, spans, keepsakes, faded.texts)
+    keepsakes = [row._replace(text=text) for row, text in zip(rows, exact, strict=True)]
+    return RelaidMessages(faded.page.rows_used, PageParts(spans, keepsakes), faded.texts)
 
 
 def _edges(page: StoredPage, span: SpanRow) -> tuple[Edge, Edge]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewSpan, SpanRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
 from foxing.renderer import Cells, Edge, Span, Transcription, edges_of
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
@@ -14,35 +14,33 @@ def part_edges(cells: Cells, span: SpanRow, chars: int) -> tuple[Edge, Edge]:
     return edges_of(header, begins_before=span.char_start > 0, goes_on=span.char_stop < chars)
 
 
-def span_rows(spans: Sequence[Span]) -> list[NewSpan]:
-    """Rows of the table `spans`, without `page_id`."""
+def span_rows(page_id: int, spans: Sequence[Span]) -> list[SpanRow]:
+    """The spans of a typeset page, as rows."""
     return [
-        {
-            "ordinal": ordinal,
-            "message_id": int(span.message_id),
-            "header_start": span.header_start,
-            "start": span.start,
-            "stop": span.stop,
-            "char_start": span.char_start,
-            "char_stop": span.char_stop,
-        }
+        SpanRow(
+            page_id,
+            ordinal,
+            int(span.message_id),
+            span.header_start,
+            span.start,
+            span.stop,
+            span.char_start,
+            span.char_stop,
+        )
         for ordinal, span in enumerate(spans)
     ]
 
 
-def keepsake_rows(spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]) -> list[NewKeepsake]:
-    """Rows of the table `keepsakes`, without `page_id`. `parts`: the text in each span; `ranges`: the characters of it
-    that are kept exactly."""
-    rows: list[NewKeepsake] = []
+def keepsake_rows(
+    page_id: int, spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]
+) -> list[KeepsakeRow]:
+    """The keepsakes of a typeset page, as rows. `parts`: the text in each span; `ranges`: the characters of it that are
+    kept exactly."""
+    rows: list[KeepsakeRow] = []
     for span, part, kept in zip(spans, parts, ranges, strict=True):
         edges = [*(part.cell + span.start).tolist(), span.stop]
         rows += [
-            {
-                "start": edges[first],
-                "stop": edges[last],
-                "message_id": int(span.message_id),
-                "text": part.text[first:last],
-            }
+            KeepsakeRow(page_id, edges[first], edges[last], int(span.message_id), part.text[first:last])
             for first, last in kept
         ]
     return rows

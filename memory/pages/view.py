@@ -71,12 +71,10 @@ class _StoredPage:
 
     def redrawn(self, drawn: RedrawnPage) -> Self:
         """The page with its messages where they stand when it is drawn like that."""
-        if drawn.parts is None:
+        parts = drawn.parts
+        if parts is None:
             return self
-        row = replace(self.row, rows_used=drawn.parts.rows_used)
-        spans = [SpanRow(page_id=row.id, **span) for span in drawn.parts.spans]
-        keepsakes = [KeepsakeRow(page_id=row.id, **keepsake) for keepsake in drawn.parts.keepsakes]
-        return replace(self, row=row, spans=spans, keepsakes=keepsakes)
+        return replace(self, row=drawn.row(self.row), spans=parts.spans, keepsakes=parts.keepsakes)
 
     def misread_in(self, reading: Reading) -> Flags | None:
         """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than its exact text;
@@ -166,7 +164,7 @@ class PageViewer:
         """See `Memory.preview_page`."""
         page = self._stored(bank, page_id)
         row, drawn = page.row, self._drawn_at(page, self._lower_tier(page.row, tier))
-        left = [None] * len(page.spans) if drawn.parts is None else drawn.parts.texts
+        left = [None] * len(page.spans) if drawn.relaid is None else drawn.relaid.texts
         messages = [
             FadedMessage(
                 message_id=page.messages[span.message_id].key,

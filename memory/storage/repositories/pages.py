@@ -1,9 +1,10 @@
 """Pages: their rows, tokens and kept text, spans and keepsakes."""
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -24,8 +25,9 @@ _c = schema.pages.c
 
 @dataclass(frozen=True)
 class PageRow:
-    """A page without tokens, text, spans and keepsakes."""
+    """A page without tokens, text, spans and keepsakes: its fields are the columns of the table."""
 
+    #: Of a page that is not in the database yet, an `unsaved_id`.
     id: int
     #: The page's id as callers know it.
     key: str
@@ -33,8 +35,6 @@ class PageRow:
     #: Incremented by every change; writers compare and swap on it.
     version: int
     tier: str
-    #: The codec that wrote the tokens.
-    codec: str
     #: The layout as JSON; `PageLayout.from_dict` reads it.
     layout: dict[str, Any]
     rows_used: int
@@ -47,46 +47,21 @@ class PageRow:
     arrived_at: datetime
     #: How many messages are on the page, if only in part.
     messages: int
-    vision_tokens: int
-    token_bytes: int
+    #: The codec that wrote the tokens. This and what follows is known once the page is encoded.
+    codec: str = ""
+    vision_tokens: int = 0
+    token_bytes: int = 0
     #: Bytes of the exact text that are stored beside the tokens; 0 if these read as it.
-    text_bytes: int
+    text_bytes: int = 0
     #: Whether the exact text is kept.
-    text_kept: bool
+    text_kept: bool = False
     #: Mean confidence of what the tokens read as; 1 while the text is kept.
-    confidence: float
+    confidence: float = 1.0
 
-
-class EncodedColumns(TypedDict):
-    """Columns that encoding a page sets; see `PageRow`."""
-
-    tier: str
-    codec: str
-    vision_tokens: int
-    token_bytes: int
-    text_bytes: int
-    text_kept: bool
-    confidence: float
-
-
-class TypesetColumns(EncodedColumns):
-    """Columns that typesetting and encoding a page set; see `PageRow`."""
-
-    layout: dict[str, Any]
-    rows_used: int
-    first_at: datetime
-    last_at: datetime
-    messages: int
-
-
-class NewPage(TypesetColumns):
-    """Columns of a page to insert; see `PageRow`."""
-
-    key: str
-    bank_id: int
-    sealed_at: datetime
-    arrived_at: datetime
-    pinned: NotRequired[bool]
+    @property
+    def bytes(self) -> int:
+        """Bytes of its tokens and its text."""
+        return self.token_bytes + self.text_bytes
 
 
 class PageContent(NamedTuple):
@@ -97,29 +72,7 @@ class PageContent(NamedTuple):
     text: bytes | None
 
 
-class NewSpan(TypedDict):
-    """Columns of a span to insert; see `SpanRow`."""
-
-    ordinal: int
-    message_id: int
-    header_start: int
-    start: int
-    stop: int
-    char_start: int
-    char_stop: int
-
-
-class NewKeepsake(TypedDict):
-    """Columns of a keepsake to insert; see `KeepsakeRow`."""
-
-    start: int
-    stop: int
-    message_id: int
-    text: str
-
-
-@dataclass(frozen=True)
-class SpanRow:
+class SpanRow(NamedTuple):
     """The cells of a page that hold a message, or a part of one. Cells are counted row by row; ranges are half open."""
 
     page_id: int
@@ -135,9 +88,13 @@ class SpanRow:
     char_start: int
     char_stop: int
 
+    @property
+    def place(self) -> Place:
+        """The span in the manifest of its page."""
+        return Place(*self[2:])
 
-@dataclass(frozen=True)
-class KeepsakeRow:
+
+class KeepsakeRow(NamedTuple):
     """An exact identifier and the range of cells that it replaces, half open."""
 
     page_id: int
@@ -148,13 +105,12 @@ class KeepsakeRow:
 
 
 @dataclass(frozen=True)
-class NewParts:
+class PageParts:
     """What stands where on a page."""
 
-    spans: Sequence[NewSpan]
-    keepsakes: Sequence[NewKeepsake] = ()
-    #: The messages of the spans.
-    messages: Sequence[Message] = ()
+    #: In their order on the page.
+    spans: Sequence[SpanRow]
+    keepsakes: Sequence[KeepsakeRow] = ()
 
 
 class KeepsakeTotals(NamedTuple):
@@ -164,13 +120,18 @@ class KeepsakeTotals(NamedTuple):
     bytes: int
 
 
-_select = select(*(_c[field.name] for field in fields(PageRow)))
+_names = [field.name for field in fields(PageRow)]
+_select = select(*(_c[name] for name in _names))
+_unsaved_ids = itertools.count(-1, -1)
 
 
-def unsaved(values: NewPage, number: int) -> PageRow:
-    """The row of a page that is not in the database yet. `number`, from 0, gives it an id that no stored page has."""
-    columns: dict[str, Any] = {"pinned": False, **values}
-    return PageRow(id=-1 - number, version=0, **columns)
+def unsaved_id() -> int:
+    """An id for a page that is not in the database yet; no stored page has it, and no other such page."""
+    return next(_unsaved_ids)
+
+
+def _columns(page: PageRow, *, without: Collection[str]) -> dict[str, Any]:
+    return {name: getattr(page, name) for name in _names if name not in without}
 
 
 def get(connection: Connection, bank_id: int, key: str) -> PageRow:
@@ -223,25 +184,28 @@ def ageing_candidates(
     return [PageRow(*row) for row in connection.execute(query)]
 
 
-def insert(connection: Connection, values: NewPage, content: PageContent, parts: NewParts) -> PageRow:
-    """Inserts a page with its contents, the messages on it and its keepsakes. The clock looks at once when it is
-    due."""
-    schedule.bring_forward(connection, values["bank_id"], "age")
-    connection.execute(schema.pages.insert().values(with_id(connection, schema.pages, values)))
-    page = get(connection, values["bank_id"], values["key"])
+def insert(
+    connection: Connection, page: PageRow, content: PageContent, parts: PageParts, on_it: Sequence[Message]
+) -> PageRow:
+    """Inserts a page with its contents, the messages on it and its keepsakes; the page with its id. The clock looks at
+    once when it is due."""
+    schedule.bring_forward(connection, page.bank_id, "age")
+    values = with_id(connection, schema.pages, _columns(page, without=("id",)))
+    new_id = connection.execute(schema.pages.insert().values(values).returning(_c.id)).scalar_one()
+    page = replace(page, id=new_id)
     tokens, text = blobs.put(connection, page.bank_id, content)
     connection.execute(schema.page_contents.insert().values(page_id=page.id, tokens=tokens, text=text))
-    manifest = _manifest(connection, parts)
+    manifest = _manifest(connection, parts, on_it)
     manifests.insert(connection, page.id, manifest)
     ranges.add(connection, page.bank_id, page.id, manifest)
     _insert_keepsakes(connection, page.id, parts.keepsakes)
     return page
 
 
-def replace_parts(connection: Connection, page: PageRow, parts: NewParts) -> None:
-    """Replaces the places of messages and the keepsakes of a page. Messages that it has already need not be given."""
+def replace_parts(connection: Connection, page: PageRow, parts: PageParts, added: Sequence[Message] = ()) -> None:
+    """Replaces the places of messages and the keepsakes of a page. `added`: messages that it has not already."""
     before = manifests.get(connection, [page.id])[page.id]
-    manifest = _manifest(connection, parts, before)
+    manifest = _manifest(connection, parts, added, before)
     manifests.update(connection, page.id, manifest)
     if set(manifest.ids.tolist()) != set(before.ids.tolist()):
         ranges.remove(connection, page.bank_id, page.id, before)
@@ -258,21 +222,18 @@ def replace_ranges(connection: Connection, bank_id: int, page_ids: Sequence[int]
     ranges.put(connection, bank_id, found)
 
 
-def _manifest(connection: Connection, parts: NewParts, before: PageManifest | None = None) -> PageManifest:
+def _manifest(
+    connection: Connection, parts: PageParts, added: Sequence[Message], before: PageManifest | None = None
+) -> PageManifest:
     known = {message.id: message for message in (() if before is None else before.messages)}
-    known |= {message.id: messages.sealed_form(connection, message) for message in parts.messages}
-    places = [
-        Place(
-            span["message_id"], span["header_start"], span["start"], span["stop"], span["char_start"], span["char_stop"]
-        )
-        for span in sorted(parts.spans, key=lambda span: span["ordinal"])
-    ]
-    return PageManifest.of(known.values(), places)
+    known |= {message.id: messages.sealed_form(connection, message) for message in added}
+    spans = sorted(parts.spans, key=lambda span: span.ordinal)
+    return PageManifest.of(known.values(), [span.place for span in spans])
 
 
-def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[NewKeepsake]) -> None:
+def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[KeepsakeRow]) -> None:
     if keepsakes:
-        connection.execute(schema.keepsakes.insert(), [{**item, "page_id": page_id} for item in keepsakes])
+        connection.execute(schema.keepsakes.insert(), [{**item._asdict(), "page_id": page_id} for item in keepsakes])
 
 
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
@@ -288,20 +249,24 @@ def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageC
 
 
 def swap(
-    connection: Connection, page: PageRow, *, tokens: bytes | None, text: bytes | None, values: EncodedColumns
+    connection: Connection, before: PageRow, after: PageRow, content: PageContent, stored: PageContent | None = None
 ) -> bool:
-    """Compare and swap: writes new contents and `values`, and ends the lease; False, and nothing is written, if the
-    page is no longer at `page.version`. With `tokens` None the tokens stay; `text` is written as given."""
-    update = schema.pages.update().where(_c.id == page.id, _c.version == page.version)
-    changed = connection.execute(update.values(version=page.version + 1, lease_owner=None, lease_until=None, **values))
-    if changed.rowcount != 1:
+    """Compare and swap: writes the page `after` in place of `before`, with new contents, and ends the lease; False, and
+    nothing is written, if the page is no longer at the version of `before`. `stored`: its contents so far, of which
+    what stays the same is not written again."""
+    values = _columns(after, without=("id", "key", "bank_id", "version"))
+    update = schema.pages.update().where(_c.id == before.id, _c.version == before.version)
+    swapped = update.values(version=before.version + 1, lease_owner=None, lease_until=None, **values)
+    if connection.execute(swapped).rowcount != 1:
         return False
-    schedule.bring_forward(connection, page.bank_id, "age")
-    table, new = schema.page_contents, {"text": text} if tokens is None else {"text": text, "tokens": tokens}
-    of_page = table.c.page_id == page.id
-    stored = blobs.put(connection, page.bank_id, list(new.values()))
-    blobs.release(connection, [table.c[name] for name in new], of_page)
-    connection.execute(table.update().where(of_page).values(dict(zip(new, stored, strict=True))))
+    schedule.bring_forward(connection, before.bank_id, "age")
+    new = {name: value for name, value in content._asdict().items() if stored is None or value != getattr(stored, name)}
+    if new:
+        table = schema.page_contents
+        of_page = table.c.page_id == before.id
+        put = blobs.put(connection, before.bank_id, list(new.values()))
+        blobs.release(connection, [table.c[name] for name in new], of_page)
+        connection.execute(table.update().where(of_page).values(dict(zip(new, put, strict=True))))
     return True
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from foxing.renderer.clock import later
 from . import pages, schedule
 from .batches import batched
 from .blobs import contents as blobs
-from .pages import KeepsakeRow, NewKeepsake, NewSpan, PageRow, SpanRow
+from .pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from .sealed import changes, manifests, ranges
 
 _c = schema.trash.c
@@ -39,59 +38,28 @@ class DroppedPage(NamedTuple):
     parts: bytes | None = None
 
 
-class DroppedParts(NamedTuple):
-    """Where messages and keepsakes stand on a page, or stood on it."""
-
-    rows_used: int
-    spans: list[NewSpan]
-    keepsakes: list[NewKeepsake]
-
-    @classmethod
-    def of(cls, rows_used: int, spans: Sequence[SpanRow], keepsakes: Sequence[KeepsakeRow]) -> "DroppedParts":
-        """The parts of a page with these rows."""
-        return cls(rows_used, [_span(astuple(s)[1:]) for s in spans], [_keepsake(astuple(k)[1:]) for k in keepsakes])
-
-
-def parts_of(connection: Connection, page: PageRow) -> DroppedParts:
+def parts_of(connection: Connection, page: PageRow) -> PageParts:
     """The parts of a page as it is."""
     spans = pages.spans_of_pages(connection, [page.id]).get(page.id, [])
-    keepsakes = pages.keepsakes_of(connection, [page.id]).get(page.id, [])
-    return DroppedParts.of(page.rows_used, spans, keepsakes)
+    return PageParts(spans, pages.keepsakes_of(connection, [page.id]).get(page.id, []))
 
 
 def pack_parts(connection: Connection, page: PageRow) -> bytes:
     """The rows in use of a page, its spans and its keepsakes, as compressed JSON."""
-    rows_used, spans, keepsakes = parts_of(connection, page)
-    parts = {
-        "rows_used": rows_used,
-        "spans": [tuple(span.values()) for span in spans],
-        "keepsakes": [tuple(keepsake.values()) for keepsake in keepsakes],
+    parts = parts_of(connection, page)
+    packed = {
+        "rows_used": page.rows_used,
+        "spans": [span[1:] for span in parts.spans],
+        "keepsakes": [keepsake[1:] for keepsake in parts.keepsakes],
     }
-    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(json.dumps(parts, separators=(",", ":")).encode())
+    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(json.dumps(packed, separators=(",", ":")).encode())
 
 
-def unpack_parts(parts: bytes) -> DroppedParts:
-    """The inverse of `pack_parts`."""
-    held = json.loads(zstandard.ZstdDecompressor().decompress(parts))
-    return DroppedParts(held["rows_used"], [*map(_span, held["spans"])], [*map(_keepsake, held["keepsakes"])])
-
-
-def _span(values: Sequence[int]) -> NewSpan:
-    ordinal, message_id, header_start, start, stop, char_start, char_stop = values
-    return {
-        "ordinal": ordinal,
-        "message_id": message_id,
-        "header_start": header_start,
-        "start": start,
-        "stop": stop,
-        "char_start": char_start,
-        "char_stop": char_stop,
-    }
-
-
-def _keepsake(values: Sequence[Any]) -> NewKeepsake:
-    start, stop, message_id, text = values
-    return {"start": start, "stop": stop, "message_id": message_id, "text": text}
+def unpack_parts(page_id: int, packed: bytes) -> tuple[int, PageParts]:
+    """The inverse of `pack_parts`: the rows in use of the page, and its parts."""
+    held = json.loads(zstandard.ZstdDecompressor().decompress(packed))
+    spans = [SpanRow(page_id, *values) for values in held["spans"]]
+    return held["rows_used"], PageParts(spans, [KeepsakeRow(page_id, *values) for values in held["keepsakes"]])
 
 
 def drop(

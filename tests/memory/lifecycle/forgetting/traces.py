@@ -60,7 +60,7 @@ def _readable(memory: Memory, column: str, value: Any) -> str:
     if column == "manifest":
         return str(PageManifest.unpack(blob).messages)
     if column == "parts":
-        return str(unpack_parts(blob))
+        return str(unpack_parts(0, blob))
     return blob.decode("utf-8", "replace")
 
 

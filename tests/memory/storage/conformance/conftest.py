@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import banks, messages, pages
-from foxing.memory.storage.repositories.pages import NewKeepsake, NewPage, NewParts, NewSpan, PageContent, PageRow
+from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageParts, PageRow, SpanRow
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 POLICY = {"fresh": "base", "note": "한국어 \0 ☂", "nested": {"a": [1, 2.5, None, True]}}
@@ -56,42 +56,37 @@ def insert_rows(connection: Connection, bank_id: int, rows: Sequence[messages.Ne
     return ids
 
 
-def new_page(bank_id: int, key: str, *, day: int = 0, tier: str = "base", text_bytes: int = 4) -> NewPage:
-    return {
-        "key": key,
-        "bank_id": bank_id,
-        "sealed_at": NOW,
-        "arrived_at": NOW,
-        "tier": tier,
-        "codec": "native",
-        "vision_tokens": 3,
-        "token_bytes": 6,
-        "text_bytes": text_bytes,
-        "text_kept": text_bytes > 0,
-        "confidence": 0.5,
-        "layout": {"columns": 160, "rows": 80},
-        "rows_used": 2,
-        "first_at": NOW + timedelta(days=day),
-        "last_at": NOW + timedelta(days=day),
-        "messages": 1,
-    }
+def new_page(bank_id: int, key: str, *, day: int = 0, tier: str = "base", text_bytes: int = 4) -> PageRow:
+    return PageRow(
+        id=pages.unsaved_id(),
+        key=key,
+        bank_id=bank_id,
+        version=1,
+        tier=tier,
+        layout={"columns": 160, "rows": 80},
+        rows_used=2,
+        pinned=False,
+        sealed_at=NOW,
+        first_at=NOW + timedelta(days=day),
+        last_at=NOW + timedelta(days=day),
+        arrived_at=NOW,
+        messages=1,
+        codec="native",
+        vision_tokens=3,
+        token_bytes=6,
+        text_bytes=text_bytes,
+        text_kept=text_bytes > 0,
+        confidence=0.5,
+    )
 
 
-def insert_page(connection: Connection, values: NewPage, message_ids: list[int], keepsake: str = "") -> PageRow:
+def insert_page(connection: Connection, page: PageRow, message_ids: list[int], keepsake: str = "") -> PageRow:
     """A page with a span of ten cells for each message, and a keepsake on the first of them."""
-    spans: list[NewSpan] = [
-        {
-            "ordinal": number,
-            "message_id": message_id,
-            "header_start": 10 * number,
-            "start": 10 * number + 2,
-            "stop": 10 * number + 10,
-            "char_start": 0,
-            "char_stop": 8,
-        }
+    spans = [
+        SpanRow(page.id, number, message_id, 10 * number, 10 * number + 2, 10 * number + 10, 0, 8)
         for number, message_id in enumerate(message_ids)
     ]
-    kept: list[NewKeepsake] = [{"start": 2, "stop": 6, "message_id": message_ids[0], "text": keepsake}]
-    on_it = list(messages.by_ids(connection, values["bank_id"], message_ids).values())
-    parts = NewParts(spans, kept if keepsake else [], on_it)
-    return pages.insert(connection, values, PageContent(b"tok\0en", b"te\0t"), parts)
+    kept = [KeepsakeRow(page.id, 2, 6, message_ids[0], keepsake)]
+    on_it = list(messages.by_ids(connection, page.bank_id, message_ids).values())
+    parts = PageParts(spans, kept if keepsake else [])
+    return pages.insert(connection, page, PageContent(b"tok\0en", b"te\0t"), parts, on_it)

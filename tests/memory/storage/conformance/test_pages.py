@@ -1,5 +1,6 @@
 """Pages with their contents, spans and keepsakes, and the trash."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from foxing.memory import NotFound
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages, schedule, sizes, trash
-from foxing.memory.storage.repositories.pages import EncodedColumns, NewParts
+from foxing.memory.storage.repositories.pages import PageContent, PageParts
 from foxing.memory.storage.repositories.schedule import PageGroup
 from foxing.memory.storage.repositories.sealed import lookup
 
@@ -16,15 +17,6 @@ from .conftest import NOW, ODD_TEXT, insert_messages, insert_page, new_page
 
 pytestmark = pytest.mark.both_databases
 
-LOWER: EncodedColumns = {
-    "tier": "tiny",
-    "codec": "native",
-    "vision_tokens": 1,
-    "token_bytes": 2,
-    "text_bytes": 0,
-    "text_kept": False,
-    "confidence": 0.25,
-}
 DAY = timedelta(days=1)
 
 
@@ -69,12 +61,13 @@ def test_a_page_is_swapped_once_from_each_version(database: Database, bank_id: i
     with database.write() as connection:
         page = insert_page(connection, new_page(bank_id, "p"), insert_messages(connection, bank_id, "one"))
     with database.write() as connection:
-        assert pages.swap(connection, page, tokens=b"lo", text=None, values=LOWER)
-        assert not pages.swap(connection, page, tokens=b"no", text=None, values=LOWER)
+        lower = replace(page, tier="tiny", vision_tokens=1, token_bytes=2, text_bytes=0, text_kept=False)
+        assert pages.swap(connection, page, lower, PageContent(b"lo", None))
+        assert not pages.swap(connection, page, lower, PageContent(b"no", None))
         now = pages.get(connection, bank_id, "p")
         assert (now.tier, now.version, now.text_bytes) == ("tiny", 2, 0)
         assert tuple(pages.contents(connection, [page.id])[page.id]) == (b"lo", None)
-        pages.replace_parts(connection, page, NewParts([]))
+        pages.replace_parts(connection, page, PageParts([]))
         assert pages.spans_of_pages(connection, [page.id]) == {}
 
 
@@ -135,7 +128,7 @@ def test_what_was_dropped_is_read_back_and_taken_out(database: Database, bank_id
         page = insert_page(connection, new_page(bank_id, "p", text_bytes=0), ids, keepsake=ODD_TEXT)
         other = insert_page(connection, new_page(bank_id, "q", text_bytes=0, day=1), ids)
         parts = trash.pack_parts(connection, page)
-        assert trash.unpack_parts(parts) == trash.parts_of(connection, page)
+        assert trash.unpack_parts(page.id, parts) == (2, trash.parts_of(connection, page))
         dropped = trash.DroppedPage(tokens=b"to\0", text=None, parts=parts)
         trash.drop(connection, page, dropped, dropped_at=NOW, purge_at=NOW + DAY)
     with database.write() as connection:

@@ -1,6 +1,7 @@
 """Sealed messages are found as open ones are, whatever pages they are on, in every dialect."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -12,7 +13,7 @@ from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, embeddings, messages, open_messages, pages, trash
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
-from foxing.memory.storage.repositories.pages import NewParts, NewSpan
+from foxing.memory.storage.repositories.pages import PageParts, SpanRow
 from foxing.memory.storage.repositories.sealed import changes, lookup, neighbours
 
 from .conftest import NOW, insert_rows, new_message, new_page
@@ -49,18 +50,16 @@ def filled(connection: Connection, bank_id: int, seed: int) -> list[Message]:
 
 def seal(connection: Connection, bank_id: int, key: str, on_it: Sequence[Message]) -> None:
     """A page with these messages, of which the last stays open."""
-    spans: list[NewSpan] = []
+    times = [message.created_at for message in on_it]
+    page = replace(new_page(bank_id, key), first_at=min(times), last_at=max(times), messages=len(on_it))
+    spans: list[SpanRow] = []
     for number, message in enumerate(on_it):
         stop = message.chars if number < len(on_it) - 1 else message.chars // 2
         at = 40 * number
-        places = {"header_start": at, "start": at + 2, "stop": at + 2 + stop}
-        spans.append({"ordinal": number, "message_id": message.id, **places, "char_start": 0, "char_stop": stop})  # type: ignore[typeddict-item]
-    times = [message.created_at for message in on_it]
-    values = new_page(bank_id, key)
-    values["first_at"], values["last_at"], values["messages"] = min(times), max(times), len(on_it)
-    pages.insert(connection, values, pages.PageContent(b"t", b"x"), NewParts(spans, (), on_it))
-    parts = [SealedPart(span["message_id"], span["char_stop"], True) for span in spans[:-1]]
-    open_messages.mark_sealed(connection, [*parts, SealedPart(spans[-1]["message_id"], spans[-1]["char_stop"], False)])
+        spans.append(SpanRow(page.id, number, message.id, at, at + 2, at + 2 + stop, 0, stop))
+    pages.insert(connection, page, pages.PageContent(b"t", b"x"), PageParts(spans), on_it)
+    parts = [SealedPart(span.message_id, span.char_stop, True) for span in spans[:-1]]
+    open_messages.mark_sealed(connection, [*parts, SealedPart(spans[-1].message_id, spans[-1].char_stop, False)])
 
 
 def facts(message: Message) -> tuple[object, ...]:
@@ -228,8 +227,8 @@ def test_passages_and_digests_of_sealed_messages_change(database: Database, bank
         assert after[sealed[0].id].digest  # its page keeps the exact text
     with database.write() as connection:
         page = pages.by_ids(connection, [on])[on]
-        lower = {"tier": "tiny", "codec": "native", "vision_tokens": 1, "token_bytes": 2, "text_bytes": 0}
-        pages.swap(connection, page, tokens=b"lo", text=None, values={**lower, "text_kept": False, "confidence": 0.5})  # type: ignore[typeddict-item]
+        lower = replace(page, tier="tiny", text_bytes=0, text_kept=False)
+        pages.swap(connection, page, lower, pages.PageContent(b"lo", None))
         changes.forget_digests(connection, bank_id, [on])
         left = messages.by_ids(connection, bank_id, [message.id for message in sealed])
         on_page = lookup.messages_on(connection, [on])
