@@ -23,7 +23,7 @@ import sys
 from datetime import datetime
 from foxing.memory import Memory, MemoryOptions
 from foxing.memory.lifecycle import undo
-from foxing.memory.lifecycle.erasure import erase
+from foxing.memory.lifecycle import erase
 undo.BATCH = erase.BATCH = 1
 memory = Memory(sys.argv[1], options=MemoryOptions(embedder="none"))
 print("ready", flush=True)

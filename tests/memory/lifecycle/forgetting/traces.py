@@ -102,7 +102,7 @@ def _files(url: str) -> Iterator[tuple[str, bytes]]:
         for statement in ("ANALYZE", "VACUUM FULL", "CHECKPOINT"):  # statistics hold values as well
             connection.execute(text(statement))
         folder, number = connection.execute(
-            text("SELECT current_setting('data_manifest'), oid FROM pg_database WHERE datname = current_database()")
+            text("SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()")
         ).one()
     engine.dispose()
     for path in sorted((Path(folder) / "base" / str(number)).iterdir()):
