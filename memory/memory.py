@@ -15,7 +15,6 @@ from .bulk.work import BulkWork
 from .codec_source import CodecSource, OptionsOfCodecs
 from .context.builder import ContextBuilder
 from .errors import InvalidInput
-from .index.indexing import Reindexer
 from .ingest.calls import StoreCall
 from .ingest.seal import Sealer
 from .ingest.store import MessageStore
@@ -34,6 +33,7 @@ from .listings import bank_info, list_banks, list_pages, page_info, set_pinned
 from .options import MemoryOptions
 from .pages.assembler import MessageAssembler
 from .pages.decoder import PageDecoder
+from .pages.indexing import Reindexer
 from .pages.view import PageViewer
 from .pages.warming import CacheWarmer
 from .recall.images import ImageRecaller

@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, text
 
 from foxing.encoder import TokensError, VisionTokens
 from foxing.memory.lifecycle.jobs import LEASE as JOB_LEASE
-from foxing.memory.lifecycle.page_writer import LEASE as PAGE_LEASE
+from foxing.memory.pages.page_writer import LEASE as PAGE_LEASE
 from foxing.memory.storage import schema
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from foxing.memory.errors import EmbedderError
 from foxing.memory.index.codes import code_bytes
 from foxing.memory.index.hybrid import HybridSearch
-from foxing.memory.index.indexing import PreparedTerms, Reindexer, remembered_terms
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
+from foxing.memory.pages.indexing import PreparedTerms, Reindexer, remembered_terms
 from foxing.memory.pages.message_parts import RememberedMessage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages, postings, schedule

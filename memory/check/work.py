@@ -13,11 +13,11 @@ from foxing.memory.codec_source import CodecSource
 from foxing.memory.errors import InvalidPolicy, TokensDamaged
 from foxing.memory.lifecycle.jobs import LEASE as JOB_LEASE
 from foxing.memory.lifecycle.jobs import LONGEST_PAUSE
-from foxing.memory.lifecycle.page_writer import LEASE as PAGE_LEASE
-from foxing.memory.lifecycle.page_writer import REMOTE_LEASE
 from foxing.memory.lifecycle.plan import next_due
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
+from foxing.memory.pages.page_writer import LEASE as PAGE_LEASE
+from foxing.memory.pages.page_writer import REMOTE_LEASE
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import open_messages, schedule, trash
 from foxing.memory.storage.repositories.banks import Bank

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, is_cut, known_misread, misread_cells, with_misread
-from foxing.memory.index.indexing import Reindexer
-from foxing.memory.lifecycle.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
+from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.ready_page import PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, trash

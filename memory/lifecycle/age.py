@@ -10,6 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec
+from foxing.memory.pages.page_writer import DiscardTimes
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
@@ -19,7 +20,6 @@ from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, Page
 from foxing.renderer import Progress, all_tiers, tier_rank
 
 from .changes import BatchOutcome, Change
-from .page_writer import DiscardTimes
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from foxing.memory.index.embedder import NONE, Embedder
-from foxing.memory.index.indexing import Reindexer
 from foxing.memory.index.vectors import MessageVectors
+from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, embeddings, messages
 from foxing.memory.values.reports import EmbeddingReport

@@ -13,7 +13,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
-from foxing.memory.index.indexing import Reindexer
+from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.message_filter import MessageFilter
@@ -24,7 +25,6 @@ from foxing.memory.values.reports import ErasureReport, PageErased
 from foxing.renderer import Progress
 
 from .blanking import BlankedPage, PageBlanker, PageChanged
-from .page_writer import PageWriter, WriteRules
 
 #: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
 BATCH = 16

@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, CodecError, TokensError, VisionTokens, can_draw_for
 from foxing.memory.index.hybrid import HybridSearch
-from foxing.memory.index.indexing import Reindexer
 from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.content import unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone
+from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages
 from foxing.memory.storage.repositories.pages import PageRow

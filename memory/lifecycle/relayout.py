@@ -15,12 +15,13 @@ from sqlalchemy import Connection
 
 from foxing.encoder import Codec, Reading, expected_bytes, known_misread, misread_cells, with_misread
 from foxing.memory.errors import Unreadable
-from foxing.memory.index.indexing import Reindexer
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import either
 from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
+from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages, trash
@@ -28,7 +29,6 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.renderer import PageLayout, Typesetter, render
 
 from . import reasons
-from .page_writer import PageWriter, WriteRules
 from .reasons import Left
 from .retypeset import MessagePart, RetypesetPage, message_part, retypeset
 

@@ -24,7 +24,6 @@ from foxing.encoder import (
     with_misread,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
-from foxing.memory.index.indexing import Reindexer
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import Flags, RedrawnPage, fetch_stored_pages, known_misread_cells, redraw
@@ -37,6 +36,8 @@ from foxing.memory.pages.fidelity import (
     missing_share,
     unreadable_share,
 )
+from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.blobs.reference import MissingBlob
@@ -49,7 +50,6 @@ from foxing.renderer import Cells, PageLayout, tier_rank
 from . import reasons
 from .changes import Change
 from .failed_rewrites import FailedRewriteCache
-from .page_writer import DiscardTimes, PageWriter, WriteRules
 from .reasons import Left
 
 BATCH = 16  # pages leased, encoded and swapped together

@@ -7,10 +7,11 @@ from itertools import takewhile
 
 from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
-from foxing.memory.index.indexing import Reindexer
 from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
+from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
@@ -19,7 +20,6 @@ from foxing.memory.storage.repositories.trash import DroppedPage, Entry
 from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
-from .page_writer import PageWriter, WriteRules
 from .rewrite import BATCH
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
-from foxing.memory.errors import NotFound
+from foxing.memory.errors import NotFound, StorageError
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import with_id
 from foxing.memory.storage.manifest import PageManifest, Place
@@ -130,6 +130,12 @@ def unsaved_id() -> int:
     return next(_unsaved_ids)
 
 
+def _page(row: Sequence[Any]) -> PageRow:
+    if None in row:
+        raise StorageError("the database has a page without some of its columns: it is damaged; restore a backup")
+    return PageRow(*row)
+
+
 def _columns(page: PageRow, *, without: Collection[str]) -> dict[str, Any]:
     return {name: getattr(page, name) for name in _names if name not in without}
 
@@ -139,14 +145,14 @@ def get(connection: Connection, bank_id: int, key: str) -> PageRow:
     row = connection.execute(_select.where(_c.bank_id == bank_id, _c.key == key)).first()
     if row is None:
         raise NotFound(f"there is no page '{key}' in this bank; list its pages to see their ids")
-    return PageRow(*row)
+    return _page(row)
 
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Id → page, for those that exist."""
     result: dict[int, PageRow] = {}
     for part in batched(ids):
-        result |= {row.id: PageRow(*row) for row in connection.execute(_select.where(_c.id.in_(part)))}
+        result |= {row.id: _page(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
     return result
 
 
@@ -161,13 +167,13 @@ def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None
 def newest(connection: Connection, codec: str, tiers: Collection[str], before_id: int, limit: int) -> list[PageRow]:
     """The newest pages of all banks, of a codec and some tiers, among those below an id; the newest first."""
     query = _select.where(_c.id < before_id, _c.codec == codec, _c.tier.in_(tiers)).order_by(_c.id.desc()).limit(limit)
-    return [PageRow(*row) for row in connection.execute(query)]
+    return [_page(row) for row in connection.execute(query)]
 
 
 def list_after(connection: Connection, bank_id: int, after_id: int, limit: int) -> list[PageRow]:
     """Up to `limit` pages in the order of their ids, starting after `after_id`."""
     query = _select.where(_c.bank_id == bank_id, _c.id > after_id).order_by(_c.id).limit(limit)
-    return [PageRow(*row) for row in connection.execute(query)]
+    return [_page(row) for row in connection.execute(query)]
 
 
 def ageing_candidates(
@@ -181,7 +187,7 @@ def ageing_candidates(
         .order_by(_c.id)
         .limit(limit)
     )
-    return [PageRow(*row) for row in connection.execute(query)]
+    return [_page(row) for row in connection.execute(query)]
 
 
 def insert(

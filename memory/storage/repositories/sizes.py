@@ -33,11 +33,9 @@ class TierTotals:
 
 def tier_totals(connection: Connection, bank_id: int) -> list[TierTotals]:
     c = schema.pages.c
-    query = (
-        select(c.tier, func.count(), func.sum(c.vision_tokens), func.sum(c.token_bytes), func.sum(c.text_bytes))
-        .where(c.bank_id == bank_id)
-        .group_by(c.tier)
-    )
+    # without a row that is damaged
+    sums = (func.coalesce(func.sum(column), 0) for column in (c.vision_tokens, c.token_bytes, c.text_bytes))
+    query = select(c.tier, func.count(), *sums).where(c.bank_id == bank_id).group_by(c.tier)
     return [
         TierTotals(tier, pages, int(vision_tokens), int(token_bytes), int(text_bytes))
         for tier, pages, vision_tokens, token_bytes, text_bytes in connection.execute(query)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
-from foxing.memory.pages.message_parts import RememberedMessage
-from foxing.memory.pages.ready_page import PageChange, ReadyPage
+from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.vectors import MessageCodes, spoken
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.messages import Message
@@ -25,8 +24,9 @@ from foxing.memory.storage.repositories.sealed.lookup import messages_on
 from foxing.memory.text.passages import split_passages
 from foxing.memory.text.terms import is_unspaced, term_runs, terms
 
-from .hybrid import HybridSearch
-from .vectors import MessageCodes, spoken
+from .assembler import MessageAssembler, StoredMessages
+from .message_parts import RememberedMessage
+from .ready_page import PageChange, ReadyPage
 
 _WORD = re.compile(r"\S+")
 #: What a term of a number or an identifier holds, and no other does.

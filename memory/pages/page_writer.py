@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from foxing.encoder import Codec, capabilities_of
-from foxing.memory.index.indexing import PreparedTerms, Reindexer
-from foxing.memory.pages.content import StoredContents
-from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
+
+from .content import StoredContents
+from .indexing import PreparedTerms, Reindexer
+from .ready_page import ChangedPages, PageChange, ReadyPage
 
 LEASE = timedelta(seconds=60)
 REMOTE_LEASE = timedelta(minutes=15)  # for a remote codec, whose requests may be retried many times
