@@ -6,7 +6,6 @@ attempts without any response count.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
 
 OPEN_S = 15.0
 
@@ -17,7 +16,7 @@ class CircuitOpen(Exception):
 
 class CircuitBreaker:
     """Opens after `threshold` attempts in a row without a response, and then rejects pages for `OPEN_S` seconds. After
-    that one page at a time probes whether the server is back. `clock` returns seconds."""
+    that one page at a time probes whether the server is back. For one event loop. `clock` returns seconds."""
 
     def __init__(self, threshold: int, clock: Callable[[], float]) -> None:
         self._threshold = threshold
@@ -25,30 +24,25 @@ class CircuitBreaker:
         self._unanswered = 0
         self._open_until = 0.0
         self._probing = False
-        self._lock = Lock()
 
     @contextmanager
     def page(self) -> Iterator[None]:
         """Wraps the request for one page. Raises `CircuitOpen`."""
-        with self._lock:
-            probe = self._unanswered >= self._threshold
-            if probe and (self._probing or self._clock() < self._open_until):
-                raise CircuitOpen
-            self._probing |= probe
+        probe = self._unanswered >= self._threshold
+        if probe and (self._probing or self._clock() < self._open_until):
+            raise CircuitOpen
+        self._probing |= probe
         try:
             yield
         finally:
             if probe:
-                with self._lock:
-                    self._probing = False
+                self._probing = False
 
     def record_response(self) -> None:
         """The server responded, with whatever status."""
-        with self._lock:
-            self._unanswered = 0
+        self._unanswered = 0
 
     def record_silence(self) -> None:
         """The server did not respond in time."""
-        with self._lock:
-            self._unanswered += 1
-            self._open_until = self._clock() + OPEN_S
+        self._unanswered += 1
+        self._open_until = self._clock() + OPEN_S

@@ -1,5 +1,6 @@
 """The remote codec: stores the image of a page at its tier, and reads it through a server on demand."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from PIL.Image import Image, Resampling, fromarray, new
 from PIL.ImageFilter import MaxFilter
 
-from foxing.encoder.alignment import BLANK_CONFIDENCE, ink_of, mask_untrusted, place_on_ink, without_markup
+from foxing.encoder.alignment import BLANK_CONFIDENCE, Ink, ink_of, mask_untrusted, place_on_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
 from foxing.encoder.contract import Reading, TierSpec
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
@@ -186,20 +187,23 @@ class EndpointCodec:
             raise TokensError(f"an image of {image.width}×{image.height} px is not a page of '{tokens.tier}'")
         return image
 
-    def _read_page(self, tokens: VisionTokens) -> Reading:
+    async def _read_page(self, tokens: VisionTokens) -> Reading:
         """Reads one page. Raises `ReadFailed`, `TokensError`."""
-        layout = self.layout
-        rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
-        image = self._image(tokens)
-        ink = ink_of(image, rows, layout)
+        ink = await asyncio.to_thread(self._ink, tokens)
         cells: Cells = np.full(ink.shape, BLANK, dtype=np.uint32)
         confidence = np.full(ink.shape, BLANK_CONFIDENCE, dtype=np.float32)
         if ink.any():  # an empty page costs no request
             inked = int(ink.sum())
-            limit = self.options.max_tokens or int(TOKENS_PER_CELL * inked) + rows + SPARE_TOKENS
-            completion = self.endpoint.ask(CHAT, chat_request(self.options, tokens.data, limit))
-            cells, confidence = place_on_ink(*self._text_of(_without_loop(completion, inked)), ink)
+            limit = self.options.max_tokens or int(TOKENS_PER_CELL * inked) + len(ink) + SPARE_TOKENS
+            completion = await self.endpoint.request(CHAT, chat_request(self.options, tokens.data, limit))
+            text, sure = self._text_of(_without_loop(completion, inked))
+            cells, confidence = await asyncio.to_thread(place_on_ink, text, sure, ink)
         return Reading(tokens.tier, cells, confidence, self.tiers[tokens.tier].flag_below)
+
+    def _ink(self, tokens: VisionTokens) -> Ink:
+        layout = self.layout
+        rows = tokens.shape[0] * layout.rows_per_token(tokens.tier) if layout.cropped else layout.rows
+        return ink_of(self._image(tokens), rows, layout)
 
     def _text_of(self, completion: ChatCompletion) -> tuple[str, npt.NDArray[np.float32]]:
         """The text on the page, and float32[len(text)], the confidence of each character. Raises `ReadFailed`."""

@@ -1,11 +1,10 @@
 """Reading many pages through a server at once, each independently of the others."""
 
-import atexit
+import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from functools import partial
-from weakref import WeakSet
 
 from foxing.encoder.contract import Reading
 from foxing.encoder.errors import CodecError, ReadFailed, TokensError
@@ -18,25 +17,22 @@ class PageDispatcher:
     """Reads pages through an endpoint, up to the endpoint's `concurrency` at once."""
 
     def __init__(
-        self, endpoint: Endpoint, check: Callable[[VisionTokens], None], read: Callable[[VisionTokens], Reading]
+        self,
+        endpoint: Endpoint,
+        check: Callable[[VisionTokens], None],
+        read: Callable[[VisionTokens], Awaitable[Reading]],
     ) -> None:
         """`check` raises `TokensError` for tokens that cannot be read; `read` requests one page and raises
         `CodecError`."""
         self.endpoint = endpoint
         self._check = check
         self._read = read
-        self._pool: ThreadPoolExecutor | None = None
+        self._slots = asyncio.Semaphore(endpoint.options.concurrency)
         self._in_flight: dict[VisionTokens, Future[Reading]] = {}
         self._lock = threading.RLock()  # a future that is already done runs its callback at once
-        _dispatchers.add(self)
 
     def close(self) -> None:
-        """Cancels queued pages and aborts those in progress, whose callers get `ReadFailed`, and closes the
-        connections. Later calls open new ones."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        """See `Endpoint.close`; callers of pages that wait or are in progress get `ReadFailed`."""
         self.endpoint.close()
 
     def all(self, tokens: Sequence[VisionTokens]) -> list[Reading]:
@@ -63,13 +59,7 @@ class PageDispatcher:
         return _wait(results)
 
     def _submit(self, tokens: VisionTokens) -> Future[Reading]:
-        """The future of a page. Its thread belongs to the session that is open now, so that a page which is between two
-        requests when the codec is closed sends no other."""
-        with self._lock:
-            if self._pool is None:
-                bind = partial(self.endpoint.bind_thread, self.endpoint.session)
-                self._pool = ThreadPoolExecutor(self.endpoint.options.concurrency, "foxing-remote", bind)
-            return self._pool.submit(self._read_counted, tokens)
+        return self.endpoint.submit(partial(self._read_counted, tokens))
 
     def _submit_once(self, tokens: VisionTokens) -> Future[Reading]:
         """The future of a page; the existing one if the page is already in flight."""
@@ -84,35 +74,24 @@ class PageDispatcher:
         with self._lock:
             self._in_flight.pop(tokens, None)
 
-    def _read_counted(self, tokens: VisionTokens) -> Reading:
+    async def _read_counted(self, tokens: VisionTokens) -> Reading:
+        failed = True
         try:
-            reading = self._read(tokens)
+            async with self._slots:
+                reading = await self._read(tokens)
+            failed = False
         except CodecError:
-            self.endpoint.meter.count_page(failed=True)
             raise
         except Exception as error:  # an unforeseen failure must not affect other pages
-            self.endpoint.meter.count_page(failed=True)
             cause = f"{type(error).__name__}: {self.endpoint.clean(str(error))}"
             raise ReadFailed(f"the page could not be read: {cause}; report this") from error
-        self.endpoint.meter.count_page(failed=False)
+        finally:
+            self.endpoint.meter.count_page(failed=failed)
         return reading
 
 
-_dispatchers: WeakSet[PageDispatcher] = WeakSet()
-
-
-def _close_all() -> None:
-    for dispatcher in [*_dispatchers]:
-        dispatcher.close()
-
-
-# A process must not wait for a server that hangs. On exit the interpreter waits for the threads of every
-# `ThreadPoolExecutor`, and only then runs `atexit`; what is registered here runs before that.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)
-
-
 def _wait(pages: Sequence[Future[Reading] | CodecError]) -> list[Reading | CodecError]:
-    """Waits for all pages. An interrupt cancels the queued ones."""
+    """Waits for all pages. An interrupt cancels them."""
     try:
         return [page if isinstance(page, CodecError) else _outcome(page) for page in pages]
     except BaseException:

@@ -1,12 +1,14 @@
 """Requests to an OpenAI-compatible API, with retries. Every failure says what to do about it."""
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from threading import Lock, local
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import httpx
 
@@ -16,16 +18,21 @@ from .address import Address, redact
 from .circuit_breaker import CircuitBreaker, CircuitOpen
 from .completions import Completion
 from .error_responses import ErrorResponse
+from .event_loop import event_loop
 from .options import ServerOptions
 from .responses import BadAnswer, ChatCompletion, NoReading, billed_tokens
-from .retries import AttemptFailed, PageAttempts, Timing
-from .session import HttpRequest, HttpResponse, ResponseTooLarge, Session, SessionClosed
+from .retries import AttemptFailed, Timing, with_retries
 from .usage import UsageMeter
 
 MIN_CIRCUIT_THRESHOLD = 5  # attempts in a row without a response
 MODEL_LIST_TIMEOUT_S = 10.0
 MAX_RESPONSE_BYTES = 32 << 20
 MAX_MESSAGE_CHARS = 300  # of a server's message, when repeated
+#: Idle connections are closed before uvicorn, which vLLM and SGLang run on, closes them after 5 s: a request sent at
+#: that moment would fail.
+KEEP_ALIVE_S = 2.0
+#: The same over TLS, which takes two more round trips to open and ends at a gateway that waits a minute or more.
+TLS_KEEP_ALIVE_S = 30.0
 
 CLOSED = "the codec was closed before the page was read; ask for it again"
 
@@ -42,6 +49,7 @@ class TokenCounts(Protocol):
     def completion_tokens(self) -> int: ...
 
 
+T = TypeVar("T")
 ResponseT = TypeVar("ResponseT", bound=TokenCounts)
 
 
@@ -72,6 +80,14 @@ COMPLETION = Call(
 )
 
 
+class HttpResponse(NamedTuple):
+    """A complete response."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
 class Endpoint:
     """An OpenAI-compatible API. Thread-safe; the first request opens the connections. No error message holds the API
     key or a user name, password or query of the address."""
@@ -90,54 +106,73 @@ class Endpoint:
         self._breaker = CircuitBreaker(max(MIN_CIRCUIT_THRESHOLD, options.concurrency), self._timing.clock)
         key = {} if options.api_key is None else {"Authorization": f"Bearer {options.api_key}"}
         self._headers = {"Content-Type": "application/json", **(key if headers is None else headers)}
-        self._session = Session()
-        self._thread = local()
-        self._lock = Lock()
+        self._client: httpx.AsyncClient | None = None
+        self._tasks: set[asyncio.Task[Any] | None] = set()
 
-    @property
-    def session(self) -> Session:
-        """The session of requests from now on, until `close`."""
-        with self._lock:
-            return self._session
+    def submit(self, work: Callable[[], Awaitable[T]]) -> Future[T]:
+        """Begins work that sends requests, on the event loop of requests. `close` cancels it."""
+        return asyncio.run_coroutine_threadsafe(self._until_closed(work), event_loop())
 
-    def bind_thread(self, session: Session) -> None:
-        """Makes requests of this thread part of `session`: once that is closed, they fail."""
-        self._thread.session = session
+    async def _until_closed(self, work: Callable[[], Awaitable[T]]) -> T:
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            return await work()
+        finally:
+            self._tasks.discard(task)
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`; see `submit`. Raises `ReadFailed` if the endpoint is closed meanwhile."""
+        future = self.submit(work)
+        try:
+            return future.result()
+        except CancelledError:
+            raise ReadFailed(CLOSED) from None
+        except BaseException:
+            future.cancel()
+            raise
 
     def close(self) -> None:
         """Aborts requests and pauses in progress, which fail. A later request opens new connections."""
-        with self._lock:
-            session, self._session = self._session, Session()
-        session.close()
+        asyncio.run_coroutine_threadsafe(self._abort(), event_loop()).result()
+
+    async def _abort(self) -> None:
+        tasks = [task for task in self._tasks if task is not None]
+        for task in tasks:
+            task.cancel()
+        client, self._client = self._client, None
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if client is not None:
+            await client.aclose()
 
     def ask(self, call: Call[ResponseT], body: Mapping[str, Any]) -> ResponseT:
-        """The response to a request.
+        """See `request`, which it waits for."""
+        return self.run(partial(self.request, call, body))
+
+    async def request(self, call: Call[ResponseT], body: Mapping[str, Any]) -> ResponseT:
+        """The response to a request; within `submit` or `run`.
 
         Server errors, timeouts and invalid responses are retried, with pauses that double and that honour Retry-After;
         empty responses and refusals are retried once. All attempts together have `page_timeout_s`. Raises `ReadFailed`,
         at once while the server is unresponsive.
         """
         content = json.dumps(body).encode()
-        session: Session = getattr(self._thread, "session", None) or self.session
         try:
             with self._breaker.page():
-                attempts = PageAttempts(self.options, self._timing, session)
-                return attempts.run(lambda: self._attempt(session, call, content, attempts.deadline))
-        except SessionClosed:
-            raise ReadFailed(CLOSED) from None
+                return await with_retries(partial(self._attempt, call, content), self.options, self._timing)
         except CircuitOpen:
             raise ReadFailed(
                 f"{self.url} did not answer the last pages, so this one was not sent; start the server, or "
                 "change the option 'url'"
             ) from None
 
-    def _attempt(self, session: Session, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
+    async def _attempt(self, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
         """One attempt, counted. Raises `AttemptFailed`."""
         clock = self._timing.clock
         start = clock()
         failed, counts = True, (0, 0)
         try:
-            response = self._response(session, call, content, deadline)
+            response = await self._response(call, content, deadline)
             failed, counts = False, (response.prompt_tokens, response.completion_tokens)
         except AttemptFailed as failure:
             counts = failure.billed
@@ -148,9 +183,9 @@ class Endpoint:
         self._breaker.record_response()
         return response
 
-    def _response(self, session: Session, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
-        exchanged = self._send(session, "POST", call.path, content, deadline)
-        document = self._document(session, exchanged, call.advice)
+    async def _response(self, call: Call[ResponseT], content: bytes, deadline: float) -> ResponseT:
+        exchanged = await self._send("POST", call.path, content, deadline)
+        document = await self._document(exchanged, call.advice)
         try:
             return call.parse(document)
         except NoReading as error:
@@ -161,26 +196,19 @@ class Endpoint:
             message = f"{self.url} returned no {call.name}: {error}"
             raise AttemptFailed(message, retry=True, billed=billed_tokens(document)) from error
 
-    def _send(self, session: Session, method: str, path: str, content: bytes | None, deadline: float) -> HttpResponse:
+    async def _send(self, method: str, path: str, content: bytes | None, deadline: float) -> HttpResponse:
         """One HTTP exchange, which has `timeout_s`, and no longer than until `deadline`, even if the server sends
         slowly."""
         timeout_s = max(0.0, min(self.options.timeout_s, deadline - self._timing.clock()))
-        url, auth = self._address.url_of(path), self._address.auth
         try:
-            return session.exchange(
-                HttpRequest(method, url, self._headers, auth, content, timeout_s, MAX_RESPONSE_BYTES)
-            )
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(method, path, content)
         except TimeoutError as error:
             raise AttemptFailed(
                 f"{self.url} did not answer within {round(timeout_s, 1):g} s; raise the option 'timeout_s' or lower "
                 "'concurrency'",
                 retry=True,
                 no_response=True,
-            ) from error
-        except ResponseTooLarge as error:
-            raise AttemptFailed(
-                f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that the option 'url' is the "
-                "base of the API"
             ) from error
         except httpx.ConnectError as error:
             raise AttemptFailed(
@@ -194,16 +222,39 @@ class Endpoint:
             message = f"the request to {self.url} failed ({self._cause(error)}); check the option 'url'"
             raise AttemptFailed(message) from error
 
+    async def _exchange(self, method: str, path: str, content: bytes | None) -> HttpResponse:
+        """One HTTP exchange. Raises `AttemptFailed` for a response that is too large, and the exceptions of httpx."""
+        url, auth = self._address.url_of(path), self._address.auth
+        received = bytearray()
+        async with self._open_client().stream(
+            method, url, content=content, headers=self._headers, auth=auth
+        ) as response:
+            async for part in response.aiter_bytes():
+                received += part
+                if len(received) > MAX_RESPONSE_BYTES:
+                    raise AttemptFailed(
+                        f"{self.url} returned more than {MAX_RESPONSE_BYTES:,} bytes; check that the option 'url' is "
+                        "the base of the API"
+                    )
+        return HttpResponse(response.status_code, response.headers, bytes(received))
+
+    def _open_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            keep_alive_s = TLS_KEEP_ALIVE_S if self.url.startswith("https:") else KEEP_ALIVE_S
+            limits = httpx.Limits(max_keepalive_connections=self.options.concurrency, keepalive_expiry=keep_alive_s)
+            self._client = httpx.AsyncClient(limits=limits, timeout=None)
+        return self._client
+
     def _cause(self, error: Exception) -> str:
         return self.clean(str(error)) or type(error).__name__
 
-    def _document(self, session: Session, response: HttpResponse, advice: str) -> Any:
+    async def _document(self, response: HttpResponse, advice: str) -> Any:
         """The JSON of a successful response. Raises `AttemptFailed`."""
         status, headers, content = response
         html = "html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<"
         if status >= 300:
             error = ErrorResponse() if html else ErrorResponse.parse(_json_or_text(content))
-            raise self._rejection(session, response, status, error, advice)
+            raise await self._rejection(response, status, error, advice)
         if html:
             raise AttemptFailed(
                 f"{self.url} returned an HTML page; the option 'url' must be the base of an OpenAI-compatible API, "
@@ -215,12 +266,10 @@ class Endpoint:
             raise AttemptFailed(f"{self.url} returned invalid JSON ({invalid})", retry=True) from invalid
         if isinstance(document, dict) and document.get("error") and not document.get("choices"):
             error = ErrorResponse.parse(document)  # a gateway may report its upstream's error with status 200
-            raise self._rejection(session, response, error.status or 500, error, advice)
+            raise await self._rejection(response, error.status or 500, error, advice)
         return document
 
-    def _rejection(
-        self, session: Session, response: HttpResponse, status: int, error: ErrorResponse, advice: str
-    ) -> AttemptFailed:
+    async def _rejection(self, response: HttpResponse, status: int, error: ErrorResponse, advice: str) -> AttemptFailed:
         """The failure that an error response amounts to. `status`: the one to judge by; `advice`: see `Call`."""
         headers = response.headers
         message = f": {self.clean(error.message)[:MAX_MESSAGE_CHARS]}" if error.message else ""
@@ -232,7 +281,7 @@ class Endpoint:
         if status in (401, 403):
             return AttemptFailed(f"{answered}; check the option 'api_key' and what it permits")
         if status == 404 or (status == 400 and error.model_missing):
-            models = self._models_note(session)
+            models = await self._models_note()
             return AttemptFailed(f"{answered}; check the options 'model' and 'url'{models}")
         if status == 402 or error.quota_exhausted:
             return AttemptFailed(f"{answered}; the account of the option 'api_key' is out of credit")
@@ -240,11 +289,11 @@ class Endpoint:
             return AttemptFailed(answered, retry=True, retry_after_s=self._retry_after_s(headers))
         return AttemptFailed(f"{answered}; the server does not accept this request: {advice}")
 
-    def _models_note(self, session: Session) -> str:
+    async def _models_note(self) -> str:
         """The models that the server lists, for the end of an error message; "" if it lists none."""
         try:
             deadline = self._timing.clock() + MODEL_LIST_TIMEOUT_S
-            status, _, content = self._send(session, "GET", "/models", None, deadline)
+            status, _, content = await self._send("GET", "/models", None, deadline)
             names = [self.clean(str(model["id"])) for model in json.loads(content)["data"]] if status == 200 else []
         except (AttemptFailed, ValueError, KeyError, TypeError, RecursionError):
             return ""

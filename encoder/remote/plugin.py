@@ -6,7 +6,7 @@ from foxing.encoder.plugin import CodecPlugin, Dependencies
 from .options import RemoteOptions
 
 #: What decoding on a server needs, whichever codec does it.
-DEPENDENCIES = Dependencies("remote", ("httpx", "stamina"))
+DEPENDENCIES = Dependencies("remote", ("httpx",))
 
 
 def _load(device: str, options: RemoteOptions) -> Codec:

@@ -1,22 +1,22 @@
-"""When a request is sent again. stamina runs the attempts and doubles the pauses between them."""
+"""When a request is sent again.
 
+Not by a library: whether, and after which pause, depends on what the server said, on a deadline that all attempts of a
+page share, and on how often it has refused.
+"""
+
+import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
+from datetime import datetime
 from typing import TypeVar
 
-import stamina
-import structlog
-from stamina.instrumentation import StructlogOnRetryHook, get_on_retry_hooks, set_on_retry_hooks
-
 from foxing.encoder.errors import ReadFailed
+from foxing.renderer.clock import utc_now
 
 from .options import ServerOptions
-from .session import Session
 
 FIRST_PAUSE_S = 0.5  # doubles with every retry
 MAX_PAUSE_S = 30.0
@@ -31,14 +31,14 @@ _log = logging.getLogger(__name__)
 class Timing:
     """Sources of time and randomness; tests replace them."""
 
-    #: Pauses for some seconds. None waits for real, and stops waiting when the endpoint is closed.
-    sleep: Callable[[float], None] | None = None
+    #: Pauses for some seconds.
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     #: A random number in [0, 1).
     chance: Callable[[], float] = random.random
     #: Monotonic time in seconds.
     clock: Callable[[], float] = time.monotonic
     #: The current time, timezone-aware.
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = utc_now
 
 
 class AttemptFailed(Exception):
@@ -57,81 +57,46 @@ class AttemptFailed(Exception):
         billed: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(message)
-        self.retry = retry
+        self.retry = retry and (retry_after_s or 0) <= MAX_RETRY_AFTER_S
         self.retry_once = retry_once
         self.retry_after_s = retry_after_s
         self.no_response = no_response
         self.billed = billed
 
 
-class PageAttempts:
-    """The attempts for one page. All together have `page_timeout_s`, from now on."""
-
-    def __init__(self, options: ServerOptions, timing: Timing, session: Session) -> None:
-        self._options = options
-        self._pause = timing.sleep or session.pause
-        self._timing = timing
-        #: When the time of the page ends, by the clock of `timing`.
-        self.deadline = timing.clock() + options.page_timeout_s
-        self._attempt: stamina.Attempt
-        self._retried_once = False
-        self._late = False
-
-    def run(self, call: Callable[[], T]) -> T:
-        """What `call` returns, called again while that makes sense. Raises `ReadFailed`, which says how often it was
-        tried, and `SessionClosed`."""
-        _keep_stdout_clean()
-        attempts = stamina.retry_context(
-            self._waits,
-            attempts=self._options.retries + 1,
-            timeout=None,  # a retry that would start after the deadline is not waited for
-            wait_initial=FIRST_PAUSE_S,
-            wait_max=MAX_PAUSE_S,
-            wait_jitter=0,
-        )
+async def with_retries(attempt: Callable[[float], Awaitable[T]], options: ServerOptions, timing: Timing) -> T:
+    """What `attempt` returns, called again while that makes sense. It is given the time, by the clock of `timing`, when
+    the time of the page ends. Raises `ReadFailed`, which says how often it was tried."""
+    deadline = timing.clock() + options.page_timeout_s
+    retries, retried_once = 0, False
+    while True:
         try:
-            for self._attempt in attempts:
-                with self._attempt:
-                    return call()
+            return await attempt(deadline)
         except AttemptFailed as failure:
-            raise ReadFailed(f"{failure}{self._note()}") from failure
-        raise AssertionError("the last attempt returns or raises")
-
-    def _waits(self, error: BaseException) -> float | bool:
-        """Waits for the next attempt here, where closing ends the pause, and leaves stamina nothing to wait for; False
-        if there is no next attempt."""
-        if not isinstance(error, AttemptFailed) or not error.retry or (error.retry_once and self._retried_once):
-            return False
-        self._retried_once |= error.retry_once
-        pause_s = self._attempt.next_wait
-        if error.retry_after_s is None:
-            pause_s *= 0.5 + self._timing.chance() / 2
-        elif error.retry_after_s > MAX_RETRY_AFTER_S:
-            return False
-        else:
-            pause_s = max(error.retry_after_s, pause_s / 2)
-        self._late = self._timing.clock() + pause_s > self.deadline - MIN_ATTEMPT_S
-        if self._late or self._attempt.num > self._options.retries:
-            return False
-        _log.info("%s; attempt %d begins in %.1f s", error, self._attempt.num + 1, pause_s)
-        self._pause(pause_s)
-        return 0.0
-
-    def _note(self) -> str:
-        """How often the request was tried, for the end of an error message."""
-        retries = self._attempt.num - 1
-        if not retries and not self._late:
-            return ""
-        tries = f"tried {retries + 1} times" if retries else "tried once"
-        if self._late and retries < self._options.retries:
-            tries += f"; a page has {self._options.page_timeout_s:g} s, the option 'page_timeout_s'"
-        return f" ({tries})"
+            pause_s = _pause_s(failure, retries, timing)
+            again = failure.retry and not (failure.retry_once and retried_once)
+            late = again and timing.clock() + pause_s > deadline - MIN_ATTEMPT_S
+            if not again or late or retries == options.retries:
+                raise ReadFailed(f"{failure}{_note(retries, options, late=late)}") from failure
+            retried_once |= failure.retry_once
+            retries += 1
+            _log.info("%s; attempt %d begins in %.1f s", failure, retries + 1, pause_s)
+        await timing.sleep(pause_s)
 
 
-@cache
-def _keep_stdout_clean() -> None:
-    """Removes structlog from stamina's hooks, unless the program has configured it. stamina uses it wherever it is
-    installed, as it is with Foxing, and unconfigured it prints to stdout."""
-    printing = StructlogOnRetryHook.hook_factory.__module__
-    if not structlog.is_configured():
-        set_on_retry_hooks([hook for hook in get_on_retry_hooks() if hook.__module__ != printing])
+def _pause_s(failure: AttemptFailed, retries: int, timing: Timing) -> float:
+    """Seconds before the next attempt: what the server asks for, but at least half of what doubles."""
+    longest = min(FIRST_PAUSE_S * 2.0**retries, MAX_PAUSE_S)
+    if failure.retry_after_s is not None:
+        return max(failure.retry_after_s, longest / 2)
+    return longest * (0.5 + timing.chance() / 2)
+
+
+def _note(retries: int, options: ServerOptions, *, late: bool) -> str:
+    """How often the request was tried, for the end of an error message."""
+    if not retries and not late:
+        return ""
+    tries = f"tried {retries + 1} times" if retries else "tried once"
+    if late and retries < options.retries:
+        tries += f"; a page has {options.page_timeout_s:g} s, the option 'page_timeout_s'"
+    return f" ({tries})"

@@ -1,18 +1,16 @@
 """Counters for requests, pages, tokens and cost."""
 
 from dataclasses import replace
-from threading import Lock
 
 from foxing.encoder.capabilities import RemoteUsage
 
 
 class UsageMeter:
-    """Thread-safe `RemoteUsage` counters. Prices are per million tokens."""
+    """`RemoteUsage` counters, for one event loop. Prices are per million tokens."""
 
     def __init__(self, prompt_price: float, completion_price: float) -> None:
         self._prices = (prompt_price, completion_price)
         self._usage = RemoteUsage()
-        self._lock = Lock()
 
     @property
     def usage(self) -> RemoteUsage:
@@ -24,20 +22,18 @@ class UsageMeter:
     ) -> None:
         """Counts a request that has ended."""
         prompt_price, completion_price = self._prices
-        with self._lock:
-            now = self._usage
-            self._usage = replace(
-                now,
-                requests=now.requests + 1,
-                failures=now.failures + failed,
-                prompt_tokens=now.prompt_tokens + prompt_tokens,
-                completion_tokens=now.completion_tokens + completion_tokens,
-                seconds=now.seconds + seconds,
-                cost=now.cost + (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6,
-            )
+        now = self._usage
+        self._usage = replace(
+            now,
+            requests=now.requests + 1,
+            failures=now.failures + failed,
+            prompt_tokens=now.prompt_tokens + prompt_tokens,
+            completion_tokens=now.completion_tokens + completion_tokens,
+            seconds=now.seconds + seconds,
+            cost=now.cost + (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6,
+        )
 
     def count_page(self, *, failed: bool) -> None:
         """Counts a page that was read or given up."""
-        with self._lock:
-            now = self._usage
-            self._usage = replace(now, pages=now.pages + (not failed), pages_failed=now.pages_failed + failed)
+        now = self._usage
+        self._usage = replace(now, pages=now.pages + (not failed), pages_failed=now.pages_failed + failed)

@@ -1,9 +1,12 @@
 """Codec that encodes locally and decodes on a server, which receives vision tokens as prompt embeddings."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from foxing.encoder.alignment import unpack_ink, without_markup
 from foxing.encoder.capabilities import RemoteUsage
@@ -61,31 +64,31 @@ class RemoteVisionCodec(VisionCodec):
         request."""
         for item in tokens:
             self._check(item)
-        return [self._request(item, self.model.prompt(prompt, subject)) for item in tokens]
+        request = self.model.prompt(prompt, subject)
+        return [self.endpoint.run(partial(self._request, item, request)) for item in tokens]
 
-    def _read(self, tokens: VisionTokens) -> Reading:
+    async def _read(self, tokens: VisionTokens) -> Reading:
         """Also raises `ReadFailed` for a page with ink that reads as empty: accepting that would cost the page its
         exact text. Without a map of its ink a page counts as inked, since every page begins with a message header."""
-        generation = self._request(tokens, self.model.prompt(FREE_OCR))
+        generation = await self._request(tokens, self.model.prompt(FREE_OCR))
         inked = not tokens.ink or bool(unpack_ink(tokens.ink, self.layout).any())
         if inked and not without_markup(generation.text, generation.confidence)[0].strip():
             raise ReadFailed(
                 f"{self.endpoint.url} wrote no text for a page, though no page is empty; run foxing codec check to see "
                 "whether it runs the model of the option 'model' and accepts embeddings (--enable-prompt-embeds)"
             )
-        return self._reading(tokens, generation)
+        return await asyncio.to_thread(self._reading, tokens, generation)
 
-    def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
+    async def _request(self, tokens: VisionTokens, prompt: str) -> Generation:
         """The server's answer for one page. Raises `ReadFailed`."""
         options = self.endpoint.options
-        page = PageFeatures(tokens.tier, from_tokens(tokens))
-        (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
+        embeddings = await asyncio.to_thread(self._embeddings, tokens, prompt)
         room = self.model.context_length - len(embeddings)
         max_tokens = min(self.max_new_tokens, options.max_tokens or self.max_new_tokens, room)
         rule = self.model.repeat_rule
         repeats = {"ngram_size": rule.size, "window_size": rule.window, "whitelist_token_ids": sorted(rule.exempt)}
         body = prompt_embeds_request(str(options.model), embeddings, max_tokens, repeats, options.extra)
-        completion = self.endpoint.ask(COMPLETION, body)
+        completion = await self.endpoint.request(COMPLETION, body)
         if 0 < completion.prompt_tokens < len(embeddings):
             raise ReadFailed(
                 f"{self.endpoint.url} read a prompt of {completion.prompt_tokens} tokens, not the {len(embeddings)} "
@@ -93,6 +96,11 @@ class RemoteVisionCodec(VisionCodec):
                 "started with --enable-prompt-embeds"
             )
         return to_generation(self.model, completion, options.default_confidence, max_tokens)
+
+    def _embeddings(self, tokens: VisionTokens, prompt: str) -> Tensor:
+        page = PageFeatures(tokens.tier, from_tokens(tokens))
+        (embeddings,) = split_on_oom(lambda part: [self.model.prompt_embeddings(part[0], prompt)], [page], ReadFailed)
+        return embeddings
 
 
 def to_generation(model: VisionModel, completion: Completion, default_confidence: float, max_tokens: int) -> Generation:

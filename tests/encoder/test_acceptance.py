@@ -107,7 +107,7 @@ def test_the_lowest_threshold_that_lets_few_errors_through_is_chosen() -> None:
 
 
 def test_thresholds_of_a_model_on_a_server_belong_to_that_model(tmp_path: Path) -> None:
-    pytest.importorskip("stamina", reason="needs the extra 'remote'")
+    pytest.importorskip("httpx", reason="needs the extra 'remote'")
     options = {"url": "http://127.0.0.1:9/v1", "model": "a-model"}
     file = tmp_path / "calibration.json"
     calibrate(load_codec("remote", options=options), Readings([], {"base": [cells(0.7), cells(0.7)]})).write(file)

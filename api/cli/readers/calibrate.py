@@ -232,7 +232,7 @@ def _endpoint(options: Mapping[str, Any], api: Any, secret: "SecretStr | None") 
         from foxing.encoder.remote.endpoint import Endpoint
         from foxing.encoder.remote.options import ServerOptions
     except ImportError as error:
-        raise CodecError(f"calibrate needs httpx and stamina ({error}); pip install 'foxing[remote]'") from error
+        raise CodecError(f"calibrate needs httpx ({error}); pip install 'foxing[remote]'") from error
     key = None if secret is None else secret.get_secret_value() or None
     try:
         return Endpoint(ServerOptions(**options, api_key=key), headers=headers(api, key))

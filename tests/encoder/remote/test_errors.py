@@ -207,15 +207,15 @@ def test_an_unexpected_error_fails_one_page_and_is_counted(
 ) -> None:
     codec = load(server.url)
     tokens = tokens_of(codec, pages_of(codec, 3))
-    ask = codec.endpoint.ask
+    request = codec.endpoint.request
 
-    def break_down(call: Any, body: Any) -> Any:
-        answer = ask(call, body)
+    async def break_down(call: Any, body: Any) -> Any:
+        answer = await request(call, body)
         if "Note 1" in answer.text:
             raise ZeroDivisionError("a bug")
         return answer
 
-    monkeypatch.setattr(codec.endpoint, "ask", break_down)
+    monkeypatch.setattr(codec.endpoint, "request", break_down)
     first, second, third = codec.decode_each(tokens)
     assert isinstance(second, ReadFailed)
     assert isinstance(second.__cause__, ZeroDivisionError)

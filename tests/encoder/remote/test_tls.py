@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from foxing.encoder.remote import session as session_module
-from foxing.encoder.remote.session import HttpRequest, Session
+from foxing.encoder import ServerOptions
+from foxing.encoder.remote.endpoint import CHAT, Endpoint
 
 HOST = "127.0.0.1"
+ANSWER = b'{"choices": [{"message": {"content": "Hello"}}]}'
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,9 +30,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(ANSWER)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(ANSWER)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
@@ -65,8 +66,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     certificate, key = write_certificate(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate, key)
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(session_module, "_ssl_context", lambda: trusting)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     Handler.connections = 0
     server = ThreadingHTTPServer((HOST, 0), Handler)
     server.socket = served.wrap_socket(server.socket, server_side=True)
@@ -80,10 +80,8 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_connection_over_tls_serves_further_requests(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after the time that an idle connection without TLS is kept."""
-    monkeypatch.setattr(session_module, "KEEP_ALIVE_S", 0.0)
-    session = Session()
-    for _ in range(4):
-        response = session.exchange(HttpRequest("POST", address, {}, None, b"{}", 10.0, 1000))
-        assert (response.status, response.content) == (200, b"{}")
+    monkeypatch.setattr("foxing.encoder.remote.endpoint.KEEP_ALIVE_S", 0.0)
+    endpoint = Endpoint(ServerOptions(url=address, model="m"))
+    assert [endpoint.ask(CHAT, {}).text for _ in range(4)] == ["Hello"] * 4
     assert Handler.connections == 1
-    session.close()
+    endpoint.close()

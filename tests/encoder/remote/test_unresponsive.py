@@ -1,5 +1,6 @@
 """The remote codec with servers that hang, trickle or are down: it never waits for long, and can be stopped."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -109,7 +110,7 @@ class Clock:
         self.now = 1000.0
         self.pauses: list[float] = []
 
-    def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
 
@@ -221,10 +222,10 @@ def test_a_page_that_is_closed_between_two_requests_sends_no_other(sockets: Sock
     endpoint = Endpoint(options(sockets.url))
     reading, closed = threading.Event(), threading.Event()
 
-    def read(tokens: VisionTokens) -> Reading:
+    async def read(tokens: VisionTokens) -> Reading:
         reading.set()
-        assert closed.wait(SOON_S)
-        endpoint.ask(CHAT, {})
+        assert await asyncio.to_thread(closed.wait, SOON_S)
+        await endpoint.request(CHAT, {})
         raise AssertionError("the request was sent")
 
     dispatcher = PageDispatcher(endpoint, lambda tokens: None, read)

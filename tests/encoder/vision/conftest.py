@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from support.deepseek_checkpoint import write_deepseek
+from support.endpoint_server import Pauses
 from support.prompt_embeds_server import KEY, MODEL, Engine, Server, running
 from support.transformers_checkpoints import write_checkpoint
 
 from foxing.encoder import ServerOptions, VisionTokens
 from foxing.encoder.conformance import sample_page
 from foxing.encoder.remote.endpoint import Endpoint
-from foxing.encoder.remote.retries import Timing
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
 from foxing.encoder.vision.models.checkpoint import locate
@@ -84,21 +84,19 @@ def local_codec(deepseek_folder: Path, small_page: PageLayout) -> VisionCodec:
 
 
 @pytest.fixture
-def pauses() -> list[float]:
+def pauses() -> Pauses:
     """Seconds of each pause between attempts; none is waited for."""
-    return []
+    return Pauses()
 
 
 @pytest.fixture
-def open_remote(
-    local_codec: VisionCodec, server: Server, pauses: list[float]
-) -> Iterator[Callable[..., RemoteVisionCodec]]:
+def open_remote(local_codec: VisionCodec, server: Server, pauses: Pauses) -> Iterator[Callable[..., RemoteVisionCodec]]:
     """Opens codecs over the server's model, closed at the end of the test."""
     codecs: list[RemoteVisionCodec] = []
 
     def open_one(layout: PageLayout | None = None, **options: Any) -> RemoteVisionCodec:
         defaults = {"url": server.url, "model": MODEL, "api_key": KEY, "timeout_s": 20.0, "concurrency": 4}
-        endpoint = Endpoint(ServerOptions(**{**defaults, **options}), Timing(sleep=pauses.append, chance=lambda: 0.5))
+        endpoint = Endpoint(ServerOptions(**{**defaults, **options}), pauses.timing)
         model, weights = local_codec.model, local_codec.weights
         codecs.append(RemoteVisionCodec(model, weights, endpoint, layout=layout or local_codec.layout))
         return codecs[-1]

@@ -3,8 +3,6 @@ random weights."""
 
 import base64
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -201,13 +199,6 @@ def test_the_decoder_is_a_setting(deepseek_folder: Path, server: Server) -> None
             load_codec(name, "cpu", {"remote": {"url": server.url, "model": MODEL}})
         with pytest.raises(CodecError, match=f"the codec '{name}' takes options of type VisionOptions"):
             load_codec(name, "cpu", options)
-
-
-def test_decoding_here_needs_none_of_the_packages_for_servers(deepseek_folder: Path) -> None:
-    code = "import sys; sys.modules['stamina'] = None; from foxing.encoder import load_codec\n"
-    code += f"print(load_codec('deepseek-ocr', 'cpu', {{'model': {str(deepseek_folder)!r}}}).name)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
-    assert done.stdout == "deepseek-ocr\n", done.stderr
 
 
 def test_a_bank_can_change_its_decoder_without_reencoding(
