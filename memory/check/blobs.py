@@ -7,9 +7,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents, erasure, uses
 from foxing.memory.storage.repositories.blobs.uses import BlobUse
 
-from .problem import Problem, in_one
-
-_RESTORE = "restore a backup"
+from .problem import RESTORE, Problem, in_one
 
 
 def check_blobs(database: Database) -> Iterator[tuple[int, list[Problem]]]:
@@ -49,7 +47,7 @@ def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Itera
         if use.reference.name not in used or (content is not None and len(content) == use.reference.size):
             continue
         state = "is missing" if content is None else f"has {len(content)} bytes in place of {use.reference.size}"
-        yield Problem(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {_RESTORE}")
+        yield Problem(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {RESTORE}")
 
 
 def check_orphans(database: Database) -> Iterator[Problem]:

@@ -8,19 +8,18 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.pages.assembler import MessageAssembler
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.storage.database import Database
-from foxing.memory.storage.repositories import banks
+from foxing.memory.storage.repositories import banks, integrity
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.integrity import rows
 from foxing.renderer import Progress
 
-from . import tables, work
+from . import tables
 from .blobs import check_blobs, check_orphans
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
 from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
 from .problem import Problem, Tally, chunks
 from .report import CheckReport
-from .sealed import BankSurvey, SealedChecks
+from .survey import BankSurvey, check_lookup, check_manifests
 
 SAMPLED_PAGES = 100  # decoded unless all are asked for
 SAMPLED_MESSAGES = 1_000  # compared with the index unless all are asked for
@@ -88,55 +87,43 @@ class DatabaseCheck:
         options = options or CheckOptions()
         revision = self._database.check_revision()
         run = _Run(options)
-        sealed = SealedChecks(self._database)
-        self._check_tables(run, sealed, revision)
+        self._check_tables(run, revision)
         with self._database.read() as connection:
-            counts = rows.count_all(connection)
+            counts = integrity.count_all(connection)
         self._codecs.current()
         decoding = DecodingCheck(self._decoder, self._afresh, _step(counts.pages, SAMPLED_PAGES, options))
         step = _step(counts.messages, SAMPLED_MESSAGES, options)
         progress = _Progress(counts.pages + counts.messages, options.progress)
+        number = 0
         for bank in self._banks():
-            survey = self._check_bank(run, bank, sealed)
+            number += 1
+            survey = self._check_bank(run, bank)
             self._check_pages(run, survey, decoding, progress)
             self._check_messages(run, survey, step, progress)
-        run.add("message-keys", 0, sealed.lost_keys())
-        run.add("message-ids", 1, sealed.next_id())
-        run.tally("message-keys").note = sealed.note
         run.tally("postings").note = run.tally("terms").note = self._index.note
-        run.tally("codes").note = self._index.vectors_note
         return CheckReport(
             database=self._database.display_url,
             revision=revision,
-            banks=run.tally("policy").checked,
+            banks=number,
             pages=run.tally("page-tokens").checked,
             messages=run.tally("message-text").checked,
             pages_decoded=decoding.decoded,
             parts=[tally.part() for tally in run.tallies.values()],
         )
 
-    def _check_tables(self, run: _Run, sealed: SealedChecks, revision: str) -> None:
+    def _check_tables(self, run: _Run, revision: str) -> None:
         database = self._database
         run.add("schema", 1, tables.check_schema(database, revision))
         run.add("file", 1, tables.check_file(database))
-        run.add_parts("references", tables.check_references(database))
-        run.add("banks-apart", 1, tables.check_banks_apart(database))
-        run.add("message-ranges", 0, sealed.foreign_ranges())
-        run.add("embedders", 1, tables.check_embedders(database))
+        run.add("references", 1, tables.check_references(database))
         run.add_parts("blobs", check_blobs(database))
         run.add("blob-orphans", 1, check_orphans(database))
-        run.add("page-leases", 1, work.check_leases(database))
-        run.add("jobs", 1, work.check_jobs(database))
 
-    def _check_bank(self, run: _Run, bank: Bank, sealed: SealedChecks) -> BankSurvey:
-        database, survey = self._database, sealed.survey(bank)
-        for name, found in survey.problems.items():
-            run.add(name, len(survey.keys) if name == "message-keys" else survey.pages, found)
-        run.add("policy", 1, tables.check_policy(bank))
-        run.add("schedule", 1, work.check_schedule(database, self._codecs, bank))
-        run.add_parts("trash", work.check_trash(database, bank))
-        run.add_parts("records", tables.check_records(database, bank))
-        run.add("recall-weights", 1, sealed.recall_weights(survey))
+    def _check_bank(self, run: _Run, bank: Bank) -> BankSurvey:
+        database, survey = self._database, BankSurvey.of(self._database, bank)
+        run.add("page-manifests", survey.pages, check_manifests(survey))
+        run.add("lookup", survey.pages, check_lookup(database, survey))
+        run.add_parts("trash", tables.check_trash(database, bank))
         run.add("postings", 1, self._index.postings(survey))
         run.add("codes", 1, self._index.codes(survey))
         return survey
@@ -170,11 +157,10 @@ class DatabaseCheck:
                 run.add(name, len(batch.messages), check(batch))
             for ids in chunks((message.id for message in batch.messages[::step]), AT_ONCE):
                 read = self._index.read(survey, ids)
-                run.add("message-text", 0, check_exact_text(read, batch.digest_key))
-                run.add("terms", len(read.remembered), self._index.terms_of(read))
-                run.add("codes", len(read.remembered), self._index.codes_of(read))
+                run.add("message-text", 0, check_exact_text(survey.bank, read, batch.digest_key))
+                run.add("terms", len(read.remembered), self._index.terms_of(survey, read))
             progress.add(len(visible))
-        for name in (*MESSAGE_CHECKS, "terms", "codes"):
+        for name in (*MESSAGE_CHECKS, "terms"):
             run.tally(name)
 
     def _banks(self) -> Iterator[Bank]:

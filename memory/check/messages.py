@@ -12,10 +12,8 @@ from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key
 from foxing.memory.text.passages import split_passages
 
 from .index import Read
-from .problem import Problem
-from .sealed import BankSurvey
-
-_RESTORE = "restore it from a backup"
+from .problem import RESTORE, Problem
+from .survey import BankSurvey
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def check_text(batch: MessageBatch) -> Iterator[Problem]:
     for message in batch.messages:
         reason = _text_fault(message, batch.digest_key)
         if reason is not None:
-            yield Problem(f"{batch.name(message)}: {reason}; {_RESTORE}")
+            yield Problem(f"{batch.name(message)}: {reason}; {RESTORE}")
 
 
 def _text_fault(message: Message, key: bytes) -> str | None:
@@ -64,12 +62,12 @@ def _text_fault(message: Message, key: bytes) -> str | None:
 _MISMATCH = "its text is not what was stored (digest mismatch)"
 
 
-def check_exact_text(read: Read, key: bytes) -> Iterator[Problem]:
+def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Problem]:
     """That text which is kept with pages, or read from their tokens as exact, is what was stored."""
     for message_id, item in read.remembered.items():
         message = read.found[message_id]
         if item.source == "text" and not message.open and not messages.is_as_stored(message, item.text, key):
-            yield Problem(f"message {message.key!r} of bank {read.bank}: {_MISMATCH}; {_RESTORE}")
+            yield Problem(f"message {message.key!r} of bank {bank}: {_MISMATCH}; {RESTORE}")
 
 
 def check_places(batch: MessageBatch) -> Iterator[Problem]:
@@ -78,7 +76,7 @@ def check_places(batch: MessageBatch) -> Iterator[Problem]:
     for message in batch.messages:
         reason = _place_fault(message, batch.spans.get(message.id, []))
         if reason is not None:
-            yield Problem(f"{batch.name(message)}: {reason}; {_RESTORE}")
+            yield Problem(f"{batch.name(message)}: {reason}; {RESTORE}")
 
 
 def _place_fault(message: Message, spans: Sequence[SpanRow]) -> str | None:

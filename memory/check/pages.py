@@ -11,17 +11,15 @@ from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
-from foxing.memory.storage.manifest import PageManifest, Place
+from foxing.memory.storage.manifest import PageManifest
 from foxing.memory.storage.message_filter import instant
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, PageRow
 from foxing.memory.storage.repositories.sealed import manifests
 from foxing.renderer import PageLayout
 
-from .problem import Problem
-from .sealed import BankSurvey
-
-_RESTORE = "restore it from a backup"
+from .problem import RESTORE, Problem
+from .survey import BankSurvey
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def check_tokens(batch: PageBatch) -> Iterator[Problem]:
     """The checksum of the tokens, and that they are what the page says."""
     for page in batch.rows:
         if page.id not in batch.contents:
-            yield Problem(f"{batch.name(page)} has no tokens; {_RESTORE}")
+            yield Problem(f"{batch.name(page)} has no tokens; {RESTORE}")
             continue
         blob = batch.contents[page.id].tokens
         try:
@@ -71,7 +69,7 @@ def check_tokens(batch: PageBatch) -> Iterator[Problem]:
         said = (page.codec, page.tier, page.vision_tokens, page.token_bytes)
         held = (tokens.codec, tokens.tier, tokens.count, len(blob))
         if said != held:
-            yield Problem(f"{batch.name(page)} says {said} of its tokens, which are {held}; {_RESTORE}")
+            yield Problem(f"{batch.name(page)} says {said} of its tokens, which are {held}; {RESTORE}")
 
 
 def check_text(batch: PageBatch) -> Iterator[Problem]:
@@ -85,36 +83,47 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
     text, layout = content.text, PageLayout.from_dict(page.layout)
     if page.text_kept != (text is not None):
         there = "gone" if text is None else "there"
-        return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {there}; {_RESTORE}"
+        return f" says that its text is {'kept' if page.text_kept else 'dropped'}, and it is {there}; {RESTORE}"
     size = len(text or b"")
     if size != page.text_bytes:
-        return f" says {page.text_bytes} bytes of text, and has {size}; {_RESTORE}"
+        return f" says {page.text_bytes} bytes of text, and has {size}; {RESTORE}"
     if text is None:
         return None
     try:
         if stands_alone(text):
             rows = len(unpack_text(text, layout.columns))
-            return (
-                f" uses {page.rows_used} rows, and its text has {rows}; {_RESTORE}" if rows < page.rows_used else None
-            )
+            return f" uses {page.rows_used} rows, and its text has {rows}; {RESTORE}" if rows < page.rows_used else None
         places = unpack_differences(text).places
         unpack_tokens(content.tokens)
     except TokensDamaged as error:
         return f": {error}"
     except TokensError as error:
-        return f": its exact text can only be read from its tokens, and {error}; {_RESTORE}"
+        return f": its exact text can only be read from its tokens, and {error}; {RESTORE}"
     cells = layout.rows * layout.columns
     outside = bool(len(places)) and not 0 <= int(places.min()) <= int(places.max()) < cells
-    return f": its exact text corrects cells that it does not have; {_RESTORE}" if outside else None
+    return f": its exact text corrects cells that it does not have; {RESTORE}" if outside else None
 
 
 def check_places(batch: PageBatch) -> Iterator[Problem]:
-    """That the places of messages are on the page, one after the other, and within what was said."""
+    """That what a page says of its messages agrees: their number and times, their places one after the other, within
+    what was said, and its keepsakes in them."""
     for page in batch.rows:
         manifest = batch.manifests.get(page.id)
-        wrong = None if manifest is None else _place_fault(page, manifest)
+        if manifest is None:
+            continue
+        wrong = _figure_fault(page, manifest) or _place_fault(page, manifest)
+        wrong = wrong or _keepsake_fault(manifest, batch.keepsakes.get(page.id, []))
         if wrong is not None:
-            yield Problem(f"{batch.name(page)}: {wrong}; {_RESTORE}")
+            yield Problem(f"{batch.name(page)}: {wrong}; {RESTORE}")
+
+
+def _figure_fault(page: PageRow, manifest: PageManifest) -> str | None:
+    number, times = len(manifest), manifest.times
+    if number != page.messages:
+        return f"it says {page.messages} messages, and has {number}"
+    if number and (instant(int(times.min())), instant(int(times.max()))) != (page.first_at, page.last_at):
+        return "it has other times than its messages"
+    return None
 
 
 def _place_fault(page: PageRow, manifest: PageManifest) -> str | None:
@@ -129,33 +138,12 @@ def _place_fault(page: PageRow, manifest: PageManifest) -> str | None:
     return "the places of two messages overlap" if overlap else None
 
 
-def check_figures(batch: PageBatch) -> Iterator[Problem]:
-    """That its number of messages and its times are those of its messages."""
-    for page in batch.rows:
-        manifest = batch.manifests.get(page.id)
-        if manifest is None:
-            continue
-        number, times = len(manifest), manifest.times
-        if number != page.messages:
-            yield Problem(f"{batch.name(page)} says {page.messages} messages, and has {number}; {_RESTORE}")
-        elif number and (instant(int(times.min())), instant(int(times.max()))) != (page.first_at, page.last_at):
-            yield Problem(f"{batch.name(page)} has other times than its messages; {_RESTORE}")
-
-
-def check_keepsakes(batch: PageBatch) -> Iterator[Problem]:
-    """That every keepsake stands in a place of its message."""
-    for page in batch.rows:
-        manifest = batch.manifests.get(page.id)
-        if manifest is None:
-            continue
-        places: dict[int, list[Place]] = {}
-        for place in manifest.places:
-            places.setdefault(place.message_id, []).append(place)
-        for item in batch.keepsakes.get(page.id, []):
-            inside = any(s.start <= item.start < item.stop <= s.stop for s in places.get(item.message_id, []))
-            if not inside or not item.text:
-                yield Problem(f"{batch.name(page)}: a keepsake stands outside its message; {_RESTORE}")
-                break
+def _keepsake_fault(manifest: PageManifest, keepsakes: Sequence[KeepsakeRow]) -> str | None:
+    for item in keepsakes:
+        own = (place for place in manifest.places if place.message_id == item.message_id)
+        if not item.text or not any(place.start <= item.start < item.stop <= place.stop for place in own):
+            return "a keepsake stands outside its message"
+    return None
 
 
 class WeightsCheck:
@@ -222,6 +210,4 @@ PAGE_CHECKS: Mapping[str, PageCheck] = {
     "page-tokens": check_tokens,
     "page-text": check_text,
     "page-places": check_places,
-    "page-figures": check_figures,
-    "page-keepsakes": check_keepsakes,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -10,10 +11,13 @@ from foxing.memory.storage.repositories import banks
 
 from .report import CheckedPart
 
+T = TypeVar("T")
+
 #: Sets a problem right, in transactions of its own; False if that cannot be done now.
 Repair = Callable[[], bool]
 
 EXAMPLES = 20  # problems of a check that are told in words
+RESTORE = "restore a backup"  # where nothing else helps
 
 
 @dataclass(frozen=True)
@@ -58,31 +62,30 @@ class Tally:
         )
 
 
-def in_one(database: Database, change: Callable[[Connection], bool]) -> Repair:
-    """A repair by one transaction. A change that returns False had nothing to do any more."""
+def in_one(database: Database, change: Callable[[Connection], object]) -> Repair:
+    """A repair by one transaction. A change that returns False or 0 had nothing to do any more."""
 
     def repair() -> bool:
         with database.write() as connection:
-            return change(connection)
+            return change(connection) not in (False, 0)
 
     return repair
 
 
 def in_bank(database: Database, bank_id: int, change: Callable[[Connection], object]) -> Repair:
-    """A repair by one transaction under the lock of a bank. A change that returns False had nothing to do any more."""
+    """The same under the lock of a bank."""
 
-    def repair() -> bool:
-        with database.write() as connection:
-            banks.lock(connection, bank_id)
-            return change(connection) is not False
+    def locked(connection: Connection) -> object:
+        banks.lock(connection, bank_id)
+        return change(connection)
 
-    return repair
+    return in_one(database, locked)
 
 
-def chunks(ids: Iterable[int], size: int) -> Iterator[list[int]]:
-    """`ids` in lists of up to `size`."""
-    part: list[int] = []
-    for item in ids:
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of up to `size`."""
+    part: list[T] = []
+    for item in items:
         part.append(item)
         if len(part) == size:
             yield part

@@ -1,20 +1,24 @@
-"""Checks of tables as a whole: the file, references between rows, policies, embedders and records."""
+"""Checks of tables as a whole: the file, what is in the schema, references between rows, and the trash."""
 
 import json
 from collections.abc import Iterator
 from functools import partial
 
-from foxing.memory.errors import InvalidPolicy
+import zstandard
+
+from foxing.encoder import TokensError
+from foxing.memory.errors import TokensDamaged
+from foxing.memory.pages.content import unpack_tokens
+from foxing.memory.pages.exact_text import stands_alone, unpack_differences, unpack_text
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.dialects import dialect_of
+from foxing.memory.storage.repositories import integrity
 from foxing.memory.storage.repositories.banks import Bank
-from foxing.memory.storage.repositories.integrity import references, rows
+from foxing.memory.storage.repositories.integrity import Reference, TrashRow
 from foxing.memory.storage.schema_objects import unknown_objects
-from foxing.memory.values.policy import Policy
+from foxing.renderer import PageLayout
 
-from .problem import EXAMPLES, Problem, in_bank
-
-_RESTORE = "restore a backup"
+from .problem import EXAMPLES, RESTORE, Problem, in_one
 
 
 def check_file(database: Database) -> Iterator[Problem]:
@@ -22,7 +26,7 @@ def check_file(database: Database) -> Iterator[Problem]:
     with database.read() as connection:
         damage = dialect_of(connection).file_damage(connection, EXAMPLES)
     for line in damage:
-        yield Problem(f"{line}; {_RESTORE}")
+        yield Problem(f"{line}; {RESTORE}")
 
 
 def check_schema(database: Database, revision: str) -> Iterator[Problem]:
@@ -33,79 +37,56 @@ def check_schema(database: Database, revision: str) -> Iterator[Problem]:
         yield Problem(f"{item} is not of Foxing; delete it, and be wary of who made it if that was not you")
 
 
-def check_references(database: Database) -> Iterator[tuple[int, list[Problem]]]:
-    """Rows that refer to rows that are not there; references looked at, and what is wrong."""
-    for reference in references.references():
+def check_references(database: Database) -> Iterator[Problem]:
+    """Rows that refer to rows that are not there or are another bank's, and pages without contents."""
+    for reference in integrity.references():
         with database.read() as connection:
-            number = references.count_orphans(connection, reference)
-        found = [_orphans(database, reference, number)] if number else []
-        yield 1, found
+            number = integrity.count_orphans(connection, reference)
+        if number:
+            yield _orphans(database, reference, number)
+    with database.read() as connection:
+        crossing = integrity.count_crossing(connection)
+        foreign = integrity.count_foreign_ranges(connection)
+        empty = integrity.pages_without_contents(connection)
+    for what, number in crossing.items():
+        yield Problem(f"{number} {what}; {RESTORE}")
+    if foreign:  # the bank of the page gets them back when ranges are compared with manifests
+        what = f"{foreign} ranges are of a page of another bank"
+        yield Problem(what, in_one(database, integrity.delete_foreign_ranges))
+    for page in empty:
+        yield Problem(f"page {page} has no contents; {RESTORE}")
 
 
-def _orphans(database: Database, reference: references.Reference, number: int) -> Problem:
+def _orphans(database: Database, reference: Reference, number: int) -> Problem:
     what = f"{number} rows of {reference} refer to nothing in {reference.target.table.name}"
     if not reference.expendable:
-        return Problem(f"{what}; {_RESTORE}")
-
-    def delete() -> bool:
-        with database.write() as connection:
-            return references.delete_orphans(connection, reference) > 0
-
-    return Problem(what, delete)
+        return Problem(f"{what}; {RESTORE}")
+    return Problem(what, in_one(database, partial(integrity.delete_orphans, reference=reference)))
 
 
-def check_banks_apart(database: Database) -> Iterator[Problem]:
-    """What crosses from one bank to another, and pages without contents."""
-    with database.read() as connection:
-        strays = list(references.strays(connection))
-        empty = references.pages_without_contents(connection)
-    for stray in strays:
-        yield Problem(f"{stray.number} {stray.what}; {_RESTORE}")
-    for page in empty:
-        yield Problem(f"page {page} has no contents; {_RESTORE}")
-
-
-def check_embedders(database: Database) -> Iterator[Problem]:
-    """Embedders that no embedding can be compared by."""
-    with database.read() as connection:
-        odd = rows.odd_embedders(connection)
-    for embedder in odd:
-        yield Problem(f"{embedder} is none; run foxing reindex, and {_RESTORE} if that does not help")
-
-
-def check_policy(bank: Bank) -> Iterator[Problem]:
-    """That the policy of a bank can be read."""
-    try:
-        Policy.parse(bank.policy)
-    except InvalidPolicy as error:
-        yield Problem(f"the policy of bank {bank.name} cannot be read ({error}); set it by foxing policy")
-
-
-def check_records(database: Database, bank: Bank) -> Iterator[tuple[int, list[Problem]]]:
-    """That records are JSON, and have versions that were given; records looked at, and what is wrong."""
+def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Problem]]]:
+    """What could not be brought back; entries looked at, and what is wrong."""
     after = 0
     while True:
         with database.read() as connection:
-            newest = rows.records_version(connection, bank.id)
-            found = rows.records_after(connection, bank.id, after, 512)
+            found = integrity.trash_after(connection, bank.id, after, 128)
         if not found:
             return
         after = found[-1].id
-        problems = [
-            Problem(f"record {record.key!r} of bank {bank.name} is not JSON; {_RESTORE}")
-            for record in found
-            if not _is_json(record.value)
-        ]
-        highest = max(max(record.version, record.ordinal) for record in found)
-        if highest > newest:
-            repair = in_bank(database, bank.id, partial(rows.raise_records_version, bank_id=bank.id, version=highest))
-            problems.append(Problem(f"records of bank {bank.name} have versions that were not given yet", repair))
-        yield len(found), problems
+        where = f"the trash of bank {bank.name}, page"
+        yield len(found), [Problem(f"{where} {row.page}: {fault}") for row in found if (fault := _trash_fault(row))]
 
 
-def _is_json(value: str) -> bool:
+def _trash_fault(row: TrashRow) -> str | None:
     try:
-        json.loads(value)
-    except ValueError:
-        return False
-    return True
+        if row.tokens is not None:
+            unpack_tokens(row.tokens)
+        if row.text is not None and stands_alone(row.text):
+            unpack_text(row.text, PageLayout.from_dict(row.layout).columns)
+        elif row.text is not None:
+            unpack_differences(row.text)
+        if row.parts is not None:
+            json.loads(zstandard.ZstdDecompressor().decompress(row.parts))
+    except (TokensError, TokensDamaged, zstandard.ZstdError, ValueError) as error:
+        return str(error)
+    return None

@@ -23,10 +23,10 @@ def check(
 ) -> None:
     """Check that everything in the database can be read and agrees with the rest, while services and workers go on.
 
-    Every checksum, place, lease and job is looked at; of pages 100 are decoded and of messages 1,000 compared with the
-    index, unless --all is given. --repair ends leases that last too long, deletes rows that belong to nothing, brings
-    forward what the clock would miss, and makes words and embeddings again from what can be read; it never changes
-    pages or messages, for which there is the backup. Exits with status 1 if anything is wrong that was not repaired.
+    Every checksum, place and reference is looked at; of pages 100 are decoded and of messages 1,000 compared with the
+    index, unless --all is given. --repair deletes rows that belong to nothing, and makes again what is worked out from
+    pages and messages: words, embeddings, and what finds a message by its id. It never changes pages or messages, for
+    which there is the backup. Exits with status 1 if anything is wrong that was not repaired.
     """
     from foxing.api.memory_factory import open_check
     from foxing.memory.check.check import CheckOptions

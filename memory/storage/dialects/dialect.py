@@ -97,14 +97,6 @@ class Dialect(ABC):
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
         """Ids for messages that are about to be inserted, ascending. No other message has had one of them."""
 
-    @abstractmethod
-    def next_message_id(self, connection: Connection) -> int:
-        """The lowest id that the next message may get."""
-
-    @abstractmethod
-    def set_last_message_id(self, connection: Connection, message_id: int) -> None:
-        """Has the next message get an id above this one."""
-
     # -- snapshots of others
 
     def snapshot_barrier(self, connection: Connection) -> str | None:

@@ -109,14 +109,6 @@ class PostgreSQL(Dialect):
         sequence = text("SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :number)")
         return sorted(connection.execute(sequence, {"number": number}).scalars())
 
-    def next_message_id(self, connection: Connection) -> int:
-        name = connection.execute(text("SELECT pg_get_serial_sequence('messages', 'id')")).scalar_one()
-        last, is_called = connection.execute(text(f"SELECT last_value, is_called FROM {name}")).one()
-        return int(last) + bool(is_called)
-
-    def set_last_message_id(self, connection: Connection, message_id: int) -> None:
-        connection.execute(text("SELECT setval(pg_get_serial_sequence('messages', 'id'), :seq)"), {"seq": message_id})
-
     def snapshot_barrier(self, connection: Connection) -> str | None:
         return str(connection.execute(_BARRIER).scalar_one())
 

@@ -105,17 +105,9 @@ class SQLite(Dialect):
         return rows
 
     def reserve_message_ids(self, connection: Connection, number: int) -> list[int]:
-        first = self.next_message_id(connection)  # this transaction is the one writer
-        return list(range(first, first + number))
-
-    def next_message_id(self, connection: Connection) -> int:
         sequence = text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")
-        return int(connection.execute(sequence).scalar() or 0) + 1
-
-    def set_last_message_id(self, connection: Connection, message_id: int) -> None:
-        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'messages'"))
-        insert = text("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', :seq)")
-        connection.execute(insert, {"seq": message_id})
+        last = int(connection.execute(sequence).scalar() or 0)  # this transaction is the one writer
+        return list(range(last + 1, last + 1 + number))
 
     def file_damage(self, connection: Connection, most: int) -> list[str]:
         found = connection.execute(text(f"PRAGMA integrity_check({most})")).scalars()

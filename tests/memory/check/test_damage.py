@@ -94,9 +94,7 @@ LOST = {
         sql("page-tokens", "'base', ", "UPDATE pages SET tier = 'base' WHERE id = 2"),
         sql("page-tokens", ", 1, ", "UPDATE pages SET vision_tokens = 1 WHERE id = 3"),
         tokens("page-weights", "written by weights 000000000000", 4, of_other_weights),
-        sql("page-keepsakes", "outside its message", "UPDATE keepsakes SET stop = stop + 9000"),
-        sql("trash", "version 99", "UPDATE trash SET version = 99 WHERE id = 1"),
-        sql("trash", "before it is dropped", "UPDATE trash SET purge_at = dropped_at, dropped_at = purge_at"),
+        sql("page-places", "outside its message", "UPDATE keepsakes SET stop = stop + 9000"),
     ),
     "what tokens hold, and texts": (
         tokens("page-weights", "'lost'", 1, of_another_codec),
@@ -104,18 +102,15 @@ LOST = {
         sql("page-text", "7 bytes of text", "UPDATE pages SET text_bytes = 7 WHERE id = 3"),
         manifest("page-places", "overlap", 4, with_cell(1, "header_start", 0)),
         sql("message-text", "digest", "UPDATE messages SET content = replace(content, 'tea', 'ink')"),
-        sql("policy", "bank bo", """UPDATE banks SET policy = '{"fresh": "crisp"}' WHERE name = 'bo'"""),
-        sql("records", "not JSON", "UPDATE records SET value = '{'"),
         sql("trash", "damaged", "UPDATE trash SET tokens = :tokens WHERE id = 2", tokens=b"FXV\x02 no"),
     ),
     "places and numbers": (
         manifest("page-places", "100000", 1, with_cell(2, "stop", 100_000)),
-        sql("page-figures", "9 messages", "UPDATE pages SET messages = 9 WHERE id = 2"),
-        sql("page-figures", "other times", "UPDATE pages SET first_at = last_at WHERE id = 3"),
+        sql("page-places", "9 messages", "UPDATE pages SET messages = 9 WHERE id = 2"),
+        sql("page-places", "other times", "UPDATE pages SET first_at = last_at WHERE id = 3"),
         manifest("message-places", "one after the other", 4, with_cell(0, "char_start", 1)),
         sql("message-text", "characters in place of", "UPDATE messages SET chars = chars + 1 WHERE id = 18"),
-        sql("banks-apart", "thread of another", "UPDATE messages SET bank_id = 3 - bank_id, key = 'x' WHERE id = 17"),
-        sql("embedders", "0 numbers", "UPDATE embedders SET dimensions = 0"),
+        sql("references", "thread of another", "UPDATE messages SET bank_id = 3 - bank_id, key = 'x' WHERE id = 17"),
     ),
     "manifests": (
         manifest("page-manifests", "is damaged", 1, flipped),
@@ -135,63 +130,35 @@ LOST = {
 
 #: The same, where what is wrong can be set right.
 REPAIRABLE = {
-    "leases, jobs and the schedule": (
-        sql("page-leases", "9000", f"UPDATE pages SET lease_owner = 'gone', lease_until = '{LATE}' WHERE id = 1"),
-        sql("page-leases", "until None", "UPDATE pages SET lease_owner = 'gone' WHERE id = 2"),
-        sql(
-            "jobs",
-            "leased to gone",
-            f"UPDATE jobs SET state = 'running', lease_owner = 'gone', lease_until = '{LATE}' WHERE kind = 'age'",
-        ),
-        sql(
-            "jobs",
-            "is running, leased to None",
-            "UPDATE jobs SET state = 'running' WHERE kind = 'seal' AND bank_id = 1",
-        ),
-        sql("jobs", "'polish'", "UPDATE jobs SET kind = 'polish' WHERE kind = 'seal' AND bank_id = 2"),
-        sql("jobs", "runs after 9000", f"UPDATE jobs SET run_after = '{LATE}' WHERE kind = 'purge'"),
-        sql("schedule", "bank ana", "DELETE FROM schedule WHERE bank_id = 1"),
-        sql("schedule", "bank bo", f"UPDATE schedule SET due_at = '{LATE}' WHERE bank_id = 2"),
-        sql("records", "not given", "UPDATE records SET version = version + 5"),
-    ),
     "words and embeddings": (
         sql("postings", "cannot be read", "UPDATE posting_segments SET postings = x'00' WHERE bank_id = 1"),
         sql("terms", "message '0-1' of bank bo", "DELETE FROM posting_segments WHERE bank_id = 2"),
         sql("codes", "wrong size", "UPDATE embeddings SET code = x'010203' WHERE message_id = 1"),
-        sql("codes", "message '395-0' of bank ana", "UPDATE embeddings SET code = zeroblob(32) WHERE message_id = 7"),
-        sql("codes", "of bank bo", "DELETE FROM embeddings WHERE bank_id = 2"),
     ),
     "ranges, keys and ids": (
-        sql("message-ranges", "of bank ana", "DELETE FROM message_ranges WHERE bank_id = 1"),
+        sql("lookup", "of bank ana", "DELETE FROM message_ranges WHERE bank_id = 1"),
         sql(
-            "message-ranges",
+            "lookup",
             "of bank bo",
             "UPDATE message_ranges SET last_message = 1 + last_message WHERE bank_id = 2",
         ),
-        sql("message-keys", "3 messages of bank ana", "DELETE FROM message_keys WHERE message_id IN (1, 3, 17)"),
-        sql("message-keys", "of no message", "INSERT INTO message_keys (hash, message_id) VALUES (5, 3), (6, 7700)"),
-        sql("message-ids", "would get id 3", "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'messages'"),
+        sql("lookup", "3 messages of bank ana", "DELETE FROM message_keys WHERE message_id IN (1, 3, 17)"),
     ),
     "ranges of another bank": (
-        sql("message-ranges", "page of another bank", "UPDATE message_ranges SET bank_id = 3 - bank_id"),
+        sql("references", "page of another bank", "UPDATE message_ranges SET bank_id = 3 - bank_id"),
     ),
     "threads and counts of ranges": (
-        sql("message-ranges", "of bank ana", "UPDATE message_ranges SET messages = messages + 1 WHERE bank_id = 1"),
-        sql("message-ranges", "of bank bo", "UPDATE message_ranges SET thread_id = 3 - thread_id WHERE bank_id = 2"),
+        sql("lookup", "of bank ana", "UPDATE message_ranges SET messages = messages + 1 WHERE bank_id = 1"),
+        sql("lookup", "of bank bo", "UPDATE message_ranges SET thread_id = 3 - thread_id WHERE bank_id = 2"),
     ),
     "what is known of messages that do not exist": (
         sql(
             "codes",
-            "bank ana are of messages that do not exist",
+            "of bank ana have the wrong size, or are of",
             "INSERT INTO embeddings (bank_id, message_id, embedder_id, code) SELECT 1, message_id, embedder_id, code "
             "FROM embeddings WHERE bank_id = 2 AND message_id < 9",
         ),
-        sql("codes", "bank bo are of", "UPDATE embeddings SET message_id = 7700 WHERE message_id = 18"),
-        sql(
-            "recall-weights",
-            "1 recall weights of bank ana",
-            "INSERT INTO recall_weights VALUES (1, 7700, 1.0), (1, 5, 1.0)",
-        ),
+        sql("codes", "of bank bo have", "UPDATE embeddings SET message_id = 7700 WHERE message_id = 18"),
         sql("postings", "1 messages", "INSERT INTO recent_postings VALUES (1, 7700, x'')"),
     ),
     "postings of another bank": (

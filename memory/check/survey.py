@@ -1,0 +1,153 @@
+"""What messages a bank has, and whether they are found: the manifests of its pages against ranges and keys."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from sqlalchemy import Connection
+
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.manifest import Numbers, PageManifest
+from foxing.memory.storage.repositories import integrity, messages
+from foxing.memory.storage.repositories.banks import Bank
+from foxing.memory.storage.repositories.integrity import ManifestRow
+from foxing.memory.storage.repositories.sealed import keys, ranges
+
+from .problem import RESTORE, Problem, chunks, in_bank
+
+_PAGES_AT_ONCE = 64
+_NAMED = 5  # pages that a problem names
+
+
+@dataclass
+class BankSurvey:
+    """The messages of a bank as its open messages and the manifests of its pages had them at one moment."""
+
+    bank_id: int
+    bank: str
+    pages: int = 0
+    #: int64[n], ascending, each once
+    ids: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    #: Pages whose manifests cannot be used.
+    unreadable: set[int] = field(default_factory=set)
+    #: Ranges on these pages, first and last message: they cannot be looked up.
+    hidden: Sequence[tuple[int, int]] = ()
+    #: What is wrong with manifests, in words.
+    damage: list[str] = field(default_factory=list)
+    #: Pages whose ranges do not fit.
+    unfit: list[str] = field(default_factory=list)
+    #: Id that a caller chose → message, where it is not found by it.
+    lacking: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, database: Database, bank: Bank) -> "BankSurvey":
+        """Reads all manifests of a bank, at one moment."""
+        survey = cls(bank.id, bank.name)
+        with database.read() as connection:
+            threads = np.array(integrity.thread_ids(connection, bank.id), np.int64)
+            range_counts = integrity.range_counts(connection, bank.id)
+            still_open = integrity.open_keys(connection, bank.id)
+            survey._add_keys(connection, still_open)
+            ids = [np.fromiter(still_open, np.int64)]
+            for rows in chunks(integrity.manifests(connection, bank.id), _PAGES_AT_ONCE):
+                readable = survey._readable(rows, threads)
+                ids += [manifest.ids for manifest in readable.values()]
+                for manifest in readable.values():
+                    survey._add_keys(connection, dict(zip(manifest.ids.tolist(), manifest.keys, strict=True)))
+                survey._add_unfit(connection, readable, range_counts)
+            lost = integrity.ranges_of_pages(connection, bank.id, survey.unreadable)
+        survey.ids = np.unique(np.concatenate(ids))
+        survey.hidden = [(run.first, run.last) for run in lost]
+        return survey
+
+    def visible(self, ids: Iterable[int]) -> list[int]:
+        """Those of the ids that can be looked up."""
+        return [i for i in ids if not any(first <= i <= last for first, last in self.hidden)]
+
+    def missing(self, connection: Connection, ids: Iterable[int]) -> list[int]:
+        """Those of the ids, read in this later transaction, that are no message's, ascending; none where that cannot
+        be told."""
+        if self.unreadable:
+            return []
+        given = np.unique(np.fromiter(ids, np.int64))
+        unseen = given[~np.isin(given, self.ids)].tolist()
+        return sorted(set(unseen) - messages.by_ids(connection, self.bank_id, unseen).keys())
+
+    def _add_keys(self, connection: Connection, found: Mapping[int, str | None]) -> None:
+        chosen = {key: message_id for message_id, key in found.items() if key is not None}
+        self.lacking |= keys.lacking(connection, self.bank_id, chosen)
+
+    def _readable(self, rows: Sequence[ManifestRow], threads: Numbers) -> dict[ManifestRow, PageManifest]:
+        """The manifests that can be used; notes what is wrong with the others."""
+        readable: dict[ManifestRow, PageManifest] = {}
+        for row in rows:
+            manifest = row.unpack()
+            if manifest is not None and np.isin(manifest.threads, threads).all():
+                readable[row] = manifest
+                continue
+            reason = "is damaged" if manifest is None else "names a thread that the bank does not have"
+            reason = "is missing" if row.packed is None else reason
+            self.unreadable.add(row.page_id)
+            self.damage.append(f"the manifest of page {row.page} of bank {self.bank} {reason}; {RESTORE}")
+        self.pages += len(rows)
+        return readable
+
+    def _add_unfit(
+        self, connection: Connection, readable: Mapping[ManifestRow, PageManifest], range_counts: Mapping[int, int]
+    ) -> None:
+        """Notes the pages whose messages would not be found, or be found elsewhere."""
+        if not readable:
+            return
+        ids = np.unique(np.concatenate([manifest.ids for manifest in readable.values()]))
+        found = ranges.of_messages(connection, self.bank_id, ids.tolist())
+        low, high = (int(ids[0]), int(ids[-1])) if len(ids) else (0, 0)
+        of_pages = integrity.ranges_between(connection, self.bank_id, [row.page_id for row in readable], low, high)
+        for row, manifest in readable.items():
+            number = range_counts.get(row.page_id, 0)
+            if not _fits(row.page_id, manifest, of_pages.get(row.page_id, []), number, found):
+                self.unfit.append(row.page)
+
+
+def check_manifests(survey: BankSurvey) -> Iterator[Problem]:
+    """That the manifest of every page can be read, and names threads of the bank."""
+    return map(Problem, survey.damage)
+
+
+def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Problem]:
+    """That messages are found where they are, and by the ids that callers chose."""
+    bank_id, bank = survey.bank_id, survey.bank
+    if survey.unfit:
+        pages = ", ".join(survey.unfit[:_NAMED]) + (", …" if len(survey.unfit) > _NAMED else "")
+        yield Problem(
+            f"messages on {len(survey.unfit)} pages of bank {bank} would not be found there ({pages}): ranges do not "
+            "fit manifests",
+            in_bank(database, bank_id, partial(integrity.rebuild_ranges, bank_id=bank_id)),
+        )
+    if survey.lacking:
+        yield Problem(
+            f"{len(survey.lacking)} messages of bank {bank} would not be found by their ids",
+            in_bank(database, bank_id, lambda c: keys.add(c, bank_id, keys.lacking(c, bank_id, survey.lacking))),
+        )
+
+
+def _fits(
+    page_id: int,
+    manifest: PageManifest,
+    of_page: Sequence[ranges.MessageRange],
+    number: int,
+    found: Mapping[int, Sequence[ranges.MessageRange]],
+) -> bool:
+    """Whether the ranges of a page are those of its manifest. `of_page`: its ranges that begin near its messages;
+    `number`: of all its ranges; `found`: message → the ranges that it is found by."""
+    ends = {end for run in of_page for end in (run.first, run.last)}
+    if len(of_page) != number or not ends <= manifest.place_of.keys():
+        return False
+    begun = np.unique(manifest.cells[manifest.cells[:, 4] == 0, 0])
+    if sum(run.messages for run in of_page) != len(begun):
+        return False
+    there = zip(manifest.ids.tolist(), manifest.threads.tolist(), strict=True)
+    return all(
+        any(run.page_id == page_id and run.thread_id == thread for run in found.get(message_id, ()))
+        for message_id, thread in there
+    )
