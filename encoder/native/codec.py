@@ -61,8 +61,7 @@ class NativeCodec:
 
     def runs_on(self) -> dict[str, str]:
         """See `foxing.encoder.DescribableCodec`."""
-        kernel = "compiled" if self.runner.streams.kernel.library else "interpreted (slow)"
-        return {"device": named(self.runner.device), "kernel": kernel}
+        return {"device": named(self.runner.device)}
 
     def encode(self, images: Sequence[Image], tier: str) -> list[VisionTokens]:
         """See `foxing.encoder.Codec`."""

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from foxing.encoder.errors import CodecError
 from foxing.encoder.native.charset import load_charset
-from foxing.encoder.native.entropy.kernel import CodedCells, Kernel, load_library
+from foxing.encoder.native.entropy.kernel import CodedCells, Kernel
 from foxing.encoder.native.entropy.tables import PriorTables
 from foxing.encoder.native.model import NativeModel
 from foxing.encoder.native.network.dims import NativeDims
@@ -26,8 +26,6 @@ from training.native.prior.trees import huffman
 
 CHARSET = load_charset()
 WORDS = ("the fox", "sat by the wall", "and wrote down", "what it saw", "on the day", "which was little", "as ever")
-
-needs_kernel = pytest.mark.skipif(load_library() is None, reason="the kernel is not compiled here")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,6 @@ def stream_bytes(tables: PriorTables, page: SymbolPage) -> int:
     return len(kernel.encode(CodedCells(page.symbols, page.rare, levels), 20_000).data)
 
 
-@needs_kernel
 def test_a_trained_prior_knows_its_texts(data: Path, tmp_path: Path) -> None:
     main(["--data", str(data), "--output", str(tmp_path / "prior.safetensors")])
     tables = PriorTables.from_arrays(load_file(tmp_path / "prior.safetensors"))
@@ -70,7 +67,6 @@ def test_a_trained_prior_knows_its_texts(data: Path, tmp_path: Path) -> None:
     assert stream_bytes(tables, page) < 0.8 * stream_bytes(untrained, page)
 
 
-@needs_kernel
 def test_training_is_repeatable(data: Path) -> None:
     one, other = (train_prior(data / "train", CHARSET).to_arrays() for _ in range(2))
     assert all((one[name] == other[name]).all() for name in one)

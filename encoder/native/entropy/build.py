@@ -1,7 +1,7 @@
 """Compiles `mixing.c` when foxing is installed, for the wheel of one platform or in the checkout.
 
-Where there is no C compiler, pip fetches one for the build. If that fails, foxing installs all the same, and
-`reference.py` takes the place of the kernel.
+Where there is no C compiler, pip fetches one for the build. If that fails, so does the installation: without the kernel
+no page can be coded.
 """
 
 import os
@@ -30,8 +30,8 @@ def own_compiler() -> list[str]:
     return [found] if found else []
 
 
-def compile_kernel(root: Path) -> Path | None:
-    """The compiled kernel in the source tree at `root`, made again if its source is newer; None if that fails."""
+def compile_kernel(root: Path) -> Path:
+    """The compiled kernel in the source tree at `root`, made again if its source is newer. Raises `RuntimeError`."""
     source, library = root / FOLDER / "mixing.c", root / FOLDER / f"_mixing{SUFFIX}"
     if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
         return library
@@ -39,8 +39,9 @@ def compile_kernel(root: Path) -> Path | None:
     command = [*(own_compiler() or ZIG_COMMAND), *FLAGS, "-o", str(partial), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        print(f"foxing: the kernel does not compile: {done.stderr.strip()}", file=sys.stderr)
-        return None
+        raise RuntimeError(
+            f"foxing: the kernel does not compile; install a C compiler (cc, gcc or clang): {done.stderr.strip()}"
+        )
     partial.replace(library)
     return library
 
@@ -55,9 +56,6 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """See `BuildHookInterface`."""
         library = compile_kernel(Path(self.root))
-        if library is None:
-            print("foxing: without the kernel, pages are coded in Python, 20 seconds each", file=sys.stderr)
-            return
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"

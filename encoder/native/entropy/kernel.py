@@ -1,4 +1,4 @@
-"""Codes the symbols of a page with the prior: by the compiled kernel where there is one, otherwise by `reference`.
+"""Codes the symbols of a page with the prior, by the compiled `mixing.c`.
 
 A wheel holds the kernel of its platform; `build.py` compiles it.
 """
@@ -12,10 +12,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from foxing.encoder.errors import CodecError
 from foxing.renderer import DENSE_PAGE
 
-from .reference import PageCoder
-from .reference_coder import Coder
 from .tables import STATE_BYTES, PriorTables
 
 LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
@@ -23,7 +22,7 @@ RATE = 13  # shift of the learning rate of the mixers
 LIMIT = 400  # decisions that a probability counts; more would make it slow to change
 MAX_CELLS = DENSE_PAGE.cells  # the room of `Page` in `mixing.c`
 _NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
-_NOT_A_PAGE = (
+NOT_A_PAGE = (
     "these symbols are not a page: one of them is unknown, or a full-width character begins in an odd column or in the "
     "last one"
 )
@@ -83,15 +82,15 @@ class ModelStruct(ctypes.Structure):
 
 
 @cache
-def load_library() -> ctypes.CDLL | None:
-    """The compiled kernel; None if this installation has none, or one of another version."""
+def load_library() -> ctypes.CDLL:
+    """The compiled kernel. Raises `CodecError` if this installation has none, or one of another version."""
     try:
         library = ctypes.CDLL(str(LIBRARY))
-    except OSError:
-        return None
+    except OSError as error:
+        raise CodecError(f"the kernel of the native codec cannot be loaded ({error}); install foxing again") from error
     library.foxing_state_bytes.restype = ctypes.c_int64
     if library.foxing_state_bytes() != STATE_BYTES:
-        return None
+        raise CodecError("the kernel of the native codec is of another version; install foxing again")
     for name in ("encode", "decode", "costs", "learn", "contexts", "fill_nodes", "fill_symbols"):
         getattr(library, f"foxing_{name}").restype = ctypes.c_int64
     library.foxing_mixing_prepare()
@@ -108,15 +107,13 @@ def _pointers(cells: CodedCells) -> list[ctypes.c_void_p]:
 
 
 class Kernel:
-    """Codes pages with one set of tables. Safe to share between threads; the compiled one runs without the lock of the
-    interpreter."""
+    """Codes pages with one set of tables. Safe to share between threads; runs without the lock of the interpreter."""
 
-    def __init__(self, tables: PriorTables, rare_class: int, newline: int, *, compiled: bool | None = None) -> None:
-        """`rare_class`, `newline`: symbols with a meaning. `compiled`: whether to use the compiled kernel, by default
-        if there is one."""
+    def __init__(self, tables: PriorTables, rare_class: int, newline: int) -> None:
+        """`rare_class`, `newline`: symbols with a meaning. Raises `CodecError` if there is no compiled kernel."""
         self.tables = tables
         self.rare_class, self.newline = rare_class, newline
-        self.library = load_library() if compiled is not False else None
+        self.library = load_library()
         self._arrays = (*tables.paths, tables.state)
         self.model = ModelStruct(
             stretch=tables.stretch.ctypes.data,
@@ -146,12 +143,6 @@ class Kernel:
         """The stream of all `cells`, or how many of them fit."""
         count = len(cells.symbols)
         parts = cells.first(count)
-        if self.library is None:
-            coder = Coder()
-            done = self._page_coder(coder).code(*parts, room)
-            if done < 0:
-                raise ValueError(_NOT_A_PAGE)
-            return WrittenStream(bytes(coder.written) + coder.ending(), count) if done == count else done
         data = np.zeros(room + 8, dtype=np.uint8)
         length = self.library.foxing_encode(
             *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
@@ -160,25 +151,18 @@ class Kernel:
         if length == _NO_MEMORY:
             raise MemoryError("no memory to code a page")
         if length == _NO_PAGE:
-            raise ValueError(_NOT_A_PAGE)
+            raise ValueError(NOT_A_PAGE)
         return WrittenStream(data[:length].tobytes(), count) if length >= 0 else -1 - length
 
     def decode(self, data: bytes, count: int, *, whole: bool = True) -> CodedCells:
         """The inverse of `encode` for a stream that holds `count` cells, or more of which these are the first unless it
         is `whole`. Raises `ValueError` for one that it does not write."""
         cells = CodedCells.empty(count)
-        if self.library is None:
-            coder = Coder(data)
-            done = self._page_coder(coder).code(*cells)
-            end = coder.ending()
-            ended = not whole or (coder.position - 4 + len(end) == len(data) and data.endswith(end))
-            result = 0 if done == count and ended else -1
-        else:
-            stream = np.frombuffer(data, dtype=np.uint8)
-            result = self.library.foxing_decode(
-                *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
-                *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count, whole),
-            )
+        stream = np.frombuffer(data, dtype=np.uint8)
+        result = self.library.foxing_decode(
+            *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
+            *(pointer(stream), ctypes.c_int64(len(data)), *_pointers(cells), count, whole),
+        )
         if result == -2:
             raise MemoryError("no memory to decode a page")
         if result:
@@ -190,21 +174,12 @@ class Kernel:
         in its left cell. Raises `ValueError` for symbols that no page has."""
         cells = CodedCells(symbols, rare, np.zeros(len(symbols), dtype=np.uint8)).first(len(symbols))
         result = np.zeros(len(symbols), dtype=np.uint16)
-        if self.library is None:
-            coder = self._page_coder(Coder())
-            done = coder.code(*cells) - len(symbols)
-            for at, cost in coder.costs.items():
-                result[at] = min(cost, np.iinfo(np.uint16).max)
-        else:
-            done = self.library.foxing_costs(
-                *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
-                *(*_pointers(cells)[:2], len(symbols), pointer(result)),
-            )
-        if done == -2 and self.library is not None:
+        done = self.library.foxing_costs(
+            *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
+            *(*_pointers(cells)[:2], len(symbols), pointer(result)),
+        )
+        if done == -2:
             raise MemoryError("no memory to code a page")
         if done:
-            raise ValueError(_NOT_A_PAGE)
+            raise ValueError(NOT_A_PAGE)
         return result
-
-    def _page_coder(self, coder: Coder) -> PageCoder:
-        return PageCoder(self.tables, self.rare_class, self.newline, (RATE, LIMIT), coder)

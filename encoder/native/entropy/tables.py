@@ -21,6 +21,9 @@ Array = npt.NDArray[Any]
 RIGHT_NODES = 512  # where the right halves begin among nodes and codes; first symbols are before them
 TREE_SIZE = 1024
 BUCKET_ENTRIES = 4  # entries of the static tables that share a hash
+RANKS = 4  # symbols that an entry lists
+#: Shares of a symbol that an entry can state, of 65,536.
+SHARES = (400, 900, 1600, 2600, 4000, 6000, 9000, 13000, 18000, 24000, 31000, 39000, 47000, 54000, 60000, 64000)
 N_LEARNED, N_NODE, N_SYMBOL, N_MATCH = 12, 3, 7, 2  # contexts of each kind, as in `mixing.c`
 N_INPUTS = 32
 STEPS = 33

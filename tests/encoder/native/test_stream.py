@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.kernel_reference import ReferenceKernel
 
 from foxing.encoder.bench.documents import entries
-from foxing.encoder.errors import TokensError
+from foxing.encoder.errors import CodecError, TokensError
 from foxing.encoder.native.charset import Charset
 from foxing.encoder.native.decoder import PageStreams
 from foxing.encoder.native.entropy import kernel as kernel_module
@@ -120,9 +121,7 @@ def test_a_page_of_anything_is_written(streams: PageStreams, charset: Charset) -
 
 
 def test_the_kernel_in_python_writes_and_reads_the_same(streams: PageStreams, grid: SymbolGrid) -> None:
-    if streams.kernel.library is None:
-        pytest.skip("there is no compiled kernel to compare with")
-    reference = Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=False)
+    reference = ReferenceKernel.of(streams.kernel)
     part = SymbolGrid(*(array[-4:] for array in grid))
     confidence = of_every_level(part)
     data = write_stream(streams.kernel, part, confidence, ROOM)
@@ -142,7 +141,7 @@ def test_the_head_of_a_page_is_read_as_in_the_page(streams: PageStreams, grid: S
         head = streams.read(data, rows)
         assert np.array_equal(head.cells, page.cells[:rows])
         assert np.array_equal(head.confidence, page.confidence[:rows])
-    reference = Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=False)
+    reference = ReferenceKernel.of(streams.kernel)
     assert np.array_equal(
         read_stream(reference, data, 1).grid.symbols, read_stream(streams.kernel, data, 1).grid.symbols
     )
@@ -153,16 +152,17 @@ def test_costs_add_up_to_the_stream(streams: PageStreams, cells: np.ndarray, gri
     assert costs.shape == cells.shape
     assert (costs >= 0).all()
     assert costs.sum() / 8 == pytest.approx(len(streams.write(grid, certain(grid), ROOM)), rel=0.1)
-    reference = Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=False)
+    reference = ReferenceKernel.of(streams.kernel)
     flat = [part[-4:].reshape(-1).astype(np.uint16) for part in grid]
     assert (reference.costs(*flat) == streams.kernel.costs(*flat)).all()
 
 
-def test_a_codec_works_without_a_compiled_kernel(streams: PageStreams, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_kernel_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel_module.load_library.cache_clear()
     monkeypatch.setattr(kernel_module, "LIBRARY", kernel_module.LIBRARY.with_name("none.so"))
     try:
-        assert Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline).library is None
+        with pytest.raises(CodecError, match="install foxing again"):
+            kernel_module.load_library()
     finally:
         kernel_module.load_library.cache_clear()
 
@@ -201,7 +201,7 @@ def test_tables_of_another_shape_are_refused(streams: PageStreams) -> None:
 
 @pytest.fixture(params=[True, False], ids=["compiled", "interpreted"])
 def kernel(streams: PageStreams, request: pytest.FixtureRequest) -> Kernel:
-    return Kernel(streams.kernel.tables, streams.kernel.rare_class, streams.kernel.newline, compiled=request.param)
+    return streams.kernel if request.param else ReferenceKernel.of(streams.kernel)
 
 
 def plain_cells(count: int) -> CodedCells:

@@ -35,11 +35,9 @@ LETTER, DIGIT, SPACE, SIGN = 1, 2, 3, 4
 
 
 def train_prior(data: Path, charset: Charset) -> PriorTables:
-    """Trains on the texts in `data`. Raises `CodecError` if there are none or the kernel is not compiled."""
+    """Trains on the texts in `data`. Raises `CodecError` if there are none."""
     groups = load_groups(data, charset)
     kernel = _kernel(_untrained(groups, charset), charset)
-    if kernel.library is None:
-        raise CodecError("training the prior needs the compiled kernel; install foxing where there is a C compiler")
     kernel = _kernel(with_static(kernel, [replace(group, aside=()) for group in groups]), charset)
     learn(kernel, groups)
     return with_static(kernel, groups)

@@ -119,7 +119,6 @@ def merged(parts: Sequence[Candidates]) -> Candidates:
 
 def _contexts(kernel: Kernel, pages: Sequence[SymbolPage]) -> tuple[Array, Array]:
     """uint64 [N, N_STATIC] and uint16 [N]: the contexts of all symbols of the pages, and the symbols."""
-    assert kernel.library is not None
     hashes, coded = [], []
     for page in pages:
         cells = len(page.symbols)

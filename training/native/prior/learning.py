@@ -56,7 +56,6 @@ def initial_state(squash: npt.NDArray[np.uint16]) -> State:
 
 def learn(kernel: Kernel, groups: Sequence[Group], seed: int = 0) -> None:
     """Lets the state in the tables of `kernel` learn from the pages set aside, in place."""
-    assert kernel.library is not None
     generator = random.Random(seed)
     pages = [page for group in groups for page in group.aside[: FADED_PAGES if group.faded else PAGES]]
     generator.shuffle(pages)

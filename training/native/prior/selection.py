@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foxing.encoder.native.entropy.kernel import Kernel, pointer
-from foxing.encoder.native.entropy.reference_values import RANKS, SHARES
-from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, RIGHT_NODES
+from foxing.encoder.native.entropy.tables import BUCKET_ENTRIES, RANKS, RIGHT_NODES, SHARES
 
 from .candidates import Candidates, Weight
 from .pages import FADED, Group
@@ -48,7 +47,6 @@ def group_weight(group: Group) -> Weight:
 
 def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]:
     """uint16 [NODE_BUCKETS, 4]: the table of nodes."""
-    assert kernel.library is not None
     table = np.zeros((NODE_BUCKETS, BUCKET_ENTRIES), dtype=np.uint16)
     best = _best(candidates, table.size)
     share = (best.counts + 0.3) / (best.totals + 0.6)
@@ -63,7 +61,6 @@ def fill_nodes(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint16]
 
 def fill_symbols(kernel: Kernel, candidates: Candidates) -> npt.NDArray[np.uint8]:
     """uint8 [SYMBOL_BUCKETS, 4, 3]: the table of symbols."""
-    assert kernel.library is not None
     table = np.zeros((SYMBOL_BUCKETS, BUCKET_ENTRIES, 3), dtype=np.uint8)
     best, ranks = _ranked(_best(candidates, SYMBOL_BUCKETS * BUCKET_ENTRIES))
     share = (best.counts - 0.3) / (best.totals + 0.4)

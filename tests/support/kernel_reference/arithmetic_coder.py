@@ -1,6 +1,6 @@
 """The arithmetic coder of the kernel in Python."""
 
-from .reference_values import MASK32
+from .values import MASK32
 
 
 class Coder:

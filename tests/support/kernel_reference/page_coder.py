@@ -1,15 +1,27 @@
 """The kernel of `mixing.c` in Python: the same streams, bit by bit, hundreds of times as slowly.
 
-It is used where the compiled kernel is missing, and it is what that one is tested against. Names, structure and
-arithmetic are those of `mixing.c`, which explains them.
+Names, structure and arithmetic are those of `mixing.c`, which explains them.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from .reference_coder import Coder
-from .reference_values import (
+from foxing.encoder.native.entropy.tables import (
+    N_LEARNED,
+    N_MATCH,
+    N_NODE,
+    N_SYMBOL,
+    RANKS,
+    RIGHT_NODES,
+    SHARES,
+    TREE_SIZE,
+    PriorTables,
+    state_views,
+)
+
+from .arithmetic_coder import Coder
+from .values import (
     BUCKET_BITS,
     BUCKET_LEVELS,
     DIGIT,
@@ -28,13 +40,11 @@ from .reference_values import (
     MIN_PROBABILITY,
     NODE_MAPS,
     PAIR_MAPS,
-    RANKS,
     RARE,
     RARE_BASE,
     RARE_BITS,
     RARE_INDEX,
     RIGHT,
-    SHARES,
     WEIGHT_LIMIT,
     Choice,
     Decision,
@@ -51,7 +61,6 @@ from .reference_values import (
     share_level,
     symbol_key,
 )
-from .tables import N_LEARNED, N_MATCH, N_NODE, N_SYMBOL, RIGHT_NODES, TREE_SIZE, PriorTables, state_views
 
 
 class PageCoder:
