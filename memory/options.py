@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from foxing.renderer.readers import Readers
 
 from .index import embedder
-from .index.embedder import Embedder, EndpointOptions
+from .index.embedder import Embedder
 from .index.embedder_source import EmbedderSource
 from .index.hybrid import HybridSearch
+from .index.model_endpoint import EndpointOptions
+from .index.model_source import NONE
 from .index.search_index import SearchIndex
 from .index.search_indexes import DEFAULT_INDEX, open_search_index
 from .index.vectors import VECTOR_CACHE_BYTES, MessageVectors
 from .pages.decoder import PAGE_CACHE_BYTES
-from .recall.reranking.reranker import NONE, RerankEndpointOptions, Reranker
+from .recall.reranking.reranker import Reranker
 from .recall.reranking.source import TIMEOUT_S, RerankerSource
 
 MAX_MESSAGE_BYTES = 1 << 20  # 1 MiB
@@ -39,7 +41,7 @@ class MemoryOptions:
     #: What puts the best matches of a question in a better order, or its name; "endpoint" for `reranker_endpoint`.
     reranker: str | Reranker = NONE
     #: Where the reranker "endpoint" is.
-    reranker_endpoint: RerankEndpointOptions | None = None
+    reranker_endpoint: EndpointOptions | None = None
     #: Seconds that recall waits for the reranker before it goes on without.
     reranker_timeout_s: float = TIMEOUT_S
     #: Whether what recall finds fades later.

@@ -12,6 +12,7 @@ from support.transactions import DecodingWatch
 
 from foxing.memory import Policy
 from foxing.memory.index import embedder as embedder
+from foxing.memory.index.model_source import NONE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -20,7 +21,7 @@ settings.register_profile("foxing", derandomize=True, deadline=None, database=No
 settings.load_profile("foxing")
 
 # Tests are exact about what words find. Those about meaning choose an embedder.
-embedder.DEFAULT_EMBEDDER = embedder.NONE
+embedder.DEFAULT_EMBEDDER = NONE
 
 # Tests date their messages and age them as if the memory had been there. Those about arrival choose it, or start a
 # process.
@@ -51,7 +52,7 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("FOXING_") and name != "FOXING_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
-    monkeypatch.setenv("FOXING_EMBEDDER", embedder.NONE)
+    monkeypatch.setenv("FOXING_EMBEDDER", NONE)
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foxing.memory import DatabaseOptions
-from foxing.memory.index.embedder import EndpointOptions
-from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
+from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.recall.reranking.source import TIMEOUT_S
 from foxing.memory.storage.options import BLOBS_MIN_BYTES
 from foxing.renderer.readers import ReaderProfileError, Readers
@@ -265,10 +264,10 @@ class Settings(BaseSettings):
         return EndpointOptions(self.embedder_url or "", self.embedder_model or "", key, self.embedder_timeout_s)
 
     @property
-    def reranker_endpoint(self) -> RerankEndpointOptions:
+    def reranker_endpoint(self) -> EndpointOptions:
         """The endpoint that reranks, if that is the reranker."""
         key = None if self.reranker_api_key is None else self.reranker_api_key.get_secret_value() or None
-        return RerankEndpointOptions(self.reranker_url or "", self.reranker_model or "", key)
+        return EndpointOptions(self.reranker_url or "", self.reranker_model or "", key)
 
     @property
     def database_options(self) -> DatabaseOptions:

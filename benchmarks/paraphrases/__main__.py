@@ -20,7 +20,8 @@ from pathlib import Path
 
 from benchmarks.command_line import add_json_option, show_rows, write_json
 from foxing.memory import Memory, MemoryOptions
-from foxing.memory.index.embedder import NONE, USE
+from foxing.memory.index.embedder import USE
+from foxing.memory.index.model_source import NONE
 from foxing.memory.values.messages import NewMessage
 from foxing.renderer import FoxingError
 

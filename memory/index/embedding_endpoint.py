@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from foxing.encoder.errors import CodecError
-from foxing.encoder.remote.address import Address, redact
 from foxing.memory.errors import EmbedderError
 
-from .embedder import Embeddings, EndpointOptions
+from .embedder import ENDPOINT, Embeddings
+from .model_endpoint import EndpointOptions, ModelEndpoint, encodable
 
 BATCH = 64  # texts in a request
 
@@ -23,21 +21,11 @@ class EndpointEmbedder:
 
     def __init__(self, options: EndpointOptions) -> None:
         """Nothing is sent yet. Raises `EmbedderError` for options that cannot be right."""
-        try:
-            self._address = Address.parse(options.url)
-        except CodecError:
-            raise EmbedderError("the embedder 'openai' needs the address of an endpoint, such as 'http://…/v1'").naming(
-                "embedder_url"
-            ) from None
-        if not options.model:
-            raise EmbedderError("the embedder 'openai' needs the name of a model").naming("embedder_model")
-        self.name = f"openai:{options.model}"
+        self._endpoint = ModelEndpoint(options, "/embeddings", "embedder", ENDPOINT, EmbedderError)
+        self.name = self._endpoint.name
         #: numbers in a vector; 0 until the first answer
         self.dimensions = 0
-        self._options = options
-        self._url = self._address.url_of("/embeddings")
-        self._lock = Lock()
-        self._client: Any = None
+        self.close = self._endpoint.close
 
     def embed_documents(self, texts: Sequence[str]) -> Embeddings:
         parts = [self._embed(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
@@ -45,42 +33,14 @@ class EndpointEmbedder:
 
     embed_queries = embed_documents
 
-    def _reason(self, error: Exception) -> str:
-        """What went wrong, without keys and passwords. The error is not chained: it names the whole address."""
-        text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-    def close(self) -> None:
-        """Closes the connections that are open."""
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
-
     def _embed(self, texts: Sequence[str]) -> Embeddings:
-        body = {"model": self._options.model, "input": [text.encode("utf-8", "replace").decode() for text in texts]}
         try:
-            response = self._opened().post(self._url, json=body)
-            response.raise_for_status()
-            vectors = _vectors(response.json(), len(texts))
-        except EmbedderError:
-            raise
+            answer = self._endpoint.post({"input": [encodable(text) for text in texts]})
+            vectors = _vectors(answer, len(texts))
         except Exception as error:  # of the network, of the server, or of what it answers
-            raise EmbedderError(f"the embedder '{self.name}' does not answer ({self._reason(error)})") from None
+            raise self._endpoint.failure(error) from None
         self.dimensions = vectors.shape[1]
         return vectors
-
-    def _opened(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                try:
-                    import httpx
-                except ImportError as error:
-                    raise EmbedderError("the embedder 'openai' needs httpx: pip install 'foxing[remote]'") from error
-                key = self._options.api_key
-                headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-                self._client = httpx.Client(headers=headers, auth=self._address.auth, timeout=self._options.timeout_s)
-            return self._client
 
 
 def _vectors(answer: Any, expected: int) -> Embeddings:

@@ -13,6 +13,7 @@ from foxing.memory.errors import EmbedderError
 from foxing.memory.storage.fair_semaphore import FairSemaphore
 
 from .embedder import Embeddings
+from .model_endpoint import encodable
 
 THREADS = 1  # of BLAS: more of them wait for each other longer than a message takes
 DIMENSIONS = 512
@@ -55,7 +56,7 @@ class UniversalSentenceEncoder:
         vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
         for part in _slices(texts):
             with self._semaphore:
-                vectors[part] = self._model.encode([_encodable(text) for text in texts[part]])
+                vectors[part] = self._model.encode([encodable(text) for text in texts[part]])
         return vectors
 
     embed_queries = embed_documents
@@ -71,8 +72,3 @@ def _slices(texts: Sequence[str]) -> Iterator[slice]:
         chars += len(text)
     if texts:
         yield slice(start, len(texts))
-
-
-def _encodable(text: str) -> str:
-    """`text` without lone surrogates, which the tokenizer does not take."""
-    return text.encode("utf-8", "replace").decode()

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.memory.index.embedder import NONE, Embedder
+from foxing.memory.index.embedder import Embedder
+from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.storage.database import Database

@@ -9,7 +9,7 @@ from foxing.api.settings import InvalidSettings, Settings, load_settings
 from foxing.api.settings.names import explained
 from foxing.encoder import CODECS, CodecError, RemoteOptions, load_codec
 from foxing.memory import RerankerError
-from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
+from foxing.memory.index.model_endpoint import EndpointOptions
 
 
 @pytest.fixture(autouse=True)
@@ -253,7 +253,7 @@ def test_settings_of_the_reranker_and_of_recall_weights_reach_the_memory(tmp_pat
         "recall_weights": False,
     }
     settings = load_settings(chosen)
-    assert settings.reranker_endpoint == RerankEndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
+    assert settings.reranker_endpoint == EndpointOptions("http://127.0.0.1:9/v1", "bge", "correct-horse")
     assert "correct-horse" not in repr(settings)
     with open_memory(settings) as memory:
         memory.store("ana", [{"id": "tea", "role": "user", "content": "Mina prefers tea."}])

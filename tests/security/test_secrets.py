@@ -25,8 +25,7 @@ from foxing.encoder.plugin import CodecOptions
 from foxing.integrations.client import Client, ClientError, ServiceOptions
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError
 from foxing.memory.errors import EmbedderError
-from foxing.memory.index.embedder import EndpointOptions
-from foxing.memory.recall.reranking.reranker import RerankEndpointOptions
+from foxing.memory.index.model_endpoint import EndpointOptions
 
 #: Folders of the package.
 ROOMS = ("renderer", "encoder", "memory", "api", "integrations")
@@ -87,7 +86,7 @@ CLASSES = list(classes_with_secrets())
 
 
 def test_the_classes_are_found() -> None:
-    assert {Settings, ServiceOptions, DatabaseOptions, EndpointOptions, RerankEndpointOptions} <= set(CLASSES)
+    assert {Settings, ServiceOptions, DatabaseOptions, EndpointOptions} <= set(CLASSES)
     assert any(issubclass(cls, CodecOptions) for cls in CLASSES)
 
 

@@ -7,18 +7,20 @@ without arguments that returns a `Reranker`.
 from collections.abc import Callable
 
 from foxing.memory.errors import RerankerError
+from foxing.memory.index.model_endpoint import EndpointOptions
+from foxing.memory.index.model_source import NONE
 from foxing.renderer import PluginError, Plugins
 
 from .endpoint import EndpointReranker
-from .reranker import ENDPOINT, NONE, RerankEndpointOptions, Reranker
+from .reranker import ENDPOINT, Reranker
 
 ENTRY_POINTS = "foxing.rerankers"
 
 
-def open_reranker(name: str, endpoint: RerankEndpointOptions, timeout_s: float) -> Reranker:
+def open_reranker(name: str, endpoint: EndpointOptions) -> Reranker:
     """The reranker called `name`, which is not "none". Raises `RerankerError` if it cannot be used."""
     if name == ENDPOINT:
-        return EndpointReranker(endpoint, timeout_s)
+        return EndpointReranker(endpoint)
     if name not in RERANKERS:
         raise RerankerError(f"there is no reranker '{name}'; choose one of {', '.join(reranker_names())}").naming(
             "reranker"

@@ -11,9 +11,9 @@ from support.search_doubles import DictionaryIndex
 from foxing.memory import Memory, Policy
 from foxing.memory.check.check import SAMPLED_PAGES, DatabaseCheck
 from foxing.memory.codec_source import CodecSource
-from foxing.memory.index.embedder import NONE
 from foxing.memory.index.embedder_source import EmbedderSource
 from foxing.memory.index.hybrid import HybridSearch
+from foxing.memory.index.model_source import NONE
 from foxing.memory.index.vectors import MessageVectors
 from foxing.memory.storage.database import Database
 

@@ -11,8 +11,8 @@ import pytest
 from support.search_doubles import HashingEmbedder
 
 from foxing.memory import EmbedderError, Memory, MemoryOptions
-from foxing.memory.index.embedder import EndpointOptions
 from foxing.memory.index.embedding_endpoint import EndpointEmbedder
+from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.recall.conformance import EMBEDDER_CHECKS
 
 pytest.importorskip("httpx")

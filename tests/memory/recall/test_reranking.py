@@ -12,11 +12,13 @@ import pytest
 from support.plugins import InstallPlugin
 
 from foxing.memory import ContextRequest, Memory, MemoryOptions, RerankerError
+from foxing.memory.index.model_endpoint import EndpointOptions
+from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.recall.reranking.conformance import RERANKER_CHECKS, check_reranker
 from foxing.memory.recall.reranking.endpoint import EndpointReranker
 from foxing.memory.recall.reranking.registry import RERANKERS, open_reranker, reranker_names
-from foxing.memory.recall.reranking.reranker import RerankEndpointOptions, Reranker
-from foxing.memory.recall.reranking.source import MAX_WAITING, PAUSE_S, RerankerSource
+from foxing.memory.recall.reranking.reranker import Reranker
+from foxing.memory.recall.reranking.source import MAX_WAITING, RerankerSource
 
 pytest.importorskip("httpx")
 
@@ -110,7 +112,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def endpoint(server: Server) -> Iterator[EndpointReranker]:
-    opened = EndpointReranker(RerankEndpointOptions(server.url, "bge", "secret"), 5.0)
+    opened = EndpointReranker(EndpointOptions(server.url, "bge", "secret"))
     yield opened
     opened.close()
 
@@ -128,7 +130,7 @@ def ids(memory: Memory, **fields: Any) -> list[str]:
 
 @pytest.fixture
 def served(server: Server, database_url: str) -> Iterator[Memory]:
-    options = RerankEndpointOptions(server.url, "bge")
+    options = EndpointOptions(server.url, "bge")
     with remembering(database_url, "endpoint", reranker_endpoint=options, reranker_timeout_s=0.3) as memory:
         yield memory
 
@@ -145,11 +147,11 @@ def test_it_conforms(server: Server, endpoint: EndpointReranker) -> None:
     assert set(body) == {"model", "query", "documents"}
     assert (body["model"], key) == ("bge", "Bearer secret")
     assert endpoint.name == "endpoint:bge"
-    assert "secret" not in repr(RerankEndpointOptions(api_key="secret"))
+    assert "secret" not in repr(EndpointOptions(api_key="secret"))
 
 
 def test_a_whole_address_is_used_as_it_is(server: Server) -> None:
-    reranker = EndpointReranker(RerankEndpointOptions(f"{server.url}/rerank/", "bge"), 5.0)
+    reranker = EndpointReranker(EndpointOptions(f"{server.url}/rerank/", "bge"))
     assert reranker.scores("a b", ["a", "c"]) == [1, 0]
     assert server.requests[0][0] == "/v1/rerank"
     reranker.close()
@@ -241,7 +243,7 @@ def test_recall_waits_no_longer_than_the_timeout(server: Server, served: Memory,
 
 
 def test_a_server_that_is_down_costs_only_a_note(database_url: str) -> None:
-    options = RerankEndpointOptions("http://127.0.0.1:9/v1", "bge")
+    options = EndpointOptions("http://127.0.0.1:9/v1", "bge")
     with remembering(database_url, "endpoint", reranker_endpoint=options) as memory:
         result = memory.recall("ana", "When do trains to Busan leave?")
         assert [span.message_id for span in result.spans] == BY_WORDS
@@ -250,7 +252,7 @@ def test_a_server_that_is_down_costs_only_a_note(database_url: str) -> None:
 
 def test_after_a_pause_it_is_asked_again(server: Server) -> None:
     now = [0.0]
-    options = RerankEndpointOptions(server.url, "bge")
+    options = EndpointOptions(server.url, "bge")
     source = RerankerSource("endpoint", options, 5.0, clock=lambda: now[0])
     server.status = 500
     assert source.order("a", ["b", "a"]).note is not None
@@ -330,12 +332,12 @@ def test_by_default_nothing_is_reranked(database_url: str) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (RerankEndpointOptions(), "address"),
-        (RerankEndpointOptions("localhost:8000/v1", "m"), "address"),
-        (RerankEndpointOptions("http://localhost:8000/v1"), "name of a model"),
+        (EndpointOptions(), "address"),
+        (EndpointOptions("localhost:8000/v1", "m"), "address"),
+        (EndpointOptions("http://localhost:8000/v1"), "name of a model"),
     ],
 )
-def test_options_are_checked(database_url: str, options: RerankEndpointOptions, reason: str) -> None:
+def test_options_are_checked(database_url: str, options: EndpointOptions, reason: str) -> None:
     with pytest.raises(RerankerError, match=reason):
         Memory(database_url, options=MemoryOptions(reranker="endpoint", reranker_endpoint=options))
 
@@ -348,7 +350,7 @@ def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_url: 
     install_plugin(RERANKERS, "mute", object)
     for name, reason in {"longest": "choose one of endpoint, mute, none, overlap", "mute": "lacks methods"}.items():
         with pytest.raises(RerankerError, match=reason):
-            open_reranker(name, RerankEndpointOptions(), 1.0)
+            open_reranker(name, EndpointOptions())
         with remembering(database_url, name) as memory:
             assert reason in memory.recall("ana", "When do trains to Busan leave?").notes[0]
 

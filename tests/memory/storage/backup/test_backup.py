@@ -14,7 +14,7 @@ from support.operations.backups import made, restored
 from support.operations.checks import check, examples
 
 from foxing.memory import DatabaseTooNew, Memory
-from foxing.memory.index.embedder import NONE
+from foxing.memory.index.model_source import NONE
 from foxing.memory.storage.backup.postgresql import Programs
 from foxing.memory.storage.backup.values import BackupError
 

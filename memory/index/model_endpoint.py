@@ -1,0 +1,97 @@
+"""HTTP client of a model behind an endpoint: an embedder or a reranker."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from foxing.encoder.errors import CodecError
+from foxing.encoder.remote.address import Address, redact
+from foxing.memory.errors import EmbedderError, RerankerError
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """An endpoint for embeddings as OpenAI's, or one that reranks as those of Cohere, Jina AI and vLLM do."""
+
+    #: address up to `/v1` or `/v2`, such as "http://localhost:8000/v1"
+    url: str = field(default="", repr=False)
+    model: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    #: seconds that a request may take; recall goes on without the model after that
+    timeout_s: float = 5.0
+
+
+class ModelEndpoint:
+    """Posts JSON to `{url}{path}` and returns the JSON of the response."""
+
+    def __init__(
+        self, options: EndpointOptions, path: str, kind: str, name: str, error: type[EmbedderError | RerankerError]
+    ) -> None:
+        """Nothing is sent yet. `kind`: "embedder" or "reranker", as settings begin; `name`: what that setting is.
+        `error`: what is raised, here for options that cannot be right."""
+        try:
+            self._address = Address.parse(options.url)
+        except CodecError:
+            raise error(f"the {kind} '{name}' needs the address of an endpoint, such as 'http://…/v1'").naming(
+                f"{kind}_url"
+            ) from None
+        if not options.model:
+            raise error(f"the {kind} '{name}' needs the name of a model").naming(f"{kind}_model")
+        self.name = f"{name}:{options.model}"
+        self._kind = kind
+        self._error = error
+        self._options = options
+        self._url = self._address.url_of("" if self._address.base_url.endswith(path) else path)
+        self._lock = Lock()
+        self._client: Any = None
+
+    def post(self, body: Mapping[str, object], max_bytes: int | None = None) -> Any:
+        """The JSON of the response. Raises `ValueError` if it is longer than `max_bytes`, `TimeoutError` for a server
+        that sends it piece by piece for longer than the timeout, and other errors of the network or the server; see
+        `failure`."""
+        content, ends_at = b"", time.monotonic() + self._options.timeout_s
+        with self._opened().stream("POST", self._url, json={"model": self._options.model, **body}) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
+                content += part
+                if max_bytes is not None and len(content) > max_bytes:
+                    raise ValueError(f"its response is longer than {max_bytes:,} bytes")
+                if time.monotonic() > ends_at:
+                    raise TimeoutError(f"its response takes longer than {self._options.timeout_s:g} s")
+        return json.loads(content)
+
+    def failure(self, error: Exception) -> Exception:
+        """What to raise for an error of `post`, or of reading what it returned: without keys and passwords. Not to be
+        chained, since `error` names the whole address."""
+        if isinstance(error, self._error):
+            return error
+        text = " ".join(redact(str(error), (*self._address.secrets, self._options.api_key or "")).split())[:200]
+        reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return self._error(f"the {self._kind} '{self.name}' does not answer ({reason})")
+
+    def close(self) -> None:
+        """Closes the connections that are open."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _opened(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                try:
+                    import httpx
+                except ImportError as error:
+                    raise self._error(f"the {self._kind} needs httpx: pip install 'foxing[remote]'") from error
+                key = self._options.api_key
+                headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+                self._client = httpx.Client(headers=headers, auth=self._address.auth, timeout=self._options.timeout_s)
+            return self._client
+
+
+def encodable(text: str) -> str:
+    """`text` without lone surrogates, which JSON in UTF-8 and tokenizers do not take."""
+    return text.encode("utf-8", "replace").decode()
