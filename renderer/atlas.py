@@ -42,10 +42,6 @@ class Atlas:
         table.setflags(write=False)
         return table
 
-    def has_glyph(self, character: str) -> bool:
-        """Whether `character` can be drawn."""
-        return bool(self.width[ord(character)])
-
     def drawing(self, character: str) -> bytes:
         """The glyph's pixels as bytes, equal for characters that look the same; empty if there is no glyph."""
         first, width = self.first_half[ord(character)], self.width[ord(character)]

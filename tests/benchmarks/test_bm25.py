@@ -1,12 +1,8 @@
-"""BM25, and its evidence recall on LoCoMo."""
+"""BM25."""
 
 from math import log
-from pathlib import Path
-
-import pytest
 
 from benchmarks.bm25 import Bm25, plain_words, take_within
-from benchmarks.bm25_locomo import main
 
 DOCUMENTS = {"a": "the cat sat", "b": "the dog sat on the mat", "c": "a bird", "d": "the CAT, sat"}
 
@@ -27,11 +23,3 @@ def test_rarer_terms_weigh_more() -> None:
 def test_documents_that_exceed_the_budget_are_passed_over() -> None:
     assert take_within(5, ["a", "b", "c"], {"a": 2, "b": 4, "c": 1}) == {"a", "c"}
     assert take_within(7, ["a", "b", "c"], {"a": 2, "b": 4, "c": 1}) == {"a", "b", "c"}
-
-
-def test_every_analysis_and_parameter_has_a_line(locomo_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([str(locomo_file)])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 12
-    assert lines[0] == "plain words, names not in the text, k1=1.2 b=0.75: 1.0000"
-    assert lines[-1].startswith("index terms, names in the text, k1=0.9 b=0.4: ")

@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.databases import PostgresServer
 from support.search_doubles import HashingEmbedder
 
 from benchmarks.datasets.dataset import Dataset
 from benchmarks.evidence import BUDGET_TOKENS, CATEGORIES
 from benchmarks.locomo import read_locomo
-from benchmarks.nearest.__main__ import main as nearest
 from benchmarks.recall import main
 from benchmarks.rivals.comparison import compare, open_systems
 from benchmarks.rivals.extensions import NotInstalled
@@ -105,28 +103,3 @@ def test_a_folder_is_measured(locomo_file: Path, capsys: pytest.CaptureFixture[s
     assert "mem0 is left out: no embedder" in shown
     with pytest.raises(SystemExit, match="holds none of LoCoMo"):
         main(["--folder", str(locomo_file.parent / "nowhere")])
-
-
-def test_nearest_codes_are_found_in_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("sqlite_vec")
-    try:
-        nearest(["--codes", "5000", "--nearest", "7", "--json"])
-    except SystemExit as error:
-        pytest.skip(str(error))
-    rows = json.loads(capsys.readouterr().out)["nearest"]
-    assert [(row["way"], row["codes"], row["nearest"]) for row in rows] == [
-        ("scan in memory", 5000, 7),
-        ("sqlite-vec", 5000, 7),
-    ]
-    assert all(row["p50_ms"] > 0 for row in rows)
-
-
-def test_nearest_codes_are_found_by_postgresql(
-    postgres_server: PostgresServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = postgres_server.new_database()
-    nearest(["--codes", "5000", "--nearest", "7", "--postgresql", url, "--json"])
-    rows = json.loads(capsys.readouterr().out)["nearest"]
-    assert [row["way"] for row in rows] == ["scan in memory", "pgvector, exact", "pgvector, HNSW"]
-    assert all(row["p50_ms"] > 0 for row in rows)
-    assert 0 < rows[2]["found"] <= rows[1]["found"] == 1

@@ -1,1 +1,0 @@
-"""Questions in other words than the messages they ask for."""

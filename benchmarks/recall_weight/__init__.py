@@ -1,1 +1,0 @@
-"""Whether what was asked for before fades later."""
