@@ -225,17 +225,27 @@ def test_the_policies_in_the_operations_page_are_valid() -> None:
         Policy.parse(example)
 
 
-def test_the_functions_that_the_architecture_names_are_where_it_says() -> None:
-    page = REPOSITORY / "docs" / "architecture.md"
+@pytest.mark.parametrize("name", ["architecture.md", "recipes.md"])
+def test_what_the_map_names_is_where_it_says(name: str) -> None:
+    page = REPOSITORY / "docs" / name
     links = re.findall(r"\[`([\w.]+)`\]\((\.\./[^)]+\.py)\)", page.read_text(encoding="utf-8"))
-    assert len(links) > 20
-    for name, path in links:
+    assert len(links) > 15
+    for named, path in links:
         tree = ast.parse((page.parent / path).read_text(encoding="utf-8"))
-        defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        owner, _, method = name.partition(".")
-        assert owner in defined, f"{path} has no {name}"
+        defined: dict[str, ast.AST] = {}
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                defined[node.name] = node
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                defined |= {target.id: node for target in targets if isinstance(target, ast.Name)}
+        owner, _, method = named.partition(".")
+        assert owner in defined, f"{path} has no {named}"
         if method:
-            assert method in {node.name for node in defined[owner].body if isinstance(node, ast.FunctionDef)}, name
+            holder = defined[owner]
+            assert isinstance(holder, ast.ClassDef)
+            functions = {node.name for node in holder.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+            assert method in functions, named
 
 
 def test_the_table_of_tiers_is_that_of_the_code() -> None:
