@@ -7,7 +7,7 @@ from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
 from .marks import GAP_MARK, MARKS, NEWLINE_MARK, RESERVED
 from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Span, edges_of, grid_text, shown_cells, shown_text
-from .plugins import BrokenPlugin, Plugin, PluginError, Plugins
+from .plugins import BrokenPlugin, Factories, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render
 from .repertoire import Repertoire
@@ -33,6 +33,7 @@ __all__ = [
     "Confusables",
     "Edge",
     "Entry",
+    "Factories",
     "FoxingError",
     "LayoutError",
     "Page",

@@ -10,11 +10,11 @@ Whoever offers a kind of plug-in holds one `Plugins` for it. The module lives in
 use it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from .errors import FoxingError
 
@@ -139,6 +139,42 @@ class Plugins(Generic[T]):
 
     def _described(self, item: BrokenPlugin) -> str:
         return f"'{item.name}' in {self.group}, from the package {item.package},"
+
+
+class Factories(Plugins[Callable[[], object]], Generic[T]):
+    """Plug-ins that are callables without arguments, each of which opens one of the same kind of thing. Some names are
+    Foxing's own, and opened by whoever offers them."""
+
+    def __init__(self, group: str, noun: str, kind: type, error: type[FoxingError], own: Iterable[str]) -> None:
+        """`noun`: what they open, in words. `kind`: a class or protocol of it. `error`: what `open` raises."""
+        super().__init__(group, self._factory)
+        self._noun = noun
+        self._kind = kind
+        self._error = error
+        self._own = frozenset(own)
+
+    def choices(self) -> list[str]:
+        """All names that can be chosen."""
+        return sorted({*self._own, *self.names()})
+
+    def open(self, name: str) -> T:
+        """What the plug-in called `name` opens. Raises the error of this kind."""
+        if name not in self:
+            unknown = self._error(f"there is no {self._noun} '{name}'; choose one of {', '.join(self.choices())}")
+            raise unknown.naming(self._noun.replace(" ", "_"))
+        try:
+            plugin = self.get(name)
+            opened = plugin.value()
+        except Exception as error:  # another package's code may fail in any way
+            raise self._error(f"the {self._noun} '{name}' cannot be opened: {error}") from error
+        if not isinstance(opened, self._kind):
+            raise self._error(f"the {self._noun} '{name}' of the package {plugin.package} lacks methods; update it")
+        return cast(T, opened)
+
+    def _factory(self, name: str, value: object) -> Callable[[], object]:
+        if not callable(value):
+            raise PluginError(f"'{name}' must name a callable that returns the {self._noun}")
+        return value
 
 
 def _package(entry: EntryPoint) -> str:

@@ -16,7 +16,7 @@ from foxing.memory.index.model_endpoint import EndpointOptions
 from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.recall.reranking.conformance import RERANKER_CHECKS, check_reranker
 from foxing.memory.recall.reranking.endpoint import EndpointReranker
-from foxing.memory.recall.reranking.registry import RERANKERS, open_reranker, reranker_names
+from foxing.memory.recall.reranking.registry import RERANKERS, open_reranker
 from foxing.memory.recall.reranking.reranker import Reranker
 from foxing.memory.recall.reranking.source import MAX_WAITING, RerankerSource
 
@@ -344,7 +344,7 @@ def test_options_are_checked(database_url: str, options: EndpointOptions, reason
 
 def test_a_package_adds_a_reranker(install_plugin: InstallPlugin, database_url: str) -> None:
     install_plugin(RERANKERS, "overlap", OverlapReranker)
-    assert reranker_names() == ["endpoint", "none", "overlap"]
+    assert RERANKERS.choices() == ["endpoint", "none", "overlap"]
     with remembering(database_url, "overlap") as memory:
         assert ids(memory) == RERANKED
     install_plugin(RERANKERS, "mute", object)

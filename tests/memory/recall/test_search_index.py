@@ -13,7 +13,7 @@ from foxing.memory.index import packed_index
 from foxing.memory.index.packed_index import PackedIndex
 from foxing.memory.index.postings import RECORD, Postings
 from foxing.memory.index.search_index import SearchIndex
-from foxing.memory.index.search_indexes import SEARCH_INDEXES, open_search_index, search_index_names
+from foxing.memory.index.search_indexes import SEARCH_INDEXES, open_search_index
 from foxing.memory.recall.conformance import INDEX_CHECKS, IndexedBank
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import postings as stored_postings
@@ -112,7 +112,7 @@ def test_an_index_of_another_package_is_chosen_by_name(
     database_url: str, install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(SEARCH_INDEXES, "dictionaries", DictionaryIndex)
-    assert search_index_names() == ["dictionaries", "packed"]
+    assert SEARCH_INDEXES.choices() == ["dictionaries", "packed"]
     with Memory(database_url, options=MemoryOptions(search_index="dictionaries")) as memory:
         memory.store("ana", [{"id": "1", "role": "user", "content": "apple"}])
         assert [span.message_id for span in memory.recall("ana", "apple").spans] == ["1"]

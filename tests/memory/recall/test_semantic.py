@@ -16,7 +16,7 @@ from foxing.memory import EmbedderError, Memory, MemoryOptions
 from foxing.memory.index.codes import code_bytes
 from foxing.memory.index.embedder import Embedder, Embeddings
 from foxing.memory.index.embedder_source import EmbedderSource
-from foxing.memory.index.embedders import embedder_names, open_embedder
+from foxing.memory.index.embedders import EMBEDDERS, open_embedder
 from foxing.memory.index.model_source import PAUSE_S
 from foxing.memory.index.scores import Scores, fuse
 from foxing.memory.index.universal_sentence_encoder import UniversalSentenceEncoder
@@ -350,7 +350,7 @@ def test_scores_of_words_and_meaning_add_up() -> None:
 
 
 def test_the_embedder_is_chosen_by_name(database_url: str) -> None:
-    assert set(embedder_names()) >= {"none", "openai", "use"}
+    assert set(EMBEDDERS.choices()) >= {"none", "openai", "use"}
     with opened(database_url, "no such") as memory:
         store(memory)
         assert "choose one of" in memory.recall("ana", "sourdough").notes[0]
