@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
 
 from foxing.renderer import FoxingError
 
@@ -23,19 +22,6 @@ NOT_FROM_FOLDER = (
     *("database_url", "database_owner", "blobs_url", "search_index", "codec", "codecs", "host", "api_key"),
     *("embedder", "embedder_url", "reranker", "reranker_url"),
 )
-
-#: Settings of earlier versions, by name or by its beginning → what to set now.
-RENAMED: Mapping[str, str] = MappingProxyType(
-    {
-        "codec_model": "codecs.deepseek-ocr.model",
-        "codec_revision": "codecs.deepseek-ocr.revision",
-        "codec_dtype": "codecs.deepseek-ocr.dtype",
-        "codec_token_dtype": "codecs.deepseek-ocr.token_dtype",
-        "codec_batch_tokens": "codecs.deepseek-ocr.batch_tokens",
-        "codec_decoder": "codecs.deepseek-ocr.remote.url",
-    }
-)
-REMOTE_PREFIX = "remote_"
 
 
 class InvalidSettings(FoxingError):
@@ -70,25 +56,7 @@ def no_such_setting(name: str, known: Iterable[str], in_file: bool) -> InvalidSe
     """The error for a name that is not a setting. `name` and `known`: as in the file."""
     given = f"'{name}' ({SETTINGS_FILE})" if in_file else environment_name(name)
     spelled: Mapping[str, str] = {setting if in_file else environment_name(setting): setting for setting in known}
-    new = _new_name(name.lower())
-    if new is not None:
-        now = _file_name(new) if in_file else environment_name(new)
-        of_any = "" if not name.startswith("codec_") else ", and likewise for other codecs"
-        return InvalidSettings(f"there is no setting {given}; it is now {now}{of_any}")
     near = get_close_matches(name if in_file else environment_name(name), spelled, n=1, cutoff=0.7)
     if near:
         return InvalidSettings(f"there is no setting {given}; did you mean {near[0]}?")
     return InvalidSettings(f"there is no setting {given}; the settings are {', '.join(spelled)}")
-
-
-def _new_name(name: str) -> str | None:
-    """What replaces the setting of an earlier version; None if it never was one."""
-    if name.startswith(REMOTE_PREFIX):
-        return f"codecs.remote.{name.removeprefix(REMOTE_PREFIX)}"
-    return RENAMED.get(name)
-
-
-def _file_name(setting: str) -> str:
-    """A setting of the file with its table: that of "codecs.remote.url" is `url` in `[codecs.remote]`."""
-    table, _, name = setting.rpartition(".")
-    return f"'{name}' in [{table}]" if table else f"'{name}'"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
 from foxing.memory.errors import StorageError
 from foxing.memory.storage import schema
@@ -31,9 +31,8 @@ def file_beside(path: Path) -> Path:
 def held_blobs(database: Database) -> Iterator[None]:
     """No blob of the database that is in use when the block begins, or comes into use in it, is deleted meanwhile."""
     with database.read() as held:  # blobs are not deleted while an older transaction may refer to them
-        if inspect(held).has_table(schema.blobs.name):  # not of an older version
-            database.dialect.lift_time_limits(held)
-            held.execute(select(schema.blobs.c.name).limit(1)).all()
+        database.dialect.lift_time_limits(held)
+        held.execute(select(schema.blobs.c.name).limit(1)).all()
         yield
 
 

@@ -132,9 +132,8 @@ def _moved_blobs(schema: str, folder: str) -> str:
     """SQL that has a database look for its blobs in `folder`, and expect there only what it uses."""
     blobs, secrets = (f"{_quoted(schema)}.{name}" for name in ("blobs", "secrets"))
     return (
-        f"DO $foxing$ BEGIN IF to_regclass({_literal(blobs)}) IS NOT NULL THEN "
         f"UPDATE {secrets} SET value = decode({_literal(folder)}, 'hex') WHERE name = 'blobs'; "
-        f"UPDATE {blobs} SET digest = NULL WHERE uses <= 0; END IF; END $foxing$;\n"
+        f"UPDATE {blobs} SET digest = NULL WHERE uses <= 0;\n"
     )
 
 

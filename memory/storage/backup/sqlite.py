@@ -65,14 +65,7 @@ def used_blobs(path: Path) -> dict[str, int]:
     """Name → bank of the blobs in object storage that a copy uses."""
     with _explained(path), closing(_open(f"{path.as_uri()}?mode=ro&immutable=1")) as connection:
         _known_schema(connection)
-        if not _has_table(connection, "blobs"):
-            return {}
         return dict(connection.execute("SELECT name, bank FROM blobs WHERE uses > 0 ORDER BY name").fetchall())
-
-
-def _has_table(connection: sqlite3.Connection, name: str) -> bool:
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-    return connection.execute(query, (name,)).fetchone() is not None
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Progress | None) -> None:
@@ -86,9 +79,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, progress: Prog
 def _move_blobs(path: Path, folder: str) -> None:
     """Has a copy look for its blobs in `folder`, and expect there only what it uses."""
     with _explained(path), closing(_open(str(path))) as connection:
-        if _has_table(connection, "blobs"):
-            connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
-            connection.execute("UPDATE blobs SET digest = NULL WHERE uses <= 0")
+        connection.execute("UPDATE secrets SET value = ? WHERE name = 'blobs'", (bytes.fromhex(folder),))
+        connection.execute("UPDATE blobs SET digest = NULL WHERE uses <= 0")
 
 
 def _check_place(target: Path) -> None:

@@ -58,8 +58,3 @@ def recount(connection: Connection, name: str) -> bool:
     insert = insert_into(connection, schema.blobs).values(**values, uses=use.counted)
     connection.execute(insert.on_conflict_do_update(index_elements=[_c.name], set_={"uses": use.counted}))
     return True
-
-
-def all_blobs(connection: Connection) -> list[BlobReference]:
-    """Every blob that has a row, whether or not it is used."""
-    return [BlobReference.named(row.name, row.size) for row in connection.execute(select(_c.name, _c.size))]

@@ -162,11 +162,6 @@ def after(connection: Connection, bank_id: int, message_id: int, limit: int) -> 
     return [run for run in found if run.last > message_id][:limit]
 
 
-def pages_of_thread(connection: Connection, thread_id: int) -> set[int]:
-    """Ids of the pages with messages of a thread."""
-    return set(connection.execute(select(_c.page_id).where(_c.thread_id == thread_id).distinct()).scalars())
-
-
 def _beginning(connection: Connection, bank_id: int, firsts: Collection[int]) -> dict[int, list[MessageRange]]:
     """First message → the ranges that begin with it."""
     known: dict[int, list[MessageRange]] = {}
