@@ -11,7 +11,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from foxing.memory.errors import InvalidInput
+from foxing.memory.values.problems import FieldError
 from foxing.renderer import FoxingError
+from foxing.renderer.errors import ProblemKind
 
 from .logs import get_logger
 from .middleware import problem_response
@@ -21,8 +23,6 @@ from .problems import (
     INVALID_REQUEST,
     METHOD_NOT_ALLOWED,
     NO_SUCH_PATH,
-    FieldError,
-    ProblemKind,
     RequestError,
     encodable,
     make_problem,

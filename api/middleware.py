@@ -13,6 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foxing.memory.values.problems import Problem
+
 from .auth import Authenticator
 from .bodies import LARGE_BODY, check_json_body
 from .logs import get_logger
@@ -25,7 +27,6 @@ from .problems import (
     MEDIA_TYPE,
     REQUEST_TIMEOUT,
     UNSUPPORTED_MEDIA,
-    Problem,
     RequestError,
     make_problem,
     problem_of,

@@ -1,15 +1,21 @@
 """Errors of the codecs."""
 
-from foxing.renderer import FoxingError
+from foxing.renderer.errors import FoxingError, ProblemKind
 
 
 class CodecError(FoxingError):
     """A codec cannot do what was asked of it."""
 
+    kind = ProblemKind("codec", 500, "The codec cannot do this")
+
 
 class TokensError(CodecError):
     """Vision tokens are damaged, or were written by another codec or other weights."""
 
+    kind = ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")
+
 
 class ReadFailed(CodecError):
     """A page could not be decoded this time. Its tokens are intact, and a later attempt may succeed."""
+
+    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")

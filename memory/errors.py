@@ -1,21 +1,24 @@
-"""Errors of the memory. Messages say what to do; `problem` is the stable name of an error in HTTP and `--json`."""
+"""Errors of a memory, in process and behind a service alike. Messages say what to do."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from foxing.renderer.errors import FoxingError
+from foxing.renderer.errors import FoxingError, ProblemKind
+
+if TYPE_CHECKING:
+    from .values.problems import Problem
 
 
 class MemoryFault(FoxingError):
     """Base class of the memory's errors."""
 
-    #: Stable name, part of the problem type.
-    problem: ClassVar[str] = "memory-fault"
+    #: What a service says of the failed request; None in process, and where no answer came.
+    details: "Problem | None" = None
 
 
 class InvalidInput(MemoryFault):
     """The input is invalid; nothing was stored."""
 
-    problem = "invalid-input"
+    kind = ProblemKind("invalid-input", 422, "The input is invalid")
 
     def __init__(self, reason: str, *, index: int | None = None) -> None:
         super().__init__(reason if index is None else f"messages[{index}]: {reason}")
@@ -28,61 +31,65 @@ class InvalidInput(MemoryFault):
 class InvalidTime(InvalidInput):
     """A time is naive, cannot be read, or is in the future."""
 
-    problem = "invalid-time"
+    kind = ProblemKind("invalid-time", 422, "The time is invalid")
 
 
 class InvalidPolicy(InvalidInput):
     """An ageing policy is invalid."""
 
-    problem = "invalid-policy"
+    kind = ProblemKind("invalid-policy", 422, "The policy is invalid")
 
 
 class InvalidCursor(InvalidInput):
     """A cursor does not belong to this list."""
 
-    problem = "invalid-cursor"
+    kind = ProblemKind("invalid-cursor", 422, "The cursor does not belong to this list")
 
 
 class MessageTooLarge(InvalidInput):
     """A message exceeds the maximum size."""
 
-    problem = "message-too-large"
+    kind = ProblemKind("message-too-large", 413, "The message is too large")
 
 
 class NotFound(MemoryFault):
     """The bank, page or message does not exist."""
 
-    problem = "not-found"
+    kind = ProblemKind("not-found", 404, "Not found")
 
 
 class Conflict(MemoryFault):
     """The id or the idempotency key was used for something else."""
 
-    problem = "conflict"
+    kind = ProblemKind("conflict", 409, "The id or key is already in use")
 
 
 class Forgotten(MemoryFault):
     """The memory no longer holds what was asked for."""
 
-    problem = "forgotten"
+    kind = ProblemKind("forgotten", 410, "The memory no longer holds this")
 
 
 class TimeTravelForbidden(MemoryFault):
     """`now` was given, and the settings do not allow it."""
 
-    problem = "time-travel-forbidden"
+    kind = ProblemKind("time-travel-forbidden", 403, "Setting the time is not allowed")
 
 
-class StorageError(MemoryFault):
+class Unavailable(MemoryFault):
+    """The memory, or what it needs, cannot be used at the moment."""
+
+
+class StorageError(Unavailable):
     """The database cannot be used: it is read-only, full, locked or damaged. Committed data is intact."""
 
-    problem = "storage"
+    kind = ProblemKind("storage", 503, "The database cannot be used")
 
 
-class Closed(MemoryFault):
+class Closed(Unavailable):
     """The memory was used after `Memory.close`."""
 
-    problem = "closed"
+    kind = ProblemKind("closed", 503, "The service is stopping")
 
 
 class ConnectionLost(StorageError):
@@ -96,7 +103,7 @@ class WriteConflict(StorageError):
 class DatabaseTooNew(StorageError):
     """A newer version of Foxing wrote the database."""
 
-    problem = "database-too-new"
+    kind = ProblemKind("database-too-new", 503, "The database is from a newer version")
 
 
 class NoDatabase(StorageError):
@@ -107,35 +114,35 @@ class SearchIndexError(StorageError):
     """The search index does not exist or cannot be opened."""
 
 
-class EmbedderError(MemoryFault):
+class EmbedderError(Unavailable):
     """The embedder cannot be used, or did not answer."""
 
-    problem = "embedder"
+    kind = ProblemKind("embedder", 503, "The embedder cannot be used")
 
 
-class PoolError(MemoryFault):
+class PoolError(Unavailable):
     """The pool of workers cannot be used, or has failed."""
 
-    problem = "pool"
+    kind = ProblemKind("pool", 503, "The pool of workers cannot be used")
 
 
-class RerankerError(MemoryFault):
+class RerankerError(Unavailable):
     """The reranker cannot be used, or did not answer."""
 
-    problem = "reranker"
+    kind = ProblemKind("reranker", 503, "The reranker cannot be used")
 
 
 class Unreadable(MemoryFault):
     """A page cannot be read."""
 
-    problem = "tokens-unreadable"
+    kind = ProblemKind("tokens-unreadable", 500, "The vision tokens cannot be read")
 
 
 class TokensDamaged(Unreadable):
     """Stored vision tokens are damaged, or were written by other weights."""
 
 
-class ReaderFailed(Unreadable):
+class ReaderFailed(Unreadable, Unavailable):
     """The model or server that reads a page failed; the page is intact, and can be read later."""
 
-    problem = "reader-failed"
+    kind = ProblemKind("reader-failed", 503, "The page cannot be read at the moment")

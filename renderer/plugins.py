@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from threading import RLock
 from typing import Generic, TypeVar, cast
 
-from .errors import FoxingError
+from .errors import FoxingError, ProblemKind
 
 #: The distribution whose plug-ins take precedence over others of the same name: this one.
 OWN_PACKAGE = "foxing"
@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 class PluginError(FoxingError):
     """A plug-in does not exist, or cannot be used."""
+
+    kind = ProblemKind("plugin-broken", 503, "A plug-in cannot be used")
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,18 @@ from fastapi.security import HTTPBearer
 
 from foxing.api.problems import (
     BODY_TOO_LARGE,
-    CONFLICT,
-    FORGOTTEN,
     INTERNAL,
     INVALID_JSON,
     INVALID_REQUEST,
     MEDIA_TYPE,
-    NOT_FOUND,
     REQUEST_TIMEOUT,
-    STORAGE,
-    TIME_TRAVEL_FORBIDDEN,
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
-    Problem,
-    ProblemKind,
 )
+from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, TimeTravelForbidden
+from foxing.memory.values.problems import Problem
+from foxing.renderer.errors import ProblemKind
 
 from .examples import Json, problem_example
 
@@ -65,22 +61,22 @@ _PROBLEMS: Mapping[int, StatusProblem] = {
     400: StatusProblem(INVALID_JSON, "The body is not valid JSON or not UTF-8."),
     401: StatusProblem(UNAUTHORIZED, "The API key is missing or wrong."),
     403: StatusProblem(
-        TIME_TRAVEL_FORBIDDEN, "The settings do not allow `now`, or, without a key, a page of another web site asks."
+        TimeTravelForbidden.kind, "The settings do not allow `now`, or, without a key, a page of another web site asks."
     ),
-    404: StatusProblem(NOT_FOUND, "The bank, page or message does not exist."),
+    404: StatusProblem(NotFound.kind, "The bank, page or message does not exist."),
     408: StatusProblem(REQUEST_TIMEOUT, "The body took too long to arrive."),
     409: StatusProblem(
-        CONFLICT,
+        Conflict.kind,
         "The id or the idempotency key was used with different content, or a record was changed by another writer.",
     ),
-    410: StatusProblem(FORGOTTEN, "The memory no longer holds the requested version."),
+    410: StatusProblem(Forgotten.kind, "The memory no longer holds the requested version."),
     413: StatusProblem(BODY_TOO_LARGE, "The body or a message is too large."),
     415: StatusProblem(UNSUPPORTED_MEDIA, "The body is not declared as JSON."),
     421: StatusProblem(WRONG_HOST, "The service has no key, and does not answer to this host name."),
     422: StatusProblem(INVALID_REQUEST, "The request is invalid."),
     500: StatusProblem(INTERNAL, "A bug in Foxing, or vision tokens that cannot be read."),
     503: StatusProblem(
-        STORAGE, "The database or the remote decoder is unavailable, or too many requests are in progress."
+        StorageError.kind, "The database or the remote decoder is unavailable, or too many requests are in progress."
     ),
 }
 _V1_STATUSES = (401, 403, 421, 422, 500, 503)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from foxing.api.problems import TYPE_PREFIX
+from foxing.memory.values.problems import TYPE_PREFIX
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from foxing.renderer import FoxingError
+from foxing.renderer.errors import FoxingError, ProblemKind
 
 SETTINGS_FILE = "foxing.toml"
 ENV_PREFIX = "FOXING_"
@@ -26,6 +26,8 @@ NOT_FROM_FOLDER = (
 
 class InvalidSettings(FoxingError):
     """A setting is invalid; the message names it and says what it accepts."""
+
+    kind = ProblemKind("invalid-settings", 500, "A setting is invalid")
 
 
 def named_file() -> Path | None:

@@ -2,13 +2,13 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from foxing.api import problems
 from foxing.api.openapi.docs_page import Json, examples_of, operations, schema_names
 from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, problem_example
-from foxing.api.problems import ProblemKind
+from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .markdown import table
 
@@ -261,7 +261,14 @@ def _problems(schemas: Mapping[str, Json]) -> list[str]:
 def _kinds() -> list[ProblemKind]:
     """Every kind of problem that the service can respond with."""
     defined = [value for value in vars(problems).values() if isinstance(value, ProblemKind)]
-    return [*defined, *(kind for _, kind in problems.KINDS)]
+    return [*defined, *_error_kinds(FoxingError)]
+
+
+def _error_kinds(error: type[FoxingError]) -> Iterator[ProblemKind]:
+    """The kinds of an error and of those that derive from it."""
+    yield error.kind
+    for derived in error.__subclasses__():
+        yield from _error_kinds(derived)
 
 
 def _json(value: Any, indent: str = "") -> str:

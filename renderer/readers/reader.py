@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from foxing.renderer.errors import FoxingError
+from foxing.renderer.errors import FoxingError, ProblemKind
 from foxing.renderer.layout import MAX_SIDE_PX
 
 from .billing import AnyBilling, Count
@@ -25,9 +25,13 @@ Provider = Literal["anthropic", "openai", "gemini"]
 class UnknownReader(FoxingError):
     """There is no reader of this name."""
 
+    kind = ProblemKind("unknown-reader", 422, "There is no such reader")
+
 
 class ReaderProfileError(FoxingError):
     """A reader that was added is not valid."""
+
+    kind = ProblemKind("invalid-input", 422, "The input is invalid")
 
 
 class _Profile(BaseModel):

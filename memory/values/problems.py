@@ -1,0 +1,32 @@
+"""Problem documents (RFC 9457), which a service answers a failed request with."""
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from .base import Value
+
+TYPE_PREFIX: Final = "urn:foxing:problem:"
+
+
+class FieldError(Value):
+    """One error in a request."""
+
+    where: str = Field(description="Path of the field, for example `body.messages.0.created_at`.")
+    message: str = Field(description="What is wrong and how to correct it.")
+
+
+class Problem(Value):
+    """A problem document (RFC 9457, `application/problem+json`)."""
+
+    type: str = Field(description="Stable identifier of the kind of problem.", examples=[TYPE_PREFIX + "not-found"])
+    title: str = Field(description="Short summary, always the same for a `type`.", examples=["Not found"])
+    status: int = Field(description="HTTP status.", examples=[404])
+    detail: str = Field(description="What happened and what to do about it.")
+    instance: str | None = Field(default=None, description="Path of the request.")
+    request_id: str | None = Field(default=None, description="The `X-Request-ID` of the request, also in the log.")
+    errors: list[FieldError] | None = Field(default=None, description="The errors in the request, if it is invalid.")
+
+    def document(self) -> dict[str, Any]:
+        """A JSON object without the fields that are None."""
+        return self.model_dump(mode="json", exclude_none=True)
