@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from foxing.memory.errors import InvalidInput
-from foxing.memory.values.problems import FieldError
+from foxing.memory.problems import FieldError
 from foxing.renderer import FoxingError
 from foxing.renderer.errors import ProblemKind
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foxing.memory.values.problems import Problem
+from foxing.memory.problems import Problem
 
 from .auth import Authenticator
 from .bodies import LARGE_BODY, check_json_body

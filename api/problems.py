@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from foxing.memory.values.problems import TYPE_PREFIX, FieldError, Problem
+from foxing.memory.problems import TYPE_PREFIX, FieldError, Problem
 from foxing.renderer.errors import FoxingError, ProblemKind
 from foxing.renderer.plugins import PluginError
 

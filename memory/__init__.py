@@ -54,12 +54,15 @@ from .values.reports import (
 )
 
 if TYPE_CHECKING:
+    from .async_memory import AsyncMemory, AsyncRecordStore
     from .memory import Memory
     from .options import MemoryOptions
     from .records.store import RecordStore
     from .storage.database import DatabaseOptions
 else:
     _MODULES = {
+        "AsyncMemory": "async_memory",
+        "AsyncRecordStore": "async_memory",
         "DatabaseOptions": "storage.database",
         "Memory": "memory",
         "MemoryOptions": "options",
@@ -77,6 +80,8 @@ __all__ = [
     "AgeReport",
     "AgeingForecast",
     "AgeingStep",
+    "AsyncMemory",
+    "AsyncRecordStore",
     "BankBytes",
     "BankInfo",
     "Banks",

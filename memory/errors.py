@@ -1,18 +1,15 @@
 """Errors of a memory, in process and behind a service alike. Messages say what to do."""
 
-from typing import TYPE_CHECKING
-
 from foxing.renderer.errors import FoxingError, ProblemKind
 
-if TYPE_CHECKING:
-    from .values.problems import Problem
+from .problems import Problem
 
 
 class MemoryFault(FoxingError):
     """Base class of the memory's errors."""
 
     #: What a service says of the failed request; None in process, and where no answer came.
-    details: "Problem | None" = None
+    details: Problem | None = None
 
 
 class InvalidInput(MemoryFault):

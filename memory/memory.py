@@ -44,6 +44,7 @@ from .storage.repositories import banks
 from .text.times import parse_since
 from .text.times.window import split_query
 from .values.banks import BankInfo, Banks
+from .values.base import build_values
 from .values.context import ContextRequest, ContextResult
 from .values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
 from .values.pages import PageInfo, PageReading, Pages
@@ -61,6 +62,8 @@ from .values.reports import (
     TickReport,
     UndoReport,
 )
+
+build_values()  # before FastAPI and threads use them
 
 
 class Memory:

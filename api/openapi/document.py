@@ -20,7 +20,7 @@ from foxing.api.problems import (
     WRONG_HOST,
 )
 from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, TimeTravelForbidden
-from foxing.memory.values.problems import Problem
+from foxing.memory.problems import Problem
 from foxing.renderer.errors import ProblemKind
 
 from .examples import Json, problem_example

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from foxing.memory.values.problems import TYPE_PREFIX
+from foxing.memory.problems import TYPE_PREFIX
 
 Json = dict[str, Any]
 

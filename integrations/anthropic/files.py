@@ -9,19 +9,11 @@ from functools import partial
 
 from anthropic.lib.tools import ToolError
 
-from foxing.integrations.client import (
-    Conflict,
-    DeleteRecord,
-    FoundRecords,
-    InvalidRequest,
-    PutRecord,
-    Record,
-    Records,
-    RecordWrite,
-    calls,
-)
 from foxing.integrations.frameworks.batches import batches
-from foxing.integrations.frameworks.steps import Steps, ask
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
+from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.records import FoundRecords, Record, Records, RecordSearchFields
 
 from .paths import DIRECTORY, NAMESPACE, ROOT, Place, name_of, place_of
 from .texts import inserted, replaced, shown, size
@@ -38,7 +30,7 @@ class Files:
     def __init__(self, bank: str) -> None:
         self._bank = bank
 
-    def view(self, path: str, view_range: Sequence[int] | None) -> Steps[str]:
+    def view(self, path: str, view_range: Sequence[int] | None) -> CallSequence[str]:
         """A file with line numbers, or what is in a directory and in those in it."""
         place = place_of(path)
         file, is_directory = yield from self._look(place)
@@ -53,7 +45,7 @@ class Files:
         listing = _listing((yield from self._below(place)), len(place.namespace))
         return "\n".join([*lines, *(f"{length}\t{path}/{name}" for name, length in listing)])
 
-    def create(self, path: str, text: str) -> Steps[str]:
+    def create(self, path: str, text: str) -> CallSequence[str]:
         """A new file, and the directories above it."""
         place = place_of(path)
         file, is_directory = yield from self._look(place)
@@ -67,15 +59,15 @@ class Files:
             raise exists from None
         return f"File created successfully at: {path}"
 
-    def str_replace(self, path: str, old: str, new: str) -> Steps[str]:
+    def str_replace(self, path: str, old: str, new: str) -> CallSequence[str]:
         """A file in which a text that is there once is replaced."""
         return self._edit(path, partial(replaced, path, old=old, new=new))
 
-    def insert(self, path: str, line: int, text: str) -> Steps[str]:
+    def insert(self, path: str, line: int, text: str) -> CallSequence[str]:
         """A file with a text after a line."""
         return self._edit(path, partial(inserted, path, line=line, new=text))
 
-    def delete(self, path: str) -> Steps[str]:
+    def delete(self, path: str) -> CallSequence[str]:
         """Deletes a file, or a directory with all that is in it."""
         place = place_of(path)
         if not place.names:
@@ -93,7 +85,7 @@ class Files:
                 continue
             return f"Successfully deleted {path}"
 
-    def rename(self, old_path: str, new_path: str) -> Steps[str]:
+    def rename(self, old_path: str, new_path: str) -> CallSequence[str]:
         """Moves a file, or a directory with all that is in it."""
         old, new = place_of(old_path), place_of(new_path)
         if not old.names:
@@ -117,35 +109,39 @@ class Files:
                 raise ToolError(f"The path {old_path} does not exist")
             return f"Successfully renamed {old_path} to {new_path}"
 
-    def clear(self) -> Steps[str]:
+    def clear(self) -> CallSequence[str]:
         """Deletes everything."""
         yield from self._write([{"op": "clear", "namespace": (NAMESPACE,)}])
         return "All memory cleared"
 
-    def _look(self, place: Place) -> Steps[tuple[Record | None, bool]]:
+    def _look(self, place: Place) -> CallSequence[tuple[Record | None, bool]]:
         """The file at a place, and whether it is a directory."""
         if not place.names:
             return None, True
         found = yield from self._get([place.as_file, place.as_directory])
         return found[0], found[1] is not None
 
-    def _get(self, keys: Sequence[tuple[Sequence[str], str]]) -> Steps[tuple[Record | None, ...]]:
-        missing = FoundRecords((None,) * len(keys))
-        return (yield from ask(calls.get_records(self._bank, keys).or_missing(missing))).records
+    def _get(self, keys: Sequence[tuple[Sequence[str], str]]) -> CallSequence[Sequence[Record | None]]:
+        missing = FoundRecords(records=[None] * len(keys))
+        wanted: list[Fields] = [{"namespace": namespace, "key": key} for namespace, key in keys]
+        return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, wanted))).records
 
-    def _below(self, place: Place) -> Steps[list[Record]]:
+    def _below(self, place: Place) -> CallSequence[list[Record]]:
         """All records in a directory and in those below it."""
         found: list[Record] = []
         cursor: str | None = None
         while True:
-            call = calls.search_records(self._bank, place.namespace, limit=MOST_AT_ONCE, cursor=cursor)
-            part = yield from ask(call.or_missing(Records()))
+            part = yield from self._search({"namespace": place.namespace, "limit": MOST_AT_ONCE, "cursor": cursor})
             found += part.records
             cursor = part.next_cursor
             if cursor is None:
                 return found
 
-    def _check_directories(self, place: Place) -> Steps[None]:
+    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
+        nothing = Records(records=[], next_cursor=None)
+        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
+
+    def _check_directories(self, place: Place) -> CallSequence[None]:
         """Raises `ToolError` if something above a place is a file."""
         parents = place.parents
         files = (yield from self._get([parent.as_file for parent in parents])) if parents else ()
@@ -153,7 +149,7 @@ class Files:
             if file is not None:
                 raise ToolError(f"{ROOT}/{'/'.join(parent.names)} is a file, not a directory")
 
-    def _edit(self, path: str, change: Callable[[str], tuple[str, str]]) -> Steps[str]:
+    def _edit(self, path: str, change: Callable[[str], tuple[str, str]]) -> CallSequence[str]:
         place = place_of(path)
         while True:
             file, is_directory = yield from self._look(place)
@@ -168,12 +164,12 @@ class Files:
                 continue
             return answer
 
-    def _moves(self, old: Place, new: Place) -> Steps[list[RecordWrite]]:
+    def _moves(self, old: Place, new: Place) -> CallSequence[list[Fields]]:
         """The writes that move what is at a place; none if there is nothing."""
         file, is_directory = yield from self._look(old)
         if file is not None:
             return [_put(new.as_file, _text(file)), _delete(file)]
-        moves: list[RecordWrite] = []
+        moves: list[Fields] = []
         for record in (yield from self._below(old)) if is_directory else ():
             namespace = (*new.namespace, *record.namespace[len(old.namespace) :])
             moves += [
@@ -182,16 +178,16 @@ class Files:
             ]
         return moves
 
-    def _write(self, writes: Sequence[RecordWrite]) -> Steps[None]:
+    def _write(self, writes: Sequence[Fields]) -> CallSequence[None]:
         if not writes:
             return
         try:
-            yield from ask(calls.write_records(self._bank, writes))
-        except InvalidRequest as error:
+            yield from ask(lambda memory: memory.records.write(self._bank, writes))
+        except InvalidInput as error:
             raise ToolError(str(error)) from error
 
 
-def _directories(places: Iterable[Place]) -> list[PutRecord]:
+def _directories(places: Iterable[Place]) -> list[Fields]:
     """Puts that make directories of places; where they are, they stay."""
     return [
         {"op": "put", "namespace": namespace, "key": key, "value": None}
@@ -199,7 +195,7 @@ def _directories(places: Iterable[Place]) -> list[PutRecord]:
     ]
 
 
-def _put(address: tuple[tuple[str, ...], str], text: str, if_version: int = 0) -> PutRecord:
+def _put(address: tuple[tuple[str, ...], str], text: str, if_version: int = 0) -> Fields:
     namespace, key = address
     try:
         text.encode()
@@ -208,7 +204,7 @@ def _put(address: tuple[tuple[str, ...], str], text: str, if_version: int = 0) -
     return {"op": "put", "namespace": namespace, "key": key, "value": text, "if_version": if_version}
 
 
-def _delete(record: Record) -> DeleteRecord:
+def _delete(record: Record) -> Fields:
     return {"op": "delete", "namespace": record.namespace, "key": record.key, "if_version": record.version}
 
 

@@ -14,8 +14,8 @@ from anthropic.types.beta import (
 )
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.steps import run, run_async
 
 from .files import Files
 
@@ -26,7 +26,7 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
         memory = FoxingMemoryTool.connect("http://127.0.0.1:8765", bank="agent-7")
         client.beta.messages.tool_runner(tools=[memory], …)
 
-    Raises `ToolError` with what Claude is to be told, and `ClientError` if the service cannot be used.
+    Raises `ToolError` with what Claude is to be told, and `FoxingError` if the service cannot be used.
     """
 
     def __init__(self, connection: Connection, *, cache_control: BetaCacheControlEphemeralParam | None = None) -> None:
@@ -45,7 +45,7 @@ class FoxingMemoryTool(Closing, BetaAbstractMemoryTool):
         cache_control: BetaCacheControlEphemeralParam | None = None,
     ) -> Self:
         """A tool on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
-        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank."""
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank."""
         return cls(connect(target, bank, api_key=api_key), cache_control=cache_control)
 
     def view(self, command: BetaMemoryTool20250818ViewCommand) -> str:

@@ -1,4 +1,4 @@
-"""The client of a service."""
+"""The client of a service. Made from async_client.py by `make docs`; do not edit it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -6,61 +6,64 @@ from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
-from . import calls
-from .calls.call import Call
-from .calls.messages import ContextFields, ImageFields, TextFields
-from .calls.records import SearchFields
-from .erasure_values import Erased, Undone
-from .record_values import (
+from foxing.memory.values.banks import BankInfo, Banks
+from foxing.memory.values.base import Tier, Value
+from foxing.memory.values.context import ContextRequest, ContextResult
+from foxing.memory.values.messages import MessageInfo, NewMessage, RecalledMessage, StoreResult
+from foxing.memory.values.pages import PageInfo, PageReading, Pages
+from foxing.memory.values.policy import Policy
+from foxing.memory.values.recall import (
+    ImageQueryFields,
+    RecalledImages,
+    RecallQuery,
+    RecallResult,
+    TextQueryFields,
+)
+from foxing.memory.values.records import (
     FoundRecords,
     Namespaces,
     Record,
     RecordChanges,
+    RecordKey,
     Records,
+    RecordSearch,
+    RecordSearchFields,
     RecordWrite,
 )
-from .transport import ServiceOptions, answer, connection_error, request_arguments
-from .values import (
-    Aged,
-    Bank,
-    Banks,
-    Context,
-    JsonInput,
-    Message,
-    NewMessage,
-    Page,
+from foxing.memory.values.reports import (
+    PREVIEWED_PAGES,
+    AgeReport,
+    ErasureReport,
     PagePreview,
-    PageReading,
-    Pages,
-    Policy,
-    Recalled,
-    RecalledImages,
-    Sealed,
-    Stored,
-    Tier,
+    SealReport,
+    UndoReport,
 )
 
-R = TypeVar("R")
+from .errors import error_of
+from .requests import LONG_S, STORED_AT_ONCE, Request, bank_path, read, recall_request, store_request, write_request
+from .transport import ServiceOptions, connection_error, request_arguments
 
-STORED_AT_ONCE = 500  # messages of an import in one request
+V = TypeVar("V", bound=Value)
 
 
 class Client:
-    """A client of a service. Safe to share between threads; close it, or use it in a `with` block.
+    """A client of a service: the methods of a memory, over HTTP. Close it, or use it in a block. `Client` may be shared
+    between threads; `AsyncClient`, whose methods are awaited, belongs to one event loop.
 
-    Every method raises a `ClientError`: `NotFound` if there is no such bank, page or message, `InvalidRequest`,
-    `Conflict`, `Forgotten`, `Refused`, `Unavailable`, `ServiceFailed`. A call that the service could not answer is sent
-    again for `retry_for_s` seconds, which does nothing twice.
+    Methods raise the errors of a memory in process, and `Refused`, `Unavailable`, `ServiceFailed`, `InvalidResponse`. A
+    call that the service could not answer is sent again for `retry_for_s` seconds, which does nothing twice.
     """
 
     def __init__(self, service: str | ServiceOptions, *, api_key: str | None = None) -> None:
         """`service`: its address, such as "http://127.0.0.1:8000", or the address with timeouts. `api_key`: the key of
-        the service, if one is set. Raises `InvalidRequest` for what is no address."""
+        the service, if one is set. Raises `InvalidInput` for what is no address."""
         options = service if isinstance(service, ServiceOptions) else ServiceOptions(service, api_key)
         import httpx
 
         self._options = options
         self._http = httpx.Client(**options.client_options())
+        #: Values that agent frameworks keep and must get back exactly, beside the messages.
+        self.records = ClientRecords(self)
 
     def __enter__(self) -> Self:
         return self
@@ -74,44 +77,54 @@ class Client:
         """Closes the connections."""
         self._http.close()
 
-    def run(self, call: Call[R]) -> R:
-        """The answer to a call."""
+    def ask(self, kind: type[V], request: Request) -> V:
+        """The answer to a request, as a value."""
+        return read(kind, self.send(request))
+
+    def send(self, request: Request) -> bytes:
+        """The body of the answer to a request."""
         from httpx import HTTPError
 
-        arguments = request_arguments(call.request)
+        arguments = request_arguments(request)
         for attempt in self._options.attempts():
             with attempt:
                 try:
                     response = self._http.request(**arguments)
                 except HTTPError as error:
-                    raise connection_error(error, self._options.address, call) from error
-                return answer(call, response)
+                    raise connection_error(error, self._options.address, request) from error
+                if response.is_success:
+                    return response.content
+                raise error_of(response.status_code, response.content)
         raise AssertionError("the last attempt returns or raises")
 
     def check(self) -> None:
         """Raises `Unavailable` unless the service can be used."""
-        self.run(calls.check())
+        self.send(Request("GET", "/readyz"))
 
     def store(
         self,
         bank: str,
-        messages: Iterable[NewMessage],
+        messages: Iterable[NewMessage | Mapping[str, object]],
         *,
         thread: str | None = None,
         idempotency_key: str | None = None,
-    ) -> Stored:
+    ) -> StoreResult:
         """Stores messages, all or none, and creates the bank if necessary."""
-        return self.run(calls.store(bank, messages, thread=thread, idempotency_key=idempotency_key))
+        return self.ask(StoreResult, store_request(bank, messages, thread, idempotency_key))
 
-    def message(self, bank: str, message_id: str) -> Message:
+    def message(self, bank: str, message_id: str) -> MessageInfo:
         """One message as remembered."""
-        return self.run(calls.message(bank, message_id))
+        return self.ask(MessageInfo, Request("GET", bank_path(bank, "messages", message_id)))
 
-    def recall(self, bank: str, query: str | None = None, **fields: Unpack[TextFields]) -> Recalled:
+    def recall(
+        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
+    ) -> RecallResult:
         """The messages that answer `query`, best first; without one, those of the time window in time order."""
-        return self.run(calls.recall(bank, query, **fields))
+        return self.ask(RecallResult, recall_request(bank, query, fields, "text"))
 
-    def recall_all(self, bank: str, query: str | None = None, **fields: Unpack[TextFields]) -> Iterator[Message]:
+    def recall_all(
+        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[TextQueryFields]
+    ) -> Iterator[RecalledMessage]:
         """The same, page after page of the list."""
         while True:
             part = self.recall(bank, query, **fields)
@@ -120,32 +133,37 @@ class Client:
                 return
             fields["cursor"] = part.next_cursor
 
-    def recall_images(self, bank: str, query: str | None = None, **fields: Unpack[ImageFields]) -> RecalledImages:
+    def recall_images(
+        self, bank: str, query: str | RecallQuery | None = None, **fields: Unpack[ImageQueryFields]
+    ) -> RecalledImages:
         """Images of the pages that hold the messages that answer `query`."""
-        return self.run(calls.recall_images(bank, query, **fields))
+        return self.ask(RecalledImages, recall_request(bank, query, fields, "images"))
 
-    def context(self, bank: str, reader: str, budget: int, **fields: Unpack[ContextFields]) -> Context:
+    def context(self, bank: str, request: ContextRequest) -> ContextResult:
         """The next prompt for a reader, within a budget of its tokens."""
-        return self.run(calls.context(bank, reader, budget, **fields))
+        body = request.model_dump(by_alias=True, exclude_unset=True)
+        sent = Request("POST", bank_path(bank, "context"), body=body, timeout_s=LONG_S)
+        return self.ask(ContextResult, sent)
 
-    def export_messages(self, bank: str) -> Iterator[Message]:
+    def export(self, bank: str) -> Iterator[RecalledMessage]:
         """All messages of a bank in time order, as remembered now."""
         return self.recall_all(bank, limit=500)
 
     def import_messages(
-        self, bank: str, messages: Iterable[NewMessage], *, thread: str | None = None
-    ) -> Iterator[Stored]:
+        self, bank: str, messages: Iterable[NewMessage | Mapping[str, object]], *, thread: str | None = None
+    ) -> Iterator[StoreResult]:
         """Stores messages batch by batch; what each did. Messages with ids can be imported again: those that are
         stored already are not stored twice."""
         remaining = iter(messages)
         while batch := list(islice(remaining, STORED_AT_ONCE)):
             yield self.store(bank, batch, thread=thread)
 
-    def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: Tier | None = None) -> Pages:
+    def pages(self, bank: str, *, limit: int = 50, cursor: str | None = None, tier: str | None = None) -> Pages:
         """Pages of a bank, oldest first."""
-        return self.run(calls.pages(bank, limit=limit, cursor=cursor, tier=tier))
+        parameters = {"limit": limit, "cursor": cursor, "tier": tier}
+        return self.ask(Pages, Request("GET", bank_path(bank, "pages"), parameters))
 
-    def all_pages(self, bank: str, *, tier: Tier | None = None) -> Iterator[Page]:
+    def all_pages(self, bank: str, *, tier: Tier | None = None) -> Iterator[PageInfo]:
         """All of them."""
         cursor: str | None = None
         while True:
@@ -155,39 +173,40 @@ class Client:
             if cursor is None:
                 return
 
-    def page(self, bank: str, page_id: str) -> Page:
+    def page(self, bank: str, page_id: str) -> PageInfo:
         """One page and how it is held."""
-        return self.run(calls.page(bank, page_id))
+        return self.ask(PageInfo, Request("GET", bank_path(bank, "pages", page_id)))
 
-    def page_image(self, bank: str, page_id: str, tier: Tier | None = None) -> bytes:
+    def page_image(self, bank: str, page_id: str, tier: str | None = None) -> bytes:
         """PNG of the page as a tier shows it."""
-        return self.run(calls.page_image(bank, page_id, tier))
+        return self.send(Request("GET", bank_path(bank, "pages", page_id, "image"), {"tier": tier}))
 
-    def read_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PageReading:
+    def read_page(self, bank: str, page_id: str, tier: str | None = None) -> PageReading:
         """The page decoded now, or as it would read at a lower tier."""
-        return self.run(calls.read_page(bank, page_id, tier))
+        return self.ask(PageReading, Request("GET", bank_path(bank, "pages", page_id, "read"), {"tier": tier}))
 
-    def preview_page(self, bank: str, page_id: str, tier: Tier | None = None) -> PagePreview:
+    def preview_page(self, bank: str, page_id: str, tier: str | None = None) -> PagePreview:
         """What would be left of a page at a lower tier, by default the next one."""
-        return self.run(calls.preview_page(bank, page_id, tier))
+        path = bank_path(bank, "pages", page_id, "preview")
+        return self.ask(PagePreview, Request("GET", path, {"tier": tier}))
 
     def page_tokens(self, bank: str, page_id: str) -> bytes:
         """The stored vision tokens of a page, as a safetensors file."""
-        return self.run(calls.page_tokens(bank, page_id))
+        return self.send(Request("GET", bank_path(bank, "pages", page_id, "tokens")))
 
-    def pin(self, bank: str, page_id: str) -> Page:
+    def pin(self, bank: str, page_id: str) -> PageInfo:
         """Pins a page, so that it does not age."""
-        return self.run(calls.pin(bank, page_id))
+        return self.ask(PageInfo, Request("PUT", bank_path(bank, "pages", page_id, "pin")))
 
-    def unpin(self, bank: str, page_id: str) -> Page:
+    def unpin(self, bank: str, page_id: str) -> PageInfo:
         """Unpins a page, so that it ages again."""
-        return self.run(calls.unpin(bank, page_id))
+        return self.ask(PageInfo, Request("DELETE", bank_path(bank, "pages", page_id, "pin")))
 
     def banks(self, *, limit: int = 50, cursor: str | None = None) -> Banks:
         """Banks in the order of their names, with statistics."""
-        return self.run(calls.banks(limit=limit, cursor=cursor))
+        return self.ask(Banks, Request("GET", "/v1/banks", {"limit": limit, "cursor": cursor}))
 
-    def all_banks(self) -> Iterator[Bank]:
+    def all_banks(self) -> Iterator[BankInfo]:
         """All of them."""
         cursor: str | None = None
         while True:
@@ -197,79 +216,109 @@ class Client:
             if cursor is None:
                 return
 
-    def bank(self, bank: str) -> Bank:
+    def bank(self, bank: str) -> BankInfo:
         """Statistics of a bank."""
-        return self.run(calls.bank(bank))
+        return self.ask(BankInfo, Request("GET", bank_path(bank)))
 
     def policy(self, bank: str) -> Policy:
         """The ageing policy of a bank."""
-        return self.run(calls.policy(bank))
+        return self.ask(Policy, Request("GET", bank_path(bank, "policy")))
 
-    def set_policy(self, bank: str, policy: Policy | Mapping[str, JsonInput]) -> Policy:
+    def set_policy(self, bank: str, policy: Policy | Mapping[str, object]) -> Policy:
         """Sets the ageing policy of a bank, which is created if necessary."""
-        return self.run(calls.set_policy(bank, policy))
+        body = policy.model_dump(mode="json") if isinstance(policy, Policy) else policy
+        return self.ask(Policy, Request("PUT", bank_path(bank, "policy"), body=body))
 
-    def seal(self, bank: str, *, now: datetime | str | None = None, timezone: str | None = None) -> Sealed:
+    def seal(self, bank: str, *, now: str | datetime | None = None, timezone: str | None = None) -> SealReport:
         """Seals all open messages onto pages."""
-        return self.run(calls.seal(bank, now=now, timezone=timezone))
+        body = {"now": now, "timezone": timezone}
+        return self.ask(SealReport, Request("POST", bank_path(bank, "seal"), body=body, timeout_s=LONG_S))
 
     def age(
-        self, bank: str, *, now: datetime | str | None = None, timezone: str | None = None, dry_run: bool = False
-    ) -> Aged:
+        self,
+        bank: str,
+        *,
+        now: str | datetime | None = None,
+        timezone: str | None = None,
+        dry_run: bool = False,
+        preview: int = PREVIEWED_PAGES,
+    ) -> AgeReport:
         """Moves the pages of a bank to the tiers that the policy sets for their age."""
-        return self.run(calls.age(bank, now=now, timezone=timezone, dry_run=dry_run))
+        body = {"now": now, "timezone": timezone, "dry_run": dry_run, "preview": preview}
+        return self.ask(AgeReport, Request("POST", bank_path(bank, "age"), body=body, timeout_s=LONG_S))
 
     def undo(
         self,
         bank: str,
         *,
-        since: datetime | str | None = None,
+        since: str | datetime | None = None,
         page: str | None = None,
-        now: datetime | str | None = None,
+        now: str | datetime | None = None,
         timezone: str | None = None,
-    ) -> Undone:
+    ) -> UndoReport:
         """Brings back what ageing dropped within the undo window, of a bank or a page, and pins the pages."""
-        return self.run(calls.undo(bank, since=since, page=page, now=now, timezone=timezone))
+        body = {"since": since, "page": page, "now": now, "timezone": timezone}
+        return self.ask(UndoReport, Request("POST", bank_path(bank, "undo"), body=body, timeout_s=LONG_S))
 
-    def erase_message(self, bank: str, message_id: str) -> Erased:
-        """Erases a message for good."""
-        return self.run(calls.erase_message(bank, message_id))
+    def erase_message(self, bank: str, message_id: str) -> ErasureReport:
+        """Erases a message for good. Sent again after a lost answer, it raises `NotFound` if the first attempt has done
+        it."""
+        request = Request("DELETE", bank_path(bank, "messages", message_id), timeout_s=LONG_S)
+        return self.ask(ErasureReport, request)
 
-    def erase_thread(self, bank: str, thread: str) -> Erased:
+    def erase_thread(self, bank: str, thread: str) -> ErasureReport:
         """Erases all messages of a thread for good. Erasing it again completes what was interrupted."""
-        return self.run(calls.erase_thread(bank, thread))
+        request = Request("DELETE", bank_path(bank, "threads", thread), timeout_s=LONG_S)
+        return self.ask(ErasureReport, request)
 
-    def erase_bank(self, bank: str) -> Erased:
+    def erase_bank(self, bank: str) -> ErasureReport:
         """Erases a bank for good with everything in it, records included."""
-        return self.run(calls.erase_bank(bank))
+        return self.ask(ErasureReport, Request("DELETE", bank_path(bank), timeout_s=LONG_S))
 
-    def write_records(
-        self, bank: str, writes: Iterable[RecordWrite], *, idempotency_key: str | None = None
+
+class ClientRecords:
+    """The records of a client: the methods of a `RecordStore`, over HTTP."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def write(
+        self,
+        bank: str,
+        writes: Iterable[RecordWrite | Mapping[str, object]],
+        *,
+        idempotency_key: str | None = None,
     ) -> RecordChanges:
         """Stores and deletes records in the order given, all or none, and creates the bank if necessary."""
-        return self.run(calls.write_records(bank, writes, idempotency_key=idempotency_key))
+        return self._client.ask(RecordChanges, write_request(bank, writes, idempotency_key))
 
-    def get_records(
-        self, bank: str, keys: Iterable[tuple[Sequence[str], str]], *, refresh_ttl: bool = False
+    def get(
+        self, bank: str, keys: Iterable[RecordKey | Mapping[str, object]], *, refresh_ttl: bool = False
     ) -> FoundRecords:
-        """The records under namespaces and keys, in their order."""
-        return self.run(calls.get_records(bank, keys, refresh_ttl=refresh_ttl))
+        """The records under these keys. `refresh_ttl`: whether they live for their `ttl_s` from now on."""
+        body = {"records": list(keys), "refresh_ttl": refresh_ttl}
+        return self._client.ask(FoundRecords, Request("POST", bank_path(bank, "records", "get"), body=body))
 
-    def search_records(self, bank: str, namespace: Sequence[str] = (), **fields: Unpack[SearchFields]) -> Records:
-        """The records of a namespace and those below it, or of all: in order, by conditions, by words."""
-        return self.run(calls.search_records(bank, namespace, **fields))
+    def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
+        """The records of some namespaces: all of them, those that meet conditions, or those that hold words."""
+        given = {} if search is None else search.model_dump(exclude_unset=True)
+        request = Request("POST", bank_path(bank, "records", "search"), body={**given, **fields})
+        return self._client.ask(Records, request)
 
-    def all_records(self, bank: str, namespace: Sequence[str] = (), **fields: Unpack[SearchFields]) -> Iterator[Record]:
+    def search_all(
+        self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]
+    ) -> Iterator[Record]:
         """The same, page after page of the list."""
         while True:
-            part = self.search_records(bank, namespace, **fields)
+            part = self.search(bank, search, **fields)
             yield from part.records
             if part.next_cursor is None:
                 return
             fields["cursor"] = part.next_cursor
 
     def namespaces(
-        self, bank: str, prefix: Sequence[str] = (), *, limit: int = 100, cursor: str | None = None
+        self, bank: str, *, prefix: Sequence[str] = (), limit: int = 100, cursor: str | None = None
     ) -> Namespaces:
         """The namespaces that hold records and begin with `prefix`, in alphabetical order."""
-        return self.run(calls.namespaces(bank, prefix, limit=limit, cursor=cursor))
+        body = {"prefix": list(prefix), "limit": limit, "cursor": cursor}
+        return self._client.ask(Namespaces, Request("POST", bank_path(bank, "records", "namespaces"), body=body))

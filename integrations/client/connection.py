@@ -1,22 +1,24 @@
 """One bank behind a server's address, a database or a memory: the seam that agent frameworks stand on.
 
-A framework says what it wants once, as a call, and runs it on whatever it is connected to:
+A framework says what it wants once, as a call of a memory, and runs it on whatever it is connected to:
 
     connection = connect("http://127.0.0.1:8000", bank="agent-7")
-    connection.run(calls.store(connection.bank, [{"role": "user", "content": "hello"}]))
-    await connection.run_async(calls.recall(connection.bank, "hello"))
+    connection.run(lambda memory: memory.store(connection.bank, [{"role": "user", "content": "hello"}]))
+    await connection.run_async(lambda memory: memory.recall(connection.bank, "hello"))
 """
 
 import os
 import threading
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+from foxing.memory.errors import InvalidInput
+
 from .async_client import AsyncClient
-from .calls.call import Call, bank_path
 from .client import Client
-from .errors import InvalidRequest, NotFound, error_in_process
+from .requests import bank_path
 from .transport import ServiceOptions
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+#: What a connection runs: calls one method of a memory in process or of a client, which have the same methods.
+Call: TypeAlias = Callable[["Memory | Client"], R]
 #: A server's address with its options or without, a database's URL or path, or a memory.
 Target: TypeAlias = "str | os.PathLike[str] | ServiceOptions | Memory"
 
@@ -34,7 +38,7 @@ def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connec
     """A bank behind `target`: the address of a server ("http://…"), with the `api_key` that it asks for; the URL or the
     path of a database; or a `Memory`, which the caller closes. Nothing is opened before the first call.
 
-    Raises `InvalidRequest` for what is neither, and for an invalid name of a bank.
+    Raises `InvalidInput` for what is neither, and for an invalid name of a bank.
     """
     bank_path(bank)
     if isinstance(target, str) and target.startswith(("http://", "https://")):
@@ -42,12 +46,12 @@ def connect(target: Target, bank: str, *, api_key: str | None = None) -> "Connec
     if isinstance(target, ServiceOptions):
         return Connection(_OverHttp(target), bank)
     if api_key is not None:
-        raise InvalidRequest("an API key is for a server; leave it out for a database or a memory")
+        raise InvalidInput("an API key is for a server; leave it out for a database or a memory")
     if isinstance(target, str | os.PathLike):
         return Connection(_InProcess(os.fspath(target)), bank)
     if not (hasattr(target, "recall") and hasattr(target, "records")):
         kind = type(target).__name__
-        raise InvalidRequest(f"give the address of a server, the URL or path of a database, or a Memory, not a {kind}")
+        raise InvalidInput(f"give the address of a server, the URL or path of a database, or a Memory, not a {kind}")
     return Connection(_InProcess(target), bank)
 
 
@@ -61,7 +65,7 @@ class Connection:
         self._way = way
 
     def run(self, call: Call[R]) -> R:
-        """The answer to a call. Raises `ClientError`."""
+        """The answer to a call. Raises what it raises."""
         return self._way.run(call)
 
     async def run_async(self, call: Call[R]) -> R:
@@ -107,7 +111,7 @@ class _OverHttp:
             if self._client is None:
                 self._client = Client(self._options)
             client = self._client
-        return client.run(call)
+        return call(client)
 
     async def run_async(self, call: Call[R]) -> R:
         import asyncio
@@ -117,7 +121,8 @@ class _OverHttp:
             client = self._clients.get(loop)
             if client is None:
                 client = self._clients[loop] = AsyncClient(self._options)
-        return await client.run(call)
+        # the methods of both clients are the same, and this one's are awaited
+        return await cast("Awaitable[R]", call(cast(Client, client)))
 
     def close(self) -> None:
         with self._lock:
@@ -144,16 +149,7 @@ class _InProcess:
         self._lock = threading.Lock()
 
     def run(self, call: Call[R]) -> R:
-        from foxing.renderer.errors import FoxingError
-
-        try:
-            document: Any = call.in_process(self._opened())
-        except FoxingError as error:
-            translated = error_in_process(error)
-            if isinstance(translated, NotFound):
-                return call.on_missing(translated)
-            raise translated from error
-        return call.read(document)
+        return call(self._opened())
 
     async def run_async(self, call: Call[R]) -> R:
         import asyncio

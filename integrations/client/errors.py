@@ -1,141 +1,72 @@
-"""Errors of a call, the same over HTTP and in process, built from the problem documents of the service (RFC 9457)."""
+"""Errors that only a client raises, and the error of a failed response. The others are those of `foxing.memory`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pydantic import ValidationError
 
-TYPE_PREFIX = "urn:foxing:problem:"
-
-
-@dataclass(frozen=True)
-class FieldError:
-    """One error in a request."""
-
-    #: Path of the field, such as "body.messages.0.created_at".
-    where: str
-    #: What is wrong and how to correct it.
-    message: str
+from foxing.memory import errors
+from foxing.memory.errors import InvalidInput, MemoryFault, Unavailable
+from foxing.memory.problems import TYPE_PREFIX, Problem
+from foxing.renderer.errors import ProblemKind
 
 
-@dataclass(frozen=True)
-class ProblemDetails:
-    """What the service says of a failed request."""
-
-    #: HTTP status; None in process, and where no response came.
-    status: int | None = None
-    #: The `X-Request-ID` of the request, also in the service's log.
-    request_id: str | None = None
-    #: The errors in the request, if it is invalid.
-    errors: tuple[FieldError, ...] = ()
-
-
-class ClientError(Exception):
-    """Base class of what a call raises. The message says what happened and what to do about it."""
-
-    def __init__(self, message: str, problem: str = "client", details: ProblemDetails | None = None) -> None:
-        super().__init__(message)
-        #: Stable name of the kind of problem, such as "not-found"; the last part of the document's `type`.
-        self.problem = problem
-        #: What else the service says of it.
-        self.details = details or ProblemDetails()
-
-
-class InvalidRequest(ClientError):
-    """The request is invalid; nothing was done."""
-
-
-class Refused(ClientError):
+class Refused(MemoryFault):
     """The service refuses the request: the API key is missing or wrong, or a setting does not allow it."""
 
 
-class NotFound(ClientError):
-    """The bank, page or message does not exist."""
-
-
-class Conflict(ClientError):
-    """The id or key is in use for something else, or another writer has changed the record. Nothing was done."""
-
-
-class Forgotten(ClientError):
-    """The memory no longer holds what was asked for."""
-
-
-class ServiceFailed(ClientError):
+class ServiceFailed(MemoryFault):
     """The service failed; its log says why."""
-
-
-class Unavailable(ClientError):
-    """The service or its database cannot be used at the moment."""
 
 
 class Unreachable(Unavailable):
     """No connection to the service."""
 
+    kind = ProblemKind("unreachable", 503, "No connection to the service")
+
 
 class TimedOut(Unavailable):
     """The service did not answer in time."""
 
+    kind = ProblemKind("timed-out", 504, "The service did not answer in time")
 
-class InvalidResponse(ClientError):
+
+class InvalidResponse(MemoryFault):
     """The answer is not one of Foxing."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "invalid-response")
+    kind = ProblemKind("invalid-response", 502, "The answer is not one of Foxing")
 
 
-_BY_STATUS: Mapping[int, type[ClientError]] = {
-    401: Refused,
-    403: Refused,
-    421: Refused,
-    404: NotFound,
-    409: Conflict,
-    410: Forgotten,
-    429: Unavailable,
-    502: Unavailable,
-    503: Unavailable,
-    504: Unavailable,
+_REFUSALS = (401, 403, 421)
+_UNAVAILABLE = (429, 502, 503, 504)
+#: Name of a problem → the error that a memory in process raises.
+_ERRORS: dict[str, type[MemoryFault]] = {
+    error.kind.slug: error
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, MemoryFault) and "kind" in vars(error)
 }
-#: Of errors in process: problem → status.
-_STATUS_OF: Mapping[str, int] = {
-    "time-travel-forbidden": 403,
-    "not-found": 404,
-    "conflict": 409,
-    "forgotten": 410,
-    "storage": 503,
-    "closed": 503,
-    "embedder": 503,
-    "database-too-new": 503,
-    "reader-failed": 503,
-    "invalid-input": 422,
-    "invalid-time": 422,
-    "invalid-policy": 422,
-    "invalid-cursor": 422,
-    "message-too-large": 422,
-    "unknown-reader": 422,
-}
-#: Of errors below the memory, which name no problem.
-_PROBLEM_OF: Mapping[str, str] = {"UnknownReader": "unknown-reader", "LayoutError": "invalid-input"}
 
 
-def error_of(status: int, document: object, text: str) -> ClientError:
-    """The error for a failed response. `document`: its JSON, `text`: its body, for what is no problem document."""
-    kind = _BY_STATUS.get(status, ServiceFailed if status >= 500 else InvalidRequest)
-    if not isinstance(document, Mapping) or not str(document.get("type", "")).startswith(TYPE_PREFIX):
-        detail = f"the server answered with status {status}, and not as Foxing does: {text[:200]!r}; check the address"
-        return kind(detail, "http-error", ProblemDetails(status))
-    errors = tuple(
-        FieldError(str(entry.get("where", "")), str(entry.get("message", "")))
-        for entry in document.get("errors") or ()
-        if isinstance(entry, Mapping)
-    )
-    request_id = document.get("request_id")
-    details = ProblemDetails(status, None if request_id is None else str(request_id), errors)
-    slug = str(document["type"]).removeprefix(TYPE_PREFIX)
-    return kind(str(document.get("detail", document.get("title", slug))), slug, details)
+def error_of(status: int, content: bytes) -> MemoryFault:
+    """The error for a failed response."""
+    try:
+        problem = Problem.model_validate_json(content, extra="allow")
+    except ValidationError:
+        problem = None
+    if problem is None or not problem.type.startswith(TYPE_PREFIX):
+        text = content[:200].decode(errors="replace")
+        error = _by_status(status)(
+            f"the server answered with status {status}, and not as Foxing does: {text!r}; check the address"
+        )
+        error.kind = ProblemKind("http-error", status, "The request was refused")
+        return error
+    slug = problem.type.removeprefix(TYPE_PREFIX)
+    error = _ERRORS.get(slug, _by_status(status))(problem.detail)
+    error.kind = ProblemKind(slug, status, problem.title)
+    error.details = problem
+    return error
 
 
-def error_in_process(error: Exception) -> ClientError:
-    """The error that a client of a service would get for a `FoxingError`."""
-    slug = str(getattr(error, "problem", "") or _PROBLEM_OF.get(type(error).__name__, "internal"))
-    status = _STATUS_OF.get(slug, 500)
-    kind = _BY_STATUS.get(status, ServiceFailed if status >= 500 else InvalidRequest)
-    return kind(str(error), slug)
+def _by_status(status: int) -> type[MemoryFault]:
+    if status in _REFUSALS:
+        return Refused
+    if status in _UNAVAILABLE:
+        return Unavailable
+    return ServiceFailed if status >= 500 else InvalidInput

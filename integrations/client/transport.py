@@ -5,16 +5,17 @@ httpx and stamina are imported with the first client: they take longer than ever
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from .calls.call import Call, Request
-from .errors import ClientError, InvalidRequest, InvalidResponse, NotFound, TimedOut, Unavailable, Unreachable, error_of
+from foxing.memory.errors import InvalidInput, Unavailable
+from foxing.memory.values.base import build_values
+
+from .errors import TimedOut, Unreachable
+from .requests import Request, json_of
 
 if TYPE_CHECKING:
     import httpx
-
-R = TypeVar("R")
 
 FIRST_PAUSE_S = 0.1  # doubles with every retry
 LONGEST_PAUSE_S = 2.0
@@ -25,7 +26,7 @@ _LASTING = frozenset({"database-too-new", "plugin-broken", "embedder"})
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """Where a service is, and how long to wait for it. Raises `InvalidRequest` for what is no address."""
+    """Where a service is, and how long to wait for it. Raises `InvalidInput` for what is no address."""
 
     #: Such as "http://127.0.0.1:8000".
     url: str = field(repr=False)  # may hold a password
@@ -45,7 +46,7 @@ class ServiceOptions:
             valid = False
         if not valid:
             shown = "this" if "@" in self.url else f"'{self.url}'"
-            raise InvalidRequest(f"{shown} is no address of a service; write it like http://127.0.0.1:8000")
+            raise InvalidInput(f"{shown} is no address of a service; write it like http://127.0.0.1:8000")
 
     @property
     def address(self) -> str:
@@ -57,6 +58,7 @@ class ServiceOptions:
         """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
         import httpx
 
+        build_values()
         authorization = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
         parts = urlsplit(self.url)
         has_user = parts.username is not None
@@ -87,10 +89,11 @@ def request_arguments(request: Request) -> dict[str, Any]:
     """Arguments of `httpx.Client.request`."""
     headers = {} if request.idempotency_key is None else {"Idempotency-Key": request.idempotency_key}
     arguments: dict[str, Any] = {"method": request.method, "url": request.path, "headers": headers}
-    if request.parameters:
-        arguments["params"] = dict(request.parameters)
+    parameters = {name: value for name, value in request.parameters.items() if value is not None}
+    if parameters:
+        arguments["params"] = parameters
     if request.body is not None:
-        arguments["json"] = request.body
+        arguments["json"] = json_of(request.body)
     if request.timeout_s is not None:
         import httpx
 
@@ -98,40 +101,17 @@ def request_arguments(request: Request) -> dict[str, Any]:
     return arguments
 
 
-def answer(call: Call[R], response: "httpx.Response") -> R:
-    """What a response says. Raises `ClientError`."""
-    if response.is_success:
-        return call.read(response.content if call.request.binary else _json(response))
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    error = error_of(response.status_code, document, response.text)
-    if isinstance(error, NotFound) and error.problem == "not-found":
-        return call.on_missing(error)
-    raise error
-
-
-def _json(response: "httpx.Response") -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
-        raise InvalidResponse(
-            f"the server at {response.url.host} answered with something that is not JSON; check the address"
-        ) from error
-
-
-def connection_error(error: "httpx.HTTPError", url: str, call: Call[Any]) -> ClientError:
+def connection_error(error: "httpx.HTTPError", url: str, request: Request) -> Unavailable:
     """The error for a request without a response."""
     import httpx
 
-    key = call.request.idempotency_key
+    key = request.idempotency_key
     again = "" if key is None else f"; sending it again with idempotency_key='{key}' does nothing twice"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return Unreachable(f"there is no service at {url} ({error}); start it with 'foxing serve'", "unreachable")
+        return Unreachable(f"there is no service at {url} ({error}); start it with 'foxing serve'")
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(f"the service at {url} did not answer in time{again}", "timed-out")
-    return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}", "unreachable")
+        return TimedOut(f"the service at {url} did not answer in time{again}")
+    return Unreachable(f"the connection to {url} broke ({error or type(error).__name__}){again}")
 
 
 def _is_worth_another(error: Exception) -> bool:

@@ -3,18 +3,20 @@
 import math
 from collections.abc import Mapping
 
-from foxing.integrations.client import InvalidRequest, JsonValue
+from pydantic import JsonValue
+
+from foxing.memory.errors import InvalidInput
 
 
 def exact_json(value: object, what: str = "the value") -> JsonValue:
     """A copy of `value` in JSON's own types. Tuples become lists, members of string and number enums their values.
 
-    Raises `InvalidRequest` for anything that would not come back as it is. `what`: names the value in the error.
+    Raises `InvalidInput` for anything that would not come back as it is. `what`: names the value in the error.
     """
     try:
         return _copy(value, what)
     except RecursionError as error:
-        raise InvalidRequest(f"{what} is nested too deeply; store parts of it as strings", "invalid-input") from error
+        raise InvalidInput(f"{what} is nested too deeply; store parts of it as strings") from error
 
 
 def _copy(value: object, what: str) -> JsonValue:
@@ -26,19 +28,19 @@ def _copy(value: object, what: str) -> JsonValue:
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidRequest(f"{what} is {value}, which JSON does not have; store it as a string", "invalid-input")
+            raise InvalidInput(f"{what} is {value}, which JSON does not have; store it as a string")
         return float(value)
     if isinstance(value, Mapping):
         return {_key(key, what): _copy(inner, f"{what}.{key}") for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_copy(inner, f"{what}[{number}]") for number, inner in enumerate(value)]
     kind = type(value).__name__
-    raise InvalidRequest(f"{what} is of type {kind}, which JSON does not have; convert it first", "invalid-input")
+    raise InvalidInput(f"{what} is of type {kind}, which JSON does not have; convert it first")
 
 
 def _key(key: object, what: str) -> str:
     if not isinstance(key, str):
-        raise InvalidRequest(f"{what} has the key {key!r}; keys must be strings", "invalid-input")
+        raise InvalidInput(f"{what} has the key {key!r}; keys must be strings")
     return _text(str.__str__(key), what)
 
 
@@ -47,5 +49,5 @@ def _text(text: str, what: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         reason = "contains half of a surrogate pair; give valid Unicode"
-        raise InvalidRequest(f"{what} {reason}", "invalid-input") from error
+        raise InvalidInput(f"{what} {reason}") from error
     return text

@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from foxing.integrations.client import (
-    Conflict,
-    InvalidRequest,
-    JsonValue,
-    NewMessage,
-    PutRecord,
-    Record,
-    Records,
-    calls,
-)
+from pydantic import JsonValue
+
+from foxing.memory.errors import Conflict, InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import StoreResult
+from foxing.memory.values.records import Record, RecordChanges, Records, RecordSearchFields
+from foxing.memory.values.reports import ErasureReport
 
 from .batches import batches
-from .steps import Steps, ask
+from .call_sequences import CallSequence, ask, ask_or
 
 #: Seconds for which adding the same items again, after a failure, counts as another attempt.
 ANOTHER_ATTEMPT_S = 300.0
@@ -38,7 +35,7 @@ class Entry:
     #: The item itself, which comes back exactly.
     value: JsonValue
     #: What is said in it, to be remembered; None for nothing.
-    message: NewMessage | None
+    message: Fields | None
 
 
 class Transcript:
@@ -53,11 +50,10 @@ class Transcript:
     def __init__(self, bank: str, framework: str, conversation: str, *, remember: Remember = True) -> None:
         """`framework`: the namespace of its records. `conversation`: its id, also the name of the thread. `remember`:
         whether to store messages, and whether they stay remembered after their items are removed. Raises
-        `InvalidRequest` for an id that neither can have."""
+        `InvalidInput` for an id that neither can have."""
         if not isinstance(conversation, str) or not 1 <= len(conversation) <= 200 or min(conversation) < " ":
-            raise InvalidRequest(
+            raise InvalidInput(
                 f"{conversation!r} is no id of a conversation: it has 1 to 200 characters and no control characters",
-                "invalid-input",
             )
         self._bank = bank
         self._namespace = (framework, conversation)
@@ -67,8 +63,8 @@ class Transcript:
         #: Digest of items that could not be added → the id of that write, and when it failed.
         self._failed: dict[bytes, tuple[str, float]] = {}
 
-    def add(self, entries: Sequence[Entry]) -> Steps[None]:
-        """Appends items. Raises `ClientError`."""
+    def add(self, entries: Sequence[Entry]) -> CallSequence[None]:
+        """Appends items. Raises `FoxingError`."""
         if not entries:
             return
         digest = hashlib.sha256(json.dumps([entry.value for entry in entries]).encode()).digest()
@@ -83,37 +79,37 @@ class Transcript:
             self._failed[digest] = (write_id, time.monotonic())
             raise
 
-    def _write(self, write_id: str, entries: Sequence[Entry]) -> Steps[None]:
+    def _write(self, write_id: str, entries: Sequence[Entry]) -> CallSequence[None]:
         """Records first: they are what the framework must get back. A message has the key of its record as its id."""
         keyed = [(f"{write_id}-{number:06}", entry) for number, entry in enumerate(entries)]
-        puts: list[PutRecord] = [
+        puts: list[Fields] = [
             {"op": "put", "namespace": self._namespace, "key": key, "value": entry.value, "text": ""}
             for key, entry in keyed
         ]
         for number, batch in enumerate(batches(puts)):
-            yield from ask(calls.write_records(self._bank, batch, idempotency_key=f"{write_id}-records-{number}"))
-        said: list[NewMessage] = [{**entry.message, "id": key} for key, entry in keyed if entry.message is not None]
+            key = f"{write_id}-records-{number}"
+            yield from self._write_records(batch, key)
+        said: list[Fields] = [{**entry.message, "id": key} for key, entry in keyed if entry.message is not None]
         for number, some in enumerate(batches(said if self._remember else ())):
             key = f"{write_id}-messages-{number}"
-            yield from ask(calls.store(self._bank, some, thread=self._thread, idempotency_key=key))
+            yield from self._store(some, key)
 
-    def items(self) -> Steps[list[JsonValue]]:
+    def items(self) -> CallSequence[list[JsonValue]]:
         """All items, oldest first."""
         found: list[JsonValue] = []
         cursor: str | None = None
         while True:
-            call = calls.search_records(self._bank, self._namespace, exact=True, limit=MOST_AT_ONCE, cursor=cursor)
-            part = yield from ask(call.or_missing(Records()))
+            part = yield from self._search({"limit": MOST_AT_ONCE, "cursor": cursor})
             found += [record.value for record in part.records]
             cursor = part.next_cursor
             if cursor is None:
                 return found
 
-    def latest(self, limit: int) -> Steps[list[JsonValue]]:
+    def latest(self, limit: int) -> CallSequence[list[JsonValue]]:
         """The last `limit` items, oldest first."""
         return [record.value for record in (yield from self._newest(limit))][::-1]
 
-    def pop(self) -> Steps[JsonValue]:
+    def pop(self) -> CallSequence[JsonValue]:
         """Removes and returns the last item, each to one caller only; None if there is none. Its message goes first, so
         that what fails in between can be done again."""
         while True:
@@ -122,46 +118,46 @@ class Transcript:
                 return None
             record = newest[0]
             if self._erase:
-                yield from ask(calls.erase_message(self._bank, record.key).or_missing(None))
+                yield from self._erase_message(record.key)
             try:
-                yield from ask(
-                    calls.write_records(
-                        self._bank,
-                        [
-                            {
-                                "op": "delete",
-                                "namespace": self._namespace,
-                                "key": record.key,
-                                "if_version": record.version,
-                            }
-                        ],
-                    )
-                )
+                yield from self._write_records([_deletion(record)])
             except Conflict:  # another caller has removed it
                 continue
             return record.value
 
-    def clear(self) -> Steps[None]:
+    def clear(self) -> CallSequence[None]:
         """Removes all items, and erases the messages of the thread first."""
         if self._erase:
-            yield from ask(calls.erase_thread(self._bank, self._thread).or_missing(None))
-        yield from ask(calls.write_records(self._bank, [{"op": "clear", "namespace": self._namespace}]))
+            yield from ask_or(None, lambda memory: memory.erase_thread(self._bank, self._thread))
+        yield from self._write_records([{"op": "clear", "namespace": self._namespace}])
 
-    def _newest(self, limit: int) -> Steps[list[Record]]:
+    def _newest(self, limit: int) -> CallSequence[list[Record]]:
         found: list[Record] = []
         cursor: str | None = None
         while len(found) < limit:
-            call = calls.search_records(
-                self._bank,
-                self._namespace,
-                exact=True,
-                order="newest",
-                limit=min(MOST_AT_ONCE, limit - len(found)),
-                cursor=cursor,
-            )
-            part = yield from ask(call.or_missing(Records()))
+            limit_now = min(MOST_AT_ONCE, limit - len(found))
+            part = yield from self._search({"order": "newest", "limit": limit_now, "cursor": cursor})
             found += part.records
             cursor = part.next_cursor
             if cursor is None:
                 break
         return found
+
+    def _search(self, fields: RecordSearchFields) -> CallSequence[Records]:
+        """A part of the items; none if there is no bank yet."""
+        nothing = Records(records=[], next_cursor=None)
+        own: RecordSearchFields = {**fields, "namespace": self._namespace, "exact": True}
+        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **own))
+
+    def _write_records(self, writes: Sequence[Fields], key: str | None = None) -> CallSequence[RecordChanges]:
+        return ask(lambda memory: memory.records.write(self._bank, writes, idempotency_key=key))
+
+    def _store(self, messages: Sequence[Fields], key: str) -> CallSequence[StoreResult]:
+        return ask(lambda memory: memory.store(self._bank, messages, thread=self._thread, idempotency_key=key))
+
+    def _erase_message(self, message_id: str) -> CallSequence[ErasureReport | None]:
+        return ask_or(None, lambda memory: memory.erase_message(self._bank, message_id))
+
+
+def _deletion(record: Record) -> Fields:
+    return {"op": "delete", "namespace": record.namespace, "key": record.key, "if_version": record.version}

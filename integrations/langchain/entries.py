@@ -12,11 +12,14 @@ from langchain_core.messages import (
     message_to_dict,
     messages_from_dict,
 )
+from pydantic import JsonValue
 
-from foxing.integrations.client import InvalidRequest, JsonValue, NewMessage, Role
-from foxing.integrations.frameworks import spoken
+from foxing.integrations.frameworks import message_parts
 from foxing.integrations.frameworks.exact_json import exact_json
 from foxing.integrations.frameworks.transcript import Entry
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[str, Role] = {
     "user": "user",
@@ -30,40 +33,40 @@ _ROLES: Mapping[str, Role] = {
 
 
 def entries(messages: Sequence[BaseMessage]) -> list[Entry]:
-    """Raises `InvalidRequest` for a message that would not come back."""
+    """Raises `InvalidInput` for a message that would not come back."""
     return [_entry(message, f"message {number}") for number, message in enumerate(messages)]
 
 
 def message_of(item: JsonValue) -> BaseMessage:
-    """The message that an item holds. Raises `InvalidRequest` for what LangChain does not know."""
+    """The message that an item holds. Raises `InvalidInput` for what LangChain does not know."""
     try:
         if isinstance(item, dict):
             return messages_from_dict([item])[0]
     except (ValueError, KeyError, TypeError) as error:
-        raise InvalidRequest(f"this is no message that langchain-core knows: {error}", "invalid-input") from error
-    raise InvalidRequest("the history holds something that is not a message of LangChain", "invalid-input")
+        raise InvalidInput(f"this is no message that langchain-core knows: {error}") from error
+    raise InvalidInput("the history holds something that is not a message of LangChain")
 
 
 def _entry(message: BaseMessage, what: str) -> Entry:
     if not isinstance(message, BaseMessage):
         kind = type(message).__name__
-        raise InvalidRequest(f"{what} is of type {kind}; give messages of langchain_core.messages", "invalid-input")
+        raise InvalidInput(f"{what} is of type {kind}; give messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
     return Entry(value, _said(message))
 
 
-def _said(message: BaseMessage) -> NewMessage | None:
+def _said(message: BaseMessage) -> Fields | None:
     """Text, tool calls and what tools answer. Other blocks, such as images and reasoning, are passed over."""
-    text = spoken.texts(message.content)
+    text = message_parts.texts(message.content)
     if isinstance(message, ToolMessage):
-        result = spoken.tool_result(message.tool_call_id, text, failed=message.status == "error")
-        return spoken.message("tool", result, message.name)
-    parts = spoken.text(text)
+        result = message_parts.tool_result(message.tool_call_id, text, failed=message.status == "error")
+        return message_parts.message("tool", result, message.name)
+    parts = message_parts.text(text)
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
-            parts += spoken.tool_call(call["id"], call["name"], call["args"])
-    return spoken.message(_role(message), parts, message.name)
+            parts += message_parts.tool_call(call["id"], call["name"], call["args"])
+    return message_parts.message(_role(message), parts, message.name)
 
 
 def _role(message: BaseMessage) -> Role:

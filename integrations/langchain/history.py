@@ -7,8 +7,8 @@ from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.steps import run, run_async
 from foxing.integrations.frameworks.transcript import Remember, Transcript
 
 from .entries import entries, message_of
@@ -22,12 +22,12 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         history = FoxingChatMessageHistory.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
         history.add_user_message("hello")
 
-    Methods raise `ClientError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
+    Methods raise `FoxingError`. After an error of `add_messages`, adding the same messages again stores nothing twice.
     """
 
     def __init__(self, connection: Connection, session_id: str, *, remember: Remember = True) -> None:
         """`remember`: whether what is said is stored as messages of the bank as well, until the history is cleared, or
-        "always". Raises `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control
+        "always". Raises `InvalidInput` for a `session_id` that is empty, longer than 200 characters, or has control
         characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
@@ -46,7 +46,7 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         remember: Remember = True,
     ) -> Self:
         """A conversation in the bank behind `target`: the address of a server, the URL or path of a database, or a
-        `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
+        `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or id."""
         return cls(connect(target, bank, api_key=api_key), session_id, remember=remember)
 
     @property
@@ -59,7 +59,7 @@ class FoxingChatMessageHistory(Closing, AsyncClosing, BaseChatMessageHistory):
         return [message_of(item) for item in await run_async(self.connection, self._transcript.items())]
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Adds messages, all or none. Raises `InvalidRequest` for one that would not come back as it is."""
+        """Adds messages, all or none. Raises `InvalidInput` for one that would not come back as it is."""
         run(self.connection, self._transcript.add(entries(messages)))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:

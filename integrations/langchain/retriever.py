@@ -9,10 +9,12 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
-from foxing.integrations.client import Connection, Message, Recalled, Scalar, Target, calls, connect
-from foxing.integrations.client.calls import Call
-from foxing.integrations.client.calls.messages import TextFields
+from foxing.integrations.client import Call, Connection, Target, connect
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.memory.errors import NotFound
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.metadata import Scalar
+from foxing.memory.values.recall import RecallResult, TextQueryFields
 
 MOST_QUERY_CHARS = 10_000
 
@@ -36,7 +38,7 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
         documents = retriever.invoke("when do we ship Titan?")
 
     A document holds the text as the memory still has it; its metadata says who said it and when, from which tier it was
-    read, how sure the reading is, and which share of it is left. Raises `ClientError`.
+    read, how sure the reading is, and which share of it is left. Raises `FoxingError`.
     """
 
     #: The bank, for calls of other kinds.
@@ -61,7 +63,7 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
         cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[RetrieverFields]
     ) -> Self:
         """A retriever of the bank behind `target`: the address of a server, the URL or path of a database, or a
-        `Memory`. Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank, and
+        `Memory`. Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and
         pydantic's `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
 
@@ -70,17 +72,25 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
     ) -> list[Document]:
         if not query.strip():
             return []
-        return list(map(_document, self.connection.run(self._recall(query, k)).spans))
+        try:
+            found = self.connection.run(self._recall(query, k))
+        except NotFound:
+            return []
+        return list(map(_document, found.spans))
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
         if not query.strip():
             return []
-        return list(map(_document, (await self.connection.run_async(self._recall(query, k))).spans))
+        try:
+            found = await self.connection.run_async(self._recall(query, k))
+        except NotFound:
+            return []
+        return list(map(_document, found.spans))
 
-    def _recall(self, query: str, k: int | None) -> Call[Recalled]:
-        fields: TextFields = {
+    def _recall(self, query: str, k: int | None) -> Call[RecallResult]:
+        fields: TextQueryFields = {
             "limit": self.k if k is None else k,
             "thread": self.thread,
             "since": self.since,
@@ -89,11 +99,10 @@ class FoxingRetriever(Closing, AsyncClosing, BaseRetriever):
             "neighbours": self.neighbours,
             "max_tokens": self.max_tokens,
         }
-        call = calls.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
-        return call.or_missing(Recalled((), 0, (), None))
+        return lambda memory: memory.recall(self.connection.bank, query[-MOST_QUERY_CHARS:], **fields)
 
 
-def _document(message: Message) -> Document:
+def _document(message: RecalledMessage) -> Document:
     return Document(
         id=message.message_id,
         page_content=message.text,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from foxing.integrations.client import Condition, InvalidRequest
 from foxing.integrations.frameworks.exact_json import exact_json
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
 
 _OPERATORS: Mapping[str, Literal["eq", "ne", "gt", "gte", "lt", "lte"]] = {
     "$eq": "eq",
@@ -16,21 +17,20 @@ _OPERATORS: Mapping[str, Literal["eq", "ne", "gt", "gte", "lt", "lte"]] = {
 }
 
 
-def conditions(filter: Mapping[str, object] | None) -> list[Condition]:
-    """The conditions that a filter sets. Raises `InvalidRequest` for operators that LangGraph does not have."""
+def conditions(filter: Mapping[str, object] | None) -> list[Fields]:
+    """The conditions that a filter sets. Raises `InvalidInput` for operators that LangGraph does not have."""
     return [condition for member, wanted in (filter or {}).items() for condition in _of_member(member, wanted)]
 
 
-def _of_member(member: str, wanted: object) -> list[Condition]:
+def _of_member(member: str, wanted: object) -> list[Fields]:
     if not isinstance(wanted, Mapping):
         return [{"member": member, "op": "eq", "value": exact_json(wanted, f"filter.{member}")}]
     unknown = [str(operator) for operator in wanted if operator not in _OPERATORS]
     if unknown or not wanted:
         names = ", ".join(_OPERATORS)
-        raise InvalidRequest(
+        raise InvalidInput(
             f"filter.{member}: '{', '.join(unknown)}' is not an operator; there are {names}. "
             "To compare with an object write {'$eq': {…}}",
-            "invalid-input",
         )
     return [
         {"member": member, "op": _OPERATORS[operator], "value": exact_json(value, f"filter.{member}.{operator}")}

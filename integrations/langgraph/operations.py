@@ -6,7 +6,7 @@ bank are seen.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from langgraph.store.base import (
     GetOp,
@@ -22,20 +22,12 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from foxing.integrations.client import (
-    FoundRecords,
-    InvalidRequest,
-    Namespaces,
-    PutRecord,
-    Record,
-    Records,
-    RecordWrite,
-    calls,
-)
-from foxing.integrations.client.calls.records import SearchFields
 from foxing.integrations.frameworks.batches import MOST_IN_A_REQUEST, batches
+from foxing.integrations.frameworks.call_sequences import CallSequence, ask, ask_or
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.integrations.frameworks.steps import Steps, ask
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.records import FoundRecords, Namespaces, Record, RecordChanges, Records, RecordSearchFields
 
 from .filters import conditions
 from .namespaces import listed, literal_prefix
@@ -44,6 +36,8 @@ ROOT = "langgraph"
 MOST_AT_ONCE = 500
 
 Kind = TypeVar("Kind", bound=Op)
+#: Namespace and key of a record.
+Address: TypeAlias = tuple[tuple[str, ...], str]
 
 
 class Operations:
@@ -54,7 +48,7 @@ class Operations:
         self._bank = bank
         self._fields = fields
 
-    def results(self, ops: Sequence[Op]) -> Steps[list[Result]]:
+    def results(self, ops: Sequence[Op]) -> CallSequence[list[Result]]:
         """The results in the order of the operations; reads come before writes. Nothing is done if one is invalid."""
         for op in ops:
             validate_op_namespace(op)
@@ -75,79 +69,103 @@ class Operations:
             results[number] = yield from self._list_namespaces(listing)
         yield from self._refresh(refreshed)
         for batch in batches(writes):
-            yield from ask(calls.write_records(self._bank, batch))
+            yield from self._write_records(batch)
         return results
 
-    def _write(self, op: PutOp) -> RecordWrite:
+    def _write(self, op: PutOp) -> Fields:
         if not op.namespace:
             raise InvalidNamespaceError("Namespace cannot be empty.")
         namespace = (ROOT, *op.namespace)
         if op.value is None:
             return {"op": "delete", "namespace": namespace, "key": op.key}
         value = exact_json(op.value, f"the value of '{op.key}'")
-        write: PutRecord = {"op": "put", "namespace": namespace, "key": op.key, "value": value}
+        write: Fields = {"op": "put", "namespace": namespace, "key": op.key, "value": value}
         if op.ttl is not None:
             if not op.ttl > 0:
-                raise InvalidRequest(f"ttl is {op.ttl} minutes; give more than 0, or None for ever", "invalid-input")
+                raise InvalidInput(f"ttl is {op.ttl} minutes; give more than 0, or None for ever")
             write["ttl_s"] = op.ttl * 60
         paths = self._fields if op.index is None else op.index or ()
         if paths is not None:
             write["text"] = "\n".join(text for path in paths for text in get_text_at_path(value, path))
         return write
 
-    def _get(self, ops: Sequence[GetOp]) -> Steps[list[Record | None]]:
+    def _get(self, ops: Sequence[GetOp]) -> CallSequence[list[Record | None]]:
         found: list[Record | None] = []
         for start in range(0, len(ops), MOST_IN_A_REQUEST):
-            keys = [((ROOT, *op.namespace), op.key) for op in ops[start : start + MOST_IN_A_REQUEST]]
-            missing = FoundRecords((None,) * len(keys))
-            found += (yield from ask(calls.get_records(self._bank, keys).or_missing(missing))).records
+            some = ops[start : start + MOST_IN_A_REQUEST]
+            found += yield from self._get_records([((ROOT, *op.namespace), op.key) for op in some])
         return found
 
-    def _search(self, op: SearchOp, fields: SearchFields) -> Steps[list[Record]]:
+    def _search(self, op: SearchOp, fields: RecordSearchFields) -> CallSequence[list[Record]]:
         if op.limit < 0 or op.offset < 0:
-            raise InvalidRequest(f"limit is {op.limit} and offset {op.offset}; give 0 or more", "invalid-input")
+            raise InvalidInput(f"limit is {op.limit} and offset {op.offset}; give 0 or more")
         namespace = (ROOT, *op.namespace_prefix)
         wanted = op.offset + op.limit
         if op.query is None or not op.query.strip():
-            return (yield from self._collect(namespace, {**fields, "order": "updated", "offset": op.offset}, op.limit))
-        found = yield from self._collect(namespace, {**fields, "query": op.query}, wanted)
+            fields = {**fields, "order": "updated", "offset": op.offset}
+            return (yield from self._collect({**fields, "namespace": namespace}, op.limit))
+        fields = {**fields, "namespace": namespace}
+        found = yield from self._collect({**fields, "query": op.query}, wanted)
         if len(found) < wanted:
-            held = {(record.namespace, record.key) for record in found}
-            others = yield from self._collect(namespace, {**fields, "order": "updated"}, wanted)
-            found += [record for record in others if (record.namespace, record.key) not in held]
+            held = set(map(_address, found))
+            others = yield from self._collect({**fields, "order": "updated"}, wanted)
+            found += [record for record in others if _address(record) not in held]
         return found[op.offset : wanted]
 
-    def _collect(self, namespace: Sequence[str], fields: SearchFields, limit: int) -> Steps[list[Record]]:
+    def _collect(self, fields: RecordSearchFields, limit: int) -> CallSequence[list[Record]]:
         """Up to `limit` records, of as many answers as that takes."""
         found: list[Record] = []
         while len(found) < limit:
             fields = {**fields, "limit": min(MOST_AT_ONCE, limit - len(found))}
-            part = yield from ask(calls.search_records(self._bank, namespace, **fields).or_missing(Records()))
+            part = yield from self._search_records(fields)
             found += part.records
             if part.next_cursor is None:
                 break
             fields = {**fields, "cursor": part.next_cursor}
         return found
 
-    def _list_namespaces(self, op: ListNamespacesOp) -> Steps[list[tuple[str, ...]]]:
+    def _list_namespaces(self, op: ListNamespacesOp) -> CallSequence[list[tuple[str, ...]]]:
         found: list[tuple[str, ...]] = []
         cursor: str | None = None
         prefix = (ROOT, *literal_prefix(op))
         while True:
-            call = calls.namespaces(self._bank, prefix, limit=MOST_AT_ONCE, cursor=cursor)
-            part = yield from ask(call.or_missing(Namespaces()))
-            found += [namespace[1:] for namespace in part.namespaces]
+            part = yield from self._namespaces(prefix, cursor)
+            found += [tuple(namespace[1:]) for namespace in part.namespaces]
             cursor = part.next_cursor
             if cursor is None:
                 return list(islice(listed(found, op), op.offset, op.offset + op.limit))
 
-    def _refresh(self, records: Sequence[Record]) -> Steps[None]:
+    def _refresh(self, records: Sequence[Record]) -> CallSequence[None]:
         """Lets those that expire live on. Others are left out, so that reading them writes nothing."""
-        expiring = ((record.namespace, record.key) for record in records if record.expires_at is not None)
-        keys = list(dict.fromkeys(expiring))
+        keys = list(dict.fromkeys(_address(record) for record in records if record.expires_at is not None))
         for start in range(0, len(keys), MOST_IN_A_REQUEST):
-            call = calls.get_records(self._bank, keys[start : start + MOST_IN_A_REQUEST], refresh_ttl=True)
-            yield from ask(call.or_missing(FoundRecords()))
+            yield from self._get_records(keys[start : start + MOST_IN_A_REQUEST], refresh_ttl=True)
+
+    def _write_records(self, writes: Sequence[Fields]) -> CallSequence[RecordChanges]:
+        return ask(lambda memory: memory.records.write(self._bank, writes))
+
+    def _get_records(self, keys: Sequence[Address], *, refresh_ttl: bool = False) -> CallSequence[list[Record | None]]:
+        missing = FoundRecords(records=[None] * len(keys))
+        wanted: list[Fields] = [{"namespace": namespace, "key": key} for namespace, key in keys]
+        found = yield from ask_or(
+            missing, lambda memory: memory.records.get(self._bank, wanted, refresh_ttl=refresh_ttl)
+        )
+        return found.records
+
+    def _search_records(self, fields: RecordSearchFields) -> CallSequence[Records]:
+        nothing = Records(records=[], next_cursor=None)
+        return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
+
+    def _namespaces(self, prefix: Sequence[str], cursor: str | None) -> CallSequence[Namespaces]:
+        nothing = Namespaces(namespaces=[], next_cursor=None)
+        return ask_or(
+            nothing,
+            lambda memory: memory.records.namespaces(self._bank, prefix=prefix, limit=MOST_AT_ONCE, cursor=cursor),
+        )
+
+
+def _address(record: Record) -> Address:
+    return tuple(record.namespace), record.key
 
 
 def _of_kind(ops: Sequence[Op], kind: type[Kind]) -> list[tuple[int, Kind]]:
@@ -159,7 +177,7 @@ def _item(record: Record) -> Item:
     return Item(
         value=_value(record),
         key=record.key,
-        namespace=record.namespace[1:],
+        namespace=tuple(record.namespace[1:]),
         created_at=record.created_at,
         updated_at=record.updated_at,
     )
@@ -167,12 +185,12 @@ def _item(record: Record) -> Item:
 
 def _search_item(record: Record) -> SearchItem:
     return SearchItem(
-        record.namespace[1:], record.key, _value(record), record.created_at, record.updated_at, record.score
+        tuple(record.namespace[1:]), record.key, _value(record), record.created_at, record.updated_at, record.score
     )
 
 
 def _value(record: Record) -> dict[str, object]:
     if not isinstance(record.value, dict):
         where = "/".join(record.namespace)
-        raise InvalidRequest(f"the record '{record.key}' in {where} was not written by LangGraph: it is not an object")
+        raise InvalidInput(f"the record '{record.key}' in {where} was not written by LangGraph: it is not an object")
     return cast(dict[str, object], record.value)

@@ -6,8 +6,8 @@ from typing import Self
 from langgraph.store.base import BaseStore, Op, Result, TTLConfig
 
 from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import run, run_async
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
-from foxing.integrations.frameworks.steps import run, run_async
 
 from .operations import Operations
 
@@ -19,7 +19,7 @@ class FoxingStore(Closing, AsyncClosing, BaseStore):
         graph = builder.compile(store=store)
 
     A search with a query returns the items that hold its words, the best first and with a score, and then further ones,
-    the last stored first and without a score. Raises `ClientError`, and LangGraph's `InvalidNamespaceError`.
+    the last stored first and without a score. Raises `FoxingError`, and LangGraph's `InvalidNamespaceError`.
     """
 
     supports_ttl = True
@@ -45,7 +45,7 @@ class FoxingStore(Closing, AsyncClosing, BaseStore):
         ttl: TTLConfig | None = None,
     ) -> Self:
         """A store in the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
-        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank."""
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank."""
         return cls(connect(target, bank, api_key=api_key), fields=fields, ttl=ttl)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:

@@ -11,9 +11,13 @@ from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlo
 from llama_index.core.memory import BaseMemoryBlock
 from pydantic import Field, PrivateAttr
 
-from foxing.integrations.client import Connection, Message, NewMessage, Recalled, RecalledImages, Target, calls, connect
+from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.batches import batches
 from foxing.integrations.frameworks.closing import AsyncClosing, Closing
+from foxing.memory.errors import NotFound
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.recall import ImageQueryFields
 
 from .entries import said, text_of
 
@@ -43,7 +47,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         block = FoxingMemoryBlock.connect("http://127.0.0.1:8765", bank="agent-7")
         memory = Memory.from_defaults(memory_blocks=[block])
 
-    Methods raise `ClientError`. After an error of `aput`, putting the same messages again stores nothing twice.
+    Methods raise `FoxingError`. After an error of `aput`, putting the same messages again stores nothing twice.
     """
 
     name: str = "foxing"
@@ -61,7 +65,7 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
     @classmethod
     def connect(cls, target: Target, bank: str, *, api_key: str | None = None, **fields: Unpack[BlockFields]) -> Self:
         """A block on the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
-        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target or bank, and pydantic's
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target or bank, and pydantic's
         `ValidationError` for invalid fields."""
         return cls(connection=connect(target, bank, api_key=api_key), **fields)
 
@@ -70,12 +74,19 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         query = asked[-1][-MOST_QUERY_CHARS:] if asked else ""
         if not query.strip():
             return []
+        try:
+            return await self._recalled(query)
+        except NotFound:
+            return []
+
+    async def _recalled(self, query: str) -> list[ContentBlock]:
+        """Raises `NotFound` if there is no bank yet."""
         bank, run = self.connection.bank, self.connection.run_async
         if self.reader is None:
-            text = calls.recall(bank, query, limit=self.k, thread=self.thread)
-            return list(map(_text, (await run(text.or_missing(Recalled((), 0, (), None)))).spans))
-        call = calls.recall_images(bank, query, limit=self.k, thread=self.thread, reader=self.reader)
-        found = await run(call.or_missing(RecalledImages((), 0, (), (), None)))
+            text = await run(lambda memory: memory.recall(bank, query, limit=self.k, thread=self.thread))
+            return list(map(_text, text.spans))
+        fields: ImageQueryFields = {"limit": self.k, "thread": self.thread, "reader": self.reader}
+        found = await run(lambda memory: memory.recall_images(bank, query, **fields))
         # A URL, because the template of `Memory` passes over images that are bytes.
         images = [ImageBlock(url=f"data:{each.media_type};base64,{each.data}") for each in found.images]
         return [*images, *map(_text, found.open_spans)]
@@ -94,14 +105,17 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
             self._failed[digest] = (write_id, time.monotonic())
             raise
 
-    async def _store(self, write_id: str, new: Sequence[tuple[str | None, NewMessage]]) -> None:
-        keyed: list[NewMessage] = [
+    async def _store(self, write_id: str, new: Sequence[tuple[str | None, Fields]]) -> None:
+        keyed: list[Fields] = [
             {**message, "id": f"{write_id}-{number:06}", "thread": session or self.thread}
             for number, (session, message) in enumerate(new)
         ]
         for number, some in enumerate(batches(keyed)):
-            call = calls.store(self.connection.bank, some, idempotency_key=f"{write_id}-messages-{number}")
-            await self.connection.run_async(call)
+            await self._store_some(some, f"{write_id}-messages-{number}")
+
+    async def _store_some(self, messages: Sequence[Fields], key: str) -> None:
+        bank = self.connection.bank
+        await self.connection.run_async(lambda memory: memory.store(bank, messages, idempotency_key=key))
 
     async def atruncate(self, content: list[ContentBlock], tokens_to_truncate: int) -> list[ContentBlock] | None:
         """Leaves out blocks from the end, the worst matches first; None if none is left. Texts count a token for four
@@ -113,6 +127,6 @@ class FoxingMemoryBlock(Closing, AsyncClosing, BaseMemoryBlock[list[ContentBlock
         return kept or None
 
 
-def _text(message: Message) -> TextBlock:
+def _text(message: RecalledMessage) -> TextBlock:
     kept = "" if message.kept_percent == 100 else f" ({message.kept_percent}% kept)"
     return TextBlock(text=f"{message.created_at:%Y-%m-%d} {message.name or message.role}{kept}: {message.text}")

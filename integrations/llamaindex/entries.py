@@ -12,8 +12,10 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from foxing.integrations.client import InvalidRequest, NewMessage, Role
-from foxing.integrations.frameworks import spoken
+from foxing.integrations.frameworks import message_parts
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[MessageRole, Role] = {
     MessageRole.SYSTEM: "system",
@@ -32,14 +34,14 @@ def text_of(message: ChatMessage) -> str:
     return "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
 
 
-def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, NewMessage]]:
+def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, Fields]]:
     """(session, message) of each message that says something. Other blocks than text and tool calls are named in
-    brackets. Raises `InvalidRequest` for what is no message."""
+    brackets. Raises `InvalidInput` for what is no message."""
     found = []
     for number, message in enumerate(messages):
         if not isinstance(message, ChatMessage):
             kind = type(message).__name__
-            raise InvalidRequest(f"message {number} is of type {kind}; give messages of LlamaIndex", "invalid-input")
+            raise InvalidInput(f"message {number} is of type {kind}; give messages of LlamaIndex")
         new = _message(message)
         session = message.additional_kwargs.get("session_id")
         if new is not None:
@@ -47,20 +49,20 @@ def said(messages: Sequence[ChatMessage]) -> list[tuple[str | None, NewMessage]]
     return found
 
 
-def _message(message: ChatMessage) -> NewMessage | None:
+def _message(message: ChatMessage) -> Fields | None:
     role = _ROLES[message.role]
     name = message.additional_kwargs.get("name")
     call_id = message.additional_kwargs.get("tool_call_id")
     if role == "tool" and call_id is not None:
         lines = [line for block in message.blocks for line in _lines(block)]
-        return spoken.message(role, spoken.tool_result(call_id, "\n".join(lines)), name)
-    parts: list[spoken.Part] = []
+        return message_parts.message(role, message_parts.tool_result(call_id, "\n".join(lines)), name)
+    parts: list[message_parts.Part] = []
     for block in message.blocks:
         if isinstance(block, ToolCallBlock):
-            parts += spoken.tool_call(block.tool_call_id, block.tool_name, _plain(block.tool_kwargs))
+            parts += message_parts.tool_call(block.tool_call_id, block.tool_name, _plain(block.tool_kwargs))
         elif block.block_type not in ("thinking", "cache"):
-            parts += [part for line in _lines(block) for part in spoken.text(line)]
-    return spoken.message(role, parts, name)
+            parts += [part for line in _lines(block) for part in message_parts.text(line)]
+    return message_parts.message(role, parts, name)
 
 
 def _lines(block: object) -> list[str]:

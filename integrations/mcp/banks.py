@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.client import Client, Connection, Target, connect
 
-#: Returns the connection to the bank of the request that is being answered. Raises `ClientError`.
+if TYPE_CHECKING:
+    from foxing.memory import Memory
+
+R = TypeVar("R")
+
+#: Returns the connection to the bank of the request that is being answered. Raises `FoxingError`.
 ConnectionOf: TypeAlias = Callable[[], Connection]
+
+#: A call of a memory or a client, and the bank that it is about.
+BankCall: TypeAlias = Callable[["Memory | Client", str], R]
 
 #: The bank that the address of the present request names.
 _bank: ContextVar[str] = ContextVar("bank", default="")
@@ -33,3 +41,9 @@ async def note_bank(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
         return await call_next(ctx)
     finally:
         _bank.reset(token)
+
+
+async def answer_of(connection_of: ConnectionOf, call: BankCall[R]) -> R:
+    """The answer to a call about the bank of the request. Raises what it raises."""
+    connection = connection_of()
+    return await connection.run_async(lambda memory: call(memory, connection.bank))

@@ -60,23 +60,19 @@ def mcp(
 @contextmanager
 def _connected(state: State, service: str | None, bank: str) -> "Iterator[Connection]":
     """The bank, of a service or of the memory that the settings name. Raises `FoxingError`."""
-    from foxing.integrations.client import ClientError, ServiceOptions, connect
-    from foxing.renderer import FoxingError
+    from foxing.integrations.client import ServiceOptions, connect
 
-    try:
-        if service is not None:
-            options = ServiceOptions(service, state.settings().key, retry_for_s=RETRY_FOR_S)
-            with connect(options, bank) as connection:
-                yield connection
-        else:
-            with (
-                state.memory(create=True) as memory,
-                _ticking(memory, state.settings()),
-                connect(memory, bank) as connection,
-            ):
-                yield connection
-    except ClientError as error:
-        raise FoxingError(str(error)) from error
+    if service is not None:
+        options = ServiceOptions(service, state.settings().key, retry_for_s=RETRY_FOR_S)
+        with connect(options, bank) as connection:
+            yield connection
+        return
+    with (
+        state.memory(create=True) as memory,
+        _ticking(memory, state.settings()),
+        connect(memory, bank) as connection,
+    ):
+        yield connection
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The resources: what a client can attach to a conversation without asking the model."""
 
-from collections.abc import Callable
 from itertools import chain
 from typing import TypeVar
 
@@ -8,9 +7,10 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
-from foxing.integrations.client import Call, ClientError, NotFound, calls
+from foxing.memory.errors import NotFound
+from foxing.renderer.errors import FoxingError
 
-from .banks import ConnectionOf
+from .banks import BankCall, ConnectionOf, answer_of
 from .tools import Tools
 from .wording import message_text, messages_text, page_text
 
@@ -37,19 +37,19 @@ class Resources:
 
     async def page(self, page_id: str) -> str:
         """The messages on a page, as they can be read now."""
-        return page_text(await self._run(lambda bank: calls.read_page(bank, page_id)))
+        return page_text(await self._run(lambda memory, bank: memory.read_page(bank, page_id)))
 
     async def page_image(self, page_id: str) -> bytes:
         """A page as its tier shows it."""
-        return await self._run(lambda bank: calls.page_image(bank, page_id))
+        return await self._run(lambda memory, bank: memory.page_image(bank, page_id))
 
     async def message(self, message_id: str) -> str:
         """One message as remembered."""
-        return message_text(await self._run(lambda bank: calls.message(bank, message_id)))
+        return message_text(await self._run(lambda memory, bank: memory.message(bank, message_id)))
 
     async def thread(self, thread: str) -> str:
         """The first messages of a thread, in time order."""
-        found = await self._run(lambda bank: calls.recall(bank, thread=thread, limit=THREAD_MESSAGES))
+        found = await self._run(lambda memory, bank: memory.recall(bank, thread=thread, limit=THREAD_MESSAGES))
         return messages_text(found.spans) or "There are no messages in this thread."
 
     async def complete(
@@ -67,11 +67,10 @@ class Resources:
         found = [name for name in dict.fromkeys(chain.from_iterable(names)) if name.startswith(argument.value)]
         return Completion(values=found[:MAX_COMPLETIONS], total=len(found), has_more=len(found) > MAX_COMPLETIONS)
 
-    async def _run(self, call_on: Callable[[str], Call[R]]) -> R:
+    async def _run(self, call: BankCall[R]) -> R:
         try:
-            connection = self._connection_of()
-            return await connection.run_async(call_on(connection.bank))
-        except ClientError as error:
+            return await answer_of(self._connection_of, call)
+        except FoxingError as error:
             raise _resource_error(error) from error
 
 
@@ -88,5 +87,5 @@ def add_resources(server: MCPServer, resources: Resources) -> None:
     server.completion()(resources.complete)  # type: ignore[no-untyped-call]
 
 
-def _resource_error(error: ClientError) -> ResourceError:
+def _resource_error(error: FoxingError) -> ResourceError:
     return (ResourceNotFoundError if isinstance(error, NotFound) else ResourceError)(str(error))

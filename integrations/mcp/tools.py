@@ -1,16 +1,20 @@
 """The tools: what a model can do with its memory."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ContentBlock, ImageContent, TextContent
 from pydantic import Field
 
-from foxing.integrations.client import Bank, Call, ClientError, NewMessage, Page, Pages, Tier, calls
+from foxing.memory.errors import NotFound
+from foxing.memory.values.banks import BankInfo
+from foxing.memory.values.base import Fields, Tier
+from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.pages import PageInfo, Pages
+from foxing.renderer.errors import FoxingError
 
-from .banks import ConnectionOf
+from .banks import BankCall, ConnectionOf, answer_of
 from .wording import forecast_text, found_text, image_text, messages_text, page_text, timeline_text
 
 R = TypeVar("R")
@@ -44,8 +48,8 @@ class Tools:
     ) -> str:
         """Store something in long-term memory, word for word. It can be recalled at once; with age it fades, names,
         numbers and dates last. Do not store secrets."""
-        message: NewMessage = {"role": role, "content": text, "name": name, "id": message_id}
-        stored = await self._run(lambda bank: calls.store(bank, [message], thread=thread))
+        message: Fields = {"role": role, "content": text, "name": name, "id": message_id}
+        stored = await self._run(lambda memory, bank: memory.store(bank, [message], thread=thread))
         if stored.ageing is None:
             return f"{stored.ids[0]} was remembered already."
         return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
@@ -62,10 +66,10 @@ class Tools:
     ) -> str:
         """Find what was said earlier, best match first. A mark ⋯ stands for what has faded, and characters that may be
         misread are named: do not guess what they were."""
-        found = await self._run(
-            lambda bank: calls.recall(
+        found = await self._run_or_none(
+            lambda memory, bank: memory.recall(
                 bank, query, since=since, until=until, thread=thread, max_tokens=max_tokens
-            ).or_missing(None)
+            )
         )
         if found is None:
             return NOTHING_YET
@@ -84,10 +88,8 @@ class Tools:
     ) -> list[ContentBlock]:
         """Find what was said earlier and see it as images of the pages that hold it. Needs a model that reads images;
         messages that are on no page yet come as text."""
-        found = await self._run(
-            lambda bank: calls.recall_images(
-                bank, query, since=since, until=until, limit=limit, reader=reader
-            ).or_missing(None)
+        found = await self._run_or_none(
+            lambda memory, bank: memory.recall_images(bank, query, since=since, until=until, limit=limit, reader=reader)
         )
         if found is None:
             return [_text(NOTHING_YET)]
@@ -115,9 +117,8 @@ class Tools:
     ) -> list[ContentBlock]:
         """What is worth knowing before answering: the last messages exactly, and what was said earlier about a
         question, within a budget."""
-        found = await self._run(
-            lambda bank: calls.context(bank, reader, budget, query=query, thread=thread, form="blocks").or_missing(None)
-        )
+        request = ContextRequest(reader=reader, budget=budget, query=query, thread=thread, form="blocks")
+        found = await self._run_or_none(lambda memory, bank: memory.context(bank, request))
         blocks: list[ContentBlock] = []
         for block in found.content if found is not None else ():
             if block.get("type") == "image":
@@ -133,7 +134,7 @@ class Tools:
         tier: Annotated[Tier | None, Field(description="A lower tier, to see what would be left there.")] = None,
     ) -> str:
         """Read all messages on a page, as they can be read now."""
-        return page_text(await self._run(lambda bank: calls.read_page(bank, page_id, tier)))
+        return page_text(await self._run(lambda memory, bank: memory.read_page(bank, page_id, tier)))
 
     async def timeline(self) -> str:
         """See what is remembered of which time: pages from the oldest to the newest, how sharp each still is, and how
@@ -143,12 +144,12 @@ class Tools:
 
     async def pin_page(self, page_id: _PageId) -> str:
         """Keep a page as it is: it no longer fades."""
-        page = await self._run(lambda bank: calls.pin(bank, page_id))
+        page = await self._run(lambda memory, bank: memory.pin(bank, page_id))
         return f"Page {page.id} is pinned at tier {page.tier}."
 
     async def unpin_page(self, page_id: _PageId) -> str:
         """Let a pinned page fade again with its age."""
-        page = await self._run(lambda bank: calls.unpin(bank, page_id))
+        page = await self._run(lambda memory, bank: memory.unpin(bank, page_id))
         return f"Page {page.id} ages again; it is at tier {page.tier}."
 
     async def fade(
@@ -157,7 +158,7 @@ class Tools:
     ) -> str:
         """Let pages fade that are due by the policy of the memory, or see which ones are. What has faded can be brought
         back by the operator for some days, and then no more."""
-        aged = await self._run(lambda bank: calls.age(bank, dry_run=preview))
+        aged = await self._run(lambda memory, bank: memory.age(bank, dry_run=preview))
         moves = [f"page {move.page_id}: {move.from_tier} to {move.to_tier}" for move in aged.moved]
         lines = [f"{'Would fade' if aged.dry_run else 'Faded'}: {'; '.join(moves)}" if moves else "No page is due."]
         lines += [f"page {page.page_id} at {page.tier}: {forecast_text(page)}" for page in aged.ahead]
@@ -176,34 +177,42 @@ class Tools:
             raise ToolError("Give either message_id or thread.")
         if message_id is not None:
             key = message_id
-            await self._run(lambda bank: calls.erase_message(bank, key))
+            await self._run(lambda memory, bank: memory.erase_message(bank, key))
             return f"Message {message_id} is erased for good."
         name = thread or ""
-        erased = await self._run(lambda bank: calls.erase_thread(bank, name))
+        erased = await self._run(lambda memory, bank: memory.erase_thread(bank, name))
         return f"Thread {thread} is erased for good: {erased.messages} messages."
 
-    async def held(self) -> tuple[Bank | None, Sequence[Page]]:
+    async def held(self) -> tuple[BankInfo | None, Sequence[PageInfo]]:
         """Statistics of the bank, None if there is none yet, and its newest pages, oldest first."""
-        pages: list[Page] = []
+        pages: list[PageInfo] = []
         cursor: str | None = None
         while True:
-            part = await self._run(partial(_pages, cursor))
+            part = await self._pages(cursor)
             pages = [*pages, *part.pages][-TIMELINE_PAGES:]
             cursor = part.next_cursor
             if cursor is None:
-                return await self._run(lambda bank: calls.bank(bank).or_missing(None)), pages
+                return await self._run_or_none(lambda memory, bank: memory.bank(bank)), pages
 
-    async def _run(self, call_on: Callable[[str], Call[R]]) -> R:
+    async def _pages(self, cursor: str | None) -> Pages:
+        found = await self._run_or_none(lambda memory, bank: memory.pages(bank, limit=500, cursor=cursor))
+        return found or Pages(pages=[], next_cursor=None)
+
+    async def _run(self, call: BankCall[R]) -> R:
         """The answer to a call about the bank of the request. Raises `ToolError`, which the model is shown."""
         try:
-            connection = self._connection_of()
-            return await connection.run_async(call_on(connection.bank))
-        except ClientError as error:
+            return await answer_of(self._connection_of, call)
+        except FoxingError as error:
             raise ToolError(str(error)) from error
 
-
-def _pages(cursor: str | None, bank: str) -> Call[Pages]:
-    return calls.pages(bank, limit=500, cursor=cursor).or_missing(Pages((), None))
+    async def _run_or_none(self, call: BankCall[R]) -> R | None:
+        """The same; None where the bank does not exist."""
+        try:
+            return await answer_of(self._connection_of, call)
+        except NotFound:
+            return None
+        except FoxingError as error:
+            raise ToolError(str(error)) from error
 
 
 def _text(text: str) -> TextContent:

@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from foxing.integrations.client import AgeingForecast, Bank, Image, LeftOut, Message, MessageOnPage, Page, PageReading
+from foxing.memory.values.banks import BankInfo
+from foxing.memory.values.messages import RecalledMessage
+from foxing.memory.values.pages import MessageOnPage, PageInfo, PageReading
+from foxing.memory.values.policy import AgeingForecast
+from foxing.memory.values.recall import LeftOut, RecalledImage
 
 MAX_RUNS = 20  # of uncertain characters that are listed
 
 
-def messages_text(messages: Iterable[Message]) -> str:
+def messages_text(messages: Iterable[RecalledMessage]) -> str:
     """Messages, each with who said it when and where, and what is wrong with it."""
     return "\n".join(map(message_text, messages))
 
 
-def message_text(message: Message, beyond: str = "") -> str:
+def message_text(message: RecalledMessage, beyond: str = "") -> str:
     """One message on a line of its own, more if its text has more. `beyond`: what is to be said of its ends."""
     speaker = message.role if message.name is None else f"{message.role} {message.name}"
     head = f"[{moment(message.created_at)}] {speaker} (thread {message.thread}, id {message.message_id})"
@@ -26,7 +30,7 @@ def message_text(message: Message, beyond: str = "") -> str:
     return f"{head}: {message.text}" + (f" [{'; '.join(notes)}]" if notes else "")
 
 
-def found_text(messages: Sequence[Message], left_out: Sequence[LeftOut], notes: Sequence[str]) -> str:
+def found_text(messages: Sequence[RecalledMessage], left_out: Sequence[LeftOut], notes: Sequence[str]) -> str:
     """The answer to a recall."""
     lines = [messages_text(messages) or "Nothing is remembered that matches."]
     if left_out:
@@ -34,11 +38,11 @@ def found_text(messages: Sequence[Message], left_out: Sequence[LeftOut], notes: 
     return "\n".join([*lines, *(f"({note})" for note in notes)])
 
 
-def timeline_text(bank: Bank, pages: Iterable[Page]) -> str:
+def timeline_text(bank: BankInfo, pages: Iterable[PageInfo]) -> str:
     """What a bank holds of which time, oldest first."""
     lines = [
         f"Bank {bank.id}: {bank.messages} messages in {bank.threads} threads, {bank.open_messages} of them not yet on "
-        f"a page and remembered exactly; {bank.bytes.get('total', 0):,} bytes."
+        f"a page and remembered exactly; {bank.bytes.total:,} bytes."
     ]
     for page in pages:
         state = "exact text kept" if page.text_kept else f"what is left is read with confidence {page.confidence:.2f}"
@@ -60,7 +64,7 @@ def page_text(reading: PageReading) -> str:
     return "\n".join([head, *(message_text(message, _beyond(message)) for message in reading.messages)])
 
 
-def image_text(image: Image) -> str:
+def image_text(image: RecalledImage) -> str:
     """What stands before a page image."""
     said = f"Page {image.page_id}, tier {image.tier}, with the messages {', '.join(image.message_ids)}"
     if image.begins_before:

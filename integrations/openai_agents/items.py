@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from foxing.integrations.client import NewMessage, Role
-from foxing.integrations.frameworks import spoken
+from foxing.integrations.frameworks import message_parts
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import Role
 
 _ROLES: Mapping[object, Role] = {
     "user": "user",
@@ -14,17 +15,19 @@ _ROLES: Mapping[object, Role] = {
 }
 
 
-def message_of(item: Mapping[str, object]) -> NewMessage | None:
+def message_of(item: Mapping[str, object]) -> Fields | None:
     """The message in an item: text, a tool call, or what a tool answered. None for everything else, such as reasoning
     and images."""
     kind = item.get("type")
     if kind == "function_call":
-        return spoken.message(
-            "assistant", spoken.tool_call(item.get("call_id"), item.get("name"), item.get("arguments"))
+        return message_parts.message(
+            "assistant", message_parts.tool_call(item.get("call_id"), item.get("name"), item.get("arguments"))
         )
     if kind == "function_call_output":
-        return spoken.message("tool", spoken.tool_result(item.get("call_id"), spoken.texts(item.get("output"))))
+        return message_parts.message(
+            "tool", message_parts.tool_result(item.get("call_id"), message_parts.texts(item.get("output")))
+        )
     role = _ROLES.get(item.get("role"))
     if kind not in (None, "message") or role is None:
         return None
-    return spoken.message(role, spoken.text(spoken.texts(item.get("content"))))
+    return message_parts.message(role, message_parts.text(message_parts.texts(item.get("content"))))

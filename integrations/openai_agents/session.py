@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, cast
 
-from foxing.integrations.client import Connection, InvalidRequest, JsonValue, Target, connect
+from pydantic import JsonValue
+
+from foxing.integrations.client import Connection, Target, connect
+from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.integrations.frameworks.steps import run_async
 from foxing.integrations.frameworks.transcript import Entry, Remember, Transcript
+from foxing.memory.errors import InvalidInput
 
 from .items import message_of
 
@@ -23,7 +26,7 @@ class FoxingSession(AsyncClosing):
         session = FoxingSession.connect("http://127.0.0.1:8765", bank="agent-7", session_id="chat-1")
         await Runner.run(agent, "hello", session=session)
 
-    Methods raise `ClientError`. After an error of `add_items`, adding the same items again stores nothing twice.
+    Methods raise `FoxingError`. After an error of `add_items`, adding the same items again stores nothing twice.
     """
 
     #: Id of the conversation; what is said in it is remembered in the thread of this name.
@@ -40,7 +43,7 @@ class FoxingSession(AsyncClosing):
         session_settings: "SessionSettings | None" = None,
     ) -> None:
         """`remember`: whether what is said is stored as messages as well, until it is removed, or "always". Raises
-        `InvalidRequest` for a `session_id` that is empty, longer than 200 characters, or has control characters."""
+        `InvalidInput` for a `session_id` that is empty, longer than 200 characters, or has control characters."""
         #: The bank, for calls of other kinds.
         self.connection = connection
         self.session_id = session_id
@@ -59,7 +62,7 @@ class FoxingSession(AsyncClosing):
         session_settings: "SessionSettings | None" = None,
     ) -> Self:
         """A session in the bank behind `target`: the address of a server, the URL or path of a database, or a `Memory`.
-        Nothing is opened before the first call. Raises `InvalidRequest` for an invalid target, bank or id."""
+        Nothing is opened before the first call. Raises `InvalidInput` for an invalid target, bank or id."""
         connection = connect(target, bank, api_key=api_key)
         return cls(connection, session_id, remember=remember, session_settings=session_settings)
 
@@ -68,7 +71,7 @@ class FoxingSession(AsyncClosing):
         all."""
         most = limit if limit is not None or self.session_settings is None else self.session_settings.limit
         if most is not None and most < 0:
-            raise InvalidRequest(f"limit is {most}; give 0 or more, or None for all items", "invalid-input")
+            raise InvalidInput(f"limit is {most}; give 0 or more, or None for all items")
         steps = self._transcript.items() if most is None else self._transcript.latest(most)
         return [cast("TResponseInputItem", item) for item in await run_async(self.connection, steps)]
 
@@ -87,11 +90,11 @@ class FoxingSession(AsyncClosing):
 
 
 def _entries(items: "Sequence[TResponseInputItem]") -> list[Entry]:
-    """Raises `InvalidRequest` for what is no item."""
+    """Raises `InvalidInput` for what is no item."""
     entries: list[Entry] = []
     for number, item in enumerate(items):
         value: JsonValue = exact_json(item, f"item {number}")
         if not isinstance(value, dict):
-            raise InvalidRequest(f"item {number} is not an object; give items of the Agents SDK", "invalid-input")
+            raise InvalidInput(f"item {number} is not an object; give items of the Agents SDK")
         entries.append(Entry(value, message_of(value)))
     return entries

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,25 +13,11 @@ from foxing.memory.recall.cursors import MAX_INTEGER, decode_cursor, encode_curs
 from foxing.memory.storage.repositories import records
 from foxing.memory.storage.repositories.records import RecordRow, Within
 from foxing.memory.values.base import INVALID_CURSOR, check_limit
-from foxing.memory.values.records import Condition, Namespaces, Record, Records, RecordSearch
+from foxing.memory.values.records import Namespaces, Record, Records, RecordSearch
 
 from .matching import Match, meets, ranked
 
 _SCANNED = 500  # records read at once to find those that meet conditions
-
-
-class SearchFields(TypedDict, total=False):
-    """Fields of a `RecordSearch` as keyword arguments."""
-
-    namespace: Sequence[str]
-    exact: bool
-    query: str | None
-    filter: Sequence[Condition | Mapping[str, Any]]
-    order: Literal["oldest", "newest", "updated"]
-    limit: int
-    offset: int
-    cursor: str | None
-    refresh_ttl: bool
 
 
 def record_of(row: RecordRow, score: float | None = None) -> Record:

@@ -27,11 +27,12 @@ from foxing.memory.values.records import (
     RecordKey,
     Records,
     RecordSearch,
+    RecordSearchFields,
     RecordWrite,
 )
 from foxing.renderer.clock import later
 
-from .listing import SearchFields, list_namespaces, record_of, search_records
+from .listing import list_namespaces, record_of, search_records
 from .writer import RecordWriter
 
 _WRITES: TypeAdapter[list[RecordWrite]] = TypeAdapter(list[RecordWrite])
@@ -101,7 +102,7 @@ class RecordStore:
         rows = [found.get((key.namespace, key.key)) for key in valid]
         return FoundRecords(records=[None if row is None else record_of(row) for row in rows])
 
-    def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[SearchFields]) -> Records:
+    def search(self, bank: str, search: RecordSearch | None = None, **fields: Unpack[RecordSearchFields]) -> Records:
         """The records of some namespaces: all of them, those that meet conditions, or those that hold words.
 
         `fields`: those of a `RecordSearch`, which they replace. Raises `NotFound`, `InvalidInput`, `InvalidCursor`.

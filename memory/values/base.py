@@ -1,9 +1,10 @@
 """Bases of all values that a memory takes and returns."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from threading import Lock
+from typing import Annotated, Any, Final, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -15,7 +16,10 @@ from pydantic import (
     GetJsonSchemaHandler,
     Strict,
     ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -27,9 +31,13 @@ INVALID_CURSOR = "this cursor is invalid; pass next_cursor as you received it, o
 
 
 class Value(BaseModel):
-    """Base of all values: immutable; unknown fields are an error."""
+    """Base of all values: immutable; unknown fields are an error. Built by `build_values`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+#: An input as an object of JSON, in place of the value: {"role": "user", "content": "hello"} for a `NewMessage`.
+Fields: TypeAlias = dict[str, object]
 
 
 class Input(Value):
@@ -111,6 +119,22 @@ def _check_integer(value: Any) -> Any:
 #: JSON has one type for all numbers, so that 5.0 is an integer.
 INTEGRAL = BeforeValidator(_check_integer)
 
+#: Context in which a client validates the answers of a service.
+FROM_SERVICE: Final = {"from_service": True}
+
+
+def _also_newer(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    try:
+        return check(value)
+    except ValidationError:
+        if info.context is FROM_SERVICE and isinstance(value, str | dict):
+            return value
+        raise
+
+
+#: For names and kinds of parts in answers, to which a newer service may add: a client takes any.
+OPEN: Final = WrapValidator(_also_newer)
+
 
 class _TierNames:
     """Lists the tiers in the JSON schema of their names."""
@@ -129,7 +153,7 @@ def _check_tier(value: str) -> str:
 #: The name of a tier, one of this package or of another.
 Tier = Annotated[str, _TierNames()]
 #: The name of a tier that is known here; callers give only these.
-KnownTier = Annotated[Tier, AfterValidator(_check_tier)]
+KnownTier = Annotated[Tier, AfterValidator(_check_tier), OPEN]
 MAX_LIMIT = 500
 #: How many entries of a list to return.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), INTEGRAL]
@@ -149,3 +173,21 @@ Cursor = Annotated[
     Annotated[str, Field(max_length=MAX_CURSOR_CHARS, pattern=CURSOR)] | None,
     Field(description="The `next_cursor` of the previous answer."),
 ]
+
+_building = Lock()
+
+
+def build_values() -> None:
+    """Builds the validators of all values: not while they are imported, of which whoever only imports would wait, and
+    not with their first use, which may be in several threads at once."""
+    with _building:
+        for value in _family(Value):
+            value.model_config["defer_build"] = False  # nor of what is made of it, such as FastAPI's fields
+            value.model_rebuild()
+
+
+def _family(value: type[Value]) -> Iterator[type[Value]]:
+    """A class of values and those that derive from it."""
+    yield value
+    for derived in value.__subclasses__():
+        yield from _family(derived)

@@ -11,14 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from foxing.renderer.marks import GAP_MARK
 
-from .base import Input, Moment, Name, Tier, Value
+from .base import OPEN, Input, Moment, Name, Tier, Value
 from .metadata import Metadata
 from .part_text import render_parts
 from .parts import Content, FunctionCall, ImagePart, Part, TextPart
 from .policy import AgeingForecast
 
-Role = Literal["system", "developer", "user", "assistant", "tool"]
-Source = Literal["open", "text", "decoded"]
+Role = Annotated[Literal["system", "developer", "user", "assistant", "tool"], OPEN]
+Source = Annotated[Literal["open", "text", "decoded"], OPEN]
 #: A run of characters that may be misread: start and stop in the text, half open, and mean confidence.
 UncertainRun = tuple[int, int, float]
 #: Content is null only beside tool calls, and parts are not empty without them.
@@ -112,7 +112,7 @@ class RecalledMessage(Value):
         description="Which part of a long message the text is, as the memory holds it: start and stop in characters; "
         "null for a whole message.",
     )
-    parts: list[Part] | None = Field(
+    parts: list[Annotated[Part, OPEN]] | None = Field(
         description="The parts of the content, if it was given in parts and reads as such; null otherwise, and of a "
         "passage."
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, JsonValue, Strict, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, JsonValue, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
@@ -51,5 +51,12 @@ MetadataFilter = Annotated[
     dict[str, Any],
     Strict(False),
     AfterValidator(_check_filter),
-    WithJsonSchema(TypeAdapter(dict[str, Scalar]).json_schema()),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{"type": kind} for kind in ("string", "integer", "number", "boolean", "null")]
+            },
+        }
+    ),
 ]

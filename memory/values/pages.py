@@ -1,11 +1,11 @@
 """Pages of a bank, and how they read."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Tier, Value
+from .base import OPEN, Tier, Value
 from .messages import RecalledMessage, UncertainRun, whole_percent
 
 
@@ -60,7 +60,9 @@ class PageReading(Value):
 
     page_id: str = Field(description="Id of the page.")
     tier: Tier = Field(description="The tier it was read at.")
-    source: Literal["text", "decoded"] = Field(description="text: kept exactly; decoded: read from vision tokens.")
+    source: Annotated[Literal["text", "decoded"], OPEN] = Field(
+        description="text: kept exactly; decoded: read from vision tokens."
+    )
     text: str = Field(description="The whole page with its headers and marks, without fillers.")
     lines: list[Line] = Field(description="The page row by row.")
     uncertain: list[UncertainRun] = Field(description="Runs of `text` that may be misread: start, stop, confidence.")

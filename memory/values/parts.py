@@ -4,7 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Discriminator,
     FailFast,
@@ -19,13 +18,9 @@ from pydantic_core import PydanticCustomError
 
 from foxing.memory.compact_json import compact_json
 
+from .base import Input
+
 _NO_IMAGES = "images are not stored yet; leave the part out, or say in a text part what the image shows"
-
-
-class _Part(BaseModel):
-    """Base of all parts: immutable and strict; unknown fields are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 def _kind_of_arguments(value: Any) -> str | None:
@@ -59,7 +54,7 @@ def _names(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-class _TypedPart(_Part):
+class _TypedPart(Input):
     """A part that names its type in JSON."""
 
     model_config = ConfigDict(json_schema_extra=_require_type)
@@ -90,7 +85,7 @@ class ToolResult(_TypedPart):
     is_error: bool = Field(default=False, description="Whether the tool failed.")
 
 
-class ImagePart(_Part):
+class ImagePart(Input):
     """An image. Not stored yet: a message with an image is refused."""
 
     model_config = ConfigDict(json_schema_extra={"not": {}})
@@ -112,14 +107,14 @@ Part = Annotated[TextPart | ToolCall | ToolResult, Discriminator("type")]
 NewPart = Annotated[TextPart | ToolCall | ToolResult | ImagePart, Discriminator("type")]
 
 
-class Function(_Part):
+class Function(Input):
     """The function of a `FunctionCall`."""
 
     name: str = Field(min_length=1, max_length=200, description="Name of the tool.")
     arguments: Arguments = Field(description="Arguments: a string that holds a JSON object, or the object.")
 
 
-class FunctionCall(_Part):
+class FunctionCall(Input):
     """A tool call in the shape of OpenAI's chat messages."""
 
     id: str = Field(min_length=1, max_length=200, description="Id of the call; its result names it.")

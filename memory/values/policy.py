@@ -26,10 +26,10 @@ from foxing.memory.errors import InvalidPolicy
 from foxing.renderer.clock import later
 from foxing.renderer.tiers import OWN_TIERS, all_tiers, tier_rank
 
-from .base import Input, KnownTier, Moment, Tier, Value
+from .base import OPEN, Input, KnownTier, Moment, Tier, Value
 
 #: What ages count from: when the last message came into the bank or was said, or only when it was said.
-AgeFrom = Literal["arrival", "message"]
+AgeFrom = Annotated[Literal["arrival", "message"], OPEN]
 LONGEST = timedelta(days=36_525)  # 100 years
 #: In the schema; years, months and weeks are taken as well.
 _ISO_PATTERN = r"^P(?=[0-9T])([0-9]{1,4}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,6}(\.[0-9]{1,6})?S)?)?$"

@@ -10,13 +10,13 @@ from pydantic import Field, Strict
 from foxing.memory.errors import InvalidInput
 from foxing.renderer.marks import GAP_MARK
 
-from .base import INTEGRAL, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
+from .base import INTEGRAL, OPEN, Cursor, Input, Limit, Now, Tier, Timezone, Value, When
 from .messages import RecalledMessage, Role
 from .metadata import MetadataFilter, Scalar
 
 Fidelity = Literal["remembered", "verbatim"]
 Format = Literal["text", "images"]
-LeftOutReason = Literal["max_tokens", "not_verbatim", "unreadable"]
+LeftOutReason = Annotated[Literal["max_tokens", "not_verbatim", "unreadable"], OPEN]
 MAX_QUERY_CHARS = 10_000
 #: The reader that is shown pages as they are held; others have them laid out.
 NATIVE_READER = "native"

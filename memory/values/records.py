@@ -1,7 +1,8 @@
 """Records, and what is asked of them; these values are schemas of the HTTP interface as well."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, Field, JsonValue, Strict
 from pydantic_core import PydanticCustomError
@@ -193,3 +194,17 @@ class RecordSearch(Input):
     )
     cursor: Cursor = None
     refresh_ttl: bool = Field(False, description="Whether the records found live for their `ttl_s` from now on.")
+
+
+class RecordSearchFields(TypedDict, total=False):
+    """Fields of a `RecordSearch` as keyword arguments."""
+
+    namespace: Sequence[str]
+    exact: bool
+    query: str | None
+    filter: Sequence[Condition | Mapping[str, object]]
+    order: Literal["oldest", "newest", "updated"]
+    limit: int
+    offset: int
+    cursor: str | None
+    refresh_ttl: bool

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,8 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 @pytest.mark.parametrize("where", ["server", "database"])
-def test_an_example_runs(service: Service, name: str, where: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", f"foxing.integrations.{name}.example"]
+def test_an_example_runs(repository: Path, service: Service, name: str, where: str) -> None:
+    command = [sys.executable, "-W", "ignore", str(repository / "examples" / f"{name}_agent.py")]
     done = subprocess.run(
         [*command, *([service.url] if where == "server" else [])], capture_output=True, text=True, encoding="utf-8"
     )

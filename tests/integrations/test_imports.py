@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "sqlalchemy", "fastapi", "pydantic", "numpy")
+HEAVY = ("torch", "sqlalchemy", "fastapi", "numpy", "PIL")
 
 
 @pytest.mark.parametrize("module", ["foxing.integrations.client"])

@@ -22,10 +22,11 @@ from support.service import serve
 from foxing.api.logs import configure_logs
 from foxing.api.settings import InvalidSettings, Settings, load_settings
 from foxing.encoder.plugin import CodecOptions
-from foxing.integrations.client import Client, ClientError, ServiceOptions
+from foxing.integrations.client import Client, ServiceOptions
 from foxing.memory import DatabaseOptions, Memory, MemoryOptions, StorageError
 from foxing.memory.errors import EmbedderError
 from foxing.memory.index.model_endpoint import EndpointOptions
+from foxing.renderer.errors import FoxingError
 
 #: Folders of the package.
 ROOMS = ("renderer", "encoder", "memory", "api", "integrations")
@@ -152,7 +153,7 @@ def test_no_error_of_a_database_shows_its_password(database: str) -> None:
 
 @pytest.mark.parametrize("url", [URL, f"ftp://ana:{SECRET}@127.0.0.1", f"http://ana:{SECRET}@[::1"])
 def test_no_error_of_the_client_shows_a_secret(url: str) -> None:
-    with pytest.raises(ClientError) as caught, Client(ServiceOptions(url, api_key=SECRET, retry_for_s=0.01)) as client:
+    with pytest.raises(FoxingError) as caught, Client(ServiceOptions(url, api_key=SECRET, retry_for_s=0.01)) as client:
         client.banks()
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 

@@ -8,7 +8,7 @@ import pytest
 from anthropic.lib.tools import ToolError
 
 from foxing.integrations.anthropic import AsyncFoxingMemoryTool, FoxingMemoryTool
-from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, calls
+from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable
 from foxing.memory import Memory
 
 from ..deletion import delete_bank
@@ -97,11 +97,15 @@ def test_a_directory_that_is_too_large_is_not_moved_in_part(target: Target, bank
 
 def test_other_records_of_the_bank_are_no_files(target: Target, bank: str) -> None:
     with FoxingMemoryTool.connect(target, bank) as tool:
-        tool.connection.run(calls.write_records(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": "x"}]))
+        tool.connection.run(
+            lambda memory: memory.records.write(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": "x"}])
+        )
         tool.call(create("/memories/a", "x"))
         assert str(tool.call(view("/memories"))).count("\n") == 2
         tool.clear_all_memory()
-        assert [record.key for record in tool.connection.run(calls.search_records(bank)).records] == ["k"]
+        assert [record.key for record in tool.connection.run(lambda memory: memory.records.search(bank)).records] == [
+            "k"
+        ]
 
 
 def test_a_service_that_is_down_or_slow_is_an_error_that_says_so(bank: str) -> None:

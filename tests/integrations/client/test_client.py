@@ -20,23 +20,19 @@ from foxing.api.settings import load_settings
 from foxing.integrations.client import (
     AsyncClient,
     Client,
-    ClientError,
-    Conflict,
-    InvalidRequest,
     InvalidResponse,
-    NewMessage,
-    NotFound,
-    PutRecord,
     Refused,
     ServiceFailed,
     ServiceOptions,
     TimedOut,
     Unreachable,
-    calls,
     connect,
     transport,
 )
 from foxing.memory import Memory, MemoryOptions
+from foxing.memory.errors import Conflict, InvalidInput, NotFound
+from foxing.memory.values.base import Fields
+from foxing.renderer.errors import FoxingError
 
 from ..conftest import Service
 from .lossy import LossyServer, lossy_server
@@ -56,7 +52,7 @@ def lossy(service: Service) -> Iterator[LossyServer]:
         yield server
 
 
-def said(number: int) -> NewMessage:
+def said(number: int) -> Fields:
     return {
         "id": f"m{number}",
         "role": "user",
@@ -69,27 +65,27 @@ def test_lists_are_read_page_by_page(client: Client, bank: str) -> None:
     stored = client.import_messages(bank, (said(number) for number in range(7)))
     assert [part.stored for part in stored] == [7]
     assert [m.message_id for m in client.recall_all(bank, limit=2)] == [f"m{number}" for number in range(7)]
-    assert [m.text for m in client.export_messages(bank)] == [f"note {number}" for number in range(7)]
+    assert [m.text for m in client.export(bank)] == [f"note {number}" for number in range(7)]
     client.seal(bank, now="2026-01-06")
     assert [page.messages for page in client.all_pages(bank)] == [7]
-    writes: list[PutRecord] = [{"op": "put", "namespace": ["n"], "key": str(n), "value": n} for n in range(5)]
-    client.write_records(bank, writes)
-    assert [record.value for record in client.all_records(bank, ["n"], limit=2)] == [0, 1, 2, 3, 4]
+    writes: list[Fields] = [{"op": "put", "namespace": ["n"], "key": str(n), "value": n} for n in range(5)]
+    client.records.write(bank, writes)
+    assert [record.value for record in client.records.search_all(bank, namespace=["n"], limit=2)] == [0, 1, 2, 3, 4]
     assert bank in [each.id for each in client.all_banks()]
 
 
 async def use_asynchronously(url: str, bank: str) -> None:
     async with AsyncClient(url) as client:
         stored = [part async for part in client.import_messages(bank, (said(number) for number in range(3)))]
-        assert [part.ids for part in stored] == [("m0", "m1", "m2")]
+        assert [part.ids for part in stored] == [["m0", "m1", "m2"]]
         assert [message.message_id async for message in client.recall_all(bank, limit=2)] == ["m0", "m1", "m2"]
         assert (await client.message(bank, "m1")).text == "note 1"
         await client.seal(bank, now="2026-01-06")
         pages = [page async for page in client.all_pages(bank)]
         assert (await client.read_page(bank, pages[0].id)).messages[0].text == "note 0"
         assert (await client.pin(bank, pages[0].id)).pinned
-        await client.write_records(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
-        assert [record.value async for record in client.all_records(bank)] == [1]
+        await client.records.write(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
+        assert [record.value async for record in client.records.search_all(bank)] == [1]
         with pytest.raises(NotFound):
             await client.message(bank, "m9")
 
@@ -99,7 +95,7 @@ def test_the_asynchronous_client_does_the_same(service: Service, bank: str) -> N
 
 
 def test_an_error_says_what_the_problem_document_says(client: Client, bank: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidInput) as caught:
         client.store(bank, [{"role": "poet", "content": "x"}])  # type: ignore[typeddict-item]
     error = caught.value
     assert (error.problem, error.details.status) == ("invalid-request", 422)
@@ -116,9 +112,9 @@ def test_the_key_is_checked(tmp_path_factory: pytest.TempPathFactory) -> None:
         with Client(url) as client, pytest.raises(Refused, match="key"):
             client.banks()
         with Client(url, api_key="secret") as client:
-            assert client.banks().banks == ()
+            assert client.banks().banks == []
         with connect(url, "ana", api_key="wrong") as connection, pytest.raises(Refused) as caught:
-            connection.run(calls.banks())
+            connection.run(lambda memory: memory.banks())
         assert caught.value.problem == "unauthorized"
 
 
@@ -127,10 +123,10 @@ def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(lossy: Lossy
         lossy.lose = 2
         stored = client.store(bank, [{"role": "user", "content": "once"}])
         assert (stored.stored, lossy.requests) == (1, 3)
-        assert [message.text for message in client.export_messages(bank)] == ["once"]
-        first = client.write_records(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
+        assert [message.text for message in client.export(bank)] == ["once"]
+        first = client.records.write(bank, [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
         lossy.lose = 1
-        second = client.write_records(
+        second = client.records.write(
             bank,
             [{"op": "put", "namespace": ["n"], "key": "k", "value": 2, "if_version": first.changes[0].version}],
         )
@@ -196,7 +192,7 @@ def test_a_service_that_is_down_is_an_error_that_says_so() -> None:
     with Client(options) as client, pytest.raises(Unreachable, match="foxing serve"):
         client.banks()
     with connect(options, "ana") as connection, pytest.raises(Unreachable):
-        asyncio.run(connection.run_async(calls.banks()))
+        asyncio.run(connection.run_async(lambda memory: memory.banks()))
 
 
 def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
@@ -215,7 +211,7 @@ def test_a_slow_service_is_not_waited_for_and_the_key_is_named() -> None:
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nOops", ServiceFailed, "not as Foxing does"),
     ],
 )
-def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[ClientError], message: str) -> None:
+def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[FoxingError], message: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -233,7 +229,7 @@ def test_an_answer_of_another_server_is_an_error(response: bytes, kind: type[Cli
 
 @pytest.mark.parametrize("url", ["localhost:8765", "ftp://host", ""])
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(InvalidRequest, match="no address"):
+    with pytest.raises(InvalidInput, match="no address"):
         Client(url)
 
 
@@ -243,32 +239,32 @@ async def agents_write(url: str, bank: str) -> None:
 
         async def count() -> None:
             while True:
-                record = (await client.get_records(bank, [(("shared",), "count")])).records[0]
+                record = (await client.records.get(bank, [{"namespace": ["shared"], "key": "count"}])).records[0]
                 assert record is not None
                 assert isinstance(record.value, int)
-                put: PutRecord = {"op": "put", "namespace": ["shared"], "key": "count", "value": record.value + 1}
+                put: Fields = {"op": "put", "namespace": ["shared"], "key": "count", "value": record.value + 1}
                 try:
-                    await client.write_records(bank, [{**put, "if_version": record.version}])
+                    await client.records.write(bank, [{**put, "if_version": record.version}])
                     return
                 except Conflict:
                     continue
 
         async def agent(number: int) -> None:
             thread = f"agent-{number}"
-            turns: list[NewMessage] = [{"role": "user", "content": f"{thread} says {turn}"} for turn in range(2)]
+            turns: list[Fields] = [{"role": "user", "content": f"{thread} says {turn}"} for turn in range(2)]
             await client.store(bank, turns, thread=thread)
-            await client.write_records(bank, [{"op": "put", "namespace": [thread], "key": "k", "value": thread}])
+            await client.records.write(bank, [{"op": "put", "namespace": [thread], "key": "k", "value": thread}])
             if number % 25 == 0:
                 await count()
 
-        await client.write_records(bank, [{"op": "put", "namespace": ["shared"], "key": "count", "value": 0}])
+        await client.records.write(bank, [{"op": "put", "namespace": ["shared"], "key": "count", "value": 0}])
         await asyncio.gather(*map(agent, range(AGENTS)))
 
 
 def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(service: Service, client: Client, bank: str) -> None:
     asyncio.run(agents_write(service.url, bank))
-    said = Counter((message.thread, message.text) for message in client.export_messages(bank))
+    said = Counter((message.thread, message.text) for message in client.export(bank))
     threads = [f"agent-{number}" for number in range(AGENTS)]
     assert said == {(thread, f"{thread} says {turn}"): 1 for thread in threads for turn in range(2)}
-    notes = Counter((record.namespace[0], record.value) for record in client.all_records(bank, limit=500))
+    notes = Counter((record.namespace[0], record.value) for record in client.records.search_all(bank, limit=500))
     assert notes == {**{(thread, thread): 1 for thread in threads}, ("shared", AGENTS // 25): 1}

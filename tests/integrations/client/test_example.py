@@ -2,9 +2,10 @@
 
 import pytest
 
-from foxing.integrations.client import Target, example
+from examples import client_agent
+from foxing.integrations.client import Target
 
 
 def test_the_example_answers_from_memory(target: Target, bank: str, capsys: pytest.CaptureFixture[str]) -> None:
-    example.main(target, bank)
+    client_agent.main(target, bank)
     assert capsys.readouterr().out.endswith("assistant: You said: We ship Titan on 14 March.\n")

@@ -20,9 +20,11 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, TimedOut, Unreachable, calls, connect
+from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langchain import FoxingChatMessageHistory
 from foxing.memory import Memory
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.parts import ToolResult
 
 from ..client.lossy import lossy_server
 from ..conftest import Service
@@ -88,12 +90,12 @@ def test_clearing_erases_what_was_said_unless_it_is_to_stay(target: Target, bank
             history.add_user_message("hello")
             history.clear()
             assert history.messages == []
-            assert len(history.connection.run(calls.recall(bank)).spans) == left
+            assert len(history.connection.run(lambda memory: memory.recall(bank)).spans) == left
 
 
 def test_what_is_said_is_remembered_as_messages(history: FoxingChatMessageHistory) -> None:
     history.add_messages(MESSAGES)
-    spans = history.connection.run(calls.recall(history.connection.bank)).spans
+    spans = history.connection.run(lambda memory: memory.recall(history.connection.bank)).spans
     assert [(span.role, span.name, span.thread) for span in spans] == [
         ("system", None, "visit"),
         ("user", "mina", "visit"),
@@ -106,10 +108,10 @@ def test_what_is_said_is_remembered_as_messages(history: FoxingChatMessageHistor
     ]
     text = {"type": "text", "text": "Let me see."}
     call = {"type": "tool_call", "id": "c1", "name": "hours", "arguments": {"museum": "Munch", "days": [1, 2]}}
-    assert spans[2].parts == (text, call)
-    assert spans[3].parts == ({"type": "tool_result", "id": "c1", "content": "from 10 to 17", "is_error": True},)
+    assert [part.model_dump() for part in spans[2].parts or []] == [text, call]
+    assert spans[3].parts == [ToolResult(id="c1", content="from 10 to 17", is_error=True)]
     assert spans[4].text == "From 10 to 17.\nSo far."
-    found = history.connection.run(calls.recall(history.connection.bank, "museum", limit=1)).spans
+    found = history.connection.run(lambda memory: memory.recall(history.connection.bank, "museum", limit=1)).spans
     assert found[0].text == "When is the museum open?"
 
 
@@ -133,7 +135,7 @@ def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target
     pairs = [(shared[place].content, shared[place + 1].content) for place in range(0, 2 * AGENTS, 2)]
     assert Counter(pairs) == {("the same", f"{number}"): 1 for number in range(AGENTS)}
     with connect(target, bank) as connection:
-        spans = connection.run(calls.recall(bank, limit=500)).spans
+        spans = connection.run(lambda memory: memory.recall(bank, limit=500)).spans
     own_texts = {(f"agent-{n}", f"{n} {verb}"): 1 for n in range(AGENTS) for verb in ("asks", "answers")}
     shared_texts = {("shared", f"{n}"): 1 for n in range(AGENTS)} | {("shared", "the same"): AGENTS}
     assert Counter((span.thread, span.text) for span in spans) == own_texts | shared_texts
@@ -172,7 +174,7 @@ class Postcard(BaseMessage):
 def test_a_message_that_would_not_come_back_is_refused(
     history: FoxingChatMessageHistory, message: Any, reason: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=reason):
+    with pytest.raises(InvalidInput, match=reason):
         history.add_messages([HumanMessage("fine"), message])
     assert history.messages == []
 
@@ -180,7 +182,7 @@ def test_a_message_that_would_not_come_back_is_refused(
 def test_a_history_may_keep_its_messages_alone(target: Target, bank: str) -> None:
     with FoxingChatMessageHistory.connect(target, bank, "quiet", remember=False) as history:
         history.add_user_message("hello")
-        assert history.connection.run(calls.recall(bank)).spans == ()
+        assert history.connection.run(lambda memory: memory.recall(bank)).spans == []
 
 
 def test_a_service_that_is_down_or_slow_is_an_error_that_says_so(bank: str) -> None:
@@ -209,5 +211,5 @@ def test_a_bank_deleted_under_a_running_agent_has_an_empty_history(tmp_path: Pat
 
 @pytest.mark.parametrize("session_id", ["", "x" * 201, "a\nb"])
 def test_an_invalid_session_id_is_refused_at_once(tmp_path: Path, session_id: str) -> None:
-    with pytest.raises(InvalidRequest, match="no id of a conversation"):
+    with pytest.raises(InvalidInput, match="no id of a conversation"):
         FoxingChatMessageHistory.connect(tmp_path / "agent.db", "ana", session_id)

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 import pytest
 from langchain_core.documents import Document
 
-from foxing.integrations.client import Connection, InvalidRequest, NewMessage, Target, calls, connect
+from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.langchain import FoxingRetriever
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
 
 standard = pytest.importorskip("langchain_tests.integration_tests", reason="needs langchain-tests")
 
-TALK: list[NewMessage] = [
+TALK: list[Fields] = [
     {"id": "m1", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00:00Z"},
     {"id": "m2", "role": "assistant", "content": "Titan ships without maps.", "created_at": "2026-01-06T09:00:00Z"},
     {"id": "m3", "role": "user", "content": "Who tests Titan?", "created_at": "2026-01-07T09:00:00Z", "name": "mina"}
@@ -25,7 +27,7 @@ TALK: list[NewMessage] = [
 @pytest.fixture
 def connection(target: Target, bank: str) -> Iterator[Connection]:
     with connect(target, bank) as connection:
-        connection.run(calls.store(bank, TALK, thread="titan"))
+        connection.run(lambda memory: memory.store(bank, TALK, thread="titan"))
         yield connection
 
 
@@ -72,8 +74,8 @@ def test_a_document_says_where_it_is_from(connection: Connection) -> None:
 
 
 def test_documents_are_read_from_aged_pages(connection: Connection) -> None:
-    connection.run(calls.seal(connection.bank, now="2026-01-10"))
-    connection.run(calls.age(connection.bank, now="2026-03-01"))
+    connection.run(lambda memory: memory.seal(connection.bank, now="2026-01-10"))
+    connection.run(lambda memory: memory.age(connection.bank, now="2026-03-01"))
     found = FoxingRetriever(connection=connection, k=5).invoke("when do we ship Titan?")
     assert {(each.metadata["tier"], each.metadata["source"]) for each in found} == {("tiny", "decoded")}
     assert "14 March" in str([each.page_content for each in found])
@@ -112,7 +114,7 @@ def test_what_cannot_be_answered(connection: Connection, target: Target) -> None
         assert other.invoke("Titan") == []
     with pytest.raises(ValueError, match="500"):
         FoxingRetriever(connection=connection, k=501)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidInput):
         retriever.invoke("Titan", k=0)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidInput):
         FoxingRetriever(connection=connection, since="the day that never was").invoke("Titan")

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from langgraph.store.base import BaseStore, GetOp, InvalidNamespaceError, PutOp, SearchOp
 
-from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, TimedOut, Unreachable, calls, connect
+from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.langgraph import FoxingStore
 from foxing.memory import Memory
+from foxing.memory.errors import InvalidInput
+from foxing.memory.values.base import Fields
 
 from ..deletion import delete_bank
 
@@ -33,10 +35,8 @@ def test_a_prefix_does_not_match_the_name_of_another(store: FoxingStore) -> None
 
 
 def test_other_records_of_the_bank_are_not_items(store: FoxingStore) -> None:
-    writes = calls.write_records(
-        store.connection.bank, [{"op": "put", "namespace": ["notes"], "key": "k", "value": {"text": "tea"}}]
-    )
-    store.connection.run(writes)
+    write: Fields = {"op": "put", "namespace": ["notes"], "key": "k", "value": {"text": "tea"}}
+    store.connection.run(lambda memory: memory.records.write(store.connection.bank, [write]))
     store.put(("mine",), "k", {"text": "tea"})
     assert [item.namespace for item in store.search((), query="tea")] == [("mine",)]
     assert store.list_namespaces() == [("mine",)]
@@ -84,7 +84,7 @@ class Mood(StrEnum):
     ],
 )
 def test_a_value_that_would_not_come_back_is_refused(store: FoxingStore, value: dict[str, object], reason: str) -> None:
-    with pytest.raises(InvalidRequest, match=reason):
+    with pytest.raises(InvalidInput, match=reason):
         store.batch([PutOp(("n",), "fine", {"x": 1}), PutOp(("n",), "k", value)])
     assert store.search(("n",)) == []
 
@@ -105,9 +105,9 @@ def test_invalid_operations_do_nothing(store: FoxingStore) -> None:
         SearchOp((), filter={"a": {"lang": "en"}}),
         SearchOp((), limit=-1),
     ):
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(InvalidInput):
             store.batch([PutOp(("n",), "fine", {}), search])
-    with pytest.raises(InvalidRequest, match="minutes"):
+    with pytest.raises(InvalidInput, match="minutes"):
         store.put(("n",), "k", {}, ttl=0)
     assert store.search(()) == []
 

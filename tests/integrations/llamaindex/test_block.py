@@ -15,8 +15,9 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, Unreachable, calls, connect
+from foxing.integrations.client import ServiceOptions, Target, Unreachable, connect
 from foxing.integrations.llamaindex import FoxingMemoryBlock
+from foxing.memory.errors import InvalidInput
 
 from ..client.lossy import lossy_server
 from ..conftest import Service
@@ -44,7 +45,7 @@ def test_what_is_put_is_found_as_text(target: Target, bank: str) -> None:
     found = put(FoxingMemoryBlock.connect(target, bank), *said, session="chat")
     assert any("Titan ships on 14 March." in each.text for each in found if isinstance(each, TextBlock))
     with connect(target, bank) as connection:
-        spans = connection.run(calls.recall(bank)).spans
+        spans = connection.run(lambda memory: memory.recall(bank)).spans
     assert [(span.thread, span.role) for span in spans] == [
         ("chat", "user"),
         ("chat", "assistant"),
@@ -59,7 +60,7 @@ def test_what_stands_inside_other_blocks_is_remembered(target: Target, bank: str
     source = CitableBlock(title="Plan", source="plan.md", content=[TextBlock(text="Titan waits for customs.")])
     put(FoxingMemoryBlock.connect(target, bank), ChatMessage([call], role="assistant"), ChatMessage([source]))
     with connect(target, bank) as connection:
-        spans = connection.run(calls.recall(bank)).spans
+        spans = connection.run(lambda memory: memory.recall(bank)).spans
     assert "2026-03-14" in spans[0].text
     assert "Plan" in spans[1].text
     assert "Titan waits for customs." in spans[1].text
@@ -68,9 +69,11 @@ def test_what_stands_inside_other_blocks_is_remembered(target: Target, bank: str
 def test_a_reader_that_sees_gets_page_images(target: Target, bank: str) -> None:
     with connect(target, bank) as connection:
         connection.run(
-            calls.store(bank, [{"role": "user", "content": "Titan ships.", "created_at": "2026-01-05T09:00:00Z"}])
+            lambda memory: memory.store(
+                bank, [{"role": "user", "content": "Titan ships.", "created_at": "2026-01-05T09:00:00Z"}]
+            )
         )
-        connection.run(calls.seal(bank, now="2026-01-10"))
+        connection.run(lambda memory: memory.seal(bank, now="2026-01-10"))
     found = put(FoxingMemoryBlock.connect(target, bank, reader="claude"))
     (image,) = found
     assert isinstance(image, ImageBlock)
@@ -85,7 +88,7 @@ def test_a_hundred_agents_at_once_lose_nothing(target: Target, bank: str) -> Non
 
     asyncio.run(talk())
     with connect(target, bank) as connection:
-        spans = connection.run(calls.recall(bank, limit=500)).spans
+        spans = connection.run(lambda memory: memory.recall(bank, limit=500)).spans
     assert Counter((span.thread, span.text) for span in spans) == {(f"agent-{n}", f"{n}"): 1 for n in range(AGENTS)}
 
 
@@ -101,7 +104,7 @@ def test_lost_answers_and_repeated_puts_store_nothing_twice(service: Service, ba
 
 
 def test_bad_input(target: Target, bank: str) -> None:
-    with pytest.raises(InvalidRequest, match="message 0 is of type str"):
+    with pytest.raises(InvalidInput, match="message 0 is of type str"):
         put(FoxingMemoryBlock.connect(target, bank), "hello")
     assert put(FoxingMemoryBlock.connect(target, "no-such-bank")) == []
     with pytest.raises(ValueError, match="500"):

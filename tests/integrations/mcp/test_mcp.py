@@ -18,8 +18,8 @@ from support.faded import BANK as FADED
 from support.faded import make_faded_bank
 from support.service import check_problem, serve
 
-from foxing.integrations.client import Connection, calls, connect
-from foxing.integrations.mcp import example
+from examples import mcp_agent
+from foxing.integrations.client import Connection, connect
 from foxing.integrations.mcp.banks import fixed
 from foxing.integrations.mcp.server import make_server
 from foxing.memory import Memory
@@ -245,7 +245,7 @@ def command(*arguments: str) -> StdioServerParameters:
 
 
 def test_the_example_answers_from_memory(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    asyncio.run(example.main(f"{service.url}/x/mcp/mcp-example"))
+    asyncio.run(mcp_agent.main(f"{service.url}/x/mcp/mcp-example"))
     assert "We ship Titan on 14 March." in capsys.readouterr().out.splitlines()[-1]
 
 
@@ -295,7 +295,7 @@ def test_a_hundred_agents_write_at_once(service: Service, bank: str) -> None:
 
 
 def assert_all_are_there(connection: Connection) -> None:
-    found = connection.run(calls.recall(connection.bank, limit=500)).spans
+    found = connection.run(lambda memory: memory.recall(connection.bank, limit=500)).spans
     said = sorted((message.thread, message.text) for message in found)
     assert said == sorted((f"agent-{number}", f"agent {number} was here") for number in range(100))
 

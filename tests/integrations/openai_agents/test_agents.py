@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from agents import TResponseInputItem
 
-from foxing.integrations.client import InvalidRequest, ServiceOptions, Target, TimedOut, Unreachable, calls, connect
+from foxing.integrations.client import ServiceOptions, Target, TimedOut, Unreachable, connect
 from foxing.integrations.openai_agents import FoxingSession
 from foxing.memory import Memory
+from foxing.memory.errors import InvalidInput
 
 from ..client.lossy import lossy_server
 from ..conftest import Service
@@ -45,7 +46,7 @@ def test_a_hundred_agents_at_once_lose_nothing_and_mix_nothing_up(target: Target
     pairs = [(shared[place].get("content"), shared[place + 1].get("content")) for place in range(0, 2 * AGENTS, 2)]
     assert Counter(pairs) == {("the same", f"{number}"): 1 for number in range(AGENTS)}
     with connect(target, bank) as connection:
-        spans = connection.run(calls.recall(bank, limit=500)).spans
+        spans = connection.run(lambda memory: memory.recall(bank, limit=500)).spans
     own_texts = {(f"agent-{n}", f"{n} {verb}"): 1 for n in range(AGENTS) for verb in ("asks", "answers")}
     shared_texts = {("shared", f"{n}"): 1 for n in range(AGENTS)} | {("shared", "the same"): AGENTS}
     assert Counter((span.thread, span.text) for span in spans) == own_texts | shared_texts
@@ -119,7 +120,7 @@ def test_a_bank_deleted_under_a_running_agent_is_an_empty_one(tmp_path: Path, ba
 def test_an_item_that_would_not_come_back_is_refused(target: Target, bank: str, items: Any, reason: str) -> None:
     async def use() -> list[TResponseInputItem]:
         async with FoxingSession.connect(target, bank, "chat") as session:
-            with pytest.raises(InvalidRequest, match=reason):
+            with pytest.raises(InvalidInput, match=reason):
                 await session.add_items(items)
             return await session.get_items()
 
@@ -128,5 +129,5 @@ def test_an_item_that_would_not_come_back_is_refused(target: Target, bank: str, 
 
 @pytest.mark.parametrize("session_id", ["", "x" * 201, "a\nb"])
 def test_an_invalid_session_id_is_refused_at_once(tmp_path: Path, session_id: str) -> None:
-    with pytest.raises(InvalidRequest, match="no id of a conversation"):
+    with pytest.raises(InvalidInput, match="no id of a conversation"):
         FoxingSession.connect(tmp_path / "agent.db", "ana", session_id)

@@ -3,19 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from foxing.integrations.client import JsonInput, NewMessage, Role
+from foxing.memory.values.base import Fields
+from foxing.memory.values.messages import Role
 
 #: A part of a message's content.
-Part = dict[str, JsonInput]
+Part = dict[str, object]
 
 _MOST_NAME_CHARS = 200
 
 
-def message(role: Role, parts: Sequence[Part], name: object = None) -> NewMessage | None:
+def message(role: Role, parts: Sequence[Part], name: object = None) -> Fields | None:
     """A message of these parts; None if there are none. A name that messages cannot have is left out."""
     if not parts:
         return None
-    said: NewMessage = {"role": role, "content": list(parts)}
+    said: Fields = {"role": role, "content": list(parts)}
     if _is_name(name):
         said["name"] = str(name)
     return said

@@ -1,7 +1,7 @@
 """An agent with tools whose conversation goes on later, and that retrieves what was said in other conversations.
 
-python -m foxing.integrations.langchain.example                         # in a database of its own
-python -m foxing.integrations.langchain.example http://127.0.0.1:8765   # on a server
+python examples/langchain_agent.py                         # in a database of its own
+python examples/langchain_agent.py http://127.0.0.1:8765   # on a server
 """
 
 import sys

@@ -1,13 +1,15 @@
 """An agent with a memory: recalls before it answers, and stores what was said.
 
-python -m foxing.integrations.client.example                           in a database in this folder
-python -m foxing.integrations.client.example http://127.0.0.1:8765     in a running service
+python examples/client_agent.py                           in a database in this folder
+python examples/client_agent.py http://127.0.0.1:8765     in a running service
 """
 
 import sys
 from collections.abc import Sequence
 
-from foxing.integrations.client import Connection, NewMessage, Target, calls, connect
+from foxing.integrations.client import Connection, Target, connect
+from foxing.memory.errors import NotFound
+from foxing.memory.values.base import Fields
 
 BANK = "example"
 SAID = ("My name is Mina, and I prefer tea.", "We ship Titan on 14 March.", "When do we ship Titan?")
@@ -22,11 +24,14 @@ def model(question: str, remembered: Sequence[str]) -> str:
 
 def answer(connection: Connection, question: str) -> str:
     """One turn of the agent."""
-    recall = calls.recall(connection.bank, question, limit=3, max_tokens=500)
-    found = connection.run(recall.or_missing(None))
-    said = model(question, [span.text for span in found.spans] if found is not None else [])
-    turn: list[NewMessage] = [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
-    connection.run(calls.store(connection.bank, turn, thread="example"))
+    try:
+        found = connection.run(lambda memory: memory.recall(connection.bank, question, limit=3, max_tokens=500))
+        remembered = [span.text for span in found.spans]
+    except NotFound:  # nothing was stored yet
+        remembered = []
+    said = model(question, remembered)
+    turn: list[Fields] = [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
+    connection.run(lambda memory: memory.store(connection.bank, turn, thread="example"))
     return said
 
 

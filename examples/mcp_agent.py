@@ -1,7 +1,7 @@
 """An agent that has its memory from an MCP server: it calls the tools that the server lists.
 
-python -m foxing.integrations.mcp.example                                        in a database in this folder
-python -m foxing.integrations.mcp.example http://127.0.0.1:8765/x/mcp/example    in a running service
+python examples/mcp_agent.py                                        in a database in this folder
+python examples/mcp_agent.py http://127.0.0.1:8765/x/mcp/example    in a running service
 """
 
 import asyncio
@@ -13,9 +13,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import TextContent
 
 from foxing.integrations.client import connect
-
-from .banks import fixed
-from .server import make_server
+from foxing.integrations.mcp.banks import fixed
+from foxing.integrations.mcp.server import make_server
 
 SAID = ("We ship Titan on 14 March.", "When do we ship Titan?")
 

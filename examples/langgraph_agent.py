@@ -1,7 +1,7 @@
 """An agent that remembers facts about its user from one conversation to the next.
 
-python -m foxing.integrations.langgraph.example                         # in a database of its own
-python -m foxing.integrations.langgraph.example http://127.0.0.1:8765   # on a server
+python examples/langgraph_agent.py                         # in a database of its own
+python examples/langgraph_agent.py http://127.0.0.1:8765   # on a server
 """
 
 import sys

@@ -1,7 +1,7 @@
 """An agent whose conversation goes on later, and that recalls what was said in other conversations.
 
-python -m foxing.integrations.openai_agents.example                         # in a database of its own
-python -m foxing.integrations.openai_agents.example http://127.0.0.1:8765   # on a server
+python examples/openai_agents_agent.py                         # in a database of its own
+python examples/openai_agents_agent.py http://127.0.0.1:8765   # on a server
 """
 
 import asyncio
@@ -14,8 +14,9 @@ from agents import Agent, Model, ModelResponse, RunConfig, RunContextWrapper, Ru
 from agents.items import TResponseOutputItem, TResponseStreamEvent
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
-from foxing.integrations.client import Recalled, Target, calls
+from foxing.integrations.client import Target
 from foxing.integrations.openai_agents import FoxingSession
+from foxing.memory.errors import NotFound
 
 
 @function_tool
@@ -53,8 +54,11 @@ async def converse(session: FoxingSession, said: str, answers: Sequence[TRespons
     """One turn of a conversation."""
 
     async def instructions(context: RunContextWrapper[None], agent: Agent[None]) -> str:
-        call = calls.recall(session.connection.bank, said, limit=3).or_missing(Recalled((), 0, (), None))
-        recalled = await session.connection.run_async(call)
+        connection = session.connection
+        try:
+            recalled = await connection.run_async(lambda memory: memory.recall(connection.bank, said, limit=3))
+        except NotFound:  # nothing was said yet
+            return "Answer briefly."
         lines = [f"{span.created_at:%Y-%m-%d} {span.role} in {span.thread}: {span.text}" for span in recalled.spans]
         return "Answer briefly. You recall:\n" + "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """An agent that recalls in one session what was said in another.
 
-python -m foxing.integrations.llamaindex.example                         # in a database of its own
-python -m foxing.integrations.llamaindex.example http://127.0.0.1:8765   # on a server
+python examples/llamaindex_agent.py                         # in a database of its own
+python examples/llamaindex_agent.py http://127.0.0.1:8765   # on a server
 """
 
 import asyncio

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from foxing.integrations.client import AsyncMemory
-from foxing.memory import ContextRequest, Memory, NotFound, Policy
+from foxing.memory import AsyncMemory, AsyncRecordStore, ContextRequest, Memory, NotFound, Policy, RecordStore
 
 SAID = {"id": "m", "role": "user", "content": "We ship Titan on 14 March.", "created_at": "2026-01-05T09:00:00Z"}
 
@@ -31,7 +30,7 @@ async def use(path: Path) -> None:
         assert (await memory.set_policy("ana", Policy(keep_text="always"))).keep_text == "always"
         assert (await memory.policy("ana")).keep_text == "always"
         assert (await memory.bank("ana")).messages == (await memory.banks()).banks[0].messages == 1
-        await memory.run(memory.records.write, "ana", [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
+        await memory.records.write("ana", [{"op": "put", "namespace": ["n"], "key": "k", "value": 1}])
         with pytest.raises(NotFound):
             await memory.bank("ben")
 
@@ -42,9 +41,9 @@ def test_its_methods_are_those_of_a_memory(database_path: Path) -> None:
         assert memory.records.search("ana").records[0].value == 1
 
 
-def test_calls_run_beside_each_other_and_the_event_loop_goes_on(shared_memory: Memory, bank: str) -> None:
-    async def run() -> int:
-        memory = AsyncMemory(shared_memory, threads=4)
+def test_calls_run_beside_each_other_and_the_event_loop_goes_on(database_path: Path) -> None:
+    async def run(opened: Memory) -> int:
+        memory = AsyncMemory(opened, threads=4)
         turns = 0
 
         async def count() -> None:
@@ -54,10 +53,18 @@ def test_calls_run_beside_each_other_and_the_event_loop_goes_on(shared_memory: M
                 turns += 1
 
         counting = asyncio.create_task(count())
-        stores = (memory.store(bank, [{"role": "user", "content": f"note {number}"}]) for number in range(20))
+        stores = (memory.store("ana", [{"role": "user", "content": f"note {number}"}]) for number in range(20))
         await asyncio.gather(*stores)
         counting.cancel()
         return turns
 
-    assert asyncio.run(run()) > 20
-    assert shared_memory.bank(bank).messages == 20
+    with Memory(database_path) as opened:
+        assert asyncio.run(run(opened)) > 20
+        assert opened.bank("ana").messages == 20
+
+
+def test_every_method_of_a_memory_can_be_awaited() -> None:
+    apart = {"now", "warm", "jobs", "bulk", "codec", "queue_depth", "database_url", "store_each", "embed_new"}
+    public = {name for name in vars(Memory) | vars(Memory.__base__) if not name.startswith("_")}
+    assert public - apart <= {name for name in vars(AsyncMemory)}
+    assert {name for name in vars(RecordStore) if not name.startswith("_")} <= set(vars(AsyncRecordStore))

@@ -1,7 +1,7 @@
 """Claude keeps notes in its memory tool, and reads them in the next conversation.
 
-python -m foxing.integrations.anthropic.example                         # in a database of its own
-python -m foxing.integrations.anthropic.example http://127.0.0.1:8765   # on a server
+python examples/anthropic_agent.py                         # in a database of its own
+python examples/anthropic_agent.py http://127.0.0.1:8765   # on a server
 """
 
 import sys
@@ -13,12 +13,12 @@ import httpx2
 from anthropic import Anthropic, DefaultHttpxClient
 
 from foxing.integrations.anthropic import FoxingMemoryTool
-from foxing.integrations.client import JsonInput, Target
+from foxing.integrations.client import Target
 
 MODEL = "claude-sonnet-5-5"
 NOTES = "/memories/mina.md"
 
-Block = Mapping[str, JsonInput]
+Block = Mapping[str, object]
 
 
 def scripted_client(answers: Sequence[Block]) -> Anthropic:
@@ -30,7 +30,7 @@ def scripted_client(answers: Sequence[Block]) -> Anthropic:
 
     def respond(request: httpx2.Request) -> httpx2.Response:
         block = next(remaining)
-        message: dict[str, JsonInput] = {
+        message: dict[str, object] = {
             "id": "msg-1",
             "type": "message",
             "role": "assistant",
@@ -50,7 +50,7 @@ def saying(text: str) -> Block:
     return {"type": "text", "text": text}
 
 
-def calling(command: str, **arguments: JsonInput) -> Block:
+def calling(command: str, **arguments: object) -> Block:
     return {"type": "tool_use", "id": f"call-{command}", "name": "memory", "input": {"command": command, **arguments}}
 
 

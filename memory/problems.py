@@ -2,22 +2,24 @@
 
 from typing import Any, Final
 
-from pydantic import Field
-
-from .base import Value
+from pydantic import BaseModel, ConfigDict, Field
 
 TYPE_PREFIX: Final = "urn:foxing:problem:"
 
 
-class FieldError(Value):
+class FieldError(BaseModel):
     """One error in a request."""
+
+    model_config = ConfigDict(frozen=True)
 
     where: str = Field(description="Path of the field, for example `body.messages.0.created_at`.")
     message: str = Field(description="What is wrong and how to correct it.")
 
 
-class Problem(Value):
+class Problem(BaseModel):
     """A problem document (RFC 9457, `application/problem+json`)."""
+
+    model_config = ConfigDict(frozen=True)
 
     type: str = Field(description="Stable identifier of the kind of problem.", examples=[TYPE_PREFIX + "not-found"])
     title: str = Field(description="Short summary, always the same for a `type`.", examples=["Not found"])
