@@ -18,8 +18,8 @@ def client_module() -> str:
         rule = unasync.Rule(f"{SOURCE.parent}/", f"{folder}/", additional_replacements=NAMES)
         unasync.unasync_files([str(SOURCE)], [rule])
         made = (Path(folder) / SOURCE.name).read_text(encoding="utf-8")
-    _, _, body = made.partition("\n")
+    body = HEAD + made.partition("\n")[2]
     for command in (("check", "--fix-only", "--unsafe-fixes", "--quiet", "--select", "I,UP028"), ("format", "--quiet")):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(SOURCE.with_name("client.py")), "-"]
         body = subprocess.run(ruff, input=body, capture_output=True, text=True, encoding="utf-8", check=True).stdout
-    return HEAD + body
+    return body
