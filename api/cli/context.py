@@ -5,18 +5,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from .output import Timezone, printable, system_timezone, write_json
 from .progress import Advance, progress
 
 if TYPE_CHECKING:
     from foxing.api.settings import Settings
-    from foxing.memory import DatabaseOptions, Memory
+    from foxing.memory import BankInfo, DatabaseOptions, Memory, PageInfo
     from foxing.renderer import FoxingError
 
 PIPE_COLUMNS = 240
@@ -59,13 +58,15 @@ class State:
     @property
     def console(self) -> Console:
         """stdout, for results. Piped output is wide, so that tables do not wrap."""
-        console = Console(markup=False, highlight=False)
-        return console if console.is_terminal else Console(markup=False, highlight=False, width=PIPE_COLUMNS)
+        console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
+        if not console.is_terminal:
+            console.width = PIPE_COLUMNS
+        return console
 
     @property
     def error_console(self) -> Console:
         """stderr, for progress and errors."""
-        return Console(stderr=True, markup=False, highlight=False)
+        return Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
     @property
     def says_progress(self) -> bool:
@@ -97,8 +98,39 @@ class State:
         if self.as_json:
             sys.stderr.write(json.dumps(problem_of(error).document(), ensure_ascii=False) + "\n")
         else:
-            self.error_console.print(Text(printable(encodable(explained(error))), style="red"), soft_wrap=True)
+            self.error_console.print(printable(encodable(explained(error))), style="red")
         return 2 if isinstance(error, InvalidSettings) else 1
+
+
+class _Part(Protocol):
+    """A part of a list."""
+
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Part)
+
+
+def _parts(listing: Callable[[str | None], P]) -> Iterator[P]:
+    """Every part of a list. `listing`: gives the part that a cursor begins."""
+    cursor = None
+    while True:
+        part = listing(cursor)
+        yield part
+        cursor = part.next_cursor
+        if cursor is None:
+            return
+
+
+def all_banks(memory: "Memory") -> "list[BankInfo]":
+    """Every bank of the database."""
+    return [bank for part in _parts(lambda cursor: memory.banks(limit=500, cursor=cursor)) for bank in part.banks]
+
+
+def all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":
+    """Every page of a bank."""
+    return [page for part in _parts(lambda cursor: memory.pages(bank, limit=500, cursor=cursor)) for page in part.pages]
 
 
 def state_of(context: typer.Context) -> State:

@@ -18,5 +18,4 @@ def demo(
     from foxing.api.demo.run import run_demo
 
     refuse_stream("--output", output)
-    state = state_of(context)
-    run_demo(output, state.console, state.as_json)
+    run_demo(state_of(context), output)

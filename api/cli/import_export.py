@@ -75,12 +75,10 @@ def import_messages(
             console.print(
                 f"{path}: {report.messages} messages in {report.threads} threads, "
                 f"{report.stored} stored, {report.duplicates} already stored",
-                soft_wrap=True,
-                markup=False,
             )
         first = next((report.ageing for _, report in reports if report.ageing is not None), None)
         if first is not None:
-            console.print(f"these messages are {forecast_text(first, asker)}", soft_wrap=True)
+            console.print(f"these messages are {forecast_text(first, asker)}")
 
     state.answer({"files": [{"file": str(path), **jsonable(report)} for path, report in reports]}, show)
 
@@ -115,7 +113,7 @@ def export_messages(
     if output is not None:
         state.answer(
             {"messages": count, "output": str(output)},
-            lambda console: console.print(f"{count} messages written to {output}", soft_wrap=True, markup=False),
+            lambda console: console.print(f"{count} messages written to {output}"),
         )
 
 

@@ -67,28 +67,28 @@ def age(
 
 
 def _show(console: Console, report: "AgeReport", asker: Timezone) -> None:
-    rows = table("page", "from", "to", "messages", "tokens", "bytes", "text", right=("messages", "tokens", "bytes"))
-    for move in report.moved:
-        rows.add_row(
-            *(move.page_id, move.from_tier, move.to_tier, f"{move.messages:,}"),
+    rows = [
+        (
+            *(move.page_id, move.from_tier, move.to_tier, move.messages),
             f"{move.vision_tokens_before:,} → {move.vision_tokens_after:,}",
             f"{move.bytes_before:,} → {move.bytes_after:,}",
             "dropped" if move.drops_text else "",
         )
-    if report.moved:
-        console.print(rows)
+        for move in report.moved
+    ]
+    if rows:
+        console.print(table("page, from, to, >messages, >tokens, >bytes, text", rows))
     _show_words(console, report)
     moved, purged = ("would move", "would be purged") if report.dry_run else ("moved", "purged")
     console.print(
         f"{asker.show(report.now)}: {len(report.moved)} pages {moved}; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}; "
         f"{report.purged} trash entries {purged}",
-        soft_wrap=True,
     )
     for page in report.unreadable:
-        console.print(f"page {page.page_id} is left as it is: {page.reason}", soft_wrap=True)
+        console.print(f"page {page.page_id} is left as it is: {page.reason}")
     for forecast in report.ahead:
-        console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}", soft_wrap=True)
+        console.print(f"page {forecast.page_id} at {forecast.tier}: {forecast_text(forecast, asker)}")
 
 
 def _show_words(console: Console, report: "AgeReport") -> None:
@@ -96,11 +96,11 @@ def _show_words(console: Console, report: "AgeReport") -> None:
     known = [move.words for move in report.moved if move.words is not None]
     if not known:
         return
-    rows = table("class", "words", "would stay", right=("words", "would stay"))
+    rows = []
     for name in dict.fromkeys(name for words in known for name in words):
         counts = [words[name] for words in known if name in words]
-        rows.add_row(name.replace("_", " "), f"{sum(c.words for c in counts):,}", f"{sum(c.kept for c in counts):,}")
-    console.print(rows)
+        rows.append((name.replace("_", " "), sum(c.words for c in counts), sum(c.kept for c in counts)))
+    console.print(table("class, >words, >would stay", rows))
     console.print(f"words of {len(known)} of {len(report.moved)} pages; `foxing preview PAGE` shows the text of one")
 
 
@@ -128,27 +128,27 @@ def undo(
 
 
 def _show_undo(console: Console, report: "UndoReport", asker: Timezone) -> None:
-    rows = table("page", "from", "to", "messages", "dropped", "tokens", "bytes", "text", right=("messages", "tokens"))
-    for page in report.restored:
-        rows.add_row(
-            *(page.page_id, page.from_tier, page.to_tier, f"{page.messages:,}", asker.show(page.dropped_at)),
+    rows = [
+        (
+            *(page.page_id, page.from_tier, page.to_tier, page.messages, asker.show(page.dropped_at)),
             f"{page.vision_tokens_before:,} → {page.vision_tokens_after:,}",
             f"{page.bytes_before:,} → {page.bytes_after:,}",
             "restored" if page.text_restored else "",
         )
-    if report.restored:
-        console.print(rows)
+        for page in report.restored
+    ]
+    if rows:
+        console.print(table("page, from, to, >messages, dropped, >tokens, >bytes, text", rows))
     console.print(
         f"{len(report.restored)} pages restored and pinned; vision tokens {report.vision_tokens_before:,} → "
         f"{report.vision_tokens_after:,}, bytes {report.bytes_before:,} → {report.bytes_after:,}",
-        soft_wrap=True,
     )
     if report.purged:
-        console.print(f"the exact text of {len(report.purged)} pages was purged; only a backup has it", soft_wrap=True)
+        console.print(f"the exact text of {len(report.purged)} pages was purged; only a backup has it")
     if report.busy:
-        console.print(f"{len(report.busy)} pages are held by another process; run it again", soft_wrap=True)
+        console.print(f"{len(report.busy)} pages are held by another process; run it again")
     for left in report.unreadable:
-        console.print(f"page {left.page_id} is left as it is: {left.reason}", soft_wrap=True)
+        console.print(f"page {left.page_id} is left as it is: {left.reason}")
 
 
 def erase(
@@ -183,12 +183,10 @@ def erase(
         console.print(
             f"{report.messages:,} messages erased; {len(report.pages) - deleted} pages encoded again, "
             f"{deleted} deleted; bytes {report.bytes_before:,} → {report.bytes_after:,}",
-            soft_wrap=True,
         )
         if not report.log_erased:
             console.print(
                 "traces are left, because the write-ahead log or object storage is in use; the clock erases them later",
-                soft_wrap=True,
             )
 
     state.answer(report, show)

@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -100,10 +100,19 @@ def system_timezone() -> str:
         return datetime.now(UTC).astimezone().isoformat()[-6:]
 
 
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """An empty table. Columns in `right` are right-aligned; the first column never wraps."""
+def table(columns: str, rows: Iterable[Sequence[str | int | None]]) -> Table:
+    """A table. `columns`: their names, separated by `, `; one with `>` before it is right-aligned, and the first never
+    wraps. Numbers are shown with thousands separators, None as an empty cell."""
     result = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        justify: Literal["left", "right"] = "right" if column in right else "left"
-        result.add_column(column, justify=justify, overflow="fold", no_wrap=number == 0)
+    for number, column in enumerate(columns.split(", ")):
+        name = column.removeprefix(">")
+        result.add_column(name, justify="left" if name == column else "right", overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        result.add_row(*map(_cell_text, row))
     return result
+
+
+def _cell_text(cell: str | int | None) -> str:
+    if cell is None:
+        return ""
+    return printable(cell) if isinstance(cell, str) else f"{cell:,}"

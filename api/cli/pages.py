@@ -1,16 +1,12 @@
 """`pages`, `read` and `preview`: list the pages of a bank, read one, and show how it would fade."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from .context import BankOption, JsonOption, TimezoneOption, state_of
+from .context import BankOption, JsonOption, TimezoneOption, all_pages, state_of
 from .output import jsonable, printable, table, underlined
-
-if TYPE_CHECKING:
-    from foxing.memory import Memory, PageInfo
 
 #: Explains the marks on a page.
 LEGEND = (
@@ -42,9 +38,9 @@ def read(
         times = sorted(message.created_at for message in reading.messages)
         if times:
             head += f", {asker.show(times[0])} to {asker.show(times[-1])}"
-        console.print(Text(printable(head), style="dim"), soft_wrap=True)
-        console.print(Text(LEGEND, style="dim"), soft_wrap=True)
-        console.print(underlined(reading.text, reading.uncertain), soft_wrap=True)
+        console.print(printable(head), style="dim")
+        console.print(LEGEND, style="dim")
+        console.print(underlined(reading.text, reading.uncertain))
 
     state.answer(reading, show)
 
@@ -68,23 +64,22 @@ def preview(
             f"page {found.page_id}, {found.from_tier} → {found.to_tier}: vision tokens "
             f"{found.vision_tokens_before:,} → {found.vision_tokens_after:,}, bytes {found.token_bytes_before:,} → "
             f"{found.token_bytes_after:,}",
-            soft_wrap=True,
         )
-        rows = table("class", "words", "kept", "share", right=("words", "kept", "share"))
-        for name, count in found.words.items():
-            share = f"{count.kept / count.words:.0%}"
-            rows.add_row(name.replace("_", " "), f"{count.words:,}", f"{count.kept:,}", share)
-        console.print(rows)
+        rows = [
+            (name.replace("_", " "), count.words, count.kept, f"{count.kept / count.words:.0%}")
+            for name, count in found.words.items()
+        ]
+        console.print(table("class, >words, >kept, >share", rows))
         for message in found.messages:
             console.print()
             ends = ("begins on an earlier page", message.begins_before), ("goes on on a later page", message.goes_on)
             if said := " and ".join(words for words, so in ends if so):
-                console.print(Text(f"only a part: it {said}", style="dim"), soft_wrap=True)
+                console.print(f"only a part: it {said}", style="dim")
             if message.before == message.after:
-                console.print(Text(printable(f"same:   {message.before}")), soft_wrap=True)
+                console.print(printable(f"same:   {message.before}"))
                 continue
-            console.print(Text(printable(f"before: {message.before}"), style="dim"), soft_wrap=True)
-            console.print(Text(printable(f"after:  {message.after}")), soft_wrap=True)
+            console.print(printable(f"before: {message.before}"), style="dim")
+            console.print(printable(f"after:  {message.after}"))
 
     state.answer(found, show)
 
@@ -96,30 +91,20 @@ def pages(
     state = state_of(context)
     asker = state.timezone(timezone)
     with state.memory() as memory:
-        infos = _all_pages(memory, bank)
+        infos = all_pages(memory, bank)
 
     def show(console: Console) -> None:
-        rows = table(
-            *("page", "tier", "from", "to", "messages", "tokens", "bytes", "confidence", "flags"),
-            right=("messages", "tokens", "bytes", "confidence"),
-        )
-        for page in infos:
-            flags = ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on)
-            rows.add_row(
-                *(page.id, page.tier, asker.show(page.first_at), asker.show(page.last_at), f"{page.messages:,}"),
-                *(f"{page.vision_tokens:,}", f"{page.bytes:,}", f"{page.confidence:.2%}", flags),
+        rows = [
+            (
+                *(page.id, page.tier, asker.show(page.first_at), asker.show(page.last_at)),
+                *(page.messages, page.vision_tokens, page.bytes, f"{page.confidence:.2%}"),
+                ", ".join(name for name, on in (("pinned", page.pinned), ("text", page.text_kept)) if on),
             )
-        console.print(rows)
+            for page in infos
+        ]
+        columns = "page, tier, from, to, >messages, >tokens, >bytes, >confidence, flags"
+        console.print(table(columns, rows))
         if infos:
             console.print("confidence is that of what is left; `foxing read PAGE` says how much that is", style="dim")
 
     state.answer({"pages": [jsonable(page) for page in infos], "next_cursor": None}, show)
-
-
-def _all_pages(memory: "Memory", bank: str) -> "list[PageInfo]":
-    result = memory.pages(bank, limit=500)
-    infos = list(result.pages)
-    while result.next_cursor is not None:
-        result = memory.pages(bank, limit=500, cursor=result.next_cursor)
-        infos += result.pages
-    return infos

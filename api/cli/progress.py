@@ -21,7 +21,7 @@ def lines(console: Console, state: Callable[[], str]) -> Iterator[None]:
 
     def print_lines() -> None:
         while not ended.wait(LINE_EVERY_S):
-            console.print(f"{state()}, {monotonic() - started:.0f} s", soft_wrap=True)
+            console.print(f"{state()}, {monotonic() - started:.0f} s")
 
     thread = Thread(target=print_lines, name="progress", daemon=True)
     thread.start()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from .output import Timezone, printable, underlined
@@ -81,7 +80,7 @@ def recall(
 
     def show(console: Console) -> None:
         for span in result.spans:
-            _show_span(console, span, asker)
+            show_span(console, span, asker)
         more = "" if result.next_cursor is None else "; raise --limit or --max-tokens to see more"
         console.print(f"{len(result.spans)} messages, {result.text_tokens} text tokens{more}")
         for reason, number in Counter(left.reason for left in result.left_out).items():
@@ -104,12 +103,13 @@ def _condition(text: str) -> tuple[str, "Scalar"]:
     return key, value if isinstance(parsed, (dict, list)) else parsed
 
 
-def _show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> None:
+def show_span(console: Console, span: "RecalledMessage", asker: Timezone) -> None:
+    """Prints a message with where it comes from, and its uncertain characters underlined."""
     speaker = span.role if span.name is None else f"{span.role} {span.name}"
     source = span.source if span.tier is None else f"{span.source} at {span.tier}"
     sure = "" if span.source != "decoded" else f", {span.kept_percent}% kept, confidence {span.confidence:.1%}"
     beside = "" if span.neighbour_of is None else f", beside {span.neighbour_of}"
     head = f"{asker.show(span.created_at)}  {speaker}  [{span.thread}]  {source}{sure}{beside}"
-    console.print(Text(printable(head), style="dim"), soft_wrap=True)
-    console.print(underlined(span.text, span.uncertain), soft_wrap=True)
+    console.print(printable(head), style="dim")
+    console.print(underlined(span.text, span.uncertain))
     console.print()

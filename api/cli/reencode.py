@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from .banks import all_banks
-from .context import JsonOption, state_of
+from .context import JsonOption, all_banks, state_of
 from .output import printable, table
 from .pool import ActorGpusOption, ActorsOption, PoolOptions, RayOption
 
@@ -45,26 +44,24 @@ def reencode(
 
 
 def _show(console: Console, reports: "list[ReencodingReport]") -> None:
-    numbers = ("pages", "current", "busy", "unreadable", "bytes", "confidence")
-    rows = table("bank", *numbers, right=numbers)
+    rows = []
     for report in reports:
         before, after = report.confidence_before, report.confidence_after
         confidence = "" if before is None else f"{before:.2%}"
-        rows.add_row(
-            printable(report.bank),
-            *(f"{count:,}" for count in (len(report.reencoded), report.current, len(report.busy))),
-            f"{len(report.unreadable):,}",
-            f"{report.bytes_before:,} → {report.bytes_after:,}",
-            confidence if after is None else f"{confidence} → {after:.2%}",
+        rows.append(
+            (
+                *(report.bank, len(report.reencoded), report.current, len(report.busy), len(report.unreadable)),
+                f"{report.bytes_before:,} → {report.bytes_after:,}",
+                confidence if after is None else f"{confidence} → {after:.2%}",
+            )
         )
-    if reports:
-        console.print(rows)
+    if rows:
+        columns = "bank, >pages, >current, >busy, >unreadable, >bytes, >confidence"
+        console.print(table(columns, rows))
     for report in reports:
         for page in report.unreadable:
-            console.print(
-                f"page {page.page_id} is left as it is: {printable(page.reason)}", soft_wrap=True, markup=False
-            )
+            console.print(f"page {page.page_id} is left as it is: {printable(page.reason)}")
     pages = sum(len(report.reencoded) for report in reports)
     verb = "would be reencoded" if any(report.dry_run for report in reports) else "reencoded"
     size = f"{sum(r.bytes_before for r in reports):,} → {sum(r.bytes_after for r in reports):,}"
-    console.print(f"{pages:,} pages {verb}; bytes of vision tokens {size}", soft_wrap=True)
+    console.print(f"{pages:,} pages {verb}; bytes of vision tokens {size}")

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from .banks import all_banks
-from .context import JsonOption, state_of
+from .context import JsonOption, all_banks, state_of
 from .output import printable, table
 
 if TYPE_CHECKING:
@@ -38,10 +37,7 @@ def reindex(
 
 
 def _show(console: Console, reports: "list[EmbeddingReport]") -> None:
-    rows = table("bank", "embedder", "embedded", "indexed", "left", right=("embedded", "indexed", "left"))
-    for report in reports:
-        counts = [f"{number:,}" for number in (report.embedded, report.indexed, report.left)]
-        rows.add_row(printable(report.bank), report.embedder, *counts)
-    if reports:
-        console.print(rows)
+    rows = [(report.bank, report.embedder, report.embedded, report.indexed, report.left) for report in reports]
+    if rows:
+        console.print(table("bank, embedder, >embedded, >indexed, >left", rows))
     console.print(f"{sum(report.embedded for report in reports):,} messages embedded")

@@ -7,16 +7,16 @@ from typing import Any
 
 import zstandard
 
-from foxing.encoder import Codec, PageDrawer, annotate_page
+from foxing.api.cli.context import all_pages
 from foxing.encoder.bench.comparison import WordComparison, compare_message
 from foxing.encoder.bench.word_classes import WordClass
 from foxing.encoder.bench.word_lists import ENGLISH
-from foxing.memory import InvalidInput, Memory
-from foxing.renderer import Entry, Page, render, shown_text, tier_rank, transcribe_spans
-
-from .originals import all_pages
+from foxing.memory import InvalidInput, Memory, NewMessage, PageReading
+from foxing.renderer import tier_rank
 
 ZSTD_LEVEL = 19
+#: The bank of the page that is shown at every tier.
+SHOWN_BANK = "shown"
 _FACTS = (WordClass.NAME, WordClass.NUMBER, WordClass.DATE, WordClass.NEGATION)
 
 
@@ -54,36 +54,29 @@ class TierRow:
         return {**asdict(self), "bits_per_character": round(self.bits_per_character, 3)}
 
 
-def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, Page]) -> list[TierRow]:
-    """One row per tier that holds pages, sharpest first. `originals`: pages as first sealed, by id."""
-    ids: dict[str, list[str]] = {}
-    vision_tokens: dict[str, int] = {}
-    for page in all_pages(memory, bank):
-        ids.setdefault(page.tier, []).append(page.id)
-        vision_tokens[page.tier] = vision_tokens.get(page.tier, 0) + page.vision_tokens
+def measure_tiers(memory: Memory, bank: str, originals: Mapping[str, PageReading]) -> list[TierRow]:
+    """One row per tier that holds pages, sharpest first. `originals`: pages as read when they were sealed, by id."""
+    pages = all_pages(memory, bank)
     rows = []
-    for tier in sorted(ids, key=tier_rank):
-        tokens = [memory.page_tokens(bank, page_id) for page_id in ids[tier]]
+    for tier in sorted({page.tier for page in pages}, key=tier_rank):
+        at_tier = [page for page in pages if page.tier == tier]
+        before = [originals[page.id] for page in at_tier]
+        after = [memory.read_page(bank, page.id) for page in at_tier]
         counted = WordComparison()
-        left: list[str] = []
-        for page_id in ids[tier]:
-            original = originals[page_id]
-            parts = zip(original.spans, transcribe_spans(original), strict=True)
-            texts = {span.message_id: part.text for span, part in parts}
-            reading = memory.read_page(bank, page_id)
-            left.append(reading.text)
+        for original, reading in zip(before, after, strict=True):
+            texts = {message.message_id: message.text for message in original.messages}
             for message in reading.messages:
                 compare_message(texts[message.message_id], message.text, message.gaps, ENGLISH, counted)
-        typeset = [shown_text(originals[page_id].cells) for page_id in ids[tier]]
+        full_text, left = [reading.text for reading in before], [reading.text for reading in after]
         rows.append(
             TierRow(
                 tier=tier,
-                pages=len(tokens),
-                characters=sum(map(len, typeset)),
+                pages=len(at_tier),
+                characters=sum(map(len, full_text)),
                 characters_left=sum(map(len, left)),
-                vision_tokens=vision_tokens[tier],
-                token_bytes=sum(len(part.to_bytes()) for part in tokens),
-                zstd_bytes=_zstd_bytes(typeset),
+                vision_tokens=sum(page.vision_tokens for page in at_tier),
+                token_bytes=sum(len(memory.page_tokens(bank, page.id).to_bytes()) for page in at_tier),
+                zstd_bytes=_zstd_bytes(full_text),
                 zstd_bytes_left=_zstd_bytes(left),
                 words=counted.words.total(),
                 words_kept=counted.right.total(),
@@ -100,20 +93,22 @@ def _zstd_bytes(texts: Sequence[str]) -> int:
     return len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(stream))
 
 
-def write_page(page: Page, messages: Mapping[str, Entry], codec: Codec, output: Path) -> list[Path]:
-    """Writes `page-<tier>.png`, and `page-<tier>.txt` with the text decoded from it, for each tier of `codec`.
+def write_page(memory: Memory, messages: Sequence[NewMessage], output: Path) -> list[Path]:
+    """Seals `messages` in a bank of their own, and writes its first page as `page-<tier>.png`, and `page-<tier>.txt`
+    with the text decoded from it, for each tier of the codec.
 
-    `messages`: those on the page, by id. Returns the files. Raises `InvalidInput` if one cannot be written.
+    Returns the files. Raises `InvalidInput` if one cannot be written.
     """
+    tiers = sorted(memory.codec.tiers, key=tier_rank)
+    memory.set_policy(SHOWN_BANK, {"fresh": tiers[0], "steps": []})
+    memory.store(SHOWN_BANK, messages)
+    page_id = memory.seal(SHOWN_BANK).pages[0]
     files: list[Path] = []
-    drawer, annotated = PageDrawer(codec), annotate_page(page, messages)
-    for tier in sorted(codec.tiers, key=tier_rank):
-        drawn = drawer.draw([annotated], tier)[0]
-        reading = drawn.reading or codec.decode([drawn.tokens])[0]
-        rows = (shown_text(row).rstrip() for row in reading.cells[: len(drawn.cells)])
+    for tier in tiers:
         picture, text = output / f"page-{tier}.png", output / f"page-{tier}.txt"
+        rows = (line.text.rstrip() for line in memory.read_page(SHOWN_BANK, page_id, tier).lines)
         try:
-            render(drawn.cells, page.layout, tier).save(picture)
+            picture.write_bytes(memory.page_image(SHOWN_BANK, page_id, tier))
             text.write_text("\n".join(rows) + "\n", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise InvalidInput(f"{picture} cannot be written ({error.strerror}); choose another --output") from error

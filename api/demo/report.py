@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from foxing.api.cli.output import minute
-from foxing.memory import NewMessage, RecalledMessage, RecallResult
+from foxing.api.cli.output import Timezone, table
+from foxing.api.cli.recall import show_span
+from foxing.memory import NewMessage, RecallResult
 
 from .conversation import ENDS_AT, SEOUL
 from .measurement import TierRow
 
-_COLUMNS = ("tier", "pages", "vision tokens", "bytes", "bits/char", "words left", "facts left", "never said")
-#: The full text of the pages and what is left of it, and each as zstd compresses it.
-_TEXT_COLUMNS = ("tier", "full text", "zstd -19 of it", "left", "zstd -19 of what is left")
+TIMEZONE = Timezone("Asia/Seoul", SEOUL)
 
 
 @dataclass(frozen=True)
@@ -57,34 +54,37 @@ class DemoResult:
         }
 
 
-def show_introduction(console: Console, messages: Sequence[NewMessage]) -> None:
+def introduction(messages: Sequence[NewMessage]) -> str:
     """Says what the demo is about to do."""
-    console.print(
+    return (
         f"Storing {len(messages):,} messages of an agent and its user, dated "
-        f"{minute(messages[0].created_at, SEOUL)} to {minute(ENDS_AT, SEOUL)}, while their pages are sealed and age in "
-        "simulated time.",
-        soft_wrap=True,
+        f"{TIMEZONE.show(messages[0].created_at)} to {TIMEZONE.show(ENDS_AT)}, while their pages are sealed and age in "
+        "simulated time."
     )
 
 
 def show_result(console: Console, result: DemoResult) -> None:
     """Prints the pages by tier, the answer to the question, and the files written."""
-    pages = _table(f"Pages by tier on {minute(ENDS_AT, SEOUL)}", _COLUMNS)
-    texts = _table("Their text, in characters, and as zstd compresses it, in bytes", _TEXT_COLUMNS)
-    for row in result.tiers:
-        pages.add_row(
-            *(row.tier, str(row.pages), f"{row.vision_tokens:,}", f"{row.token_bytes:,}"),
-            f"{row.bits_per_character:.2f}",
-            f"{row.words_kept / row.words:.1%}",
-            f"{row.facts_kept / max(1, row.facts):.1%}",
-            f"{row.words_invented}",
-        )
-        sizes = (row.characters, row.zstd_bytes, row.characters_left, row.zstd_bytes_left)
-        texts.add_row(row.tier, *(f"{size:,}" for size in sizes))
-    console.print(pages)
-    console.print(texts)
+    pages = table(
+        "tier, >pages, >vision tokens, >bytes, >bits/char, >words left, >facts left, >never said",
+        [
+            (
+                *(row.tier, row.pages, row.vision_tokens, row.token_bytes, f"{row.bits_per_character:.2f}"),
+                f"{row.words_kept / row.words:.1%}",
+                f"{row.facts_kept / max(1, row.facts):.1%}",
+                row.words_invented,
+            )
+            for row in result.tiers
+        ],
+    )
+    texts = table(
+        "tier, >full text, >zstd -19 of it, >left, >zstd -19 of what is left",
+        [(row.tier, row.characters, row.zstd_bytes, row.characters_left, row.zstd_bytes_left) for row in result.tiers],
+    )
+    console.print(f"\nPages by tier on {TIMEZONE.show(ENDS_AT)}", pages, sep="\n")
+    console.print("\nTheir text, in characters, and as zstd compresses it, in bytes", texts, sep="\n")
     console.print(
-        "Bytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full "
+        "\nBytes and bits/char: the vision tokens, over the characters of the full text. zstd -19 compresses the full "
         "text of the pages as one stream, of which nothing fades; beside it stands what is left, compressed the same "
         "way. Words left: of the words that were said, those still read from the vision tokens; facts are names, "
         "numbers, dates and negations; never said: words that are read and were not there. A vision token is a unit "
@@ -92,30 +92,10 @@ def show_result(console: Console, result: DemoResult) -> None:
         style="dim",
     )
     for answer in result.answers:
-        console.print(Text.assemble((f"> {answer.question}", "bold")))
+        console.print(f"> {answer.question}\n", style="bold")
         for span in answer.recall.spans:
-            console.print(_span_text(span), soft_wrap=True)
-        console.print()
+            show_span(console, span, TIMEZONE)
     console.print(
         f"{len(result.files)} files in {result.files[0].parent}: one page at every tier, and the text decoded from "
         f"each. Took {result.seconds:.0f} s.",
-        soft_wrap=True,
     )
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in columns:
-        table.add_column(name, justify="left" if name == "tier" else "right")
-    return table
-
-
-def _span_text(span: RecalledMessage) -> Text:
-    """The span with its uncertain runs in reverse video."""
-    tier = f", {span.tier}" if span.tier else ""
-    text = Text(f"\n{minute(span.created_at, SEOUL)} {span.name or span.role}", style="cyan")
-    text.append(f"  {span.source}{tier}, {span.kept_percent}% kept, confidence {span.confidence:.3f}\n", style="dim")
-    body = Text(span.text, style="default")
-    for start, stop, _ in span.uncertain:
-        body.stylize("reverse", start, stop)
-    return text.append_text(body)

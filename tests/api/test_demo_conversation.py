@@ -1,6 +1,5 @@
 """The demo: its conversation, and what it prints."""
 
-import io
 import json
 import re
 from collections import Counter
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from rich.console import Console
 
+from foxing.api.cli.context import State
 from foxing.api.demo.conversation import DECIDED_AT, ENDS_AT, SEED, STARTS_AT, demo_conversation
 from foxing.api.demo.run import OLD_QUESTION, QUESTION, run_demo
 from foxing.encoder import load_codec
@@ -83,15 +82,17 @@ def test_every_slot_is_filled_and_every_character_is_in_the_repertoire(conversat
     assert set(text) - set(repertoire.characters) <= {"\n"}
 
 
-def test_the_demo_answers_from_aged_pages(conversation: list[NewMessage], tmp_path: Path) -> None:
+def test_the_demo_answers_from_aged_pages(
+    conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Uses the last weeks only: the whole year takes a minute."""
     weeks = [m for m in conversation if m.created_at is not None and m.created_at > DECIDED_AT - timedelta(weeks=2)]
-    screen = io.StringIO()
-    assert run_demo(tmp_path / "out", Console(file=screen, width=120), False, weeks) == 0
-    shown = screen.getvalue()
+    run_demo(State(), tmp_path / "out", weeks)
+    shown = capsys.readouterr().out
     assert QUESTION in shown
     assert re.search(
-        r"2026-03-06 17:5\d \+09:00 (assistant|Mina)  decoded, small, 100% kept, confidence [01]\.\d", shown
+        r"2026-03-06 17:5\d \+09:00  (assistant|user Mina)  \[titan\]  decoded at small, 100% kept",
+        shown,
     )
     assert re.search(r"tier .* full text .* zstd -19 of it .* left .* zstd -19 of what is left", shown)
     for tier in ("large", "base", "small", "tiny", "micro"):
@@ -103,7 +104,7 @@ def test_the_demo_answers_from_aged_pages(conversation: list[NewMessage], tmp_pa
 def test_the_demo_prints_json(
     conversation: list[NewMessage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_demo(tmp_path, Console(file=io.StringIO()), True, conversation[-20:])
+    run_demo(State(as_json=True), tmp_path, conversation[-20:])
     document = json.loads(capsys.readouterr().out)
     assert document["messages"] == 20
     assert document["pages"] == sum(tier["pages"] for tier in document["tiers"])
@@ -119,4 +120,4 @@ def test_the_demo_prints_json(
 def test_an_output_that_cannot_be_created_fails_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match="choose another --output"):
-        run_demo(tmp_path / "file" / "out", Console(file=io.StringIO()), False)
+        run_demo(State(), tmp_path / "file" / "out")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,20 +15,6 @@ from .bench_tables import show_result
 if TYPE_CHECKING:
     from foxing.encoder import Codec
     from foxing.encoder.bench import PageSet
-
-
-class PageLimits(NamedTuple):
-    """Which pages of the texts to measure."""
-
-    #: Pages to leave out at the start of each file.
-    skip: int | None
-    per_file: int
-    per_group: int | None
-
-    @property
-    def of_one_file(self) -> int:
-        """How many pages of a group with one file."""
-        return self.per_file if self.per_group is None else min(self.per_file, self.per_group)
 
 
 def bench(
@@ -112,34 +98,38 @@ def bench(
     decoder.
     """
     from foxing.encoder import load_codec
+    from foxing.encoder.bench import load_texts
+    from foxing.encoder.bench.plot import plot_classes as draw_classes
+    from foxing.encoder.bench.plot import plot_curve
 
-    from .bench_run import BenchRun
+    from .bench_run import BenchOptions, run_bench
 
     refuse_stream("--plot", *(plot or ()))
     refuse_stream("--plot-classes", *(plot_classes or ()))
     state = state_of(context)
     settings = state.settings()
     codec = load_codec(settings.codec, settings.device, settings.codecs.get(settings.codec))
-    tiers = _tiers(codec, tier or ())
-    limits = PageLimits(skip, pages, group_pages)
-    with text_files(texts or ()) as files:
-        groups = _text_groups(codec, files, limits) if texts or not identifiers else {}
-    run = BenchRun(state, codec, _with_identifiers(codec, groups, identifiers), tiers)
-    engines = run.load_baselines() if baselines else None
-    result = run.measure(degraded=degraded, ageing=ageing)
-    if characters:
-        result.characters = run.measure_characters()
-    if engines is not None:
-        result.baselines = run.compare(engines, baseline_pages)
-    if speed:
-        result.speed = run.measure_speed(settings.device)
-    result.plot(plot or ())
-    result.plot_classes(plot_classes or ())
+    tiers = chosen_tiers(codec, tier or ())
+    groups = {}
+    if texts:
+        with text_files(texts) as files:
+            groups = load_texts(files, codec, skip=skip, limit=pages, group_limit=group_pages)
+    elif not identifiers:
+        groups = {"demo": _demo_texts(codec, pages if group_pages is None else min(pages, group_pages))}
+    groups = _with_identifiers(codec, groups, identifiers)
+    options = BenchOptions(
+        degraded, ageing, characters, baseline_pages if baselines else None, settings.device if speed else None
+    )
+    result = run_bench(state, codec, groups, tiers, options)
+    for path in plot or ():
+        plot_curve(result.rows, path, () if result.baselines is None else result.baselines.rows)
+    for path in plot_classes or ():
+        draw_classes(result.rows, path)
     state.answer(result.to_dict(), lambda console: show_result(console, result))
 
 
-def _tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
-    """The tiers to measure: `names` without repetitions, or all. Raises `CodecError` for one the codec lacks."""
+def chosen_tiers(codec: "Codec", names: Sequence[str]) -> list[str]:
+    """`names` without repetitions, or all tiers of the codec. Raises `CodecError` for one that it lacks."""
     from foxing.encoder import CodecError
 
     for name in names:
@@ -165,16 +155,13 @@ def text_files(arguments: Sequence[str]) -> "Iterator[list[tuple[str | None, Pat
         yield files
 
 
-def _text_groups(codec: "Codec", files: Sequence[tuple[str | None, Path]], limits: PageLimits) -> "dict[str, PageSet]":
-    """The pages of `files` by group, or those of the demo's conversation."""
-    from foxing.encoder.bench import load_texts, texts_of
-
-    if files:
-        return load_texts(files, codec, skip=limits.skip, limit=limits.per_file, group_limit=limits.per_group)
+def _demo_texts(codec: "Codec", limit: int) -> "PageSet":
+    """The first pages of the demo's conversation."""
     from foxing.api.demo.conversation import demo_conversation
+    from foxing.encoder.bench import texts_of
 
     messages = [message.model_dump(exclude={"created_at", "id", "thread"}) for message in demo_conversation()]
-    return {"demo": texts_of([{"id": "demo", "lang": "en", "messages": messages}], codec, limits.of_one_file)}
+    return texts_of([{"id": "demo", "lang": "en", "messages": messages}], codec, limit)
 
 
 def _with_identifiers(codec: "Codec", groups: "dict[str, PageSet]", pages: int) -> "dict[str, PageSet]":

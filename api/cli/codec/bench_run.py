@@ -1,9 +1,8 @@
 """One run of `codec bench`, and its results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
 
 from foxing.api.cli.context import State
 from foxing.encoder import Codec, capabilities_of
@@ -15,31 +14,17 @@ from foxing.encoder.bench import (
     measure_characters,
     measure_speed,
 )
-from foxing.encoder.bench.baselines import Baseline, BaselineRow, load_baselines
-from foxing.encoder.bench.plan import compare_with, plan_rows, run_plan, storage_of, warm_up
-from foxing.encoder.bench.plot import plot_classes, plot_curve
+from foxing.encoder.bench.baselines import BaselineRow, load_baselines
+from foxing.encoder.bench.plan import StorageRow, compare_with, plan_rows, run_plan, storage_of, warm_up
 
 
-@dataclass(frozen=True)
-class BaselineEngines:
-    """The OCR engines to compare with."""
-
-    loaded: Sequence[Baseline]
-    #: Why an engine is not available, by its name.
-    unavailable: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class NotCompared:
+class NotCompared(TypedDict):
     """An engine that was not compared with."""
 
     engine: str
     why: str
-    #: The group that it cannot read; None if the engine is not available at all.
-    language: str | None = None
-
-    def to_dict(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    #: The group that it cannot read; left out if the engine is not available at all.
+    language: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -50,84 +35,69 @@ class BaselineComparison:
     not_compared: Sequence[NotCompared]
 
 
-@dataclass
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to measure besides pages as they are drawn."""
+
+    degraded: bool
+    ageing: bool
+    characters: bool
+    #: Pages of each group that other engines read; None for no comparison.
+    baseline_pages: int | None
+    #: Where the codec is loaded to time it; None for no timing.
+    speed_on: str | None
+
+
+@dataclass(frozen=True)
 class BenchResult:
     """Everything one run measured; None for what was not requested."""
 
     rows: Sequence[BenchRow]
     #: Effect of each storage dtype on the decoder's logits, per tier; None unless the codec's tokens can be quantized.
-    storage: Sequence[Mapping[str, Any]] | None = None
-    characters: Sequence[CharacterRow] | None = None
-    baselines: BaselineComparison | None = None
-    speed: CodecSpeed | None = None
+    storage: Sequence[StorageRow] | None
+    characters: Sequence[CharacterRow] | None
+    baselines: BaselineComparison | None
+    speed: CodecSpeed | None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of `codec bench --json`."""
         document: dict[str, Any] = {"rows": [row.to_dict() for row in self.rows]}
         if self.storage is not None:
-            document["storage"] = [dict(row) for row in self.storage]
+            document["storage"] = self.storage
         if self.characters is not None:
             document["characters"] = [row.to_dict() for row in self.characters]
         if self.baselines is not None:
             document["rivals"] = [row.to_dict() for row in self.baselines.rows]
-            document["not_compared"] = [item.to_dict() for item in self.baselines.not_compared]
+            document["not_compared"] = self.baselines.not_compared
         if self.speed is not None:
             document["speed"] = self.speed.to_dict()
         return document
 
-    def plot(self, paths: Sequence[Path]) -> None:
-        """Plots the share of characters read right against bytes per page to each of `paths`."""
-        for path in paths:
-            plot_curve(self.rows, path, () if self.baselines is None else self.baselines.rows)
 
-    def plot_classes(self, paths: Sequence[Path]) -> None:
-        """Plots the share of the words of each class that are read right to each of `paths`."""
-        for path in paths:
-            plot_classes(self.rows, path)
-
-
-@dataclass(frozen=True)
-class BenchRun:
-    """Measures one codec. Methods show a progress bar and raise `CodecError`."""
-
-    state: State
-    codec: Codec
-    #: Pages to measure, by name of their group.
-    groups: Mapping[str, PageSet]
-    tiers: Sequence[str]
-
-    def measure(self, *, degraded: bool, ageing: bool) -> BenchResult:
-        """What is kept, accuracy, size and calibration per group and tier."""
-        with self.state.progress("measuring") as progress:
-            warm_up(self.codec, self.groups, self.tiers)
-            plan = plan_rows(self.codec, self.groups, self.tiers, degraded=degraded, ageing=ageing)
-            result = BenchResult(run_plan(plan, progress))
-        quantizable = capabilities_of(self.codec).quantizable
-        if quantizable is not None:
-            with self.state.progress("storage") as progress:
-                result.storage = storage_of(quantizable, self.groups, self.tiers, progress)
-        return result
-
-    def measure_characters(self) -> Sequence[CharacterRow]:
-        """Accuracy per kind of character and tier."""
-        with self.state.progress("characters") as progress:
-            return measure_characters(self.codec, self.tiers, progress)
-
-    def load_baselines(self) -> BaselineEngines:
-        """The engines that are installed, and why the others are not available."""
-        return BaselineEngines(*load_baselines())
-
-    def compare(self, engines: BaselineEngines, pages: int) -> BaselineComparison:
-        """Results of `engines` on the first `pages` pages of each group."""
-        with self.state.progress("baselines") as progress:
-            rows, skipped = compare_with(engines.loaded, self.codec, self.groups, self.tiers, pages, progress)
-        unavailable = [NotCompared(name, why) for name, why in engines.unavailable.items()]
-        unreadable = [NotCompared(item["engine"], item["why"], item["language"]) for item in skipped]
-        return BaselineComparison(rows, [*unavailable, *unreadable])
-
-    def measure_speed(self, device: str) -> CodecSpeed:
-        """Times of loading, drawing, encoding and decoding on the pages of the first group."""
-        with self.state.progress("speed") as progress:
-            speed = measure_speed(self.codec, next(iter(self.groups.values())), self.tiers, device)
-            progress(1, 1)
-        return speed
+def run_bench(
+    state: State, codec: Codec, groups: Mapping[str, PageSet], tiers: Sequence[str], options: BenchOptions
+) -> BenchResult:
+    """Measures `codec` on the pages of `groups`, by name, with a progress bar for each part. Raises `CodecError`."""
+    engines = None if options.baseline_pages is None else load_baselines()
+    with state.progress("measuring") as progress:
+        warm_up(codec, groups, tiers)
+        plan = plan_rows(codec, groups, tiers, degraded=options.degraded, ageing=options.ageing)
+        rows = run_plan(plan, progress)
+    storage = characters = baselines = speed = None
+    quantizable = capabilities_of(codec).quantizable
+    if quantizable is not None:
+        with state.progress("storage") as progress:
+            storage = storage_of(quantizable, groups, tiers, progress)
+    if options.characters:
+        with state.progress("characters") as progress:
+            characters = measure_characters(codec, tiers, progress)
+    if engines is not None and options.baseline_pages is not None:
+        loaded, unavailable = engines
+        with state.progress("baselines") as progress:
+            compared, skipped = compare_with(loaded, codec, groups, tiers, options.baseline_pages, progress)
+        missing = [NotCompared(engine=name, why=why) for name, why in unavailable.items()]
+        baselines = BaselineComparison(compared, [*missing, *(NotCompared(**group) for group in skipped)])
+    if options.speed_on is not None:
+        with state.progress("speed"):
+            speed = measure_speed(codec, next(iter(groups.values())), tiers, options.speed_on)
+    return BenchResult(rows, storage, characters, baselines, speed)

@@ -1,7 +1,7 @@
 """The tables of `codec bench`."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -9,6 +9,7 @@ from foxing.api.cli.output import table
 
 if TYPE_CHECKING:
     from foxing.encoder.bench import BenchRow, CharacterRow, CodecSpeed
+    from foxing.encoder.bench.plan import StorageRow
 
     from .bench_run import BaselineComparison, BenchResult
 
@@ -45,119 +46,122 @@ def show_result(console: Console, result: "BenchResult") -> None:
 
 def _show_rows(console: Console, rows: "Sequence[BenchRow]") -> None:
     """What is kept and in how many bytes, then how sure and how fast the codec is."""
-    numbers = (
-        *("pages", "kept", "accuracy", "silent/10k", "invented/M", "bits/char", "zstd", "PPMd"),
-        *("B/page", "tokens/page", "×BPE"),
+    columns = (
+        "tier, text, image, >pages, >kept, >accuracy, >silent/10k, >invented/M, >bits/char, >zstd, >PPMd, "
+        ">B/page, >tokens/page, >×BPE"
     )
-    shown = table("tier", "text", "image", *numbers, right=numbers)
-    for row in rows:
-        shown.add_row(
-            *(row.tier, row.language, row.condition, f"{row.pages}", f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
-            *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:.0f}", *_rates(row)),
+    kept = [
+        (
+            *(row.tier, row.language, row.condition, row.pages, f"{row.kept_share:.2%}", f"{row.accuracy:.3%}"),
+            *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_per_million:.0f}", f"{row.bits_per_character:.2f}"),
+            f"{row.zstd_bits_per_character:.2f}",
+            None if row.ppmd_bits_per_character is None else f"{row.ppmd_bits_per_character:.2f}",
             *(f"{row.bytes_per_page:,.0f}", f"{row.vision_tokens / row.pages:,.0f}", f"{row.compression:.1f}"),
         )
-    console.print(shown)
-    console.print(UNIT_NOTE, soft_wrap=True)
-    _show_confidence(console, rows)
-
-
-def _rates(row: "BenchRow") -> tuple[str, str, str]:
-    """Bits per character: ours, of zstd -19 and of PPMd."""
-    ppmd = "" if row.ppmd_bits_per_character is None else f"{row.ppmd_bits_per_character:.2f}"
-    return f"{row.bits_per_character:.2f}", f"{row.zstd_bits_per_character:.2f}", ppmd
-
-
-def _show_confidence(console: Console, rows: "Sequence[BenchRow]") -> None:
-    numbers = ("chars", "kept right", "ECE", "flagged", "of errors", "unread", "enc ms", "dec ms")
-    shown = table("tier", "text", "image", *numbers, right=numbers)
-    for row in rows:
-        shown.add_row(
-            *(row.tier, row.language, row.condition, f"{row.characters:,}", f"{row.kept_accuracy:.3%}"),
+        for row in rows
+    ]
+    console.print(table(columns, kept))
+    console.print(UNIT_NOTE)
+    columns = "tier, text, image, >chars, >kept right, >ECE, >flagged, >of errors, >unread, >enc ms, >dec ms"
+    confidence = [
+        (
+            *(row.tier, row.language, row.condition, row.characters, f"{row.kept_accuracy:.3%}"),
             *(f"{row.calibration_error:.4f}", f"{row.flagged_share:.2%}", f"{row.flagged_errors_share:.1%}"),
-            *(f"{row.unread_pages}", f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
+            *(row.unread_pages, f"{row.encode_ms:.0f}", f"{row.decode_ms:.0f}"),
         )
-    console.print(shown)
+        for row in rows
+    ]
+    console.print(table(columns, confidence))
 
 
 def _show_classes(console: Console, rows: "Sequence[BenchRow]") -> None:
     """Which words are read right, by class, and how many were invented."""
-    shares = ("names", "numbers", "dates", "negations", "rare", "content", "common", "ids")
-    numbers = (*shares, "invented/M", "recalled", "B/page")
-    shown = table("tier", "text", "image", "encoded", *numbers, right=numbers)
-    for row in rows:
-        words = (row.names, row.numbers, row.dates, row.negations, row.rare_words, row.content_words, row.common_words)
-        shown.add_row(
-            *(row.tier, row.language, row.condition, row.path),
-            *(_share(share) for share in (*words, row.identifiers)),
-            *(f"{row.invented_words_per_million:.0f}", _share(row.recalled_text_tokens), f"{row.bytes_per_page:,.0f}"),
+    columns = (
+        "tier, text, image, encoded, >names, >numbers, >dates, >negations, >rare, >content, >common, >ids, "
+        ">invented/M, >recalled, >B/page"
+    )
+    shown = [
+        (
+            *(row.tier, row.language, row.condition, row.path, _share(row.names), _share(row.numbers)),
+            *(_share(row.dates), _share(row.negations), _share(row.rare_words), _share(row.content_words)),
+            *(_share(row.common_words), _share(row.identifiers), f"{row.invented_words_per_million:.0f}"),
+            *(_share(row.recalled_text_tokens), f"{row.bytes_per_page:,.0f}"),
         )
-    console.print(shown)
-    console.print(CLASSES_NOTE, soft_wrap=True)
+        for row in rows
+    ]
+    console.print(table(columns, shown))
+    console.print(CLASSES_NOTE)
 
 
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1%}"
 
 
 def _show_ageing(console: Console, aged: "Sequence[BenchRow]", direct: "Sequence[BenchRow]") -> None:
     """Pages aged through decoded text, tier by tier, beside those drawn from the original: what is left of each."""
     originals = {(row.language, row.tier): row for row in direct if row.condition == "clean"}
-    numbers = ("pages", "kept", "directly", "content", "directly", "accuracy", "silent/10k", "invented/M", "B/page")
-    shown = table("tier", "text", *numbers, right=numbers)
+    rows = []
     for row in aged:
         original = originals.get((row.language, row.tier))
-        shown.add_row(
-            *(row.tier, row.language, f"{row.pages}", f"{row.kept_share:.2%}"),
-            *("" if original is None else f"{original.kept_share:.2%}", _share(row.content_words)),
-            *("" if original is None else _share(original.content_words), f"{row.accuracy:.3%}"),
-            *(f"{row.silent_errors_per_10k:.1f}", f"{row.invented_words_per_million:.0f}"),
-            f"{row.bytes_per_page:,.0f}",
+        rows.append(
+            (
+                *(row.tier, row.language, row.pages, f"{row.kept_share:.2%}"),
+                None if original is None else f"{original.kept_share:.2%}",
+                _share(row.content_words),
+                None if original is None else _share(original.content_words),
+                *(f"{row.accuracy:.3%}", f"{row.silent_errors_per_10k:.1f}"),
+                *(f"{row.invented_words_per_million:.0f}", f"{row.bytes_per_page:,.0f}"),
+            )
         )
-    console.print(shown)
+    columns = "tier, text, >pages, >kept, >directly, >content, >directly, >accuracy, >silent/10k, >invented/M, >B/page"
+    console.print(table(columns, rows))
 
 
 def _show_characters(console: Console, rows: "Sequence[CharacterRow]") -> None:
-    numbers = ("characters", "twins", "others read", "errors flagged")
-    shown = table("tier", "kind", *numbers, "examples of errors", right=numbers)
-    for row in rows:
-        shown.add_row(
-            *(row.tier, row.kind, f"{row.characters:,}", f"{row.lookalikes:,}", f"{row.accuracy:.2%}"),
+    columns = "tier, kind, >characters, >twins, >others read, >errors flagged, examples of errors"
+    shown = [
+        (
+            *(row.tier, row.kind, row.characters, row.lookalikes, f"{row.accuracy:.2%}"),
             *(f"{row.flagged_errors_share:.1%}", row.wrong[:20]),
         )
-    console.print(shown)
+        for row in rows
+    ]
+    console.print(table(columns, shown))
 
 
-def _show_storage(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+def _show_storage(console: Console, rows: "Sequence[StorageRow]") -> None:
     """Size of tokens stored in each dtype, and how the decoder's logits differ from those of float32 tokens."""
-    numbers = ("bytes/page", "mean |Δlogit|", "max |Δlogit|", "spread", "same choice", "steps")
-    shown = table("tier", "stored as", *numbers, right=numbers)
-    for row in rows:
-        shown.add_row(
-            *(row["tier"], row["dtype"], f"{row['bytes_per_page']:,}", f"{row['mean']:.4f}", f"{row['largest']:.4f}"),
-            *(f"{row['spread']:.3f}", f"{row['same_choice']:.2%}", f"{row['steps']:,}"),
+    columns = "tier, stored as, >bytes/page, >mean |Δlogit|, >max |Δlogit|, >spread, >same choice, >steps"
+    shown = [
+        (
+            *(row["tier"], row["dtype"], row["bytes_per_page"], f"{row['mean']:.4f}", f"{row['largest']:.4f}"),
+            *(f"{row['spread']:.3f}", f"{row['same_choice']:.2%}", row["steps"]),
         )
-    console.print(shown)
+        for row in rows
+    ]
+    console.print(table(columns, shown))
 
 
 def _show_baselines(console: Console, comparison: "BaselineComparison") -> None:
-    numbers = ("pages", "accuracy", "ours", "PNG B/page", "our B/page", "ms/page", "our ms", "times slower")
-    shown = table("tier", "text", "engine", *numbers, right=numbers)
-    for row in comparison.rows:
-        shown.add_row(
-            *(row.tier, row.language, f"{row.engine} {row.version}", f"{row.pages}"),
-            *(f"{row.accuracy:.2%}", f"{row.own_accuracy:.2%}", f"{row.bytes_per_page:,.0f}"),
-            *(f"{row.own_bytes_per_page:,.0f}", f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
+    columns = "tier, text, engine, >pages, >accuracy, >ours, >PNG B/page, >our B/page, >ms/page, >our ms, >times slower"
+    shown = [
+        (
+            *(row.tier, row.language, f"{row.engine} {row.version}", row.pages, f"{row.accuracy:.2%}"),
+            *(f"{row.own_accuracy:.2%}", f"{row.bytes_per_page:,.0f}", f"{row.own_bytes_per_page:,.0f}"),
+            *(f"{row.ms:,.0f}", f"{row.own_ms:.0f}", f"{row.times_slower:.0f}×"),
         )
-    console.print(shown)
+        for row in comparison.rows
+    ]
+    console.print(table(columns, shown))
     for item in comparison.not_compared:
-        subject = item.engine if item.language is None else f"{item.engine}, {item.language}"
-        console.print(f"Not compared: {subject}: {item.why}", soft_wrap=True, markup=False)
+        subject = item["engine"] if "language" not in item else f"{item['engine']}, {item['language']}"
+        console.print(f"Not compared: {subject}: {item['why']}")
 
 
 def _show_speed(console: Console, speed: "CodecSpeed") -> None:
-    numbers = ("drawn pages/s", "enc ms", "dec ms")
-    shown = table("tier", *numbers, right=numbers)
-    for row in speed.tiers:
-        shown.add_row(row.tier, f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.1f}", f"{row.decode_ms:.1f}")
-    console.print(shown)
+    rows = [
+        (row.tier, f"{row.rendered_pages_per_s:.0f}", f"{row.encode_ms:.1f}", f"{row.decode_ms:.1f}")
+        for row in speed.tiers
+    ]
+    console.print(table("tier, >drawn pages/s, >enc ms, >dec ms", rows))
     console.print(f"Weights loaded in {speed.load_ms:.0f} ms.")

@@ -88,29 +88,25 @@ def check(
 
 def show_check(console: Console, result: "CodecCheck") -> None:
     """Prints a table of the tiers."""
-    console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}", markup=False)
+    console.print(f"{result.codec}, weights {result.weights}, pages of {result.layout}")
     for name, value in result.runs_on.items():
-        console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
+        console.print(f"  {name}: {value}")
     has_positions = any(row.positions is not None for row in result.tiers)
     has_prompt_tokens = any(row.prompt_tokens is not None for row in result.tiers)
-    numbers = (
-        *("px", "accuracy", "confidence", "flagged", "vision tokens"),
-        *(("positions",) if has_positions else ()),
-        *(("prompt tokens",) if has_prompt_tokens else ()),
-        *("bytes", "encode s", "decode s"),
+    columns = (
+        "tier, >px, >accuracy, >confidence, >flagged, >vision tokens, "
+        f"{'>positions, ' if has_positions else ''}{'>prompt tokens, ' if has_prompt_tokens else ''}"
+        ">bytes, >encode s, >decode s"
     )
-    shown = table("tier", *numbers, right=numbers)
-    for row in result.tiers:
-        shown.add_row(
-            *(row.tier, f"{row.side_px:,}", "unread" if row.unread else f"{row.accuracy:.2%}"),
-            *(f"{row.confidence:.1%}", f"{row.flagged_share:.1%}", f"{row.vision_tokens:,}"),
-            *((_count(row.positions),) if has_positions else ()),
-            *((_count(row.prompt_tokens),) if has_prompt_tokens else ()),
-            *(f"{row.token_bytes:,}", f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"),
+    rows = [
+        (
+            *(row.tier, row.side_px, "unread" if row.unread else f"{row.accuracy:.2%}"),
+            *(f"{row.confidence:.1%}", f"{row.flagged_share:.1%}", row.vision_tokens),
+            *((row.positions,) if has_positions else ()),
+            *((row.prompt_tokens,) if has_prompt_tokens else ()),
+            *(row.token_bytes, f"{row.encode_s:.2f}", f"{row.decode_s:.2f}"),
         )
-    console.print(shown)
+        for row in result.tiers
+    ]
+    console.print(table(columns, rows))
     console.print("It works." if result.passed else "It does not read plain English at its sharpest tier.")
-
-
-def _count(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"

@@ -16,7 +16,7 @@ from foxing.encoder import Codec, CodecError, capabilities_of, load_codec
 from foxing.encoder.acceptance import FullCheck, Plan, full_check, markdown, sample_texts
 from foxing.encoder.bench import PageSet, load_texts
 
-from .bench import text_files
+from .bench import chosen_tiers, text_files
 
 #: The option of a codec that moves decoding to a server.
 SERVER = "remote"
@@ -38,7 +38,9 @@ class FullRun:
     def measure(self, texts: Sequence[str]) -> FullCheck:
         """Everything. `texts`: files as FILE or NAME=FILE."""
         local, no_local = self._local()
-        plan = Plan(self._texts(texts), self._checked_tiers(), list(_doubled(self.batch)), local, no_local)
+        plan = Plan(
+            self._texts(texts), chosen_tiers(self.codec, self.tiers), list(_doubled(self.batch)), local, no_local
+        )
         with _stages(self.state) as stage:
             return full_check(self.codec, plan, stage)
 
@@ -60,11 +62,11 @@ class FullRun:
         show_check(console, check.first)
         failed = [result.check for result in check.conformance if result.failure is not None]
         console.print(f"Conformance: {', '.join(failed) + ' failed' if failed else 'passed'}.")
-        console.print(f"Report: {report}", soft_wrap=True)
-        console.print(f"Thresholds: {calibration}", soft_wrap=True)
+        console.print(f"Report: {report}")
+        console.print(f"Thresholds: {calibration}")
         option = environment_name(f"codecs.{self.codec.name}.calibration")
         if check.calibration.tiers and self._has_option("calibration"):
-            console.print(f"To use them: export {option}={calibration.resolve()}", soft_wrap=True)
+            console.print(f"To use them: export {option}={calibration.resolve()}")
 
     def _has_option(self, name: str) -> bool:
         from foxing.encoder.plugin import CODECS
@@ -80,14 +82,6 @@ class FullRun:
         if not groups:
             raise CodecError("no page is left to measure; give longer texts")
         return groups
-
-    def _checked_tiers(self) -> list[str]:
-        for name in self.tiers:
-            if name not in self.codec.tiers:
-                raise CodecError(
-                    f"the {self.codec.name} codec has no tier '{name}'; it has {', '.join(self.codec.tiers)}"
-                )
-        return list(dict.fromkeys(self.tiers or self.codec.tiers))
 
     def _local(self) -> tuple[Codec | None, str | None]:
         """The same weights decoding here, or why there are none."""

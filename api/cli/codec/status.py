@@ -90,13 +90,16 @@ def _status(plugin: "Plugin[CodecPlugin[Any]]", settings: "Settings") -> CodecSt
 
 
 def _show(console: Console, rows: "list[CodecStatus]", broken: "list[BrokenPlugin]") -> None:
-    shown = table("codec", "selected", "installed", "requires", "description")
-    for row in rows:
-        installed = "yes" if row.installed else f"no: pip install '{row.package}[{row.extra}]'"
-        requires = ", ".join(f"{need.setting} ({'set' if need.set else 'not set'})" for need in row.needs)
-        shown.add_row(row.codec, "yes" if row.chosen else "", installed, requires, printable(row.about))
-    console.print(shown)
-    for item in broken:
-        console.print(
-            printable(f"{item.name} (from {item.package}) cannot be used: {item.reason}"), soft_wrap=True, markup=False
+    cells = [
+        (
+            row.codec,
+            "yes" if row.chosen else None,
+            "yes" if row.installed else f"no: pip install '{row.package}[{row.extra}]'",
+            ", ".join(f"{need.setting} ({'set' if need.set else 'not set'})" for need in row.needs),
+            row.about,
         )
+        for row in rows
+    ]
+    console.print(table("codec, selected, installed, requires, description", cells))
+    for item in broken:
+        console.print(printable(f"{item.name} (from {item.package}) cannot be used: {item.reason}"))

@@ -56,8 +56,6 @@ def backup(
         {"file": str(made.path), "kind": made.dialect, "revision": made.revision, "bytes": made.bytes},
         lambda console: console.print(
             f"{printable(str(made.path))}: {made.bytes:,} bytes, schema {made.revision}, verified",
-            soft_wrap=True,
-            markup=False,
         ),
     )
 
@@ -94,7 +92,5 @@ def restore(
         {"database": database.display_url, "file": source, "kind": made.dialect, "revision": made.revision},
         lambda console: console.print(
             f"{database.display_url}: restored from {printable(source)}, schema {made.revision}",
-            soft_wrap=True,
-            markup=False,
         ),
     )

@@ -42,14 +42,11 @@ def check(
 
 
 def _show(console: Console, report: "CheckReport") -> None:
-    rows = table("check", "looked at", "wrong", "repaired", "", right=("looked at", "wrong", "repaired"))
-    for part in report.parts:
-        counts = [f"{number:,}" for number in (part.checked, part.problems, part.repaired)]
-        rows.add_row(part.name, *counts, part.note or "")
-    console.print(rows)
+    rows = [(part.name, part.checked, part.problems, part.repaired, part.note) for part in report.parts]
+    console.print(table("check, >looked at, >wrong, >repaired, ", rows))
     for part in report.parts:
         for example in part.examples:
-            console.print(f"{part.name}: {printable(example)}", soft_wrap=True, markup=False)
+            console.print(f"{part.name}: {printable(example)}")
     if not report.problems:
         outcome = "sound"
     elif report.sound:
@@ -59,6 +56,4 @@ def _show(console: Console, report: "CheckReport") -> None:
     console.print(
         f"{report.database}: {report.banks:,} banks, {report.pages:,} pages ({report.pages_decoded:,} decoded), "
         f"{report.messages:,} messages: {outcome}",
-        soft_wrap=True,
-        markup=False,
     )

@@ -17,7 +17,7 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     outcome = f"at schema {after}" if before == after else f"upgraded from schema {before or '(none)'} to {after}"
     state.answer(
         {"database": database.display_url, "before": before, "after": after},
-        lambda console: console.print(f"{database.display_url}: {outcome}", soft_wrap=True, markup=False),
+        lambda console: console.print(f"{database.display_url}: {outcome}"),
     )
 
 
@@ -30,7 +30,5 @@ def current(context: typer.Context, as_json: JsonOption = False) -> None:
         revision = database.revision()
     state.answer(
         {"database": database.display_url, "revision": revision},
-        lambda console: console.print(
-            f"{database.display_url}: schema {revision or '(none)'}", soft_wrap=True, markup=False
-        ),
+        lambda console: console.print(f"{database.display_url}: schema {revision or '(none)'}"),
     )

@@ -124,9 +124,9 @@ def calibrate(
     )
     announced, announcement = _announced(calibration, known), _announcement(calibration, known)
     if dry_run:
-        state.answer(announced, lambda console: console.print(announcement, soft_wrap=True))
+        state.answer(announced, lambda console: console.print(announcement))
         return
-    state.error_console.print(announcement, soft_wrap=True)
+    state.error_console.print(announcement)
     spent = _run(state, calibration, endpoint, chosen, fields)
     day = datetime.now(UTC).date()
     source = f"foxing calibrate: {model} at {endpoint.url}, {pages} pages for each size"
@@ -152,7 +152,6 @@ def calibrate(
         console.print(
             f"{printable(reader)} reads {size}; spent {_in_words(spent)}. The profile is in {printable(str(output))}; "
             "put it into foxing.toml",
-            soft_wrap=True,
         )
 
     state.answer(answer, show)
@@ -277,7 +276,7 @@ def _run(state: State, calibration: "ReaderCurve", endpoint: Any, api: Any, fiel
         nonlocal present
         present = f"{done:,} of {total:,} pages, {_in_words(spent)}"
         if console.is_terminal or done == total:
-            console.print(present, soft_wrap=True)
+            console.print(present)
 
     try:
         with lines(console, lambda: present) if not console.is_terminal and state.says_progress else nullcontext():

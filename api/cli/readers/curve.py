@@ -33,21 +33,17 @@ def curve_rows(results: "Sequence[CellResult]") -> list[dict[str, Any]]:
 
 def show_curve(console: Console, results: "Sequence[CellResult]") -> None:
     """A line for each size, with a bar for the share of sentences that were read exactly."""
-    numbers = ("exact", "identifiers", "silent errors", "tokens", "reported", "as text")
-    rows = table("cell", "sentences read exactly", *numbers, right=numbers)
-    for row in results:
-        score = row.score
-        rows.add_row(
-            f"{row.cell.width_px} × {row.cell.height_px} px",
-            "█" * round(score.exact * BAR_CHARS),
-            f"{score.exact:.1%}",
-            f"{score.identifiers_exact:.1%}",
-            f"{score.silent:.2%}",
-            f"{row.formula_tokens:,.0f}",
-            "" if row.reported_tokens is None else f"{row.reported_tokens:,.0f}",
-            f"{row.text_tokens:,.0f}",
+    columns = "cell, sentences read exactly, >exact, >identifiers, >silent errors, >tokens, >reported, >as text"
+    rows = [
+        (
+            *(f"{row.cell.width_px} × {row.cell.height_px} px", "█" * round(row.score.exact * BAR_CHARS)),
+            *(f"{row.score.exact:.1%}", f"{row.score.identifiers_exact:.1%}", f"{row.score.silent:.2%}"),
+            *(round(row.formula_tokens), None if row.reported_tokens is None else round(row.reported_tokens)),
+            round(row.text_tokens),
         )
-    console.print(rows)
+        for row in results
+    ]
+    console.print(table(columns, rows))
 
 
 def check_plot(path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
 from foxing.api.cli.output import printable
@@ -64,17 +63,16 @@ def context(
     def show(console: Console) -> None:
         for block in plain.content:
             if block["type"] == "text":
-                console.print(Text(printable(str(block["text"]))), soft_wrap=True)
+                console.print(printable(str(block["text"])))
             else:
                 size = f"{block['width']} × {block['height']} px, {block['tokens']:,} tokens"
-                console.print(Text(f"[page image, {size}]", style="dim"))
+                console.print(f"[page image, {size}]", style="dim")
             console.print()
         for note in result.notes:
-            console.print(Text(printable(note), style="yellow"), soft_wrap=True)
+            console.print(printable(note), style="yellow")
         console.print(
             f"{reader}: {result.billed_tokens:,} tokens of {budget:,}, {result.text_tokens_instead:,} as text; "
             f"{result.formula}",
-            soft_wrap=True,
         )
 
     if images is not None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from foxing.api.cli.context import JsonOption, state_of
-from foxing.api.cli.output import printable, table
+from foxing.api.cli.output import table
 from foxing.api.cli.streams import STDIN, is_stream, refuse_stream
 
 if TYPE_CHECKING:
@@ -56,15 +56,14 @@ def render(
     _write(output, images, manifest)
 
     def show(console: Console) -> None:
-        rows = table("image", "size", "tokens", "as text", right=("size", "tokens", "as text"))
-        for image in manifest["images"]:
-            size = f"{image['width']} × {image['height']} px"
-            rows.add_row(printable(image["file"]), size, f"{image['tokens']:,}", f"{image['text_tokens']:,}")
-        console.print(rows)
+        rows = [
+            (image["file"], f"{image['width']} × {image['height']} px", image["tokens"], image["text_tokens"])
+            for image in manifest["images"]
+        ]
+        console.print(table("image, >size, >tokens, >as text", rows))
         console.print(
             f"{chosen.title}: {manifest['billed_tokens']:,} tokens, {manifest['text_tokens_instead']:,} as text; "
             f"{chosen.formula}",
-            soft_wrap=True,
         )
 
     state.answer(manifest, show)

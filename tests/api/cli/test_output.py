@@ -25,7 +25,5 @@ def test_uncertain_runs_are_underlined() -> None:
 
 def test_square_brackets_in_a_table_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """An extra, or the name of a speaker, is not markup."""
-    shown = table("codec", "installed")
-    shown.add_row("deepseek-ocr", "no: pip install 'foxing[gpu]'")
-    State().console.print(shown)
+    State().console.print(table("codec, installed", [("deepseek-ocr", "no: pip install 'foxing[gpu]'")]))
     assert "foxing[gpu]" in capsys.readouterr().out
