@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, is_cut, known_misread, misread_cells, with_misread
+from foxing.encoder import Codec, Reading, is_cut, misread_cells
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_MISREAD, misread_share
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_writer import DiscardTimes, PageWriter, WriteRules
@@ -171,25 +170,18 @@ class Sealer:
         results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)
         sealed_pages = []
         for draft, page_tokens, result in zip(drafts, tokens, results, strict=True):
-            # a page that is not read right, or that the tier does not hold all of, keeps its text until it ages
-            read = result if isinstance(result, Reading) else None
-            reading = None if keeps or read is None or not _reads_right(draft.page.cells, read) else read
-            if reading is not None:
-                page_tokens = with_misread(page_tokens, misread_cells(draft.page.cells, reading))
-                reading = known_misread(reading, page_tokens)
-            text = pack_text(draft.page.cells, read if streamed else None)
+            cells, read = draft.page.cells, result if isinstance(result, Reading) else None
             row = _row(draft, bank, tier, now)
-            page = ReadyPage.of(
-                row,
-                page_tokens,
-                text if reading is None else None,
-                reading=reading,
-                cells=draft.page.cells,
-                parts=draft.parts(row.id),
-                added=draft.messages,
+            parts, added = draft.parts(row.id), draft.messages
+            exact = page = ReadyPage.exact(
+                row, page_tokens, cells, read if streamed else None, parts=parts, added=added
             )
+            # a page that is not read right, or that the tier does not hold all of, keeps its text until it ages
+            if read is not None and not keeps and _reads_right(cells, read):
+                misread = misread_cells(cells, read)
+                page = ReadyPage.decoded(row, page_tokens, read, misread, parts=parts, added=added)
             # a text that the policy does not keep goes into the trash
-            change = PageChange(None, [page], PageContent(page.content.tokens, text))
+            change = PageChange(None, [page], PageContent(page.content.tokens, exact.content.text))
             sealed_pages.append(_SealedPage(draft, change))
         return sealed_pages
 

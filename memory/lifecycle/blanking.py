@@ -12,12 +12,10 @@ from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
     CodecError,
-    PageDrawer,
     Reading,
     TokensError,
     can_draw_for,
     capabilities_of,
-    known_misread,
     misread_of,
     with_misread,
 )
@@ -25,12 +23,11 @@ from foxing.memory.errors import ReaderFailed, TokensDamaged, Unreadable
 from foxing.memory.lifecycle import reasons
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage, fetch_stored_pages, redraw
-from foxing.memory.pages.exact_text import pack_text
+from foxing.memory.pages.drawing import DocumentFrequencies, RedrawnPage
 from foxing.memory.pages.fidelity import character_loss, missing_share
+from foxing.memory.pages.page_encoder import EncodeRequest, PageChanged, PageEncoder
 from foxing.memory.pages.preview import kept_characters
 from foxing.memory.pages.ready_page import PageChange, ReadyPage
-from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import messages, pages
 from foxing.memory.storage.repositories.pages import PageContent, PageParts, PageRow, SpanRow
@@ -44,10 +41,6 @@ class BlankedPage(NamedTuple):
     change: PageChange
     #: share of the characters left on it that read otherwise than before, 0 to 1
     lost: float = 0.0
-
-
-class PageChanged(Exception):
-    """Another process has changed a page since it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,7 @@ class PageBlanker:
     def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
         self.database = database
         self.decoder = decoder
-        self.frequencies = frequencies
+        self.encoder = PageEncoder(database, decoder, frequencies)
 
     @property
     def codec(self) -> Codec:
@@ -103,8 +96,7 @@ class PageBlanker:
         cut_out = {blanked.change.page.id for blanked in done}
         rests = [rest for rest in rests if rest.page.id not in cut_out]
         states = self._states(rests, contents)
-        done += self._exact([rest for rest in rests if rest.stored.text is not None], states)
-        return [*done, *self._redrawn([rest for rest in rests if rest.stored.text is None], states, now)]
+        return [*done, *self._encoded(rests, states, now)]
 
     def _rests(self, rows: Sequence[PageRow], contents: StoredContents, erased: Collection[int]) -> list[_Rest]:
         """What is left of the pages."""
@@ -140,7 +132,8 @@ class PageBlanker:
             except TokensError:
                 continue  # damaged, or of another codec: reading the page reports which
             tokens = with_misread(blanked, misread)
-            yield rest.becomes(ReadyPage.of(rest.page, tokens, None, parts=rest.parts))
+            page = ReadyPage.of(rest.page, tokens, None, None, confidence=rest.page.confidence, parts=rest.parts)
+            yield rest.becomes(page)
 
     def _states(self, rests: Sequence[_Rest], contents: StoredContents) -> dict[int, PageState]:
         """Page id → what is left of the page as it is read now. Raises `Unreadable`."""
@@ -155,40 +148,20 @@ class PageBlanker:
             states[page.id] = rest.state(state)
         return states
 
-    def _exact(self, rests: Sequence[_Rest], states: Mapping[int, PageState]) -> Iterator[BlankedPage]:
-        """Pages with kept text."""
-        for tier, group in _by_tier(rests):
-            grids = [states[rest.page.id].cells for rest in group]
-            images = [draw_page(rest.page, grid, tier) for rest, grid in zip(group, grids, strict=True)]
-            encoded = self.codec.encode(images, tier)
-            streamed = self.codec.tiers[tier].streamed
-            read = self.decoder.read_tokens(encoded) if streamed else [None] * len(group)
-            for rest, grid, tokens, reading in zip(group, grids, encoded, read, strict=True):
-                text = pack_text(grid, reading if isinstance(reading, Reading) else None)
-                yield rest.becomes(ReadyPage.of(rest.page, tokens, text, parts=rest.parts))
-
-    def _redrawn(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
-        """Pages that are read from tokens, drawn as ageing draws them."""
-        for tier, group in _by_tier(rests):
-            with self.database.read() as connection:
-                found = fetch_stored_pages(connection, [r.page for r in group], states, self.frequencies, now)
-            stored = []
-            for rest, page in zip(group, found, strict=True):
-                spans, keepsakes = rest.parts.spans, rest.parts.keepsakes
-                texts = [text for span, text in zip(page.spans, page.texts, strict=True) if span in spans]
-                if len(texts) != len(spans):
-                    raise PageChanged
-                stored.append(replace(page, spans=spans, keepsakes=keepsakes, texts=texts))
-            drawn = redraw(PageDrawer(self.codec), stored, tier)
-            readings = iter(self.decoder.read_tokens([item.tokens for item in drawn if item.reading is None]))
-            for rest, item in zip(group, drawn, strict=True):
-                reading = item.reading if item.reading is not None else next(readings)
-                yield _checked(rest, item, reading, states[rest.page.id])
-
-
-def _by_tier(rests: Sequence[_Rest]) -> Iterator[tuple[str, list[_Rest]]]:
-    for tier in dict.fromkeys(rest.page.tier for rest in rests):
-        yield tier, [rest for rest in rests if rest.page.tier == tier]
+    def _encoded(self, rests: Sequence[_Rest], states: Mapping[int, PageState], now: datetime) -> Iterator[BlankedPage]:
+        """Pages with kept text as they are, those that are read from tokens as ageing draws them."""
+        requests = [
+            EncodeRequest(rest.page, rest.page.tier, states[rest.page.id], rest.stored.text is None, rest.parts)
+            for rest in rests
+        ]
+        encoded = self.encoder.encode(requests, now)
+        to_read = [r for r in rests if r.stored.text is None or self.codec.tiers[r.page.tier].streamed]
+        drawn = [encoded[rest.page.id] for rest in to_read]
+        read = self.decoder.read_tokens([page.tokens for page in drawn], [page.reading for page in drawn])
+        readings = {rest.page.id: reading for rest, reading in zip(to_read, read, strict=True)}
+        for rest in rests:
+            page_id = rest.page.id
+            yield _checked(rest, encoded[page_id], readings.get(page_id), states[page_id])
 
 
 def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
@@ -200,19 +173,21 @@ def _outside(spans: Sequence[SpanRow], columns: int) -> npt.NDArray[np.bool_]:
     return outside.reshape(rows, columns)
 
 
-def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError, state: PageState) -> BlankedPage:
-    """A page that was drawn again. Raises `Unreadable` if next to nothing of it can be read."""
+def _checked(rest: _Rest, drawn: RedrawnPage, reading: Reading | CodecError | None, state: PageState) -> BlankedPage:
+    """A page that was encoded. Raises `Unreadable` if next to nothing of it can be read."""
     page = rest.page
+    if rest.stored.text is not None:
+        read = reading if isinstance(reading, Reading) else None
+        return rest.becomes(ReadyPage.exact(page, drawn.tokens, drawn.cells, read, parts=rest.parts))
     if not isinstance(reading, Reading):
         raise ReaderFailed(f"page {page.key} could not be read: {reading}") from reading
     if missing_share(drawn.cells, reading) > UNREAD_SHARE:
         raise ReaderFailed(f"page {page.key}: {reasons.not_read_back(page.tier)}")
-    tokens = with_misread(drawn.tokens, drawn.misread_in(reading))
-    reading = known_misread(reading, tokens)
-    ready = ReadyPage.of(drawn.row(page), tokens, None, reading=reading, parts=drawn.parts or rest.parts)
-    if drawn.relaid is None:
-        return rest.becomes(ready, character_loss(state.cells, reading))
-    return rest.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))
+    misread, parts = drawn.misread_in(reading), drawn.parts or rest.parts
+    ready = ReadyPage.decoded(drawn.row(page), drawn.tokens, reading, misread, parts=parts)
+    if drawn.relaid is not None:
+        return rest.becomes(ready, _lost_share(drawn.before, drawn.relaid.texts))
+    return rest.becomes(ready, character_loss(state.cells, reading))
 
 
 def _lost_share(before: Sequence[str], left: Sequence[FadedText]) -> float:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from foxing.memory.errors import NotFound, StorageError, Unreadable, WriteConflict
 from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_encoder import PageChanged
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
 from foxing.memory.pages.ready_page import PageChange
 from foxing.memory.storage.database import Database
@@ -24,7 +25,7 @@ from foxing.memory.storage.repositories.pages import PageContent, PageRow, SpanR
 from foxing.memory.values.reports import ErasureReport, PageErased
 from foxing.renderer import Progress
 
-from .blanking import BlankedPage, PageBlanker, PageChanged
+from .blanking import BlankedPage, PageBlanker
 
 #: Pages that are encoded and written together; a message that is on more of them is erased with all of them.
 BATCH = 16

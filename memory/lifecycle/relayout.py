@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from foxing.encoder import Codec, Reading, expected_bytes, known_misread, misread_cells, with_misread
+from foxing.encoder import Codec, Reading, expected_bytes, misread_cells
 from foxing.memory.errors import Unreadable
 from foxing.memory.pages.content import StoredContents
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.drawing import either
-from foxing.memory.pages.exact_text import pack_text
 from foxing.memory.pages.fidelity import MAX_CHARACTER_LOSS, character_loss, unreadable_share
 from foxing.memory.pages.indexing import Reindexer
 from foxing.memory.pages.page_writer import PageWriter, WriteRules
@@ -136,10 +135,10 @@ class PageRelayout:
         self, request: RelayoutRequest, parts: Sequence[MessagePart], *, keeps_text: bool
     ) -> list[ReadyPage] | Left:
         """The pages that take the place of the page of `parts`, or why it is left as it is."""
-        page, tier = request
+        before, tier = request
         with self.database.read() as connection:
-            known = messages.by_ids(connection, page.bank_id, {part.span.message_id for part in parts})
-        typeset = retypeset(self._typesetter, page.id, parts, known)
+            known = messages.by_ids(connection, before.bank_id, {part.span.message_id for part in parts})
+        typeset = retypeset(self._typesetter, before.id, parts, known)
         images = [render(item.page.cells, item.page.layout, tier) for item in typeset]
         encoded = self.codec.encode(images, tier)
         readings = self.decoder.read_tokens(encoded)
@@ -152,12 +151,12 @@ class PageRelayout:
                 return Left(reasons.too_lossy(loss, tier))
             row = _row(request, item)
             if keeps_text:
-                text = pack_text(cells, reading if self.codec.tiers[tier].streamed else None)
-                ready.append(ReadyPage.of(row, tokens, text, cells=cells, parts=item.parts, added=item.messages))
-                continue
-            tokens = with_misread(tokens, either(misread_cells(cells, reading), item.misread))
-            reading = known_misread(reading, tokens)
-            ready.append(ReadyPage.of(row, tokens, None, reading=reading, parts=item.parts, added=item.messages))
+                verified = reading if self.codec.tiers[tier].streamed else None
+                page = ReadyPage.exact(row, tokens, cells, verified, parts=item.parts, added=item.messages)
+            else:
+                misread = either(misread_cells(cells, reading), item.misread)
+                page = ReadyPage.decoded(row, tokens, reading, misread, parts=item.parts, added=item.messages)
+            ready.append(page)
         return ready
 
 

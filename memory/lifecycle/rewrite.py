@@ -11,23 +11,20 @@ from foxing.encoder import (
     UNREAD_SHARE,
     Codec,
     CodecError,
-    PageDrawer,
     Reading,
     TokensError,
     VisionTokens,
     can_draw_for,
     capabilities_of,
     expected_bytes,
-    known_misread,
     misread_cells,
     token_grid,
-    with_misread,
 )
 from foxing.memory.errors import TokensDamaged, Unreadable
 from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
-from foxing.memory.pages.drawing import Flags, RedrawnPage, fetch_stored_pages, known_misread_cells, redraw
-from foxing.memory.pages.exact_text import pack_text, stands_alone, unpack_text
+from foxing.memory.pages.drawing import Flags, RedrawnPage
+from foxing.memory.pages.exact_text import stands_alone, unpack_text
 from foxing.memory.pages.fidelity import (
     MAX_CHARACTER_LOSS,
     MAX_MISREAD,
@@ -37,14 +34,13 @@ from foxing.memory.pages.fidelity import (
     unreadable_share,
 )
 from foxing.memory.pages.indexing import Reindexer
+from foxing.memory.pages.page_encoder import EncodeRequest, PageEncoder
 from foxing.memory.pages.page_writer import DiscardTimes, PageWriter, WriteRules
 from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
-from foxing.memory.pages.view import draw_page
 from foxing.memory.storage.blobs.reference import MissingBlob
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import pages
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
-from foxing.memory.telemetry import step
 from foxing.renderer import Cells, PageLayout, tier_rank
 
 from . import reasons
@@ -60,40 +56,26 @@ class _Draft:
     """A page that is encoded but not yet checked or written."""
 
     change: Change
+    #: its contents before
+    stored: PageContent
     tokens: VisionTokens
-    #: the page as it is drawn; None if its old tokens stay, or new ones were made from them
-    drawn: RedrawnPage | None
-    #: whether `tokens` are new
-    encoded: bool
-    #: what was kept of its exact text, if it stays
-    text: bytes | None
-    #: the cells that the tokens show, uint32[rows, columns], where they are known
+    #: the cells that the tokens show, uint32[rows, columns]; None if they were made from the old tokens
     grid: Cells | None
-    #: whether `grid` is of exact text
-    from_text: bool
+    #: the page as it is drawn; None if it was not drawn again
+    drawn: RedrawnPage | None = None
+
+    @property
+    def keeps_text(self) -> bool:
+        return self.stored.text is not None and not self.change.drops_text
 
     @property
     def reading(self) -> Reading | None:
         """Of its tokens, where it is known already."""
         return self.drawn.reading if self.drawn is not None else None
 
-
-@dataclass(frozen=True)
-class _Drafts:
-    """Pages that are encoded, and those that cannot be."""
-
-    drafts: list[_Draft]
-    #: page id → why the page is left as it is
-    left: dict[int, str]
-
-
-@dataclass(frozen=True)
-class _Best:
-    """The best that the memory holds of pages."""
-
-    states: dict[int, PageState]
-    #: page id → why the page cannot be read
-    left: dict[int, str]
+    def misread_in(self, grid: Cells, reading: Reading) -> Flags:
+        """bool[rows, columns]: the cells of `grid` that read wrong."""
+        return misread_cells(grid, reading) if self.drawn is None else self.drawn.misread_in(reading)
 
 
 @dataclass(frozen=True)
@@ -112,6 +94,7 @@ class Rewriter:
         self.database = database
         self.decoder = decoder
         self.reindexer = reindexer
+        self.encoder = PageEncoder(database, decoder, reindexer.index.document_frequencies)
         self.writer = PageWriter(database, reindexer)
         self._failed = FailedRewriteCache()
 
@@ -177,70 +160,87 @@ class Rewriter:
 
     def _rewrite(self, changes: Sequence[Change], contents: StoredContents, now: datetime) -> Rewritten:
         """The pages after their changes, not yet written."""
-        refused = {c.page.id: why for c in changes if (why := self._failed.reason(c, now)) and not c.faithful}
-        refused |= {c.page.id: reasons.MISSING for c in changes if not c.faithful and _lacks(contents[c.page.id])}
-        changes = [change for change in changes if change.page.id not in refused]
-        possible = [change for change in changes if not change.new_tokens or self.can_encode(change.page)]
-        downscaled = self._downscale(possible, contents)
-        best = self._best_states([change for change in possible if change.page.id not in downscaled], contents)
-        redrawn = [change for change in possible if change.new_tokens and change.page.id in best.states]
-        drawn = self._draw(redrawn, best.states, contents, now)
-        drafted = _drafts(possible, contents, best.states, drawn, downscaled)
-        readings = self._readings(drafted.drafts)
+        left = {c.page.id: why for c in changes if (why := self._obstacle(c, contents[c.page.id], now)) is not None}
+        changes = [change for change in changes if change.page.id not in left]
+        lower = self._downscale(changes, contents)
+        states = self._best_states([change for change in changes if change.page.id not in lower], contents, left)
+        drawn = self._draw([c for c in changes if c.new_tokens and c.page.id in states], states, contents, now)
+        drafts: list[_Draft] = []
+        for change in changes:
+            page_id, stored = change.page.id, contents[change.page.id]
+            if (page := drawn.get(page_id)) is not None:
+                drafts.append(_Draft(change, stored, page.tokens, page.cells, page))
+            elif page_id in lower:
+                drafts.append(_Draft(change, stored, lower[page_id], None))
+            elif page_id in states:
+                try:
+                    drafts.append(_Draft(change, stored, unpack_tokens(stored.tokens), states[page_id].cells))
+                except TokensError as error:  # the text is all there is of the page, so it must not be dropped
+                    left[page_id] = str(error)
+        return Rewritten(self._checked(drafts, now, left), drawn)
+
+    def _obstacle(self, change: Change, stored: PageContent, now: datetime) -> str | None:
+        """Why the page is left as it is without reading it; None if it may be changed."""
+        if not change.faithful and any(isinstance(part, MissingBlob) for part in stored):
+            return reasons.MISSING  # nothing could bring it back once its reference is gone
+        failed = None if change.faithful else self._failed.reason(change, now)
+        if failed is None and change.new_tokens and not self.can_encode(change.page):
+            return self.layout_reason()
+        return failed
+
+    def _checked(self, drafts: Sequence[_Draft], now: datetime, left: dict[int, str]) -> ChangedPages:
+        """The pages as they are to be written. Why others are left as they are is added to `left`."""
+        readings = self._readings(drafts)
         ready: list[PageChange] = []
-        left = {change.page.id: self.layout_reason() for change in changes if change not in possible}
-        left |= best.left | drafted.left | refused
-        for draft in drafted.drafts:
-            checked = self._check(draft, contents, readings.get(draft.change.page.id))
-            if isinstance(checked, Left):
-                left[draft.change.page.id] = checked.reason
-                if checked.lasts:
-                    self._failed.add(draft.change, now, checked.reason)
-            else:
-                ready.append(checked)
-        return Rewritten(ChangedPages(ready, left), drawn)
+        for draft in drafts:
+            page = draft.change.page
+            checked = self._check(draft, readings.get(page.id))
+            if isinstance(checked, ReadyPage):
+                ready.append(PageChange(page, [checked], draft.stored))
+                continue
+            left[page.id] = checked.reason
+            if checked.lasts:
+                self._failed.add(draft.change, now, checked.reason)
+        return ChangedPages(ready, left)
 
     def _readings(self, drafts: Sequence[_Draft]) -> dict[int, Reading | CodecError]:
         """Page id → what the tokens of a draft read as, for those where it is needed."""
-        needed = [draft for draft in drafts if draft.text is None or draft.change.faithful or self._verifies(draft)]
-        known = {draft.change.page.id: draft.reading for draft in needed if draft.reading is not None}
-        unread = [draft for draft in needed if draft.reading is None]
-        results = self.decoder.read_tokens([draft.tokens for draft in unread])
-        return known | {draft.change.page.id: result for draft, result in zip(unread, results, strict=True)}
+        needed = [d for d in drafts if not d.keeps_text or d.change.faithful or self._is_streamed(d)]
+        read = self.decoder.read_tokens([draft.tokens for draft in needed], [draft.reading for draft in needed])
+        return {draft.change.page.id: reading for draft, reading in zip(needed, read, strict=True)}
 
-    def _verifies(self, draft: _Draft) -> bool:
-        """Whether what new tokens read as decides what is kept of the exact text."""
-        return draft.encoded and draft.text is not None and self.codec.tiers[draft.change.tier].streamed
+    def _is_streamed(self, draft: _Draft) -> bool:
+        """Whether what the tokens read as decides what is kept of the exact text."""
+        return self.codec.tiers[draft.change.tier].streamed
 
-    def _check(self, draft: _Draft, contents: StoredContents, read: Reading | CodecError | None) -> PageChange | Left:
+    def _check(self, draft: _Draft, read: Reading | CodecError | None) -> ReadyPage | Left:
         """The page as it is to be written, or why it is left as it is. `read`: of its tokens, if it is needed."""
         change, tokens, grid = draft.change, draft.tokens, draft.grid
         if isinstance(read, CodecError):
             return Left(str(read))
-        reading = read if draft.text is None or change.faithful else None
-        if reading is not None and (refusal := _refusal(draft, reading)) is not None:
-            return refusal
-        text = draft.text
-        if text is not None and draft.encoded and grid is not None:
-            text = pack_text(grid, read if self._verifies(draft) else None)
-        if text is None and reading is not None and grid is not None:
-            tokens = with_misread(tokens, _misread(draft, grid, reading))
-            reading = known_misread(reading, tokens)
-        stored = contents[change.page.id]
+        if read is not None and (change.faithful or not draft.keeps_text):
+            refusal = _refusal(draft, read)
+            if refusal is not None:
+                return refusal
         row, parts = replace(change.page, tier=change.tier), None
         if draft.drawn is not None:
             row, parts = draft.drawn.row(row), draft.drawn.parts
-        blob = stored.tokens if not draft.encoded and tokens == draft.tokens else None
-        page = ReadyPage.of(row, tokens, text, reading=reading if text is None else None, blob=blob, parts=parts)
-        return PageChange(change.page, [page], stored)
+        if read is None or (draft.keeps_text and grid is not None):
+            assert grid is not None
+            return ReadyPage.exact(row, tokens, grid, read if self._is_streamed(draft) else None)
+        misread = None if grid is None else draft.misread_in(grid, read)
+        is_new = grid is None or draft.drawn is not None
+        return ReadyPage.decoded(row, tokens, read, misread, blob=None if is_new else draft.stored.tokens, parts=parts)
 
-    def _best_states(self, changes: Sequence[Change], contents: StoredContents) -> _Best:
-        """The best that the memory holds of each page: its kept text, else the reading of its tokens.
+    def _best_states(
+        self, changes: Sequence[Change], contents: StoredContents, left: dict[int, str]
+    ) -> dict[int, PageState]:
+        """Page id → the best that the memory has of the page: its kept text, else the reading of its tokens.
 
-        A page that is damaged or cannot be read now is left: it may be intact in a backup, or readable later.
+        A page that is damaged or cannot be read now is added to `left`: it may be intact in a backup, or readable
+        later.
         """
         states: dict[int, PageState] = {}
-        left: dict[int, str] = {}
         to_decode = []
         for page in (change.page for change in changes):
             text = contents[page.id].text
@@ -260,7 +260,7 @@ class Rewriter:
                 left[page_id] = reasons.partly_unreadable(share)
             else:
                 states[page_id] = state
-        return _Best(states, left)
+        return states
 
     def _downscale(self, changes: Sequence[Change], contents: StoredContents) -> dict[int, VisionTokens]:
         """Page id → tokens of a lower tier made from the old ones, where the codec can and no text is kept."""
@@ -287,34 +287,12 @@ class Rewriter:
 
         It fades unless its text stays, which is then what is read, or it has to read as before.
         """
-        by_tier: dict[tuple[str, bool], list[PageRow]] = {}
+        requests = []
         for change in changes:
-            fades = not change.faithful and (change.drops_text or contents[change.page.id].text is None)
-            by_tier.setdefault((change.tier, fades), []).append(change.page)
-        result: dict[int, RedrawnPage] = {}
-        for (tier, fades), group in by_tier.items():
-            if fades:
-                frequencies = self.reindexer.index.document_frequencies
-                with self.database.read() as connection:
-                    stored = fetch_stored_pages(connection, group, states, frequencies, now)
-                with step("draw", pages=len(group), tier=tier):
-                    drawn = redraw(PageDrawer(self.codec), stored, tier)
-            else:
-                grids = [states[page.id].cells[: page.rows_used] for page in group]
-                images = [draw_page(page, grid, tier) for page, grid in zip(group, grids, strict=True)]
-                with step("encode", pages=len(group), tier=tier):
-                    encoded = zip(grids, self.codec.encode(images, tier), strict=True)
-                drawn = [
-                    RedrawnPage(grid, tokens, None, (), None, known_misread_cells(states[page.id], grid))
-                    for page, (grid, tokens) in zip(group, encoded, strict=True)
-                ]
-            result |= {page.id: item for page, item in zip(group, drawn, strict=True)}
-        return result
-
-
-def _lacks(content: PageContent) -> bool:
-    """Whether a part of a page is missing, which nothing could bring back once its reference is gone."""
-    return any(isinstance(part, MissingBlob) for part in content)
+            page = change.page
+            fades = not change.faithful and (change.drops_text or contents[page.id].text is None)
+            requests.append(EncodeRequest(page, change.tier, states[page.id], fades))
+        return self.encoder.encode(requests, now)
 
 
 def _refusal(draft: _Draft, reading: Reading) -> Left | None:
@@ -328,45 +306,9 @@ def _refusal(draft: _Draft, reading: Reading) -> Left | None:
     loss = character_loss(grid, reading)
     if change.faithful and loss > MAX_CHARACTER_LOSS:
         return Left(reasons.too_lossy(loss, change.tier))
-    if not change.faithful or draft.from_text:
+    if not change.faithful or draft.stored.text is not None:
         before = None if draft.drawn is None else draft.drawn.misread
-        loss = misread_share(grid, _misread(draft, grid, reading), before)
+        loss = misread_share(grid, draft.misread_in(grid, reading), before)
         if loss > MAX_MISREAD:
             return Left(reasons.misread(loss, change.tier), lasts=not change.faithful)
     return None
-
-
-def _misread(draft: _Draft, grid: Cells, reading: Reading) -> Flags:
-    """bool[rows, columns]: the cells of the page of `draft` that read wrong."""
-    return misread_cells(grid, reading) if draft.drawn is None else draft.drawn.misread_in(reading)
-
-
-def _drafts(
-    changes: Sequence[Change],
-    contents: StoredContents,
-    states: Mapping[int, PageState],
-    drawn: Mapping[int, RedrawnPage],
-    downscaled: Mapping[int, VisionTokens],
-) -> _Drafts:
-    """The pages of `states` and `downscaled` with their new tokens, or else their old ones."""
-    drafts: list[_Draft] = []
-    left: dict[int, str] = {}
-    for change in changes:
-        page_id = change.page.id
-        if page_id not in states and page_id not in downscaled:
-            continue
-        blob, text = contents[page_id]
-        kept, exact = None if change.drops_text else text, text is not None
-        if page_id in drawn:
-            item = drawn[page_id]
-            drafts.append(_Draft(change, item.tokens, item, True, kept, item.cells, exact))
-        elif page_id in downscaled:
-            drafts.append(_Draft(change, downscaled[page_id], None, True, kept, None, exact))
-        else:
-            try:
-                tokens = unpack_tokens(blob)
-            except TokensError as error:  # the text is all there is of the page, so it must not be dropped
-                left[page_id] = str(error)
-                continue
-            drafts.append(_Draft(change, tokens, None, False, kept, states[page_id].cells, exact))
-    return _Drafts(drafts, left)

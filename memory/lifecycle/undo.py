@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from foxing.encoder import CodecError, Reading, TokensError, VisionTokens
 from foxing.memory.errors import Forgotten, TokensDamaged
-from foxing.memory.pages.content import StoredContents, unpack_tokens
+from foxing.memory.pages.content import PageState, StoredContents, unpack_tokens
 from foxing.memory.pages.decoder import PageDecoder
 from foxing.memory.pages.exact_text import exact_cells, stands_alone
 from foxing.memory.pages.indexing import Reindexer
@@ -144,10 +144,11 @@ def _restored_page(
     if first.parts is not None:
         rows_used, parts = trash.unpack_parts(row.id, first.parts)
         row = replace(row, rows_used=rows_used)
-    if first.text is None:
-        return ReadyPage.of(row, tokens, None, reading=reading, blob=first.tokens, parts=parts)
-    cells = exact_cells(first.text, PageLayout.from_dict(row.layout).columns, reading)
-    return ReadyPage.of(row, tokens, first.text, cells=cells, blob=first.tokens, parts=parts)
+    if first.text is None and reading is not None:
+        return ReadyPage.decoded(row, tokens, reading, blob=first.tokens, parts=parts)
+    text = first.text or b""
+    state = PageState.kept(row.tier, exact_cells(text, PageLayout.from_dict(row.layout).columns, reading))
+    return ReadyPage.of(row, tokens, text, state, blob=first.tokens, parts=parts)
 
 
 def _is_read(text: bytes | None) -> bool:

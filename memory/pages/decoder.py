@@ -149,13 +149,19 @@ class PageDecoder:
         errors = [self._take(request, reading) for request, reading in zip(requests, readings, strict=True)]
         return states | {error.page_id: error.error for error in errors if error is not None}
 
-    def read_tokens(self, tokens: Sequence[VisionTokens]) -> list[Reading | CodecError]:
+    def read_tokens(
+        self, tokens: Sequence[VisionTokens], known: Sequence[Reading | None] | None = None
+    ) -> list[Reading | CodecError]:
         """One result for each of `tokens`, decoded as whole pages without the cache: a reading or an error, as
-        `DecodeQueue.decode` returns them. Cells that are known to be misread have a confidence of 0."""
-        results: dict[int, Reading | CodecError] = {}
+        `DecodeQueue.decode` returns them. Cells that are known to be misread have a confidence of 0. `known`: readings
+        of the tokens, where there are any already."""
+        results: dict[int, Reading | CodecError] = {
+            number: reading for number, reading in enumerate(known or ()) if reading is not None
+        }
         by_codec: dict[str, list[int]] = {}
         for number, item in enumerate(tokens):
-            by_codec.setdefault(item.codec, []).append(number)
+            if number not in results:
+                by_codec.setdefault(item.codec, []).append(number)
         for name, numbers in by_codec.items():
             try:
                 queue = self._queue(name)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+from PIL.Image import Image
 from sqlalchemy import Connection
 
 from foxing.encoder import (
@@ -24,7 +25,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
-from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, transcribe_spans, uncut
+from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_spans, uncut
 from foxing.renderer.fading import FadedText
 
 from .content import PageState
@@ -125,6 +126,11 @@ class RedrawnPage:
         """bool[rows, columns]: the cells that its tokens, which read as `reading`, have otherwise than they are drawn,
         and those that were misread before they were drawn."""
         return either(misread_cells(self.cells, reading), self.misread)
+
+
+def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
+    """The page as `tier` shows it, mode "L". `cells`: uint32[rows, columns], at least the rows that the page uses."""
+    return render(cells[: page.rows_used], PageLayout.from_dict(page.layout), tier)
 
 
 def redraw(drawer: PageDrawer, pages: Sequence[StoredPage], tier: str) -> list[RedrawnPage]:

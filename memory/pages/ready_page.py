@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from foxing.encoder import Reading, VisionTokens
+from foxing.encoder import Reading, VisionTokens, known_misread, with_misread
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import PageContent, PageParts, PageRow
 from foxing.renderer import Cells
 
 from .content import PageState
+from .drawing import Flags
+from .exact_text import pack_text
 
 NO_CONTENT = PageContent(b"", None)
 
@@ -22,7 +24,7 @@ class ReadyPage:
     content: PageContent
     #: What stands where on it; None if that stays as it is.
     parts: PageParts | None = None
-    #: What it will read as; None if no message on it can have lost a word.
+    #: What it will read as; None if every message on it reads as before.
     state: PageState | None = None
     #: The messages on it that were not on it before.
     added: Sequence[Message] = ()
@@ -33,21 +35,15 @@ class ReadyPage:
         row: PageRow,
         tokens: VisionTokens,
         text: bytes | None,
+        state: PageState | None,
         *,
-        reading: Reading | None = None,
-        cells: Cells | None = None,
+        confidence: float = 1.0,
         blob: bytes | None = None,
         parts: PageParts | None = None,
         added: Sequence[Message] = (),
     ) -> Self:
-        """The page of `row` with these tokens and this text. What it will read as is the `reading` of the tokens, or
-        the exact `cells`, uint32[rows, columns]; with neither its messages read as before. `blob`: the bytes of the
-        tokens, if they are known."""
+        """The page of `row` with these tokens, of which `blob` is the bytes if they are known, and this text."""
         content = PageContent(tokens.to_bytes() if blob is None else blob, text)
-        state = None if cells is None else PageState.kept(row.tier, cells)
-        confidence = row.confidence if text is None else 1.0
-        if reading is not None:
-            state, confidence = PageState.of(reading), reading.mean_confidence
         encoded = replace(
             row,
             codec=tokens.codec,
@@ -58,6 +54,49 @@ class ReadyPage:
             confidence=confidence,
         )
         return cls(encoded, content, parts, state, added)
+
+    @classmethod
+    def exact(
+        cls,
+        row: PageRow,
+        tokens: VisionTokens,
+        cells: Cells,
+        reading: Reading | None,
+        *,
+        parts: PageParts | None = None,
+        added: Sequence[Message] = (),
+    ) -> Self:
+        """A page that keeps its text: `cells`, uint32[rows, columns]. `reading`: of the tokens, if they read the same
+        everywhere."""
+        state = PageState.kept(row.tier, cells)
+        return cls.of(row, tokens, pack_text(cells, reading), state, parts=parts, added=added)
+
+    @classmethod
+    def decoded(
+        cls,
+        row: PageRow,
+        tokens: VisionTokens,
+        reading: Reading,
+        misread: Flags | None = None,
+        *,
+        blob: bytes | None = None,
+        parts: PageParts | None = None,
+        added: Sequence[Message] = (),
+    ) -> Self:
+        """A page that is read from its tokens. `misread`: bool[rows, columns], the cells that they have otherwise than
+        the page, to be remembered with them."""
+        marked = tokens if misread is None else with_misread(tokens, misread)
+        reading = known_misread(reading, marked)
+        return cls.of(
+            row,
+            marked,
+            None,
+            PageState.of(reading),
+            confidence=reading.mean_confidence,
+            blob=blob if marked == tokens else None,
+            parts=parts,
+            added=added,
+        )
 
 
 @dataclass(frozen=True)

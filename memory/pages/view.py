@@ -32,14 +32,9 @@ from foxing.renderer import Cells, PageLayout, render, shown_cells, shown_text, 
 
 from .content import PageState, unpack_tokens
 from .decoder import PageDecoder
-from .drawing import DocumentFrequencies, Flags, RedrawnPage, fetch_stored_pages, redraw
+from .drawing import DocumentFrequencies, Flags, RedrawnPage, draw_page, fetch_stored_pages, redraw
 from .exact_text import exact_cells
 from .message_parts import read_part, recalled_message, uncertain_runs
-
-
-def draw_page(page: PageRow, cells: Cells, tier: str) -> Image:
-    """The page as `tier` shows it, mode "L". `cells`: uint32[rows, columns], at least the rows that the page uses."""
-    return render(cells[: page.rows_used], PageLayout.from_dict(page.layout), tier)
 
 
 def encode_png(image: Image) -> bytes:

@@ -12,9 +12,10 @@ from foxing.memory.index.hybrid import HybridSearch
 from foxing.memory.index.vectors import QueryEmbedding
 from foxing.memory.pages.assembler import MessageAssembler, StoredMessages
 from foxing.memory.pages.content import PageState, StoredContents
+from foxing.memory.pages.drawing import draw_page
 from foxing.memory.pages.message_parts import recalled_message
 from foxing.memory.pages.reader_pages import ReaderPage, ReaderPages
-from foxing.memory.pages.view import draw_page, encode_png
+from foxing.memory.pages.view import encode_png
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message

@@ -1,0 +1,92 @@
+"""Encoding pages again: drawn from what they read as, at a tier, as they are or faded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from foxing.encoder import Codec, PageDrawer
+from foxing.memory.storage.database import Database
+from foxing.memory.storage.repositories.pages import PageParts, PageRow
+from foxing.memory.telemetry import step
+
+from .content import PageState
+from .decoder import PageDecoder
+from .drawing import (
+    DocumentFrequencies,
+    RedrawnPage,
+    StoredPage,
+    draw_page,
+    fetch_stored_pages,
+    known_misread_cells,
+    redraw,
+)
+
+
+class PageChanged(Exception):
+    """Another process has changed a page since it was looked at."""
+
+
+@dataclass(frozen=True)
+class EncodeRequest:
+    """A page to be encoded at `tier`."""
+
+    row: PageRow
+    tier: str
+    #: what it reads as
+    state: PageState
+    #: whether what does not fit fades; else it has to read as before
+    fades: bool
+    #: what is to stay on it, if not everything
+    parts: PageParts | None = None
+
+
+class PageEncoder:
+    """Encodes pages again. Writes nothing."""
+
+    def __init__(self, database: Database, decoder: PageDecoder, frequencies: DocumentFrequencies) -> None:
+        """`frequencies`: of the index."""
+        self.database = database
+        self.decoder = decoder
+        self.frequencies = frequencies
+
+    @property
+    def codec(self) -> Codec:
+        return self.decoder.load()
+
+    def encode(self, requests: Sequence[EncodeRequest], now: datetime) -> dict[int, RedrawnPage]:
+        """Page id → the page as it is drawn and encoded. Raises `CodecError`, and `PageChanged` if a page has not all
+        that is to stay on it."""
+        encoded: dict[int, RedrawnPage] = {}
+        for tier, fades in dict.fromkeys((request.tier, request.fades) for request in requests):
+            group = [request for request in requests if (request.tier, request.fades) == (tier, fades)]
+            drawn = self._faded(group, tier, now) if fades else self._as_read(group, tier)
+            encoded |= {request.row.id: page for request, page in zip(group, drawn, strict=True)}
+        return encoded
+
+    def _faded(self, group: Sequence[EncodeRequest], tier: str, now: datetime) -> list[RedrawnPage]:
+        states = {request.row.id: request.state for request in group}
+        with self.database.read() as connection:
+            rows = [request.row for request in group]
+            found = fetch_stored_pages(connection, rows, states, self.frequencies, now)
+        stored = [_with_parts(page, request.parts) for page, request in zip(found, group, strict=True)]
+        with step("draw", pages=len(group), tier=tier):
+            return redraw(PageDrawer(self.codec), stored, tier)
+
+    def _as_read(self, group: Sequence[EncodeRequest], tier: str) -> list[RedrawnPage]:
+        grids = [request.state.cells[: request.row.rows_used] for request in group]
+        images = [draw_page(request.row, grid, tier) for request, grid in zip(group, grids, strict=True)]
+        with step("encode", pages=len(group), tier=tier):
+            encoded = self.codec.encode(images, tier)
+        return [
+            RedrawnPage(grid, tokens, None, (), None, known_misread_cells(request.state, grid))
+            for request, grid, tokens in zip(group, grids, encoded, strict=True)
+        ]
+
+
+def _with_parts(page: StoredPage, parts: PageParts | None) -> StoredPage:
+    if parts is None:
+        return page
+    texts = [text for span, text in zip(page.spans, page.texts, strict=True) if span in parts.spans]
+    if len(texts) != len(parts.spans):
+        raise PageChanged
+    return replace(page, spans=parts.spans, keepsakes=parts.keepsakes, texts=texts)
