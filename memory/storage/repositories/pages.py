@@ -58,10 +58,6 @@ class PageRow:
     #: Mean confidence of what the tokens read as; 1 while the text is kept.
     confidence: float = 1.0
 
-    def __post_init__(self) -> None:
-        if None in vars(self).values():  # which SQLite reads where a byte of the file was changed
-            raise StorageError("a page in the database lacks one of its columns: it is damaged; restore a backup")
-
     @property
     def bytes(self) -> int:
         """Bytes of its tokens and its text."""
@@ -135,8 +131,8 @@ def unsaved_id() -> int:
 
 
 def _page(row: Sequence[Any]) -> PageRow:
-    if None in row:
-        raise StorageError("the database has a page without some of its columns: it is damaged; restore a backup")
+    if None in row:  # which SQLite reads where a byte of the file was changed
+        raise StorageError("a page in the database lacks one of its columns: it is damaged; restore a backup")
     return PageRow(*row)
 
 
