@@ -146,7 +146,9 @@ class _TierNames:
 def _check_tier(value: str) -> str:
     known = all_tiers()
     if value not in known:
-        raise PydanticCustomError("tier", "there is no such tier; there are {tiers}", {"tiers": ", ".join(known)})
+        raise PydanticCustomError(
+            "tier", "there is no such tier; there are {tiers}", {"tiers": ", ".join(map(repr, known))}
+        )
     return value
 
 
