@@ -18,7 +18,7 @@ from foxing.renderer import (
     Transcription,
     edges_of,
     transcribe,
-    transcribe_spans,
+    transcribe_placements,
 )
 from foxing.renderer.fading import Salience, WrittenMessage
 from foxing.renderer.marks import BARE_HEADER
@@ -61,16 +61,16 @@ class AnnotatedMessage:
     doubtful: Flags
 
     @classmethod
-    def of(cls, entry: Entry, span: MessageCells, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
-        """The part of the message `entry` in `span`, of which `read` is known; its cells count from the start of the
-        span. `edges`: how the part begins and ends."""
+    def of(cls, entry: Entry, placement: MessageCells, read: Transcription, edges: tuple[Edge, Edge]) -> Self:
+        """The part of the message `entry` in `placement`, of which `read` is known; its cells count from the start of
+        the placement. `edges`: how the part begins and ends."""
         gaps = frozenset(read.gaps.tolist())
-        header = span.start - span.header_start > BARE_HEADER
+        header = placement.start - placement.header_start > BARE_HEADER
         begin, end = edges
         entry = replace(entry, content=read.text, skip_chars=0, gaps=gaps, header=header, begin=begin, end=end)
         doubtful = read.confidence < DOUBTFUL_BELOW
         doubtful[read.gaps] = False
-        return cls(entry, span.start, span.stop, read.cell, doubtful)
+        return cls(entry, placement.start, placement.stop, read.cell, doubtful)
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,33 @@ class AnnotatedPage:
 
 def annotate_page(page: Page, messages: Mapping[str, Entry]) -> AnnotatedPage:
     """A page as it was typeset, of which everything is known. `messages`: those on it, by id."""
-    pairs = zip(page.spans, transcribe_spans(page), strict=True)
-    annotated = [AnnotatedMessage.of(messages[span.message_id], span, read, _edges(page, span)) for span, read in pairs]
+    pairs = zip(page.placements, transcribe_placements(page), strict=True)
+    annotated = [
+        AnnotatedMessage.of(messages[placement.message_id], placement, read, _edges(page, placement))
+        for placement, read in pairs
+    ]
     return AnnotatedPage(page.layout, page.cells, annotated)
 
 
 def annotate_reading(page: Page, reading: Reading, messages: Mapping[str, Entry]) -> AnnotatedPage:
-    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the spans of all its
-    messages; `messages`: those on it by id; the reading has their text."""
+    """A page of which no more is known than what was read of it. `page`: as it was drawn, with the placements of all
+    its messages; `messages`: those on it by id; the reading has their text."""
     cells, confidence = like(reading.cells, page.cells), np.ones(page.cells.shape, dtype=np.float32)
     confidence[: len(reading.confidence)] = reading.confidence[: len(confidence)]
     annotated = []
-    for span in page.spans:
-        run = slice(span.start, span.stop)
-        read = transcribe(cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=span.start)
-        if span.start == span.stop and span.char_start < span.char_stop:  # it has faded entirely
+    for placement in page.placements:
+        run = slice(placement.start, placement.stop)
+        read = transcribe(
+            cells.reshape(-1)[run], confidence.reshape(-1)[run], layout=page.layout, start=placement.start
+        )
+        if placement.start == placement.stop and placement.char_start < placement.char_stop:  # it has faded entirely
             read = transcribe(np.array([ord(GAP_MARK)], dtype=np.uint32))
-        annotated.append(AnnotatedMessage.of(messages[span.message_id], span, read, _edges(page, span)))
+        annotated.append(AnnotatedMessage.of(messages[placement.message_id], placement, read, _edges(page, placement)))
     return AnnotatedPage(page.layout, cells, annotated)
 
 
-def _edges(page: Page, span: MessageCells) -> tuple[Edge, Edge]:
-    return edges_of(page.cells.reshape(-1)[span.header_start : span.start])
+def _edges(page: Page, placement: MessageCells) -> tuple[Edge, Edge]:
+    return edges_of(page.cells.reshape(-1)[placement.header_start : placement.start])
 
 
 def like(cells: Cells, drawn: Cells) -> Cells:

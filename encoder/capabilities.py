@@ -6,7 +6,7 @@
 | `quantizable` | `QuantizableCodec` | measures what each storage dtype does to its decoder |
 | `downscalable` | `DownscalableCodec` | makes a lower tier's tokens from stored ones, without decoding |
 | `blankable` | `BlankableCodec` | removes cells from stored tokens, without decoding |
-| `costable` | `CostableCodec` | estimates what each cell takes of a tier's room |
+| `costable` | `CostableCodec` | estimates what each cell takes of a tier's capacity |
 | `promptable` | `PromptableCodec` | answers other prompts than the one that reads a page |
 | `remote` | `RemoteCodec` | decodes on a server: pages fail one by one, and usage is counted |
 
@@ -96,8 +96,8 @@ class CostableCodec(Codec, Protocol):
     """A codec whose tokens grow with what is on a page, and that can tell which cells they are spent on."""
 
     def cost(self, cells: Cells, tier: str) -> npt.NDArray[np.float32]:
-        """float32[rows, columns]: what each of `cells`, a page of the codec's layout, takes of the room of `tier`, in
-        bits.
+        """float32[rows, columns]: what each of `cells`, a page of the codec's layout, takes of the capacity of `tier`,
+        in bits.
 
         A guide to what should fade: what fits is found by encoding. A full-width character may have all of it in its
         first cell. Raises `CodecError` for a tier that the codec lacks.

@@ -56,7 +56,8 @@ class TierSpec:
 
     @property
     def streamed(self) -> bool:
-        """Whether the tokens are pieces of one stream, which is as long as the page needs, up to the tier's room."""
+        """Whether the tokens are pieces of one stream, which is as long as the page needs, up to the tier's
+        capacity."""
         return self.dtype == STREAM
 
     @property

@@ -20,7 +20,7 @@ from foxing.renderer import (
     Edge,
     Entry,
     Page,
-    Span,
+    Placement,
     Typesetter,
     grid_text,
     render,
@@ -53,17 +53,17 @@ from .tokens import VisionTokens
 
 #: How often a page is drawn, at most. What still does not read as it was drawn after that is flagged, or cut.
 ATTEMPTS = 7
-#: How often words take the room of those that do not read as they were drawn. They may misread as well.
+#: How often words take the place of those that do not read as they were drawn. They may misread as well.
 REFILLS = 1
-#: Share of a tier's room that a faded page is to take, at first by the costs of its cells alone, then by what its last
-#: tokens took for them.
+#: Share of a tier's capacity that a faded page is to take, at first by the costs of its cells alone, then by what its
+#: last tokens took for them.
 AIM = 0.985
-#: Share of the room that a faded page takes at least; one that takes less is laid out again with more.
+#: Share of the capacity that a faded page takes at least; one that takes less is laid out again with more.
 LEAST = 0.95
 #: In as many attempts before the page is given up, gaps replace all words that are misread, even if
 #: it is cut then.
 LAST_ATTEMPTS = 3
-#: Gaps replace words as long as the page is expected to take no more than this share of the room.
+#: Gaps replace words as long as the page is expected to take no more than this share of the capacity.
 FULL = 0.98
 #: Bytes of each such gap, beside the costs of its cells: what stands around it is read with less confidence.
 GAP_BYTES = 4
@@ -79,7 +79,7 @@ WORKERS = min(8, os.cpu_count() or 1)
 class FadedLayout:
     """A page of which something has faded."""
 
-    #: Its spans are those of all messages, in order; one of which nothing is left has no cells.
+    #: Its placements are those of all messages, in order; one of which nothing is left has no cells.
     page: Page
     #: What is left of each message.
     texts: Sequence[FadedText]
@@ -145,10 +145,10 @@ class _Draft:
     origins: list[npt.NDArray[np.int64]]
     #: What it may take by its costs.
     aim: int
-    #: What is left of `messages`, and the spans of all of them on `cells`; None if the page is drawn as it was.
+    #: What is left of `messages`, and the placements of all of them on `cells`; None if the page is drawn as it was.
     faded: FadedPage | None = None
-    spans: Sequence[Span] = ()
-    #: Whether it was given more room once.
+    placements: Sequence[Placement] = ()
+    #: Whether it was given more capacity once.
     grown: bool = False
     #: bool[words] for each message: those that were written over with gaps where they stood.
     gapped: list[Flags] = field(default_factory=list)
@@ -157,7 +157,7 @@ class _Draft:
 
     @property
     def short(self) -> bool:
-        """Whether words have faded for want of room."""
+        """Whether words have faded for want of capacity."""
         return self.faded is not None and not all(kept.all() for kept in self.faded.kept)
 
     def layout(self) -> FadedLayout | None:
@@ -166,7 +166,7 @@ class _Draft:
             return None
         pairs = zip(self.faded.texts, self.origins, strict=True)
         texts = [replace(text, origin=origin[text.origin]) for text, origin in pairs]
-        return FadedLayout(Page(self.page.layout, self.cells, tuple(self.spans)), texts)
+        return FadedLayout(Page(self.page.layout, self.cells, tuple(self.placements)), texts)
 
 
 class _Fader:
@@ -177,7 +177,7 @@ class _Fader:
         self.costable = costable
         self.typesetter = typesetter
         #: In bytes, or in text tokens; None if nothing has to fade.
-        self.room = spec.bytes_per_page if costable is not None else spec.text_tokens
+        self.capacity = spec.bytes_per_page if costable is not None else spec.text_tokens
 
     def draft(self, page: AnnotatedPage) -> _Draft:
         """The page as it is drawn first: as it was if it fits."""
@@ -188,16 +188,16 @@ class _Fader:
             own = costs.reshape(-1)[message.start : message.stop]
             messages.append(WrittenMessage(message.entry, words, word_bits(words, message.cell, own)))
         origins = [np.arange(len(message.entry.content)) for message in page.messages]
-        aim = int((self.room or 0) * (AIM if self.costable is not None else 1))
+        aim = int((self.capacity or 0) * (AIM if self.costable is not None else 1))
         draft = _Draft(page, page.cells, costs, messages, [], origins, aim)
-        if self.room is not None and messages and self._taken(page.cells, costs) > self.room:
+        if self.capacity is not None and messages and self._taken(page.cells, costs) > self.capacity:
             self._fade(draft)
         return draft
 
     def correct(self, draft: _Draft, tokens: VisionTokens, reading: Reading | None, *, attempt: int) -> bool:
-        """Lays the page out again if it does not fit, leaves much room, or does not read as it was drawn; False if
-        all is well. `attempt`: how often it was drawn before."""
-        if self.room is None or reading is None or not draft.messages:
+        """Lays the page out again if it does not fit, leaves much of it free, or does not read as it was drawn; False
+        if all is well. `attempt`: how often it was drawn before."""
+        if self.capacity is None or reading is None or not draft.messages:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
         seen, used = like(reading.cells, draft.cells), len(tokens.data)
@@ -205,12 +205,12 @@ class _Fader:
         wrong = _misread_words(draft, seen, held, wary=not (refill or held < draft.cells.size))
         marks = _misread_marks(draft, seen, held)
         cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
-        spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.room
+        spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.capacity
         if cut:
             taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
             draft.aim = int(min(draft.aim, taken) * AIM)
         elif spare:
-            draft.aim, draft.grown = int(draft.aim * AIM * self.room / used), True
+            draft.aim, draft.grown = int(draft.aim * AIM * self.capacity / used), True
         if not (cut or spare or misread):
             return False
         if (last or not (cut or refill)) and self._write_gaps(draft, wrong, marks, 0 if last else used):
@@ -229,22 +229,22 @@ class _Fader:
         """Writes gaps over the words that are `wrong`, and others over the `marks` that are misread, so that nothing
         else moves and reads otherwise than before; False if the page might not fit then. `marks`: cells; `used`: the
         bytes of its tokens so far."""
-        if draft.faded is None or self.room is None:
+        if draft.faded is None or self.capacity is None:
             return False
         cells, texts = draft.cells.copy(), list(draft.faded.texts)
         write_other_marks(cells.reshape(-1), marks)
-        for number, (span, words) in enumerate(zip(draft.spans, wrong, strict=True)):
-            run, drawn = (each.reshape(-1)[span.start : span.stop] for each in (cells, draft.cells))
-            before = transcribe(drawn, layout=draft.page.layout, start=span.start)
+        for number, (placement, words) in enumerate(zip(draft.placements, wrong, strict=True)):
+            run, drawn = (each.reshape(-1)[placement.start : placement.stop] for each in (cells, draft.cells))
+            before = transcribe(drawn, layout=draft.page.layout, start=placement.start)
             bad = [w for w, flag in zip(draft.messages[number].words, words, strict=True) if flag]
             write_gaps(run, before, texts[number], bad)
             if (run != drawn).any():
-                after = transcribe(run, layout=draft.page.layout, start=span.start)
+                after = transcribe(run, layout=draft.page.layout, start=placement.start)
                 origin = texts[number].origin[np.searchsorted(before.cell, after.cell, side="right") - 1]
                 texts[number] = FadedText(after.text, frozenset(after.gaps.tolist()), origin)
         costs = self._costs(cells)
         gaps = sum(map(np.count_nonzero, wrong))
-        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > FULL * self.room:
+        if used * float(costs.sum() / draft.costs.sum()) + GAP_BYTES * gaps > FULL * self.capacity:
             return False
         draft.cells, draft.costs, draft.faded = cells, costs, replace(draft.faded, texts=tuple(texts))
         draft.gapped = [a | b for a, b in zip(draft.gapped or wrong, wrong, strict=True)]
@@ -259,7 +259,7 @@ class _Fader:
         if draft.tried is None or not np.array_equal(draft.tried[0], page.cells):
             draft.tried = page.cells, self._costs(page.cells)
         draft.cells, draft.costs = draft.tried
-        draft.spans = _all_spans(page, [message.entry for message in draft.messages], draft.faded.texts)
+        draft.placements = _all_placements(page, [message.entry for message in draft.messages], draft.faded.texts)
 
     def _score(self, draft: _Draft) -> None:
         """Works out the salience of the words of the page, once: before any is taken out. A word that may be misread is
@@ -287,31 +287,32 @@ class _Fader:
         return self.costable.cost(cells, self.spec.name)
 
     def _size(self, draft: _Draft, entries: Sequence[Entry]) -> int:
-        """What `entries`, set on a page, take of the room."""
+        """What `entries`, set on a page, take of the capacity."""
         page = self.typesetter.page(entries)
-        if len(page.spans) < len(entries) or page.spans[-1].char_stop < len(entries[-1].content):
+        if len(page.placements) < len(entries) or page.placements[-1].char_stop < len(entries[-1].content):
             return _NO_ROOM
         costs = self._costs(page.cells)
         draft.tried = page.cells, costs
         return self._taken(page.cells, costs)
 
     def _taken(self, cells: Cells, costs: CellCosts) -> int:
-        """What a page takes of the room."""
+        """What a page takes of the capacity."""
         return count_text_tokens(grid_text(cells)) if self.costable is None else int(costs.sum() / 8) + 1
 
 
-def _all_spans(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText]) -> list[Span]:
-    """The spans of all messages, whose characters count from the start of `texts`. One without ink has no cells."""
-    by_id = {span.message_id: span for span in page.spans}
-    spans: list[Span] = []
+def _all_placements(page: Page, entries: Sequence[Entry], texts: Sequence[FadedText]) -> list[Placement]:
+    """The placements of all messages, whose characters count from the start of `texts`. One without text has no
+    cells."""
+    by_id = {placement.message_id: placement for placement in page.placements}
+    placements: list[Placement] = []
     position = 0
     for entry, text in zip(entries, texts, strict=True):
-        span = by_id.get(entry.message_id)
-        if span is None:
-            span = Span(entry.message_id, entry.thread, position, position, position, 0, len(text.text))
-        position = span.stop
-        spans.append(span)
-    return spans
+        placement = by_id.get(entry.message_id)
+        if placement is None:
+            placement = Placement(entry.message_id, entry.thread, position, position, position, 0, len(text.text))
+        position = placement.stop
+        placements.append(placement)
+    return placements
 
 
 def is_cut(drawn: Cells, reading: Reading) -> bool:
@@ -347,8 +348,8 @@ def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list
             start, stop, cell = annotated.start, annotated.stop, annotated.cell
             origin = np.arange(len(message.entry.content))
         else:
-            span, origin = draft.spans[number], draft.faded.texts[number].origin
-            start, stop = span.start, span.stop
+            placement, origin = draft.placements[number], draft.faded.texts[number].origin
+            start, stop = placement.start, placement.stop
             cell = transcribe(drawn[start:stop], layout=draft.page.layout, start=start).cell
         if not wrong[start:stop].any():
             continue

@@ -6,13 +6,13 @@ from .confusables import Confusables, script_of
 from .errors import FoxingError, LayoutError, RenderError
 from .layout import DENSE_PAGE, PRINTED_PAGE, PageLayout
 from .marks import GAP_MARK, MARKS, NEWLINE_MARK, RESERVED
-from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Span, edges_of, grid_text, shown_cells, shown_text
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement, edges_of, grid_text, shown_cells, shown_text
 from .plugins import BrokenPlugin, Factories, Plugin, PluginError, Plugins
 from .progress import Progress
 from .raster import rasterize, render
 from .repertoire import Repertoire
 from .tiers import OWN_TIERS, TOKEN_SIDE_PX, Tier, all_tiers, tier_named, tier_rank
-from .transcription import Transcription, transcribe, transcribe_spans
+from .transcription import Transcription, transcribe, transcribe_placements
 from .typeset import Entry, Typesetter, code_points, escape, remaining
 
 __all__ = [
@@ -38,13 +38,13 @@ __all__ = [
     "LayoutError",
     "Page",
     "PageLayout",
+    "Placement",
     "Plugin",
     "PluginError",
     "Plugins",
     "Progress",
     "RenderError",
     "Repertoire",
-    "Span",
     "Tier",
     "Transcription",
     "Typesetter",
@@ -64,6 +64,6 @@ __all__ = [
     "tier_named",
     "tier_rank",
     "transcribe",
-    "transcribe_spans",
+    "transcribe_placements",
     "uncut",
 ]

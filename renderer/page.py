@@ -23,7 +23,7 @@ PADDING = 2
 
 
 @dataclass(frozen=True)
-class Span:
+class Placement:
     """The cells of a message, or of the part of it on this page.
 
     Cells are counted in reading order from the top left. Ranges are half-open.
@@ -50,8 +50,8 @@ class Page:
     layout: PageLayout
     #: uint32[rows used, columns], read-only: code points, `BLANK`, `WIDE_TAIL` and `PADDING`.
     cells: Cells
-    #: One span per message, in reading order.
-    spans: tuple[Span, ...]
+    #: One for each message, in reading order.
+    placements: tuple[Placement, ...]
 
     @property
     def rows_used(self) -> int:

@@ -57,10 +57,10 @@ def transcribe(
     return _unescape(transcription) if ESCAPE_OPEN in text or ESCAPE_CLOSE in text else transcription
 
 
-def transcribe_spans(page: Page) -> list[Transcription]:
-    """The text in each span of the page."""
+def transcribe_placements(page: Page) -> list[Transcription]:
+    """The text in each placement of the page."""
     flat = page.cells.reshape(-1)
-    return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.spans]
+    return [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start) for s in page.placements]
 
 
 def _mark_row_breaks(flat: Cells, layout: PageLayout, start: int) -> Cells:

@@ -33,7 +33,7 @@ from .marks import (
     TAB_MARK,
     THREAD_MARK,
 )
-from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Span
+from .page import BLANK, PADDING, WIDE_TAIL, Cells, Page, Placement
 from .repertoire import ESCAPED, NARROW, WIDE, Repertoire, full_repertoire
 
 _ROW_BREAK = 3  # a unit that ends the row; only inside this module
@@ -126,17 +126,17 @@ class Typesetter:
     def page(self, entries: Sequence[Entry]) -> Page:
         """One page with as many of `entries`, in order, as fit.
 
-        The last message may be cut where `best_break` says; its span's `char_stop` says where. Messages without a span
-        did not fit. If the layout has `break_marks`, the header of a message that goes on says so on both pages: with a
-        second `MESSAGE_MARK` where it begins on an earlier page, and a `GOES_ON_MARK` at its end where it goes on on a
-        later one; with one more where the page ends inside a word. A header that leaves no room for content on an empty
-        page is omitted, so every page takes something.
-        Raises `RenderError` for naive times or an empty sequence.
+        The last message may be cut where `best_break` says; its placement's `char_stop` says where. Messages without a
+        placement did not fit. If the layout has `break_marks`, the header of a message that goes on says so on both
+        pages: with a second `MESSAGE_MARK` where it begins on an earlier page, and a `GOES_ON_MARK` at its end where it
+        goes on on a later one; with one more where the page ends inside a word. A header that leaves no room for
+        content on an empty page is omitted, so every page takes something. Raises `RenderError` for naive times or an
+        empty sequence.
         """
         if not entries:
             raise RenderError("a page needs at least one message")
         flat = np.full(self.layout.cells, BLANK, dtype=np.uint32)
-        spans: list[Span] = []
+        placements: list[Placement] = []
         position, before = 0, None
         for entry in entries:
             setting = self._set(entry, before, position)
@@ -147,7 +147,9 @@ class Typesetter:
             flat[position:start] = setting.header
             flat[start:stop] = setting.body
             char_stop = entry.skip_chars + setting.characters
-            spans.append(Span(entry.message_id, entry.thread, position, start, stop, entry.skip_chars, char_stop))
+            placements.append(
+                Placement(entry.message_id, entry.thread, position, start, stop, entry.skip_chars, char_stop)
+            )
             position, before = stop, entry
             if char_stop < len(entry.content):
                 break
@@ -156,7 +158,7 @@ class Typesetter:
         rows = max(1, -(-position // self.layout.columns))
         cells = flat[: rows * self.layout.columns].reshape(rows, self.layout.columns)
         cells.setflags(write=False)
-        return Page(self.layout, cells, tuple(spans))
+        return Page(self.layout, cells, tuple(placements))
 
     def pages(self, entries: Sequence[Entry]) -> list[Page]:
         """All of `entries` on as many pages as they need."""
@@ -251,7 +253,7 @@ class Typesetter:
 
 def remaining(entries: Sequence[Entry], page: Page) -> list[Entry]:
     """The part of `entries` that `page` did not take; a cut message continues where it was cut."""
-    stops = {span.message_id: span.char_stop for span in page.spans}
+    stops = {placement.message_id: placement.char_stop for placement in page.placements}
     rest = []
     for entry in entries:
         stop = stops.get(entry.message_id)

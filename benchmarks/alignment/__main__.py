@@ -18,7 +18,7 @@ from foxing.encoder.bench.documents import entries, read_messages
 from foxing.renderer import Entry, FoxingError
 
 from .corruptions import CORRUPTIONS
-from .measurement import PlacedPage, Placement, measure, placed_pages
+from .measurement import AlignmentResult, PlacedPage, measure, placed_pages
 
 AT_ONCE = 3
 WORST_SHOWN = 3
@@ -33,13 +33,13 @@ def demo_entries() -> list[Entry]:
     ]
 
 
-def combined(pages: list[PlacedPage]) -> Iterator[tuple[tuple[str, ...], Placement]]:
+def combined(pages: list[PlacedPage]) -> Iterator[tuple[tuple[str, ...], AlignmentResult]]:
     """Every three corruptions at once."""
     for names in combinations([name for name in CORRUPTIONS if name != "rows exact"], AT_ONCE):
         yield names, measure(pages, names)
 
 
-def row(name: str, placement: Placement, pages: int) -> dict[str, Any]:
+def row(name: str, placement: AlignmentResult, pages: int) -> dict[str, Any]:
     """One corruption on so many pages."""
     return {
         "corruption": name,

@@ -8,7 +8,18 @@ from rapidfuzz.distance import Levenshtein
 
 from foxing.encoder import UNREADABLE, Reading, VisionTokens, known_misread, misread_cells, with_misread
 from foxing.encoder.alignment import Confidence, Ink, ink_of, pack_ink, place_on_ink, unpack_ink
-from foxing.renderer import PRINTED_PAGE, WIDE_TAIL, Cells, Entry, Page, Span, Typesetter, grid_text, render, transcribe
+from foxing.renderer import (
+    PRINTED_PAGE,
+    WIDE_TAIL,
+    Cells,
+    Entry,
+    Page,
+    Placement,
+    Typesetter,
+    grid_text,
+    render,
+    transcribe,
+)
 
 from .corruptions import corrupted
 
@@ -35,7 +46,7 @@ class PlacedPage:
 
 
 @dataclass
-class Placement:
+class AlignmentResult:
     """What became of the messages of some pages.
 
     Wrong and not flagged, in four cases: the model doubts what it misreads (`doubted`); it is as certain of that as of
@@ -75,9 +86,9 @@ def placed_pages(entries: Iterable[Entry], count: int) -> list[PlacedPage]:
     return pages
 
 
-def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int = 0) -> Placement:
+def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int = 0) -> AlignmentResult:
     """The messages of `pages` after the corruptions called `names`; each page has a seed, from `first_seed` on."""
-    total = Placement()
+    total = AlignmentResult()
     for number, placed in enumerate(pages, start=first_seed):
         page = placed.page
         text, misread = corrupted([grid_text(row) for row in page.cells], names, number)
@@ -87,7 +98,7 @@ def measure(pages: Sequence[PlacedPage], names: Sequence[str], first_seed: int =
         tokens = with_misread(_TOKENS, misread_cells(page.cells, reading))
         again, _ = corrupted([grid_text(row) for row in page.cells], names, number + OTHERWISE)
         otherwise = _read(placed, again, np.full(len(again), CONFIDENCE, dtype=np.float32))
-        total.messages += len(page.spans)
+        total.messages += len(page.placements)
         total.misread_bytes += len(tokens.misread)
         total.right += sum(_right(page, reading.cells))
         total.achievable += sum(_right(page, best_placed(page, text)))
@@ -130,12 +141,12 @@ def best_placed(page: Page, text: str) -> Cells:
 def _right(page: Page, read: Cells, *, unread: bool = True) -> list[bool]:
     """Whether each message is right. `unread`: whether what is marked as unreadable counts as wrong."""
     results = []
-    for span in page.spans:
-        said, seen = (cells.reshape(-1)[span.start : span.stop] for cells in (page.cells, read))
+    for placement in page.placements:
+        said, seen = (cells.reshape(-1)[placement.start : placement.stop] for cells in (page.cells, read))
         if not unread:
             lost = seen == UNREADABLE
             said, seen = (np.where(lost, ord("?"), run).astype(np.uint32) for run in (said, seen))
-        results.append(_similarity(_text(said, page, span), _text(seen, page, span)) >= RIGHT)
+        results.append(_similarity(_text(said, page, placement), _text(seen, page, placement)) >= RIGHT)
     return results
 
 
@@ -143,16 +154,16 @@ def _unflagged(page: Page, reading: Reading) -> int:
     """How many messages are wrong and not flagged."""
     unflagged = 0
     cells, confidence = reading.cells.reshape(-1), reading.confidence.reshape(-1)
-    for span, is_right in zip(page.spans, _right(page, reading.cells), strict=True):
-        part = slice(span.start, span.stop)
+    for placement, is_right in zip(page.placements, _right(page, reading.cells), strict=True):
+        part = slice(placement.start, placement.stop)
         inked = cells[part] > 0x20
         flagged = not inked.any() or float((confidence[part][inked] < FLAG_BELOW).mean()) >= FLAGGED
         unflagged += not is_right and not flagged
     return unflagged
 
 
-def _text(cells: Cells, page: Page, span: Span) -> str:
-    return transcribe(cells, layout=page.layout, start=span.start).text
+def _text(cells: Cells, page: Page, placement: Placement) -> str:
+    return transcribe(cells, layout=page.layout, start=placement.start).text
 
 
 def _similarity(said: str, read: str) -> float:

@@ -73,7 +73,7 @@ class PageImageReader:
                     above + (max(span.start, span.stop - 1) // layout.columns + 1) * layout.cell_height_px,
                     layout.cell_height_px,
                 )
-                for key, part, span in zip(placed.keys, placed.parts, placed.image.page.spans, strict=True)
+                for key, part, span in zip(placed.keys, placed.parts, placed.image.page.placements, strict=True)
             }
 
     def _words(self, image: str, key: str) -> str:

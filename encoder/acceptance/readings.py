@@ -100,11 +100,11 @@ def _measure(codec: Codec, pages: PageSet, language: str, tier: str, result: Rea
 
 def _right(page: Page, drawn: DrawnPage, reading: Reading) -> Iterator[bool]:
     """Whether each message of `page`, as it is drawn, reads right."""
-    spans = page.spans if drawn.faded is None else drawn.faded.page.spans
+    placements = page.placements if drawn.faded is None else drawn.faded.page.placements
     said, read = drawn.cells.reshape(-1), _padded(reading.cells, len(drawn.cells)).reshape(-1)
-    for span in spans:
-        run = slice(span.start, span.stop)
-        texts = [transcribe(cells[run], layout=page.layout, start=span.start).text for cells in (said, read)]
+    for placement in placements:
+        run = slice(placement.start, placement.stop)
+        texts = [transcribe(cells[run], layout=page.layout, start=placement.start).text for cells in (said, read)]
         if texts[0]:
             yield accuracy(texts[0], texts[1]) >= RIGHT
 

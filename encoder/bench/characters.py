@@ -169,8 +169,8 @@ def _decode(codec: Codec, pages: Sequence[Page], tier: str) -> dict[str, _Outcom
     for page, reading in zip(pages, codec.decode(tokens), strict=True):
         cells, read, confidence = (part.reshape(-1) for part in (page.cells, reading.cells, reading.confidence))
         content = np.zeros(len(cells), dtype=bool)
-        for span in page.spans:
-            content[span.start : span.stop] = True
+        for placement in page.placements:
+            content[placement.start : placement.stop] = True
         for at in np.flatnonzero(content & (cells > 0x20) & (cells != WIDE_TAIL)):
             outcome = outcomes.get(chr(cells[at]), _Outcome(right=True, flagged=True))
             if read[at] != cells[at]:

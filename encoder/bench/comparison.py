@@ -20,7 +20,7 @@ from rapidfuzz.distance import LCSseq
 
 from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Span, Transcription, transcribe
+from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Placement, Transcription, transcribe
 
 from .word_classes import JOINTS, Word, WordClass, classify, is_identifier, words_of
 
@@ -141,9 +141,9 @@ def kept_of_messages(originals: Sequence[Page], drawn: Sequence[Page], readings:
     for original, page, reading in zip(originals, drawn, readings, strict=True):
         flat, seen = original.cells.reshape(-1), page.cells.reshape(-1)
         read = _padded(reading.cells, max(seen.size, reading.cells.size))
-        characters += sum(count_characters(flat[span.start : span.stop]) for span in original.spans)
+        characters += sum(count_characters(flat[placement.start : placement.stop]) for placement in original.placements)
         there = _characters(seen) & ~gap_cells(read[: seen.size])
-        kept += sum(int(there[span.start : span.stop].sum()) for span in page.spans)
+        kept += sum(int(there[placement.start : placement.stop].sum()) for placement in page.placements)
     return kept / characters if characters else 1.0
 
 
@@ -151,14 +151,14 @@ def compare_words(
     pages: Sequence[Page],
     readings: Sequence[Reading],
     language: str,
-    drawn: Sequence[Sequence[Span]] | None = None,
+    drawn: Sequence[Sequence[Placement]] | None = None,
 ) -> WordComparison:
     """Compares the words of messages in `readings` with those on `pages`. `language`: as in `LANGUAGES`, the classes
     depend on it. `drawn`: where the messages of each page stand on the page that the codec saw, if it was set again."""
     result = WordComparison()
     for number, (page, reading) in enumerate(zip(pages, readings, strict=True)):
-        originals = _messages(page.cells, page, page.spans)
-        read = _messages(reading.cells, page, page.spans if drawn is None else drawn[number])
+        originals = _messages(page.cells, page, page.placements)
+        read = _messages(reading.cells, page, page.placements if drawn is None else drawn[number])
         for message_id in dict.fromkeys((*originals, *read)):
             original, found = originals.get(message_id, _NOTHING), read.get(message_id, _NOTHING)
             compare_message(original.text, found.text, found.gaps.tolist(), language, result)
@@ -168,14 +168,16 @@ def compare_words(
     return result
 
 
-def _messages(cells: Cells, page: Page, spans: Sequence[Span]) -> Mapping[str | None, Transcription]:
+def _messages(cells: Cells, page: Page, placements: Sequence[Placement]) -> Mapping[str | None, Transcription]:
     """Message id → its text in a grid of the layout of `page`. None stands for what is below all messages."""
     flat = cells.reshape(-1)
     texts: dict[str | None, Transcription] = {
-        span.message_id: transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start)
-        for span in spans
+        placement.message_id: transcribe(
+            flat[placement.start : placement.stop], layout=page.layout, start=placement.start
+        )
+        for placement in placements
     }
-    end = max((span.stop for span in spans), default=0)
+    end = max((placement.stop for placement in placements), default=0)
     return {**texts, None: transcribe(flat[end:], layout=page.layout, start=end)}
 
 

@@ -181,7 +181,7 @@ def _identifier_messages(pages: int, cells: int) -> Iterator[dict[str, str]]:
 
 
 def _messages_on(pages: Sequence[Page], messages: Sequence[Entry]) -> list[Entry]:
-    ids = {span.message_id for page in pages for span in page.spans}
+    ids = {placement.message_id for page in pages for placement in page.placements}
     return [message for message in messages if message.message_id in ids]
 
 

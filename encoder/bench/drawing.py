@@ -11,7 +11,7 @@ from foxing.encoder.annotation import AnnotatedPage, Refinement, annotate_page, 
 from foxing.encoder.capabilities import capabilities_of
 from foxing.encoder.contract import Codec, Reading
 from foxing.encoder.drawing import DrawnPage, PageDrawer
-from foxing.renderer import Cells, Entry, Page, transcribe, transcribe_spans
+from foxing.renderer import Cells, Entry, Page, transcribe, transcribe_placements
 
 from .corpus import PageSet
 
@@ -22,7 +22,7 @@ BATCH_PAGES = 8
 class DrawnPages:
     """The pages of a group as they are drawn at a tier."""
 
-    #: What is drawn, with the spans of all messages.
+    #: What is drawn, with the placements of all messages.
     pages: Sequence[Page]
     #: What each cell of `pages` would hold if nothing had been misread at an earlier tier.
     truth: Sequence[Cells]
@@ -77,7 +77,7 @@ class TierDrawer:
     def _refinements(self, number: int) -> Sequence[Refinement]:
         if self.texts.refine is None:
             return ()
-        return self.texts.refine([part.text for part in transcribe_spans(self.texts.pages[number])])
+        return self.texts.refine([part.text for part in transcribe_placements(self.texts.pages[number])])
 
 
 def _page(before: Page, drawn: DrawnPage) -> Page:
@@ -90,11 +90,13 @@ def _truth(before: Cells, annotated: AnnotatedPage, drawn: DrawnPage) -> Cells:
         return before
     truth = drawn.cells.copy()
     flat, was_read, was_meant = truth.reshape(-1), annotated.cells.reshape(-1), before.reshape(-1)
-    for message, span, left in zip(annotated.messages, drawn.faded.page.spans, drawn.faded.texts, strict=True):
-        if span.start == span.stop or message.start == message.stop:
+    for message, placement, left in zip(
+        annotated.messages, drawn.faded.page.placements, drawn.faded.texts, strict=True
+    ):
+        if placement.start == placement.stop or message.start == message.stop:
             continue
-        read = transcribe(flat[span.start : span.stop].copy(), layout=annotated.layout, start=span.start)
-        cells, source = span.start + read.cell, message.start + message.cell[left.origin]
+        read = transcribe(flat[placement.start : placement.stop].copy(), layout=annotated.layout, start=placement.start)
+        cells, source = placement.start + read.cell, message.start + message.cell[left.origin]
         misread = (flat[cells] == was_read[source]) & (was_read[source] != was_meant[source])
         flat[cells[misread]] = was_meant[source[misread]]
     return truth

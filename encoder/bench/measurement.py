@@ -237,7 +237,7 @@ def _cell_figures(case: _Case, readings: Sequence[Reading]) -> _CellFigures:
 
 def _word_figures(case: _Case, readings: Sequence[Reading]) -> _WordFigures:
     pages = case.texts.pages
-    found = compare_words(pages, readings, case.texts.language, [page.spans for page in case.drawn.pages])
+    found = compare_words(pages, readings, case.texts.language, [page.placements for page in case.drawn.pages])
     return {
         "names": found.share(WordClass.NAME),
         "numbers": found.share(WordClass.NUMBER),

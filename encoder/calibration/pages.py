@@ -67,7 +67,7 @@ def _pages(reader: Reader, cell: Type, count: int, rows: int | None) -> Iterator
         said = list(_sentences(f"{cell.width_px}x{cell.height_px}:{number}", layout.cells))
         text = " ".join(said)
         page = Typesetter(layout).page([Entry("", "", text, _NO_TIME, header=False)])
-        stop = page.spans[0].char_stop
+        stop = page.placements[0].char_stop
         sentences, identifiers = _places(said, stop)
         yield SamplePage(cell, number, page_image(page, tried), text[:stop], sentences, identifiers)
 

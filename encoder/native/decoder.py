@@ -42,11 +42,11 @@ class PageStreams:
         self.kernel = Kernel(prior, charset.rare_class, newline)
 
     def write(
-        self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], room: int, certain_from: float = CERTAIN_FROM
+        self, grid: SymbolGrid, confidence: npt.NDArray[np.float32], capacity: int, certain_from: float = CERTAIN_FROM
     ) -> bytes:
-        """The stream of a page, [rows, 160] each, cut if it takes more than `room` bytes. Cells with a confidence of
-        `certain_from` or more are certain."""
-        return write_stream(self.kernel, grid, confidence, room, certain_from)
+        """The stream of a page, [rows, 160] each, cut if it takes more than `capacity` bytes. Cells with a confidence
+        of `certain_from` or more are certain."""
+        return write_stream(self.kernel, grid, confidence, capacity, certain_from)
 
     def cost(self, cells: Cells) -> npt.NDArray[np.float32]:
         """float32, shape of `cells`: the bits that each cell of a page takes; a full-width character takes them in its

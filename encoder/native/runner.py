@@ -76,14 +76,16 @@ class NetworkRunner:
         fields = ((part.symbols, part.rare, part.cells, part.confidence) for part in parts)
         return RecognizedPages(*(np.concatenate(arrays) for arrays in zip(*fields, strict=True)))
 
-    def encode(self, pixels: Tensor, tier: str, room: int, calibration: ConfidenceScaling) -> list[bytes]:
-        """The stream of each page, cut if it takes more than `room` bytes. `pixels`: as for `recognize`."""
+    def encode(self, pixels: Tensor, tier: str, capacity: int, calibration: ConfidenceScaling) -> list[bytes]:
+        """The stream of each page, cut if it takes more than `capacity` bytes. `pixels`: as for `recognize`."""
         temperature, certain_from = calibration.temperature(tier), calibration.certain_from(tier)
 
         def streams(part: Tensor) -> list[bytes]:
             pages = self._recognize(part, tier, temperature)
             grids = map(SymbolGrid, pages.symbols, pages.rare)
-            return [self.streams.write(*page, room, certain_from) for page in zip(grids, pages.confidence, strict=True)]
+            return [
+                self.streams.write(*page, capacity, certain_from) for page in zip(grids, pages.confidence, strict=True)
+            ]
 
         return [stream for part in self._by_page(streams, pixels) for stream in part]
 

@@ -9,7 +9,7 @@ from foxing.memory.pages.spans import keepsake_rows, span_rows
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.open_messages import SealedPart
 from foxing.memory.storage.repositories.pages import PageParts
-from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcribe_spans
+from foxing.renderer import BLANK, Entry, Page, Typesetter, remaining, transcribe_placements
 
 from .keepsakes import find_keepsakes, within_budget
 
@@ -28,7 +28,7 @@ class Draft:
     def without(self, erased: Collection[int]) -> "Draft | None":
         """The page with the cells of these messages blank, as erasure leaves a sealed page; None if that leaves no
         message on it. The others stay where they are: one of them may go on on the next page."""
-        spans = tuple(span for span in self.page.spans if int(span.message_id) not in erased)
+        spans = tuple(span for span in self.page.placements if int(span.message_id) not in erased)
         if not spans:
             return None
         columns = self.page.layout.columns
@@ -37,12 +37,12 @@ class Draft:
         for span in spans:
             cells.flat[span.header_start : span.stop] = self.page.cells.flat[span.header_start : span.stop]
         cells.setflags(write=False)
-        page = replace(self.page, cells=cells, spans=spans)
+        page = replace(self.page, cells=cells, placements=spans)
         return Draft(page, [message for message in self.messages if message.id not in erased])
 
     def parts(self, page_id: int) -> PageParts:
         """What stands where on the page, with its keepsakes within their budget of characters."""
-        spans, parts = self.page.spans, transcribe_spans(self.page)
+        spans, parts = self.page.placements, transcribe_placements(self.page)
         # one search and one budget for the page; the line breaks keep identifiers of adjacent spans apart
         keepsakes = find_keepsakes("\n".join(part.text for part in parts))
         keepsakes = within_budget(keepsakes, max(SHORTEST, sum(len(part.text) for part in parts)))
@@ -74,7 +74,7 @@ def typeset_drafts(typesetter: Typesetter, waiting: Sequence[Message], limit: in
             break
         run = _by_thread(entries[:taken])
         page = typesetter.page(run)
-        ids = dict.fromkeys(span.message_id for span in page.spans)
+        ids = dict.fromkeys(span.message_id for span in page.placements)
         drafts.append(Draft(page, [by_id[message_id] for message_id in ids]))
         order = {entry.message_id: number for number, entry in enumerate(entries)}
         rest = remaining(run, page) + entries[taken:]
@@ -90,7 +90,7 @@ def cells_taken(typesetter: Typesetter, waiting: Sequence[Message]) -> int:
 def sealed_parts(drafts: Sequence[Draft]) -> list[SealedPart]:
     """How much of each message is sealed once the drafts are pages."""
     chars = {message.id: message.chars for draft in drafts for message in draft.messages}
-    sealed = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.spans}
+    sealed = {int(span.message_id): span.char_stop for draft in drafts for span in draft.page.placements}
     return [SealedPart(message_id, stop, stop == chars[message_id]) for message_id, stop in sealed.items()]
 
 

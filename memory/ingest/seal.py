@@ -136,7 +136,7 @@ class Sealer:
         changes = [sealed.change for sealed in sealed_pages]
         parts = sealed_parts(drafts)
         # while a message is partly sealed, the index holds all its terms, even those that have faded on its first pages
-        begun = {int(span.message_id) for draft in drafts for span in draft.page.spans if span.char_start}
+        begun = {int(span.message_id) for draft in drafts for span in draft.page.placements if span.char_start}
         keeps_text = policy.keeps_text(policy.fresh)
         faded = {part.message_id for part in parts if part.complete and (not keeps_text or part.message_id in begun)}
         terms = self.reindexer.prepare(bank.id, changes, sealed=faded)

@@ -11,7 +11,7 @@ from foxing.memory.pages.spans import Ranges, keepsake_rows, part_edges, span_ro
 from foxing.memory.pages.splice import splice
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, SpanRow, unsaved_id
-from foxing.renderer import Cells, Entry, Page, PageLayout, Span, Transcription, Typesetter, transcribe_spans
+from foxing.renderer import Cells, Entry, Page, PageLayout, Placement, Transcription, Typesetter, transcribe_placements
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ def retypeset(
     by_message = {str(part.span.message_id): part for part in parts}
     result: list[RetypesetPage] = []
     for page in typesetter.pages([_entry(part, messages[part.span.message_id]) for part in parts]):
-        kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.spans]
-        read = transcribe_spans(page)
-        spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.spans)
+        kept = [_keepsakes_in(by_message[span.message_id], span) for span in page.placements]
+        read = transcribe_placements(page)
+        spans = tuple(_counted_in_message(by_message[span.message_id], span) for span in page.placements)
         new_id = unsaved_id() if result else page_id
         result.append(
             RetypesetPage(
                 new_id,
-                replace(page, spans=spans),
-                PageParts(span_rows(new_id, spans), keepsake_rows(new_id, page.spans, read, kept)),
-                [messages[int(span.message_id)] for span in page.spans],
-                _misread_cells(page, read, [by_message[span.message_id] for span in page.spans]),
+                replace(page, placements=spans),
+                PageParts(span_rows(new_id, spans), keepsake_rows(new_id, page.placements, read, kept)),
+                [messages[int(span.message_id)] for span in page.placements],
+                _misread_cells(page, read, [by_message[span.message_id] for span in page.placements]),
             )
         )
     return result
@@ -83,7 +83,7 @@ def _misread_cells(page: Page, read: Sequence[Transcription], parts: Sequence[Me
     """bool[rows, columns]: where on `page` the misread characters of its spans stand. `read`: the text of each span,
     and `parts`: of what each is a part."""
     misread = np.zeros(page.cells.size, dtype=bool)
-    for span, text, part in zip(page.spans, read, parts, strict=True):
+    for span, text, part in zip(page.placements, read, parts, strict=True):
         if part.misread is not None:
             flags = part.misread[span.char_start : span.char_start + len(text.cell)]
             misread[span.start + text.cell[: len(flags)][flags]] = True
@@ -96,7 +96,7 @@ def _entry(part: MessagePart, message: Message) -> Entry:
     return replace(entry, gaps=part.gaps, begin=begin, end=end)
 
 
-def _keepsakes_in(part: MessagePart, span: Span) -> Ranges:
+def _keepsakes_in(part: MessagePart, span: Placement) -> Ranges:
     """The keepsakes of `part` in `span` of a new page, counted from the start of the span. A keepsake that a page break
     splits is kept in pieces."""
     return list(_overlaps(part.keepsakes, span.char_start, span.char_stop))
@@ -108,7 +108,7 @@ def _overlaps(ranges: Ranges, first: int, last: int) -> Iterator[tuple[int, int]
             yield max(start, first) - first, min(stop, last) - first
 
 
-def _counted_in_message(part: MessagePart, span: Span) -> Span:
+def _counted_in_message(part: MessagePart, span: Placement) -> Placement:
     """`span`, whose characters count from the start of `part`, with those of the whole message.
 
     A misread part may have more or fewer characters than the message has there, so where a page break splits it is

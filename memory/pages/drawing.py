@@ -25,7 +25,7 @@ from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.pages import KeepsakeRow, PageParts, PageRow, SpanRow
 from foxing.memory.text.terms import terms
 from foxing.memory.values.reports import WordCounts
-from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_spans, uncut
+from foxing.renderer import GAP_MARK, Cells, Edge, Entry, PageLayout, render, transcribe_placements, uncut
 from foxing.renderer.fading import FadedText
 
 from .content import PageState
@@ -185,8 +185,8 @@ def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
 def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
     """The same of a page that was laid out again."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
-    read = transcribe_spans(faded.page)
-    for span, text, left, again in zip(faded.page.spans, page.texts, faded.texts, read, strict=True):
+    read = transcribe_placements(faded.page)
+    for span, text, left, again in zip(faded.page.placements, page.texts, faded.texts, read, strict=True):
         wrong = text.transcription.confidence[left.origin[: len(again.cell)]] == 0
         misread[span.start + again.cell[: len(wrong)][wrong]] = True
     return misread.reshape(faded.page.cells.shape)
@@ -195,14 +195,14 @@ def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
 def _relaid(page: StoredPage, faded: FadedLayout) -> RelaidMessages:
     spans = [
         old._replace(header_start=new.header_start, start=new.start, stop=new.stop)
-        for old, new in zip(page.spans, faded.page.spans, strict=True)
+        for old, new in zip(page.spans, faded.page.placements, strict=True)
     ]
     kept = [
         _kept(text, left, uncut(text.transcription.text, *_edges(page, span)))
         for span, text, left in zip(page.spans, page.texts, faded.texts, strict=True)
     ]
-    read = transcribe_spans(faded.page)
-    rows = keepsake_rows(page.row.id, faded.page.spans, read, [[*each] for each in kept])
+    read = transcribe_placements(faded.page)
+    rows = keepsake_rows(page.row.id, faded.page.placements, read, [[*each] for each in kept])
     exact = (text for each in kept for text in each.values())
     keepsakes = [row._replace(text=text) for row, text in zip(rows, exact, strict=True)]
     return RelaidMessages(faded.page.rows_used, PageParts(spans, keepsakes), faded.texts)

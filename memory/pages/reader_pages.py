@@ -163,10 +163,10 @@ def _fetch(connection: Connection, rows: Sequence[PageRow]) -> _Stored:
 
 def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -> ReaderPage:
     """The image with the messages on it. `by_id`: the messages of the page."""
-    shown = [by_id[span.message_id] for span in image.page.spans]
+    shown = [by_id[span.message_id] for span in image.page.placements]
     parts = [
         replace(each.entry, content=each.entry.content[span.char_start : span.char_stop], gaps=frozenset())
-        for each, span in zip(shown, image.page.spans, strict=True)
+        for each, span in zip(shown, image.page.placements, strict=True)
     ]
     shares = {
         int(part.message_id): each.share * (len(part.content) / len(each.entry.content) if part.content else 1.0)
@@ -174,7 +174,7 @@ def _reader_page(row: PageRow, image: PageImage, by_id: Mapping[str, _OnPage]) -
     }
     edges = [
         (each.entry.begin or span.char_start > 0, each.entry.end or span.char_stop < len(each.entry.content))
-        for each, span in zip(shown, image.page.spans, strict=True)
+        for each, span in zip(shown, image.page.placements, strict=True)
     ]
     begins_before = frozenset(number for number, (begins, _) in zip(shares, edges, strict=True) if begins)
     goes_on = frozenset(number for number, (_, goes) in zip(shares, edges, strict=True) if goes)

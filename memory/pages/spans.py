@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from foxing.memory.storage.repositories.pages import KeepsakeRow, SpanRow
-from foxing.renderer import Cells, Edge, Span, Transcription, edges_of
+from foxing.renderer import Cells, Edge, Placement, Transcription, edges_of
 
 Ranges = Sequence[tuple[int, int]]  # of characters, half open
 
@@ -14,7 +14,7 @@ def part_edges(cells: Cells, span: SpanRow, chars: int) -> tuple[Edge, Edge]:
     return edges_of(header, begins_before=span.char_start > 0, goes_on=span.char_stop < chars)
 
 
-def span_rows(page_id: int, spans: Sequence[Span]) -> list[SpanRow]:
+def span_rows(page_id: int, spans: Sequence[Placement]) -> list[SpanRow]:
     """The spans of a typeset page, as rows."""
     return [
         SpanRow(
@@ -32,7 +32,7 @@ def span_rows(page_id: int, spans: Sequence[Span]) -> list[SpanRow]:
 
 
 def keepsake_rows(
-    page_id: int, spans: Sequence[Span], parts: Sequence[Transcription], ranges: Sequence[Ranges]
+    page_id: int, spans: Sequence[Placement], parts: Sequence[Transcription], ranges: Sequence[Ranges]
 ) -> list[KeepsakeRow]:
     """The keepsakes of a typeset page, as rows. `parts`: the text in each span; `ranges`: the characters of it that are
     kept exactly."""

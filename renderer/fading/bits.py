@@ -41,9 +41,11 @@ def bits_alone(words: Iterable[str], typesetter: Typesetter, cost: Callable[[Cel
     stops = np.cumsum([len(word) + 1 for word in listed])
     at = datetime(1970, 1, 1, tzinfo=UTC)
     page = typesetter.page([Entry("", "", " ".join(listed), at, header=False)])
-    span = page.spans[0]
-    count = int(np.searchsorted(stops, span.char_stop, side="right"))
+    placement = page.placements[0]
+    count = int(np.searchsorted(stops, placement.char_stop, side="right"))
     places = [Word(int(stop) - 1 - len(word), int(stop) - 1) for word, stop in zip(listed, stops[:count], strict=False)]
-    read = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=page.layout, start=span.start)
-    bits = word_bits(places, read.cell, cost(page.cells).reshape(-1)[span.start : span.stop])
+    read = transcribe(
+        page.cells.reshape(-1)[placement.start : placement.stop], layout=page.layout, start=placement.start
+    )
+    bits = word_bits(places, read.cell, cost(page.cells).reshape(-1)[placement.start : placement.stop])
     return dict(zip(listed, bits.tolist(), strict=False))

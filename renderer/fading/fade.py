@@ -13,7 +13,7 @@ from foxing.renderer.typeset import Entry
 from .faded_text import FadedText, faded
 from .words import Word, is_punctuation
 
-#: Bytes that entries take, typeset on one page and encoded; more than any room if one page cannot hold them.
+#: Bytes that entries take, typeset on one page and encoded; more than any capacity if one page cannot hold them.
 Size = Callable[[Sequence[Entry]], int]
 #: Bits of a gap: its mark and a blank.
 GAP_BITS = 4.0
@@ -25,7 +25,7 @@ _STEP = 1.02
 _FIRST_BITS = 8.0
 #: Bytes that a bit of a guess takes on most pages, where words stand without those that were beside them.
 BYTES_PER_BIT = 1.04 / 8
-#: Share of the room that is enough, and the share that is aimed at.
+#: Share of the capacity that is enough, and the share that is aimed at.
 _ENOUGH, _AIM = 0.98, 0.99
 #: Sizes asked for by guessing alone; after these, a guess that does not halve what is left is followed by a bisection.
 _GUESSES = 4
@@ -65,28 +65,27 @@ class FadedPage:
 def fade(
     messages: Sequence[WrittenMessage],
     salience: Sequence[npt.NDArray[np.float64]],
-    room: int,
+    capacity: int,
     size: Size,
     bytes_per_bit: float = BYTES_PER_BIT,
 ) -> FadedPage:
-    """What is left of `messages` in `room` bytes: all of them, else all without headers, else the words with the most
-    salience.
+    """What is left of `messages` in `capacity` bytes: all of them, else all without headers, else the words with the
+    most salience.
 
     `salience`: float64[words] for each message, at least 0. Its whole number is a rank: a word of a lower rank fades
     before any of a higher one. Words of a rank fade in the order of the fraction per bit. Punctuation fades with the
-    first word beside it, and a word that a page break may have cut before all others. At least 97 % of the room is used
-    where a step allows it. A word that stays stays in any room
-    that is 3 % larger too, provided that `size` grows with the words. `size` is called two or three times, once with
-    the `bytes_per_bit` of the page.
+    first word beside it, and a word that a page break may have cut before all others. At least 97 % of the capacity is
+    used where a step allows it. A word that stays stays in any capacity that is 3 % larger too, provided that `size`
+    grows with the words. `size` is called two or three times, once with the `bytes_per_bit` of the page.
     """
     entries = [message.entry for message in messages]
     order = _WordOrder(messages, salience)
     least = BYTES_PER_BIT * sum(float(message.bits.sum()) for message in messages) / 2
     headed = any(entry.header for entry in entries) and not order.cut.any()
-    if least <= room and headed and (whole := size(entries)) <= room:
+    if least <= capacity and headed and (whole := size(entries)) <= capacity:
         every = [np.ones(len(message.words), bool) for message in messages]
         return FadedPage(tuple(entries), tuple(order.texts(every)), tuple(every), whole, bytes_per_bit)
-    level, taken = _largest(order, room, size, bytes_per_bit)
+    level, taken = _largest(order, capacity, size, bytes_per_bit)
     kept, scale = order.kept(level), taken / max(order.guess(level), 1.0)
     return FadedPage(tuple(order.entries(kept)), tuple(order.texts(kept)), tuple(kept), taken, scale)
 
@@ -134,7 +133,7 @@ class _WordOrder:
             start = stop
 
     def kept(self, level: int) -> _Kept:
-        """bool[words] for each message: what stays at `level`, and what a gap would take more room than."""
+        """bool[words] for each message: what stays at `level`, and what takes no more bits than a gap."""
         kept, cut = (np.split(flags, self.ends[:-1]) for flags in (self.place < self.levels[level], self.cut))
         bridged = (_bridged(message, stays) for message, stays in zip(self.messages, kept, strict=True))
         return [stays & ~gone for stays, gone in zip(bridged, cut, strict=True)]
@@ -187,8 +186,8 @@ def _bridged(message: WrittenMessage, kept: npt.NDArray[np.bool_]) -> npt.NDArra
     return result
 
 
-def _largest(order: _WordOrder, room: int, size: Size, scale: float) -> tuple[int, int]:
-    """A level that takes at most `room` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
+def _largest(order: _WordOrder, capacity: int, size: Size, scale: float) -> tuple[int, int]:
+    """A level that takes at most `capacity` bytes, and what it takes: one that takes `_ENOUGH` of them, or else the
     highest; the lowest level if none does. `scale`: bytes that a bit of a guess is taken for at first."""
     low, high = 0, len(order.levels)
     taken: dict[int, int] = {}
@@ -196,13 +195,13 @@ def _largest(order: _WordOrder, room: int, size: Size, scale: float) -> tuple[in
     narrowed = True
     while high - low > 1 or low not in taken:
         width = high - low
-        level = bisect_right(guesses, _AIM * room / scale, low, high) - 1 if narrowed else (low + high) // 2
+        level = bisect_right(guesses, _AIM * capacity / scale, low, high) - 1 if narrowed else (low + high) // 2
         level = max(low + (low in taken), min(level, high - 1))
         taken[level] = size(order.entries(order.kept(level)))
         scale = taken[level] / max(guesses[level], 1.0)
-        if _ENOUGH * room <= taken[level] <= room:
+        if _ENOUGH * capacity <= taken[level] <= capacity:
             return level, taken[level]
-        if taken[level] <= room:
+        if taken[level] <= capacity:
             low = level
         elif level == 0:
             break

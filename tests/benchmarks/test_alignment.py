@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.alignment.__main__ import demo_entries
 from benchmarks.alignment.corruptions import CORRUPTIONS
-from benchmarks.alignment.measurement import PlacedPage, Placement, measure, placed_pages
+from benchmarks.alignment.measurement import AlignmentResult, PlacedPage, measure, placed_pages
 
 PAGES = 8
 #: Of every three at once, each so many-th, and the pages of each.
@@ -52,7 +52,7 @@ def test_comparison_finds_what_a_certain_model_misreads(pages: list[PlacedPage])
 
 def test_messages_are_right_after_three_corruptions_at_once(pages: list[PlacedPage]) -> None:
     names = [name for name in CORRUPTIONS if name != "rows exact"]
-    total = Placement()
+    total = AlignmentResult()
     for chosen in list(combinations(names, 3))[::EACH]:
         for field, value in vars(measure(pages[:PAGES_OF_THREE], chosen)).items():
             setattr(total, field, getattr(total, field) + value)

@@ -210,7 +210,7 @@ def test_full_width_characters_take_two_cells_from_an_even_column() -> None:
 def test_a_space_in_the_last_column_is_restored(by: str, content: str) -> None:
     layout = PageLayout(columns=8, rows=8, newline="break", cropped=False)
     page = Typesetter(layout).page([Entry("m", "u", content, datetime(2026, 3, 2, 9, 15, tzinfo=UTC))])
-    span = page.spans[0]
+    span = page.placements[0]
     lines = [grid_text(row) for row in page.cells]  # without trailing blanks
     by_lines = place_lines(*text_of("\n".join(lines)), 0.9, layout)[0]
     cells = by_lines if by == "lines" else put(lines, page.cells > 0x20)[0]

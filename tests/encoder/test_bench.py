@@ -139,7 +139,7 @@ def test_texts_are_grouped_by_their_given_name(codec: Codec, tmp_path: Path) -> 
     arguments = [str(plain), f"agent={traces}", f"agent={odd}"]
     groups = load_texts([named_file(argument) for argument in arguments], codec)
     assert {name: len(texts.pages) for name, texts in groups.items()} == {"en": 1, "agent": 2}
-    on_page = {span.message_id for span in groups["en"].pages[0].spans}
+    on_page = {span.message_id for span in groups["en"].pages[0].placements}
     assert {message.message_id for message in groups["en"].messages} == on_page
 
 
@@ -169,7 +169,7 @@ def test_a_group_has_at_most_the_pages_asked_for(codec: Codec, tmp_path: Path) -
         assert [page.text for page in group.pages] == [page.text for page in expected]
     assert len(load_texts(files, codec, skip=0, limit=1, group_limit=3)["en"].pages) == 2
     part = load_texts(files, codec, skip=0, group_limit=2)["en"]
-    assert {span.message_id for page in part.pages for span in page.spans} == {m.message_id for m in part.messages}
+    assert {span.message_id for page in part.pages for span in page.placements} == {m.message_id for m in part.messages}
 
 
 @pytest.mark.parametrize(

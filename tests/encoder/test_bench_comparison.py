@@ -14,7 +14,7 @@ from foxing.encoder.bench.comparison import GAP_MARK, compare_pages, compare_wor
 from foxing.encoder.bench.text_size import ppmd_bytes, text_size
 from foxing.encoder.bench.word_classes import WordClass
 from foxing.encoder.text_tokens import count_text_tokens
-from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, Span
+from foxing.renderer import BLANK, DENSE_PAGE, WIDE_TAIL, Cells, Page, Placement
 
 WIDE = "\N{HANGUL SYLLABLE HAN}"
 
@@ -32,11 +32,11 @@ def page_of(*rows: str) -> Page:
     return Page(DENSE_PAGE, cells_of(*rows), ())
 
 
-def spans_of(*texts: str) -> tuple[Span, ...]:
+def spans_of(*texts: str) -> tuple[Placement, ...]:
     """A message for each row, of which it fills the beginning."""
     starts = [row * DENSE_PAGE.columns for row in range(len(texts))]
     return tuple(
-        Span(f"m{row}", "talk", start, start, start + len(text), 0, len(text))
+        Placement(f"m{row}", "talk", start, start, start + len(text), 0, len(text))
         for row, (start, text) in enumerate(zip(starts, texts, strict=True))
     )
 
@@ -285,7 +285,7 @@ def test_a_page_that_was_set_again_is_compared_by_its_own_spans() -> None:
     page = messages_of("the tea is cold", "gone", "my cup is warm")
     left = (f"{GAP_MARK} cold", f"my {GAP_MARK} warm")
     spans = tuple(
-        Span(f"m{2 * row}", "talk", s.header_start, s.start, s.stop, 0, 0) for row, s in enumerate(spans_of(*left))
+        Placement(f"m{2 * row}", "talk", s.header_start, s.start, s.stop, 0, 0) for row, s in enumerate(spans_of(*left))
     )
     found = compare_words([page], [reading_of(*left)], "unknown", [spans])
     assert (found.right[WordClass.CONTENT], found.words[WordClass.CONTENT], found.invented) == (3, 9, 0)
@@ -303,7 +303,7 @@ def test_text_tokens_of_what_is_recalled_count_gaps() -> None:
     page = messages_of("the tea is cold and so on", "gone")
     left = f"tea {GAP_MARK} cold"
     cold = spans_of(left)
-    spans = (cold[0], Span("m1", "talk", len(left), len(left), len(left), 0, 1))
+    spans = (cold[0], Placement("m1", "talk", len(left), len(left), len(left), 0, 1))
     found = compare_words([page], [reading_of(left)], "en", [spans])
     assert found.text_tokens == count_text_tokens("the tea is cold and so on") + count_text_tokens("gone")
     assert found.read_text_tokens == count_text_tokens(left) + count_text_tokens(GAP_MARK)
@@ -312,7 +312,7 @@ def test_text_tokens_of_what_is_recalled_count_gaps() -> None:
 
 def test_headers_hold_no_words() -> None:
     text = "▶user Ada 2023-05-08 hello"
-    page = Page(DENSE_PAGE, cells_of(text), (Span("m", "talk", 0, 21, 26, 0, 5),))
+    page = Page(DENSE_PAGE, cells_of(text), (Placement("m", "talk", 0, 21, 26, 0, 5),))
     found = compare_words([page], [reading_of(text.replace("Ada", "Eve"))], "en")
     assert (sum(found.words.values()), sum(found.right.values()), found.invented) == (1, 1, 0)
 

@@ -111,7 +111,7 @@ def test_what_fades_is_not_kept_and_no_error(codec: Bytewise) -> None:
 def test_headers_count_neither_before_nor_after(codec: Bytewise) -> None:
     group = texts(codec)
     inked = int((group.pages[0].cells != BLANK).sum())
-    messages = sum(span.stop - span.start for span in group.pages[0].spans)
+    messages = sum(span.stop - span.start for span in group.pages[0].placements)
     room = (inked + messages) // 2 // TOKEN_BYTES + 1  # enough for all of the messages, not for their headers
     codec.tiers = {**codec.tiers, "tiny": replace(codec.tiers["tiny"], tokens=room)}
     row = measure(codec, group, "tiny", "group")

@@ -59,7 +59,7 @@ def draw(codec: HookedCodec, tier: str, messages: int = 110) -> DrawnPage:
 def texts_on(drawn: DrawnPage) -> list[str]:
     assert drawn.faded is not None
     flat = drawn.cells.reshape(-1)
-    return [transcribe(flat[span.start : span.stop], start=span.start).text for span in drawn.faded.page.spans]
+    return [transcribe(flat[span.start : span.stop], start=span.start).text for span in drawn.faded.page.placements]
 
 
 @pytest.mark.parametrize("tier", ["base", "small"])
@@ -85,7 +85,7 @@ def test_words_with_soft_hyphens_and_joiners_stay(tier: str, most: int) -> None:
     entries = [Entry(str(number), "user", text, START) for number, text in enumerate(texts)]
     typeset = Typesetter(codec.layout, codec.repertoire).page(entries)
     drawn = PageDrawer(codec).draw([annotate_page(typeset, {entry.message_id: entry for entry in entries})], tier)[0]
-    assert len(typeset.spans) == len(texts)
+    assert len(typeset.placements) == len(texts)
     left = texts if drawn.faded is None else [text.text for text in drawn.faded.texts]
     assert sum(a != b for a, b in zip(left, texts, strict=True)) <= most
 

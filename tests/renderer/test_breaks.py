@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from foxing.renderer import Edge, Entry, Page, PageLayout, Typesetter, edges_of, remaining, transcribe_spans
+from foxing.renderer import Edge, Entry, Page, PageLayout, Typesetter, edges_of, remaining, transcribe_placements
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LABELS = Path(__file__).parent / "data" / "page_breaks.txt"
@@ -54,7 +54,7 @@ def say(content: str, message_id: str = "m", **fields: bool) -> Entry:
 def joined(pages: list[Page]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for page in pages:
-        for span, read in zip(page.spans, transcribe_spans(page), strict=True):
+        for span, read in zip(page.placements, transcribe_placements(page), strict=True):
             texts[span.message_id] = texts.get(span.message_id, "") + read.text
     return texts
 
@@ -71,12 +71,12 @@ def test_no_labelled_place_is_taken_apart(number: int, layout: PageLayout) -> No
     each = texts[number]
     content = each.text + " " + " ".join(other.text for other in texts)[: layout.cells]
     typesetter = Typesetter(layout)
-    whole = typesetter.page([say("", "before"), say(each.text)]).spans
+    whole = typesetter.page([say("", "before"), say(each.text)]).placements
     empty, cells = whole[0].stop, whole[1].stop - whole[0].stop
     for room in range(1, cells):
         before = say("x" * (layout.cells - empty - room), "before")
         page = typesetter.page([before, say(content)])
-        for place in [span.char_stop for span in page.spans if span.message_id == "m"]:
+        for place in [span.char_stop for span in page.placements if span.message_id == "m"]:
             if place < len(each.text):
                 assert each.cut_apart(place) is None, f"{each.text[:place]}|{each.text[place:]}"
             assert place > 0
@@ -85,13 +85,13 @@ def test_no_labelled_place_is_taken_apart(number: int, layout: PageLayout) -> No
 def test_a_page_ends_after_a_sentence_where_one_is_near() -> None:
     text = "We went home. " * 1200
     page = Typesetter().page([say(text)])
-    assert text[: page.spans[0].char_stop].endswith("home. ")
-    assert page.layout.cells - page.spans[0].stop < page.layout.cells / 64
+    assert text[: page.placements[0].char_stop].endswith("home. ")
+    assert page.layout.cells - page.placements[0].stop < page.layout.cells / 64
 
 
 def test_a_message_that_hardly_begins_waits_for_the_next_page() -> None:
     page = Typesetter().page([say("x " * 6300, "long"), say("The next message is long as well. " * 10)])
-    assert [span.message_id for span in page.spans] == ["long"]
+    assert [span.message_id for span in page.placements] == ["long"]
 
 
 @pytest.mark.parametrize("layout", [PageLayout(), SMALL])
@@ -99,7 +99,7 @@ def test_breaks_leave_little_of_a_page_empty(layout: PageLayout) -> None:
     texts = [each.text for each in labelled()]
     entries = [say(text + " " + texts[(7 * number) % len(texts)], f"{number}") for number, text in enumerate(texts * 9)]
     pages = Typesetter(layout).pages(entries)[:-1]
-    used = sum(page.spans[-1].stop for page in pages)
+    used = sum(page.placements[-1].stop for page in pages)
     assert used > (0.99 if layout.cells > 1000 else 0.95) * layout.cells * len(pages)
 
 
@@ -136,9 +136,9 @@ def test_a_run_longer_than_a_page_breaks_anywhere_and_says_so() -> None:
     pages = Typesetter().pages([say(blob)])
     assert "12:00>>" in pages[0].text
     assert pages[1].text.startswith("▶▶▶user ")
-    cut = [edges_of(page.cells.reshape(-1)[: page.spans[0].start]) for page in pages]
+    cut = [edges_of(page.cells.reshape(-1)[: page.placements[0].start]) for page in pages]
     assert cut == [(Edge.WHOLE, Edge.INSIDE), (Edge.INSIDE, Edge.WHOLE)]
-    assert pages[0].spans[0].stop == pages[0].layout.cells
+    assert pages[0].placements[0].stop == pages[0].layout.cells
     assert joined(pages) == {"m": blob}
 
 
@@ -146,7 +146,7 @@ def test_literal_marks_in_a_message_are_no_marks_of_it() -> None:
     entry = replace(say(">▶ play ▶▶"), name="a>", thread="b")
     page = Typesetter().page([entry])
     assert joined([page]) == {"m": ">▶ play ▶▶"}
-    assert edges_of(page.cells.reshape(-1)[: page.spans[0].start]) == (Edge.WHOLE, Edge.WHOLE)
+    assert edges_of(page.cells.reshape(-1)[: page.placements[0].start]) == (Edge.WHOLE, Edge.WHOLE)
 
 
 def test_the_marks_of_a_page_say_how_its_parts_begin_and_end() -> None:
@@ -155,7 +155,7 @@ def test_the_marks_of_a_page_say_how_its_parts_begin_and_end() -> None:
         entry = replace(say(text), header=header)
         found = []
         for page in Typesetter().pages([entry]):
-            span = page.spans[0]
+            span = page.placements[0]
             cells = page.cells.reshape(-1)[span.header_start : span.start]
             cut = {"begins_before": span.char_start > 0, "goes_on": span.char_stop < len(text)}
             found.append(edges_of(cells, **cut))
@@ -176,5 +176,5 @@ def test_what_is_left_of_a_cut_message_begins_where_the_page_ended() -> None:
     entry = say("word " * 4000)
     page = Typesetter().page([entry])
     (rest,) = remaining([entry], page)
-    assert rest.skip_chars == page.spans[0].char_stop
+    assert rest.skip_chars == page.placements[0].char_stop
     assert rest.content[rest.skip_chars :].startswith("word ")

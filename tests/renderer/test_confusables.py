@@ -73,7 +73,7 @@ def read_back(pages: Sequence[Page], seed: int = 0) -> str:
         cells = CONFUSABLES.canonical(swapped(page.cells, generator))
         assert np.array_equal(cells, page.cells)
         flat = cells.reshape(-1)
-        parts += [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start).text for s in page.spans]
+        parts += [transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start).text for s in page.placements]
     return "".join(parts)
 
 
@@ -105,7 +105,7 @@ def test_the_reading_of_a_message_does_not_depend_on_others(texts: list[str], se
     entries = [Entry(str(n), "user", text, AT, "сорт" if n % 2 else "t", "Нора") for n, text in enumerate(texts)]
     page = Typesetter(repertoire=REPERTOIRE).page(entries)
     cells = page.cells.copy()
-    first = page.spans[0]
+    first = page.placements[0]
     cells.reshape(-1)[first.start : first.stop] = 0x20  # as when it is erased
     assert np.array_equal(CONFUSABLES.canonical(swapped(cells, random.Random(seed))), cells)
 
@@ -166,7 +166,7 @@ def test_words_continue_in_the_next_row() -> None:
 def test_names_and_threads_in_headers_read_as_written() -> None:
     page = typeset("да", role="\u0441\u043e\u043d", name="\u0410\u043d\u043d\u0430 Cat", thread="\u0421\u0421\u0421")
     assert np.array_equal(CONFUSABLES.canonical(swapped(page.cells, random.Random(1))), page.cells)
-    shown = transcribe(page.cells[0, : page.spans[0].start]).text
+    shown = transcribe(page.cells[0, : page.placements[0].start]).text
     assert shown.startswith("◆\u0421\u0421\u0421 ▶\u0441\u043e\u043d \u0410\u043d\u043d\u0430 Cat ")
 
 

@@ -32,7 +32,7 @@ def test_an_escape_has_the_lowest_confidence_of_its_cells() -> None:
 
 def test_each_character_has_its_cell() -> None:
     page = Typesetter().page([Entry("m1", "user", "a한\tb", datetime(2026, 3, 2, tzinfo=UTC))])
-    span = page.spans[0]
+    span = page.placements[0]
     read = transcribe(page.cells.reshape(-1)[span.start : span.stop])
     placed = page.cells.reshape(-1)[span.start + read.cell].tolist()
     assert placed == [ord("a"), ord("한"), ord("⇥"), ord("b")]
@@ -108,7 +108,7 @@ def test_a_gap_goes_on_in_the_next_row() -> None:
 def test_a_literal_gap_mark_is_typeset_as_an_escape_and_comes_back() -> None:
     page = Typesetter().page([Entry("m1", "user", "well⋯ no", datetime(2026, 3, 2, tzinfo=UTC))])
     assert page.text.endswith("well⟦22EF⟧ no")
-    span = page.spans[0]
+    span = page.placements[0]
     read = transcribe(page.cells.reshape(-1)[span.start : span.stop])
     assert (read.text, read.gaps.tolist()) == ("well⋯ no", [])
 

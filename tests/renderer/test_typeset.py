@@ -42,7 +42,7 @@ def contents(pages: list[Page]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for page in pages:
         flat = page.cells.reshape(-1)
-        for span in page.spans:
+        for span in page.placements:
             text = transcribe(flat[span.start : span.stop], layout=page.layout, start=span.start).text
             assert len(text) == span.char_stop - span.char_start
             assert len(texts.get(span.message_id, "")) == span.char_start
@@ -143,7 +143,7 @@ def test_a_space_and_a_newline_in_the_last_column_look_different(text: str) -> N
     page = Typesetter(layout).page([say("onetwot" + text)])
     assert page.cells[0, -2] == ord("a"), "the next character is in the last column"
     paper = np.where(page.cells == 0x20, BLANK, page.cells).reshape(-1)  # a space has no ink
-    span = page.spans[0]
+    span = page.placements[0]
     read = transcribe(paper[span.start : span.stop], layout=layout, start=span.start).text
     assert read == "onetwot" + text
 
@@ -167,7 +167,11 @@ def test_without_headers_a_mark_says_that_a_message_begins() -> None:
     entries = [replace(say(text, text, thread="trip"), header=False) for text in ("one", "two", "")]
     page = Typesetter().page([*entries, say("three", "three", thread="trip")])
     assert page.text == "▶one▶two▶◆trip ▶user 2026-03-02 12:00 three"
-    assert [(span.header_start, span.start, span.stop) for span in page.spans[:3]] == [(0, 1, 4), (4, 5, 8), (8, 9, 9)]
+    assert [(span.header_start, span.start, span.stop) for span in page.placements[:3]] == [
+        (0, 1, 4),
+        (4, 5, 8),
+        (8, 9, 9),
+    ]
     assert Typesetter().cost(entries[0]) == 4
     assert all(not entry.header for entry in remaining(entries, Typesetter().page(entries[:1])))
 
@@ -212,15 +216,15 @@ def test_a_cut_message_continues_on_the_next_page_under_a_new_header() -> None:
     entries = [say("first", "m0"), say(text), say("last", "m2")]
     typesetter = Typesetter()
     first = typesetter.page(entries)
-    assert [span.message_id for span in first.spans] == ["m0", "m1"]
-    assert DENSE_PAGE.cells - len("00000 ") < first.spans[-1].stop <= DENSE_PAGE.cells
-    cut = first.spans[-1].char_stop
+    assert [span.message_id for span in first.placements] == ["m0", "m1"]
+    assert DENSE_PAGE.cells - len("00000 ") < first.placements[-1].stop <= DENSE_PAGE.cells
+    cut = first.placements[-1].char_stop
     assert 0 < cut < len(text)
     rest = remaining(entries, first)
     assert [(entry.message_id, entry.skip_chars) for entry in rest] == [("m1", cut), ("m2", 0)]
     second = typesetter.page(rest)
     assert second.text.startswith("▶▶user 2026-03-02 12:00 " + text[cut : cut + 20])
-    assert (second.spans[0].char_start, second.spans[0].char_stop) == (cut, len(text))
+    assert (second.placements[0].char_start, second.placements[0].char_stop) == (cut, len(text))
     assert remaining(rest, second) == []
 
 
@@ -239,7 +243,7 @@ def test_a_header_longer_than_a_page_is_omitted(newline: Newline) -> None:
     pages = typesetter.pages(entries)
     assert contents(pages) == {"m0": "short", "m1": "content", "m2": ""}
     assert pages[1].text.startswith("content")
-    assert pages[1].spans[0].header_start == pages[1].spans[0].start == 0
+    assert pages[1].placements[0].header_start == pages[1].placements[0].start == 0
 
 
 @pytest.mark.parametrize("room", range(9))
@@ -255,8 +259,8 @@ def test_an_empty_message_keeps_a_header_that_fills_the_page() -> None:
     layout = PageLayout(columns=80, rows=1)
     name = "n" * (layout.cells - len("▶user  2026-03-02 12:00 "))
     (page,) = Typesetter(layout).pages([say("", name=name)])
-    assert page.spans[0].header_start == 0
-    assert page.spans[0].start == page.spans[0].stop == layout.cells
+    assert page.placements[0].header_start == 0
+    assert page.placements[0].start == page.placements[0].stop == layout.cells
 
 
 def test_names_and_threads_cannot_forge_a_header() -> None:
@@ -298,13 +302,13 @@ def test_the_cost_of_a_message_is_a_lower_bound(newline: Newline) -> None:
     for text in ("", "x" * 50, "한글 " * 9, "a한" * 20, "a\nb\tc\x00", "🙂\n" * 7):
         entries = [say("before", "m0"), say(text, "m1", name="Ada한")]
         page = typesetter.page(entries)
-        assert 0 < typesetter.cost(entries[1]) <= page.spans[1].stop - page.spans[1].header_start
+        assert 0 < typesetter.cost(entries[1]) <= page.placements[1].stop - page.placements[1].header_start
 
 
 def test_the_same_messages_give_the_same_page() -> None:
     entries = [say(text, name) for name, text in TEXTS.items()]
     first, second = Typesetter().pages(entries), Typesetter().pages(entries)
-    assert [page.spans for page in first] == [page.spans for page in second]
+    assert [page.placements for page in first] == [page.placements for page in second]
     assert all(np.array_equal(a.cells, b.cells) for a, b in zip(first, second, strict=True))
 
 
@@ -342,7 +346,7 @@ def test_gaps_stay_marks_on_every_page_and_literal_marks_are_escapes(newline: Ne
     pages = Typesetter(layout).pages([Entry("m", "user", text, NOON, gaps=gaps)])
     read, found, length = "", set(), 0
     for page in pages:
-        (span,) = page.spans
+        (span,) = page.placements
         part = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start)
         found |= {length + int(place) for place in part.gaps}
         read, length = read + part.text, length + len(part.text)

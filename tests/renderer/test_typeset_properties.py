@@ -64,7 +64,7 @@ def check_spans(page: Page) -> None:
     """Spans follow each other; only blank cells of row breaks lie between them and after the last."""
     flat = page.cells.reshape(-1)
     position = 0
-    for span in page.spans:
+    for span in page.placements:
         assert position <= span.header_start <= span.start <= span.stop <= len(flat)
         assert (flat[position : span.header_start] == BLANK).all()
         if page.layout.newline == "mark":
@@ -111,7 +111,7 @@ def test_all_content_is_typeset_in_order(entries: list[Entry], layout: PageLayou
         before, rest = rest, remaining(rest, page)
         assert rest != before, "every page takes something"
         flat = page.cells.reshape(-1)
-        for span in page.spans:
+        for span in page.placements:
             text = transcribe(flat[span.start : span.stop], layout=layout, start=span.start).text
             assert len(texts.setdefault(span.message_id, "")) == span.char_start
             texts[span.message_id] += text
@@ -140,7 +140,7 @@ def test_a_run_longer_than_a_row_fills_rows(length: int, layout: PageLayout) -> 
 def test_cost_is_a_lower_bound(entries: list[Entry], layout: PageLayout) -> None:
     typesetter = Typesetter(layout)
     page = typesetter.page(entries)
-    for entry, span in zip(entries, page.spans, strict=False):
+    for entry, span in zip(entries, page.placements, strict=False):
         whole = span.char_stop == len(entry.content)
         with_header = span.header_start < span.start
         if whole and with_header:

@@ -98,7 +98,7 @@ def _draw(file: Path, text: str, reader: "Reader", newline: NewlineOption) -> It
     name = "stdin" if is_stream(file) else file.name
     entry = Entry(name, "", text, _NO_TIME, header=False)
     for number, image in enumerate(page_images([entry], reader, newline.value), 1):
-        start, stop = image.page.spans[0].char_start, image.page.spans[0].char_stop
+        start, stop = image.page.placements[0].char_start, image.page.placements[0].char_stop
         fields = {
             "file": f"{name}.{number}.png",
             "source": name,

@@ -20,7 +20,7 @@ from .tables import STATE_BYTES, PriorTables
 LIBRARY = Path(__file__).with_name("_mixing" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"))
 RATE = 13  # shift of the learning rate of the mixers
 LIMIT = 400  # decisions that a probability counts; more would make it slow to change
-MAX_CELLS = DENSE_PAGE.cells  # the room of `Page` in `mixing.c`
+MAX_CELLS = DENSE_PAGE.cells  # of `Page` in `mixing.c`
 _NO_MEMORY, _NO_PAGE = -(1 << 63), 1 - (1 << 63)
 NOT_A_PAGE = (
     "these symbols are not a page: one of them is unknown, or a full-width character begins in an odd column or in the "
@@ -130,23 +130,23 @@ class Kernel:
             newline=newline,
         )
 
-    def encode(self, cells: CodedCells, room: int) -> WrittenStream:
-        """The stream of as many of the `cells` as fit into `room` bytes. Raises `ValueError` for symbols that no page
-        has."""
-        written = self._encode(cells, room)
+    def encode(self, cells: CodedCells, capacity: int) -> WrittenStream:
+        """The stream of as many of the `cells` as fit into `capacity` bytes. Raises `ValueError` for symbols that no
+        page has."""
+        written = self._encode(cells, capacity)
         if not isinstance(written, WrittenStream):
-            written = self._encode(cells.first(written), room)
+            written = self._encode(cells.first(written), capacity)
             assert isinstance(written, WrittenStream)
         return written
 
-    def _encode(self, cells: CodedCells, room: int) -> WrittenStream | int:
+    def _encode(self, cells: CodedCells, capacity: int) -> WrittenStream | int:
         """The stream of all `cells`, or how many of them fit."""
         count = len(cells.symbols)
         parts = cells.first(count)
-        data = np.zeros(room + 8, dtype=np.uint8)
+        data = np.zeros(capacity + 8, dtype=np.uint8)
         length = self.library.foxing_encode(
             *(ctypes.byref(self.model), pointer(self.tables.state), RATE, LIMIT),
-            *(*_pointers(parts), count, pointer(data), ctypes.c_int64(room)),
+            *(*_pointers(parts), count, pointer(data), ctypes.c_int64(capacity)),
         )
         if length == _NO_MEMORY:
             raise MemoryError("no memory to code a page")

@@ -37,14 +37,14 @@ def write_stream(
     kernel: Kernel,
     grid: SymbolGrid,
     confidence: npt.NDArray[np.float32],
-    room: int,
+    capacity: int,
     certain_from: float = CERTAIN_FROM,
 ) -> bytes:
-    """The stream of a page, [rows, 160] each, in at most `room` bytes. `certain_from`: as for `quantize`."""
+    """The stream of a page, [rows, 160] each, in at most `capacity` bytes. `certain_from`: as for `quantize`."""
     rows = len(grid.symbols)
     symbols, rare = (part.reshape(-1).astype(np.uint16) for part in grid)
     cells = CodedCells(symbols, rare, quantize(confidence, certain_from).reshape(-1).astype(np.uint8))
-    written = kernel.encode(cells, room - _CUT_HEADER.size)
+    written = kernel.encode(cells, capacity - _CUT_HEADER.size)
     if written.cells == len(symbols):
         return bytes((rows,)) + written.data
     return _CUT_HEADER.pack(rows | CUT, written.cells) + written.data

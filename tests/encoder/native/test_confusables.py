@@ -50,7 +50,7 @@ def test_words_of_mixed_scripts_come_back_exactly(codec: NativeCodec, tier: str)
     page = page_of(codec, *texts)
     reading = codec.decode(codec.encode([render(page.cells, page.layout, tier)], tier))[0]
     flat = reading.cells.reshape(-1)
-    read = tuple(transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start).text for s in page.spans)
+    read = tuple(transcribe(flat[s.start : s.stop], layout=page.layout, start=s.start).text for s in page.placements)
     assert read == texts
 
 

@@ -139,7 +139,7 @@ def test_unknown_scripts_read_with_less_confidence_than_any_page(codec: VisionCo
     assert max(means[4:]) < min(means[:4])
     assert max(means[4:6]) < 0.75
     for page, reading in zip(pages[4:6], readings[4:6], strict=True):
-        body = slice(page.spans[0].start, page.spans[0].stop)
+        body = slice(page.placements[0].start, page.placements[0].stop)
         written = reading.cells.reshape(-1)[body] > 0x20
         sure = written & (reading.confidence.reshape(-1)[body] >= reading.flag_below)
         assert sure.sum() < 0.4 * written.sum()

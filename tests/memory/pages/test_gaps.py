@@ -121,7 +121,7 @@ def test_a_gap_stays_a_gap_when_its_page_is_typeset_again() -> None:
     part = message_part(state, layout, span, [keepsake])
     assert (part.text, part.gaps, part.keepsakes) == ("gone⋯A-12⋯A-1⋯ and ⋯", {4, 9, 13}, [(5, 9)])
     page = Typesetter(layout).page([Entry("7", "user", part.text, NOW, gaps=part.gaps)])
-    (placed,) = page.spans
+    (placed,) = page.placements
     again = transcribe(page.cells.reshape(-1)[placed.start : placed.stop], layout=layout, start=placed.start)
     assert (again.text, set(again.gaps.tolist())) == (part.text, part.gaps)
 

@@ -27,8 +27,8 @@ def ones(cells: Cells) -> CellCosts:
 )
 def test_bits_of_words(text: str, bits: list[float]) -> None:
     page = Typesetter(DENSE_PAGE).page([Entry("m", "user", "xy", AT), Entry("n", "user", text, AT, header=False)])
-    assert page.spans[1].header_start % 2 == 1
-    span = page.spans[1]
+    assert page.placements[1].header_start % 2 == 1
+    span = page.placements[1]
     read = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=page.layout, start=span.start)
     costs = ones(page.cells).reshape(-1)[span.start : span.stop]
     assert word_bits(words_of(text), read.cell, costs).tolist() == bits

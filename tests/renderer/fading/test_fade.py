@@ -30,7 +30,7 @@ def written(*contents: str) -> list[WrittenMessage]:
 
 def cells(entries: Sequence[Entry]) -> int:
     """The cells that entries take on a page, as if each was a byte."""
-    return max(span.stop for span in Typesetter().page(entries).spans)
+    return max(span.stop for span in Typesetter().page(entries).placements)
 
 
 def salience_of(messages: Sequence[WrittenMessage], by_word: dict[str, float]) -> Salience:

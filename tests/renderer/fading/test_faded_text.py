@@ -101,7 +101,7 @@ def test_a_page_gives_the_faded_text_back(text: str, data: st.DataObject, newlin
     left = faded(text, words, choice(data, words))
     entry = left.entry(Entry("m", "user", text, AT, "t"))
     page = Typesetter(layout).page([entry, Entry("n", "user", "x", AT, "t", header=False)])
-    span = page.spans[0]
+    span = page.placements[0]
     read = transcribe(page.cells.reshape(-1)[span.start : span.stop], layout=layout, start=span.start)
     assert (read.text, frozenset(read.gaps.tolist())) == (left.text, left.gaps)
     assert (span.header_start, span.start) == (0, 1)

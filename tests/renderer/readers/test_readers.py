@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from foxing.renderer import Entry, grid_text, rasterize, transcribe_spans
+from foxing.renderer import Entry, grid_text, rasterize, transcribe_placements
 from foxing.renderer.marks import FILLER_MARK
 from foxing.renderer.readers import (
     Reader,
@@ -109,7 +109,7 @@ def test_images_are_seen_as_they_are_and_hold_everything(reader: Reader) -> None
         png = Image.open(BytesIO(image.png))
         assert png.size == size
         assert np.array_equal(_within_margin(png, reader), rasterize(image.page.cells, image.page.layout))
-        for span, part in zip(image.page.spans, transcribe_spans(image.page), strict=True):
+        for span, part in zip(image.page.placements, transcribe_placements(image.page), strict=True):
             texts[span.message_id] = texts.get(span.message_id, "") + part.text
     assert texts == {entry.message_id: entry.content for entry in entries(200)}
     assert [image.png for image in page_images(entries(200), reader)] == [image.png for image in images]

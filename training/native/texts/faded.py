@@ -57,6 +57,6 @@ class PageFader:
 
     def _size(self, entries: Sequence[Entry]) -> int:
         page = self.setter.page(entries)
-        if len(page.spans) < len(entries):
+        if len(page.placements) < len(entries):
             return _TOO_MUCH
         return int(self._streams.cost(page.cells).sum() / 8) + _HEADER_BYTES
