@@ -2,12 +2,16 @@
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 from rich.console import Console
 
-from .context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
+from foxing.memory.values.recall import RecallQuery, TextQueryFields, fields_only_for
+from foxing.memory.values.signatures import takes
+
+from .context import BankOption, JsonOption, state_of
+from .fields import help_of, options_of
 from .output import Timezone, printable, underlined
 
 if TYPE_CHECKING:
@@ -21,22 +25,15 @@ _REASONS = {
 }
 
 
+#: `query` and `metadata` are declared below; a list goes on with a larger limit.
+_APART = ("query", "metadata", "cursor", *fields_only_for("images"))
+
+
+@takes(options_of(RecallQuery, leave_out=_APART))
 def recall(
     context: typer.Context,
     bank: BankOption,
-    query: Annotated[
-        str | None, typer.Argument(help="What to look for; omit it to list the whole time window.", show_default=False)
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="Start of the time window: a time, a date, or words such as “3 weeks ago”.", show_default=False
-        ),
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="End of the time window.", show_default=False)] = None,
-    now: NowOption = None,
-    timezone: TimezoneOption = None,
-    thread: Annotated[str | None, typer.Option(help="Only this thread.", show_default=False)] = None,
+    query: Annotated[str | None, typer.Argument(help=help_of(RecallQuery, "query"), show_default=False)] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,37 +43,16 @@ def recall(
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Maximum number of messages.")] = 20,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Maximum number of text tokens of all messages together, each with who spoke and when.",
-            show_default=False,
-        ),
-    ] = None,
-    neighbours: Annotated[
-        int, typer.Option(min=0, max=5, help="Messages before and after each match in its thread to show with it.")
-    ] = 0,
     as_json: JsonOption = False,
+    **fields: Unpack[TextQueryFields],
 ) -> None:
     """Find messages by query and time. Uncertain characters are underlined."""
     state = state_of(context)
-    asker = state.timezone(timezone)
+    asker = state.timezone(fields.get("timezone"))
+    fields["timezone"] = asker.name
+    fields["metadata"] = dict(_condition(text) for text in where or ())
     with state.memory() as memory:
-        result = memory.recall(
-            bank,
-            query,
-            since=since,
-            until=until,
-            now=now,
-            timezone=asker.name,
-            thread=thread,
-            metadata=dict(_condition(text) for text in where or ()),
-            limit=limit,
-            max_tokens=max_tokens,
-            neighbours=neighbours,
-        )
+        result = memory.recall(bank, query, **fields)
 
     def show(console: Console) -> None:
         for span in result.spans:

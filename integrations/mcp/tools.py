@@ -1,7 +1,8 @@
 """The tools: what a model can do with its memory."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from inspect import Parameter
+from typing import Annotated, Literal, TypeVar, Unpack
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ContentBlock, ImageContent, TextContent
@@ -12,6 +13,8 @@ from foxing.memory.values.banks import BankInfo
 from foxing.memory.values.base import Fields, Tier
 from foxing.memory.values.context import ContextRequest
 from foxing.memory.values.pages import PageInfo, Pages
+from foxing.memory.values.recall import ImageQueryFields, RecallQuery, TextQueryFields, fields_only_for
+from foxing.memory.values.signatures import parameters_of, takes
 from foxing.renderer.errors import FoxingError
 
 from .banks import BankCall, ConnectionOf, answer_of
@@ -22,12 +25,28 @@ R = TypeVar("R")
 TIMELINE_PAGES = 100
 NOTHING_YET = "Nothing is remembered yet."
 
+#: Fields of a `RecallQuery` that a model is not asked for; further filters it is.
+_NOT_ASKED = (
+    *("query", "now", "timezone", "metadata", "limit", "cursor"),
+    *fields_only_for("text"),
+    *fields_only_for("images"),
+)
+_FILTERS = parameters_of(RecallQuery, leave_out=_NOT_ASKED)
+_READER = [each for each in parameters_of(RecallQuery) if each.name == "reader"]
+_TEXT_TOKENS = Parameter(
+    "max_tokens",
+    Parameter.KEYWORD_ONLY,
+    default=2_000,
+    annotation=Annotated[int, Field(ge=100, le=100_000, description="Text tokens of the answer.")],
+)
+_FEW_PAGES = Parameter(
+    "limit",
+    Parameter.KEYWORD_ONLY,
+    default=3,
+    annotation=Annotated[int, Field(ge=1, le=20, description="Maximum number of pages.")],
+)
 _Query = Annotated[str, Field(description="What to look for, in plain words; a time in it counts, as in “last week”.")]
-_Since = Annotated[str | None, Field(description="Start of the time window: RFC 3339, or words such as “3 weeks ago”.")]
-_Until = Annotated[str | None, Field(description="End of the time window, in the same forms.")]
-_Thread = Annotated[str | None, Field(description="Only messages of this thread.")]
 _PageId = Annotated[str, Field(description="Id of the page, as the timeline shows it.")]
-_Timezone = Annotated[str | None, Field(description="Time zone of dates and words, such as Europe/Berlin.")]
 
 
 class Tools:
@@ -54,43 +73,26 @@ class Tools:
             return f"{stored.ids[0]} was remembered already."
         return f"Remembered as {stored.ids[0]}: {forecast_text(stored.ageing)}."
 
+    @takes([*_FILTERS, _TEXT_TOKENS])
     async def recall(
         self,
         query: Annotated[
             str | None, Field(description="What to look for, in plain words. Without it: all of the time window.")
         ] = None,
-        since: _Since = None,
-        until: _Until = None,
-        thread: _Thread = None,
-        max_tokens: Annotated[int, Field(ge=100, le=100_000, description="Text tokens of the answer.")] = 2_000,
+        **fields: Unpack[TextQueryFields],
     ) -> str:
         """Find what was said earlier, best match first. A mark ⋯ stands for what has faded, and characters that may be
         misread are named: do not guess what they were."""
-        found = await self._run_or_none(
-            lambda memory, bank: memory.recall(
-                bank, query, since=since, until=until, thread=thread, max_tokens=max_tokens
-            )
-        )
+        found = await self._run_or_none(lambda memory, bank: memory.recall(bank, query, **fields))
         if found is None:
             return NOTHING_YET
         return found_text(found.spans, found.left_out, found.notes)
 
-    async def recall_pages(
-        self,
-        query: _Query,
-        since: _Since = None,
-        until: _Until = None,
-        limit: Annotated[int, Field(ge=1, le=20, description="Maximum number of pages.")] = 3,
-        reader: Annotated[
-            str,
-            Field(description="The model that will look, such as claude or gpt-6; native for pages as they are held."),
-        ] = "native",
-    ) -> list[ContentBlock]:
+    @takes([*_FILTERS, _FEW_PAGES, *_READER])
+    async def recall_pages(self, query: _Query, **fields: Unpack[ImageQueryFields]) -> list[ContentBlock]:
         """Find what was said earlier and see it as images of the pages that hold it. Needs a model that reads images;
         messages that are on no page yet come as text."""
-        found = await self._run_or_none(
-            lambda memory, bank: memory.recall_images(bank, query, since=since, until=until, limit=limit, reader=reader)
-        )
+        found = await self._run_or_none(lambda memory, bank: memory.recall_images(bank, query, **fields))
         if found is None:
             return [_text(NOTHING_YET)]
         blocks: list[ContentBlock] = []
@@ -107,13 +109,11 @@ class Tools:
     async def build_context(
         self,
         query: _Query,
-        reader: Annotated[
-            str, Field(description="The model that will read it, such as claude, gpt-6, gemini-3; text for no images.")
-        ] = "text",
+        reader: Annotated[str, Field(description=ContextRequest.model_fields["reader"].description)] = "text",
         budget: Annotated[
-            int, Field(ge=100, le=100_000, description="Tokens it may cost, as the reader bills.")
+            int, Field(ge=100, le=100_000, description=ContextRequest.model_fields["budget"].description)
         ] = 4_000,
-        thread: Annotated[str | None, Field(description="The thread whose last messages come exactly.")] = None,
+        thread: Annotated[str | None, Field(description=ContextRequest.model_fields["thread"].description)] = None,
     ) -> list[ContentBlock]:
         """What is worth knowing before answering: the last messages exactly, and what was said earlier about a
         question, within a budget."""

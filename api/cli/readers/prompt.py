@@ -1,7 +1,6 @@
 """`context`: the next prompt for a reader."""
 
 import base64
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +8,11 @@ import typer
 from rich.console import Console
 
 from foxing.api.cli.context import BankOption, JsonOption, NowOption, TimezoneOption, state_of
+from foxing.api.cli.fields import help_of, options_of
 from foxing.api.cli.output import printable
 from foxing.api.cli.streams import refuse_stream
+from foxing.memory.values.context import ContextRequest
+from foxing.memory.values.signatures import takes
 
 from .render import ReaderOption
 
@@ -18,47 +20,32 @@ if TYPE_CHECKING:
     from foxing.memory import ContextResult
 
 
-class FormOption(StrEnum):
-    """Whose request bodies the content is for."""
-
-    ANTHROPIC = "anthropic"
-    OPENAI = "openai"
-    GEMINI = "gemini"
-    BLOCKS = "blocks"
+#: `reader`, `query`, `now` and `timezone` are declared below; a prompt that holds messages comes from a program.
+_APART = ("reader", "query", "now", "timezone", "messages")
 
 
+@takes(options_of(ContextRequest, leave_out=_APART))
 def context(
     ctx: typer.Context,
     bank: BankOption,
     reader: ReaderOption,
-    budget: Annotated[int, typer.Option(min=1, help="Tokens that the content may cost.", show_default=False)],
-    query: Annotated[str | None, typer.Argument(help="What to recall.", show_default=False)] = None,
-    thread: Annotated[
-        str | None, typer.Option(help="Thread whose last messages are given exactly.", show_default="any")
-    ] = None,
+    query: Annotated[str | None, typer.Argument(help=help_of(ContextRequest, "query"), show_default=False)] = None,
     now: NowOption = None,
     timezone: TimezoneOption = None,
-    form: Annotated[
-        FormOption | None,
-        typer.Option("--as", help="Whose request bodies the content is for.", show_default="the reader's provider"),
-    ] = None,
-    keepsakes: Annotated[bool, typer.Option(help="Give identifiers as text beside the image that shows them.")] = True,
     images: Annotated[Path | None, typer.Option(help="Folder to write the page images to.", show_default=False)] = None,
     as_json: JsonOption = False,
+    **fields: object,
 ) -> None:
     """Build the next prompt for a reader: the last messages exactly, and what recall finds, as text or page image."""
-    from foxing.memory import ContextRequest
-
     refuse_stream("--images", images)
     state = state_of(ctx)
     asker = state.timezone(timezone)
-    request = ContextRequest(
-        reader=reader, budget=budget, query=query, thread=thread, now=now, timezone=asker.name, keepsakes=keepsakes
-    )
+    given = {"reader": reader, "query": query, "now": now, "timezone": asker.name}
+    request = ContextRequest.from_fields({**given, **fields})
     with state.memory() as memory:
         result = plain = memory.context(bank, request.model_copy(update={"form": "blocks"}))
         if as_json:
-            result = memory.context(bank, request.model_copy(update={"form": form and form.value}))
+            result = memory.context(bank, request)
 
     def show(console: Console) -> None:
         for block in plain.content:
@@ -71,7 +58,7 @@ def context(
         for note in result.notes:
             console.print(printable(note), style="yellow")
         console.print(
-            f"{reader}: {result.billed_tokens:,} tokens of {budget:,}, {result.text_tokens_instead:,} as text; "
+            f"{reader}: {result.billed_tokens:,} tokens of {request.budget:,}, {result.text_tokens_instead:,} as text; "
             f"{result.formula}",
         )
 

@@ -1,0 +1,59 @@
+"""Options of commands, made from the fields of an input: names, types, limits, defaults and help."""
+
+from collections.abc import Collection
+from datetime import datetime
+from inspect import Parameter
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import annotated_types
+import typer
+
+from foxing.memory.values.base import Input
+from foxing.memory.values.signatures import parameters_of
+
+from .context import NowOption, TimezoneOption
+
+#: Fields that every command has as the same option.
+_SHARED = {"now": NowOption, "timezone": TimezoneOption}
+
+
+def options_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
+    """An option for each field but those left out, which is None, or its default, where it is not given."""
+    parameters = parameters_of(model, leave_out=leave_out)
+    return [
+        each.replace(annotation=_SHARED[each.name]) if each.name in _SHARED else _option(model, each)
+        for each in parameters
+    ]
+
+
+def help_of(model: type[Input], field: str) -> str:
+    """The description of a field, as the help of an argument that is declared apart."""
+    return model.model_fields[field].description or ""
+
+
+def _option(model: type[Input], parameter: Parameter) -> Parameter:
+    field = model.model_fields[parameter.name]
+    limits = {type(limit): limit for limit in field.metadata}
+    low, high = limits.get(annotated_types.Ge), limits.get(annotated_types.Le)
+    kind, optional = _plain(field.annotation)
+    names = () if field.alias is None else (f"--{field.alias}",)
+    option = typer.Option(
+        *names,
+        help=field.description,
+        min=low.ge if isinstance(low, annotated_types.Ge) and isinstance(low.ge, int) else None,
+        max=high.le if isinstance(high, annotated_types.Le) and isinstance(high.le, int) else None,
+        show_default=field.default is not None and not field.is_required(),
+    )
+    return parameter.replace(annotation=Annotated[kind | None if optional else kind, option])
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """A type that an option can have, and whether it may be left out."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _plain(arguments[0])
+    if origin in (Union, UnionType):
+        kinds = [_plain(each)[0] for each in arguments if each not in (NoneType, datetime)]
+        return kinds[0], NoneType in arguments or any(_plain(each)[1] for each in arguments)
+    return list[str] if origin is tuple else annotation, False

@@ -1,0 +1,42 @@
+"""Signatures of commands and tools, made from the fields of an input."""
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from inspect import Parameter
+from typing import Annotated, ParamSpec, TypeVar
+
+from pydantic import Field
+
+from .base import Input
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def parameters_of(model: type[Input], *, leave_out: Collection[str] = ()) -> list[Parameter]:
+    """A keyword parameter for each field but those left out, annotated with the type, the description and the limits of
+    the field."""
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if field.is_required() else field.default,
+            annotation=Annotated[(field.annotation, Field(description=field.description), *field.metadata)],
+        )
+        for name, field in model.model_fields.items()
+        if name not in leave_out
+    ]
+
+
+def takes(parameters: Iterable[Parameter]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Shows whoever makes a command or a tool of a function these parameters in place of its `**fields`."""
+
+    def show(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+        shown = [*own, *parameters]
+        vars(function)["__signature__"] = signature.replace(parameters=shown)
+        function.__annotations__ = {each.name: each.annotation for each in shown}
+        return function
+
+    return show
