@@ -305,7 +305,7 @@ def _filtered(
             allowed = messages.ids_within(connection, query.bank_id, query.within)
         else:
             wanted = np.unique(ids[start:stop]).tolist()
-            allowed = messages.admitted(connection, query.bank_id, wanted, query.within)
+            allowed = messages.filter_ids(connection, query.bank_id, wanted, query.within)
         passed = np.isin(ids[start:stop], np.array(sorted(allowed), dtype=np.int64))
         kept = (start + np.flatnonzero(passed))[: limit - len(hits)]
         hits += map(Hit, documents[kept].tolist(), scores[kept].tolist())

@@ -121,7 +121,7 @@ class RankedCandidates:
         within = self._query.within
         if not within.admits_all:
             lent = np.unique(ids[~hit & visible]).tolist()
-            admitted = messages.admitted(self._connection, self._bank_id, lent, within)
+            admitted = messages.filter_ids(self._connection, self._bank_id, lent, within)
             visible = np.isin(ids, np.array(list(admitted), dtype=np.int64))
         return scores[hit | visible]
 
@@ -182,7 +182,7 @@ class CandidatesByTime:
         while waiting:
             lengths = messages.lengths(self._connection, self._bank_id, waiting)
             first = messages.first_within(((i, lengths.get(i, 0)) for i in waiting), messages.MAX_CHARS)
-            rows = messages.listed(self._connection, self._bank_id, self._filter, first)
+            rows = messages.fetch_ordered(self._connection, self._bank_id, self._filter, first)
             yield [Candidate(message) for message in rows]
             waiting = waiting[len(first) :]
         after: tuple[datetime, int] | None = None if position is None else (position.at, position.id)

@@ -216,7 +216,7 @@ def _neighbours(
     around = messages_around(connection, bank_id, {match.message.id for match in matches}, query.neighbours).of
     near = list(dict.fromkeys(i for match in matches for side in around[match.message.id] for i in side))
     near = _with_room(connection, bank_id, matches, near)
-    found = messages.by_ids(connection, bank_id, messages.admitted(connection, bank_id, near, within))
+    found = messages.by_ids(connection, bank_id, messages.filter_ids(connection, bank_id, near, within))
     if query.verbatim:
         exact = _exact(connection, bank_id, found.values())
         found = {i: message for i, message in found.items() if i in exact}

@@ -76,7 +76,7 @@ class MessageFilter:
             conditions.append(_p.id.in_(of_thread))
         return conditions
 
-    def admitted(self, manifest: PageManifest) -> npt.NDArray[np.bool_]:
+    def mask(self, manifest: PageManifest) -> npt.NDArray[np.bool_]:
         """bool[n]: which messages of a page the filter lets through."""
         result = np.ones(len(manifest), dtype=bool)
         if self.since is not None:

@@ -45,7 +45,7 @@ class DictionaryIndex:
         held = dict(self._documents(query.bank_id))
         held = {i: terms for i, terms in held.items() if query.newest is None or message_of(i) <= query.newest}
         scores = dict(_scores(held, query.terms))
-        allowed = messages.admitted(connection, query.bank_id, {message_of(i) for i in scores}, query.within)
+        allowed = messages.filter_ids(connection, query.bank_id, {message_of(i) for i in scores}, query.within)
         hits = sorted((Hit(i, s) for i, s in scores.items() if message_of(i) in allowed), key=_order)
         return [hit for hit in hits if after is None or _order(hit) > _order(after)][:limit]
 

@@ -2,15 +2,17 @@
 pages. Everything here finds both."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import JsonValue
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, func, or_, select
 
 from foxing.memory.compact_json import compact_json
 from foxing.memory.storage import columns, schema
@@ -20,8 +22,11 @@ from foxing.memory.storage.secrets import message_digest
 
 from . import banks
 from .sealed import keys, lookup, manifests, ranges
+from .sealed.lookup import Located
 
 _c = schema.messages.c
+T = TypeVar("T")
+
 MAX_CHARS = 8 << 20  # of the messages that are read at once for an answer
 
 
@@ -175,12 +180,27 @@ def by_ids(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[i
 
 def lengths(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:
     """Id → characters of the message, for those that exist."""
+    return _values(connection, bank_id, ids, _c.chars, lambda place: int(place.manifest.chars[place.number]))
+
+
+def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, datetime]:
+    """Id → when the message was said, for those that exist."""
+    return _values(
+        connection, bank_id, ids, _c.created_at, lambda place: instant(int(place.manifest.times[place.number]))
+    )
+
+
+def _values(
+    connection: Connection, bank_id: int, ids: Collection[int], column: Column[T], of_sealed: Callable[[Located], T]
+) -> dict[int, T]:
+    """Id → a column of the message while it is open, and what `of_sealed` reads of it in its manifest once it is not;
+    for those that exist."""
     if not ids:
         return {}
-    query = select(_c.id, _c.chars).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
-    result = {message_id: chars for message_id, chars in connection.execute(query)}
+    query = select(_c.id, column).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
+    result = {message_id: value for message_id, value in connection.execute(query)}
     located = lookup.locate(connection, bank_id, set(ids) - result.keys())
-    return result | {i: int(place.manifest.chars[place.number]) for i, place in located.items()}
+    return result | {message_id: of_sealed(place) for message_id, place in located.items()}
 
 
 def on_pages(connection: Connection, page_ids: Collection[int]) -> dict[int, Message]:
@@ -257,9 +277,9 @@ def _by_time(message: Message) -> tuple[datetime, int]:
     return message.created_at, message.id
 
 
-def listed(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
+def fetch_ordered(connection: Connection, bank_id: int, within: MessageFilter, ids: Sequence[int]) -> list[Message]:
     """Those of the messages that are in the bank and that the filter lets through, in time order."""
-    found = by_ids(connection, bank_id, sorted(admitted(connection, bank_id, ids, within)))
+    found = by_ids(connection, bank_id, sorted(filter_ids(connection, bank_id, ids, within)))
     return sorted(found.values(), key=_by_time)
 
 
@@ -282,7 +302,7 @@ def count(connection: Connection, bank_id: int) -> int:
     return ranges.count(connection, bank_id) + int(connection.execute(begun).scalar_one())
 
 
-def admitted(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
+def filter_ids(connection: Connection, bank_id: int, ids: Collection[int], within: MessageFilter) -> set[int]:
     """Those of the messages that the bank has and that the filter lets through."""
     if not ids:
         return set()
@@ -291,26 +311,14 @@ def admitted(connection: Connection, bank_id: int, ids: Collection[int], within:
     )
     still_open = {message_id: bool(through) for message_id, through in connection.execute(query)}
     result = {message_id for message_id, through in still_open.items() if through}
-    passing: dict[int, Any] = {}
+    masks: dict[int, npt.NDArray[np.bool_]] = {}  # by manifest
     for message_id, place in lookup.locate(connection, bank_id, set(ids) - still_open.keys()).items():
-        if within.admits_all:
-            result.add(message_id)
-            continue
-        if id(place.manifest) not in passing:
-            passing[id(place.manifest)] = within.admitted(place.manifest)
-        if passing[id(place.manifest)][place.number]:
+        mask = masks.get(id(place.manifest))
+        if mask is None:
+            mask = masks[id(place.manifest)] = within.mask(place.manifest)
+        if mask[place.number]:
             result.add(message_id)
     return result
-
-
-def times(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, datetime]:
-    """Id → when the message was said, for those that exist."""
-    if not ids:
-        return {}
-    query = select(_c.id, _c.created_at).where(columns.among(_c.id, sorted(ids)), _c.bank_id == bank_id)
-    result = {message_id: at for message_id, at in connection.execute(query)}
-    located = lookup.locate(connection, bank_id, set(ids) - result.keys())
-    return result | {i: instant(int(place.manifest.times[place.number])) for i, place in located.items()}
 
 
 def passage_counts(connection: Connection, bank_id: int, ids: Collection[int]) -> dict[int, int]:

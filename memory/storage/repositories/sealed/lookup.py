@@ -48,7 +48,7 @@ def ids_within(connection: Connection, bank_id: int, within: MessageFilter) -> s
     query = select(_p.id).where(_p.bank_id == bank_id, *within.page_conditions())
     result: set[int] = set()
     for _, manifest in manifests.of_pages(connection, connection.execute(query).scalars()):
-        result.update(manifest.ids[within.admitted(manifest)].tolist())
+        result.update(manifest.ids[within.mask(manifest)].tolist())
     return result
 
 
@@ -93,7 +93,7 @@ def _in_order(
         found = [
             item
             for _, manifest in manifests.of_pages(connection, [page_id for page_id, _ in part])
-            for item in _admitted(manifest, within)
+            for item in _passing(manifest, within)
             if beyond is None or item[:2] > beyond
         ]
         waiting = list(merge(waiting, sorted(found, key=_time_and_id), key=_time_and_id))
@@ -106,8 +106,8 @@ def _in_order(
         waiting = waiting[ready:]
 
 
-def _admitted(manifest: PageManifest, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:
-    for number in np.flatnonzero(within.admitted(manifest)).tolist():
+def _passing(manifest: PageManifest, within: MessageFilter) -> Iterator[tuple[int, int, Located]]:
+    for number in np.flatnonzero(within.mask(manifest)).tolist():
         yield int(manifest.times[number]), int(manifest.ids[number]), Located(manifest, number)
 
 
@@ -126,7 +126,7 @@ def latest(connection: Connection, bank_id: int, within: MessageFilter, limit: i
         if best and best[0][0] > ends:
             break
         for _, manifest in manifests.of_pages(connection, [row.id for row in rows[start : start + _AT_ONCE]]):
-            found |= {item[1]: item for item in _admitted(manifest, within)}
+            found |= {item[1]: item for item in _passing(manifest, within)}
     newest = sorted(found.values(), key=_time_and_id, reverse=True)
     return [item[2].message for item in islice(newest, limit)]
 

@@ -129,9 +129,9 @@ def test_a_filter_lets_the_same_through(database: Database, bank_id: int, wanted
         ids = [message.id for message in expected]
         assert 0 < len(ids) <= COUNT
         assert messages.ids_within(connection, bank_id, within) == set(ids)
-        assert messages.admitted(connection, bank_id, [m.id for m in every], within) == set(ids)
+        assert messages.filter_ids(connection, bank_id, [m.id for m in every], within) == set(ids)
         assert [m.id for m in messages.latest(connection, bank_id, within, 7)] == ids[-7:]
-        assert [m.id for m in messages.listed(connection, bank_id, within, [m.id for m in every])] == ids
+        assert [m.id for m in messages.fetch_ordered(connection, bank_id, within, [m.id for m in every])] == ids
         listed: list[Message] = []
         while rows := messages.window(
             connection,
