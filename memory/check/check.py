@@ -17,16 +17,14 @@ from .blobs import check_blobs, check_orphans
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
 from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
-from .problem import Problem, Tally, chunks
-from .report import CheckReport
+from .problem import EXAMPLES, Problem, chunks
+from .report import CheckedPart, CheckReport
 from .survey import BankSurvey, check_lookup, check_manifests
 
 SAMPLED_PAGES = 100  # decoded unless all are asked for
 SAMPLED_MESSAGES = 1_000  # compared with the index unless all are asked for
 _PAGES_AT_ONCE = 128
 _MESSAGES_AT_ONCE = 1_000
-
-#: Called with pages and messages looked at, and how many there are.
 
 
 @dataclass(frozen=True)
@@ -57,18 +55,26 @@ class _Run:
     """One run over a database."""
 
     options: CheckOptions
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    parts: dict[str, CheckedPart] = field(default_factory=dict)
 
     def add(self, name: str, checked: int, found: Iterable[Problem]) -> None:
-        self.tally(name).add(checked, found, repair=self.options.repair)
+        """Counts what was looked at and what is wrong with it, and repairs it if asked to."""
+        part = self.part(name)
+        part.checked += checked
+        for problem in found:
+            part.problems += 1
+            done = self.options.repair and problem.repair is not None and problem.repair()
+            part.repaired += done
+            if len(part.examples) < EXAMPLES:
+                part.examples.append(f"{problem.what} (repaired)" if done else problem.what)
 
     def add_parts(self, name: str, parts: Iterable[tuple[int, Sequence[Problem]]]) -> None:
         for checked, found in parts:
             self.add(name, checked, found)
-        self.tally(name)
+        self.part(name)
 
-    def tally(self, name: str) -> Tally:
-        return self.tallies.setdefault(name, Tally(name))
+    def part(self, name: str) -> CheckedPart:
+        return self.parts.setdefault(name, CheckedPart(name=name))
 
 
 class DatabaseCheck:
@@ -100,15 +106,15 @@ class DatabaseCheck:
             survey = self._check_bank(run, bank)
             self._check_pages(run, survey, decoding, progress)
             self._check_messages(run, survey, step, progress)
-        run.tally("postings").note = run.tally("terms").note = self._index.note
+        run.part("postings").note = run.part("terms").note = self._index.note
         return CheckReport(
             database=self._database.display_url,
             revision=revision,
             banks=number,
-            pages=run.tally("page-tokens").checked,
-            messages=run.tally("message-text").checked,
+            pages=run.part("page-tokens").checked,
+            messages=run.part("message-text").checked,
             pages_decoded=decoding.decoded,
-            parts=[tally.part() for tally in run.tallies.values()],
+            parts=list(run.parts.values()),
         )
 
     def _check_tables(self, run: _Run, revision: str) -> None:
@@ -147,7 +153,7 @@ class DatabaseCheck:
                 run.add(name, decoding.decoded - decoded if check is decoding else len(batch.rows), found)
             progress.add(len(batch.rows))
         for name in checks:
-            run.tally(name)
+            run.part(name)
 
     def _check_messages(self, run: _Run, survey: BankSurvey, step: int, progress: _Progress) -> None:
         for visible in chunks(survey.visible(survey.ids.tolist()), _MESSAGES_AT_ONCE):
@@ -161,7 +167,7 @@ class DatabaseCheck:
                 run.add("terms", len(read.remembered), self._index.terms_of(survey, read))
             progress.add(len(visible))
         for name in (*MESSAGE_CHECKS, "terms"):
-            run.tally(name)
+            run.part(name)
 
     def _banks(self) -> Iterator[Bank]:
         after: str | None = None

@@ -1,15 +1,13 @@
 """Problems, and what checks have in common."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks
-
-from .report import CheckedPart
 
 T = TypeVar("T")
 
@@ -28,38 +26,6 @@ class Problem:
     what: str
     #: None if nothing but a backup helps.
     repair: Repair | None = None
-
-
-@dataclass
-class Tally:
-    """What one check has found so far."""
-
-    name: str
-    checked: int = 0
-    problems: int = 0
-    repaired: int = 0
-    examples: list[str] = field(default_factory=list)
-    note: str | None = None
-
-    def add(self, checked: int, found: Iterable[Problem], *, repair: bool) -> None:
-        """Counts what was looked at and what is wrong with it, and repairs it if asked to."""
-        self.checked += checked
-        for problem in found:
-            self.problems += 1
-            done = repair and problem.repair is not None and problem.repair()
-            self.repaired += done
-            if len(self.examples) < EXAMPLES:
-                self.examples.append(f"{problem.what} (repaired)" if done else problem.what)
-
-    def part(self) -> CheckedPart:
-        return CheckedPart(
-            name=self.name,
-            checked=self.checked,
-            problems=self.problems,
-            repaired=self.repaired,
-            examples=self.examples,
-            note=self.note,
-        )
 
 
 def in_one(database: Database, change: Callable[[Connection], object]) -> Repair:

@@ -6,13 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field
 class CheckedPart(BaseModel):
     """The outcome of one of the checks."""
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
-    checked: int = Field(description="How many rows, pages or messages were looked at.")
-    problems: int = Field(description="How many of them are wrong.")
-    repaired: int = Field(description="How many of these were set right.")
-    examples: list[str] = Field(description="The first problems in words.")
+    checked: int = Field(default=0, description="How many rows, pages or messages were looked at.")
+    problems: int = Field(default=0, description="How many of them are wrong.")
+    repaired: int = Field(default=0, description="How many of these were set right.")
+    examples: list[str] = Field(default_factory=list, description="The first problems in words.")
     note: str | None = Field(default=None, description="Why it was left out, if it was.")
 
 
