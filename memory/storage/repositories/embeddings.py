@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
 
 from . import messages
-from .batches import batched
 
 _c = schema.embeddings.c
 _EXAMINED = 1_000  # messages that are looked at together for codes that are missing
@@ -68,22 +67,19 @@ def replace(connection: Connection, bank_id: int, embedder: int, codes: Mapping[
 
 def _changed(connection: Connection, bank_id: int, embedder: int, codes: Mapping[int, bytes]) -> dict[int, bytes]:
     """Those of the codes that are not stored."""
-    held: dict[int, bytes] = {}
-    for part in batched(list(codes)):
-        query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
-        held |= {i: code for i, code in connection.execute(query.where(_c.message_id.in_(part)))}
+    query = select(_c.message_id, _c.code).where(_c.bank_id == bank_id, _c.embedder_id == embedder)
+    held = {i: code for i, code in connection.execute(query.where(columns.among(_c.message_id, list(codes))))}
     return {i: code for i, code in codes.items() if held.get(i) != code}
 
 
 def remove(connection: Connection, bank_id: int, message_ids: Collection[int]) -> None:
     """Removes the codes of messages; those without one are ignored."""
-    for part in batched(list(message_ids)):
-        connection.execute(schema.embeddings.delete().where(_c.bank_id == bank_id, _c.message_id.in_(part)))
-    if message_ids:
-        version = schema.banks.c.embeddings_version
-        connection.execute(
-            schema.banks.update().where(schema.banks.c.id == bank_id).values(embeddings_version=version + 1)
-        )
+    if not message_ids:
+        return
+    of_messages = columns.among(_c.message_id, list(message_ids))
+    connection.execute(schema.embeddings.delete().where(_c.bank_id == bank_id, of_messages))
+    version = schema.banks.c.embeddings_version
+    connection.execute(schema.banks.update().where(schema.banks.c.id == bank_id).values(embeddings_version=version + 1))
 
 
 class CodesVersion(NamedTuple):

@@ -8,7 +8,6 @@ from sqlalchemy import Column, ColumnElement, Connection, FromClause, Table, fun
 from foxing.memory.storage import columns, schema
 from foxing.memory.storage.manifest import ManifestDamaged, PageManifest
 
-from .batches import batched
 from .blobs import contents as blobs
 from .sealed import ranges
 
@@ -207,8 +206,7 @@ def rebuild_ranges(connection: Connection, bank_id: int) -> None:
     """Works out anew the ranges of all pages of a bank whose manifests can be read."""
     found = {row.page_id: row.unpack() for row in manifests(connection, bank_id)}
     readable = {page_id: manifest for page_id, manifest in found.items() if manifest is not None}
-    for part in batched(sorted(readable)):
-        connection.execute(schema.message_ranges.delete().where(_r.page_id.in_(part)))
+    connection.execute(schema.message_ranges.delete().where(columns.among(_r.page_id, sorted(readable))))
     ranges.put(connection, bank_id, readable)
 
 

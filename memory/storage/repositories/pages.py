@@ -15,7 +15,6 @@ from foxing.memory.storage.manifest import PageManifest, Place
 from foxing.renderer.clock import LONGEST_AHEAD
 
 from . import messages, schedule
-from .batches import batched
 from .blobs import contents as blobs
 from .messages import Message
 from .sealed import manifests, ranges
@@ -150,10 +149,8 @@ def get(connection: Connection, bank_id: int, key: str) -> PageRow:
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, PageRow]:
     """Id → page, for those that exist."""
-    result: dict[int, PageRow] = {}
-    for part in batched(ids):
-        result |= {row.id: _page(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
-    return result
+    found = connection.execute(_select.where(columns.among(_c.id, ids)))
+    return {row.id: _page(row) for row in found}
 
 
 def ids_by_time(connection: Connection, bank_id: int, *, tier: str | None = None) -> list[int]:
@@ -245,10 +242,9 @@ def _insert_keepsakes(connection: Connection, page_id: int, keepsakes: Sequence[
 def contents(connection: Connection, page_ids: Sequence[int]) -> dict[int, PageContent]:
     """Page id → tokens and kept text. A blob that is missing in object storage is a `MissingBlob`. Raises
     `StorageError` if the storage cannot be reached."""
-    c, rows = schema.page_contents.c, list[Any]()
-    for part in batched(page_ids):
-        query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
-        rows += connection.execute(query.where(c.page_id.in_(part)))
+    c = schema.page_contents.c
+    query = select(c.page_id, _c.bank_id, c.tokens, c.text).join_from(schema.page_contents, schema.pages)
+    rows = connection.execute(query.where(columns.among(c.page_id, page_ids))).all()
     held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in (row.tokens, row.text)])
     pairs = zip(held[::2], held[1::2], strict=True)
     return {row.page_id: PageContent(tokens or b"", text) for row, (tokens, text) in zip(rows, pairs, strict=True)}
@@ -348,22 +344,15 @@ def keepsakes_of(connection: Connection, page_ids: Iterable[int]) -> dict[int, l
     """Page id → its keepsakes in the order of their cells."""
     c = schema.keepsakes.c
     result: dict[int, list[KeepsakeRow]] = {}
-    for part in batched(list(page_ids)):
-        query = select(c.page_id, c.start, c.stop, c.message_id, c.text)
-        for row in connection.execute(query.where(c.page_id.in_(part)).order_by(c.start)):
-            result.setdefault(row.page_id, []).append(KeepsakeRow(*row))
+    query = select(c.page_id, c.start, c.stop, c.message_id, c.text)
+    for row in connection.execute(query.where(columns.among(c.page_id, list(page_ids))).order_by(c.start)):
+        result.setdefault(row.page_id, []).append(KeepsakeRow(*row))
     return result
 
 
 def keepsake_totals(connection: Connection, page_ids: Sequence[int]) -> dict[int, KeepsakeTotals]:
     """Page id → number and bytes of its keepsakes, for pages that have any."""
     c = schema.keepsakes.c
-    result: dict[int, KeepsakeTotals] = {}
-    for part in batched(page_ids):
-        query = (
-            select(c.page_id, func.count(), func.sum(columns.octet_length(c.text)))
-            .where(c.page_id.in_(part))
-            .group_by(c.page_id)
-        )
-        result |= {page_id: KeepsakeTotals(count, int(size)) for page_id, count, size in connection.execute(query)}
-    return result
+    query = select(c.page_id, func.count(), func.sum(columns.octet_length(c.text))).group_by(c.page_id)
+    found = connection.execute(query.where(columns.among(c.page_id, page_ids)))
+    return {page_id: KeepsakeTotals(count, int(size)) for page_id, count, size in found}

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import dialect_of
 
 from . import banks
-from .batches import batched
 
 RECENT_ROW_BYTES = 12  # of a row besides its entries
 SEGMENT_ROW_BYTES = 32
@@ -73,14 +72,11 @@ def count_recent(connection: Connection, bank_id: int) -> int:
 
 def delete_recent(connection: Connection, bank_id: int, message_ids: Collection[int]) -> set[int]:
     """Deletes the entries of those of the messages that are not packed; returns their ids."""
-    deleted: set[int] = set()
-    for ids in batched(sorted(message_ids)):
-        where = (_r.bank_id == bank_id, _r.message_id.in_(ids))
-        found = set(connection.execute(select(_r.message_id).where(*where)).scalars())
-        if found:
-            connection.execute(schema.recent_postings.delete().where(*where))
-        deleted |= found
-    return deleted
+    where = (_r.bank_id == bank_id, columns.among(_r.message_id, sorted(message_ids)))
+    found = set(connection.execute(select(_r.message_id).where(*where)).scalars())
+    if found:
+        connection.execute(schema.recent_postings.delete().where(*where))
+    return found
 
 
 def segments(connection: Connection, bank_id: int) -> list[Segment]:
@@ -91,11 +87,8 @@ def segments(connection: Connection, bank_id: int) -> list[Segment]:
 
 def packed(connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
     """Segment id → its postings, packed."""
-    result: dict[int, bytes] = {}
-    for part in batched(ids):
-        rows = connection.execute(select(_s.id, _s.postings).where(_s.id.in_(part)))
-        result |= {segment_id: data for segment_id, data in rows}
-    return result
+    rows = connection.execute(select(_s.id, _s.postings).where(columns.among(_s.id, ids)))
+    return {segment_id: data for segment_id, data in rows}
 
 
 def insert_segment(connection: Connection, bank_id: int, messages: tuple[int, int], data: bytes) -> int:

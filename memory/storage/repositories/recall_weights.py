@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.dialects import insert_into
 
 from . import messages
-from .batches import batched
 
 HALF_LIFE = timedelta(days=90)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -47,11 +46,9 @@ def add(connection: Connection, bank_id: int, weights: Mapping[str, float]) -> i
 
 def strengths(connection: Connection, bank_id: int, message_ids: Collection[int], now: datetime) -> dict[int, float]:
     """Message id → its recall weight at `now`, for those that have one."""
-    result: dict[int, float] = {}
-    for part in batched(list(message_ids)):
-        query = select(_c.message_id, _c.weight).where(_c.bank_id == bank_id, _c.message_id.in_(part))
-        result |= {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
-    return result
+    of_messages = columns.among(_c.message_id, list(message_ids))
+    query = select(_c.message_id, _c.weight).where(_c.bank_id == bank_id, of_messages)
+    return {message_id: weight / weight_at(now) for message_id, weight in connection.execute(query)}
 
 
 def total_bytes(connection: Connection, bank_id: int) -> int:

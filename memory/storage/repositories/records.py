@@ -202,10 +202,8 @@ def every(connection: Connection, within: Within) -> Iterator[RecordRow]:
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> dict[int, RecordRow]:
     """Id → record, for those that exist."""
-    result: dict[int, RecordRow] = {}
-    for part in batched(ids):
-        result |= {row.id: _row(row) for row in connection.execute(_select.where(_c.id.in_(part)))}
-    return result
+    found = connection.execute(_select.where(columns.among(_c.id, ids)))
+    return {row.id: _row(row) for row in found}
 
 
 def namespaces(connection: Connection, within: Within, after: str | None, limit: int) -> list[str]:

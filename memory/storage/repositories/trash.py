@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import zstandard
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from foxing.memory.storage import schema
+from foxing.memory.storage import columns, schema
 from foxing.memory.storage.ids import retire
 from foxing.renderer.clock import later
 
@@ -114,17 +114,15 @@ def entries(connection: Connection, bank_id: int, page_id: int | None = None) ->
 
 def dropped(connection: Connection, entry_ids: Sequence[int]) -> dict[int, DroppedPage]:
     """Id of an entry → what was dropped, for those that are still there."""
-    rows = list[Any]()
-    for ids in batched(entry_ids):
-        rows += connection.execute(select(_c.id, _c.bank_id, _c.tokens, _c.text, _c.parts).where(_c.id.in_(ids)))
+    query = select(_c.id, _c.bank_id, _c.tokens, _c.text, _c.parts)
+    rows = connection.execute(query.where(columns.among(_c.id, entry_ids))).all()
     held = blobs.get(connection, [(row.bank_id, item) for row in rows for item in row[2:]])
     return {row.id: DroppedPage(*held[3 * n : 3 * n + 3]) for n, row in enumerate(rows)}
 
 
 def remove(connection: Connection, entry_ids: Sequence[int]) -> None:
     """Deletes entries that were restored; the digests of their messages stay."""
-    for ids in batched(entry_ids):
-        _delete(connection, _c.id.in_(ids))
+    _delete(connection, columns.among(_c.id, entry_ids))
 
 
 def without_way_back(connection: Connection, bank_id: int, now: datetime) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, select
 
 from foxing.memory.storage import columns, schema
-from foxing.memory.storage.repositories.batches import batched
 
 from .cache import cache_of
 
@@ -74,10 +73,8 @@ def remove_of(connection: Connection, message_ids: Sequence[int]) -> None:
 def lacking(connection: Connection, bank_id: int, ids: Mapping[str, int]) -> dict[str, int]:
     """Those of the messages that are not found by the ids that callers chose: key → id."""
     hashes = {hash_of(bank_id, key): key for key in ids}
-    found: set[tuple[int, int]] = set()
-    for part in batched(list(hashes)):
-        query = select(_c.hash, _c.message_id).where(_c.hash.in_(part))
-        found.update((hashed, message_id) for hashed, message_id in connection.execute(query))
+    query = select(_c.hash, _c.message_id).where(columns.among(_c.hash, list(hashes)))
+    found = {(hashed, message_id) for hashed, message_id in connection.execute(query)}
     return {key: message_id for key, message_id in ids.items() if (hash_of(bank_id, key), message_id) not in found}
 
 
@@ -85,6 +82,5 @@ def candidates(connection: Connection, bank_id: int, keys: Sequence[str]) -> lis
     """Ids of the messages that may have these keys: all that do, and hardly any other."""
     ids = {found for key in keys if (found := message_id_of(connection, key)) is not None}
     hashes = [hash_of(bank_id, key) for key in keys]
-    for part in batched(hashes):
-        ids.update(connection.execute(select(_c.message_id).where(_c.hash.in_(part))).scalars())
+    ids.update(connection.execute(select(_c.message_id).where(columns.among(_c.hash, hashes))).scalars())
     return sorted(ids)
