@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from importlib.metadata import version
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
 
 from foxing.memory import Memory
 from foxing.memory.telemetry import watch
@@ -17,9 +17,9 @@ from .logs import get_logger
 from .memory_factory import open_loaded_memory
 from .metrics import Metrics
 from .middleware import RequestGuard, RequestLogging
-from .openapi.document import DESCRIPTION, TAGS, openapi_document
+from .openapi.document import DESCRIPTION, TAGS, V1_STATUSES, bearer, openapi_document, problem_responses
 from .plugins.apps import MountedApp, mount_apps
-from .routes import ROUTERS
+from .routes import MEMORY_ROUTERS, health
 from .scheduler import Clock
 from .settings import Settings, settings_file
 from .tracing import RequestTracing, Tracing
@@ -45,17 +45,19 @@ def create_app(settings: Settings, memory: Memory | None = None, tracing: Tracin
         docs_url=None,  # FastAPI's page loads scripts from a CDN; ours is in routes/health.py
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lambda app: _watched(traces, metrics, _lifespan(app, settings, memory, metrics, mounted)),
     )
-    for router in ROUTERS:
-        app.include_router(router)
+    for router in MEMORY_ROUTERS:
+        app.include_router(router, dependencies=[Security(bearer)], responses=problem_responses(*V1_STATUSES))
+    app.include_router(health.router)
     mounted: list[MountedApp] = mount_apps(app)
     add_exception_handlers(app)
     # The middleware added last is the outermost.
     app.add_middleware(RequestGuard, authenticator=Authenticator(settings), max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestLogging, metrics=metrics)
     app.add_middleware(RequestTracing, tracing=traces)
-    app.openapi = lambda: openapi_document(app, ROUTERS)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     return app
 
 

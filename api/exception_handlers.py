@@ -77,7 +77,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _respond(request, NO_SUCH_PATH, f"there is no path {path}; /docs lists the paths")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(allowed_methods(path))
+        allowed = ", ".join(_allowed_methods(path))
         detail = f"{path} supports {allowed}, not {request.method}"
         return _respond(request, METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed})
     if error.status_code == HTTPStatus.BAD_REQUEST:
@@ -95,7 +95,7 @@ def field_error(entry: Mapping[str, Any]) -> FieldError:
     return FieldError(where=encodable(where), message=encodable(message))
 
 
-def allowed_methods(path: str) -> list[str]:
+def _allowed_methods(path: str) -> list[str]:
     """The methods of all routes that match `path`, sorted."""
     return sorted(
         {

@@ -1,12 +1,12 @@
 """The page at `/docs`: the OpenAPI document as self-contained HTML that works offline."""
 
 import json
-from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
-Json = dict[str, Any]
+from .document import examples_of, operations, schema_names
+from .examples import Json
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -17,61 +17,6 @@ code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: #f3ecdf
 .method { display: inline-block; width: 4rem; font-weight: 700; } .note { color: #665; }
 table { border-collapse: collapse; } td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; }
 """
-
-
-class Operation(NamedTuple):
-    """One method of one path."""
-
-    #: In upper case.
-    method: str
-    path: str
-    #: The OpenAPI operation object.
-    operation: Json
-
-
-class TagOperations(NamedTuple):
-    """A tag and its operations."""
-
-    #: The OpenAPI tag object.
-    tag: Json
-    operations: list[Operation]
-
-
-class Example(NamedTuple):
-    """An example of a request or response body."""
-
-    #: Empty if the example has none.
-    summary: str
-    value: Any
-
-
-def operations(document: Json) -> Iterator[TagOperations]:
-    """The tags of an OpenAPI document, each with its operations, in the order of the document."""
-    for tag in document.get("tags", []):
-        tagged = [
-            Operation(method.upper(), path, operation)
-            for path, methods in document["paths"].items()
-            for method, operation in methods.items()
-            if tag["name"] in operation.get("tags", [])
-        ]
-        yield TagOperations(tag, tagged)
-
-
-def examples_of(content: Json) -> list[Example]:
-    """The examples of an OpenAPI media type object."""
-    examples = [Example(entry.get("summary", ""), entry["value"]) for entry in content.get("examples", {}).values()]
-    if "example" in content:
-        examples.append(Example("", content["example"]))
-    return examples
-
-
-def schema_names(schema: Json) -> list[str]:
-    """The names of the schemas that `schema` refers to, directly or through `anyOf`."""
-    return [
-        part["$ref"].rpartition("/")[2]
-        for part in [schema, *schema.get("anyOf", [])]
-        if isinstance(part.get("$ref"), str)
-    ]
 
 
 def reference_page(document: Json) -> str:

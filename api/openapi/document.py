@@ -1,11 +1,10 @@
 """The OpenAPI document of the service, and the response descriptions that endpoints share."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from foxing.api.problems import (
@@ -18,12 +17,13 @@ from foxing.api.problems import (
     UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
     WRONG_HOST,
+    make_problem,
 )
 from foxing.memory.errors import Conflict, Forgotten, NotFound, StorageError, TimeTravelForbidden
 from foxing.memory.problems import Problem
 from foxing.renderer.errors import ProblemKind
 
-from .examples import Json, problem_example
+from .examples import ANSWERS, BANK, BODIES, Example, Json
 
 DESCRIPTION = """\
 Optical memory for LLM agents: messages are typeset onto pages, and pages are stored as vision tokens that move to lower
@@ -49,67 +49,105 @@ bearer = HTTPBearer(
 )
 
 
-class StatusProblem(NamedTuple):
+class _StatusProblem(NamedTuple):
     """What the document says of a status."""
 
     #: Shown as the example.
     kind: ProblemKind
     description: str
+    #: Of the example.
+    detail: str
 
 
-_PROBLEMS: Mapping[int, StatusProblem] = {
-    400: StatusProblem(INVALID_JSON, "The body is not valid JSON or not UTF-8."),
-    401: StatusProblem(UNAUTHORIZED, "The API key is missing or wrong."),
-    403: StatusProblem(
-        TimeTravelForbidden.kind, "The settings do not allow `now`, or, without a key, a page of another web site asks."
+_PROBLEMS = (
+    _StatusProblem(
+        INVALID_JSON,
+        "The body is not valid JSON or not UTF-8.",
+        "the body is not valid JSON: Expecting value at character 12",
     ),
-    404: StatusProblem(NotFound.kind, "The bank, page or message does not exist."),
-    408: StatusProblem(REQUEST_TIMEOUT, "The body took too long to arrive."),
-    409: StatusProblem(
+    _StatusProblem(
+        UNAUTHORIZED,
+        "The API key is missing or wrong.",
+        "an API key is required: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of the service",
+    ),
+    _StatusProblem(
+        TimeTravelForbidden.kind,
+        "The settings do not allow `now`, or, without a key, a page of another web site asks.",
+        "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
+    ),
+    _StatusProblem(NotFound.kind, "The bank, page or message does not exist.", "there is no bank 'agent-7'"),
+    _StatusProblem(
+        REQUEST_TIMEOUT,
+        "The body took too long to arrive.",
+        "the request body did not arrive within 60 s; send fewer messages per request",
+    ),
+    _StatusProblem(
         Conflict.kind,
         "The id or the idempotency key was used with different content, or a record was changed by another writer.",
+        "the id 'msg_01jqz5d8e2' belongs to another message; messages cannot be changed, so store it under a new id",
     ),
-    410: StatusProblem(Forgotten.kind, "The memory no longer holds the requested version."),
-    413: StatusProblem(BODY_TOO_LARGE, "The body or a message is too large."),
-    415: StatusProblem(UNSUPPORTED_MEDIA, "The body is not declared as JSON."),
-    421: StatusProblem(WRONG_HOST, "The service has no key, and does not answer to this host name."),
-    422: StatusProblem(INVALID_REQUEST, "The request is invalid."),
-    500: StatusProblem(INTERNAL, "A bug in Foxing, or vision tokens that cannot be read."),
-    503: StatusProblem(
-        StorageError.kind, "The database or the remote decoder is unavailable, or too many requests are in progress."
+    _StatusProblem(
+        Forgotten.kind,
+        "The memory no longer holds the requested version.",
+        "the page is held at 'tiny'; its 'base' version is forgotten",
     ),
-}
-_V1_STATUSES = (401, 403, 421, 422, 500, 503)
-_BODY_STATUSES = (400, 408, 413, 415)
-
-
-def v1_problem_responses(*statuses: int, body: bool = False) -> dict[int | str, Json]:
-    """The error responses of an endpoint under /v1: `statuses`, those common to all such endpoints and, with `body`,
-    those common to all with a request body."""
-    return problem_responses(*statuses, *_V1_STATUSES, *(_BODY_STATUSES if body else ()))
+    _StatusProblem(
+        BODY_TOO_LARGE,
+        "The body or a message is too large.",
+        "the request body is larger than 4194304 bytes; send fewer messages per request, or raise "
+        "FOXING_MAX_BODY_BYTES",
+    ),
+    _StatusProblem(
+        UNSUPPORTED_MEDIA,
+        "The body is not declared as JSON.",
+        "send the body as JSON with the header 'Content-Type: application/json', not 'text/plain'",
+    ),
+    _StatusProblem(
+        WRONG_HOST,
+        "The service has no key, and does not answer to this host name.",
+        "without an API key the service answers only to 127.0.0.1, ::1, localhost, not to 'example.org'; set "
+        "FOXING_API_KEY to serve it under another name",
+    ),
+    _StatusProblem(
+        INVALID_REQUEST,
+        "The request is invalid.",
+        "the request has 1 error: body.messages.0.created_at: a time needs an offset; write "
+        "2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
+    ),
+    _StatusProblem(
+        INTERNAL,
+        "A bug in Foxing, or vision tokens that cannot be read.",
+        "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
+    ),
+    _StatusProblem(
+        StorageError.kind,
+        "The database or the remote decoder is unavailable, or too many requests are in progress.",
+        "the database cannot be written: the disk is full; what was stored before is intact",
+    ),
+)
+_BY_STATUS = {problem.kind.status: problem for problem in _PROBLEMS}
+#: The problems of every call under /v1, and further ones of every call with a body.
+V1_STATUSES = (401, 403, 421, 422, 500, 503)
+BODY_STATUSES = (400, 408, 413, 415)
 
 
 def problem_responses(*statuses: int) -> dict[int | str, Json]:
-    """Error responses with an example each, ordered by status."""
-    return {status: _problem_response(status) for status in sorted(set(statuses))}
-
-
-def _problem_response(status: int) -> Json:
-    kind, description = _PROBLEMS[status]
+    """Error responses with an example each."""
+    reference = {"$ref": "#/components/schemas/Problem"}
     return {
-        "description": description,
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": problem_example(kind.slug, kind.title, status),
-            }
-        },
+        status: {
+            "description": _BY_STATUS[status].description,
+            "content": {MEDIA_TYPE: {"schema": reference, "example": problem_example(status)}},
+        }
+        for status in statuses
     }
 
 
-def json_response(status: int, description: str, example: Any) -> dict[int | str, Json]:
-    """The success response of an endpoint that returns JSON."""
-    return {status: {"description": description, "content": {"application/json": {"example": example}}}}
+def problem_example(status: int) -> Json:
+    """An example of a problem document."""
+    kind, _, detail = _BY_STATUS[status]
+    problem = make_problem(kind, detail, instance=f"/v1/banks/{BANK}", request_id="4f1c0b7e2d9a4c55a1f06c3b8e7d2f10")
+    return problem.document()
 
 
 def binary_response(media_type: str, description: str) -> dict[int | str, Json]:
@@ -118,8 +156,8 @@ def binary_response(media_type: str, description: str) -> dict[int | str, Json]:
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
-def openapi_document(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
-    """The OpenAPI document of `app`, which includes `routers`. Built once and cached."""
+def openapi_document(app: FastAPI) -> Json:
+    """The OpenAPI document of `app`. Built once and cached."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -133,20 +171,72 @@ def openapi_document(app: FastAPI, routers: Iterable[APIRouter]) -> Json:
         schemas = document["components"]["schemas"]
         schemas.update(schema.pop("$defs", {}))
         schemas["Problem"] = schema
-        _restore_examples(document, routers)
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                _complete(operation)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _restore_examples(document: Json, routers: Iterable[APIRouter]) -> None:
-    """Restores the response examples of the routes. FastAPI drops nulls from them, but clients must see that
-    `next_cursor` is null at the end, not missing."""
-    for route in (route for router in routers for route in router.routes):
-        if not isinstance(route, APIRoute) or not route.include_in_schema:
-            continue
-        for method in route.methods or ():
-            responses = document["paths"][route.path_format][method.lower()]["responses"]
-            for status, declared in route.responses.items():
-                for media_type, content in declared.get("content", {}).items():
-                    examples = {key: content[key] for key in ("example", "examples") if key in content}
-                    responses[str(status)]["content"][media_type].update(examples)
+def _complete(operation: Json) -> None:
+    """Adds examples of bodies and answers, which FastAPI would strip of nulls, and the problems of bodies."""
+    responses = operation["responses"]
+    for status, response in responses.items():
+        content = response["content"].get("application/json")
+        if status.startswith("2") and content is not None:
+            names = schema_names(content["schema"])
+            if len(names) == 1:
+                content["example"] = ANSWERS.get(operation["operationId"], ANSWERS[names[0]])
+            else:
+                content["examples"] = {name: Example(name, ANSWERS[name])._asdict() for name in names}
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]["application/json"]
+        (name,) = schema_names(content["schema"])
+        content["examples"] = {str(number): example._asdict() for number, example in enumerate(BODIES[name], 1)}
+        responses |= {str(status): response for status, response in problem_responses(*BODY_STATUSES).items()}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+class Operation(NamedTuple):
+    """One method of one path."""
+
+    #: In upper case.
+    method: str
+    path: str
+    #: The OpenAPI operation object.
+    operation: Json
+
+
+class TagOperations(NamedTuple):
+    """A tag and its operations."""
+
+    #: The OpenAPI tag object.
+    tag: Json
+    operations: list[Operation]
+
+
+def operations(document: Json) -> Iterator[TagOperations]:
+    """The tags of an OpenAPI document, each with its operations, in the order of the document."""
+    for tag in document.get("tags", []):
+        tagged = [
+            Operation(method.upper(), path, operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+            if tag["name"] in operation.get("tags", [])
+        ]
+        yield TagOperations(tag, tagged)
+
+
+def examples_of(content: Json) -> list[Example]:
+    """The examples of an OpenAPI media type object."""
+    examples = [Example(entry["summary"], entry["value"]) for entry in content.get("examples", {}).values()]
+    return [*examples, Example("", content["example"])] if "example" in content else examples
+
+
+def schema_names(schema: Json) -> list[str]:
+    """The names of the schemas that `schema` refers to, directly or through `anyOf`."""
+    return [
+        part["$ref"].rpartition("/")[2]
+        for part in [schema, *schema.get("anyOf", [])]
+        if isinstance(part.get("$ref"), str)
+    ]

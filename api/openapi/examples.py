@@ -1,8 +1,10 @@
-"""Examples for the OpenAPI document. Tests validate each against its model."""
+"""Examples for the OpenAPI document: of request bodies, of answers and of problems. Tests validate each against its
+model."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from foxing.memory.problems import TYPE_PREFIX
+from foxing.memory.values.policy import Policy
 
 Json = dict[str, Any]
 
@@ -10,74 +12,16 @@ BANK = "agent-7"
 PAGE_ID = "pg_01jqz6v3m8t5x2w9k4"
 MESSAGE_ID = "msg_01jqz5d8e2"
 
-STORE_REQUEST: Json = {
-    "thread": "titan-planning",
-    "messages": [
-        {
-            "id": MESSAGE_ID,
-            "role": "user",
-            "name": "Mina",
-            "content": "We ship Titan on 14 March, whatever happens.",
-            "created_at": "2026-02-03T09:15:00Z",
-        },
-        {"role": "assistant", "content": "Noted: Titan ships on 14 March.", "created_at": "2026-02-03T09:15:04+00:00"},
-    ],
-}
-STORE_PARTS_REQUEST: Json = {
-    "thread": "titan-planning",
-    "messages": [
-        {
-            "role": "assistant",
-            "content": [
-                {"type": "text", "text": "Let me look."},
-                {"type": "tool_call", "id": "call_1", "name": "find_issue", "arguments": {"query": "offline maps"}},
-            ],
-            "metadata": {"channel": "planning", "turn": 3},
-        },
-        {"role": "tool", "content": [{"type": "tool_result", "id": "call_1", "content": "TITAN-214: open"}]},
-    ],
-}
-CONTEXT_REQUEST: Json = {"reader": "claude", "budget": 2000, "query": "When does Titan ship?"}
-CONTEXT_MESSAGES_REQUEST: Json = {
-    "reader": "gpt-6",
-    "budget": 4000,
-    "thread": "titan-planning",
-    "messages": [{"role": "user", "content": "When does Titan ship?"}],
-    "as": "openai",
-}
-CONTEXT: Json = {
-    "content": [
-        {
-            "type": "text",
-            "text": "What was said earlier, from memory (times in UTC; ⋯ is what has faded):\n"
-            "[2026-02-03 09:15] user Mina: We ship Titan on 14 March, whatever happens.",
-        },
-        {"type": "text", "text": "The last messages:\n[2026-03-02 11:40] user Mina: Is the page about Titan ready?"},
-    ],
-    "stable_blocks": 1,
-    "billed_tokens": 88,
-    "text_tokens_instead": 88,
-    "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
-    "reader": "claude",
-    "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
-    "notes": [],
-}
-STORED: Json = {
-    "ids": [MESSAGE_ID, "msg_01jqz5d8e3"],
-    "stored": 2,
-    "duplicates": 0,
-    "ageing": {
-        "exact": True,
-        "exact_until": "2026-03-09T09:15:04Z",
-        "steps": [
-            {"tier": "small", "at": "2026-03-09T09:15:04Z"},
-            {"tier": "tiny", "at": "2026-04-01T09:15:04Z"},
-            {"tier": "micro", "at": "2027-03-02T09:15:04Z"},
-        ],
-    },
-}
 
-SPAN: Json = {
+class Example(NamedTuple):
+    """An example of a request or response body."""
+
+    #: Empty if there is no other.
+    summary: str
+    value: Any
+
+
+_SPAN: Json = {
     "message_id": MESSAGE_ID,
     "thread": "titan-planning",
     "role": "user",
@@ -96,48 +40,8 @@ SPAN: Json = {
     "page_ids": [PAGE_ID],
     "score": 7.31,
 }
-MESSAGE: Json = {**SPAN, "score": None}
-MESSAGE_INFO: Json = {**MESSAGE, "recall_weight": 1.5}
-RECALL_REQUEST: Json = {
-    "query": "what did we decide about project Titan?",
-    "since": "3 weeks ago",
-    "timezone": "Europe/Berlin",
-    "max_tokens": 2048,
-}
-RECALL_IMAGES_REQUEST: Json = {"query": "project Titan", "format": "images", "reader": "native", "limit": 4}
-RECALL_WINDOW_REQUEST: Json = {"since": "2026-02-01T00:00:00Z", "until": "2026-02-08T00:00:00Z", "limit": 100}
-RECALL: Json = {"spans": [SPAN], "text_tokens": 12, "left_out": [], "next_cursor": None}
-RECALL_IMAGES: Json = {
-    "images": [
-        {
-            "page_id": PAGE_ID,
-            "tier": "tiny",
-            "media_type": "image/png",
-            "data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
-            "width": 512,
-            "height": 512,
-            "tokens": 64,
-            "message_ids": [MESSAGE_ID],
-            "begins_before": [],
-            "goes_on": [],
-        }
-    ],
-    "vision_tokens": 64,
-    "open_spans": [],
-    "whole_spans": [],
-    "left_out": [],
-    "next_cursor": None,
-}
-
-RECORD_WRITES: Json = {
-    "writes": [
-        {"op": "put", "namespace": ["agent", "preferences"], "key": "mina", "value": {"drink": "tea"}, "ttl_s": 86400},
-        {"op": "delete", "namespace": ["agent", "preferences"], "key": "ben", "if_version": 5},
-    ]
-}
-RECORD_CHANGES: Json = {"changes": [{"version": 7, "deleted": 0}, {"version": None, "deleted": 1}]}
-RECORD_KEYS: Json = {"records": [{"namespace": ["agent", "preferences"], "key": "mina"}]}
-RECORD: Json = {
+_MESSAGE: Json = {**_SPAN, "score": None}
+_RECORD: Json = {
     "namespace": ["agent", "preferences"],
     "key": "mina",
     "value": {"drink": "tea"},
@@ -147,13 +51,7 @@ RECORD: Json = {
     "expires_at": "2026-02-04T09:15:00Z",
     "score": None,
 }
-FOUND_RECORDS: Json = {"records": [RECORD]}
-RECORD_SEARCH: Json = {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]}
-RECORDS: Json = {"records": [RECORD], "next_cursor": None}
-NAMESPACE_LIST: Json = {"prefix": ["agent"]}
-NAMESPACES: Json = {"namespaces": [["agent", "preferences"]], "next_cursor": None}
-
-PAGE: Json = {
+_PAGE: Json = {
     "id": PAGE_ID,
     "bank": BANK,
     "threads": ["titan-planning"],
@@ -171,20 +69,7 @@ PAGE: Json = {
     "codec": "native",
     "keepsakes": 6,
 }
-PAGES: Json = {"pages": [PAGE], "next_cursor": None}
-PAGE_READING: Json = {
-    "page_id": PAGE_ID,
-    "tier": "tiny",
-    "source": "decoded",
-    "text": "▶We ship Titan on 14 March, ⋯ happers.",
-    "lines": [{"row": 0, "text": "▶We ship Titan on 14 March, ⋯ happers.", "confidence": 0.9874}],
-    "uncertain": [[35, 36, 0.5312]],
-    "kept": 0.7727,
-    "confidence": 0.9874,
-    "messages": [{**MESSAGE, "begins_before": False, "goes_on": False}],
-}
-
-WORDS: Json = {
+_WORDS: Json = {
     "negations": {"words": 12, "kept": 12},
     "dates": {"words": 9, "kept": 9},
     "numbers": {"words": 21, "kept": 21},
@@ -193,28 +78,7 @@ WORDS: Json = {
     "common_words": {"words": 380, "kept": 0},
     "content_words": {"words": 196, "kept": 31},
 }
-PAGE_PREVIEW: Json = {
-    "page_id": PAGE_ID,
-    "from_tier": "tiny",
-    "to_tier": "micro",
-    "vision_tokens_before": 64,
-    "vision_tokens_after": 25,
-    "token_bytes_before": 3098,
-    "token_bytes_after": 1226,
-    "words": WORDS,
-    "messages": [
-        {
-            "message_id": MESSAGE_ID,
-            "before": "We ship Titan on 14 March, whatever happens.",
-            "after": "⋯ ship Titan ⋯ 14 March ⋯",
-            "gaps": [0, 13, 24],
-            "begins_before": False,
-            "goes_on": False,
-        }
-    ],
-}
-
-BANK_INFO: Json = {
+_BANK_INFO: Json = {
     "id": BANK,
     "created_at": "2025-03-01T08:00:00Z",
     "messages": 4210,
@@ -239,127 +103,283 @@ BANK_INFO: Json = {
     "first_at": "2025-03-01T08:00:00Z",
     "last_at": "2026-02-04T17:42:10Z",
 }
-BANKS: Json = {"banks": [BANK_INFO], "next_cursor": None}
 
-POLICY: Json = {
-    "fresh": "base",
-    "steps": [
-        {"after": "P7D", "tier": "small"},
-        {"after": "P30D", "tier": "tiny"},
-        {"after": "P365D", "tier": "micro"},
+#: Schema of a request body → its examples.
+BODIES: Mapping[str, list[Example]] = {
+    "StoreRequest": [
+        Example(
+            "Two turns of a conversation",
+            {
+                "thread": "titan-planning",
+                "messages": [
+                    {
+                        "id": MESSAGE_ID,
+                        "role": "user",
+                        "name": "Mina",
+                        "content": "We ship Titan on 14 March, whatever happens.",
+                        "created_at": "2026-02-03T09:15:00Z",
+                    },
+                    {
+                        "role": "assistant",
+                        "content": "Noted: Titan ships on 14 March.",
+                        "created_at": "2026-02-03T09:15:04+00:00",
+                    },
+                ],
+            },
+        ),
+        Example(
+            "A tool call and its result, with metadata",
+            {
+                "thread": "titan-planning",
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "content": [
+                            {"type": "text", "text": "Let me look."},
+                            {
+                                "type": "tool_call",
+                                "id": "call_1",
+                                "name": "find_issue",
+                                "arguments": {"query": "offline maps"},
+                            },
+                        ],
+                        "metadata": {"channel": "planning", "turn": 3},
+                    },
+                    {
+                        "role": "tool",
+                        "content": [{"type": "tool_result", "id": "call_1", "content": "TITAN-214: open"}],
+                    },
+                ],
+            },
+        ),
     ],
-    "keep_text": "fresh",
-    "seal_after": "P30D",
-    "undo_window": "P7D",
-    "age_from": "arrival",
-    "paused_until": None,
-}
-
-SEAL_REQUEST: Json = {}
-SEAL_REPORT: Json = {"pages": [PAGE_ID], "messages": 148, "open_messages": 0}
-AGE_REQUEST: Json = {"dry_run": True, "now": "2026-03-10T00:00:00Z"}
-AGE_REPORT: Json = {
-    "now": "2026-03-10T00:00:00Z",
-    "dry_run": True,
-    "moved": [
-        {
-            "page_id": PAGE_ID,
-            "from_tier": "small",
-            "to_tier": "tiny",
-            "messages": 148,
-            "drops_text": False,
-            "vision_tokens_before": 73,
-            "vision_tokens_after": 64,
-            "bytes_before": 3498,
-            "bytes_after": 3098,
-            "words": WORDS,
-        }
+    "ContextRequest": [
+        Example(
+            "What was said about a question, for Claude",
+            {"reader": "claude", "budget": 2000, "query": "When does Titan ship?"},
+        ),
+        Example(
+            "For the messages that the prompt holds",
+            {
+                "reader": "gpt-6",
+                "budget": 4000,
+                "thread": "titan-planning",
+                "messages": [{"role": "user", "content": "When does Titan ship?"}],
+                "as": "openai",
+            },
+        ),
     ],
-    "text_dropped": [],
-    "busy": [],
-    "unreadable": [],
-    "purged": 0,
-    "vision_tokens_before": 73,
-    "vision_tokens_after": 64,
-    "bytes_before": 3498,
-    "bytes_after": 3098,
-}
-
-UNDO_REQUEST: Json = {"since": "2026-03-09T00:00:00Z"}
-UNDO_REPORT: Json = {
-    "now": "2026-03-10T00:00:00Z",
-    "restored": [
-        {
-            "page_id": PAGE_ID,
-            "from_tier": "tiny",
-            "to_tier": "small",
-            "messages": 148,
-            "text_restored": False,
-            "dropped_at": "2026-03-09T04:00:00Z",
-            "vision_tokens_before": 64,
-            "vision_tokens_after": 73,
-            "bytes_before": 3098,
-            "bytes_after": 3498,
-        }
+    "RecallRequest": [
+        Example(
+            "A question with a time in words",
+            {
+                "query": "what did we decide about project Titan?",
+                "since": "3 weeks ago",
+                "timezone": "Europe/Berlin",
+                "max_tokens": 2048,
+            },
+        ),
+        Example(
+            "All messages of a week, in time order",
+            {"since": "2026-02-01T00:00:00Z", "until": "2026-02-08T00:00:00Z", "limit": 100},
+        ),
+        Example(
+            "Page images for a reader", {"query": "project Titan", "format": "images", "reader": "native", "limit": 4}
+        ),
     ],
-    "purged": [PAGE_ID],
-    "busy": [],
-    "unreadable": [],
-    "vision_tokens_before": 64,
-    "vision_tokens_after": 73,
-    "bytes_before": 3098,
-    "bytes_after": 3498,
+    "RecordWrites": [
+        Example(
+            "Store one, delete another",
+            {
+                "writes": [
+                    {
+                        "op": "put",
+                        "namespace": ["agent", "preferences"],
+                        "key": "mina",
+                        "value": {"drink": "tea"},
+                        "ttl_s": 86400,
+                    },
+                    {"op": "delete", "namespace": ["agent", "preferences"], "key": "ben", "if_version": 5},
+                ]
+            },
+        )
+    ],
+    "RecordKeys": [Example("One record", {"records": [{"namespace": ["agent", "preferences"], "key": "mina"}]})],
+    "RecordSearch": [
+        Example("Who drinks tea", {"namespace": ["agent"], "filter": [{"member": "drink", "op": "eq", "value": "tea"}]})
+    ],
+    "NamespaceList": [Example("Below a label", {"prefix": ["agent"]})],
+    "Policy": [Example("The default policy", Policy(age_from="arrival").model_dump(mode="json"))],
+    "SealRequest": [Example("Seal all open messages", {})],
+    "AgeRequest": [Example("Preview", {"dry_run": True, "now": "2026-03-10T00:00:00Z"})],
+    "UndoRequest": [Example("What was dropped since a day", {"since": "2026-03-09T00:00:00Z"})],
 }
-ERASURE_REPORT: Json = {
-    "bank": BANK,
-    "messages": 1,
-    "pages": [{"page_id": PAGE_ID, "tier": "tiny", "deleted": False, "changed": 0.0}],
-    "bytes_before": 3098,
-    "bytes_after": 3042,
-    "log_erased": True,
+#: Schema of an answer, or a call whose answer differs from others of the schema → its example.
+ANSWERS: Mapping[str, Any] = {
+    "pin_page": {**_PAGE, "pinned": True},
+    "erase_bank": {
+        "bank": BANK,
+        "messages": 4210,
+        "pages": [],
+        "bytes_before": 92632,
+        "bytes_after": 0,
+        "log_erased": True,
+    },
+    "StoreResult": {
+        "ids": [MESSAGE_ID, "msg_01jqz5d8e3"],
+        "stored": 2,
+        "duplicates": 0,
+        "ageing": {
+            "exact": True,
+            "exact_until": "2026-03-09T09:15:04Z",
+            "steps": [
+                {"tier": "small", "at": "2026-03-09T09:15:04Z"},
+                {"tier": "tiny", "at": "2026-04-01T09:15:04Z"},
+                {"tier": "micro", "at": "2027-03-02T09:15:04Z"},
+            ],
+        },
+    },
+    "ContextResult": {
+        "content": [
+            {
+                "type": "text",
+                "text": "What was said earlier, from memory (times in UTC; ⋯ is what has faded):\n"
+                "[2026-02-03 09:15] user Mina: We ship Titan on 14 March, whatever happens.",
+            },
+            {
+                "type": "text",
+                "text": "The last messages:\n[2026-03-02 11:40] user Mina: Is the page about Titan ready?",
+            },
+        ],
+        "stable_blocks": 1,
+        "billed_tokens": 88,
+        "text_tokens_instead": 88,
+        "message_ids": [MESSAGE_ID, "msg_01jqz5d8e9"],
+        "reader": "claude",
+        "formula": "⌈width/28⌉ · ⌈height/28⌉, up to 1,568 px a side and 1,568 patches; text: BPE tokens (Tekken, 131k)",
+        "notes": [],
+    },
+    "MessageInfo": {**_MESSAGE, "recall_weight": 1.5},
+    "RecallResult": {"spans": [_SPAN], "text_tokens": 12, "left_out": [], "next_cursor": None},
+    "RecalledImages": {
+        "images": [
+            {
+                "page_id": PAGE_ID,
+                "tier": "tiny",
+                "media_type": "image/png",
+                "data": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+                "width": 512,
+                "height": 512,
+                "tokens": 64,
+                "message_ids": [MESSAGE_ID],
+                "begins_before": [],
+                "goes_on": [],
+            }
+        ],
+        "vision_tokens": 64,
+        "open_spans": [],
+        "whole_spans": [],
+        "left_out": [],
+        "next_cursor": None,
+    },
+    "RecordChanges": {"changes": [{"version": 7, "deleted": 0}, {"version": None, "deleted": 1}]},
+    "FoundRecords": {"records": [_RECORD]},
+    "Records": {"records": [_RECORD], "next_cursor": None},
+    "Namespaces": {"namespaces": [["agent", "preferences"]], "next_cursor": None},
+    "PageInfo": _PAGE,
+    "Pages": {"pages": [_PAGE], "next_cursor": None},
+    "PageReading": {
+        "page_id": PAGE_ID,
+        "tier": "tiny",
+        "source": "decoded",
+        "text": "▶We ship Titan on 14 March, ⋯ happers.",
+        "lines": [{"row": 0, "text": "▶We ship Titan on 14 March, ⋯ happers.", "confidence": 0.9874}],
+        "uncertain": [[35, 36, 0.5312]],
+        "kept": 0.7727,
+        "confidence": 0.9874,
+        "messages": [{**_MESSAGE, "begins_before": False, "goes_on": False}],
+    },
+    "PagePreview": {
+        "page_id": PAGE_ID,
+        "from_tier": "tiny",
+        "to_tier": "micro",
+        "vision_tokens_before": 64,
+        "vision_tokens_after": 25,
+        "token_bytes_before": 3098,
+        "token_bytes_after": 1226,
+        "words": _WORDS,
+        "messages": [
+            {
+                "message_id": MESSAGE_ID,
+                "before": "We ship Titan on 14 March, whatever happens.",
+                "after": "⋯ ship Titan ⋯ 14 March ⋯",
+                "gaps": [0, 13, 24],
+                "begins_before": False,
+                "goes_on": False,
+            }
+        ],
+    },
+    "BankInfo": _BANK_INFO,
+    "Banks": {"banks": [_BANK_INFO], "next_cursor": None},
+    "Policy": Policy(age_from="arrival").model_dump(mode="json"),
+    "SealReport": {"pages": [PAGE_ID], "messages": 148, "open_messages": 0},
+    "AgeReport": {
+        "now": "2026-03-10T00:00:00Z",
+        "dry_run": True,
+        "moved": [
+            {
+                "page_id": PAGE_ID,
+                "from_tier": "small",
+                "to_tier": "tiny",
+                "messages": 148,
+                "drops_text": False,
+                "vision_tokens_before": 73,
+                "vision_tokens_after": 64,
+                "bytes_before": 3498,
+                "bytes_after": 3098,
+                "words": _WORDS,
+            }
+        ],
+        "text_dropped": [],
+        "busy": [],
+        "unreadable": [],
+        "purged": 0,
+        "vision_tokens_before": 73,
+        "vision_tokens_after": 64,
+        "bytes_before": 3498,
+        "bytes_after": 3098,
+    },
+    "UndoReport": {
+        "now": "2026-03-10T00:00:00Z",
+        "restored": [
+            {
+                "page_id": PAGE_ID,
+                "from_tier": "tiny",
+                "to_tier": "small",
+                "messages": 148,
+                "text_restored": False,
+                "dropped_at": "2026-03-09T04:00:00Z",
+                "vision_tokens_before": 64,
+                "vision_tokens_after": 73,
+                "bytes_before": 3098,
+                "bytes_after": 3498,
+            }
+        ],
+        "purged": [PAGE_ID],
+        "busy": [],
+        "unreadable": [],
+        "vision_tokens_before": 64,
+        "vision_tokens_after": 73,
+        "bytes_before": 3098,
+        "bytes_after": 3498,
+    },
+    "ErasureReport": {
+        "bank": BANK,
+        "messages": 1,
+        "pages": [{"page_id": PAGE_ID, "tier": "tiny", "deleted": False, "changed": 0.0}],
+        "bytes_before": 3098,
+        "bytes_after": 3042,
+        "log_erased": True,
+    },
+    "Health": {"status": "ok"},
 }
-BANK_ERASURE_REPORT: Json = {
-    "bank": BANK,
-    "messages": 4210,
-    "pages": [],
-    "bytes_before": 92632,
-    "bytes_after": 0,
-    "log_erased": True,
-}
-
-HEALTH: Json = {"status": "ok"}
-
-#: Problem slug → example of a detail.
-PROBLEM_DETAILS: dict[str, str] = {
-    "invalid-request": "the request has 1 error: body.messages.0.created_at: a time needs an offset; write "
-    "2026-03-02T09:15:00Z or 2026-03-02T18:15:00+09:00",
-    "invalid-json": "the body is not valid JSON: Expecting value at character 12",
-    "unauthorized": "an API key is required: send the header 'Authorization: Bearer <key>' with the FOXING_API_KEY of "
-    "the service",
-    "not-found": "there is no bank 'agent-7'",
-    "conflict": "the id 'msg_01jqz5d8e2' belongs to another message; messages cannot be changed, so "
-    "store it under a new id",
-    "forgotten": "the page is held at 'tiny'; its 'base' version is forgotten",
-    "body-too-large": "the request body is larger than 4194304 bytes; send fewer messages per request, or raise "
-    "FOXING_MAX_BODY_BYTES",
-    "unsupported-media-type": "send the body as JSON with the header 'Content-Type: application/json', "
-    "not 'text/plain'",
-    "time-travel-forbidden": "this service does not accept 'now': omit it, or set FOXING_TIME_TRAVEL=true",
-    "request-timeout": "the request body did not arrive within 60 s; send fewer messages per request",
-    "wrong-host": "without an API key the service answers only to 127.0.0.1, ::1, localhost, not to 'example.org'; set "
-    "FOXING_API_KEY to serve it under another name",
-    "internal": "this is a bug in Foxing, not in the request; the log has details under request id 4f1c",
-    "storage": "the database cannot be written: the disk is full; what was stored before is intact",
-}
-
-
-def problem_example(slug: str, title: str, status: int) -> Json:
-    """An example of a problem document."""
-    return {
-        "type": TYPE_PREFIX + slug,
-        "title": title,
-        "status": status,
-        "detail": PROBLEM_DETAILS[slug],
-        "instance": f"/v1/banks/{BANK}",
-        "request_id": "4f1c0b7e2d9a4c55a1f06c3b8e7d2f10",
-    }

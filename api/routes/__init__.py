@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from . import ageing, banks, context, health, messages, pages, policy, recall, records, store
 
-ROUTERS: tuple[APIRouter, ...] = (
+#: Those of a memory; the rest is about the service.
+MEMORY_ROUTERS: tuple[APIRouter, ...] = (
     store.router,
     messages.router,
     recall.router,
@@ -14,5 +15,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     banks.router,
     policy.router,
     ageing.router,
-    health.router,
 )
+ROUTERS = (*MEMORY_ROUTERS, health.router)

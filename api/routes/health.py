@@ -7,9 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from foxing.api.dependencies import ServiceDep
 from foxing.api.metrics import METRICS_MEDIA_TYPE
-from foxing.api.openapi import examples
 from foxing.api.openapi.docs_page import reference_page
-from foxing.api.openapi.document import bearer, json_response, problem_responses
+from foxing.api.openapi.document import bearer, problem_responses
 from foxing.memory.values.base import Value
 
 router = APIRouter(tags=["service"])
@@ -23,9 +22,9 @@ class Health(Value):
 
 @router.get(
     "/healthz",
-    operation_id="healthz",
     summary="Liveness",
-    responses={**json_response(200, "The process is alive.", examples.HEALTH), **problem_responses(421, 500)},
+    response_description="The process is alive.",
+    responses=problem_responses(421, 500),
 )
 async def healthz() -> Health:
     """Succeeds while the event loop is running. Does not touch the database or the codec."""
@@ -34,9 +33,9 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    operation_id="readyz",
     summary="Readiness",
-    responses={**json_response(200, "The service is ready.", examples.HEALTH), **problem_responses(421, 500, 503)},
+    response_description="The service is ready.",
+    responses=problem_responses(421, 500, 503),
 )
 async def readyz(service: ServiceDep) -> Health:
     """Succeeds if the database and the codec are usable; otherwise the problem says what to do."""
@@ -46,7 +45,6 @@ async def readyz(service: ServiceDep) -> Health:
 
 @router.get(
     "/metrics",
-    operation_id="metrics",
     summary="Prometheus metrics",
     response_class=Response,
     dependencies=[Security(bearer)],

@@ -2,18 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Security
+from fastapi import APIRouter, Path
 
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
-from foxing.api.openapi import examples
-from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.messages import MessageInfo
 from foxing.memory.values.reports import ErasureReport
 
-router = APIRouter(
-    route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
-)
+router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"])
 
 MessagePath = Annotated[str, Path(description="Id of the message.")]
 
@@ -21,9 +18,9 @@ MessagePath = Annotated[str, Path(description="Id of the message.")]
 # Message ids may contain slashes.
 @router.get(
     "/{message_id:path}",
-    operation_id="get_message",
     summary="Get a message as remembered",
-    responses={**json_response(200, "The message.", examples.MESSAGE_INFO), **v1_problem_responses(404, 410)},
+    response_description="The message.",
+    responses=problem_responses(404, 410),
 )
 async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> MessageInfo:
     """The text comes from the open page, from kept exact text or by decoding the tier that the memory still holds; with
@@ -34,12 +31,9 @@ async def get_message(bank: BankPath, message_id: MessagePath, service: ServiceD
 
 @router.delete(
     "/{message_id:path}",
-    operation_id="erase_message",
     summary="Erase a message",
-    responses={
-        **json_response(200, "The message is gone.", examples.ERASURE_REPORT),
-        **v1_problem_responses(404),
-    },
+    response_description="The message is gone.",
+    responses=problem_responses(404),
 )
 async def erase_message(bank: BankPath, message_id: MessagePath, service: ServiceDep) -> ErasureReport:
     """Erases a message for good: its cells are blanked and its pages encoded again at their tiers, sharper versions of

@@ -2,16 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, Security
+from fastapi import APIRouter, Query, Response
 
 from foxing.api.dependencies import BankPath, CursorQuery, LimitQuery, PagePath, ServiceDep
-from foxing.api.openapi import examples
-from foxing.api.openapi.document import bearer, binary_response, json_response, v1_problem_responses
+from foxing.api.openapi.document import binary_response, problem_responses
 from foxing.memory.values.base import KnownTier
 from foxing.memory.values.pages import PageInfo, PageReading, Pages
 from foxing.memory.values.reports import PagePreview
 
-router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"], dependencies=[Security(bearer)])
+router = APIRouter(prefix="/v1/banks/{bank}/pages", tags=["pages"])
 
 TOKENS_MEDIA_TYPE = "application/vnd.safetensors"
 PNG = "image/png"
@@ -24,9 +23,9 @@ TierQuery = Annotated[
 
 @router.get(
     "",
-    operation_id="list_pages",
     summary="List pages",
-    responses={**json_response(200, "The pages, newest last.", examples.PAGES), **v1_problem_responses(404)},
+    response_description="The pages, newest last.",
+    responses=problem_responses(404),
 )
 async def list_pages(
     bank: BankPath,
@@ -41,9 +40,9 @@ async def list_pages(
 
 @router.get(
     "/{page_id}",
-    operation_id="get_page",
     summary="Get a page",
-    responses={**json_response(200, "The page.", examples.PAGE), **v1_problem_responses(404)},
+    response_description="The page.",
+    responses=problem_responses(404),
 )
 async def get_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
     """The tier, age, size and confidence of a page."""
@@ -52,10 +51,9 @@ async def get_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Pa
 
 @router.get(
     "/{page_id}/image",
-    operation_id="get_page_image",
     summary="Get the image of a page",
     response_class=Response,
-    responses={**binary_response(PNG, "The page as it appears at the tier."), **v1_problem_responses(404, 410)},
+    responses={**binary_response(PNG, "The page as it appears at the tier."), **problem_responses(404, 410)},
 )
 async def get_page_image(bank: BankPath, page_id: PagePath, service: ServiceDep, tier: TierQuery = None) -> Response:
     """A PNG of the page at a tier, drawn from what the memory still holds."""
@@ -65,12 +63,9 @@ async def get_page_image(bank: BankPath, page_id: PagePath, service: ServiceDep,
 
 @router.get(
     "/{page_id}/read",
-    operation_id="read_page",
     summary="Read a page",
-    responses={
-        **json_response(200, "The reading of the page.", examples.PAGE_READING),
-        **v1_problem_responses(404, 410),
-    },
+    response_description="The reading of the page.",
+    responses=problem_responses(404, 410),
 )
 async def read_page(bank: BankPath, page_id: PagePath, service: ServiceDep, tier: TierQuery = None) -> PageReading:
     """Decodes the page now. Returns its text, its lines with their confidence, and the runs that may be misread."""
@@ -79,12 +74,9 @@ async def read_page(bank: BankPath, page_id: PagePath, service: ServiceDep, tier
 
 @router.get(
     "/{page_id}/preview",
-    operation_id="preview_page",
     summary="Preview the fading of a page",
-    responses={
-        **json_response(200, "What would be left of the page.", examples.PAGE_PREVIEW),
-        **v1_problem_responses(404),
-    },
+    response_description="What would be left of the page.",
+    responses=problem_responses(404),
 )
 async def preview_page(
     bank: BankPath,
@@ -101,10 +93,9 @@ async def preview_page(
 
 @router.get(
     "/{page_id}/tokens",
-    operation_id="get_page_tokens",
     summary="Get the vision tokens of a page",
     response_class=Response,
-    responses={**binary_response(TOKENS_MEDIA_TYPE, "The tokens as a safetensors file."), **v1_problem_responses(404)},
+    responses={**binary_response(TOKENS_MEDIA_TYPE, "The tokens as a safetensors file."), **problem_responses(404)},
 )
 async def get_page_tokens(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Response:
     """The stored vision tokens: tensor `tokens`, uint8[token rows, token columns, bytes per token],
@@ -120,12 +111,9 @@ async def get_page_tokens(bank: BankPath, page_id: PagePath, service: ServiceDep
 
 @router.put(
     "/{page_id}/pin",
-    operation_id="pin_page",
     summary="Pin a page",
-    responses={
-        **json_response(200, "The page, pinned.", {**examples.PAGE, "pinned": True}),
-        **v1_problem_responses(404),
-    },
+    response_description="The page, pinned.",
+    responses=problem_responses(404),
 )
 async def pin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
     """A pinned page does not age and keeps its exact text, if any. Pinning a pinned page has no effect."""
@@ -134,9 +122,9 @@ async def pin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> Pa
 
 @router.delete(
     "/{page_id}/pin",
-    operation_id="unpin_page",
     summary="Unpin a page",
-    responses={**json_response(200, "The page, unpinned.", examples.PAGE), **v1_problem_responses(404)},
+    response_description="The page, unpinned.",
+    responses=problem_responses(404),
 )
 async def unpin_page(bank: BankPath, page_id: PagePath, service: ServiceDep) -> PageInfo:
     """The page ages again from the next ageing run on. Unpinning an unpinned page has no effect."""

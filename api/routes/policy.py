@@ -2,26 +2,21 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Security
+from fastapi import APIRouter, Body
 
 from foxing.api.bodies import BodyRoute
 from foxing.api.dependencies import BankPath, ServiceDep
-from foxing.api.openapi import examples
-from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.openapi.document import problem_responses
 from foxing.memory.values.policy import Policy
 
-router = APIRouter(
-    route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags=["ageing"], dependencies=[Security(bearer)]
-)
-
-_EXAMPLE_SUMMARY = "The default policy"
+router = APIRouter(route_class=BodyRoute, prefix="/v1/banks/{bank}/policy", tags=["ageing"])
 
 
 @router.get(
     "",
-    operation_id="get_policy",
     summary="Get the ageing policy of a bank",
-    responses={**json_response(200, "The current policy.", examples.POLICY), **v1_problem_responses(404)},
+    response_description="The current policy.",
+    responses=problem_responses(404),
 )
 async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
     """The ages at which pages move to lower tiers, how long exact text is kept and when open messages are sealed.
@@ -32,18 +27,12 @@ async def get_policy(bank: BankPath, service: ServiceDep) -> Policy:
 # The body is passed on unparsed: the error messages of the memory explain an invalid policy best.
 @router.put(
     "",
-    operation_id="set_policy",
     summary="Set the ageing policy of a bank",
-    responses={**json_response(200, "The new policy.", examples.POLICY), **v1_problem_responses(body=True)},
+    response_description="The new policy.",
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/Policy"},
-                    "examples": {"default": {"summary": _EXAMPLE_SUMMARY, "value": examples.POLICY}},
-                }
-            },
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Policy"}}},
         }
     },
 )

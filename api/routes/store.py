@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Body, Request, Response, Security
+from fastapi import APIRouter, Request, Response
 
 from foxing.api.bodies import LARGE_BODY, BodyRoute
 from foxing.api.dependencies import BankPath, IdempotencyKey, Service, ServiceDep, get_service
-from foxing.api.openapi import examples
-from foxing.api.openapi.document import bearer, json_response, v1_problem_responses
+from foxing.api.openapi.document import problem_responses
 from foxing.api.schemas import StoreRequest
 from foxing.memory.values.messages import StoreResult
 
@@ -36,33 +35,20 @@ class StoreRoute(BodyRoute):
         return handle_small
 
 
-router = APIRouter(
-    route_class=StoreRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"], dependencies=[Security(bearer)]
-)
-
-_REQUESTS = {
-    "turns": {"summary": "Two turns of a conversation", "value": examples.STORE_REQUEST},
-    "tools": {"summary": "A tool call and its result, with metadata", "value": examples.STORE_PARTS_REQUEST},
-}
+router = APIRouter(route_class=StoreRoute, prefix="/v1/banks/{bank}/messages", tags=["messages"])
 
 
 @router.post(
     "",
-    operation_id="store_messages",
     summary="Store messages",
     status_code=201,
-    responses={
-        **json_response(201, "The messages are stored.", examples.STORED),
-        **v1_problem_responses(409, body=True),
-    },
+    response_description="The messages are stored.",
+    responses=problem_responses(409),
 )
 async def store_messages(
     bank: BankPath,
     service: ServiceDep,
-    body: Annotated[
-        StoreRequest,
-        Body(openapi_examples=_REQUESTS),
-    ],
+    body: StoreRequest,
     idempotency_key: IdempotencyKey = None,
 ) -> StoreResult:
     """Stores all messages or none, and creates the bank if there is none. A message that is already stored under its id

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from foxing.api import problems
-from foxing.api.openapi.docs_page import Json, examples_of, operations, schema_names
-from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, problem_example
+from foxing.api.openapi.document import examples_of, operations, problem_example, schema_names
+from foxing.api.openapi.examples import BANK, MESSAGE_ID, PAGE_ID, Json
 from foxing.renderer.errors import FoxingError, ProblemKind
 
 from .markdown import table
@@ -182,7 +182,7 @@ def _answer(status: str, answer: Json) -> list[str]:
         for summary, value in examples_of(content):
             text = value if isinstance(value, str) else _json(value)
             if summary:
-                parts.append(f"With `{summary}`:")
+                parts.append(f"As [{summary}](#{_anchor(summary)}):")
             parts.append(f"```{'text' if isinstance(value, str) else 'json'}\n{text.strip()}\n```")
     return parts
 
@@ -247,7 +247,7 @@ def _problems(schemas: Mapping[str, Json]) -> list[str]:
         (f"`{problems.TYPE_PREFIX}{kind.slug}`", str(kind.status), kind.title, ADVICE[kind.slug])
         for kind in sorted(kinds.values(), key=lambda kind: (kind.status, kind.slug))
     ]
-    example = problem_example("conflict", kinds["conflict"].title, kinds["conflict"].status)
+    example = problem_example(kinds["conflict"].status)
     return [
         "## Problems",
         f"Errors are problem documents (RFC 9457, `{problems.MEDIA_TYPE}`). `type` is stable, for programs; `detail` "
