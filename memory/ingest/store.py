@@ -5,8 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
 
 from sqlalchemy import Connection
 
@@ -29,10 +29,9 @@ from foxing.renderer.tiers import all_tiers
 
 from .calls import StoreCall
 from .group_commit import GroupCommit
-from .validate import check_bank_name, list_messages, validate_message
+from .validate import check_bank_name, check_idempotency_key, list_messages, validate_message
 
 DEFAULT_THREAD = "main"
-IDEMPOTENCY_WINDOW = timedelta(days=1)  # how long an idempotency key is remembered
 GROUP_MESSAGES = 500  # that several calls may have together to be written in one transaction
 
 
@@ -162,8 +161,7 @@ class MessageStore:
         check_bank_name(call.bank)
         given = list_messages(call.messages)
         thread, key = call.thread, call.idempotency_key
-        if key is not None and not 1 <= len(key) <= 255:
-            raise InvalidInput("an idempotency key must have 1 to 255 characters")
+        check_idempotency_key(key)
         valid = [validate_message(item, number, now, self.max_bytes) for number, item in enumerate(given)]
         if thread is not None and not 1 <= len(thread) <= 200:
             raise InvalidInput("a thread's name must have 1 to 200 characters")
@@ -261,23 +259,11 @@ class _BankWriter:
         try:
             if request.idempotency_key is None:
                 return self._note_new(request, known)
-            return self._answer_once(request, request.idempotency_key, known)
+            use = idempotency.Use(request.idempotency_key, request.digest, request.now)
+            answer = partial(self._note_new, request, known)
+            return idempotency.answered_once(self._connection, self._bank.id, use, StoreResult, answer)
         except Conflict as error:
             return error
-
-    def _answer_once(self, request: _Request, key: str, known: Mapping[str, messages.Message]) -> StoreResult:
-        """The answer to a call with an idempotency key, which may have been given before."""
-        since = request.now - IDEMPOTENCY_WINDOW
-        idempotency.delete_before(self._connection, since)
-        saved = idempotency.find_answer(self._connection, self._bank.id, key, since)
-        if saved is None:
-            result = self._note_new(request, known)
-            answer = idempotency.SavedAnswer(request.digest, result.model_dump(mode="json"))
-            idempotency.save_answer(self._connection, self._bank.id, key, answer, request.now)
-            return result
-        if saved.digest != request.digest:
-            raise Conflict(f"the idempotency key '{key}' was used for other messages; use a new one")
-        return StoreResult.model_validate(saved.answer)
 
     def _note_new(self, request: _Request, known: Mapping[str, messages.Message]) -> StoreResult:
         """Notes the messages whose ids are new. Raises `Conflict` if an id belongs to another message."""

@@ -28,6 +28,12 @@ def check_bank_name(bank: str) -> str:
     return bank
 
 
+def check_idempotency_key(key: str | None) -> None:
+    """Raises `InvalidInput` for a key that is too long or empty."""
+    if key is not None and not 1 <= len(key) <= 255:
+        raise InvalidInput("an idempotency key must have 1 to 255 characters")
+
+
 def list_messages(
     items: Iterable[NewMessage | Mapping[str, Any]], *, most: int = MAX_MESSAGES
 ) -> list[NewMessage | Mapping[str, Any]]:

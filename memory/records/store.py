@@ -10,9 +10,8 @@ from typing import Any, TypeVar, Unpack
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
-from foxing.memory.errors import Conflict, InvalidInput
-from foxing.memory.ingest.store import IDEMPOTENCY_WINDOW
-from foxing.memory.ingest.validate import check_bank_name
+from foxing.memory.errors import InvalidInput
+from foxing.memory.ingest.validate import check_bank_name, check_idempotency_key
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, idempotency, records
 from foxing.memory.storage.repositories.records import RecordRow, Within
@@ -62,24 +61,21 @@ class RecordStore:
         """
         check_bank_name(bank)
         valid = _validated(_WRITES, writes, "writes")
-        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
-            raise InvalidInput("an idempotency key must have 1 to 255 characters")
+        check_idempotency_key(idempotency_key)
         digest = keyed_digest(self._digest_key, _request_digest(valid))
         now = self._now()
         with self._database.write() as connection:
-            found = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json"))
-            if idempotency_key is not None:
-                idempotency.delete_before(connection, now - IDEMPOTENCY_WINDOW)
-                saved = idempotency.find_answer(connection, found.id, idempotency_key, now - IDEMPOTENCY_WINDOW)
-                if saved is not None and saved.digest != digest:
-                    raise Conflict(f"the idempotency key '{idempotency_key}' was used for other writes; use a new one")
-                if saved is not None:
-                    return RecordChanges.model_validate(saved.answer)
-            records.delete_expired(connection, now)
-            result = RecordChanges(changes=RecordWriter(connection, found.id, valid, now).write())
-            if idempotency_key is not None:
-                answer = idempotency.SavedAnswer(digest, result.model_dump(mode="json"))
-                idempotency.save_answer(connection, found.id, idempotency_key, answer, now)
+            bank_id = banks.get_or_create(connection, bank, now, Policy().model_dump(mode="json")).id
+
+            def write() -> RecordChanges:
+                records.delete_expired(connection, now)
+                return RecordChanges(changes=RecordWriter(connection, bank_id, valid, now).write())
+
+            if idempotency_key is None:
+                result = write()
+            else:
+                use = idempotency.Use(idempotency_key, digest, now)
+                result = idempotency.answered_once(connection, bank_id, use, RecordChanges, write)
         if any(change.deleted for change in result.changes):
             self._database.purge_later()
         return result

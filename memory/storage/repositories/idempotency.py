@@ -1,11 +1,13 @@
 """Idempotency keys of writes, with the answer that each was given."""
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 
+from pydantic import BaseModel
 from sqlalchemy import Connection, select
 
+from foxing.memory.errors import Conflict
 from foxing.memory.storage import schema
 from foxing.memory.storage.dialects import insert_into
 
@@ -14,6 +16,9 @@ from .batches import batched
 _c = schema.idempotency_keys.c
 
 DELETED_AT_ONCE = 10
+WINDOW = timedelta(days=1)  # how long a key is remembered
+
+A = TypeVar("A", bound=BaseModel)
 
 
 class SavedAnswer(NamedTuple):
@@ -23,6 +28,31 @@ class SavedAnswer(NamedTuple):
     digest: bytes
     #: The answer as JSON.
     answer: dict[str, Any]
+
+
+class Use(NamedTuple):
+    """A use of a key by a request."""
+
+    key: str
+    #: Of the request.
+    digest: bytes
+    now: datetime
+
+
+def answered_once(connection: Connection, bank_id: int, use: Use, kind: type[A], answer: Callable[[], A]) -> A:
+    """What `answer` returns, or what it returned for the first request with that key. Raises `Conflict` if that was
+    another request."""
+    since = use.now - WINDOW
+    delete_before(connection, since)
+    saved = find_answer(connection, bank_id, use.key, since)
+    if saved is None:
+        result = answer()
+        given = SavedAnswer(use.digest, result.model_dump(mode="json"))
+        save_answer(connection, bank_id, use.key, given, use.now)
+        return result
+    if saved.digest != use.digest:
+        raise Conflict(f"the idempotency key '{use.key}' was used for another request; use a new one")
+    return kind.model_validate(saved.answer)
 
 
 def find_answer(connection: Connection, bank_id: int, key: str, since: datetime) -> SavedAnswer | None:

@@ -148,7 +148,7 @@ def test_a_repeated_write_does_nothing_twice(memory: Memory) -> None:
     memory.records.write(BANK, [put("k", 2)])
     assert memory.records.write(BANK, writes, idempotency_key="one") == first
     assert value_of(memory, "k") == 2
-    with pytest.raises(Conflict, match="other writes"):
+    with pytest.raises(Conflict, match="another request"):
         memory.records.write(BANK, [put("k", 3)], idempotency_key="one")
     with pytest.raises(Conflict, match="other messages"):
         memory.store(BANK, [{"role": "user", "content": "hi"}], idempotency_key="one")
