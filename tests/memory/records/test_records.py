@@ -150,7 +150,7 @@ def test_a_repeated_write_does_nothing_twice(memory: Memory) -> None:
     assert value_of(memory, "k") == 2
     with pytest.raises(Conflict, match="another request"):
         memory.records.write(BANK, [put("k", 3)], idempotency_key="one")
-    with pytest.raises(Conflict, match="other messages"):
+    with pytest.raises(Conflict, match="another request"):
         memory.store(BANK, [{"role": "user", "content": "hi"}], idempotency_key="one")
 
 
