@@ -82,7 +82,7 @@ class Service:
         if self._embedding is not None:
             await asyncio.wait([self._embedding])
 
-    def go_on(self, done: int, total: int) -> None:
+    def raise_if_stopping(self, done: int, total: int) -> None:
         """Progress of a long call: raises `Closed` once the service is stopping."""
         if self.stopping.is_set():
             raise Closed("the service is stopping; what was done is kept, send the request again for the rest")

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
@@ -84,3 +85,18 @@ def test_packages_import_each_other_one_way(sources: dict[str, str]) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"import cycle: {' → '.join(error.args[1])}")
+
+
+#: Public classes of one name, each with the reason.
+SAME_NAME: dict[str, str] = {}
+
+
+def test_a_concept_has_one_class(sources: dict[str, str]) -> None:
+    defined = Counter(
+        node.name
+        for path, text in sources.items()
+        if path.split("/")[0] in ROOMS
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, number in defined.items() if number > 1} == SAME_NAME.keys()

@@ -26,7 +26,7 @@ async def seal(
     request = body or SealRequest()
     service.check_now(request.now)
     report = await service.run_codec(
-        service.memory.seal, bank, now=request.now, timezone=request.timezone, progress=service.go_on
+        service.memory.seal, bank, now=request.now, timezone=request.timezone, progress=service.raise_if_stopping
     )
     service.metrics.ageing.record_seal(report)
     return report
@@ -55,7 +55,7 @@ async def age(
         timezone=request.timezone,
         dry_run=request.dry_run,
         preview=request.preview,
-        progress=service.go_on,
+        progress=service.raise_if_stopping,
     )
     service.metrics.ageing.record_age(report)
     return report
@@ -84,5 +84,5 @@ async def undo(
         page=request.page,
         now=request.now,
         timezone=request.timezone,
-        progress=service.go_on,
+        progress=service.raise_if_stopping,
     )

@@ -58,4 +58,4 @@ async def erase_thread(
 ) -> ErasureReport:
     """Erases all messages of a thread for good, as erasing a message does. If it is interrupted, each message is whole
     or gone, and erasing the thread again completes it. Records are not concerned."""
-    return await service.run_codec(service.memory.erase_thread, bank, thread, progress=service.go_on)
+    return await service.run_codec(service.memory.erase_thread, bank, thread, progress=service.raise_if_stopping)

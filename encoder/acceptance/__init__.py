@@ -4,7 +4,7 @@ from .checks import ConformanceResult, check_conformance
 from .prompts import PromptResult, run_prompts
 from .readings import LanguageReading, Readings, measure_readings
 from .report import markdown
-from .run import FullCheck, Plan, full_check
+from .run import AcceptancePlan, FullCheck, full_check
 from .samples import LANGUAGES, sample_texts
 from .served import ServedResult, compare_served
 from .speed import BatchSpeed, measure_batches
@@ -14,11 +14,11 @@ __all__ = [
     "LANGUAGES",
     "LEAST_CHARACTERS",
     "SILENT_ERRORS",
+    "AcceptancePlan",
     "BatchSpeed",
     "ConformanceResult",
     "FullCheck",
     "LanguageReading",
-    "Plan",
     "PromptResult",
     "Readings",
     "ServedResult",

@@ -24,7 +24,7 @@ Stage = Callable[[str], Progress]
 
 
 @dataclass(frozen=True)
-class Plan:
+class AcceptancePlan:
     """What is measured."""
 
     #: Pages by language.
@@ -63,7 +63,7 @@ class FullCheck:
         return {**asdict(self), "passed": self.passed}
 
 
-def full_check(codec: Codec, plan: Plan, stage: Stage) -> FullCheck:
+def full_check(codec: Codec, plan: AcceptancePlan, stage: Stage) -> FullCheck:
     """Runs everything, one part after another. Raises `CodecError` if the codec cannot even read one page."""
     first = check_codec(codec, stage("one page at each tier"))
     conformance = check_conformance(codec, plan.conformance, stage("conformance"))

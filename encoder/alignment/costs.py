@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from .dynamic import Problem
+from .dynamic import AlignmentProblem
 from .symbols import BLANKS, BREAK, INKED, LETTER, PAPER, ROW_END, WRAP, TextSymbols
 
 #: What costs are counted in: parts of an edit.
@@ -27,7 +27,7 @@ UNREAD_ON = np.array([12, 8, 8, 4], dtype=np.int32)
 UNREAD_AT_MARKUP = 8
 
 
-def problem_of(text: TextSymbols, page: npt.NDArray[np.int64]) -> Problem:
+def problem_of(text: TextSymbols, page: npt.NDArray[np.int64]) -> AlignmentProblem:
     """What is to be aligned. `page`: int64[m], the kinds of the symbols of the page."""
     gaps, gap_kind = np.unique(np.concatenate([[0], np.where(text.markup, -1, text.gap)]), return_inverse=True)
     begin = np.repeat(UNREAD[page][None], len(gaps), axis=0)
@@ -40,7 +40,7 @@ def problem_of(text: TextSymbols, page: npt.NDArray[np.int64]) -> Problem:
     # what is cheap to leave out must not make what follows it so
     after_markup = np.flatnonzero(text.markup[:-1] & ~text.markup[1:]) + 1
     skip_on[after_markup] = skip[after_markup]
-    return Problem(
+    return AlignmentProblem(
         match=np.concatenate([MATCH, MATCH + MARKUP])[:, page],
         kind=text.kind + len(MATCH) * text.markup,
         skip=skip,

@@ -23,7 +23,7 @@ Steps = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Problem:
+class AlignmentProblem:
     """What is aligned: `n` letters with `m` cells."""
 
     #: int32[kinds, m]: cost of putting a letter of each kind into each cell.
@@ -58,7 +58,7 @@ class _Row:
     skipped: Costs
 
 
-def align(problem: Problem) -> npt.NDArray[np.int64]:
+def align(problem: AlignmentProblem) -> npt.NDArray[np.int64]:
     """int64[n]: the cell of each letter, ascending, or -1 for those that are skipped, at the least cost."""
     n, m = len(problem.kind), problem.match.shape[1]
     row = _Row(problem.ramp.copy(), np.full(m + 1, _NEVER, dtype=np.int32))
@@ -76,7 +76,7 @@ def align(problem: Problem) -> npt.NDArray[np.int64]:
     return _traced(steps, n, m)
 
 
-def _next_row(problem: Problem, row: _Row, i: int, low: int, high: int) -> Steps:
+def _next_row(problem: AlignmentProblem, row: _Row, i: int, low: int, high: int) -> Steps:
     """Takes `row` on by letter `i` for `low` to `high` cells. uint8[high - low]: how each was reached; see the bits."""
     best, skipped = row.best[low:high], row.skipped[low:high]
     matched = np.empty(high - low, dtype=np.int32)

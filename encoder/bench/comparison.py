@@ -22,7 +22,7 @@ from foxing.encoder.contract import UNREADABLE, Reading
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer import BLANK, GAP_MARK, WIDE_TAIL, Cells, Page, Placement, Transcription, transcribe
 
-from .word_classes import JOINTS, Word, WordClass, classify, is_identifier, words_of
+from .word_classes import JOINTS, ClassedWord, WordClass, classify, is_identifier, words_of
 
 Flags = npt.NDArray[np.bool_]
 _NOTHING = transcribe(np.zeros(0, dtype=np.uint32))
@@ -198,7 +198,7 @@ def compare_message(original: str, read: str, gaps: Collection[int], language: s
     result.invented += sum(not _is_left_over(word, read, gaps, lost) for word in unmatched)
 
 
-def _is_left_over(word: Word, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
+def _is_left_over(word: ClassedWord, text: str, gaps: Collection[int], lost: Sequence[str]) -> bool:
     """Whether an unmatched word is what is left of a word of the original: it holds or touches a character that is
     unreadable, or it touches a gap and a lost word begins or ends like it. One of `JOINTS` may be before the gap."""
     start, stop = word.start, word.stop

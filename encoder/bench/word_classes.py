@@ -83,7 +83,7 @@ class WordClass(StrEnum):
     CONTENT = "content_words"
 
 
-class Word(NamedTuple):
+class ClassedWord(NamedTuple):
     """A word and its range of characters, half open."""
 
     text: str
@@ -91,7 +91,7 @@ class Word(NamedTuple):
     stop: int
 
 
-def words_of(text: str) -> list[Word]:
+def words_of(text: str) -> list[ClassedWord]:
     """The words of `text` in order."""
     return [word for chunk in _CHUNK.finditer(text) for word in _words_of_chunk(chunk[0], chunk.start())]
 
@@ -114,7 +114,9 @@ def lower_case(word: str) -> str:
     return word.lower().replace("’", "'")
 
 
-def classify(text: str, words: Sequence[Word], language: str, lists: EnglishWords | None = None) -> list[WordClass]:
+def classify(
+    text: str, words: Sequence[ClassedWord], language: str, lists: EnglishWords | None = None
+) -> list[WordClass]:
     """The class of each of the words of `text`. `language`: as in `LANGUAGES`. `lists`: of English, by default those of
     the package."""
     known = LANGUAGES.get(language, LanguageWords())
@@ -140,7 +142,7 @@ def classify(text: str, words: Sequence[Word], language: str, lists: EnglishWord
     return classes
 
 
-def _words_of_chunk(chunk: str, start: int) -> Iterator[Word]:
+def _words_of_chunk(chunk: str, start: int) -> Iterator[ClassedWord]:
     """The words of a run of characters without blanks. Plain words joined by punctuation are several."""
     if "://" in chunk:
         chunk = chunk.rstrip(_AFTER_URL)
@@ -158,10 +160,10 @@ def _words_of_chunk(chunk: str, start: int) -> Iterator[Word]:
         position += len(part) + 1
 
 
-def _readable(word: str, start: int) -> Iterator[Word]:
+def _readable(word: str, start: int) -> Iterator[ClassedWord]:
     """The word, unless no letter or digit of it can be read."""
     if word.strip(f"_{_UNREADABLE}"):
-        yield Word(word, start, start + len(word))
+        yield ClassedWord(word, start, start + len(word))
 
 
 @lru_cache
@@ -187,10 +189,10 @@ def _marked(text: str, pattern: str) -> bytearray:
     return marks
 
 
-def _inside_sentences(text: str, words: Sequence[Word]) -> list[bool]:
+def _inside_sentences(text: str, words: Sequence[ClassedWord]) -> list[bool]:
     """Whether each word has another of its sentence before it."""
     inside = []
-    before: Word | None = None
+    before: ClassedWord | None = None
     for word in words:
         if before is None:
             inside.append(False)

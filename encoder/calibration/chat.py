@@ -22,7 +22,7 @@ _REFUSED = frozenset({"content_filter", "refusal", "error", "abort"})
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChatAnswer:
     """What a model answered."""
 
     text: str
@@ -54,24 +54,24 @@ def headers(api: Api, key: str | None) -> dict[str, str]:
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
-def _openai(document: Any) -> Answer:
+def _openai(document: Any) -> ChatAnswer:
     """Raises `BadAnswer`."""
     try:
         choice = document["choices"][0]
         message, usage = choice["message"], document.get("usage") or {}
         prompt, completion = (token_count(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
         refused = bool(message.get("refusal")) or choice.get("finish_reason") in _REFUSED
-        return Answer(_text(message.get("content")), prompt, completion, refused)
+        return ChatAnswer(_text(message.get("content")), prompt, completion, refused)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadAnswer("it has no choices with a message, or fields with invalid values") from error
 
 
-def _anthropic(document: Any) -> Answer:
+def _anthropic(document: Any) -> ChatAnswer:
     """Raises `BadAnswer`."""
     try:
         usage = document.get("usage") or {}
         prompt, completion = (token_count(usage.get(name) or 0) for name in ("input_tokens", "output_tokens"))
-        return Answer(_text(document["content"]), prompt, completion, document.get("stop_reason") in _REFUSED)
+        return ChatAnswer(_text(document["content"]), prompt, completion, document.get("stop_reason") in _REFUSED)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadAnswer("it has no content, or fields with invalid values") from error
 
@@ -85,12 +85,12 @@ def _text(content: Any) -> str:
     return "".join(str(part["text"]) for part in content if isinstance(part, Mapping) and "text" in part)
 
 
-_PARSERS: Mapping[Api, tuple[str, Callable[[Any], Answer]]] = MappingProxyType(
+_PARSERS: Mapping[Api, tuple[str, Callable[[Any], ChatAnswer]]] = MappingProxyType(
     {"openai": ("/chat/completions", _openai), "anthropic": ("/messages", _anthropic)}
 )
 
 
-def call_of(api: Api) -> Call[Answer]:
+def call_of(api: Api) -> Call[ChatAnswer]:
     """The call that takes `request_body`."""
     path, parse = _PARSERS[api]
     return Call(path, parse, "chat completion" if api == "openai" else "message", _ADVICE)

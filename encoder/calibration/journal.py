@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foxing.encoder.errors import CodecError
 
-from .chat import Answer
+from .chat import ChatAnswer
 
 
 class Journal:
@@ -20,7 +20,7 @@ class Journal:
         self.path = path
         self._asked = dict(asked)
         #: Key of a page → the answer.
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, ChatAnswer] = {}
         try:
             lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
         except OSError as error:
@@ -36,13 +36,13 @@ class Journal:
                     f"the journal {self.path} belongs to another calibration ({was}); give another with the option "
                     "'journal', or remove it"
                 )
-            self.answers = {entry.pop("page"): Answer(**entry) for entry in entries}
+            self.answers = {entry.pop("page"): ChatAnswer(**entry) for entry in entries}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CodecError(
                 f"{self.path} is not the journal of a calibration; give another with the option 'journal'"
             ) from error
 
-    def add(self, page: str, answer: Answer) -> None:
+    def add(self, page: str, answer: ChatAnswer) -> None:
         """Writes an answer to the disk. Raises `CodecError`."""
         self._write({"page": page} | asdict(answer))
         self.answers[page] = answer

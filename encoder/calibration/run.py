@@ -13,7 +13,7 @@ from foxing.encoder.remote.requests import merged
 from foxing.encoder.text_tokens import count_text_tokens
 from foxing.renderer.readers import Type
 
-from .chat import PROMPT, Answer, Api, call_of, request_body
+from .chat import PROMPT, Api, ChatAnswer, call_of, request_body
 from .journal import Journal
 from .pages import SamplePage
 from .scores import Score, score
@@ -116,7 +116,7 @@ class ReaderCurve:
         advance(len(self.pages), len(self.pages), spent)
         return spent
 
-    def _with(self, spent: Cost, page: SamplePage, answer: Answer) -> Cost:
+    def _with(self, spent: Cost, page: SamplePage, answer: ChatAnswer) -> Cost:
         """`spent` and an answer; tokens that the endpoint does not report are counted here."""
         prompt = answer.prompt_tokens or page.image.tokens + self._prompt_tokens
         completion = answer.completion_tokens or count_text_tokens(answer.text)

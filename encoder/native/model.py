@@ -16,7 +16,7 @@ from torch import nn
 from .charset import Charset
 from .entropy.halves import check_capacity
 from .network.dims import NativeDims
-from .network.encoder import PageEncoder
+from .network.encoder import EncoderNetwork
 
 
 class NativeModel(nn.Module):
@@ -26,4 +26,4 @@ class NativeModel(nn.Module):
         super().__init__()
         check_capacity(charset)
         self.dims = dims
-        self.encoder = PageEncoder(dims, charset)
+        self.encoder = EncoderNetwork(dims, charset)

@@ -15,7 +15,7 @@ from foxing.memory.errors import Conflict, InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.records import FoundRecords, Record, Records, RecordSearchFields
 
-from .paths import DIRECTORY, NAMESPACE, ROOT, Place, name_of, place_of
+from .paths import DIRECTORY, NAMESPACE, ROOT, FilePlace, name_of, place_of
 from .texts import inserted, replaced, shown, size
 
 #: What a directory is said to take, as on most file systems.
@@ -114,7 +114,7 @@ class Files:
         yield from self._write([{"op": "clear", "namespace": (NAMESPACE,)}])
         return "All memory cleared"
 
-    def _look(self, place: Place) -> CallSequence[tuple[Record | None, bool]]:
+    def _look(self, place: FilePlace) -> CallSequence[tuple[Record | None, bool]]:
         """The file at a place, and whether it is a directory."""
         if not place.names:
             return None, True
@@ -126,7 +126,7 @@ class Files:
         wanted: list[Fields] = [{"namespace": namespace, "key": key} for namespace, key in keys]
         return (yield from ask_or(missing, lambda memory: memory.records.get(self._bank, wanted))).records
 
-    def _below(self, place: Place) -> CallSequence[list[Record]]:
+    def _below(self, place: FilePlace) -> CallSequence[list[Record]]:
         """All records in a directory and in those below it."""
         found: list[Record] = []
         cursor: str | None = None
@@ -141,7 +141,7 @@ class Files:
         nothing = Records(records=[], next_cursor=None)
         return ask_or(nothing, lambda memory: memory.records.search(self._bank, **fields))
 
-    def _check_directories(self, place: Place) -> CallSequence[None]:
+    def _check_directories(self, place: FilePlace) -> CallSequence[None]:
         """Raises `ToolError` if something above a place is a file."""
         parents = place.parents
         files = (yield from self._get([parent.as_file for parent in parents])) if parents else ()
@@ -164,7 +164,7 @@ class Files:
                 continue
             return answer
 
-    def _moves(self, old: Place, new: Place) -> CallSequence[list[Fields]]:
+    def _moves(self, old: FilePlace, new: FilePlace) -> CallSequence[list[Fields]]:
         """The writes that move what is at a place; none if there is nothing."""
         file, is_directory = yield from self._look(old)
         if file is not None:
@@ -187,7 +187,7 @@ class Files:
             raise ToolError(str(error)) from error
 
 
-def _directories(places: Iterable[Place]) -> list[Fields]:
+def _directories(places: Iterable[FilePlace]) -> list[Fields]:
     """Puts that make directories of places; where they are, they stay."""
     return [
         {"op": "put", "namespace": namespace, "key": key, "value": None}

@@ -20,7 +20,7 @@ _ENCODED = re.compile("[%\x00-\x1f]")
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """Where a path leads: names of directories and at last of a file or directory, none for /memories itself."""
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Place:
     @property
     def as_file(self) -> tuple[tuple[str, ...], str]:
         """Namespace and key of its record, if it is a file."""
-        return Place(self.names[:-1]).namespace, _label(self.names[-1])
+        return FilePlace(self.names[:-1]).namespace, _label(self.names[-1])
 
     @property
     def as_directory(self) -> tuple[tuple[str, ...], str]:
@@ -41,12 +41,12 @@ class Place:
         return self.namespace, DIRECTORY
 
     @property
-    def parents(self) -> "list[Place]":
+    def parents(self) -> "list[FilePlace]":
         """The directories above it, /memories left out."""
-        return [Place(self.names[:length]) for length in range(1, len(self.names))]
+        return [FilePlace(self.names[:length]) for length in range(1, len(self.names))]
 
 
-def place_of(path: str) -> Place:
+def place_of(path: str) -> FilePlace:
     """Where a path leads. Raises `ToolError` for a path outside of /memories, and for names that are too long."""
     if not path.startswith(ROOT):
         raise ToolError(f"Path must start with {ROOT}, got: {path}")
@@ -59,7 +59,7 @@ def place_of(path: str) -> Place:
             names.append(name)
     if names[:1] != [root]:
         raise ToolError(f"Path {path} would escape {ROOT} directory")
-    place = Place(tuple(names[1:]))
+    place = FilePlace(tuple(names[1:]))
     if len(place.names) > MOST_DIRECTORIES:
         raise ToolError(f"Path {path} is too deep: at most {MOST_DIRECTORIES} names below {ROOT}")
     for name in place.names:

@@ -29,7 +29,7 @@ Remember = bool | Literal["always"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class TranscriptItem:
     """An item of a conversation."""
 
     #: The item itself, which comes back exactly.
@@ -63,7 +63,7 @@ class Transcript:
         #: Digest of items that could not be added → the id of that write, and when it failed.
         self._failed: dict[bytes, tuple[str, float]] = {}
 
-    def add(self, entries: Sequence[Entry]) -> CallSequence[None]:
+    def add(self, entries: Sequence[TranscriptItem]) -> CallSequence[None]:
         """Appends items. Raises `FoxingError`."""
         if not entries:
             return
@@ -79,7 +79,7 @@ class Transcript:
             self._failed[digest] = (write_id, time.monotonic())
             raise
 
-    def _write(self, write_id: str, entries: Sequence[Entry]) -> CallSequence[None]:
+    def _write(self, write_id: str, entries: Sequence[TranscriptItem]) -> CallSequence[None]:
         """Records first: they are what the framework must get back. A message has the key of its record as its id."""
         keyed = [(f"{write_id}-{number:06}", entry) for number, entry in enumerate(entries)]
         puts: list[Fields] = [

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from foxing.integrations.frameworks import message_parts
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.integrations.frameworks.transcript import Entry
+from foxing.integrations.frameworks.transcript import TranscriptItem
 from foxing.memory.errors import InvalidInput
 from foxing.memory.values.base import Fields
 from foxing.memory.values.messages import Role
@@ -32,7 +32,7 @@ _ROLES: Mapping[str, Role] = {
 }
 
 
-def entries(messages: Sequence[BaseMessage]) -> list[Entry]:
+def entries(messages: Sequence[BaseMessage]) -> list[TranscriptItem]:
     """Raises `InvalidInput` for a message that would not come back."""
     return [_entry(message, f"message {number}") for number, message in enumerate(messages)]
 
@@ -47,13 +47,13 @@ def message_of(item: JsonValue) -> BaseMessage:
     raise InvalidInput("the history holds something that is not a message of LangChain")
 
 
-def _entry(message: BaseMessage, what: str) -> Entry:
+def _entry(message: BaseMessage, what: str) -> TranscriptItem:
     if not isinstance(message, BaseMessage):
         kind = type(message).__name__
         raise InvalidInput(f"{what} is of type {kind}; give messages of langchain_core.messages")
     value = exact_json(message_to_dict(message), what)
     message_of(value)
-    return Entry(value, _said(message))
+    return TranscriptItem(value, _said(message))
 
 
 def _said(message: BaseMessage) -> Fields | None:

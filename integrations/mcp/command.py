@@ -19,7 +19,7 @@ RETRY_FOR_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class State(Protocol):
+class CommandState(Protocol):
     """What the command line hands to its commands."""
 
     def memory(self, *, create: bool = False) -> "AbstractContextManager[Memory]":
@@ -53,12 +53,12 @@ def mcp(
         from .server import make_server
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed; run: pip install 'foxing[mcp]'") from error
-    with _connected(cast(State, context.obj), service, bank) as connection:
+    with _connected(cast(CommandState, context.obj), service, bank) as connection:
         make_server(fixed(connection)).run("stdio")
 
 
 @contextmanager
-def _connected(state: State, service: str | None, bank: str) -> "Iterator[Connection]":
+def _connected(state: CommandState, service: str | None, bank: str) -> "Iterator[Connection]":
     """The bank, of a service or of the memory that the settings name. Raises `FoxingError`."""
     from foxing.integrations.client import ServiceOptions, connect
 

@@ -9,7 +9,7 @@ from foxing.integrations.client import Connection, Target, connect
 from foxing.integrations.frameworks.call_sequences import run_async
 from foxing.integrations.frameworks.closing import AsyncClosing
 from foxing.integrations.frameworks.exact_json import exact_json
-from foxing.integrations.frameworks.transcript import Entry, Remember, Transcript
+from foxing.integrations.frameworks.transcript import Remember, Transcript, TranscriptItem
 from foxing.memory.errors import InvalidInput
 
 from .items import message_of
@@ -89,12 +89,12 @@ class FoxingSession(AsyncClosing):
         await run_async(self.connection, self._transcript.clear())
 
 
-def _entries(items: "Sequence[TResponseInputItem]") -> list[Entry]:
+def _entries(items: "Sequence[TResponseInputItem]") -> list[TranscriptItem]:
     """Raises `InvalidInput` for what is no item."""
-    entries: list[Entry] = []
+    entries: list[TranscriptItem] = []
     for number, item in enumerate(items):
         value: JsonValue = exact_json(item, f"item {number}")
         if not isinstance(value, dict):
             raise InvalidInput(f"item {number} is not an object; give items of the Agents SDK")
-        entries.append(Entry(value, message_of(value)))
+        entries.append(TranscriptItem(value, message_of(value)))
     return entries

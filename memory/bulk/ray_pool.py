@@ -121,7 +121,7 @@ class RayPool:
         with data.DataContext.current(context):
             made = data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
             return made.map_batches(  # actors that are killed are restarted, and their batches given out again
-                Worker,
+                RayWorker,
                 fn_constructor_args=(self._open_memory, work, attempts),
                 batch_size=1,
                 compute=data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
@@ -158,7 +158,7 @@ class Attempts:
         return self._begun[number]
 
 
-class Worker:
+class RayWorker:
     """An actor: opens its memory with the first batch, and keeps it."""
 
     def __init__(

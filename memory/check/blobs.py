@@ -7,10 +7,10 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.blobs import contents, erasure, uses
 from foxing.memory.storage.repositories.blobs.uses import BlobUse
 
-from .problem import RESTORE, Problem, in_one
+from .finding import RESTORE, Finding, in_one
 
 
-def check_blobs(database: Database) -> Iterator[tuple[int, list[Problem]]]:
+def check_blobs(database: Database) -> Iterator[tuple[int, list[Finding]]]:
     """Blobs that are missing, or whose number of uses is wrong; blobs looked at, and what is wrong."""
     with database.read() as connection:
         found = uses.all_uses(connection)
@@ -26,14 +26,14 @@ def check_blobs(database: Database) -> Iterator[tuple[int, list[Problem]]]:
     yield len(found), [*_miscounted(database, found), *_missing(database, folder, wrong)]
 
 
-def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Problem]:
+def _miscounted(database: Database, found: list[BlobUse]) -> Iterator[Finding]:
     for use in found:
         if use.said != use.counted:
             what = f"blob {use.reference.name} is used {use.counted} times, and says {use.said}"
-            yield Problem(what, in_one(database, partial(uses.recount, name=use.reference.name)))
+            yield Finding(what, in_one(database, partial(uses.recount, name=use.reference.name)))
 
 
-def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Iterator[Problem]:
+def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Iterator[Finding]:
     """Those that are still used: others were deleted since they were counted."""
     if not suspected:
         return
@@ -47,12 +47,12 @@ def _missing(database: Database, folder: str, suspected: list[BlobUse]) -> Itera
         if use.reference.name not in used or (content is not None and len(content) == use.reference.size):
             continue
         state = "is missing" if content is None else f"has {len(content)} bytes in place of {use.reference.size}"
-        yield Problem(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {RESTORE}")
+        yield Finding(f"blob {use.reference.name} of page {use.page} {state} in {store.url}; {RESTORE}")
 
 
-def check_orphans(database: Database) -> Iterator[Problem]:
+def check_orphans(database: Database) -> Iterator[Finding]:
     """Objects in the storage that nothing refers to, from uploads that were not committed."""
     if database.blobs is None:
         return
     for path in erasure.find_orphans(database):
-        yield Problem(f"object {path} belongs to no blob", partial(erasure.sweep, database, [path]))
+        yield Finding(f"object {path} belongs to no blob", partial(erasure.sweep, database, [path]))

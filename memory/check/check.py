@@ -14,10 +14,10 @@ from foxing.renderer import Progress
 
 from . import tables
 from .blobs import check_blobs, check_orphans
+from .finding import EXAMPLES, Finding, chunks
 from .index import AT_ONCE, IndexChecks
 from .messages import MESSAGE_CHECKS, MessageBatch, check_exact_text
 from .pages import PAGE_CHECKS, DecodingCheck, PageBatch, PageCheck, WeightsCheck
-from .problem import EXAMPLES, Problem, chunks
 from .report import CheckedPart, CheckReport
 from .survey import BankSurvey, check_lookup, check_manifests
 
@@ -57,7 +57,7 @@ class _Run:
     options: CheckOptions
     parts: dict[str, CheckedPart] = field(default_factory=dict)
 
-    def add(self, name: str, checked: int, found: Iterable[Problem]) -> None:
+    def add(self, name: str, checked: int, found: Iterable[Finding]) -> None:
         """Counts what was looked at and what is wrong with it, and repairs it if asked to."""
         part = self.part(name)
         part.checked += checked
@@ -68,7 +68,7 @@ class _Run:
             if len(part.examples) < EXAMPLES:
                 part.examples.append(f"{problem.what} (repaired)" if done else problem.what)
 
-    def add_parts(self, name: str, parts: Iterable[tuple[int, Sequence[Problem]]]) -> None:
+    def add_parts(self, name: str, parts: Iterable[tuple[int, Sequence[Finding]]]) -> None:
         for checked, found in parts:
             self.add(name, checked, found)
         self.part(name)

@@ -19,7 +19,7 @@ from foxing.memory.storage.repositories import embeddings, integrity, messages, 
 from foxing.memory.storage.repositories.integrity import CodeRow
 from foxing.memory.storage.repositories.messages import Message
 
-from .problem import Problem, Repair, in_bank
+from .finding import Finding, Repair, in_bank
 from .survey import BankSurvey
 
 ATTEMPTS = 5  # while other processes change what is compared
@@ -52,7 +52,7 @@ class IndexChecks:
         """Why postings are not checked, if they are not."""
         return None if self._index is not None else "the search index is not foxing's own"
 
-    def postings(self, survey: BankSurvey) -> Iterator[Problem]:
+    def postings(self, survey: BankSurvey) -> Iterator[Finding]:
         """Segments that cannot be read, and messages that are in the index twice or do not exist."""
         if self._index is None:
             return
@@ -63,13 +63,13 @@ class IndexChecks:
         damaged = {segment.id: f"{segment.first_message} to {segment.last_message}" for segment in held.damaged}
         repair = self._rebuild(survey, partial(self._remove, bank_id=bank_id, segments=list(damaged), ids=wrong))
         for lost in damaged.values():
-            yield Problem(f"postings of messages {lost} of bank {bank} cannot be read; {_REINDEX}", repair)
+            yield Finding(f"postings of messages {lost} of bank {bank} cannot be read; {_REINDEX}", repair)
         if wrong:
-            yield Problem(
+            yield Finding(
                 f"{len(wrong)} messages are in the index of {bank} twice, or do not exist; {_REINDEX}", repair
             )
 
-    def codes(self, survey: BankSurvey) -> Iterator[Problem]:
+    def codes(self, survey: BankSurvey) -> Iterator[Finding]:
         """Embeddings that have the wrong size, or are of messages that do not exist. The clock makes them again."""
         bank_id, after = survey.bank_id, 0
         while True:
@@ -82,7 +82,7 @@ class IndexChecks:
             after = found[-1].message_id
             wrong += [row.message_id for row in found if row.message_id in of and _has_wrong_size(row, of)]
             if wrong:
-                yield Problem(
+                yield Finding(
                     f"{len(wrong)} embeddings of bank {survey.bank} have the wrong size, or are of messages that do "
                     "not exist; run foxing reindex",
                     in_bank(self._database, bank_id, partial(_embed_again, bank_id=bank_id, ids=wrong)),
@@ -98,7 +98,7 @@ class IndexChecks:
         remembered = self._assembler.assemble(stored, messages=there)
         return Read(found, {i: item for i, item in remembered.items() if item.readable})
 
-    def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Problem]:
+    def terms_of(self, survey: BankSurvey, read: Read) -> Iterator[Finding]:
         """Messages whose words in the index are others than those that can be read."""
         if self._index is None:
             return
@@ -111,7 +111,7 @@ class IndexChecks:
             return  # `postings` says so
         for message_id in wrong:
             key = read.found[message_id].key
-            yield Problem(
+            yield Finding(
                 f"the index has other words of message {key!r} of bank {survey.bank} than can be read; {_REINDEX}",
                 self._rebuild(survey),
             )

@@ -11,8 +11,8 @@ from foxing.memory.storage.repositories.pages import SpanRow
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key
 from foxing.memory.text.passages import split_passages
 
+from .finding import RESTORE, Finding
 from .index import Read
-from .problem import RESTORE, Problem
 from .survey import BankSurvey
 
 
@@ -36,15 +36,15 @@ class MessageBatch:
         return f"message {message.key!r} of bank {self.bank}"
 
 
-MessageCheck = Callable[[MessageBatch], Iterator[Problem]]
+MessageCheck = Callable[[MessageBatch], Iterator[Finding]]
 
 
-def check_text(batch: MessageBatch) -> Iterator[Problem]:
+def check_text(batch: MessageBatch) -> Iterator[Finding]:
     """That an open message has a text of that length, with that digest and number of passages."""
     for message in batch.messages:
         reason = _text_fault(message, batch.digest_key)
         if reason is not None:
-            yield Problem(f"{batch.name(message)}: {reason}; {RESTORE}")
+            yield Finding(f"{batch.name(message)}: {reason}; {RESTORE}")
 
 
 def _text_fault(message: Message, key: bytes) -> str | None:
@@ -62,21 +62,21 @@ def _text_fault(message: Message, key: bytes) -> str | None:
 _MISMATCH = "its text is not what was stored (digest mismatch)"
 
 
-def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Problem]:
+def check_exact_text(bank: str, read: Read, key: bytes) -> Iterator[Finding]:
     """That text which is kept with pages, or read from their tokens as exact, is what was stored."""
     for message_id, item in read.remembered.items():
         message = read.found[message_id]
         if item.source == "text" and not message.open and not messages.is_as_stored(message, item.text, key):
-            yield Problem(f"message {message.key!r} of bank {bank}: {_MISMATCH}; {RESTORE}")
+            yield Finding(f"message {message.key!r} of bank {bank}: {_MISMATCH}; {RESTORE}")
 
 
-def check_places(batch: MessageBatch) -> Iterator[Problem]:
+def check_places(batch: MessageBatch) -> Iterator[Finding]:
     """That pages hold what is sealed of a message from its beginning on, each part once: all of it, or less of a
     message that is open."""
     for message in batch.messages:
         reason = _place_fault(message, batch.spans.get(message.id, []))
         if reason is not None:
-            yield Problem(f"{batch.name(message)}: {reason}; {RESTORE}")
+            yield Finding(f"{batch.name(message)}: {reason}; {RESTORE}")
 
 
 def _place_fault(message: Message, spans: Sequence[SpanRow]) -> str | None:

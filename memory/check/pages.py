@@ -18,7 +18,7 @@ from foxing.memory.storage.repositories.pages import KeepsakeRow, PageContent, P
 from foxing.memory.storage.repositories.sealed import manifests
 from foxing.renderer import PageLayout
 
-from .problem import RESTORE, Problem
+from .finding import RESTORE, Finding
 from .survey import BankSurvey
 
 
@@ -51,32 +51,32 @@ class PageBatch:
 
 
 #: Looks at a batch and names what is wrong in it.
-PageCheck = Callable[[PageBatch], Iterator[Problem]]
+PageCheck = Callable[[PageBatch], Iterator[Finding]]
 
 
-def check_tokens(batch: PageBatch) -> Iterator[Problem]:
+def check_tokens(batch: PageBatch) -> Iterator[Finding]:
     """The checksum of the tokens, and that they are what the page says."""
     for page in batch.rows:
         if page.id not in batch.contents:
-            yield Problem(f"{batch.name(page)} has no tokens; {RESTORE}")
+            yield Finding(f"{batch.name(page)} has no tokens; {RESTORE}")
             continue
         blob = batch.contents[page.id].tokens
         try:
             tokens = unpack_tokens(blob)
         except TokensError as error:
-            yield Problem(f"{batch.name(page)}: {error}")
+            yield Finding(f"{batch.name(page)}: {error}")
             continue
         said = (page.codec, page.tier, page.vision_tokens, page.token_bytes)
         held = (tokens.codec, tokens.tier, tokens.count, len(blob))
         if said != held:
-            yield Problem(f"{batch.name(page)} says {said} of its tokens, which are {held}; {RESTORE}")
+            yield Finding(f"{batch.name(page)} says {said} of its tokens, which are {held}; {RESTORE}")
 
 
-def check_text(batch: PageBatch) -> Iterator[Problem]:
+def check_text(batch: PageBatch) -> Iterator[Finding]:
     """That exact text is kept where the page says so, has the size that it says, and can be read."""
     for page in batch.rows:
         if page.id in batch.contents and (reason := _text_fault(page, batch.contents[page.id])) is not None:
-            yield Problem(f"{batch.name(page)}{reason}")
+            yield Finding(f"{batch.name(page)}{reason}")
 
 
 def _text_fault(page: PageRow, content: PageContent) -> str | None:
@@ -104,7 +104,7 @@ def _text_fault(page: PageRow, content: PageContent) -> str | None:
     return f": its exact text corrects cells that it does not have; {RESTORE}" if outside else None
 
 
-def check_places(batch: PageBatch) -> Iterator[Problem]:
+def check_places(batch: PageBatch) -> Iterator[Finding]:
     """That what a page says of its messages agrees: their number and times, their places one after the other, within
     what was said, and its keepsakes in them."""
     for page in batch.rows:
@@ -114,7 +114,7 @@ def check_places(batch: PageBatch) -> Iterator[Problem]:
         wrong = _figure_fault(page, manifest) or _place_fault(page, manifest)
         wrong = wrong or _keepsake_fault(manifest, batch.keepsakes.get(page.id, []))
         if wrong is not None:
-            yield Problem(f"{batch.name(page)}: {wrong}; {RESTORE}")
+            yield Finding(f"{batch.name(page)}: {wrong}; {RESTORE}")
 
 
 def _figure_fault(page: PageRow, manifest: PageManifest) -> str | None:
@@ -153,7 +153,7 @@ class WeightsCheck:
         self._decoder = decoder
         self._known: dict[str, str | CodecError] = {}
 
-    def __call__(self, batch: PageBatch) -> Iterator[Problem]:
+    def __call__(self, batch: PageBatch) -> Iterator[Finding]:
         for page in batch.rows:
             try:
                 tokens = unpack_tokens(batch.contents[page.id].tokens)
@@ -161,9 +161,9 @@ class WeightsCheck:
                 continue  # another check says so
             weights = self._weights(tokens.codec)
             if isinstance(weights, CodecError):
-                yield Problem(f"{batch.name(page)}: {weights}")
+                yield Finding(f"{batch.name(page)}: {weights}")
             elif weights != tokens.weights:
-                yield Problem(
+                yield Finding(
                     f"{batch.name(page)} was written by weights {tokens.weights}, and these are {weights}; run foxing "
                     "reencode, or install the version that wrote it"
                 )
@@ -188,7 +188,7 @@ class DecodingCheck:
         self._seen = 0
         self.decoded = 0
 
-    def __call__(self, batch: PageBatch) -> Iterator[Problem]:
+    def __call__(self, batch: PageBatch) -> Iterator[Finding]:
         chosen = [page for page in batch.rows if self._is_chosen() and page.id in batch.contents]
         self.decoded += len(chosen)
         kept = [page for page in chosen if stands_alone(batch.contents[page.id].text or b"")]
@@ -198,7 +198,7 @@ class DecodingCheck:
         for page in chosen:
             state = states[page.id]
             if isinstance(state, Unreadable):
-                yield Problem(f"{batch.name(page)} does not decode: {state}")
+                yield Finding(f"{batch.name(page)} does not decode: {state}")
 
     def _is_chosen(self) -> bool:
         self._seen += 1

@@ -14,7 +14,7 @@ from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.integrity import ManifestRow
 from foxing.memory.storage.repositories.sealed import keys, ranges
 
-from .problem import RESTORE, Problem, chunks, in_bank
+from .finding import RESTORE, Finding, chunks, in_bank
 
 _PAGES_AT_ONCE = 64
 _NAMED = 5  # pages that a problem names
@@ -109,23 +109,23 @@ class BankSurvey:
                 self.unfit.append(row.page)
 
 
-def check_manifests(survey: BankSurvey) -> Iterator[Problem]:
+def check_manifests(survey: BankSurvey) -> Iterator[Finding]:
     """That the manifest of every page can be read, and names threads of the bank."""
-    return map(Problem, survey.damage)
+    return map(Finding, survey.damage)
 
 
-def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Problem]:
+def check_lookup(database: Database, survey: BankSurvey) -> Iterator[Finding]:
     """That messages are found where they are, and by the ids that callers chose."""
     bank_id, bank = survey.bank_id, survey.bank
     if survey.unfit:
         pages = ", ".join(survey.unfit[:_NAMED]) + (", …" if len(survey.unfit) > _NAMED else "")
-        yield Problem(
+        yield Finding(
             f"messages on {len(survey.unfit)} pages of bank {bank} would not be found there ({pages}): ranges do not "
             "fit manifests",
             in_bank(database, bank_id, partial(integrity.rebuild_ranges, bank_id=bank_id)),
         )
     if survey.lacking:
-        yield Problem(
+        yield Finding(
             f"{len(survey.lacking)} messages of bank {bank} would not be found by their ids",
             in_bank(database, bank_id, lambda c: keys.add(c, bank_id, keys.lacking(c, bank_id, survey.lacking))),
         )

@@ -18,26 +18,26 @@ from foxing.memory.storage.repositories.integrity import Reference, TrashRow
 from foxing.memory.storage.schema_objects import unknown_objects
 from foxing.renderer import PageLayout
 
-from .problem import EXAMPLES, RESTORE, Problem, in_one
+from .finding import EXAMPLES, RESTORE, Finding, in_one
 
 
-def check_file(database: Database) -> Iterator[Problem]:
+def check_file(database: Database) -> Iterator[Finding]:
     """What SQLite finds wrong with its file."""
     with database.read() as connection:
         damage = dialect_of(connection).file_damage(connection, EXAMPLES)
     for line in damage:
-        yield Problem(f"{line}; {RESTORE}")
+        yield Finding(f"{line}; {RESTORE}")
 
 
-def check_schema(database: Database, revision: str) -> Iterator[Problem]:
+def check_schema(database: Database, revision: str) -> Iterator[Finding]:
     """Triggers, views, tables and indexes that are not Foxing's."""
     with database.read() as connection:
         found = unknown_objects(connection, revision)
     for item in found:
-        yield Problem(f"{item} is not of Foxing; delete it, and be wary of who made it if that was not you")
+        yield Finding(f"{item} is not of Foxing; delete it, and be wary of who made it if that was not you")
 
 
-def check_references(database: Database) -> Iterator[Problem]:
+def check_references(database: Database) -> Iterator[Finding]:
     """Rows that refer to rows that are not there or are another bank's, and pages without contents."""
     for reference in integrity.references():
         with database.read() as connection:
@@ -49,22 +49,22 @@ def check_references(database: Database) -> Iterator[Problem]:
         foreign = integrity.count_foreign_ranges(connection)
         empty = integrity.pages_without_contents(connection)
     for what, number in crossing.items():
-        yield Problem(f"{number} {what}; {RESTORE}")
+        yield Finding(f"{number} {what}; {RESTORE}")
     if foreign:  # the bank of the page gets them back when ranges are compared with manifests
         what = f"{foreign} ranges are of a page of another bank"
-        yield Problem(what, in_one(database, integrity.delete_foreign_ranges))
+        yield Finding(what, in_one(database, integrity.delete_foreign_ranges))
     for page in empty:
-        yield Problem(f"page {page} has no contents; {RESTORE}")
+        yield Finding(f"page {page} has no contents; {RESTORE}")
 
 
-def _orphans(database: Database, reference: Reference, number: int) -> Problem:
+def _orphans(database: Database, reference: Reference, number: int) -> Finding:
     what = f"{number} rows of {reference} refer to nothing in {reference.target.table.name}"
     if not reference.expendable:
-        return Problem(f"{what}; {RESTORE}")
-    return Problem(what, in_one(database, partial(integrity.delete_orphans, reference=reference)))
+        return Finding(f"{what}; {RESTORE}")
+    return Finding(what, in_one(database, partial(integrity.delete_orphans, reference=reference)))
 
 
-def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Problem]]]:
+def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Finding]]]:
     """What could not be brought back; entries looked at, and what is wrong."""
     after = 0
     while True:
@@ -74,7 +74,7 @@ def check_trash(database: Database, bank: Bank) -> Iterator[tuple[int, list[Prob
             return
         after = found[-1].id
         where = f"the trash of bank {bank.name}, page"
-        yield len(found), [Problem(f"{where} {row.page}: {fault}") for row in found if (fault := _trash_fault(row))]
+        yield len(found), [Finding(f"{where} {row.page}: {fault}") for row in found if (fault := _trash_fault(row))]
 
 
 def _trash_fault(row: TrashRow) -> str | None:

@@ -18,7 +18,7 @@ POOL = 1000  # passages that are found in each way and ranked together
 
 
 @dataclass(frozen=True)
-class Pool:
+class CandidatePool:
     """What was found of a query."""
 
     #: hits of the index, best first, at most `POOL`
@@ -43,7 +43,7 @@ class HybridSearch:
 
     def pool(
         self, connection: Connection, query: SearchQuery, question: QueryEmbedding, preferred: MessageFilter | None
-    ) -> Pool:
+    ) -> CandidatePool:
         """The best passages of the query, and those of the `preferred` time, which may be none of the best."""
         hits = self.index.search(connection, query, limit=POOL)
         words = dict(hits)
@@ -52,10 +52,10 @@ class HybridSearch:
         by_words = Scores.of(words)
         asked = self.vectors.asked(connection, query.bank_id, question)
         if asked is None:
-            return Pool(hits, by_words)
+            return CandidatePool(hits, by_words)
         near = [self._near(connection, query, asked, within) for within in (query.within, preferred)]
         documents = np.unique(np.concatenate([by_words.documents, *near]))
-        return Pool(hits, fuse(by_words, asked.scores(documents)))
+        return CandidatePool(hits, fuse(by_words, asked.scores(documents)))
 
     def _near(
         self, connection: Connection, query: SearchQuery, asked: CodeSearch, within: MessageFilter | None

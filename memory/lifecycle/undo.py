@@ -16,7 +16,7 @@ from foxing.memory.pages.ready_page import ChangedPages, PageChange, ReadyPage
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageContent, PageRow
-from foxing.memory.storage.repositories.trash import DroppedPage, Entry
+from foxing.memory.storage.repositories.trash import DroppedPage, TrashEntry
 from foxing.memory.values.reports import PageLeft, PageRestored, UndoReport
 from foxing.renderer import PageLayout, Progress
 
@@ -73,7 +73,7 @@ class Undoer:
                 )
         return _report(now, result, purged)
 
-    def _restore(self, chains: Mapping[int, Sequence[Entry]], result: _Result) -> None:
+    def _restore(self, chains: Mapping[int, Sequence[TrashEntry]], result: _Result) -> None:
         """Restores some pages of a bank."""
         with self.database.read() as connection:
             rows = list(pages.by_ids(connection, sorted(chains)).values())
@@ -88,7 +88,7 @@ class Undoer:
         result.busy += [row.key for row in rows if row.id not in done and row.id not in changed.left]
 
     def _before(
-        self, rows: Sequence[PageRow], contents: StoredContents, chains: Mapping[int, Sequence[Entry]]
+        self, rows: Sequence[PageRow], contents: StoredContents, chains: Mapping[int, Sequence[TrashEntry]]
     ) -> ChangedPages:
         """The pages as they were before ageing changed them, as far as that can be restored."""
         with self.database.read() as connection:
@@ -117,7 +117,7 @@ class Undoer:
         return ChangedPages(changes, left)
 
 
-def _restorable(entries: Sequence[Entry], now: datetime, since: datetime | None) -> Sequence[Entry]:
+def _restorable(entries: Sequence[TrashEntry], now: datetime, since: datetime | None) -> Sequence[TrashEntry]:
     """The entries of a page that lead back to the first thing that was dropped since then and is not past its undo
     window. What was dropped after that goes with it."""
     latest = list(takewhile(lambda entry: since is None or entry.dropped_at >= since, reversed(entries)))[::-1]
@@ -156,7 +156,7 @@ def _is_read(text: bytes | None) -> bool:
     return text is None or not stands_alone(text)
 
 
-def _restored(change: PageChange, first: Entry) -> PageRestored:
+def _restored(change: PageChange, first: TrashEntry) -> PageRestored:
     """`first`: the first thing that was dropped of what was restored."""
     before, after = change.page, change.after[0].row
     return PageRestored.model_validate(

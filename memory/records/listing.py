@@ -15,7 +15,7 @@ from foxing.memory.storage.repositories.records import RecordRow, Within
 from foxing.memory.values.base import INVALID_CURSOR, check_limit
 from foxing.memory.values.records import Namespaces, Record, Records, RecordSearch
 
-from .matching import Match, meets, ranked
+from .matching import RecordMatch, meets, ranked
 
 _SCANNED = 500  # records read at once to find those that meet conditions
 
@@ -79,7 +79,7 @@ def _by_words(
         (row for row in rows if not conditions or meets(json.loads(row.value), conditions)), search.query or ""
     )
     stop = start + search.limit
-    shown: list[Match] = list(islice(found, start, stop))
+    shown: list[RecordMatch] = list(islice(found, start, stop))
     by_id = records.by_ids(connection, [match.record_id for match in shown])
     following = encode_cursor(_fingerprint(within, search), [stop]) if len(found) > stop else None
     listed = [record_of(by_id[match.record_id], round(match.score, 4)) for match in shown]

@@ -13,7 +13,7 @@ from foxing.memory.text.terms import query_terms, terms
 from foxing.memory.values.records import Condition
 
 
-class Match(NamedTuple):
+class RecordMatch(NamedTuple):
     """A record that holds words of a query."""
 
     record_id: int
@@ -54,7 +54,7 @@ def _is_number(value: JsonValue) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def ranked(rows: Iterable[RecordRow], query: str) -> list[Match]:
+def ranked(rows: Iterable[RecordRow], query: str) -> list[RecordMatch]:
     """The records that hold words of `query`, the best first, by BM25 over the records given."""
     wanted = query_terms(query)
     held: list[tuple[int, Counter[str], int]] = []
@@ -67,7 +67,9 @@ def ranked(rows: Iterable[RecordRow], query: str) -> list[Match]:
     containing = Counter(term for _, counts, _ in held for term in counts)
     weights = {term: wanted[term] * inverse_frequency(len(held), number) for term, number in containing.items()}
     mean = lengths / len(held) if held else 1.0
-    matches = [Match(record_id, _score(counts, weights, length / (mean or 1))) for record_id, counts, length in held]
+    matches = [
+        RecordMatch(record_id, _score(counts, weights, length / (mean or 1))) for record_id, counts, length in held
+    ]
     return sorted((match for match in matches if match.score > 0), key=lambda match: (-match.score, match.record_id))
 
 

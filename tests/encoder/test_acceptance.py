@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from foxing.encoder import CodecError, load_codec
-from foxing.encoder.acceptance import LANGUAGES, Plan, Readings, calibrate, full_check, markdown, sample_texts
+from foxing.encoder.acceptance import LANGUAGES, AcceptancePlan, Readings, calibrate, full_check, markdown, sample_texts
 from foxing.encoder.acceptance.readings import measure_readings
 from foxing.encoder.bench import texts_of
 from foxing.encoder.conformance import describes_itself, reads_its_own_tokens
@@ -38,11 +38,11 @@ def codec() -> VisionCodec:
     return VisionCodec(model, whole.weights, layout=whole.layout, source="tiny-reader")
 
 
-def pages_of_known_words(codec: VisionCodec, pages: int) -> Plan:
+def pages_of_known_words(codec: VisionCodec, pages: int) -> AcceptancePlan:
     generator = PageGenerator(SEED)
     messages = [{"role": "user", "content": generator.text()} for _ in range(10 * pages)]
     texts = texts_of([{"id": "words", "lang": "en", "messages": messages}], codec, pages)
-    return Plan({"en": texts}, list(codec.tiers), [1], conformance=(describes_itself, reads_its_own_tokens))
+    return AcceptancePlan({"en": texts}, list(codec.tiers), [1], conformance=(describes_itself, reads_its_own_tokens))
 
 
 def test_the_full_check_of_a_model_that_reads(codec: VisionCodec, tmp_path: Path) -> None:

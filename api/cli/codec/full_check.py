@@ -13,7 +13,7 @@ from foxing.api.cli.context import State
 from foxing.api.settings import Settings
 from foxing.api.settings.names import environment_name
 from foxing.encoder import Codec, CodecError, capabilities_of, load_codec
-from foxing.encoder.acceptance import FullCheck, Plan, full_check, markdown, sample_texts
+from foxing.encoder.acceptance import AcceptancePlan, FullCheck, full_check, markdown, sample_texts
 from foxing.encoder.bench import PageSet, load_texts
 
 from .bench import chosen_tiers, text_files
@@ -38,7 +38,7 @@ class FullRun:
     def measure(self, texts: Sequence[str]) -> FullCheck:
         """Everything. `texts`: files as FILE or NAME=FILE."""
         local, no_local = self._local()
-        plan = Plan(
+        plan = AcceptancePlan(
             self._texts(texts), chosen_tiers(self.codec, self.tiers), list(_doubled(self.batch)), local, no_local
         )
         with _stages(self.state) as stage:

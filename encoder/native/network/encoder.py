@@ -71,7 +71,7 @@ def _narrowed(at: Tensor, chosen: Tensor) -> Tensor:
     return result
 
 
-class PageEncoder(nn.Module):
+class EncoderNetwork(nn.Module):
     """Computes the logits of the cells of a page from its pixels at one tier."""
 
     def __init__(self, dims: NativeDims, charset: Charset) -> None:

@@ -56,7 +56,7 @@ class ImportedMessage:
         return replace(self, message=message.model_copy(update={"arrived_at": arrived_at}))
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of a file, with its line break."""
 
     number: int
@@ -70,7 +70,7 @@ def path_of(file: Path | NamedFile) -> Path:
     return file.path if isinstance(file, NamedFile) else file
 
 
-def read_lines(path: Path | NamedFile) -> Iterator[Line]:
+def read_lines(path: Path | NamedFile) -> Iterator[SourceLine]:
     """The lines of a file, without a byte order mark. Raises `InvalidInput` if it cannot be read."""
     try:
         with path_of(path).open("rb") as raw:
@@ -84,21 +84,21 @@ def read_lines(path: Path | NamedFile) -> Iterator[Line]:
                     raise InvalidInput(
                         f"{path}, line {number} is longer than {MAX_LINE_BYTES >> 20} MiB; is the file JSON Lines?"
                     )
-                yield Line(number, data.removeprefix(_BYTE_ORDER_MARK) if number == 1 else data, raw.tell())
+                yield SourceLine(number, data.removeprefix(_BYTE_ORDER_MARK) if number == 1 else data, raw.tell())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InvalidInput(f"{path} is truncated or damaged ({error}); create or download it again") from error
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def read_document(path: Path | NamedFile) -> Line:
+def read_document(path: Path | NamedFile) -> SourceLine:
     """The whole file as one line. Raises `InvalidInput` if it cannot be read or is too long for one JSON document."""
-    data, last = bytearray(), Line(0, b"", 0)
+    data, last = bytearray(), SourceLine(0, b"", 0)
     for last in read_lines(path):
         data += last.data
         if len(data) > MAX_LINE_BYTES:
             raise InvalidInput(f"{path} is longer than {MAX_LINE_BYTES >> 20} MiB, too long for one JSON document")
-    return Line(last.number, bytes(data), last.bytes_read)
+    return SourceLine(last.number, bytes(data), last.bytes_read)
 
 
 class _Expanded(io.RawIOBase):

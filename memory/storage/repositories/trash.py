@@ -90,7 +90,7 @@ def latest_purge(connection: Connection, page_ids: Sequence[int], now: datetime)
     return {row.page_id: row.until for row in connection.execute(query)}
 
 
-class Entry(NamedTuple):
+class TrashEntry(NamedTuple):
     """What one step of ageing dropped of a page, as the page was at `version`."""
 
     id: int
@@ -101,14 +101,14 @@ class Entry(NamedTuple):
     purge_at: datetime
 
 
-def entries(connection: Connection, bank_id: int, page_id: int | None = None) -> dict[int, list[Entry]]:
+def entries(connection: Connection, bank_id: int, page_id: int | None = None) -> dict[int, list[TrashEntry]]:
     """Page id → what can be restored of it, the first that was dropped first; of a bank, or of one of its pages."""
-    query = select(*(_c[name] for name in Entry._fields)).where(_c.bank_id == bank_id).order_by(_c.id)
+    query = select(*(_c[name] for name in TrashEntry._fields)).where(_c.bank_id == bank_id).order_by(_c.id)
     if page_id is not None:
         query = query.where(_c.page_id == page_id)
-    result: dict[int, list[Entry]] = {}
+    result: dict[int, list[TrashEntry]] = {}
     for row in connection.execute(query):
-        result.setdefault(row.page_id, []).append(Entry(*row))
+        result.setdefault(row.page_id, []).append(TrashEntry(*row))
     return result
 
 

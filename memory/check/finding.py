@@ -19,7 +19,7 @@ RESTORE = "restore a backup"  # where nothing else helps
 
 
 @dataclass(frozen=True)
-class Problem:
+class Finding:
     """Something that is wrong."""
 
     #: Where, and what to do if it cannot be repaired.
