@@ -66,7 +66,7 @@ async def _watched(
     tracing: Tracing, metrics: Metrics, lifespan: AbstractAsyncContextManager[None]
 ) -> AsyncIterator[None]:
     """Traces and times the steps of the memory during the lifespan of the application."""
-    unwatch = watch(metrics.steps.watch)
+    unwatch = watch(metrics.operations.watch)
     tracing.start()
     try:
         async with lifespan:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 from foxing.memory.lifecycle.job_runner import JobResult
 from foxing.memory.lifecycle.jobs import JobQueue
-from foxing.memory.telemetry import Step
+from foxing.memory.telemetry import Operation
 from foxing.memory.values.messages import StoreResult
 from foxing.memory.values.recall import RecallResult
 from foxing.memory.values.reports import AgeReport, SealReport
@@ -169,22 +169,22 @@ def _reading(value: Callable[[], float]) -> Callable[[], float]:
     return read
 
 
-class StepMetrics:
-    """How long the steps of the process take."""
+class OperationMetrics:
+    """How long the operations of the process take."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.duration = Histogram(
-            "foxing_step_duration_seconds",
-            "Duration of a step of the work; steps of others are part of it.",
-            ("step",),
+            "foxing_operation_duration_seconds",
+            "Duration of an operation, with those that it consists of.",
+            ("operation",),
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
 
     @contextmanager
-    def watch(self, step: Step) -> Iterator[None]:
-        """Times a step, whether or not it fails."""
-        with self.duration.labels(step.name).time():
+    def watch(self, operation: Operation) -> Iterator[None]:
+        """Times an operation, whether or not it fails."""
+        with self.duration.labels(operation.name).time():
             yield
 
 
@@ -196,7 +196,7 @@ class Metrics:
         self.http = HttpMetrics(self.registry)
         self.memory = MemoryMetrics(self.registry)
         self.ageing = AgeingMetrics(self.registry)
-        self.steps = StepMetrics(self.registry)
+        self.operations = OperationMetrics(self.registry)
 
     def expose(self) -> bytes:
         """All metrics in the Prometheus text format."""

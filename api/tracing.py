@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: one for each request, and below it one for each step of the memory.
+"""Spans of OpenTelemetry: one for each request, and below it one for each operation of the memory.
 
 They hold names of banks, ids of pages and figures, and nothing of what was said. Off unless the settings choose an
 exporter. Needs `foxing[otel]`.
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foxing.api.middleware import route_of
 from foxing.api.settings import InvalidSettings, Settings
-from foxing.memory.telemetry import Step, watch
+from foxing.memory.telemetry import Operation, watch
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -77,17 +77,17 @@ class Tracing:
         )
 
     @contextmanager
-    def _watch(self, step: Step) -> Iterator[None]:
+    def _watch(self, operation: Operation) -> Iterator[None]:
         from opentelemetry.trace import Status, StatusCode
 
-        with self._span(PREFIX + step.name) as span:
+        with self._span(PREFIX + operation.name) as span:
             try:
                 yield
             except Exception as error:
                 span.set_status(Status(StatusCode.ERROR, type(error).__name__))
                 raise
             finally:
-                span.set_attributes({PREFIX + name: value for name, value in step.attributes.items()})
+                span.set_attributes({PREFIX + name: value for name, value in operation.attributes.items()})
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[Callable[[int], None]]:

@@ -154,7 +154,8 @@ def compare_words(
     drawn: Sequence[Sequence[Placement]] | None = None,
 ) -> WordComparison:
     """Compares the words of messages in `readings` with those on `pages`. `language`: as in `LANGUAGES`, the classes
-    depend on it. `drawn`: where the messages of each page stand on the page that the codec saw, if it was set again."""
+    depend on it. `drawn`: where the messages of each page stand on the page that the codec saw, if it was
+    re-laid out."""
     result = WordComparison()
     for number, (page, reading) in enumerate(zip(pages, readings, strict=True)):
         originals = _messages(page.cells, page, page.placements)

@@ -45,7 +45,7 @@ class TierDrawer:
 
     @property
     def fades(self) -> bool:
-        """Whether pages may be set again."""
+        """Whether pages may be re-laid out."""
         return self._drawer is not None
 
     def draw(self, tier: str) -> DrawnPages:

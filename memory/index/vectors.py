@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from foxing.memory.errors import EmbedderError
 from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import embeddings, messages, schedule
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import operation
 from foxing.memory.text.passages import MAX_PASSAGES, document_key, message_of
 
 from .codes import Codes, as_rows, code_bytes, nearest, nearness, to_codes
@@ -78,7 +78,7 @@ class MessageVectors:
         """The codes of messages, each given by its passages. Raises `EmbedderError`."""
         passages = [text for message in texts for text in message]
         said = np.array([bool(text.strip()) for text in passages], dtype=bool)
-        with step("embed", messages=len(texts)):
+        with operation("embed", messages=len(texts)):
             vectors = self.source.documents([text for text in passages if text.strip()])
         rows = np.zeros((len(passages), code_bytes(vectors.shape[1])), dtype=np.uint8)
         if said.any():

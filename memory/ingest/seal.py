@@ -19,7 +19,7 @@ from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, messages, open_messages, trash
 from foxing.memory.storage.repositories.banks import Bank
 from foxing.memory.storage.repositories.pages import PageContent, PageRow, unsaved_id
-from foxing.memory.telemetry import Value, step, step_of_bank
+from foxing.memory.telemetry import Value, bank_operation, operation
 from foxing.memory.values.policy import Policy
 from foxing.memory.values.reports import SealReport
 from foxing.renderer import Cells, Progress, Typesetter, render
@@ -65,7 +65,7 @@ class Sealer:
     def codec(self) -> Codec:
         return self.decoder.load()
 
-    @step_of_bank("seal", _figures)
+    @bank_operation("seal", _figures)
     def seal(self, bank_name: str, now: datetime, *, everything: bool, progress: Progress | None = None) -> SealReport:
         """Seals full pages, and with `everything` the remaining messages too, on a page that is not full.
 
@@ -164,7 +164,7 @@ class Sealer:
         """The drafts at the policy's fresh tier, and what their tokens read as unless that tier keeps the text."""
         policy = self._policy(bank)
         tier = policy.fresh
-        with step("encode", pages=len(drafts), tier=tier):
+        with operation("encode", pages=len(drafts), tier=tier):
             tokens = self.codec.encode([render(draft.page.cells, draft.page.layout, tier) for draft in drafts], tier)
         keeps, streamed = policy.keeps_text(tier), self.codec.tiers[tier].streamed
         results = self.decoder.read_tokens(tokens) if streamed or not keeps else [None] * len(drafts)

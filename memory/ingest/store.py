@@ -19,7 +19,7 @@ from foxing.memory.storage.dialects import dialect_of
 from foxing.memory.storage.repositories import banks, idempotency, messages, schedule
 from foxing.memory.storage.repositories.sealed import keys
 from foxing.memory.storage.secrets import DIGEST_BYTES, digest_key, keyed_digest, message_digest
-from foxing.memory.telemetry import StepInContext
+from foxing.memory.telemetry import OperationInContext
 from foxing.memory.text.passages import Passage, split_passages
 from foxing.memory.text.terms import index_terms
 from foxing.memory.values.messages import NewMessage, StoreResult
@@ -138,7 +138,7 @@ class MessageStore:
             except Exception as error:
                 answers[number] = error
         steps = [
-            StepInContext(calls[number].context, "store", bank=request.bank, messages=len(request.messages))
+            OperationInContext(calls[number].context, "store", bank=request.bank, messages=len(request.messages))
             for number, request in requests.items()
         ]
         try:

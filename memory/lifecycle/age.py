@@ -14,7 +14,7 @@ from foxing.memory.pages.page_writer import DiscardTimes
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, pages, trash
 from foxing.memory.storage.repositories.pages import PageRow
-from foxing.memory.telemetry import Value, step_of_bank
+from foxing.memory.telemetry import Value, bank_operation
 from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.renderer import Progress, all_tiers, tier_rank
@@ -123,7 +123,7 @@ class Ager:
         ahead = self._ahead(due, {move.page.id for move in due.moves})
         return self._report(now, result, purged=purged, dry_run=True).model_copy(update={"ahead": ahead})
 
-    @step_of_bank("age", _figures)
+    @bank_operation("age", _figures)
     def age(
         self,
         bank_name: str,

@@ -16,7 +16,7 @@ from foxing.memory.errors import Closed, NotFound, StorageError
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories import banks, jobs, records
 from foxing.memory.storage.repositories.jobs import Job, Lease, QueueLag, QueueLength
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import operation
 from foxing.memory.values.reports import PageLeft, TickReport
 from foxing.renderer import FoxingError
 from foxing.renderer.clock import utc_now
@@ -162,7 +162,7 @@ class JobQueue:
                 raise _Stopped
 
         try:
-            with step("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
+            with operation("job", bank=job.bank, kind=job.kind), self._lease_kept(job):
                 result = self._runner.run(job, now, check)
                 reschedule = self._runner.rescheduling(job)
             with self._database.write() as connection:

@@ -14,7 +14,7 @@ from foxing.encoder import (
     VisionTokens,
     capabilities_of,
 )
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import operation
 
 BATCH = 16  # token sequences in one call of the codec
 
@@ -82,7 +82,7 @@ class DecodeQueue:
         with self._changed:
             self._requested += len(tokens)
         try:
-            with step("decode", pages=len(tokens)):
+            with operation("decode", pages=len(tokens)):
                 return codec.decode_each(tokens)
         finally:
             with self._changed:
@@ -108,7 +108,7 @@ class DecodeQueue:
 
     def _run(self, batch: list[_Ticket]) -> None:
         try:
-            with step("decode", pages=len(batch)):
+            with operation("decode", pages=len(batch)):
                 readings = self._load().decode([ticket.tokens for ticket in batch])
             for ticket, reading in zip(batch, readings, strict=True):
                 ticket.result = reading

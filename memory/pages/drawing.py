@@ -84,7 +84,7 @@ def fetch_stored_pages(
 
 @dataclass(frozen=True)
 class RelaidMessages:
-    """Where the messages stand on a page that was laid out again, since some of it has faded."""
+    """Where the messages stand on a page that was re-laid out, since some of it has faded."""
 
     rows_used: int
     parts: PageParts
@@ -103,7 +103,7 @@ class RedrawnPage:
     reading: Reading | None
     #: the text of each message on it before
     before: Sequence[str]
-    #: None if it was not laid out again
+    #: None if it was not re-laid out
     relaid: RelaidMessages | None
     #: bool[rows, columns]: the cells that show what is known to be misread
     misread: Flags
@@ -115,7 +115,7 @@ class RedrawnPage:
 
     @property
     def parts(self) -> PageParts | None:
-        """What stands where on it, if it was laid out again."""
+        """What stands where on it, if it was re-laid out."""
         return None if self.relaid is None else self.relaid.parts
 
     def row(self, page: PageRow) -> PageRow:
@@ -183,7 +183,7 @@ def known_misread_cells(state: PageState, drawn: Cells) -> Flags:
 
 
 def _misread_left(page: StoredPage, faded: FadedLayout) -> Flags:
-    """The same of a page that was laid out again."""
+    """The same of a page that was re-laid out."""
     misread = np.zeros(faded.page.cells.size, dtype=bool)
     read = transcribe_placements(faded.page)
     for span, text, left, again in zip(faded.page.placements, page.texts, faded.texts, read, strict=True):

@@ -7,7 +7,7 @@ from datetime import datetime
 from foxing.encoder import Codec, PageDrawer
 from foxing.memory.storage.database import Database
 from foxing.memory.storage.repositories.pages import PageParts, PageRow
-from foxing.memory.telemetry import step
+from foxing.memory.telemetry import operation
 
 from .content import PageState
 from .decoder import PageDecoder
@@ -69,13 +69,13 @@ class PageEncoder:
             rows = [request.row for request in group]
             found = fetch_stored_pages(connection, rows, states, self.frequencies, now)
         stored = [_with_parts(page, request.parts) for page, request in zip(found, group, strict=True)]
-        with step("draw", pages=len(group), tier=tier):
+        with operation("draw", pages=len(group), tier=tier):
             return redraw(PageDrawer(self.codec), stored, tier)
 
     def _as_read(self, group: Sequence[EncodeRequest], tier: str) -> list[RedrawnPage]:
         grids = [request.state.cells[: request.row.rows_used] for request in group]
         images = [draw_page(request.row, grid, tier) for request, grid in zip(group, grids, strict=True)]
-        with step("encode", pages=len(group), tier=tier):
+        with operation("encode", pages=len(group), tier=tier):
             encoded = self.codec.encode(images, tier)
         return [
             RedrawnPage(grid, tokens, None, (), None, known_misread_cells(request.state, grid))

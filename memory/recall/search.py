@@ -18,7 +18,7 @@ from foxing.memory.storage.message_filter import MessageFilter
 from foxing.memory.storage.repositories import banks, messages, pages
 from foxing.memory.storage.repositories.messages import Message
 from foxing.memory.storage.repositories.sealed.neighbours import around as messages_around
-from foxing.memory.telemetry import Value, step, step_of_bank
+from foxing.memory.telemetry import Value, bank_operation, operation
 from foxing.memory.values.base import MAX_LIMIT
 from foxing.memory.values.messages import RecalledMessage
 from foxing.memory.values.recall import LeftOut, LeftOutReason, RecallQuery, RecallResult
@@ -84,15 +84,15 @@ class Recaller:
         self.reranker = reranker
         self._semaphore = FairSemaphore(SEARCHES)
 
-    @step_of_bank("recall", _figures)
+    @bank_operation("recall", _figures)
     def recall(self, bank_name: str, query: RecallQuery, now: datetime) -> RecallResult:
         """See `Memory.recall`. `now`: the time that words are relative to."""
-        with step("embed", messages=0):
+        with operation("embed", messages=0):
             question = self.search.embed_query(query.query or "", now, query.timezone)
         wide = query
         if self.reranker.enabled:
             wide = query.model_copy(update={"limit": max(query.limit, CANDIDATES), "neighbours": 0})
-        with step("search"), self._semaphore, self.database.read() as connection:
+        with operation("search"), self._semaphore, self.database.read() as connection:
             found = self._find(connection, bank_name, wide, now, question)
         if found is None:
             return RecallResult(spans=[], text_tokens=0, left_out=[], next_cursor=None)

@@ -286,7 +286,7 @@ trash = Table(
     Column("tier", String(10), nullable=False),
     Column("tokens", LargeBinary),
     Column("text", LargeBinary),
-    #: Where messages and keepsakes stood on the page, if it was set again; see `repositories.trash.pack_parts`.
+    #: Where messages and keepsakes stood on the page, if it was re-laid out; see `repositories.trash.pack_parts`.
     Column("parts", LargeBinary),
     Column("dropped_at", UtcDateTime, nullable=False),
     Column("purge_at", UtcDateTime, nullable=False),

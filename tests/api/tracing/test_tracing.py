@@ -155,5 +155,8 @@ def test_metrics_show_how_late_the_work_is_and_how_long_steps_take(memory: Memor
     assert after["foxing_oldest_due_page_seconds"] == (memory.now() - due).total_seconds()
     assert after["foxing_oldest_job_seconds"] > 0
     assert (after["foxing_jobs_waiting"], after["foxing_jobs_running"]) == (1, 0)
-    steps = {name: after[f"foxing_step_duration_seconds_count{{step={name}}}"] for name in ("store", "seal", "encode")}
+    steps = {
+        name: after[f"foxing_operation_duration_seconds_count{{operation={name}}}"]
+        for name in ("store", "seal", "encode")
+    }
     assert steps == {"store": 1, "seal": 1, "encode": 1}
