@@ -13,9 +13,10 @@ from typing import Protocol, TypeVar
 
 from foxing.memory.ingest.importers import ImportReport, NamedFile, check_file, store_file
 from foxing.memory.ingest.store import MessageStore
-from foxing.memory.lifecycle.age import AgeBatch, Ager
-from foxing.memory.lifecycle.changes import BatchOutcome
-from foxing.memory.lifecycle.reencode import ReencodeBatch, Reencoder
+from foxing.memory.lifecycle.age import Ager
+from foxing.memory.lifecycle.changes import Batch, BatchOutcome
+from foxing.memory.lifecycle.plan import Move
+from foxing.memory.lifecycle.reencode import Reencoder, StalePage
 from foxing.memory.values.reports import AgeReport, ReencodingReport
 from foxing.renderer import Progress
 
@@ -98,11 +99,11 @@ class BulkWork:
         storage = EmbeddedStorage(self._store, (result for _, result in embedded), self._now)
         return store_file(storage, source, bank=request.bank, progress=progress)
 
-    def move(self, batch: AgeBatch) -> BatchOutcome:
+    def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Ages a batch, in a worker."""
         return self._ager.move(batch)
 
-    def rewrite(self, batch: ReencodeBatch) -> BatchOutcome:
+    def rewrite(self, batch: Batch[StalePage]) -> BatchOutcome:
         """Reencodes a batch, in a worker."""
         return self._reencoder.rewrite(batch)
 

@@ -1,11 +1,11 @@
 """Ageing: carrying out the plan that the policy requires."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from random import randrange
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -19,28 +19,12 @@ from foxing.memory.values.policy import LONGEST, Policy
 from foxing.memory.values.reports import AgeReport, PageForecast, PageLeft, PageMove, WordCounts
 from foxing.renderer import Progress, all_tiers, tier_rank
 
-from .changes import BatchOutcome, Change
+from .changes import Batch, BatchOutcome, BatchResult, Change, Work, WrittenPage, carry_out
 from .plan import Move, plan
 from .rewrite import BATCH, Rewriter
 
 _PAGES_AT_ONCE = 256  # pages planned together
 _FORECASTS = 500  # of pages that are not due, in a dry run
-
-
-@dataclass(frozen=True)
-class AgeBatch:
-    """Moves of some pages of a bank, carried out together."""
-
-    bank_id: int
-    moves: Sequence[Move]
-    now: datetime
-    discard: DiscardTimes
-    #: who leases the pages; see `PageWriter.change`
-    owner: str
-
-
-#: Carries out batches, in any order and by any process.
-AgeWork = Callable[[Sequence[AgeBatch]], Iterator[tuple[AgeBatch, BatchOutcome]]]
 
 
 @dataclass(frozen=True)
@@ -54,28 +38,6 @@ class _Moved:
     bytes_after: int
     #: words on the page, and how many stay; None if that was not worked out
     words: WordCounts | None = None
-
-
-@dataclass
-class _Result:
-    """What came of the moves of a bank."""
-
-    moved: list[_Moved] = field(default_factory=list)
-    #: of pages that another process holds or has changed
-    busy: list[Move] = field(default_factory=list)
-    #: page key → why the page is left as it is
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-    def add(self, moves: Sequence[Move], outcome: BatchOutcome) -> None:
-        """Adds what came of a batch of moves."""
-        for move in moves:
-            page = move.page
-            if (item := outcome.done.get(page.id)) is not None:
-                self.moved.append(_Moved(move, item.vision_tokens, item.token_bytes + item.text_bytes))
-            elif page.id in outcome.left:
-                self.unreadable[page.key] = outcome.left[page.id]
-            else:
-                self.busy.append(move)
 
 
 @dataclass(frozen=True)
@@ -111,17 +73,18 @@ class Ager:
         """What `age` would do. Of the first `preview` pages it says what would fade, and what they would take exactly;
         of the others it estimates."""
         due = self._survey(bank_name, now)
-        result = _Result(unreadable=due.impossible)
+        moved: list[_Moved] = []
         exact = self._previews(due.moves[:preview], now)
         for move in due.moves:
             found = exact.get(move.page.id) or self._expected(move)
             if isinstance(found, str):
-                result.unreadable[move.page.key] = found
+                due.impossible[move.page.key] = found
             else:
-                result.moved.append(found)
-        purged = due.expired if due.policy.undo_window else due.expired + len(result.moved)
+                moved.append(found)
+        purged = due.expired if due.policy.undo_window else due.expired + len(moved)
         ahead = self._ahead(due, {move.page.id for move in due.moves})
-        return self._report(now, result, purged=purged, dry_run=True).model_copy(update={"ahead": ahead})
+        report = self._report(now, moved, due.impossible, purged=purged, dry_run=True)
+        return report.model_copy(update={"ahead": ahead})
 
     @bank_operation("age", _figures)
     def age(
@@ -131,7 +94,7 @@ class Ager:
         *,
         progress: Progress | None = None,
         shared: bool = False,
-        work: AgeWork | None = None,
+        work: Work[Move] | None = None,
     ) -> AgeReport:
         """Moves the pages of a bank that are due, and purges the trash.
 
@@ -141,28 +104,23 @@ class Ager:
         place of this process.
         """
         due = self._survey(bank_name, now)
-        moves, result = due.moves, _Result(unreadable=due.impossible)
+        moves, result = due.moves, BatchResult[Move](due.impossible)
         if shared and moves:
             moves = _rotated(moves, randrange(0, len(moves), BATCH))
         purged = self._purge(due.bank_id, now) if due.expired else 0  # what is to be gone does not wait for ageing
         discard = DiscardTimes(now, trash.purge_time(now, due.policy.undo_window))
-        parts = [moves[start : start + BATCH] for start in range(0, len(moves), BATCH)]
-        batches = [AgeBatch(due.bank_id, part, now, discard, uuid4().hex) for part in parts]
-        done = 0
-        for batch, outcome in self._in_turn(batches, shared=shared) if work is None else work(batches):
-            result.add(batch.moves, outcome)
-            done += len(batch.moves)
-            if progress is not None:
-                progress(done, len(moves))
+        here = partial(self._in_turn, shared=shared)
+        carry_out(moves, BATCH, here if work is None else work, result, now, discard, progress)
         if work is not None:
             self._add_unreported(result)
-        if result.moved:  # with an undo window of nothing
+        if result.done:  # with an undo window of nothing
             purged += self._purge(due.bank_id, now)
-        return self._report(now, result, purged=purged, dry_run=False)
+        moved = [_Moved(move, page.vision_tokens, page.bytes) for move, page in result.done]
+        return self._report(now, moved, result.left, result.busy, purged=purged, dry_run=False)
 
-    def move(self, batch: AgeBatch) -> BatchOutcome:
+    def move(self, batch: Batch[Move]) -> BatchOutcome:
         """Carries out a batch of moves. Done again after it was interrupted, it does what is left."""
-        changes = self._changes(batch.moves)
+        changes = self._changes(batch.items)
         outcome = self.rewriter.run(changes, batch.now, discard=batch.discard, owner=batch.owner)
         return BatchOutcome.of(outcome)
 
@@ -173,23 +131,22 @@ class Ager:
             moves = self._due(connection, bank.id, Policy.parse(bank.policy), now)
             return sum(1 for _ in islice(moves, BATCH + 1)) > BATCH
 
-    def _in_turn(self, batches: Sequence[AgeBatch], *, shared: bool) -> Iterator[tuple[AgeBatch, BatchOutcome]]:
+    def _in_turn(self, batches: Sequence[Batch[Move]], *, shared: bool) -> Iterator[tuple[Batch[Move], BatchOutcome]]:
         for planned in batches:
-            batch = replace(planned, moves=self._unchanged(planned.moves)) if shared else planned
-            if batch.moves:
+            batch = replace(planned, items=self._unchanged(planned.items)) if shared else planned
+            if batch.items:
                 yield batch, self.move(batch)
 
-    def _add_unreported(self, result: _Result) -> None:
+    def _add_unreported(self, result: BatchResult[Move]) -> None:
         """Adds the pages that are as planned though nobody reported them: their worker was killed after it had written
         them."""
         with self.database.read() as connection:
             rows = pages.by_ids(connection, [move.page.id for move in result.busy])
         found = [(move, rows[move.page.id]) for move in result.busy if move.page.id in rows]
-        written = {
-            move.page.id: _Moved(move, r.vision_tokens, r.bytes) for move, r in found if _is_carried_out(move, r)
-        }
-        result.moved += written.values()
-        result.busy = [move for move in result.busy if move.page.id not in written]
+        written = [(move, WrittenPage.of([row])) for move, row in found if _is_carried_out(move, row)]
+        result.done += written
+        ids = {move.page.id for move, _ in written}
+        result.busy = [move for move in result.busy if move.page.id not in ids]
 
     def _unchanged(self, moves: Sequence[Move]) -> Sequence[Move]:
         """Those of the moves whose pages nobody has moved since they were planned. Reads only."""
@@ -271,20 +228,28 @@ class Ager:
         tokens, size = self.rewriter.expected_tokens(page, move.to_tier)
         return _Moved(move, tokens, size + text)
 
-    def _report(self, now: datetime, result: _Result, *, purged: int, dry_run: bool) -> AgeReport:
-        moved = [_page_move(item) for item in result.moved if item.move.changes_tier]
+    def _report(
+        self,
+        now: datetime,
+        moved: Sequence[_Moved],
+        left: Mapping[str, str],
+        busy: Sequence[Move] = (),
+        *,
+        purged: int,
+        dry_run: bool,
+    ) -> AgeReport:
         return AgeReport(
             now=now,
             dry_run=dry_run,
-            moved=moved,
-            text_dropped=[item.move.page.key for item in result.moved if item.move.drops_text],
-            busy=[move.page.key for move in result.busy],
-            unreadable=_pages_left(result.unreadable),
+            moved=[_page_move(item) for item in moved if item.move.changes_tier],
+            text_dropped=[item.move.page.key for item in moved if item.move.drops_text],
+            busy=[move.page.key for move in busy],
+            unreadable=_pages_left(left),
             purged=purged,
-            vision_tokens_before=sum(item.move.page.vision_tokens for item in result.moved),
-            vision_tokens_after=sum(item.vision_tokens_after for item in result.moved),
-            bytes_before=sum(item.move.page.bytes for item in result.moved),
-            bytes_after=sum(item.bytes_after for item in result.moved),
+            vision_tokens_before=sum(item.move.page.vision_tokens for item in moved),
+            vision_tokens_after=sum(item.vision_tokens_after for item in moved),
+            bytes_before=sum(item.move.page.bytes for item in moved),
+            bytes_after=sum(item.bytes_after for item in moved),
         )
 
 

@@ -5,12 +5,11 @@ from its reading, so a misread character stays misread; it stays flagged if it i
 characters is left as it is and reported. A page laid out for another codec is typeset again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
 from typing import NamedTuple
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -27,7 +26,7 @@ from foxing.memory.storage.repositories.pages import PageRow
 from foxing.memory.values.reports import PageLeft, PageReencoded, ReencodingReport
 from foxing.renderer import PageLayout, Progress, tier_rank
 
-from .changes import BatchOutcome, Change
+from .changes import Batch, BatchOutcome, BatchResult, Change, Work, carry_out
 from .relayout import PageRelayout, RelayoutRequest, undo_reasons
 from .rewrite import BATCH, Rewriter
 
@@ -57,21 +56,6 @@ class StalePage:
     keeps_text: bool
 
 
-@dataclass(frozen=True)
-class ReencodeBatch:
-    """Some pages of a bank, reencoded together."""
-
-    bank_id: int
-    pages: Sequence[StalePage]
-    now: datetime
-    #: who leases the pages; see `PageWriter.change`
-    owner: str
-
-
-#: Carries out batches, in any order and by any process.
-ReencodeWork = Callable[[Sequence[ReencodeBatch]], Iterator[tuple[ReencodeBatch, BatchOutcome]]]
-
-
 @dataclass
 class _Survey:
     """The pages of a bank, by what is to be done about them."""
@@ -83,27 +67,6 @@ class _Survey:
     unreadable: dict[str, str] = field(default_factory=dict)
     #: some tokens of each kind, enough to find out whether they can be read
     samples: dict[TokenKind, VisionTokens] = field(default_factory=dict)
-
-
-@dataclass
-class _Result:
-    """What came of the stale pages of a bank."""
-
-    #: page key → why the page is left as it is
-    left: dict[str, str]
-    reencoded: list[PageReencoded] = field(default_factory=list)
-    #: pages that another process holds or has changed
-    busy: list[StalePage] = field(default_factory=list)
-
-    def add(self, batch: Sequence[StalePage], outcome: BatchOutcome) -> None:
-        """Adds what came of a batch of pages."""
-        for item in batch:
-            if (done := outcome.done.get(item.page.id)) is not None:
-                self.reencoded.append(_reencoded(item, done.pages, done.token_bytes, done.confidence))
-            elif item.page.id in outcome.left:
-                self.left[item.page.key] = outcome.left[item.page.id]
-            else:
-                self.busy.append(item)
 
 
 class Reencoder:
@@ -127,7 +90,7 @@ class Reencoder:
         *,
         dry_run: bool = False,
         progress: Progress | None = None,
-        work: ReencodeWork | None = None,
+        work: Work[StalePage] | None = None,
     ) -> ReencodingReport:
         """See `Memory.reencode`. `work`: what carries out the batches, in place of this process, by `rewrite`. A page
         whose worker was killed after it had written it counts as current."""
@@ -135,30 +98,26 @@ class Reencoder:
             bank = banks.get(connection, bank_name)
             survey = self._survey(connection, bank.id)
         if dry_run:
-            return self._report(bank_name, self._expected(survey, now), survey.current, dry_run=True)
-        result = _Result(dict(survey.unreadable))
-        parts = [survey.stale[start : start + BATCH] for start in range(0, len(survey.stale), BATCH)]
-        batches = [ReencodeBatch(bank.id, part, now, uuid4().hex) for part in parts]
-        done = 0
-        for batch, outcome in self._in_turn(batches) if work is None else work(batches):
-            result.add(batch.pages, outcome)
-            done += len(batch.pages)
-            if progress is not None:
-                progress(done, len(survey.stale))
+            expected = self._expected(survey, now)
+            return self._report(bank_name, expected, survey.unreadable, survey.current, dry_run=True)
+        result = BatchResult[StalePage](survey.unreadable)
+        carry_out(survey.stale, BATCH, self._in_turn if work is None else work, result, now, progress=progress)
         unreported = set() if work is None else self._current(result.busy)
-        result.busy = [item for item in result.busy if item.page.id not in unreported]
-        return self._report(bank_name, result, survey.current + len(unreported), dry_run=False)
+        busy = [item for item in result.busy if item.page.id not in unreported]
+        done = [_reencoded(item, page.pages, page.token_bytes, page.confidence) for item, page in result.done]
+        current = survey.current + len(unreported)
+        return self._report(bank_name, done, result.left, current, busy, dry_run=False)
 
-    def rewrite(self, batch: ReencodeBatch) -> BatchOutcome:
+    def rewrite(self, batch: Batch[StalePage]) -> BatchOutcome:
         """Reencodes a batch of pages. Done again after it was interrupted, it does what is left."""
-        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch.pages if not i.foreign]
+        changes = [Change(i.page, i.tier, new_tokens=True, faithful=True) for i in batch.items if not i.foreign]
         rewritten = self.rewriter.run(changes, batch.now, pinned=True, owner=batch.owner)
-        requests = [RelayoutRequest(item.page, item.tier) for item in batch.pages if item.foreign]
+        requests = [RelayoutRequest(item.page, item.tier) for item in batch.items if item.foreign]
         relaid = self.relayout.run(requests, batch.now, owner=batch.owner)
         done, more = BatchOutcome.of(rewritten), BatchOutcome.of(relaid)
         return BatchOutcome(done.done | more.done, done.left | more.left)
 
-    def _in_turn(self, batches: Sequence[ReencodeBatch]) -> Iterator[tuple[ReencodeBatch, BatchOutcome]]:
+    def _in_turn(self, batches: Sequence[Batch[StalePage]]) -> Iterator[tuple[Batch[StalePage], BatchOutcome]]:
         for batch in batches:
             yield batch, self.rewrite(batch)
 
@@ -205,13 +164,14 @@ class Reencoder:
         served = list(self.codec.tiers)
         return next((t for t in reversed(served) if tier_rank(t) <= tier_rank(tier)), served[0])
 
-    def _expected(self, survey: _Survey, now: datetime) -> _Result:
-        """The expected result of reencoding."""
-        left = survey.unreadable | self._unknown_kinds(survey)
+    def _expected(self, survey: _Survey, now: datetime) -> list[PageReencoded]:
+        """The expected result of reencoding. Why pages will be left as they are is added to `survey`."""
+        left = survey.unreadable
+        left |= self._unknown_kinds(survey)
         with self.database.read() as connection:
             waiting = undo_reasons(connection, [item.page.id for item in survey.stale if item.foreign], now)
         left |= {item.page.key: waiting[item.page.id] for item in survey.stale if item.page.id in waiting}
-        return _Result(left, [self._expected_page(item) for item in survey.stale if item.page.key not in left])
+        return [self._expected_page(item) for item in survey.stale if item.page.key not in left]
 
     def _unknown_kinds(self, survey: _Survey) -> dict[str, str]:
         """Page key → why its tokens cannot be read, as far as a sample of their kind shows."""
@@ -230,18 +190,26 @@ class Reencoder:
             return _reencoded(item, *self.relayout.expected(item.page, item.tier), None)
         return _reencoded(item, 1, self.rewriter.expected_tokens(item.page, item.tier)[1], None)
 
-    def _report(self, bank: str, result: _Result, current: int, *, dry_run: bool) -> ReencodingReport:
-        done = result.reencoded
+    def _report(
+        self,
+        bank: str,
+        done: Sequence[PageReencoded],
+        left: Mapping[str, str],
+        current: int,
+        busy: Sequence[StalePage] = (),
+        *,
+        dry_run: bool,
+    ) -> ReencodingReport:
         after = [page.confidence_after for page in done if page.confidence_after is not None]
         return ReencodingReport(
             bank=bank,
             codec=self.codec.name,
             weights=self.codec.weights,
             dry_run=dry_run,
-            reencoded=done,
+            reencoded=list(done),
             current=current,
-            busy=[item.page.key for item in result.busy],
-            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in result.left.items()],
+            busy=[item.page.key for item in busy],
+            unreadable=[PageLeft(page_id=key, reason=reason) for key, reason in left.items()],
             bytes_before=sum(page.bytes_before for page in done),
             bytes_after=sum(page.bytes_after for page in done),
             confidence_before=round(fmean(page.confidence_before for page in done), 4) if done else None,

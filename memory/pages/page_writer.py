@@ -73,6 +73,8 @@ class PageWriter:
         call for the same owner takes its leases over. Raises `StorageError` if contents are in an object storage that
         cannot be reached.
         """
+        if not rows:
+            return ChangedPages([], {})
         with self._leased(codec, rows, pinned=pinned, owner=owner or uuid.uuid4().hex) as ids:
             with self.database.read() as connection:  # nobody waits for object storage
                 leased = [row for row in rows if row.id in ids]
@@ -91,8 +93,7 @@ class PageWriter:
         clock = datetime.now(UTC)  # the real time, even if the caller's clock has been moved
         until = clock + (LEASE if capabilities_of(codec).remote is None else REMOTE_LEASE)
         with self.database.write() as connection:
-            if rows:
-                banks.lock(connection, rows[0].bank_id)
+            banks.lock(connection, rows[0].bank_id)
             ids = [row.id for row in rows if pages.lease(connection, row, owner, clock, until, pinned=pinned)]
         try:
             yield ids
