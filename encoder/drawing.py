@@ -201,13 +201,13 @@ class _Fader:
             return False
         refill, last = attempt < REFILLS, attempt >= ATTEMPTS - LAST_ATTEMPTS
         seen, used = like(reading.cells, draft.cells), len(tokens.data)
-        held = _held_cells(draft.cells, seen)
-        wrong = _misread_words(draft, seen, held, wary=not (refill or held < draft.cells.size))
-        marks = _misread_marks(draft, seen, held)
-        cut, misread = held < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
+        stored = _stored_cells(draft.cells, seen)
+        wrong = _misread_words(draft, seen, stored, wary=not (refill or stored < draft.cells.size))
+        marks = _misread_marks(draft, seen, stored)
+        cut, misread = stored < draft.cells.size, any(flags.any() for flags in wrong) or len(marks) > 0
         spare = refill and draft.short and not draft.grown and not cut and used < LEAST * self.capacity
         if cut:
-            taken = float(draft.costs.reshape(-1)[:held].sum()) / 8
+            taken = float(draft.costs.reshape(-1)[:stored].sum()) / 8
             draft.aim = int(min(draft.aim, taken) * AIM)
         elif spare:
             draft.aim, draft.grown = int(draft.aim * AIM * self.capacity / used), True
@@ -317,10 +317,10 @@ def _all_placements(page: Page, entries: Sequence[Entry], texts: Sequence[FadedT
 
 def is_cut(drawn: Cells, reading: Reading) -> bool:
     """Whether the tokens of a page do not hold all of what is drawn, uint32[rows, columns]."""
-    return _held_cells(drawn, like(reading.cells, drawn)) < drawn.size
+    return _stored_cells(drawn, like(reading.cells, drawn)) < drawn.size
 
 
-def _held_cells(drawn: Cells, seen: Cells) -> int:
+def _stored_cells(drawn: Cells, seen: Cells) -> int:
     """How many cells of a page its tokens hold: all, or those before the gap that stands for what did not fit. `drawn`:
     the page, uint32[rows, columns]; `seen`: what its tokens read as, of the same shape."""
     if seen[-1, -1] != ord(GAP_MARK) or drawn[-1, -1] == ord(GAP_MARK):
@@ -329,16 +329,16 @@ def _held_cells(drawn: Cells, seen: Cells) -> int:
     return int(others[-1]) + 1 if len(others) else 0
 
 
-def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list[Flags]:
-    """The words of each message that do not read as they were drawn in the first `held` cells. `wary`: also those with
-    a character that is often misread there."""
+def _misread_words(draft: _Draft, seen: Cells, stored: int, *, wary: bool) -> list[Flags]:
+    """The words of each message that do not read as they were drawn in the first `stored` cells. `wary`: also those
+    with a character that is often misread there."""
     drawn, read = draft.cells.reshape(-1), seen.reshape(-1)
     wrong = np.zeros(drawn.size, dtype=bool)
-    wrong[:held] = (_unspaced(drawn[:held]) != _unspaced(read[:held])) & (drawn[:held] != ord(GAP_MARK))
+    wrong[:stored] = (_unspaced(drawn[:stored]) != _unspaced(read[:stored])) & (drawn[:stored] != ord(GAP_MARK))
     if wary:
-        characters, of, total = np.unique(drawn[:held], return_inverse=True, return_counts=True)
-        misread = np.bincount(of[wrong[:held]], minlength=len(characters))
-        wrong[:held] |= ((misread > 1) & (misread >= OFTEN * total))[of]
+        characters, of, total = np.unique(drawn[:stored], return_inverse=True, return_counts=True)
+        misread = np.bincount(of[wrong[:stored]], minlength=len(characters))
+        wrong[:stored] |= ((misread > 1) & (misread >= OFTEN * total))[of]
     flags = [np.zeros(len(message.words), dtype=bool) for message in draft.messages]
     if not wrong.any():
         return flags
@@ -364,11 +364,11 @@ def _misread_words(draft: _Draft, seen: Cells, held: int, *, wary: bool) -> list
     return flags
 
 
-def _misread_marks(draft: _Draft, seen: Cells, held: int) -> npt.NDArray[np.int64]:
-    """The cells of marks of gaps that do not read as such, of the first `held` cells."""
+def _misread_marks(draft: _Draft, seen: Cells, stored: int) -> npt.NDArray[np.int64]:
+    """The cells of marks of gaps that do not read as such, of the first `stored` cells."""
     if draft.faded is None:
         return np.zeros(0, dtype=np.int64)
-    drawn, read = draft.cells.reshape(-1)[:held], seen.reshape(-1)[:held]
+    drawn, read = draft.cells.reshape(-1)[:stored], seen.reshape(-1)[:stored]
     return np.flatnonzero((drawn == ord(GAP_MARK)) & (read != ord(GAP_MARK)))
 
 

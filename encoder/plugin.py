@@ -73,7 +73,7 @@ class CodecPlugin(Generic[OptionsT]):
     #: Option → what must be installed in addition if it is given.
     needs_for: Mapping[str, Dependencies] = field(default_factory=dict)
     #: Whether the weights come with the package.
-    shipped: bool = False
+    bundled: bool = False
 
     def dependencies(self, given: Mapping[str, object]) -> tuple[Dependencies, ...]:
         """What must be installed for the options in `given`."""

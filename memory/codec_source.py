@@ -37,7 +37,7 @@ class CodecSource:
     def bundled(self, name: str) -> Codec:
         """The codec called `name` if its weights come with its package; any other is a large model that reading a page
         must not load by itself. Raises `CodecError`."""
-        if not find_codec(name).value.shipped:
+        if not find_codec(name).value.bundled:
             raise CodecError(
                 f"move the page to the present codec by foxing reencode, or choose the codec '{name}'"
             ).naming("codec")

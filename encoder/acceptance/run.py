@@ -2,25 +2,113 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
-from foxing.encoder.bench import PageSet
-from foxing.encoder.conformance import CHECKS
+from foxing.encoder.bench import PageSet, accuracy
+from foxing.encoder.capabilities import capabilities_of
+from foxing.encoder.conformance import CHECKS, sample_page
 from foxing.encoder.contract import Codec
 from foxing.encoder.diagnostics import CodecCheck, check_codec
+from foxing.encoder.errors import CodecError
 from foxing.encoder.flag_thresholds import FlagThresholds
-from foxing.renderer import Progress
+from foxing.renderer import Progress, render
+from foxing.renderer.clock import utc_now
 
-from .checks import Check, ConformanceResult, check_conformance
-from .prompts import PromptResult, run_prompts
 from .readings import LanguageReading, measure_readings
-from .served import ServedResult, compare_served
 from .speed import BatchSpeed, measure_batches
 from .thresholds import calibrate
 
+Check = Callable[[Codec], None]
+SHOWN_CHARACTERS = 400
+SUBJECT = "the harbour"  # which stands on the sample page
 #: (what is going on) → the function that gets steps done and steps in total.
 Stage = Callable[[str], Progress]
+
+
+@dataclass(frozen=True)
+class ConformanceResult:
+    """One check of `foxing.encoder.conformance`."""
+
+    check: str
+    #: Why it failed; None if it passed.
+    failure: str | None
+
+
+def check_conformance(codec: Codec, checks: Sequence[Check], progress: Progress) -> list[ConformanceResult]:
+    """The result of each of `checks`, those of `foxing.encoder.conformance`. No failure is raised."""
+    results: list[ConformanceResult] = []
+    for check in checks:
+        try:
+            check(codec)
+            failure = None
+        except (AssertionError, CodecError) as error:
+            failure = str(error) or type(error).__name__
+        results.append(ConformanceResult(check.__name__, failure))
+        progress(len(results), len(checks))
+    return results
+
+
+@dataclass(frozen=True)
+class PromptResult:
+    """The answer to one prompt about the sample page."""
+
+    prompt: str
+    tier: str
+    characters: int
+    seconds: float
+    #: The beginning of it, or why there is none.
+    text: str
+
+
+def run_prompts(codec: Codec) -> list[PromptResult]:
+    """The answer to every prompt at the sharpest tier; none for a codec without prompts."""
+    promptable = capabilities_of(codec).promptable
+    if promptable is None:
+        return []
+    page, tier = sample_page(codec), next(iter(codec.tiers))
+    tokens = codec.encode([render(page.cells, page.layout, tier)], tier)
+    results = []
+    for prompt in promptable.prompts:
+        begun = perf_counter()
+        try:
+            (text,) = promptable.write(tokens, prompt, SUBJECT)
+        except CodecError as error:
+            text = f"failed: {error}"
+        seconds = perf_counter() - begun
+        results.append(PromptResult(prompt, tier, len(text), seconds, text[:SHOWN_CHARACTERS]))
+    return results
+
+
+@dataclass(frozen=True)
+class ServedResult:
+    """One page at one tier. `agreement`: 1 − Levenshtein distance / longer length between the two texts."""
+
+    tier: str
+    agreement: float
+    served_s: float
+    local_s: float
+    #: Why there is no figure.
+    failure: str | None = None
+
+
+def compare_served(served: Codec, local: Codec) -> list[ServedResult]:
+    """The sample page at each tier, encoded once and decoded by both."""
+    page, results = sample_page(served), []
+    for tier in served.tiers:
+        tokens = served.encode([render(page.cells, page.layout, tier)], tier)
+        try:
+            begun = perf_counter()
+            there = served.decode(tokens)[0]
+            between = perf_counter()
+            here = local.decode(tokens)[0]
+            ended = perf_counter()
+        except CodecError as error:
+            results.append(ServedResult(tier, 0.0, 0.0, 0.0, str(error)))
+            continue
+        agreement = accuracy(here.text, there.text)
+        results.append(ServedResult(tier, agreement, between - begun, ended - between))
+    return results
 
 
 @dataclass(frozen=True)
@@ -73,5 +161,5 @@ def full_check(codec: Codec, plan: AcceptancePlan, stage: Stage) -> FullCheck:
     prompts = run_prompts(codec)
     speed = measure_batches(codec, plan.tiers, plan.batches, stage("speed"))
     served = [] if plan.local is None else compare_served(codec, plan.local)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = utc_now().isoformat(timespec="seconds")
     return FullCheck(now, first, conformance, readings.languages, calibration, prompts, speed, served, plan.no_local)

@@ -1,11 +1,11 @@
 """Alignment of a model's text with the grid of the page: by where the image has ink, or line by line; and what of it is
 known to be misread."""
 
-from .belief import UNREAD_BELOW, mask_untrusted, without_front_matter, without_markup
+from .ink_alignment import place_on_ink
 from .lines import place_lines
 from .misread import known_misread, misread_cells, misread_of, with_misread, without_confidence
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink, ink_of, pack_ink, unpack_ink
-from .placement import place_on_ink
+from .untrusted_text import UNREAD_BELOW, mask_untrusted, without_front_matter, without_markup
 
 __all__ = [
     "BLANK_CONFIDENCE",

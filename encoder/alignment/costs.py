@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from .dynamic import AlignmentProblem
+from .dynamic_programming import AlignmentProblem
 from .symbols import BLANKS, BREAK, INKED, LETTER, PAPER, ROW_END, WRAP, TextSymbols
 
 #: What costs are counted in: parts of an edit.

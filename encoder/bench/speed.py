@@ -46,7 +46,7 @@ def measure_speed(codec: Codec, texts: PageSet, tiers: Sequence[str], device: st
     `CodecError`."""
     plugin = CODECS.get(codec.name).value if codec.name in CODECS else None
     load_ms = 0.0
-    if plugin is not None and plugin.shipped:  # a second copy of a large model may not fit into memory
+    if plugin is not None and plugin.bundled:  # a second copy of a large model may not fit into memory
         load_ms = _timed(lambda: plugin.load(device, plugin.parse(None))) * 1e3
     texts = first_pages(texts, BATCH_PAGES)
     drawn = {tier: TierDrawer(codec, texts).draw(tier).pages for tier in tiers}

@@ -21,5 +21,5 @@ PLUGIN = CodecPlugin(
     "Foxing's own small codec, weights included: dense pages, every tier, fast enough on two CPU cores.",
     _load,
     NativeOptions,
-    shipped=True,
+    bundled=True,
 )

@@ -28,8 +28,8 @@ from foxing.encoder.tokens import VisionTokens, bytes_of
 from foxing.renderer import PRINTED_PAGE, PageLayout, Repertoire
 
 from .batching import batches, split_on_oom
+from .free_memory import EncoderMemory, batch_tokens
 from .generation import Budget, Generation, generate
-from .memory import EncoderMemory, batch_tokens
 from .models.model import FREE_OCR, PageFeatures, VisionModel
 from .quantization import STORAGE_DTYPES, from_tokens, to_bytes
 from .storage_effects import storage_effects

@@ -93,7 +93,7 @@ def test_options_reach_the_codec_that_they_are_for(install_plugin: InstallPlugin
         given.append(options)
         return load_codec("native", device)
 
-    install_plugin(CODECS, "sized", CodecPlugin("sized", "For tests.", load, Options, shipped=True))
+    install_plugin(CODECS, "sized", CodecPlugin("sized", "For tests.", load, Options, bundled=True))
     both = {"native": {}, "sized": {"size": 2}}
     CodecSource("native", "cpu", both).named("sized")
     CodecSource("sized", "cpu", Options(size=3)).current()

@@ -42,7 +42,7 @@ def load(device, options):
     from foxing.encoder import load_codec
     return EchoCodec(load_codec("native", device), options.label)
 
-PLUGIN = CodecPlugin("echo", "Repeats what it hears.", load, EchoOptions, shipped=True)
+PLUGIN = CodecPlugin("echo", "Repeats what it hears.", load, EchoOptions, bundled=True)
 '''
 COMMANDS = '''
 from typing import Annotated

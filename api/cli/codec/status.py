@@ -43,7 +43,7 @@ class CodecStatus:
     #: Modules that are not installed.
     missing: tuple[str, ...]
     #: Whether its weights come with the package.
-    shipped: bool
+    bundled: bool
     needs: tuple[RequiredSetting, ...]
     #: Whether its dependencies are installed and its required settings are set.
     ready: bool
@@ -83,7 +83,7 @@ def _status(plugin: "Plugin[CodecPlugin[Any]]", settings: "Settings") -> CodecSt
         extra=",".join(item.extra for item in codec.dependencies(options)) or None,
         installed=not missing,
         missing=missing,
-        shipped=codec.shipped,
+        bundled=codec.bundled,
         needs=needs,
         ready=not missing and all(need.set for need in needs),
     )

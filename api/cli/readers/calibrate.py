@@ -24,7 +24,7 @@ from .curve import check_plot, curve_rows, plot_curve, show_curve
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from foxing.encoder.calibration.run import Cost, ReaderCurve
+    from foxing.encoder.reader_curve.curve import Cost, ReaderCurve
     from foxing.renderer.readers import Reader
 
 _CELL = re.compile(r"(\d{1,3})[x×](\d{1,3})")
@@ -97,9 +97,9 @@ def calibrate(
     `reader_api_key` is the key of the endpoint. Each answer is kept in a journal, so that a run that was interrupted
     resumes and pays for nothing twice.
     """
-    from foxing.encoder.calibration.journal import Journal
-    from foxing.encoder.calibration.pages import CELLS, sample_pages
-    from foxing.encoder.calibration.run import Prices, ReaderCurve
+    from foxing.encoder.reader_curve.curve import Prices, ReaderCurve
+    from foxing.encoder.reader_curve.journal import Journal
+    from foxing.encoder.reader_curve.pages import CELLS, sample_pages
 
     state = state_of(context)
     if plot is not None:
@@ -227,7 +227,7 @@ def _endpoint(options: Mapping[str, Any], api: Any, secret: "SecretStr | None") 
     from foxing.memory.errors import InvalidInput
 
     try:
-        from foxing.encoder.calibration.chat import headers
+        from foxing.encoder.reader_curve.chat import headers
         from foxing.encoder.remote.endpoint import Endpoint
         from foxing.encoder.remote.options import ServerOptions
     except ImportError as error:
@@ -294,7 +294,7 @@ def _run(state: State, calibration: "ReaderCurve", endpoint: Any, api: Any, fiel
 def _write(output: Path, calibration: "ReaderCurve", known: "Reader", named: tuple[str, Any, str]) -> "Reader":
     """Writes the profile. Returns it. Raises `InvalidInput` if it cannot be written, with what has been measured kept
     in the journal."""
-    from foxing.encoder.calibration.profile import measured_reader, profile_table
+    from foxing.encoder.reader_curve.profile import measured_reader, profile_table
     from foxing.memory.errors import InvalidInput
 
     name, day, source = named

@@ -9,7 +9,7 @@ from rich.console import Console
 from foxing.api.cli.output import table
 
 if TYPE_CHECKING:
-    from foxing.encoder.calibration.run import CellResult
+    from foxing.encoder.reader_curve.curve import CellResult
 
 BAR_CHARS = 24
 

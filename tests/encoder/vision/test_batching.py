@@ -12,11 +12,11 @@ from PIL import Image
 
 from foxing.encoder import CodecError, ReadFailed, Reading
 from foxing.encoder.conformance import sample_page
-from foxing.encoder.vision import memory
+from foxing.encoder.vision import free_memory as memory
 from foxing.encoder.vision.batching import batches, split_on_oom
 from foxing.encoder.vision.codec import VisionCodec
 from foxing.encoder.vision.digest import weights_digest
-from foxing.encoder.vision.memory import EncoderMemory, batch_tokens, bytes_per_position
+from foxing.encoder.vision.free_memory import EncoderMemory, batch_tokens, bytes_per_position
 from foxing.encoder.vision.models.checkpoint import locate
 from foxing.encoder.vision.models.deepseek import DeepSeekOcr
 from foxing.memory.pages.decode_queue import DecodeQueue

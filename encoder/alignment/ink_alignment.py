@@ -7,7 +7,7 @@ from foxing.renderer import BLANK, WIDE_TAIL, Cells, load_atlas
 from foxing.renderer.marks import FILLER_MARK
 
 from .costs import EDIT, MATCH, problem_of
-from .dynamic import align
+from .dynamic_programming import align
 from .page_ink import BLANK_CONFIDENCE, MISFIT, Confidence, Ink
 from .symbols import INKED, LETTER, PAPER, Numbers, TextSymbols, page_symbols, text_symbols
 
